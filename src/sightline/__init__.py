@@ -1,0 +1,1 @@
+"""Vision in production: see docs/."""

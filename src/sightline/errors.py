@@ -1,0 +1,86 @@
+"""Every error that Sightline raises on purpose.
+
+    SightlineError
+    ├── ConfigError              bad configuration or usage: exit code 2
+    ├── SourceError              a source cannot be opened or read
+    │   └── DecodeError          it can be read, but its content is broken or is no picture
+    ├── ModelError               a model file or its card cannot be used
+    ├── EngineError              a tensor runtime failed
+    │   ├── EngineUnavailable    the runtime is not installed, or its device is not here
+    │   └── InferenceError       one inference failed
+    ├── SinkError                an output cannot be written
+    └── RequestError             a request to the service, with its HTTP status
+        ├── InvalidRequest       422
+        ├── Overloaded           503
+        └── DeadlineExceeded     504
+
+A message says what was wrong, where (file, key, stream), and what to do. Exceptions of other
+libraries are mapped to these once, at the seam, with ``from exc``.
+"""
+
+from __future__ import annotations
+
+
+class SightlineError(Exception):
+    """Root of every error that Sightline raises on purpose."""
+
+
+class ConfigError(SightlineError):
+    """Bad configuration or bad usage."""
+
+
+class SourceError(SightlineError):
+    """A source cannot be opened or read."""
+
+
+class DecodeError(SourceError):
+    """A source can be read, but what it holds is broken or is no picture."""
+
+
+class ModelError(SightlineError):
+    """A model file or its card cannot be used."""
+
+
+class EngineError(SightlineError):
+    """A tensor runtime failed."""
+
+
+class EngineUnavailable(EngineError):
+    """A runtime is not installed, or the device that was asked for is not here."""
+
+    @classmethod
+    def not_installed(cls, package: str, extra: str) -> EngineUnavailable:
+        """The error for a missing optional package, naming the extra that brings it."""
+        return cls(f"{package} is not installed: pip install 'sightline[{extra}]'")
+
+
+class InferenceError(EngineError):
+    """One inference failed."""
+
+
+class SinkError(SightlineError):
+    """An output cannot be written."""
+
+
+class RequestError(SightlineError):
+    """A request to the service cannot be answered; ``status`` is its HTTP status."""
+
+    status = 500
+
+
+class InvalidRequest(RequestError):
+    """The request itself is wrong."""
+
+    status = 422
+
+
+class Overloaded(RequestError):
+    """The service has more work than it may accept; try again later."""
+
+    status = 503
+
+
+class DeadlineExceeded(RequestError):
+    """The answer would have come later than the request allowed."""
+
+    status = 504

@@ -1,0 +1,116 @@
+"""Every seam of Sightline, on one page. A wrapper has the signature of what it wraps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+from sightline.types import (
+    ChannelOrder,
+    Detections,
+    EngineInfo,
+    Event,
+    Floats,
+    Frame,
+    Observation,
+    Pixels,
+    SourceStatus,
+    StreamInfo,
+)
+
+T = TypeVar("T")
+
+
+class Picture(Protocol):
+    """A decoded picture in whatever form its decoder left it. Safe to read from any thread."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    def scaled(
+        self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
+    ) -> Pixels:
+        """Scale and convert in one pass, into ``out`` (height, width, 3) where it is given."""
+
+
+class Source(Protocol):
+    """Frames of one stream, in order. Iterated once, by one thread; ``close`` from any thread."""
+
+    def open(self) -> StreamInfo:
+        """Open it and say what it is. Raises SourceError. Live sources do not wait for ever."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield good frames; raise SourceError after the last one when the source broke."""
+
+    @property
+    def status(self) -> SourceStatus: ...
+    def close(self) -> None:
+        """Stop and free everything. A running iteration ends soon. Idempotent."""
+
+
+class Engine(Protocol):
+    """A tensor runtime: uint8 NHWC batch in, float arrays out. Knows no boxes."""
+
+    @property
+    def info(self) -> EngineInfo: ...
+    def submit(
+        self,
+        shape: tuple[int, int, int],
+        fill: Callable[[Pixels], None],
+        read: Callable[[Sequence[Floats]], T],
+    ) -> Future[T]:
+        """Run one batch of ``shape`` (N, H, W) and return at once.
+
+        Waits for a free request, lets ``fill`` write (N, H, W, C) uint8 straight into its input
+        memory, runs it, and hands the outputs to ``read``; the arrays are the request's own memory
+        and are valid only until ``read`` returns. The future holds what ``read`` returned, or the
+        first failure (InferenceError, or what ``fill`` or ``read`` raised).
+        """
+
+    def close(self) -> None:
+        """Wait for what is in flight, then free everything. Idempotent."""
+
+
+class Detector(Protocol):
+    """Finds objects. Built around an Engine that it is handed, or around another Detector."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+    def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
+        """Detect in a batch of frames; waits only while too much is in flight already."""
+
+    def close(self) -> None: ...
+
+
+class Tracker(Protocol):
+    """Gives objects lasting ids. One instance per stream; the ids belong to the instance."""
+
+    def update(self, detections: Detections, time: float | None = None) -> Detections:
+        """The tracked objects of the next frame, with ``track_ids``. ``time`` is stream seconds."""
+
+    def predict(self, time: float | None = None) -> Detections:
+        """Where the tracked objects are by now, for a frame on which nothing was detected."""
+
+    def reset(self) -> None:
+        """Forget everything; ids start again at 1."""
+
+
+class Analyzer(Protocol):
+    """Turns tracked objects into events. One instance per stream."""
+
+    def analyze(self, observation: Observation) -> Sequence[Event]: ...
+
+
+class Sink(Protocol):
+    """Takes observations out of the process. Safe to share between streams unless it says so."""
+
+    def open(self, stream: StreamInfo) -> None:
+        """Called once for each stream before its first observation. Raises SinkError."""
+
+    def write(self, observation: Observation) -> None:
+        """Take one observation; may return before it is stored. Raises SinkError."""
+
+    def close(self) -> None:
+        """Make everything that was written valid and lasting. Idempotent. Raises SinkError."""
