@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sightline.types import (
     ChannelOrder,
@@ -71,6 +71,28 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Wait for what is in flight, then free everything. Idempotent."""
+
+
+class Decoder(Protocol):
+    """Turns one model family's arrays into objects. Knows no runtime."""
+
+    overlaps: bool
+    """Several candidates per object come out, so that NMS must follow."""
+    resizable: bool
+    """A graph of this family may be given another input size when its output shapes follow."""
+    card: Mapping[str, Any]
+    """What a model card of this family says where nothing else is known."""
+
+    def matches(self, shapes: Sequence[tuple[int | None, ...]], canvas: tuple[int, int]) -> bool:
+        """Are these the output shapes of this family for a ``canvas`` (width, height)?"""
+
+    def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:
+        """The number of classes that output shapes which match tell, where they do."""
+
+    def decode(
+        self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
+    ) -> list[Detections]:
+        """Candidates with a score above ``conf`` of each picture, in canvas pixels."""
 
 
 class Detector(Protocol):

@@ -1,0 +1,216 @@
+"""OpenVINO on Intel processors, GPUs and NPUs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sightline.config import EngineOptions
+from sightline.engines.requests import KEPT_SHAPES, Shape, Workers, as_floats
+from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
+from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
+
+T = TypeVar("T")
+
+PRECISIONS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
+CAPABILITIES = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16"}
+
+
+class OpenVinoEngine:
+    """Runs an ONNX or IR model; one compiled network per input shape, made when it first comes.
+
+    Static shapes run about 7 % faster than dynamic ones on a processor (benchmarks/engines.py), and the
+    streams of an installation have few sizes.
+
+    Args:
+        model: path of an ``.onnx`` or ``.xml`` file, or the bytes of an ONNX model.
+        normalization: folded into the graph.
+        options: device, precision, hint, threads, requests, cache folder.
+
+    Raises:
+        EngineUnavailable: OpenVINO is not installed, or has no such device here.
+        ModelError: it cannot read the model.
+        EngineError: the device cannot do that precision.
+    """
+
+    def __init__(
+        self,
+        model: Path | bytes,
+        normalization: Normalization,
+        options: EngineOptions | None = None,
+    ) -> None:
+        try:
+            import openvino
+        except ImportError as exc:
+            raise EngineUnavailable.not_installed("OpenVINO", "openvino") from exc
+        self._ov = openvino
+        self._options = options or EngineOptions()
+        self._normalization = normalization
+        self._core = openvino.Core()
+        self._device = _device(self._options.device, self._core.available_devices)
+        self._precision = self._pick_precision()
+        try:
+            # The bytes are kept: compiling reshapes a model of its own each time.
+            self._model = self._core.read_model(str(model) if isinstance(model, Path) else model)
+        except RuntimeError as exc:
+            name = model if isinstance(model, Path) else "the model"
+            raise ModelError(f"OpenVINO cannot read {name}: {_first_line(exc)}") from exc
+        self._compiled: OrderedDict[Shape, Any] = OrderedDict()
+        self._compiling = threading.Lock()
+        self._info = self._describe()
+        self._workers = Workers("openvino", self._info.requests, self._request)
+
+    @property
+    def info(self) -> EngineInfo:
+        return self._info
+
+    def submit(
+        self,
+        shape: tuple[int, int, int],
+        fill: Callable[[Pixels], None],
+        read: Callable[[Sequence[Floats]], T],
+    ) -> Future[T]:
+        return self._workers.submit(shape, fill, read)
+
+    def close(self) -> None:
+        self._workers.close()
+        self._compiled.clear()
+
+    def save_ir(self, path: Path, *, fp16: bool = True) -> None:
+        """Write the model as OpenVINO IR (``path`` .xml and a .bin beside it), weights in FP16."""
+        self._ov.save_model(self._model, str(path), compress_to_fp16=fp16)
+
+    def _request(self, shape: Shape) -> _Request:
+        compiled = self._compile(shape)
+        return _Request(compiled, shape, self._ov)
+
+    def _compile(self, shape: Shape) -> Any:
+        with self._compiling:
+            compiled = self._compiled.get(shape)
+            if compiled is None:
+                compiled = self._compiled[shape] = self._core.compile_model(
+                    self._prepared(shape), self._device, self._properties()
+                )
+                if len(self._compiled) > KEPT_SHAPES:
+                    self._compiled.popitem(last=False)
+            self._compiled.move_to_end(shape)
+            return compiled
+
+    def _prepared(self, shape: Shape) -> Any:
+        """The model for one input shape, taking uint8 NHWC."""
+        n, height, width = shape
+        model = self._model.clone()
+        try:
+            model.reshape([n, 3, height, width])
+        except RuntimeError as exc:
+            raise ModelError(
+                f"the model cannot take {n} pictures of {width}×{height}: {_first_line(exc)}"
+            ) from exc
+        prepare = self._ov.preprocess.PrePostProcessor(model)
+        layout, norm = self._ov.Layout, self._normalization
+        prepare.input().tensor().set_element_type(self._ov.Type.u8).set_layout(layout("NHWC"))
+        prepare.input().model().set_layout(layout("NCHW"))
+        steps = prepare.input().preprocess().convert_element_type(self._ov.Type.f32)
+        if norm.scale != 1.0:
+            steps.scale(1.0 / norm.scale)
+        if any(norm.mean):
+            steps.mean(list(norm.mean))
+        if any(s != 1.0 for s in norm.std):
+            steps.scale(list(norm.std))
+        for i in range(len(model.outputs)):
+            prepare.output(i).tensor().set_element_type(self._ov.Type.f32)
+        return prepare.build()
+
+    def _properties(self) -> dict[str, Any]:
+        options = self._options
+        properties: dict[str, Any] = {
+            "PERFORMANCE_HINT": options.hint.upper(),
+            "INFERENCE_PRECISION_HINT": PRECISIONS[self._precision],
+        }
+        if options.threads:
+            properties["INFERENCE_NUM_THREADS"] = options.threads
+        if options.cache_dir is not None:
+            properties["CACHE_DIR"] = str(options.cache_dir)
+        return properties
+
+    def _pick_precision(self) -> str:
+        has = set(self._core.get_property(self._device, "OPTIMIZATION_CAPABILITIES"))
+        able = [p for p, name in CAPABILITIES.items() if name in has]
+        wanted = self._options.precision
+        if wanted == "auto":
+            if self._device.startswith("CPU"):
+                return "bf16" if "bf16" in able else "fp32"
+            return "fp16" if "fp16" in able else "fp32"
+        if wanted not in able:
+            raise EngineError(
+                f"{self._device} here cannot run {wanted}; it can run {', '.join(able)}"
+            )
+        return str(wanted)
+
+    def _describe(self) -> EngineInfo:
+        def dims(port: Any) -> tuple[int | None, ...]:
+            return tuple(d.get_length() if d.is_static else None for d in port.partial_shape)
+
+        def name(port: Any) -> str:
+            return str(min(port.names, default=port.node.friendly_name))
+
+        model = self._model
+        n, _, height, width = dims(model.inputs[0])
+        streams = self._options.requests or self._optimal_requests()
+        return EngineInfo(
+            backend="openvino",
+            device=self._device,
+            precision=self._precision,
+            requests=streams,
+            input=TensorSpec(name(model.inputs[0]), (n, height, width, 3), "uint8"),
+            outputs=tuple(TensorSpec(name(o), dims(o)) for o in model.outputs),
+        )
+
+    def _optimal_requests(self) -> int:
+        """Twice the streams of this device: while one half runs, the other is filled and read."""
+        if self._options.hint == "latency":
+            return 2
+        if not self._device.startswith("CPU"):
+            return 8
+        threads = self._options.threads or len(os.sched_getaffinity(0))
+        return min(16, 2 * threads)
+
+
+class _Request:
+    """One infer request; its input is the tensor's own memory."""
+
+    def __init__(self, compiled: Any, shape: Shape, ov: Any) -> None:
+        self._request = compiled.create_infer_request()
+        self._request.set_input_tensor(ov.Tensor(ov.Type.u8, ov.Shape([*shape, 3])))
+        self.input: Pixels = self._request.get_input_tensor().data
+        self._outputs = range(len(compiled.outputs))
+
+    def run(self) -> Sequence[Floats]:
+        try:
+            self._request.start_async()
+            self._request.wait()
+        except RuntimeError as exc:
+            raise InferenceError(f"OpenVINO failed: {_first_line(exc)}") from exc
+        return as_floats([self._request.get_output_tensor(i).data for i in self._outputs])
+
+
+def _device(wanted: str, available: Sequence[str]) -> str:
+    """OpenVINO's name for a device: ``cpu``, ``gpu:1``, ``npu``; auto is the processor."""
+    name = "CPU" if wanted == "auto" else wanted.upper().replace(":", ".")
+    if name not in available and not any(a.startswith(f"{name}.") for a in available):
+        raise EngineUnavailable(
+            f"OpenVINO has no device {wanted!r} here; it has {', '.join(available)}"
+        )
+    return name
+
+
+def _first_line(exc: BaseException) -> str:
+    """The first line of OpenVINO's message that says something; the rest are source locations."""
+    lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    return (telling or lines or [type(exc).__name__])[0]

@@ -1,0 +1,79 @@
+"""Boxes, overlaps and the mapping between a source picture and a model's input."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sightline.types import Floats
+
+Resize = Literal["letterbox", "letterbox-top-left", "stretch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a source picture lies in a model's input (the canvas). All sizes are pixels."""
+
+    source_width: int
+    source_height: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def to_source(self, boxes: Floats) -> Floats:
+        """Canvas boxes (N, 4) xyxy as boxes of the source picture, clipped to it.
+
+        Each axis is scaled by what its rounding really made of it, so the mapping is exact.
+        """
+        sx, sy = self.source_width / self.width, self.source_height / self.height
+        out = boxes - np.array([self.left, self.top] * 2, np.float32)
+        out *= np.array([sx, sy] * 2, np.float32)
+        limit = np.array([self.source_width, self.source_height] * 2, np.float32)
+        return np.clip(out, np.float32(0), limit, out=out)
+
+
+def place(source: tuple[int, int], canvas: tuple[int, int], resize: Resize) -> Placement:
+    """Fit a ``source`` (width, height) into a ``canvas`` (width, height)."""
+    (sw, sh), (cw, ch) = source, canvas
+    if resize == "stretch":
+        return Placement(sw, sh, 0, 0, cw, ch)
+    scale = min(cw / sw, ch / sh)
+    width, height = max(1, min(cw, round(sw * scale))), max(1, min(ch, round(sh * scale)))
+    if resize == "letterbox-top-left":
+        return Placement(sw, sh, 0, 0, width, height)
+    return Placement(sw, sh, (cw - width) // 2, (ch - height) // 2, width, height)
+
+
+def fitted_canvas(source: tuple[int, int], size: int, stride: int) -> tuple[int, int]:
+    """The smallest canvas (width, height) for a source's aspect.
+
+    The longer side is ``size``; both are multiples of ``stride``.
+    """
+    scale = size / max(source)
+    return (
+        min(size, max(1, math.ceil(round(source[0] * scale) / stride)) * stride),
+        min(size, max(1, math.ceil(round(source[1] * scale) / stride)) * stride),
+    )
+
+
+def cxcywh_to_xyxy(boxes: Floats) -> Floats:
+    """Boxes (N, 4) by centre and size as boxes by corners."""
+    half = boxes[:, 2:] * np.float32(0.5)
+    return np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), axis=1)
+
+
+def iou_matrix(a: Floats, b: Floats) -> Floats:
+    """Intersection over union of every box of ``a`` (N, 4) with every box of ``b`` (M, 4)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    side = np.maximum(high - low, 0)
+    overlap = side[..., 0] * side[..., 1]
+    area_a = (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1])
+    area_b = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
+    union = area_a[:, None] + area_b[None, :] - overlap
+    iou: Floats = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    return iou

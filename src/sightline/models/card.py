@@ -1,0 +1,217 @@
+"""The model card: everything that is needed to use a model file.
+
+Each field is taken from ``NAME.yaml`` beside the file, else from the file's own metadata, else
+inferred from its shapes; where it came from is kept and logged.
+"""
+
+from __future__ import annotations
+
+import ast
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from sightline.errors import ModelError
+from sightline.geometry import Resize
+from sightline.models.coco import COCO_NAMES
+from sightline.models.file import ModelFile, Shape, format_shape
+from sightline.models.relax import relax
+from sightline.protocols import Decoder
+from sightline.types import ChannelOrder, Normalization
+
+log = logging.getLogger(__name__)
+
+DEFAULT_SIZE = 640
+
+
+class ModelCard(BaseModel):
+    """How to feed a model and how to read it. Sizes are (width, height) in pixels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    task: Literal["detect"] = "detect"
+    decoder: str = Field(description="model family: a key of sightline.build.DECODERS")
+    size: tuple[int, int] = Field(description="native input size: width, height")
+    fixed_size: bool = Field(description="the graph takes its native size only")
+    max_batch: int | None = Field(None, ge=1, description="largest batch; none: any")
+    stride: int = Field(32, ge=1, description="input sides must be multiples of this")
+    order: ChannelOrder = "rgb"
+    scale: float = Field(1 / 255, gt=0, description="pixel × scale, before mean and std")
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    resize: Resize = "letterbox"
+    pad: int = Field(114, ge=0, le=255, description="grey level around a letterboxed picture")
+    class_names: tuple[str, ...] = ()
+    conf: float = Field(0.25, ge=0, le=1)
+    iou: float = Field(0.45, ge=0, le=1)
+    max_detections: int = Field(300, ge=1)
+    agnostic_nms: bool = False
+    licence: str | None = None
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+
+    @field_validator("class_names", mode="before")
+    @classmethod
+    def _names_by_id(cls, value: Any) -> Any:
+        """Names may be a mapping of ids, as Ultralytics writes them."""
+        if isinstance(value, Mapping):
+            names = {int(k): str(v) for k, v in value.items()}
+            return tuple(names.get(i, str(i)) for i in range(max(names, default=-1) + 1))
+        return value
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _square(cls, value: Any) -> Any:
+        return (value, value) if isinstance(value, int) else value
+
+    @property
+    def normalization(self) -> Normalization:
+        return Normalization(self.scale, self.mean, self.std)
+
+
+@dataclass(frozen=True)
+class CardReading:
+    """A card, its model file, and where each field was found: card, metadata or shapes.
+
+    The file is the one that was read, opened to other sizes where its graph allows it.
+    """
+
+    card: ModelCard
+    file: ModelFile
+    origin: Mapping[str, str]
+
+
+def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
+    """The card of a model file.
+
+    Raises:
+        ModelError: the card beside the file is broken, its checksum is another file's, or the
+            outputs belong to no known family.
+    """
+    beside = _card_beside(file.path)
+    metadata = _from_metadata(file.metadata)
+    size = _size(file, beside.get("size", metadata.get("size")))
+    family = beside.get("decoder")
+    if family is not None and family not in decoders:
+        known = ", ".join(decoders)
+        raise ModelError(f"{_beside(file.path)}: unknown decoder {family!r}; known are {known}")
+    shapes = file.output_shapes(1, size[1], size[0]) or [o.shape for o in file.outputs]
+    if family is None:
+        family = _family(file, shapes, size, decoders)
+    decoder = decoders[family]
+    file = relax(file, decoder)
+    _, _, height, width = file.input.shape
+    found: dict[str, tuple[Any, str]] = {
+        "name": (file.path.stem, "file name"),
+        "decoder": (family, "output shapes"),
+        "size": (size, "input shape"),
+        "fixed_size": (height is not None or width is not None, "input shape"),
+        "max_batch": (file.input.shape[0], "input shape"),
+        **{key: (value, f"the {family} family") for key, value in decoder.card.items()},
+        "class_names": (_names_for(decoder.classes(shapes)), "output shapes"),
+        **{key: (value, "metadata") for key, value in metadata.items()},
+        **{key: (value, "card") for key, value in beside.items()},
+    }
+    try:
+        card = ModelCard.model_validate({key: value for key, (value, _) in found.items()})
+    except ValidationError as exc:
+        raise ModelError(_validation_message(file.path, exc)) from exc
+    if card.sha256 is not None and card.sha256 != file.sha256:
+        raise ModelError(
+            f"{file.path}: its SHA-256 is {file.sha256}, its card says {card.sha256}: "
+            "the file was changed or is another one"
+        )
+    origin = {key: source for key, (_, source) in found.items()}
+    guessed = [
+        f"{key}={getattr(card, key)}"
+        for key, source in origin.items()
+        if source not in {"card", "metadata"} and key != "class_names"
+    ]
+    log.info("model %s: inferred %s", card.name, ", ".join(guessed))
+    return CardReading(card, file, origin)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(".yaml")
+
+
+def _card_beside(path: Path) -> dict[str, Any]:
+    beside = _beside(path)
+    if not beside.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(beside.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        raise ModelError(f"{beside}: not a model card: {exc}") from exc
+    if not isinstance(content, dict):
+        raise ModelError(
+            f"{beside}: a model card is a mapping of fields, such as `decoder: yolov8`"
+        )
+    return content
+
+
+def _from_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Fields in the metadata that Ultralytics exports carry (names, stride, task, imgsz)."""
+    found: dict[str, Any] = {}
+    task = metadata.get("task", "detect")
+    if task != "detect":
+        raise ModelError(
+            f"this model's task is {task!r}; detection models can be run, so export one of those"
+        )
+    readers: dict[str, tuple[str, Callable[[str], Any]]] = {
+        "names": ("class_names", ast.literal_eval),
+        "stride": ("stride", lambda text: int(float(text))),
+        "imgsz": ("size", lambda text: tuple(reversed(ast.literal_eval(text)))),
+        "license": ("licence", str),
+    }
+    for key, (field, read) in readers.items():
+        if key in metadata:
+            try:
+                found[field] = read(metadata[key])
+            except (ValueError, SyntaxError, TypeError) as exc:
+                raise ModelError(
+                    f"the model's metadata {key}={metadata[key]!r} is unreadable"
+                ) from exc
+    return found
+
+
+def _size(file: ModelFile, declared: Any) -> tuple[int, int]:
+    _, _, height, width = file.input.shape
+    if height and width:
+        return (width, height)
+    if declared is None:
+        return (DEFAULT_SIZE, DEFAULT_SIZE)
+    return (
+        (declared, declared) if isinstance(declared, int) else (int(declared[0]), int(declared[1]))
+    )
+
+
+def _family(
+    file: ModelFile, shapes: list[Shape], size: tuple[int, int], decoders: Mapping[str, Decoder]
+) -> str:
+    for name, decoder in decoders.items():
+        if decoder.matches(shapes, size):
+            return name
+    outputs = ", ".join(
+        f"{o.name} {format_shape(s)}" for o, s in zip(file.outputs, shapes, strict=True)
+    )
+    raise ModelError(
+        f"{file.path}: this model's outputs are {outputs} for an input of {size[0]}×{size[1]}; "
+        f"known families are {', '.join(decoders)}. If it is one of those, write a card "
+        f"{_beside(file.path).name} beside it with `decoder: NAME` (and `size`)"
+    )
+
+
+def _names_for(classes: int | None) -> tuple[str, ...]:
+    return COCO_NAMES if classes in {None, len(COCO_NAMES)} else ()
+
+
+def _validation_message(path: Path, exc: ValidationError) -> str:
+    first = exc.errors()[0]
+    key = ".".join(str(k) for k in first["loc"])
+    return f"{_beside(path)}: {key}: {first['msg']} (got {first['input']!r})"

@@ -1,0 +1,42 @@
+"""Models with their selection built in: YOLOv10 and 26 end to end, Ultralytics exports with NMS.
+
+Output (N, K, 6): x1, y1, x2, y2 in canvas pixels, score, class id. Unused rows score 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sightline.types import Detections, Floats
+
+
+class EndToEnd:
+    """See the module."""
+
+    overlaps = False
+    resizable = False  # K does not follow the input size, so nothing tells whether the rest did
+    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
+
+    def matches(
+        self,
+        shapes: Sequence[tuple[int | None, ...]],
+        canvas: tuple[int, int],  # noqa: ARG002 - K does not depend on it
+    ) -> bool:
+        return len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][2] == 6
+
+    def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:  # noqa: ARG002
+        return None  # a class id is a value here, not a dimension
+
+    def decode(
+        self,
+        outputs: Sequence[Floats],
+        canvas: tuple[int, int],  # noqa: ARG002 - boxes are in canvas pixels already
+        conf: float,
+    ) -> list[Detections]:
+        return [
+            Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
+            for rows in (picture[picture[:, 4] > conf] for picture in outputs[0])
+        ]

@@ -1,0 +1,47 @@
+"""YOLOv5 and YOLOv7: three anchors per cell, boxes decoded in the graph, an objectness score.
+
+Output (N, A, 5 + C): centre x, centre y, width, height in canvas pixels, objectness, class scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sightline.geometry import cxcywh_to_xyxy
+from sightline.models.decoders.grid import pyramid
+from sightline.models.decoders.objectness import likely_rows
+from sightline.types import Detections, Floats
+
+
+class YoloV5:
+    """See the module."""
+
+    overlaps = True
+    resizable = True
+    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
+
+    def matches(self, shapes: Sequence[tuple[int | None, ...]], canvas: tuple[int, int]) -> bool:
+        # Training exports append the raw heads as 5-D outputs: they are ignored.
+        first, *rest = shapes
+        if len(first) != 3 or any(len(s) != 5 for s in rest):
+            return False
+        _, count, columns = first
+        return bool(count and columns and columns > 5 and pyramid(canvas, count, per_cell=3))
+
+    def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:
+        columns = shapes[0][2]
+        return None if columns is None else columns - 5
+
+    def decode(
+        self,
+        outputs: Sequence[Floats],
+        canvas: tuple[int, int],  # noqa: ARG002 - the graph has decoded its own grid
+        conf: float,
+    ) -> list[Detections]:
+        return [_decode(rows, conf) for rows in outputs[0]]
+
+
+def _decode(rows: Floats, conf: float) -> Detections:
+    index, scores, class_ids = likely_rows(rows, conf)
+    return Detections(cxcywh_to_xyxy(rows[index, :4]), scores, class_ids)

@@ -1,0 +1,50 @@
+"""YOLOv8 and what keeps its head: v9, 10, 11, 12 and 26 exported without their own NMS.
+
+Output (N, 4 + C, A): centre x, centre y, width, height in canvas pixels, then class scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sightline.geometry import cxcywh_to_xyxy
+from sightline.models.decoders.grid import pyramid
+from sightline.types import Detections, Floats
+
+
+class YoloV8:
+    """See the module."""
+
+    overlaps = True
+    resizable = True
+    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
+
+    def matches(self, shapes: Sequence[tuple[int | None, ...]], canvas: tuple[int, int]) -> bool:
+        if len(shapes) != 1 or len(shapes[0]) != 3:
+            return False
+        _, rows, count = shapes[0]
+        return bool(count and rows and rows > 4 and pyramid(canvas, count))
+
+    def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:
+        rows = shapes[0][1]
+        return None if rows is None else rows - 4
+
+    def decode(
+        self,
+        outputs: Sequence[Floats],
+        canvas: tuple[int, int],  # noqa: ARG002 - the graph has decoded its own grid
+        conf: float,
+    ) -> list[Detections]:
+        return [_decode(columns, conf) for columns in outputs[0]]
+
+
+def _decode(columns: Floats, conf: float) -> Detections:
+    class_scores = columns[4:]
+    index = np.flatnonzero(class_scores.max(axis=0) > conf)
+    picked = class_scores[:, index]
+    class_ids = picked.argmax(axis=0)
+    scores = picked[class_ids, np.arange(len(index))]
+    return Detections(cxcywh_to_xyxy(columns[:4, index].T), scores, class_ids)

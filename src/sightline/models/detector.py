@@ -1,0 +1,198 @@
+"""The detector: what a model card says, done around an engine that it is handed.
+
+Knows pixels and boxes. Knows no runtime (the engine's) and no model family (the decoder's).
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import partial
+
+import numpy as np
+
+from sightline.errors import ConfigError
+from sightline.geometry import Placement, fitted_canvas, place
+from sightline.models.card import ModelCard
+from sightline.models.nms import best, suppress
+from sightline.protocols import Decoder, Engine
+from sightline.types import Detections, Floats, Frame, Pixels
+
+Canvas = tuple[int, int]
+
+
+class EngineDetector:
+    """A ``Detector`` made of a card, a decoder and an engine.
+
+    Args:
+        engine: runs the card's model; closed with the detector.
+        card: how to feed and read it.
+        decoder: of the card's family.
+        conf, iou, max_detections, agnostic_nms: instead of the card's.
+        size: an int for the longer side of an input that fits each picture's aspect; (width,
+            height) for that very input; None for the card's own.
+        classes: names of the only classes wanted.
+
+    Raises:
+        ConfigError: a class has no such name, or the model cannot take that size.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        card: ModelCard,
+        decoder: Decoder,
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        max_detections: int | None = None,
+        agnostic_nms: bool | None = None,
+        size: int | Canvas | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.card = card
+        self._decoder = decoder
+        self._conf = card.conf if conf is None else conf
+        self._iou = card.iou if iou is None else iou
+        self._limit = card.max_detections if max_detections is None else max_detections
+        self._agnostic = card.agnostic_nms if agnostic_nms is None else agnostic_nms
+        self._canvas, self._longer_side = self._input_size(size)
+        self._wanted = None if classes is None else class_ids(card.class_names, classes)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.card.class_names
+
+    def canvas(self, source: tuple[int, int]) -> Canvas:
+        """The input (width, height) for a source picture (width, height)."""
+        if self._canvas is not None:
+            return self._canvas
+        return fitted_canvas(source, self._longer_side, self.card.stride)
+
+    def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
+        """Detect in a batch of frames; they may differ in size and in aspect."""
+        groups: dict[Canvas, list[int]] = {}
+        for i, frame in enumerate(frames):
+            groups.setdefault(self.canvas((frame.width, frame.height)), []).append(i)
+        limit = self.card.max_batch or len(frames) or 1
+        batches = [
+            (canvas, members[at : at + limit])
+            for canvas, members in groups.items()
+            for at in range(0, len(members), limit)
+        ]
+        if len(batches) == 1:
+            return self._run(list(frames), batches[0][0])
+        futures = [self._run([frames[i] for i in part], canvas) for canvas, part in batches]
+        return _joined(futures, [part for _, part in batches], len(frames))
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def _run(self, frames: list[Frame], canvas: Canvas) -> Future[list[Detections]]:
+        card = self.card
+        places = [place((f.width, f.height), canvas, card.resize) for f in frames]
+
+        def fill(batch: Pixels) -> None:
+            for frame, spot, out in zip(frames, places, batch, strict=True):
+                _letterbox(frame, spot, card, out)
+
+        read = partial(self._read, canvas, places)
+        return self.engine.submit((len(frames), canvas[1], canvas[0]), fill, read)
+
+    def _read(
+        self, canvas: Canvas, places: list[Placement], outputs: Sequence[Floats]
+    ) -> list[Detections]:
+        pictures = self._decoder.decode(outputs, canvas, self._conf)
+        return [self._finish(p, spot) for p, spot in zip(pictures, places, strict=True)]
+
+    def _finish(self, found: Detections, spot: Placement) -> Detections:
+        if self._wanted is not None:
+            found = found[np.isin(found.class_ids, self._wanted)]
+        if self._decoder.overlaps:
+            found = suppress(found, self._iou, agnostic=self._agnostic, limit=self._limit)
+        else:
+            found = best(found, self._limit)
+        return Detections(
+            spot.to_source(found.boxes),
+            found.scores,
+            found.class_ids,
+            class_names=self.card.class_names,
+        )
+
+    def _input_size(self, size: int | Canvas | None) -> tuple[Canvas | None, int]:
+        """The fixed canvas, or None and the longer side of those that fit a picture."""
+        card = self.card
+        if card.fixed_size:
+            if size not in {None, card.size, max(card.size)}:
+                raise ConfigError(
+                    f"model {card.name} takes {card.size[0]}×{card.size[1]} only, not {size}; "
+                    "export it with a dynamic input size"
+                )
+            return card.size, max(card.size)
+        sides = size if isinstance(size, tuple) else () if size is None else (size,)
+        if any(s < card.stride or s % card.stride for s in sides):
+            raise ConfigError(f"size {size}: sides must be multiples of {card.stride}")
+        if isinstance(size, tuple):
+            return size, max(size)
+        # Models that stretch learnt one aspect; the others see undistorted pictures anyway.
+        longer = size or max(card.size)
+        return ((longer, longer) if card.resize == "stretch" else None), longer
+
+
+def class_ids(class_names: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """The ids of class names. Raises ConfigError with the nearest name for an unknown one."""
+    ids = []
+    for name in wanted:
+        if name in class_names:
+            ids.append(class_names.index(name))
+        elif name.isdigit() and (not class_names or int(name) < len(class_names)):
+            ids.append(int(name))
+        else:
+            near = difflib.get_close_matches(name.lower(), class_names, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {_some(class_names)}"
+            raise ConfigError(f"this model has no class {name!r}: {hint}")
+    return ids
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:12])
+    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "") if names else "none"
+
+
+def _letterbox(frame: Frame, spot: Placement, card: ModelCard, out: Pixels) -> None:
+    """Write a frame into its place in ``out`` (H, W, 3); only the borders are filled."""
+    bottom, right = spot.top + spot.height, spot.left + spot.width
+    out[: spot.top] = card.pad
+    out[bottom:] = card.pad
+    out[spot.top : bottom, : spot.left] = card.pad
+    out[spot.top : bottom, right:] = card.pad
+    frame.scaled(spot.width, spot.height, card.order, out[spot.top : bottom, spot.left : right])
+
+
+def _joined(
+    futures: list[Future[list[Detections]]], parts: list[list[int]], count: int
+) -> Future[list[Detections]]:
+    """One future for several: results in the frames' order, or the first failure."""
+    whole: Future[list[Detections]] = Future()
+    done = itertools.count(1)  # next() is atomic, and the callbacks come from several threads
+
+    def collect(_: Future[list[Detections]]) -> None:
+        if next(done) < len(futures):
+            return
+        results = [Detections.empty()] * count
+        for future, part in zip(futures, parts, strict=True):
+            if error := future.exception():
+                whole.set_exception(error)
+                return
+            for i, found in zip(part, future.result(), strict=True):
+                results[i] = found
+        whole.set_result(results)
+
+    for future in futures:
+        future.add_done_callback(collect)
+    if not futures:
+        whole.set_result([])
+    return whole

@@ -1,0 +1,231 @@
+"""A model file as a graph: what goes in, what comes out, what its exporter wrote about it.
+
+Knows ONNX and OpenVINO IR as file formats; knows no runtime and no boxes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from sightline.errors import ModelError
+from sightline.types import TensorSpec
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFile:
+    """A model that was read: ``input`` is (N, 3, H, W); open dimensions are None."""
+
+    path: Path
+    format: Literal["onnx", "openvino"]
+    input: TensorSpec
+    outputs: tuple[TensorSpec, ...]
+    metadata: Mapping[str, str]
+    opset: int | None
+    parameters: int
+    graph: Any = None  # onnx.ModelProto where the format is ONNX
+    changed: bool = False  # the graph is no longer what the file holds
+
+    @property
+    def content(self) -> Path | bytes:
+        """What an engine is handed: the file, or the graph's bytes where it was changed."""
+        if self.graph is None or not self.changed:
+            return self.path
+        content: bytes = self.graph.SerializeToString()
+        return content
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file's bytes, in hexadecimal."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @property
+    def size_bytes(self) -> int:
+        """On disk, weights included."""
+        weights = self.path.with_suffix(".bin")
+        extra = weights.stat().st_size if self.format == "openvino" and weights.exists() else 0
+        return self.path.stat().st_size + extra
+
+    def output_shapes(self, batch: int, height: int, width: int) -> list[Shape] | None:
+        """Shapes of the outputs for one input size, or None where that size cannot run.
+
+        Only ONNX graphs can be asked about another size than their own.
+        """
+        if self.graph is None:
+            own = (self.input.shape[0] or batch, self.input.shape[2], self.input.shape[3])
+            return [o.shape for o in self.outputs] if own == (batch, height, width) else None
+        return onnx_output_shapes(self.graph, (batch, 3, height, width))
+
+
+def open_model(path: Path) -> ModelFile:
+    """Read an ``.onnx`` or OpenVINO ``.xml`` file.
+
+    Raises:
+        ModelError: it is missing, broken, of another format, or does not take one picture input.
+    """
+    if not path.is_file():
+        raise ModelError(
+            f"no model file at {path}; `sightline models list` shows models that can be pulled"
+        )
+    if path.suffix == ".onnx":
+        model = _open_onnx(path)
+    elif path.suffix == ".xml":
+        model = _open_ir(path)
+    else:
+        raise ModelError(
+            f"{path}: unknown model format {path.suffix or '(none)'}: give an .onnx file or an "
+            "OpenVINO .xml file; a PyTorch checkpoint must be exported to ONNX first"
+        )
+    shape = model.input.shape
+    if len(shape) != 4 or shape[1] not in {3, None}:
+        raise ModelError(
+            f"{path}: its input {model.input.name} is {format_shape(shape)}, and a picture "
+            "(N, 3, height, width) is needed"
+        )
+    return model
+
+
+def format_shape(shape: Shape) -> str:
+    """A shape as people write it: ``1×84×?``."""
+    return "×".join("?" if d is None else str(d) for d in shape)
+
+
+def onnx_output_shapes(graph: Any, shape: tuple[int, int, int, int]) -> list[Shape] | None:
+    """Infer the output shapes of an ONNX model for one input ``shape``; None where it cannot run.
+
+    Works on a copy without the shapes that the exporter wrote down, so that a graph with sizes
+    baked into its nodes shows them as a contradiction.
+    """
+    import onnx
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)
+    set_input_shape(copy, shape)
+    try:
+        inferred = onnx.shape_inference.infer_shapes(copy, strict_mode=True, data_prop=True)
+    except (onnx.shape_inference.InferenceError, RuntimeError):
+        return None  # the sizes contradict each other: this size cannot run
+    return [_onnx_shape(o) for o in inferred.graph.output]
+
+
+def set_input_shape(graph: Any, shape: tuple[int | str, ...]) -> None:
+    """Give an ONNX model another input shape, in place, and forget all shapes that follow."""
+    for dim, value in zip(_onnx_input(graph).type.tensor_type.shape.dim, shape, strict=True):
+        dim.Clear()
+        if isinstance(value, str):
+            dim.dim_param = value
+        else:
+            dim.dim_value = value
+    for output in graph.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    del graph.graph.value_info[:]
+
+
+def _onnx_input(graph: Any) -> Any:
+    """The one input that is not a weight."""
+    weights = {w.name for w in graph.graph.initializer}
+    inputs = [i for i in graph.graph.input if i.name not in weights]
+    if len(inputs) != 1:
+        names = ", ".join(i.name for i in inputs)
+        raise ModelError(
+            f"the model has {len(inputs)} inputs ({names}) and one picture is what it is given: "
+            "export it without its post-processing"
+        )
+    return inputs[0]
+
+
+def _onnx_shape(value: Any) -> Shape:
+    return tuple(
+        d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim
+    )
+
+
+def _open_onnx(path: Path) -> ModelFile:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        # The loader itself refuses external data that lies outside the model's folder.
+        graph = onnx.load(str(path))
+        name = _onnx_input(graph)
+    except (DecodeError, onnx.checker.ValidationError, OSError) as exc:
+        raise ModelError(
+            f"{path}: not a whole ONNX model (truncated, or another format): {exc}"
+        ) from exc
+    except ModelError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
+    if not graph.graph.node:
+        raise ModelError(f"{path}: an ONNX file without a graph (truncated, or another format)")
+
+    def spec(value: Any) -> TensorSpec:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+        return TensorSpec(value.name, _onnx_shape(value), str(dtype))
+
+    return ModelFile(
+        path=path,
+        format="onnx",
+        input=spec(name),
+        outputs=tuple(spec(o) for o in graph.graph.output),
+        metadata={p.key: p.value for p in graph.metadata_props},
+        opset=next((o.version for o in graph.opset_import if o.domain in {"", "ai.onnx"}), None),
+        parameters=sum(math.prod(w.dims) for w in graph.graph.initializer),
+        graph=graph,
+    )
+
+
+def _open_ir(path: Path) -> ModelFile:
+    """Read an OpenVINO IR: an XML of layers with a ``.bin`` of weights beside it."""
+    if not path.with_suffix(".bin").is_file():
+        raise ModelError(f"{path}: its weights {path.with_suffix('.bin').name} are not beside it")
+    try:
+        root = ET.parse(path).getroot()  # noqa: S314 - a model runs code-like graphs anyway: trusted
+    except ET.ParseError as exc:
+        raise ModelError(f"{path}: not a whole OpenVINO IR: {exc}") from exc
+    layers = {layer.get("id"): layer for layer in root.iter("layer")}
+    inputs = [la for la in layers.values() if la.get("type") == "Parameter"]
+    if root.tag != "net" or len(inputs) != 1:
+        raise ModelError(f"{path}: an OpenVINO IR with one picture input is needed")
+
+    def dims(port: ET.Element) -> Shape:
+        return tuple(None if (v := int(d.text or -1)) < 0 else v for d in port.findall("dim"))
+
+    def spec(layer: ET.Element, port: ET.Element) -> TensorSpec:
+        names = port.get("names") or layer.get("name") or ""
+        dtype = {"FP16": "float16", "U8": "uint8"}.get(port.get("precision", ""), "float32")
+        return TensorSpec(names.split(",")[0], dims(port), dtype)
+
+    by_port = {
+        (la.get("id"), p.get("id")): (la, p)
+        for la in layers.values()
+        for p in la.iterfind("output/port")
+    }
+    ends = {la.get("id") for la in layers.values() if la.get("type") == "Result"}
+    edges = [e for e in root.iter("edge") if e.get("to-layer") in ends]
+    edges.sort(key=lambda e: int(e.get("to-layer") or 0))
+    outputs = [by_port[e.get("from-layer"), e.get("from-port")] for e in edges]
+    input_port = inputs[0].find("output/port")
+    assert input_port is not None
+    constants = (la.find("data") for la in layers.values() if la.get("type") == "Const")
+    return ModelFile(
+        path=path,
+        format="openvino",
+        input=spec(inputs[0], input_port),
+        outputs=tuple(spec(*o) for o in outputs),
+        metadata={e.tag: e.get("value", "") for e in root.iterfind("rt_info/model_info/*")},
+        opset=None,
+        parameters=sum(_elements(c) for c in constants if c is not None),
+    )
+
+
+def _elements(constant: ET.Element) -> int:
+    shape = [int(d) for d in (constant.get("shape") or "").split(",") if d.strip()]
+    return math.prod(shape)

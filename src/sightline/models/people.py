@@ -1,0 +1,63 @@
+"""``people``: a detector that needs no file.
+
+OpenCV's pedestrian detector: histograms of oriented gradients and a linear SVM (Dalal and Triggs,
+CVPR 2005), trained on people who stand or walk upright and are at least 96 pixels high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import cv2
+import numpy as np
+
+from sightline.models.nms import suppress
+from sightline.types import Detections, Frame
+
+WIDTH = 640
+"""Pictures are made this wide: the cost grows with the pixels, and smaller people are missed anyway."""
+
+WINDOW = (64, 128)
+
+
+class PeopleDetector:
+    """A ``Detector`` of one class, person. Slow (about 10 frames/s a core) and modest."""
+
+    class_names: tuple[str, ...] = ("person",)
+
+    def __init__(self, conf: float | None = None, iou: float | None = None) -> None:
+        self._conf = 0.25 if conf is None else conf
+        self._iou = 0.45 if iou is None else iou
+        self._hog = cv2.HOGDescriptor()
+        self._hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
+        self._workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="people")
+
+    def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
+        return self._workers.submit(lambda: [self._detect(frame) for frame in frames])
+
+    def close(self) -> None:
+        self._workers.shutdown()
+
+    def _detect(self, frame: Frame) -> Detections:
+        scale = WIDTH / frame.width
+        height = max(WINDOW[1], round(frame.height * scale))
+        picture = frame.scaled(WIDTH, height, "bgr")
+        rects, weights = self._hog.detectMultiScale(
+            picture, winStride=(8, 8), padding=(8, 8), scale=1.05, groupThreshold=0
+        )
+        if not len(rects):
+            return Detections.empty(self.class_names)
+        rects = np.asarray(rects, np.float32)
+        # The training windows have a margin of about an eighth around the person.
+        margin = rects[:, 2:] * np.array([0.125, 0.09], np.float32)
+        boxes = np.concatenate(
+            (rects[:, :2] + margin, rects[:, :2] + rects[:, 2:] - margin), axis=1
+        )
+        boxes *= np.array([frame.width / WIDTH, frame.height / height] * 2, np.float32)
+        # The SVM's distance from its border, about 0 to 3, as a score between 0 and 1.
+        scores = 1 - np.exp(-np.maximum(np.asarray(weights, np.float32).ravel(), 0))
+        found = Detections(
+            boxes, scores, np.zeros(len(boxes), np.int64), class_names=self.class_names
+        )
+        return suppress(found[scores > self._conf], self._iou, agnostic=True, limit=100)

@@ -1,0 +1,156 @@
+"""One stream: a source with its detector, its tracker and its sinks.
+
+One thread reads frames and submits them to the detector, so that several inferences are in flight;
+another takes the results in order, tracks, and hands observations on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass
+
+from sightline.errors import SightlineError
+from sightline.protocols import Detector, Sink, Source, Tracker
+from sightline.runtime.channel import Channel
+from sightline.types import Detections, Frame, Observation, SourceStatus, StreamInfo
+
+Pending = tuple[Frame, Future[list[Detections]]]
+
+FILE_DEPTH = 64
+"""Frames of a file that may wait between detector and tracker. The detector itself accepts only a
+few at a time, so this bounds finished results, which are small."""
+
+LIVE_DEPTH = 1
+"""A live stream waits in its source, where the newest frame replaces the others."""
+
+
+def observe(
+    source: Source, detector: Detector, tracker: Tracker | None
+) -> Generator[Observation, None, None]:
+    """Detect and track in every frame that a source hands on, in order.
+
+    Raises:
+        SightlineError: the first failure of the source or the detector, after the observations
+            of all frames before it.
+
+    Ending the iteration early closes the source.
+    """
+    info = source.open()
+    channel: Channel[Pending] = Channel(LIVE_DEPTH if info.live else FILE_DEPTH)
+    reader = threading.Thread(
+        target=_read, args=(source, detector, channel), name=f"read-{info.name}", daemon=True
+    )
+    reader.start()
+    size: tuple[int, int] | None = None
+    try:
+        for frame, future in channel:
+            detections = future.result()[0]
+            if tracker is not None:
+                if size not in {None, (frame.width, frame.height)}:
+                    tracker.reset()  # positions of another geometry say nothing about this one
+                size = (frame.width, frame.height)
+                detections = tracker.update(detections, frame.time)
+            yield Observation(frame, detections)
+    finally:
+        channel.cancel()
+        source.close()
+        reader.join()
+
+
+def _read(source: Source, detector: Detector, channel: Channel[Pending]) -> None:
+    """The reading thread: its failure, whatever it is, becomes the channel's."""
+    try:
+        for frame in source:
+            if not channel.put((frame, detector.submit((frame,)))):
+                return
+        channel.close()
+    except BaseException as exc:  # noqa: BLE001 - handed to the thread that iterates the channel
+        channel.close(exc)
+
+
+@dataclass
+class StreamResult:
+    """What a stream did. ``error`` is the failure that ended it, if one did."""
+
+    name: str
+    info: StreamInfo | None = None
+    frames: int = 0
+    objects: int = 0
+    tracks: int = 0
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    status: SourceStatus | None = None
+    error: SightlineError | None = None
+    interrupted: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return (self.ended_at or time.monotonic()) - self.started_at
+
+    @property
+    def fps(self) -> float:
+        """Frames analysed per second of running time."""
+        return self.frames / self.seconds if self.started_at and self.seconds > 0 else 0.0
+
+
+class Stream:
+    """Runs one source to its end (or until ``stop``) and writes what is seen to its sinks.
+
+    The sinks are closed by whoever made them, since streams may share them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        detector: Detector,
+        tracker: Tracker | None = None,
+        sinks: Sequence[Sink] = (),
+    ) -> None:
+        self.result = StreamResult(name)
+        self._source = source
+        self._detector = detector
+        self._tracker = tracker
+        self._sinks = sinks
+        self._stopping = threading.Event()
+
+    def run(self) -> StreamResult:
+        """Run to the end. A failure ends this stream only, and is in the result."""
+        result = self.result
+        result.started_at = time.monotonic()
+        try:
+            result.info = self._source.open()
+            for sink in self._sinks:
+                sink.open(result.info)
+            with closing(observe(self._source, self._detector, self._tracker)) as observations:
+                self._consume(observations)
+        except SightlineError as exc:
+            result.error = exc
+        finally:
+            self._source.close()
+            result.status = self._source.status
+            result.ended_at = time.monotonic()
+        return result
+
+    def stop(self) -> None:
+        """End soon, after the frame that is being written. From any thread."""
+        self._stopping.set()
+        self._source.close()
+
+    def _consume(self, observations: Iterator[Observation]) -> None:
+        result = self.result
+        for observation in observations:
+            if self._stopping.is_set():
+                result.interrupted = True
+                return
+            for sink in self._sinks:
+                sink.write(observation)
+            result.frames += 1
+            result.objects += len(observation.detections)
+            ids = observation.detections.track_ids
+            if ids is not None and len(ids):
+                result.tracks = max(result.tracks, int(ids.max()))  # ids count up from 1

@@ -1,0 +1,206 @@
+"""``sightline models`` as processes, against a server on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sightline.cli import models
+from sightline.errors import ConfigError, ModelError
+
+MODEL = b"\x08\x08\x3a\x80\x80\x40" + bytes(1 << 20)  # ir_version 8, then a graph of 2^20 bytes
+SHA = hashlib.sha256(MODEL).hexdigest()
+runner = CliRunner()
+
+
+class Slow(http.server.BaseHTTPRequestHandler):
+    """Sends the second half only once ``go`` is set; counts whole answers and resumptions."""
+
+    go: threading.Event
+    seen: list[str | None]
+
+    def log_message(self, *_args: object) -> None:
+        """Keep the test output quiet."""
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        start = int(asked[6:-1]) if asked else 0
+        self.seen.append(asked)
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(len(MODEL) - start))
+        self.send_header("Content-Range", f"bytes {start}-{len(MODEL) - 1}/{len(MODEL)}")
+        self.send_header("ETag", '"one"')
+        self.end_headers()
+        half = max(start, len(MODEL) // 2)
+        try:
+            self.wfile.write(MODEL[start:half])
+            self.wfile.flush()
+            self.go.wait(30)
+            self.wfile.write(MODEL[half:])
+        except OSError:
+            self.close_connection = True  # the client was killed, as the test wants
+
+
+@pytest.fixture
+def handler() -> type[Slow]:
+    return type("Bound", (Slow,), {"go": threading.Event(), "seen": []})
+
+
+@pytest.fixture
+def url(handler: type[Slow]) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/mine.onnx"
+    handler.go.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def start(*args: str) -> subprocess.Popen[str]:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    code = "import sys; from sightline.cli.models import app; app(sys.argv[1:])"
+    command = [sys.executable, "-c", code, *args]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=env)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def holds(path: Path, size: int) -> bool:
+    return path.exists() and path.stat().st_size >= size
+
+
+def test_two_processes_at_once_fetch_once(url: str, handler: type[Slow], tmp_path: Path) -> None:
+    both = [start("pull", "--url", url, "--folder", str(tmp_path)) for _ in range(2)]
+    wait_until(lambda: bool(handler.seen))
+    handler.go.set()
+    for process in both:
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+        assert out == f"{tmp_path / 'mine.onnx'}\n"
+    assert (tmp_path / "mine.onnx").read_bytes() == MODEL
+    assert handler.seen == [None]
+
+
+def test_killed_process_is_continued(url: str, handler: type[Slow], tmp_path: Path) -> None:
+    first = start("pull", "--url", url, "--folder", str(tmp_path))
+    part = tmp_path / "mine.onnx.part"
+    wait_until(lambda: holds(part, len(MODEL) // 4))
+    first.send_signal(signal.SIGKILL)
+    first.communicate(timeout=10)
+    arrived = part.stat().st_size
+    assert not (tmp_path / "mine.onnx").exists()
+    handler.go.set()
+    result = runner.invoke(models.app, ["pull", "--url", url, "--folder", str(tmp_path)])
+    assert result.exit_code == 0, result.exception
+    assert handler.seen == [None, f"bytes={arrived}-"]
+    assert (tmp_path / "mine.onnx").read_bytes() == MODEL
+
+
+def test_pull_list_show(
+    url: str, handler: type[Slow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler.go.set()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = tmp_path / "sightline" / "models" / "own.onnx"
+    pulled = runner.invoke(models.app, ["pull", "own", "--url", url, "--sha256", SHA])
+    assert pulled.stdout == f"{path}\n"
+    assert pulled.stderr.splitlines()[-1] == "own: 1.0 of 1.0 MB"
+    (path.parent / "yolox_s.onnx").write_bytes(MODEL)
+    listed = runner.invoke(models.app, ["list"]).stdout
+    rows = {line.split()[1]: line.split()[-2] for line in listed.splitlines() if "MB" in line}
+    assert rows == {
+        "yolox_nano": "no",
+        "yolox_tiny": "no",
+        "yolox_s": "hand",
+        "yolox_m": "no",
+        "own": "yes",
+    }
+    shown = runner.invoke(models.app, ["show", "own"]).stdout
+    for fact in (str(path), SHA, url):
+        assert fact in shown
+    absent = runner.invoke(models.app, ["show", "yolox_nano"]).stdout
+    for fact in ("Apache-2.0", "https://github.com/", "416x416", "25.8", "yolox", "not pulled"):
+        assert fact in absent
+    path.write_bytes(b"\x08\x07")
+    assert "changed" in runner.invoke(models.app, ["list"]).stdout
+    assert isinstance(runner.invoke(models.app, ["show", "own"]).exception, ModelError)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        pytest.param(["pull"], "name a model", id="nothing_named"),
+        pytest.param(["pull", "yolox-nano"], "did you mean yolox_nano", id="unknown_pull"),
+        pytest.param(["show", "yolox-nano"], "did you mean yolox_nano", id="unknown_show"),
+        pytest.param(["pull", "a", "b", "--url", "https://h/x"], "one name", id="two_names"),
+        pytest.param(["pull", "a", "--url", "file:///x.onnx"], "not file", id="file_url"),
+        pytest.param(["pull", "http://example.com/x.onnx"], "plain http", id="plain_http"),
+    ],
+)
+def test_bad_usage(tmp_path: Path, args: list[str], message: str) -> None:
+    result = runner.invoke(models.app, [*args, "--folder", str(tmp_path)])
+    assert isinstance(result.exception, ConfigError)
+    assert message in str(result.exception)
+
+
+def test_cache_folder_without_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for value in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", value)
+        assert models.cache_folder() == tmp_path / ".cache" / "sightline" / "models"
+
+
+def test_module_is_light() -> None:
+    code = "import sys, json, sightline.cli.models; print(json.dumps(sorted(sys.modules)))"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    out = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=env
+    ).stdout
+    assert not {"rich", "numpy", "urllib.request", "sightline.models.zoo"} & set(json.loads(out))
+
+
+def test_untrusted_certificate_is_told_at_once(tmp_path: Path) -> None:
+    import shutil
+    import ssl
+
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed: no certificate can be made")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    make = f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {cert} -days 1 -subj"
+    subprocess.run([*make.split(), "/CN=localhost"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        address = f"https://localhost:{server.server_port}/mine.onnx"
+        result = runner.invoke(models.app, ["pull", address, "--folder", str(tmp_path / "m")])
+        assert isinstance(result.exception, ModelError)
+        assert "certificate is not trusted" in str(result.exception)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
