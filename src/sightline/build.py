@@ -8,12 +8,20 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import platform
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from sightline.config import EngineOptions, ModelOptions
+from sightline.config import EngineOptions, ModelOptions, OutputOptions
 from sightline.errors import ModelError
-from sightline.protocols import Decoder, Detector, Engine
+from sightline.protocols import Decoder, Detector, Engine, Sink, Source, Tracker
+from sightline.types import Normalization
 
 ENGINES = {
     "openvino": "sightline.engines.openvino_:OpenVinoEngine",
@@ -29,6 +37,15 @@ DECODERS = {
     "detr": "sightline.models.decoders.detr:Detr",
     "detr-rows": "sightline.models.decoders.detr:DetrRows",
 }
+
+SOURCES = {
+    "file": "sightline.sources.file:FileSource",
+    "url": "sightline.sources.live:LiveSource",
+    "camera": "sightline.sources.live:CameraSource",
+    "images": "sightline.sources.images:ImageSource",
+}
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 def load(reference: str) -> Any:
@@ -95,7 +112,11 @@ def model_path(options: ModelOptions) -> Path:
 
 
 def build_engine(
-    model: Path | bytes, normalization: Any, options: ModelOptions, *, stills: bool = False
+    model: Path | bytes,
+    normalization: Normalization,
+    options: ModelOptions,
+    *,
+    stills: bool = False,
 ) -> Engine:
     """The engine that a backend option means."""
     name = pick_backend(options.backend, options.engine, stills=stills, model=model)
@@ -124,3 +145,132 @@ def pick_backend(backend: str, options: EngineOptions, *, stills: bool, model: P
     if "openvino" in has and (wants_openvino or (intel_like and not stills)):
         return "openvino"
     return "onnxruntime" if "onnxruntime" in has or "openvino" not in has else "openvino"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A source that a user named."""
+
+    name: str
+    kind: str
+    source: Source
+
+    @property
+    def live(self) -> bool:
+        """It goes on by itself: it must not wait for its turn."""
+        return self.kind in {"url", "camera"}
+
+    @property
+    def still(self) -> bool:
+        """Pictures that have nothing to do with one another."""
+        return self.kind == "images"
+
+
+def source_kind(spec: str) -> str:
+    """The key of SOURCES for a user's word: path, glob, URL, camera number or device."""
+    if "://" in spec:
+        return "url"
+    if spec.isdigit() or spec.startswith("/dev/video"):
+        return "camera"
+    path = Path(spec)
+    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        return "images"
+    if any(c in spec for c in "*?[") and not path.exists():
+        return "images"
+    return "file"
+
+
+def inputs(specs: Sequence[str]) -> list[Input]:
+    """A source for each word, under names that differ: the file's, ``camera-0``, ``host``."""
+    found: list[Input] = []
+    taken: Counter[str] = Counter()
+    for spec in specs:
+        kind = source_kind(spec)
+        name = _stream_name(spec, kind)
+        taken[name] += 1
+        if taken[name] > 1:
+            name = f"{name}-{taken[name]}"
+        target = int(spec) if spec.isdigit() else spec
+        found.append(Input(name, kind, load(SOURCES[kind])(target, name)))
+    return found
+
+
+def _stream_name(spec: str, kind: str) -> str:
+    if kind == "url":
+        parts = urlsplit(spec)
+        return Path(parts.path).stem or parts.hostname or "stream"
+    if kind == "camera":
+        return f"camera-{spec}" if spec.isdigit() else Path(spec).name
+    return Path(spec).stem if kind == "file" else spec
+
+
+D = TypeVar("D", bound=Detector)
+
+
+def for_tracking(detector: D) -> tuple[D, Callable[[], Tracker]]:
+    """A detector for a tracker, and what makes a tracker for each stream.
+
+    ByteTrack follows objects on with weak detections, so the detector's threshold goes down and
+    its old one decides in the tracker which detections are strong.
+    """
+    from sightline.models.detector import EngineDetector
+    from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
+
+    if not isinstance(detector, EngineDetector):
+        return detector, ByteTrack
+    conf = detector.conf
+    low = min(conf, LOW_THRESHOLD)
+    return detector.replaced(conf=low), partial(
+        ByteTrack, high_threshold=conf, new_track_threshold=conf, low_threshold=low
+    )
+
+
+class Outputs:
+    """The sinks of a run: some shared by all streams, one kind for videos, one for pictures.
+
+    ``state`` is how the run ended ("done", "failed", "interrupted"); the database keeps it.
+    """
+
+    def __init__(
+        self, shared: Sequence[Sink], video: Sink | None, images: Sink | None, database: Any
+    ) -> None:
+        self.state = "failed"  # unless it is told otherwise, a run that closes was cut off
+        self._shared, self._video, self._images, self._database = shared, video, images, database
+
+    def sinks(self, *, still: bool) -> list[Sink]:
+        """Those of one stream."""
+        annotated = self._images if still else self._video
+        return [*self._shared, *([annotated] if annotated is not None else [])]
+
+    def close(self) -> None:
+        """Close every sink; the first failure is raised after all were closed."""
+        if self._database is not None:
+            self._database.state = self.state
+        with ExitStack() as stack:
+            for sink in (*self._shared, self._video, self._images):
+                if sink is not None:
+                    stack.callback(sink.close)
+
+
+def outputs(options: OutputOptions, run: Mapping[str, Any]) -> Outputs:
+    """The sinks that options describe; ``run`` goes into the database."""
+    shared: list[Sink] = []
+    if options.json_lines is not None:
+        target = sys.stdout if options.json_lines == "-" else options.json_lines
+        shared.append(load("sightline.sinks.jsonl:JsonLinesSink")(target))
+    if options.csv is not None:
+        shared.append(load("sightline.sinks.csv_:CsvSink")(options.csv))
+    if options.mot is not None:
+        shared.append(load("sightline.sinks.mot:MotSink")(options.mot))
+    database = None
+    if options.database is not None:
+        database = load("sightline.sinks.database:DatabaseSink")(options.database, run)
+        shared.append(database)
+    if options.show:
+        shared.append(load("sightline.sinks.window:WindowSink")("Sightline"))
+    video = images = None
+    if options.annotated is not None:
+        rate = {"show_fps": options.show_fps}
+        video = load("sightline.sinks.video:VideoSink")(options.annotated, **rate)
+        images = load("sightline.sinks.images:ImageSink")(options.annotated)
+    return Outputs(shared, video, images, database)

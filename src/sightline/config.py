@@ -79,3 +79,15 @@ class ModelOptions(Options):
     max_detections: int | None = Field(None, ge=1)
     agnostic_nms: bool | None = Field(None, description="boxes of different classes compete too")
     models_dir: Path | None = Field(None, description="folder of pulled models")
+
+
+class OutputOptions(Options):
+    """Where a run writes what it sees. What is None is not written."""
+
+    json_lines: str | None = Field(None, description="file for JSON lines, or - for stdout")
+    csv: Path | None = None
+    mot: Path | None = Field(None, description="file, or folder with a file for each stream")
+    annotated: Path | None = Field(None, description="MP4 or picture file, or a folder")
+    database: str | None = Field(None, description="SQLite file or database URL")
+    show: bool = Field(False, description="a live window")
+    show_fps: bool = Field(False, description="the rate is drawn into annotated pictures")

@@ -81,10 +81,6 @@ class OpenVinoEngine:
         self._workers.close()
         self._compiled.clear()
 
-    def save_ir(self, path: Path, *, fp16: bool = True) -> None:
-        """Write the model as OpenVINO IR (``path`` .xml and a .bin beside it), weights in FP16."""
-        self._ov.save_model(self._model, str(path), compress_to_fp16=fp16)
-
     def _request(self, shape: Shape) -> _Request:
         compiled = self._compile(shape)
         return _Request(compiled, shape, self._ov)
@@ -139,8 +135,7 @@ class OpenVinoEngine:
         return properties
 
     def _pick_precision(self) -> str:
-        has = set(self._core.get_property(self._device, "OPTIMIZATION_CAPABILITIES"))
-        able = [p for p, name in CAPABILITIES.items() if name in has]
+        able = precisions(self._core, self._device)
         wanted = self._options.precision
         if wanted == "auto":
             if self._device.startswith("CPU"):
@@ -179,6 +174,31 @@ class OpenVinoEngine:
             return 8
         threads = self._options.threads or len(os.sched_getaffinity(0))
         return min(16, 2 * threads)
+
+
+def precisions(core: Any, device: str) -> list[str]:
+    """The precisions that a device of an ``openvino.Core`` computes in."""
+    has = set(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
+    return [p for p, name in CAPABILITIES.items() if name in has]
+
+
+def save_ir(model: Path | bytes, path: Path, *, fp16: bool = True) -> None:
+    """Write an ONNX model as OpenVINO IR: ``path`` .xml and a .bin beside it, weights in FP16.
+
+    Raises:
+        EngineUnavailable: OpenVINO is not installed.
+        ModelError: the model cannot be read, or the file cannot be written.
+    """
+    try:
+        import openvino
+    except ImportError as exc:
+        raise EngineUnavailable.not_installed("OpenVINO", "openvino") from exc
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        graph = openvino.Core().read_model(str(model) if isinstance(model, Path) else model)
+        openvino.save_model(graph, str(path), compress_to_fp16=fp16)
+    except (RuntimeError, OSError) as exc:
+        raise ModelError(f"cannot convert to {path}: {_first_line(exc)}") from exc
 
 
 class _Request:

@@ -136,6 +136,16 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
     return CardReading(card, file, origin)
 
 
+def write_card(card: ModelCard, path: Path) -> None:
+    """Write a card beside a model file that was made from the card's own.
+
+    The checksum is left out: it was the other file's.
+    """
+    fields = card.model_dump(mode="json", exclude={"sha256"})
+    text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
+    _beside(path).write_text(text, encoding="utf-8")
+
+
 def _beside(path: Path) -> Path:
     return path.with_suffix(".yaml")
 

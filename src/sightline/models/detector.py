@@ -5,11 +5,13 @@ Knows pixels and boxes. Knows no runtime (the engine's) and no model family (the
 
 from __future__ import annotations
 
+import copy
 import difflib
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
+from typing import Self
 
 import numpy as np
 
@@ -55,7 +57,7 @@ class EngineDetector:
         self.engine = engine
         self.card = card
         self._decoder = decoder
-        self._conf = card.conf if conf is None else conf
+        self.conf = card.conf if conf is None else conf
         self._iou = card.iou if iou is None else iou
         self._limit = card.max_detections if max_detections is None else max_detections
         self._agnostic = card.agnostic_nms if agnostic_nms is None else agnostic_nms
@@ -71,6 +73,13 @@ class EngineDetector:
         if self._canvas is not None:
             return self._canvas
         return fitted_canvas(source, self._longer_side, self.card.stride)
+
+    def replaced(self, *, conf: float | None = None, engine: Engine | None = None) -> Self:
+        """The same detector with another threshold or around another engine."""
+        other = copy.copy(self)
+        other.conf = self.conf if conf is None else conf
+        other.engine = engine or self.engine
+        return other
 
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
         """Detect in a batch of frames; they may differ in size and in aspect."""
@@ -105,7 +114,7 @@ class EngineDetector:
     def _read(
         self, canvas: Canvas, places: list[Placement], outputs: Sequence[Floats]
     ) -> list[Detections]:
-        pictures = self._decoder.decode(outputs, canvas, self._conf)
+        pictures = self._decoder.decode(outputs, canvas, self.conf)
         return [self._finish(p, spot) for p, spot in zip(pictures, places, strict=True)]
 
     def _finish(self, found: Detections, spot: Placement) -> Detections:

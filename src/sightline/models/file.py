@@ -52,8 +52,9 @@ class ModelFile:
     def size_bytes(self) -> int:
         """On disk, weights included."""
         weights = self.path.with_suffix(".bin")
-        extra = weights.stat().st_size if self.format == "openvino" and weights.exists() else 0
-        return self.path.stat().st_size + extra
+        return self.path.stat().st_size + (
+            weights.stat().st_size if self.format == "openvino" else 0
+        )
 
     def output_shapes(self, batch: int, height: int, width: int) -> list[Shape] | None:
         """Shapes of the outputs for one input size, or None where that size cannot run.

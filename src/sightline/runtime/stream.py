@@ -132,6 +132,7 @@ class Stream:
             result.error = exc
         finally:
             self._source.close()
+            result.interrupted = self._stopping.is_set()
             result.status = self._source.status
             result.ended_at = time.monotonic()
         return result
@@ -145,7 +146,6 @@ class Stream:
         result = self.result
         for observation in observations:
             if self._stopping.is_set():
-                result.interrupted = True
                 return
             for sink in self._sinks:
                 sink.write(observation)

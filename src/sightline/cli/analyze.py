@@ -1,0 +1,223 @@
+"""``sightline detect`` and ``sightline track``: sources in, results out. They differ in a tracker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sightline import build
+from sightline.cli import logs
+from sightline.cli.options import (
+    AgnosticNms,
+    Backend,
+    Classes,
+    Conf,
+    Device,
+    Iou,
+    MaxDetections,
+    Model,
+    Precision,
+    Size,
+    Verbose,
+    checked,
+    model_options,
+)
+from sightline.cli.progress import progress, summary
+from sightline.config import ModelOptions, OutputOptions
+from sightline.runtime.parallel import run_all
+from sightline.runtime.stream import Stream, StreamResult
+
+RESULTS = "Results"
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        help="Video files, pictures, folders, globs, rtsp:// and http:// URLs, camera numbers.",
+        show_default=False,
+    ),
+]
+Json = Annotated[
+    str | None,
+    typer.Option(
+        help="JSON lines to this file, or - for stdout \\[default: -, with no other output]",
+        rich_help_panel=RESULTS,
+    ),
+]
+Csv = Annotated[Path | None, typer.Option(help="CSV to this file.", rich_help_panel=RESULTS)]
+Mot = Annotated[
+    Path | None,
+    typer.Option(help="MOT rows to this file, or a folder of files.", rich_help_panel=RESULTS),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Annotated MP4, picture, or a folder.", rich_help_panel=RESULTS
+    ),
+]
+Database = Annotated[
+    str | None,
+    typer.Option("--db", help="SQLite file; runs are added to it.", rich_help_panel=RESULTS),
+]
+Show = Annotated[
+    bool, typer.Option("--show", help="A live window; q closes it.", rich_help_panel=RESULTS)
+]
+ShowFps = Annotated[
+    bool, typer.Option("--show-fps", help="Draw the rate too.", rich_help_panel=RESULTS)
+]
+Jobs = Annotated[
+    int,
+    typer.Option(min=0, help="Files at a time \\[default: one for each core]", show_default=False),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+
+
+def _command(text: str, *, tracked: bool) -> Callable[..., None]:
+    """Both commands take the same options; this is their one signature."""
+
+    def command(
+        sources: Sources,
+        model: Model,
+        conf: Conf = None,
+        iou: Iou = None,
+        size: Size = None,
+        classes: Classes = None,
+        max_detections: MaxDetections = None,
+        agnostic_nms: AgnosticNms = False,
+        backend: Backend = "auto",
+        precision: Precision = "auto",
+        device: Device = "auto",
+        json: Json = None,
+        csv: Csv = None,
+        mot: Mot = None,
+        output: Output = None,
+        db: Database = None,
+        show: Show = False,
+        show_fps: ShowFps = False,
+        jobs: Jobs = 0,
+        quiet: Quiet = False,
+        verbose: Verbose = 0,
+    ) -> None:
+        logs.set_up(verbose)
+        model_use = model_options(
+            model,
+            conf=conf,
+            iou=iou,
+            size=size,
+            classes=classes,
+            max_detections=max_detections,
+            agnostic_nms=agnostic_nms,
+            backend=backend,
+            precision=precision,
+            device=device,
+        )
+        elsewhere = (csv, mot, output, db, show or None)
+        outputs = checked(
+            OutputOptions,
+            json_lines="-" if json is None and not any(elsewhere) else json,
+            csv=csv,
+            mot=mot,
+            annotated=output,
+            database=db,
+            show=show,
+            show_fps=show_fps,
+        )
+        jobs = jobs or len(os.sched_getaffinity(0))
+        analyze(sources, model_use, outputs, tracked=tracked, jobs=jobs, quiet=quiet)
+
+    command.__doc__ = text
+    return command
+
+
+detect = _command(
+    """Find objects in pictures, videos and live streams.
+
+    [bold]Examples[/bold]
+
+    sightline detect bus.jpg --model yolox_nano.onnx
+
+    sightline detect "photos/*.jpg" --model yolox_nano --classes person,car --output annotated/
+    """,
+    tracked=False,
+)
+
+track = _command(
+    """Find objects and follow them: each keeps its id while it is in sight.
+
+    [bold]Examples[/bold]
+
+    sightline track street.mp4 --model yolox_nano.onnx --output out.mp4 --json out.jsonl
+
+    sightline track rtsp://user:password@camera/stream --model people --db run.db --show
+    """,
+    tracked=True,
+)
+
+
+def analyze(
+    specs: Sequence[str],
+    model: ModelOptions,
+    output_options: OutputOptions,
+    *,
+    tracked: bool,
+    jobs: int,
+    quiet: bool,
+) -> None:
+    """Run every source to its end, then exit: 1 where one failed, 130 when interrupted."""
+    inputs = build.inputs(specs)
+    with ExitStack() as closing:
+        detector = build.detector(model, stills=all(i.still for i in inputs))
+        closing.callback(detector.close)
+        if tracked:
+            detector, tracker = build.for_tracking(detector)
+        outputs = build.outputs(
+            output_options, {"model": model.model, "tracked": tracked, "conf": model.conf}
+        )
+        closing.callback(outputs.close)
+        streams = [
+            Stream(
+                i.name,
+                i.source,
+                detector,
+                tracker() if tracked and not i.still else None,
+                outputs.sinks(still=i.still),
+            )
+            for i in inputs
+        ]
+        results = [stream.result for stream in streams]
+        interrupted = _run(streams, results, max(jobs, sum(i.live for i in inputs)), quiet=quiet)
+        outputs.state = "interrupted" if interrupted else _state(results)
+    if not quiet and (len(results) > 1 or sys.stderr.isatty()):
+        summary(results)
+    for result in results:
+        if result.error is not None:
+            typer.secho(f"error: {result.name}: {result.error}", fg="red", err=True)
+    if interrupted:
+        raise typer.Exit(130)
+    if any(result.error for result in results):
+        raise typer.Exit(1)
+
+
+def _state(results: Sequence[StreamResult]) -> str:
+    return "failed" if any(result.error for result in results) else "done"
+
+
+def _run(
+    streams: Sequence[Stream], results: Sequence[StreamResult], jobs: int, *, quiet: bool
+) -> bool:
+    """Run the streams to their end; True when the user or the system ended them."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with progress(results, quiet=quiet) as display:
+            run_all(streams, jobs=jobs, tick=display.show)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return False

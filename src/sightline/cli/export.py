@@ -1,0 +1,37 @@
+"""``sightline export``: a model in another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sightline.cli.options import model_options
+from sightline.errors import ConfigError
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="An .onnx file, or a pulled model's name.")],
+    to: Annotated[Path, typer.Argument(help="The .xml file to write; its .bin lies beside it.")],
+    fp32: Annotated[
+        bool, typer.Option("--fp32", help="Keep FP32 weights: twice the size.")
+    ] = False,
+) -> None:
+    """Convert an ONNX model to OpenVINO IR (weights in FP16), with its card beside it.
+
+    [bold]Example[/bold]
+
+    sightline export yolox_nano.onnx yolox_nano.xml
+    """
+    from sightline import build
+    from sightline.engines.openvino_ import save_ir
+    from sightline.models.card import read_card, write_card
+    from sightline.models.file import open_model
+
+    if to.suffix != ".xml":
+        raise ConfigError(f"{to}: OpenVINO IR is written to a file that ends in .xml")
+    reading = read_card(open_model(build.model_path(model_options(str(model)))), build.decoders())
+    save_ir(reading.file.content, to, fp16=not fp32)
+    write_card(reading.card, to)
+    typer.echo(to)

@@ -1,0 +1,78 @@
+"""``sightline inspect``: what a model file is and how it will be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sightline.cli import logs
+from sightline.cli.options import Verbose, model_options
+
+
+def inspect(
+    model: Annotated[Path, typer.Argument(help="An .onnx or .xml file, or a pulled model's name.")],
+    json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Show a model's card, inputs, outputs, parameters and size.
+
+    [bold]Example[/bold]
+
+    sightline inspect yolox_nano.onnx
+    """
+    from sightline import build
+    from sightline.models.card import read_card
+    from sightline.models.file import format_shape, open_model
+
+    logs.set_up(verbose)
+    file = open_model(build.model_path(model_options(str(model))))
+    reading = read_card(file, build.decoders())
+    card = reading.card.model_dump(mode="json")
+    if json:
+        import json as json_
+
+        facts = {
+            "path": str(file.path),
+            "format": file.format,
+            "opset": file.opset,
+            "parameters": file.parameters,
+            "size_bytes": file.size_bytes,
+            "sha256": file.sha256,
+            "input": {
+                "name": file.input.name,
+                "shape": file.input.shape,
+                "dtype": file.input.dtype,
+            },
+            "outputs": [{"name": o.name, "shape": o.shape, "dtype": o.dtype} for o in file.outputs],
+            "card": card,
+            "origin": dict(reading.origin),
+        }
+        typer.echo(json_.dumps(facts))
+        return
+    size = reading.card.size
+    shapes = file.output_shapes(1, size[1], size[0]) or [o.shape for o in file.outputs]
+    rows = [
+        ("file", str(file.path)),
+        ("format", f"{file.format}, opset {file.opset}" if file.opset else file.format),
+        ("size", f"{file.size_bytes / 1e6:.2f} MB, {file.parameters:,} parameters"),
+        ("sha256", file.sha256),
+        ("input", f"{file.input.name} {format_shape(file.input.shape)} {file.input.dtype}"),
+        *(
+            (
+                "output",
+                f"{o.name} {format_shape(o.shape)}, {format_shape(s)} at {size[0]}×{size[1]}",
+            )
+            for o, s in zip(file.outputs, shapes, strict=True)
+        ),
+    ]
+    for key, value in rows:
+        typer.echo(f"{key + ':':<16}{value}")
+    typer.echo("\ncard:")
+    for key, value in card.items():
+        shown = value
+        if key == "class_names":
+            shown = f"{len(value)}: {', '.join(value[:6])}{', …' if len(value) > 6 else ''}"
+        origin = reading.origin.get(key, "default")
+        typer.echo(f"  {key + ':':<16}{shown!s:<44} from {origin}")

@@ -1,0 +1,69 @@
+"""The command line's entry: commands by name, and errors as exit codes.
+
+0 done; 1 a source, model or sink failed; 2 bad usage or configuration; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from sightline._version import __version__
+from sightline.cli import bench, doctor, export, inspect, models
+from sightline.cli.analyze import detect, track
+from sightline.errors import ConfigError, SightlineError
+
+app = typer.Typer(
+    name="sightline",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def sightline(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Vision in production: cameras and files in; objects detected, tracked and stored.
+
+    [bold]Examples[/bold]
+
+    sightline detect bus.jpg --model yolox_nano
+
+    sightline track street.mp4 --model yolo11n.onnx --output annotated.mp4 --json out.jsonl
+
+    sightline track rtsp://camera/stream --model people --show
+    """
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+app.command("detect")(detect)
+app.command("track")(track)
+app.command()(inspect.inspect)
+app.command()(bench.bench)
+app.command()(export.export)
+app.command()(doctor.doctor)
+app.add_typer(models.app)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        app()
+    except SightlineError as exc:
+        typer.secho(f"error: {exc}", fg="red", err=True)
+        sys.exit(2 if isinstance(exc, ConfigError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output left (`| head`). Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

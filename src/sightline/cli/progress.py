@@ -1,0 +1,139 @@
+"""Progress of streams on stderr: bars on a terminal, plain lines elsewhere, a summary at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from sightline.runtime.stream import StreamResult
+
+LINE_EVERY_S = 5.0
+MANY = 12
+"""Of more streams than this only the running ones have a bar."""
+
+
+class Progress(Protocol):
+    """Shows how far streams are."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+    def show(self) -> None:
+        """Look at the results again."""
+
+
+def progress(results: Sequence[StreamResult], *, quiet: bool) -> Progress:
+    """The display that fits where stderr goes."""
+    if quiet:
+        return Silence()
+    return Bars(results) if sys.stderr.isatty() else Lines(results)
+
+
+class Silence:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def show(self) -> None: ...
+
+
+class Lines(Silence):
+    """A line for every running stream now and then."""
+
+    def __init__(self, results: Sequence[StreamResult]) -> None:
+        self._results = results
+        self._next = time.monotonic() + LINE_EVERY_S
+
+    def show(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + LINE_EVERY_S
+        for result in self._results:
+            if result.started_at and not result.ended_at:
+                total = result.info and result.info.frames
+                of = f" of {total}" if total else ""
+                print(  # noqa: T201 - progress is what stderr is for
+                    f"{result.name}: frame {result.frames}{of}, {result.fps:.1f} frames/s",
+                    file=sys.stderr,
+                    flush=True,
+                )
+
+
+class Bars:
+    """A bar for every stream."""
+
+    def __init__(self, results: Sequence[StreamResult]) -> None:
+        from rich import progress
+        from rich.console import Console
+
+        self._results = results
+        self._bars = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[fps]}"),
+            progress.TimeRemainingColumn(compact=True),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._tasks = [
+            self._bars.add_task(r.name, total=None, fps="", visible=len(results) <= MANY)
+            for r in results
+        ]
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.show()
+        self._bars.stop()
+
+    def show(self) -> None:
+        for task, result in zip(self._tasks, self._results, strict=True):
+            if not result.started_at:
+                continue
+            self._bars.update(
+                task,
+                completed=result.frames,
+                total=result.info.frames if result.info else None,
+                fps=f"{result.fps:.1f} frames/s",
+                visible=len(self._results) <= MANY or not result.ended_at,
+            )
+
+
+def summary(results: Sequence[StreamResult]) -> None:
+    """A table of what each stream did, on stderr."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("stream", box=None, pad_edge=False)
+    for column in ("frames", "frames/s", "objects", "tracks", "dropped"):
+        table.add_column(column, justify="right")
+    table.add_column("end", overflow="fold")
+    for r in results:
+        dropped = dict(r.status.dropped) if r.status else {}
+        table.add_row(
+            r.name,
+            str(r.frames),
+            f"{r.fps:.1f}",
+            str(r.objects),
+            str(r.tracks or ""),
+            ", ".join(f"{count} {reason}" for reason, count in dropped.items() if count),
+            f"[red]{type(r.error).__name__}[/red]"
+            if r.error
+            else "interrupted"
+            if r.interrupted
+            else "ok",
+        )
+    Console(stderr=True, width=None if sys.stderr.isatty() else 120).print(table)

@@ -1,0 +1,135 @@
+"""Where the time of one stream goes, and what is lost on the way from the engine to the results."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from sightline.protocols import Detector, Engine, Source, Tracker
+from sightline.runtime.stream import Stream
+from sightline.types import EngineInfo, Floats, Pixels
+
+T = TypeVar("T")
+
+STAGES = ("decode", "preprocess", "infer", "postprocess", "track")
+
+
+@dataclass
+class Stages:
+    """Milliseconds that each stage took, frame by frame, with nothing beside it."""
+
+    ms: dict[str, list[float]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.ms[stage].append((time.perf_counter() - start) * 1e3)
+
+    def percentile(self, stage: str, q: float) -> float:
+        """Milliseconds; 0 for a stage that did not run."""
+        return float(np.percentile(self.ms[stage], q)) if self.ms[stage] else 0.0
+
+    def share(self, stage: str) -> float:
+        """The stage's part of all time, between 0 and 1."""
+        total = sum(sum(times) for times in self.ms.values())
+        return sum(self.ms[stage]) / total if total else 0.0
+
+
+class TimedEngine:
+    """An Engine that wraps an Engine and times what is done around it."""
+
+    def __init__(self, engine: Engine, stages: Stages) -> None:
+        self._engine = engine
+        self._stages = stages
+
+    @property
+    def info(self) -> EngineInfo:
+        return self._engine.info
+
+    def submit(
+        self,
+        shape: tuple[int, int, int],
+        fill: Callable[[Pixels], None],
+        read: Callable[[Sequence[Floats]], T],
+    ) -> Future[T]:
+        filled = 0.0
+
+        def timed_fill(pixels: Pixels) -> None:
+            nonlocal filled
+            with self._stages.timed("preprocess"):
+                fill(pixels)
+            filled = time.perf_counter()
+
+        def timed_read(outputs: Sequence[Floats]) -> T:
+            self._stages.ms["infer"].append((time.perf_counter() - filled) * 1e3)
+            with self._stages.timed("postprocess"):
+                return read(outputs)
+
+        return self._engine.submit(shape, timed_fill, timed_read)
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def measure_stages(
+    source: Source, detector: Detector, tracker: Tracker, stages: Stages, frames: int
+) -> None:
+    """Run ``frames`` frames one at a time; the detector's engine must be a TimedEngine.
+
+    The first frame is run once more before, so that no stage's time holds its preparation.
+    """
+    source.open()
+    iterator = iter(source)
+    detector.submit((next(iterator),)).result()
+    for times in stages.ms.values():
+        times.clear()
+    for _ in range(frames):
+        with stages.timed("decode"):
+            frame = next(iterator, None)
+        if frame is None:
+            stages.ms["decode"].pop()  # the end of the file is no frame
+            break
+        detections = detector.submit((frame,)).result()[0]
+        with stages.timed("track"):
+            tracker.update(detections, frame.time)
+    source.close()
+
+
+def measure_engine(engine: Engine, canvas: tuple[int, int], seconds: float) -> float:
+    """Inferences per second of the engine alone, as many in flight as it takes."""
+    shape = (1, canvas[1], canvas[0])
+
+    def nothing(_: object) -> None:
+        """Neither fill nor read: the engine alone is measured."""
+
+    def run(until: float) -> int:
+        count = 0
+        flying: deque[Future[None]] = deque()
+        while time.perf_counter() < until:
+            flying.append(engine.submit(shape, nothing, nothing))
+            while flying and flying[0].done():
+                flying.popleft().result()
+                count += 1
+        for future in flying:
+            future.result()
+        return count + len(flying)
+
+    run(time.perf_counter() + seconds / 4)
+    start = time.perf_counter()
+    return run(start + seconds) / (time.perf_counter() - start)
+
+
+def measure_stream(source: Source, detector: Detector, tracker: Tracker) -> float:
+    """Frames per second from the file to tracked objects. Raises what ended the stream early."""
+    result = Stream("bench", source, detector, tracker).run()
+    if result.error is not None:
+        raise result.error
+    return result.fps

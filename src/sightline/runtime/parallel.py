@@ -1,0 +1,37 @@
+"""Several streams at once: each in a thread of its own, none stopping another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+from sightline.runtime.stream import Stream
+
+
+def run_all(
+    streams: Sequence[Stream], *, jobs: int, tick: Callable[[], None], interval_s: float = 0.2
+) -> None:
+    """Run all streams, ``jobs`` at a time, until each has ended.
+
+    ``tick`` is called in the calling thread every ``interval_s`` and once at the end. A failure of
+    a source, a model or a sink is in its stream's result. KeyboardInterrupt stops every stream,
+    waits until they have ended and goes on to the caller; so does any other exception, which is a
+    defect and not a stream's own failure.
+    """
+    pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="stream")
+    futures = [pool.submit(stream.run) for stream in streams]
+    try:
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, timeout=interval_s, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+            tick()
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        for stream in streams:
+            stream.stop()
+        raise
+    finally:
+        pool.shutdown()
