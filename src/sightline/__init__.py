@@ -1,1 +1,63 @@
-"""Vision in production: see docs/."""
+"""Vision in production: cameras and video files in; objects detected, tracked, stored and served.
+
+    import sightline as sl
+
+    model = sl.load("yolox_nano.onnx")
+    detections = model.detect("bus.jpg")
+    for observation in sl.track("street.mp4", model):
+        print(observation.frame.index, observation.detections.track_ids)
+
+What is exported here is the public interface. It is imported when it is first used, so that
+``import sightline`` stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sightline._version import __version__
+
+if TYPE_CHECKING:
+    from sightline.api import Model, load, track
+    from sightline.errors import SightlineError
+    from sightline.tracking.bytetrack import ByteTrack
+    from sightline.types import Detections, Event, Frame, Label, Observation
+
+__all__ = [
+    "ByteTrack",
+    "Detections",
+    "Event",
+    "Frame",
+    "Label",
+    "Model",
+    "Observation",
+    "SightlineError",
+    "__version__",
+    "load",
+    "track",
+]
+
+_HOMES = {
+    "ByteTrack": "sightline.tracking.bytetrack",
+    "Detections": "sightline.types",
+    "Event": "sightline.types",
+    "Frame": "sightline.types",
+    "Label": "sightline.types",
+    "Model": "sightline.api",
+    "Observation": "sightline.types",
+    "SightlineError": "sightline.errors",
+    "load": "sightline.api",
+    "track": "sightline.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sightline' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

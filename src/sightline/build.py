@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import itertools
 import platform
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -120,7 +120,9 @@ def build_engine(
 ) -> Engine:
     """The engine that a backend option means."""
     name = pick_backend(options.backend, options.engine, stills=stills, model=model)
-    engine: Engine = load(ENGINES[name])(model, normalization, options.engine)
+    # One after another is all that a few pictures can be, so each takes the whole processor.
+    how = options.engine.model_copy(update={"hint": "latency"}) if stills else options.engine
+    engine: Engine = load(ENGINES[name])(model, normalization, how)
     return engine
 
 
@@ -183,13 +185,13 @@ def source_kind(spec: str) -> str:
 def inputs(specs: Sequence[str]) -> list[Input]:
     """A source for each word, under names that differ: the file's, ``camera-0``, ``host``."""
     found: list[Input] = []
-    taken: Counter[str] = Counter()
+    taken: set[str] = set()
     for spec in specs:
         kind = source_kind(spec)
-        name = _stream_name(spec, kind)
-        taken[name] += 1
-        if taken[name] > 1:
-            name = f"{name}-{taken[name]}"
+        first = _stream_name(spec, kind)
+        later = (f"{first}-{n}" for n in itertools.count(2))
+        name = next(name for name in itertools.chain([first], later) if name not in taken)
+        taken.add(name)
         target = int(spec) if spec.isdigit() else spec
         found.append(Input(name, kind, load(SOURCES[kind])(target, name)))
     return found

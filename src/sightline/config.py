@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sightline.errors import ConfigError
 
 
 class Options(BaseModel):
     """What every set of options has in common: unknown keys are errors, nothing changes later."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+SomeOptions = TypeVar("SomeOptions", bound=Options)
+
+
+def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
+    """Make a set of options; what is wrong with one becomes a ConfigError that names it."""
+    try:
+        return options(**values)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{name}: {first['msg']}, not {first['input']!r}") from exc
 
 
 class EngineOptions(Options):

@@ -91,7 +91,7 @@ class Detections:
     class_ids: Ints
     track_ids: Ints | None = None
     masks: Mask | None = None
-    class_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.boxes)

@@ -8,11 +8,10 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sightline import build
 from sightline.cli import logs
 from sightline.cli.options import (
     AgnosticNms,
@@ -26,13 +25,13 @@ from sightline.cli.options import (
     Precision,
     Size,
     Verbose,
-    checked,
     model_options,
 )
-from sightline.cli.progress import progress, summary
-from sightline.config import ModelOptions, OutputOptions
-from sightline.runtime.parallel import run_all
-from sightline.runtime.stream import Stream, StreamResult
+from sightline.errors import SightlineError
+
+if TYPE_CHECKING:
+    from sightline.config import ModelOptions, OutputOptions
+    from sightline.runtime.stream import Stream, StreamResult
 
 RESULTS = "Results"
 
@@ -104,6 +103,8 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         quiet: Quiet = False,
         verbose: Verbose = 0,
     ) -> None:
+        from sightline.config import OutputOptions, checked
+
         logs.set_up(verbose)
         model_use = model_options(
             model,
@@ -170,6 +171,10 @@ def analyze(
     quiet: bool,
 ) -> None:
     """Run every source to its end, then exit: 1 where one failed, 130 when interrupted."""
+    from sightline import build
+    from sightline.cli.progress import summary
+    from sightline.runtime.stream import Stream
+
     inputs = build.inputs(specs)
     with ExitStack() as closing:
         detector = build.detector(model, stills=all(i.still for i in inputs))
@@ -195,13 +200,18 @@ def analyze(
         outputs.state = "interrupted" if interrupted else _state(results)
     if not quiet and (len(results) > 1 or sys.stderr.isatty()):
         summary(results)
-    for result in results:
-        if result.error is not None:
-            typer.secho(f"error: {result.name}: {result.error}", fg="red", err=True)
+    failed = [r for r in results if r.error and not _reader_left(r.error)]
+    for result in failed:
+        typer.secho(f"error: {result.name}: {result.error}", fg="red", err=True)
     if interrupted:
         raise typer.Exit(130)
-    if any(result.error for result in results):
+    if failed:
         raise typer.Exit(1)
+
+
+def _reader_left(error: SightlineError) -> bool:
+    """Standard output was closed by who read it (`| head`): they have what they wanted."""
+    return isinstance(error.__cause__, BrokenPipeError)
 
 
 def _state(results: Sequence[StreamResult]) -> str:
@@ -212,6 +222,9 @@ def _run(
     streams: Sequence[Stream], results: Sequence[StreamResult], jobs: int, *, quiet: bool
 ) -> bool:
     """Run the streams to their end; True when the user or the system ended them."""
+    from sightline.cli.progress import progress
+    from sightline.runtime.parallel import run_all
+
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with progress(results, quiet=quiet) as display:

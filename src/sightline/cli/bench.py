@@ -8,11 +8,9 @@ from typing import Annotated
 
 import typer
 
-from sightline import build
 from sightline.cli import logs
 from sightline.cli.options import Backend, Device, Model, Precision, Size, Verbose, model_options
 from sightline.errors import ConfigError
-from sightline.protocols import Source
 
 
 def bench(
@@ -36,7 +34,9 @@ def bench(
 
     sightline bench street.mp4 --model yolox_nano.onnx --size 416
     """
+    from sightline import build
     from sightline.models.detector import EngineDetector
+    from sightline.protocols import Source
     from sightline.runtime import measure
 
     logs.set_up(verbose)

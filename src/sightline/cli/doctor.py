@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import sys
 from collections.abc import Iterator
 
@@ -42,6 +40,9 @@ def doctor() -> None:
 
 
 def _lines() -> Iterator[tuple[str, str, bool]]:
+    import importlib.metadata
+    import platform
+
     yield (
         "sightline",
         f"{__version__}, Python {platform.python_version()}, {platform.platform()}",
@@ -83,6 +84,8 @@ def _openvino() -> tuple[str, str, bool]:
 
 
 def _processor() -> str:
+    import platform
+
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 - a pseudo file
             model = next(

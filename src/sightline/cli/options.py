@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.config import ModelOptions
 from sightline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sightline.config import ModelOptions
 
 MODEL = "Model"
 
@@ -70,8 +72,9 @@ def model_options(
 ) -> ModelOptions:
     """The model options that these arguments mean. Raises ConfigError naming the option."""
     from sightline.cli.models import cache_folder
+    from sightline.config import ModelOptions, checked
 
-    options: ModelOptions = checked(
+    return checked(
         ModelOptions,
         model=model,
         size=_size(size),
@@ -82,19 +85,6 @@ def model_options(
         models_dir=cache_folder(),
         **others,
     )
-    return options
-
-
-def checked(options: Any, **values: Any) -> Any:
-    """Make a set of options; what is wrong with one becomes a ConfigError that names it."""
-    from pydantic import ValidationError
-
-    try:
-        return options(**values)
-    except ValidationError as exc:
-        first = exc.errors()[0]
-        name = "--" + str(first["loc"][-1]).replace("_", "-")
-        raise ConfigError(f"{name}: {first['msg']}, not {first['input']!r}") from exc
 
 
 def _size(text: str | None) -> int | tuple[int, int] | None:

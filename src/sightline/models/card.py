@@ -13,8 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
 
 from sightline.errors import ModelError
 from sightline.geometry import Resize
@@ -37,7 +43,7 @@ class ModelCard(BaseModel):
     name: str
     task: Literal["detect"] = "detect"
     decoder: str = Field(description="model family: a key of sightline.build.DECODERS")
-    size: tuple[int, int] = Field(description="native input size: width, height")
+    size: tuple[PositiveInt, PositiveInt] = Field(description="native input size: width, height")
     fixed_size: bool = Field(description="the graph takes its native size only")
     max_batch: int | None = Field(None, ge=1, description="largest batch; none: any")
     stride: int = Field(32, ge=1, description="input sides must be multiples of this")
@@ -117,10 +123,12 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         **{key: (value, "metadata") for key, value in metadata.items()},
         **{key: (value, "card") for key, value in beside.items()},
     }
-    try:
-        card = ModelCard.model_validate({key: value for key, (value, _) in found.items()})
-    except ValidationError as exc:
-        raise ModelError(_validation_message(file.path, exc)) from exc
+    card = _validated(file.path, {key: value for key, (value, _) in found.items()})
+    if card.fixed_size and card.size != size:
+        raise ModelError(
+            f"{_beside(file.path)}: size is {card.size[0]}×{card.size[1]}, but the model takes "
+            f"{size[0]}×{size[1]} only: leave `size` out"
+        )
     if card.sha256 is not None and card.sha256 != file.sha256:
         raise ModelError(
             f"{file.path}: its SHA-256 is {file.sha256}, its card says {card.sha256}: "
@@ -141,6 +149,8 @@ def write_card(card: ModelCard, path: Path) -> None:
 
     The checksum is left out: it was the other file's.
     """
+    import yaml
+
     fields = card.model_dump(mode="json", exclude={"sha256"})
     text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
     _beside(path).write_text(text, encoding="utf-8")
@@ -154,6 +164,8 @@ def _card_beside(path: Path) -> dict[str, Any]:
     beside = _beside(path)
     if not beside.is_file():
         return {}
+    import yaml  # only a model with a card pays for it
+
     try:
         content = yaml.safe_load(beside.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
@@ -162,6 +174,8 @@ def _card_beside(path: Path) -> dict[str, Any]:
         raise ModelError(
             f"{beside}: a model card is a mapping of fields, such as `decoder: yolov8`"
         )
+    # What the card leaves out is found later; what it says must be right before it is used.
+    _validated(path, {"name": "", "decoder": "", "size": 1, "fixed_size": False, **content})
     return content
 
 
@@ -176,7 +190,7 @@ def _from_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
     readers: dict[str, tuple[str, Callable[[str], Any]]] = {
         "names": ("class_names", ast.literal_eval),
         "stride": ("stride", lambda text: int(float(text))),
-        "imgsz": ("size", lambda text: tuple(reversed(ast.literal_eval(text)))),
+        "imgsz": ("size", _width_height),
         "license": ("licence", str),
     }
     for key, (field, read) in readers.items():
@@ -188,6 +202,12 @@ def _from_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
                     f"the model's metadata {key}={metadata[key]!r} is unreadable"
                 ) from exc
     return found
+
+
+def _width_height(text: str) -> tuple[int, int]:
+    """From ``[height, width]``."""
+    height, width = ast.literal_eval(text)
+    return int(width), int(height)
 
 
 def _size(file: ModelFile, declared: Any) -> tuple[int, int]:
@@ -221,7 +241,12 @@ def _names_for(classes: int | None) -> tuple[str, ...]:
     return COCO_NAMES if classes in {None, len(COCO_NAMES)} else ()
 
 
-def _validation_message(path: Path, exc: ValidationError) -> str:
-    first = exc.errors()[0]
-    key = ".".join(str(k) for k in first["loc"])
-    return f"{_beside(path)}: {key}: {first['msg']} (got {first['input']!r})"
+def _validated(path: Path, fields: Mapping[str, Any]) -> ModelCard:
+    try:
+        return ModelCard.model_validate(fields)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        key = ".".join(str(k) for k in first["loc"])
+        raise ModelError(
+            f"{_beside(path)}: {key}: {first['msg']} (got {first['input']!r})"
+        ) from exc

@@ -148,7 +148,9 @@ class EngineDetector:
             return size, max(size)
         # Models that stretch learnt one aspect; the others see undistorted pictures anyway.
         longer = size or max(card.size)
-        return ((longer, longer) if card.resize == "stretch" else None), longer
+        if card.resize != "stretch":
+            return None, longer
+        return (card.size if size is None else (size, size)), longer
 
 
 def class_ids(class_names: Sequence[str], wanted: Sequence[str]) -> list[int]:

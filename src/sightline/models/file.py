@@ -61,9 +61,11 @@ class ModelFile:
 
         Only ONNX graphs can be asked about another size than their own.
         """
+        own = self.input.shape == (batch, 3, height, width)
+        if own and all(o.shape and None not in o.shape for o in self.outputs):
+            return [o.shape for o in self.outputs]
         if self.graph is None:
-            own = (self.input.shape[0] or batch, self.input.shape[2], self.input.shape[3])
-            return [o.shape for o in self.outputs] if own == (batch, height, width) else None
+            return None
         return onnx_output_shapes(self.graph, (batch, 3, height, width))
 
 
@@ -157,15 +159,16 @@ def _open_onnx(path: Path) -> ModelFile:
     try:
         # The loader itself refuses external data that lies outside the model's folder.
         graph = onnx.load(str(path))
-        name = _onnx_input(graph)
     except (DecodeError, onnx.checker.ValidationError, OSError) as exc:
         raise ModelError(
             f"{path}: not a whole ONNX model (truncated, or another format): {exc}"
         ) from exc
-    except ModelError as exc:
-        raise ModelError(f"{path}: {exc}") from exc
     if not graph.graph.node:
         raise ModelError(f"{path}: an ONNX file without a graph (truncated, or another format)")
+    try:
+        picture = _onnx_input(graph)
+    except ModelError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
 
     def spec(value: Any) -> TensorSpec:
         dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
@@ -174,7 +177,7 @@ def _open_onnx(path: Path) -> ModelFile:
     return ModelFile(
         path=path,
         format="onnx",
-        input=spec(name),
+        input=spec(picture),
         outputs=tuple(spec(o) for o in graph.graph.output),
         metadata={p.key: p.value for p in graph.metadata_props},
         opset=next((o.version for o in graph.opset_import if o.domain in {"", "ai.onnx"}), None),

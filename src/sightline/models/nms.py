@@ -26,6 +26,9 @@ def suppress(candidates: Detections, iou: float, *, agnostic: bool, limit: int) 
     if agnostic:
         keep = cv2.dnn.NMSBoxes(rects, candidates.scores, 0.0, iou)
     else:
+        # OpenCV parts the classes by moving each beyond the largest coordinate, so it must not
+        # be given negative ones: those would reach back into the class before.
+        rects[:, :2] -= rects[:, :2].min(axis=0)
         classes = candidates.class_ids.astype(np.int32)
         keep = cv2.dnn.NMSBoxesBatched(rects, candidates.scores, classes, 0.0, iou)
     return best(candidates[np.asarray(keep, np.int64)], limit)

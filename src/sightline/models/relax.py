@@ -22,7 +22,7 @@ def relax(file: ModelFile, decoder: Decoder) -> ModelFile:
         return file
     graph = _copy(file.graph)
     _free_batch(graph)
-    other = (width, max(64, height // 2 // 64 * 64))
+    other = (width + 128, height + 64)
     for batch in (BATCH, n):
         shapes = onnx_output_shapes(graph, (batch, 3, other[1], other[0]))
         if _follows(shapes, batch, other, decoder):

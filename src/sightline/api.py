@@ -1,0 +1,162 @@
+"""The Python interface: load a model, detect in pictures, track in anything that moves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline import build
+from sightline.config import EngineOptions, ModelOptions, checked
+from sightline.errors import InvalidRequest
+from sightline.protocols import Detector, Source, Tracker
+from sightline.runtime.stream import observe
+from sightline.types import Detections, Frame, Observation
+
+Image = str | Path | bytes | NDArray[np.uint8] | Frame
+"""A path, an encoded picture, pixels (height, width, 3) uint8 BGR, or a Frame."""
+
+
+class Model:
+    """A detector that is ready to use. Also a context manager; ``close`` frees its engine."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class id."""
+        return self.detector.class_names
+
+    @overload  # a str is a Sequence of str too: the first match counts
+    def detect(self, image: Image) -> Detections: ...  # type: ignore[overload-overlap]
+    @overload
+    def detect(self, image: Sequence[Image]) -> list[Detections]: ...
+    def detect(self, image: Image | Sequence[Image]) -> Detections | list[Detections]:
+        """The objects in a picture, or in each picture of a list.
+
+        Args:
+            image: a path, an encoded picture as bytes, an array (height, width, 3) uint8 in BGR, or a
+                Frame. A list may mix them; its pictures run in batches.
+
+        Raises:
+            DecodeError: it is no picture that can be read.
+            InferenceError: the engine failed.
+        """
+        if isinstance(image, (str, Path, bytes, np.ndarray, Frame)):
+            return self.detector.submit((_frame(image),)).result()[0]
+        return self.detector.submit([_frame(one) for one in image]).result()
+
+    def close(self) -> None:
+        """Finish what is in flight and free the engine."""
+        self.detector.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def load(
+    model: str | Path,
+    *,
+    backend: str = "auto",
+    precision: str = "auto",
+    device: str = "auto",
+    conf: float | None = None,
+    iou: float | None = None,
+    size: int | tuple[int, int] | None = None,
+    classes: Sequence[str] | None = None,
+    max_detections: int | None = None,
+    agnostic_nms: bool | None = None,
+    models_dir: Path | None = None,
+    engine: EngineOptions | None = None,
+) -> Model:
+    """Load a model.
+
+    Args:
+        model: an ``.onnx`` or OpenVINO ``.xml`` file, ``people``, or the name of a pulled model
+            where ``models_dir`` is given.
+        backend: ``auto``, ``openvino`` or ``onnxruntime``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+        device: ``auto``, ``cpu``, ``gpu``, ``npu``, ``cuda``, ``cuda:1``.
+        conf: lowest score of an object; the card's (.25) by default.
+        iou: overlap above which NMS drops a box; the card's (.45) by default.
+        size: longer side of an input that fits each picture, or (width, height).
+        classes: names of the only classes wanted.
+        max_detections, agnostic_nms: instead of the card's.
+        engine: all options of the runtime, instead of ``precision`` and ``device``.
+
+    Raises:
+        ConfigError, ModelError, EngineError: what is wrong, where, and what to do.
+    """
+    options = checked(
+        ModelOptions,
+        model=str(model),
+        backend=backend,
+        engine=engine or checked(EngineOptions, precision=precision, device=device),
+        conf=conf,
+        iou=iou,
+        size=size,
+        classes=None if classes is None else tuple(classes),
+        max_detections=max_detections,
+        agnostic_nms=agnostic_nms,
+        models_dir=models_dir,
+    )
+    return Model(build.detector(options))
+
+
+def track(
+    source: str | Path | int | Source, model: Model | str | Path, tracker: Tracker | None = None
+) -> Iterator[Observation]:
+    """Detect and track in a source, frame by frame, in order.
+
+    Args:
+        source: a video file, an rtsp:// or http:// URL, a camera number, a folder, a glob, or any
+            Source.
+        model: of ``load``, or what ``load`` takes.
+        tracker: instead of ByteTrack with the model's threshold.
+
+    Raises:
+        SightlineError: the first failure, after the observations of all frames before it.
+
+    Leaving the loop early closes the source.
+    """
+    with ExitStack() as stack:
+        if not isinstance(model, Model):
+            model = stack.enter_context(load(model))
+        detector, make_tracker = build.for_tracking(model.detector)
+        if isinstance(source, (str, Path, int)):
+            source = build.inputs([str(source)])[0].source
+        yield from observe(source, detector, tracker or make_tracker())
+
+
+def _frame(image: Image) -> Frame:
+    from sightline.sources.images import decode_image, read_image
+    from sightline.sources.pictures import ArrayPicture
+
+    if isinstance(image, Frame):
+        return image
+    name = str(image) if isinstance(image, (str, Path)) else "image"
+    pixels: Any = image
+    if isinstance(image, (str, Path)):
+        pixels = read_image(Path(image))
+    elif isinstance(image, bytes):
+        pixels = decode_image(image)
+    try:
+        picture = ArrayPicture(pixels)
+    except ValueError as exc:
+        raise InvalidRequest(str(exc)) from exc
+    return Frame(name, 0, 0.0, time.monotonic(), picture)

@@ -1,0 +1,265 @@
+"""``sightline evaluate``: scores of models and of results, against ground truth or another model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sightline.cli import logs
+from sightline.cli.options import Backend, Device, Iou, Precision, Size, Verbose, model_options
+from sightline.errors import ConfigError, SourceError
+
+if TYPE_CHECKING:
+    from sightline.config import ModelOptions
+    from sightline.evaluation.requirements import Requirement
+
+STREET = "street://"
+
+LOWEST_CONF = 0.001
+MOST_DETECTIONS = 300
+
+app = typer.Typer(
+    name="evaluate",
+    help="Score models and results, against ground truth or against another model.",
+    no_args_is_help=True,
+)
+
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="A model to run: a file, a name, or `people`."),
+]
+Classes = Annotated[str | None, typer.Option(help="Only these count, by name: person,car")]
+Frames = Annotated[int | None, typer.Option(min=1, help="Only the first frames of a source.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Exit with 1 unless a score reaches this: map50=0.9, person.ap=0.5, switches=10 "
+        "(at most). Repeatable.",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def detect(
+    truth: Annotated[
+        str, typer.Argument(help="A COCO JSON file, a YOLO folder, or a street:// URL.")
+    ],
+    model: Model = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="COCO results or JSON lines, instead of a model.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="The pictures, where they are not beside the truth.")
+    ] = None,
+    classes: Classes = None,
+    iou: Iou = None,
+    size: Size = None,
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    device: Device = "auto",
+    frames: Frames = None,
+    json: Json = False,
+    require: Require = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Score detections: mAP, mAP@50, mAP@75, by class and by size, as COCO defines them.
+
+    [bold]Examples[/bold]
+
+    sightline evaluate detect instances_val2017.json --images val2017 --model yolox_nano
+
+    sightline evaluate detect my-yolo-folder --predictions found.jsonl --require map50=0.9
+    """
+    from sightline.cli import footage
+    from sightline.cli.scores import detection_table, report
+    from sightline.evaluation.datasets import read_dataset
+    from sightline.evaluation.detection import ClassScores, DetectionScores, pick_classes
+    from sightline.evaluation.predictions import read_predictions
+    from sightline.models.coco import COCO_NAMES
+
+    logs.set_up(verbose)
+    _one_of(model, predictions)
+    street = truth.startswith(STREET)
+    if street and model is None:
+        raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
+    dataset = None
+    if not street:
+        dataset = read_dataset(Path(truth), footage.size_of, images=images, class_names=COCO_NAMES)
+    known = COCO_NAMES if dataset is None else dataset.class_names
+    wanted = pick_classes(_names(classes) or known, known)
+    needs = _requirements(require, DetectionScores, ClassScores, wanted)
+    if predictions is not None and dataset is not None:
+        found = read_predictions(predictions, dataset)
+    else:
+        options = model_options(
+            str(model), size=size, iou=iou, backend=backend, precision=precision, device=device,
+            conf=LOWEST_CONF, max_detections=MOST_DETECTIONS,
+        )  # fmt: skip
+        with footage.detector(options) as detector:
+            if dataset is None:
+                dataset, found = footage.see_street(truth, detector, frames)
+            else:
+                found = footage.see_pictures(dataset, detector, truth)
+    scores = dataset.score(found, wanted)
+    report(scores, needs, detection_table(scores), as_json=json)
+
+
+@app.command()
+def track(
+    truth: Annotated[
+        str,
+        typer.Argument(help="A MOT gt.txt, its folder, a folder of such, or a street:// URL."),
+    ],
+    predictions: Annotated[
+        list[Path] | None,
+        typer.Option(help="MOT files, or a folder of them, named like the sequences. Repeatable."),
+    ] = None,
+    model: Model = None,
+    video: Annotated[
+        Path | None, typer.Option(help="The sequence as a video or a folder of pictures.")
+    ] = None,
+    fps: Annotated[float, typer.Option(min=0.1, help="Of a folder of pictures.")] = 25.0,
+    conf: Annotated[
+        float | None, typer.Option(help="Lowest score of a sure detection.", show_default=False)
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Only these count \\[default: person; of a street: all]"),
+    ] = None,
+    iou: Iou = None,
+    size: Size = None,
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    device: Device = "auto",
+    frames: Frames = None,
+    json: Json = False,
+    require: Require = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Score tracks: HOTA, DetA, AssA, MOTA, IDF1 and identity switches, as TrackEval does.
+
+    [bold]Examples[/bold]
+
+    sightline evaluate track MOT17/train/MOT17-02-FRCNN --predictions MOT17-02-FRCNN.txt
+
+    sightline evaluate track gt.txt --model yolox_nano --video street.mp4 --require hota=0.5
+    """
+    from dataclasses import asdict
+
+    from sightline.cli import footage
+    from sightline.cli.scores import report, tracking_table
+    from sightline.evaluation import mot
+    from sightline.evaluation.tracking import TrackingScores, score_sequences
+
+    logs.set_up(verbose)
+    _one_of(model, predictions)
+    needs = _requirements(require, TrackingScores, TrackingScores, ())
+    street = truth.startswith(STREET)
+    files = {} if street else mot.find_sequences(Path(truth))
+    truths = {name: mot.read_truth(file, sequence=name) for name, file in files.items()}
+    if predictions and not street:
+        chosen = mot.find_tracks(predictions, list(files))
+        found = {name: mot.read_tracks(file) for name, file in chosen.items()}
+    elif model is None:
+        raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
+    else:
+        if not street and (video is None or len(files) > 1):
+            raise ConfigError("--model needs --video, the footage of one sequence")
+        wanted = _names(classes) or (None if street else mot.CLASS_NAMES)
+        options = model_options(
+            model, size=size, iou=iou, backend=backend, precision=precision, device=device,
+            conf=conf, classes=",".join(wanted) if wanted else None,
+        )  # fmt: skip
+        with footage.detector(options) as detector:
+            found = {}
+            if street:
+                truths[truth], found[truth] = footage.track_street(truth, detector, frames, wanted)
+            else:
+                (name,) = files
+                found[name] = footage.track_people(str(video), fps, detector, frames)
+    pairs = {name: mot.pair(truths[name], found[name]) for name in truths}
+    scores, each = score_sequences(pairs)
+    sequences = {name: asdict(s) for name, s in each.items()}
+    report(scores, needs, tracking_table(scores, each), as_json=json, sequences=sequences)
+
+
+@app.command()
+def agree(
+    sources: Annotated[list[str], typer.Argument(help="Video files, pictures, folders, globs.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="The model to look at.")],
+    reference: Annotated[str, typer.Option(help="The model that it is held against.")],
+    confident: Annotated[
+        float, typer.Option(min=0, max=1, help="Score from which the reference is believed.")
+    ] = 0.5,
+    conf: Annotated[
+        float, typer.Option(min=0, max=1, help="Score from which the model's objects count.")
+    ] = 0.25,
+    classes: Classes = None,
+    iou: Iou = None,
+    size: Size = None,
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    device: Device = "auto",
+    frames: Frames = None,
+    json: Json = False,
+    require: Require = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Compare two models on the same footage, without labels.
+
+    The reference's confident objects stand for the truth: mAP against them, how many of them the
+    model finds (recall), and how its scores differ (score shift).
+
+    [bold]Example[/bold]
+
+    sightline evaluate agree street.mp4 --model int8.onnx --reference fp32.onnx --require map50=0.95
+    """
+    from sightline.cli import footage
+    from sightline.cli.scores import agreement_table, report
+    from sightline.evaluation.agreement import AgreementScores, ClassAgreement, score_agreement
+    from sightline.evaluation.detection import pick_classes, with_classes
+
+    logs.set_up(verbose)
+
+    def options(name: str) -> ModelOptions:
+        return model_options(
+            name, size=size, iou=iou, backend=backend, precision=precision, device=device,
+            conf=LOWEST_CONF, max_detections=MOST_DETECTIONS,
+        )  # fmt: skip
+
+    with footage.detector(options(reference)) as detector:
+        names = pick_classes(_names(classes) or detector.class_names, detector.class_names)
+        needs = _requirements(require, AgreementScores, ClassAgreement, names)
+        theirs = with_classes(footage.see(sources, detector, frames), detector.class_names, names)
+    with footage.detector(options(model)) as detector:
+        own = with_classes(footage.see(sources, detector, frames), detector.class_names, names)
+    if len(own) != len(theirs):
+        raise SourceError(
+            f"{', '.join(sources)}: {len(theirs)} frames the first time, {len(own)} the second: "
+            "the footage must not change"
+        )
+    scores = score_agreement(own, theirs, names, confident=confident, conf=conf)
+    report(scores, needs, agreement_table(scores), as_json=json, frames=len(own))
+
+
+def _one_of(model: str | None, predictions: Any) -> None:
+    if (model is None) == (not predictions):
+        raise ConfigError("give either --model, to run it, or --predictions, that are there")
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def _requirements(
+    texts: Sequence[str] | None, scores: type, of_class: type, class_names: Sequence[str]
+) -> list[Requirement]:
+    from sightline.evaluation.requirements import read_requirement, score_names
+
+    names = score_names(scores, of_class, class_names)
+    return [read_requirement(text, names) for text in texts or ()]

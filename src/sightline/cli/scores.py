@@ -1,0 +1,120 @@
+"""How scores are shown: tables or JSON on stdout, and what misses its requirement on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sightline.evaluation.agreement import AgreementScores
+    from sightline.evaluation.detection import DetectionScores
+    from sightline.evaluation.requirements import Requirement
+    from sightline.evaluation.tracking import TrackingScores
+
+_TRACKING = ("hota", "deta", "assa", "loca", "mota", "motp", "idf1", "idp", "idr")
+_COUNTS = (
+    "switches", "fragments", "mostly_tracked", "mostly_lost", "false_positives", "misses"
+)  # fmt: skip
+
+
+def report(
+    scores: Any,
+    requirements: Sequence[Requirement],
+    table: Table,
+    *,
+    as_json: bool,
+    **more: Any,
+) -> None:
+    """Print scores, then exit with 1 where they miss a requirement.
+
+    Args:
+        scores: of an evaluation, a dataclass.
+        requirements: what they must reach.
+        table: shows them.
+        as_json: print one JSON object instead; what is not known is null.
+        more: goes into the JSON object too.
+    """
+    from rich.console import Console
+
+    from sightline.evaluation.requirements import named_scores
+
+    if as_json:
+        typer.echo(json.dumps(_plain(asdict(scores) | more), ensure_ascii=False))
+    else:
+        # Away from a terminal rich takes 80 columns and would cut the names.
+        Console(width=None if sys.stdout.isatty() else 160).print(table)
+    named = named_scores(scores)
+    complaints = [text for r in requirements if (text := r.complaint(named)) is not None]
+    for text in complaints:
+        typer.secho(f"error: {text}", fg="red", err=True)
+    if complaints:
+        raise typer.Exit(1)
+
+
+def detection_table(scores: DetectionScores) -> Table:
+    """A row for each class that has true objects, and one for all."""
+    table = _table("class", "objects", "AP", "AP50", "AP75", "small", "medium", "large", "recall")
+    known = {name: c for name, c in scores.per_class.items() if c.count}
+    for name, c in known.items():
+        table.add_row(
+            name, str(c.count), _share(c.ap), _share(c.ap50), "", "", "", "", _share(c.recall)
+        )
+    table.add_section()
+    sizes = (scores.map, scores.map50, scores.map75, scores.small, scores.medium, scores.large)
+    count = sum(c.count for c in known.values())
+    table.add_row("all (mAP)", str(count), *map(_share, sizes), "")
+    return table
+
+
+def tracking_table(scores: TrackingScores, sequences: Mapping[str, TrackingScores]) -> Table:
+    """A column for each sequence and class where there are several, and one for all."""
+    columns = dict(sequences) if len(sequences) > 1 else {}
+    if len(scores.per_class) > 1:
+        columns |= scores.per_class
+    table = _table("score", *columns, "all")
+    for names, shown in ((_TRACKING, _share), (_COUNTS, str)):
+        for name in names:
+            values = [getattr(s, name) for s in (*columns.values(), scores)]
+            table.add_row(name, *map(shown, values))
+        table.add_section()
+    return table
+
+
+def agreement_table(scores: AgreementScores) -> Table:
+    """A row for each class that the reference is confident of, and one for all."""
+    table = _table("class", "objects", "AP", "AP50", "recall", "score shift")
+    rows = {name: (c.ap, c.ap50, c) for name, c in scores.per_class.items() if c.count}
+    for name, (ap, ap50, c) in (rows | {"all": (scores.map, scores.map50, scores)}).items():
+        if name == "all":
+            table.add_section()
+        shift = "–" if math.isnan(c.score_shift) else f"{c.score_shift:+.3f}"
+        table.add_row(name, str(c.count), _share(ap), _share(ap50), _share(c.recall), shift)
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    from rich.table import Table
+
+    table = Table(first, box=None, pad_edge=False)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _share(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _plain(value: Any) -> Any:
+    """Numbers that JSON knows: NaN becomes null."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,55 @@
+"""Importing is light: heavy libraries come when they are first needed, and nothing warns."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "onnxruntime",
+    "openvino",
+    "torch",
+    "cv2",
+    "av",
+    "scipy",
+    "onnx",
+    "sqlalchemy",
+    "supervision",
+}
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level modules that a fresh interpreter has after some code; warnings are errors."""
+    program = f"{code}\nimport sys; print(*{{m.split('.')[0] for m in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("import sightline", id="package"),
+        pytest.param("import sightline.types, sightline.protocols", id="vocabulary"),
+        pytest.param("import sightline.build, sightline.config", id="build"),
+        pytest.param("import sightline.cli.main", id="command line"),
+    ],
+)
+def test_import_is_light(code: str) -> None:
+    assert not loaded_after(code) & HEAVY
+
+
+def test_command_line_needs_no_arrays_for_help() -> None:
+    assert "numpy" not in loaded_after("import sightline.cli.main")
+
+
+def test_the_check_sees_heavy_imports() -> None:
+    assert "cv2" in loaded_after("import cv2") & HEAVY

@@ -1,0 +1,98 @@
+"""Imports go down only: the package's own imports, read from its syntax trees, against one table."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "src" / "sightline"
+
+LEVELS: tuple[set[str], ...] = (
+    {"_version", "errors", "types", "protocols", "geometry", "config"},
+    {"sources", "engines", "models", "tracking", "analytics", "sinks", "monitoring", "evaluation"},
+    {"runtime"},
+    {"serving", "optimize", "deploy"},
+    {"build"},
+    {"api", "cli"},
+    {"__init__", "__main__"},
+)
+LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
+SIBLINGS_MEET = {0}  # the vocabulary's modules may know one another; other siblings may not
+
+
+def part_of(module: str) -> str:
+    """The part of the package that a module belongs to: ``sightline.models.card`` -> ``models``."""
+    names = module.split(".")
+    return names[1] if len(names) > 1 else "__init__"
+
+
+def imports(tree: ast.AST, *, running: bool) -> Iterator[str]:
+    """What a tree imports of this package, by full name; with ``running``, only at run time."""
+    for node in ast.iter_child_nodes(tree):
+        if running and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, "relative imports hide what is imported"
+            if str(node.module).split(".")[0] == "sightline":
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if a.name.split(".")[0] == "sightline")
+        yield from imports(node, running=running)
+
+
+def modules() -> dict[str, ast.AST]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+MODULES = modules()
+
+
+def allowed(importer: str, imported: str) -> bool:
+    mine, theirs = part_of(importer), part_of(imported)
+    if mine == theirs or LEVEL[mine] > LEVEL[theirs]:
+        return True
+    return LEVEL[mine] == LEVEL[theirs] and LEVEL[mine] in SIBLINGS_MEET
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_go_down(name: str) -> None:
+    assert part_of(name) in LEVEL, f"{name} has no place in the layers"
+    upward = [m for m in imports(MODULES[name], running=False) if not allowed(name, m)]
+    assert not upward, f"{name} may not import {upward}"
+
+
+def test_no_circles() -> None:
+    def target(name: str) -> str:
+        return name if name in MODULES else name.rpartition(".")[0]
+
+    graph = {
+        name: {target(m) for m in imports(tree, running=True)} - {name}
+        for name, tree in MODULES.items()
+    }
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as exc:
+        pytest.fail(f"modules import one another in a circle: {exc.args[1]}")
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported", "fine"),
+    [
+        pytest.param("sightline.cli.main", "sightline.build", True, id="down"),
+        pytest.param("sightline.models.card", "sightline.engines.requests", False, id="sibling"),
+        pytest.param("sightline.types", "sightline.models.card", False, id="up"),
+        pytest.param("sightline.types", "sightline.errors", True, id="within the vocabulary"),
+        pytest.param("sightline.models.card", "sightline.models.file", True, id="own package"),
+    ],
+)
+def test_the_rule_itself(importer: str, imported: str, *, fine: bool) -> None:
+    assert allowed(importer, imported) is fine
