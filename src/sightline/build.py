@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from sightline.config import EngineOptions, ModelOptions, OutputOptions
-from sightline.errors import ModelError
+from sightline.config import EngineOptions, LiveOptions, ModelOptions, OutputOptions
+from sightline.errors import ConfigError, ModelError
 from sightline.protocols import Decoder, Detector, Engine, Sink, Source, Tracker
 from sightline.types import Normalization
 
@@ -45,6 +45,8 @@ SOURCES = {
     "images": "sightline.sources.images:ImageSource",
 }
 
+LIVE = {"url", "camera"}
+VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".webm"}
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
@@ -160,7 +162,7 @@ class Input:
     @property
     def live(self) -> bool:
         """It goes on by itself: it must not wait for its turn."""
-        return self.kind in {"url", "camera"}
+        return self.kind in LIVE
 
     @property
     def still(self) -> bool:
@@ -182,8 +184,11 @@ def source_kind(spec: str) -> str:
     return "file"
 
 
-def inputs(specs: Sequence[str]) -> list[Input]:
-    """A source for each word, under names that differ: the file's, ``camera-0``, ``host``."""
+def inputs(specs: Sequence[str], live: LiveOptions | None = None) -> list[Input]:
+    """A source for each word, under names that differ: the file's, ``camera-0``, ``host``.
+
+    ``live`` is how those connect that are streams or cameras.
+    """
     found: list[Input] = []
     taken: set[str] = set()
     for spec in specs:
@@ -193,7 +198,8 @@ def inputs(specs: Sequence[str]) -> list[Input]:
         name = next(name for name in itertools.chain([first], later) if name not in taken)
         taken.add(name)
         target = int(spec) if spec.isdigit() else spec
-        found.append(Input(name, kind, load(SOURCES[kind])(target, name)))
+        options = {"options": live} if kind in LIVE and live is not None else {}
+        found.append(Input(name, kind, load(SOURCES[kind])(target, name, **options)))
     return found
 
 
@@ -254,8 +260,12 @@ class Outputs:
                     stack.callback(sink.close)
 
 
-def outputs(options: OutputOptions, run: Mapping[str, Any]) -> Outputs:
-    """The sinks that options describe; ``run`` goes into the database."""
+def outputs(options: OutputOptions, run: Mapping[str, Any], inputs: Sequence[Input]) -> Outputs:
+    """The sinks that options describe, for these inputs; ``run`` goes into the database.
+
+    Raises:
+        ConfigError: pictures cannot go where they are sent.
+    """
     shared: list[Sink] = []
     if options.json_lines is not None:
         target = sys.stdout if options.json_lines == "-" else options.json_lines
@@ -273,6 +283,10 @@ def outputs(options: OutputOptions, run: Mapping[str, Any]) -> Outputs:
     video = images = None
     if options.annotated is not None:
         rate = {"show_fps": options.show_fps}
-        video = load("sightline.sinks.video:VideoSink")(options.annotated, **rate)
-        images = load("sightline.sinks.images:ImageSink")(options.annotated)
+        if any(not i.still for i in inputs):
+            video = load("sightline.sinks.video:VideoSink")(options.annotated, **rate)
+        if any(i.still for i in inputs):
+            if options.annotated.suffix.lower() in VIDEO_SUFFIXES:
+                raise ConfigError(f"--output {options.annotated}: pictures go to a folder")
+            images = load("sightline.sinks.images:ImageSink")(options.annotated)
     return Outputs(shared, video, images, database)

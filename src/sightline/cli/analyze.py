@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sightline._version import __version__
 from sightline.cli import logs
 from sightline.cli.options import (
     AgnosticNms,
@@ -30,6 +31,7 @@ from sightline.cli.options import (
 from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
+    from sightline.build import Input
     from sightline.config import ModelOptions, OutputOptions
     from sightline.runtime.stream import Stream, StreamResult
 
@@ -74,6 +76,7 @@ Jobs = Annotated[
     int,
     typer.Option(min=0, help="Files at a time \\[default: one for each core]", show_default=False),
 ]
+Transport = Annotated[str, typer.Option(help="Of RTSP: tcp or udp.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 
 
@@ -100,10 +103,12 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         show: Show = False,
         show_fps: ShowFps = False,
         jobs: Jobs = 0,
+        transport: Transport = "tcp",
         quiet: Quiet = False,
         verbose: Verbose = 0,
     ) -> None:
-        from sightline.config import OutputOptions, checked
+        from sightline import build
+        from sightline.config import LiveOptions, OutputOptions, checked
 
         logs.set_up(verbose)
         model_use = model_options(
@@ -129,8 +134,9 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
             show=show,
             show_fps=show_fps,
         )
+        inputs = build.inputs(sources, checked(LiveOptions, transport=transport))
         jobs = jobs or len(os.sched_getaffinity(0))
-        analyze(sources, model_use, outputs, tracked=tracked, jobs=jobs, quiet=quiet)
+        analyze(inputs, model_use, outputs, tracked=tracked, jobs=jobs, quiet=quiet)
 
     command.__doc__ = text
     return command
@@ -162,7 +168,7 @@ track = _command(
 
 
 def analyze(
-    specs: Sequence[str],
+    inputs: Sequence[Input],
     model: ModelOptions,
     output_options: OutputOptions,
     *,
@@ -175,15 +181,12 @@ def analyze(
     from sightline.cli.progress import summary
     from sightline.runtime.stream import Stream
 
-    inputs = build.inputs(specs)
     with ExitStack() as closing:
         detector = build.detector(model, stills=all(i.still for i in inputs))
         closing.callback(detector.close)
         if tracked:
             detector, tracker = build.for_tracking(detector)
-        outputs = build.outputs(
-            output_options, {"model": model.model, "tracked": tracked, "conf": model.conf}
-        )
+        outputs = build.outputs(output_options, _run_facts(model, tracked=tracked), inputs)
         closing.callback(outputs.close)
         streams = [
             Stream(
@@ -207,6 +210,16 @@ def analyze(
         raise typer.Exit(130)
     if failed:
         raise typer.Exit(1)
+
+
+def _run_facts(model: ModelOptions, *, tracked: bool) -> dict[str, Any]:
+    """What the database notes of a run. Sources are its streams; their addresses hold passwords."""
+    return {
+        "command": "track" if tracked else "detect",
+        "model": model.model,
+        "version": __version__,
+        "settings": model.model_dump(mode="json"),
+    }
 
 
 def _reader_left(error: SightlineError) -> bool:

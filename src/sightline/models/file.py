@@ -164,7 +164,7 @@ def _open_onnx(path: Path) -> ModelFile:
             f"{path}: not a whole ONNX model (truncated, or another format): {exc}"
         ) from exc
     if not graph.graph.node:
-        raise ModelError(f"{path}: an ONNX file without a graph (truncated, or another format)")
+        raise ModelError(f"{path}: not a whole ONNX model: it holds no graph")
     try:
         picture = _onnx_input(graph)
     except ModelError as exc:
@@ -192,12 +192,13 @@ def _open_ir(path: Path) -> ModelFile:
         raise ModelError(f"{path}: its weights {path.with_suffix('.bin').name} are not beside it")
     try:
         root = ET.parse(path).getroot()  # noqa: S314 - a model runs code-like graphs anyway: trusted
-    except ET.ParseError as exc:
-        raise ModelError(f"{path}: not a whole OpenVINO IR: {exc}") from exc
-    layers = {layer.get("id"): layer for layer in root.iter("layer")}
-    inputs = [la for la in layers.values() if la.get("type") == "Parameter"]
-    if root.tag != "net" or len(inputs) != 1:
-        raise ModelError(f"{path}: an OpenVINO IR with one picture input is needed")
+        return _read_ir(path, root)
+    except (ET.ParseError, KeyError, ValueError) as exc:
+        raise ModelError(f"{path}: not a whole OpenVINO IR: {exc!r}") from exc
+
+
+def _read_ir(path: Path, root: ET.Element) -> ModelFile:
+    """Raises KeyError or ValueError where the XML contradicts itself."""
 
     def dims(port: ET.Element) -> Shape:
         return tuple(None if (v := int(d.text or -1)) < 0 else v for d in port.findall("dim"))
@@ -207,22 +208,22 @@ def _open_ir(path: Path) -> ModelFile:
         dtype = {"FP16": "float16", "U8": "uint8"}.get(port.get("precision", ""), "float32")
         return TensorSpec(names.split(",")[0], dims(port), dtype)
 
+    layers = list(root.iter("layer"))
     by_port = {
-        (la.get("id"), p.get("id")): (la, p)
-        for la in layers.values()
-        for p in la.iterfind("output/port")
+        (la.get("id"), p.get("id")): (la, p) for la in layers for p in la.iterfind("output/port")
     }
-    ends = {la.get("id") for la in layers.values() if la.get("type") == "Result"}
+    inputs = [(la, p) for la, p in by_port.values() if la.get("type") == "Parameter"]
+    if root.tag != "net" or len(inputs) != 1:
+        raise ModelError(f"{path}: an OpenVINO IR with one picture input is needed")
+    ends = {la.get("id") for la in layers if la.get("type") == "Result"}
     edges = [e for e in root.iter("edge") if e.get("to-layer") in ends]
     edges.sort(key=lambda e: int(e.get("to-layer") or 0))
     outputs = [by_port[e.get("from-layer"), e.get("from-port")] for e in edges]
-    input_port = inputs[0].find("output/port")
-    assert input_port is not None
-    constants = (la.find("data") for la in layers.values() if la.get("type") == "Const")
+    constants = (la.find("data") for la in layers if la.get("type") == "Const")
     return ModelFile(
         path=path,
         format="openvino",
-        input=spec(inputs[0], input_port),
+        input=spec(*inputs[0]),
         outputs=tuple(spec(*o) for o in outputs),
         metadata={e.tag: e.get("value", "") for e in root.iterfind("rt_info/model_info/*")},
         opset=None,

@@ -6,19 +6,27 @@ CVPR 2005), trained on people who stand or walk upright and are at least 96 pixe
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import cv2
 import numpy as np
 
+from sightline.errors import EngineError
+from sightline.geometry import Placement
 from sightline.models.nms import suppress
 from sightline.types import Detections, Frame
 
 WIDTH = 640
 """Pictures are made this wide: the cost grows with the pixels, and smaller people are missed anyway."""
 
+TALLEST = 3 * WIDTH
+"""Pictures are made at most this high: a narrow strip as wide as that would fill the memory."""
+
 WINDOW = (64, 128)
+
+WORKERS = 2
 
 
 class PeopleDetector:
@@ -31,17 +39,26 @@ class PeopleDetector:
         self._iou = 0.45 if iou is None else iou
         self._hog = cv2.HOGDescriptor()
         self._hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
-        self._workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="people")
+        self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="people")
+        self._room = threading.Semaphore(2 * WORKERS)
 
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
-        return self._workers.submit(lambda: [self._detect(frame) for frame in frames])
+        """Detect in a batch of frames, one after another."""
+        self._room.acquire()
+        try:
+            future = self._workers.submit(lambda: [self._detect(frame) for frame in frames])
+        except RuntimeError as exc:
+            self._room.release()
+            raise EngineError("detector people was closed") from exc
+        future.add_done_callback(lambda _: self._room.release())
+        return future
 
     def close(self) -> None:
         self._workers.shutdown()
 
     def _detect(self, frame: Frame) -> Detections:
         scale = WIDTH / frame.width
-        height = max(WINDOW[1], round(frame.height * scale))
+        height = min(TALLEST, max(WINDOW[1], round(frame.height * scale)))
         picture = frame.scaled(WIDTH, height, "bgr")
         rects, weights = self._hog.detectMultiScale(
             picture, winStride=(8, 8), padding=(8, 8), scale=1.05, groupThreshold=0
@@ -54,7 +71,8 @@ class PeopleDetector:
         boxes = np.concatenate(
             (rects[:, :2] + margin, rects[:, :2] + rects[:, 2:] - margin), axis=1
         )
-        boxes *= np.array([frame.width / WIDTH, frame.height / height] * 2, np.float32)
+        # Windows at the border reach beyond it.
+        boxes = Placement(frame.width, frame.height, 0, 0, WIDTH, height).to_source(boxes)
         # The SVM's distance from its border, about 0 to 3, as a score between 0 and 1.
         scores = 1 - np.exp(-np.maximum(np.asarray(weights, np.float32).ravel(), 0))
         found = Detections(

@@ -1,0 +1,62 @@
+"""Results as a table: one row per object, comma-separated."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from pathlib import Path
+from typing import TextIO
+
+from sightline.errors import SinkError
+from sightline.sinks.lines import LineFile
+from sightline.types import Observation, StreamInfo
+
+COLUMNS = (
+    "stream", "frame", "time", "track_id", "class_id", "class", "score", "x1", "y1", "x2", "y2",
+)  # fmt: skip
+
+
+class CsvSink:
+    """Writes one row per object, in one file for all streams; a frame without objects has none.
+
+    Args:
+        target: a path, which is overwritten, or an open text stream.
+
+    Columns are ``COLUMNS``: time in seconds of the stream, corners in source pixels, ``track_id``
+    empty before tracking. Quoting follows RFC 4180, lines end with a newline. Safe to share
+    between streams; what is written is whole rows, also after a kill.
+    """
+
+    def __init__(self, target: str | Path | TextIO) -> None:
+        self._target = target
+        self._lock = threading.Lock()
+        self._file: LineFile | None = None
+
+    def open(self, stream: StreamInfo) -> None:
+        """Open the file and write the header with the first stream. Raises SinkError."""
+        del stream
+        with self._lock:
+            if self._file is None:
+                self._file = LineFile(self._target)
+                self._file.write(",".join(COLUMNS) + "\n")
+
+    def write(self, observation: Observation) -> None:
+        """Write the rows of one frame. Raises SinkError."""
+        if self._file is None:
+            raise SinkError(f"cannot write {self._target}: no stream was opened")
+        frame, objects = observation.frame, observation.detections.to_dict()
+        rows = io.StringIO()
+        csv.writer(rows, lineterminator="\n").writerows(
+            (
+                frame.stream, frame.index, round(frame.time, 6), item.get("track_id", ""),
+                item["class_id"], item["class"], item["score"], *item["box"],
+            )
+            for item in objects
+        )  # fmt: skip
+        self._file.write(rows.getvalue())
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,243 @@
+"""Results in a database: SQLite in a file, or another one by URL."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import sqlalchemy as sa
+
+from sightline.errors import SinkError
+from sightline.sinks import tables
+from sightline.sinks.background import Background
+from sightline.sinks.files import make_folder, sink_error
+from sightline.sinks.tables import Found
+from sightline.types import Observation, StreamInfo
+
+RunState: TypeAlias = Literal["done", "failed", "interrupted"]
+
+_log = logging.getLogger(__name__)
+_WAITING = 4096  # observations that may wait for the database; a few kilobytes each
+_BATCH = 512
+_LINGER_S = 0.5
+
+# What SQLite says of files that are not, or no longer, a database.
+_BROKEN = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
+_REMEDIES = {
+    "SQLITE_FULL": "the disk is full: free some space or write elsewhere",
+    "SQLITE_IOERR": "the disk is full or broken: free some space or write elsewhere",
+    "SQLITE_BUSY": "another program keeps it locked: end that program or write elsewhere",
+    "SQLITE_READONLY": "it is read-only: choose a place that you may write to",
+    "SQLITE_CANTOPEN": "it cannot be opened: choose a place that you may write to",
+    "SQLITE_NOTADB": "it is not a database: move it away",
+    "SQLITE_CORRUPT": "it is damaged: move it away and start again",
+}
+
+
+class DatabaseSink:
+    """Adds a run to a database: its streams, frames, objects and tracks (see ``tables.py``).
+
+    Args:
+        url: ``run.db`` (any path), ``sqlite:///run.db``, or the URL of another database that
+            SQLAlchemy knows. A database that is there is added to, never overwritten.
+        run: what to note of the run: ``command``, ``model``, ``version`` (text) and ``settings``
+            (anything that JSON can hold).
+        lock_timeout_s: how long to wait for another program that writes to the same SQLite file.
+
+    ``write`` takes microseconds: a thread stores what came in the last half second in one
+    transaction, so after a kill every frame that is there is whole, and a run that was killed
+    stays ``running``. When the database falls behind, ``write`` waits; nothing is dropped. A
+    damaged SQLite file is renamed to ``NAME.broken-TIME`` with a warning, and a new one begun.
+    ``close`` notes how the run ended: as ``state`` says, which whoever runs it may set before, or
+    ``failed`` if the database failed. Safe to share between streams.
+    """
+
+    def __init__(
+        self, url: str | Path, run: Mapping[str, Any] | None = None, *, lock_timeout_s: float = 60.0
+    ) -> None:
+        try:
+            self._url = sa.make_url(str(url)) if "://" in str(url) else None
+        except (sa.exc.ArgumentError, ValueError) as error:
+            # Its text may hold a password, so it is not repeated.
+            scheme = str(url).split("://", 1)[0]
+            raise SinkError(f"cannot write {scheme}://...: it is no database URL") from error
+        if self._url is None:
+            self._url = sa.URL.create("sqlite", database=str(url))
+        self._name = self._url.render_as_string(hide_password=True)
+        self._file: Path | None = None
+        if self._url.get_backend_name() == "sqlite":
+            if self._url.database in (None, "", ":memory:"):
+                raise SinkError("cannot write to a database in memory: give the name of a file")
+            self._file = Path(str(self._url.database))
+            self._name = str(self._file)
+        self._run = dict(run or {})
+        self._lock_timeout_s = lock_timeout_s
+        self._lock = threading.Lock()
+        self._engine: sa.Engine | None = None
+        self._work: Background[Found] | None = None
+        self._run_id = 0
+        self.state: RunState = "done"
+        self._closed = False
+        self._stream_ids: dict[str, int] = {}
+        self._stills = False
+
+    def open(self, stream: StreamInfo) -> None:
+        """Open the database and begin the run with the first stream. Raises SinkError."""
+        with self._lock, self._mapped():
+            if self._engine is None:
+                self._begin()
+            self._stills |= stream.still
+            self._stream_ids[stream.name] = self._add_stream(
+                stream.name, stream.width, stream.height, stream.fps
+            )
+
+    def write(self, observation: Observation) -> None:
+        """Queue one observation. Raises SinkError, also of earlier ones."""
+        frame = observation.frame
+        if self._work is None or self._closed:
+            raise SinkError(f"cannot write {self._name}: it is not open")
+        stream_id = self._stream_ids.get(frame.stream)
+        if stream_id is None:
+            if not self._stills:
+                raise SinkError(f"cannot write {self._name}: {frame.stream} was not opened")
+            # A picture of a still stream is a stream of its own, with its own name and size.
+            with self._lock, self._mapped():
+                stream_id = self._add_stream(frame.stream, frame.width, frame.height, None)
+        self._work.put(Found.of(stream_id, observation))
+
+    def close(self) -> None:
+        """Store what waits and note how the run ended. Idempotent. Raises SinkError."""
+        with self._lock:
+            if self._engine is None or self._work is None or self._closed:
+                return
+            self._closed = True
+            try:
+                self._work.close()
+            finally:
+                if self._work.failure is not None:
+                    with contextlib.suppress(SinkError):  # the first failure is raised
+                        self._end("failed")
+            if self._work.failure is None:
+                self._end(self.state)
+
+    def _begin(self) -> None:
+        if self._file is not None:
+            make_folder(self._file.parent)
+            if self._file.is_dir():
+                raise SinkError(f"cannot write {self._file}: it is a folder: give a file's name")
+        try:
+            engine = self._connected()
+        except sa.exc.DatabaseError as error:
+            if self._file is None or _code(error) not in _BROKEN:
+                raise
+            _set_aside(self._file)
+            engine = self._connected()
+        values = {key: self._run.get(key) for key in ("command", "model", "version")}
+        # JSON has no paths, dates or enums: what it does not know is kept as text.
+        settings = json.loads(json.dumps(self._run.get("settings"), default=str))
+        with engine.begin() as connection:
+            self._run_id = _new_id(
+                connection.execute(
+                    tables.runs.insert().values(
+                        started_at=datetime.now(UTC), state="running", settings=settings, **values
+                    )
+                )
+            )
+        self._engine = engine
+        self._work = Background(
+            self._store, capacity=_WAITING, batch=_BATCH, linger_s=_LINGER_S, name="database"
+        )
+
+    def _connected(self) -> sa.Engine:
+        assert self._url is not None
+        options: dict[str, Any] = {}
+        if self._file is not None:
+            options["connect_args"] = {"timeout": self._lock_timeout_s}
+        try:
+            engine = sa.create_engine(self._url, **options)
+        except ImportError as error:
+            raise SinkError(
+                f"cannot write {self._name}: its driver is missing: pip install {error.name}"
+            ) from error
+        if self._file is not None:
+            sa.event.listen(engine, "connect", _set_up_sqlite)
+        try:
+            with engine.begin() as connection:
+                tables.create(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
+
+    def _add_stream(self, name: str, width: int, height: int, fps: float | None) -> int:
+        assert self._engine is not None
+        row = tables.streams.insert().values(
+            run_id=self._run_id, name=name, width=width, height=height, fps=fps
+        )
+        with self._engine.begin() as connection:
+            return _new_id(connection.execute(row))
+
+    def _store(self, found: Sequence[Found]) -> None:
+        assert self._engine is not None
+        with self._mapped(), self._engine.begin() as connection:
+            tables.insert(connection, found)
+
+    def _end(self, state: RunState) -> None:
+        assert self._engine is not None
+        with self._mapped():
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(
+                        tables.runs.update()
+                        .where(tables.runs.c.id == self._run_id)
+                        .values(ended_at=datetime.now(UTC), state=state)
+                    )
+            finally:
+                self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            code = _code(error) or ""
+            remedy = next((text for key, text in _REMEDIES.items() if code.startswith(key)), None)
+            reason = remedy or str(getattr(error, "orig", None) or error)
+            raise SinkError(f"cannot write {self._name}: {reason}") from error
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # Readers do not stop the writer, and a killed process leaves whole transactions.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _new_id(result: sa.CursorResult[Any]) -> int:
+    key = result.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def _code(error: sa.exc.SQLAlchemyError) -> str | None:
+    """SQLite's name for an error, such as SQLITE_FULL; None for others."""
+    return getattr(getattr(error, "orig", None), "sqlite_errorname", None)
+
+
+def _set_aside(file: Path) -> None:
+    aside = file.with_name(f"{file.name}.broken-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            part = file.with_name(file.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+    except OSError as error:
+        raise sink_error(file, error) from error
+    _log.warning("%s is damaged: it was set aside as %s", file, aside)

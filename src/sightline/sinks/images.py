@@ -1,0 +1,114 @@
+"""Annotated pictures: one file per frame, or the one picture of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path, PurePath
+from typing import Literal
+
+import cv2
+
+from sightline.errors import SinkError
+from sightline.sinks.drawing import Annotator
+from sightline.sinks.files import is_folder, make_folder, safe_name, sink_error
+from sightline.types import Observation, StreamInfo
+
+ONE_FILE = (".jpg", ".jpeg", ".png")
+
+
+class ImageSink:
+    """Writes ``STREAM-000012.jpg`` for frame 12 of each stream, ``PICTURE-000012.jpg`` for pictures.
+
+    Args:
+        path: the folder, made where it is missing; files in it are overwritten. A name that ends
+            in .jpg, .jpeg or .png is that very file, for one picture.
+        kind: ``jpg`` or ``png``, of the files in a folder.
+        quality: of JPEG, 1 to 100.
+
+    The frame's number is always in the name, so a picture that was read from the same folder is
+    never overwritten by its annotated copy. Whole files only, also after a kill. Safe to share
+    between streams; each stream comes from one thread.
+    """
+
+    def __init__(
+        self, path: str | Path, *, kind: Literal["jpg", "png"] = "jpg", quality: int = 90
+    ) -> None:
+        one = not is_folder(path) and Path(path).suffix.lower() in ONE_FILE
+        self._file = Path(path) if one else None
+        self._directory = Path(path).parent if one else Path(path)
+        self._suffix = Path(path).suffix.lower() if one else f".{kind}"
+        self._options = [] if self._suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, quality]
+        self._lock = threading.Lock()
+        self._annotators: dict[str, Annotator] = {}
+        self._pictures: Annotator | None = None
+        self._names: set[str] = set()
+        self._written = False
+
+    def open(self, stream: StreamInfo) -> None:
+        """Make the folder. Raises SinkError."""
+        make_folder(self._directory)
+        probe = self._directory / f".{safe_name(stream.name)}.part"
+        _replace(probe, probe, b"")
+        probe.unlink(missing_ok=True)
+        with self._lock:
+            if stream.still:
+                self._pictures = Annotator(traces=False)
+            else:
+                self._annotators[stream.name] = Annotator()
+
+    def write(self, observation: Observation) -> None:
+        """Draw one frame and write its file. Raises SinkError."""
+        frame = observation.frame
+        annotator = self._annotators.get(frame.stream)
+        if annotator is not None:
+            name = f"{safe_name(frame.stream)}-{frame.index:06d}"
+        else:
+            # A picture of a still stream: it carries its own name, which others may have too.
+            annotator = self._pictures
+            picture = str(PurePath(frame.stream).with_suffix(""))
+            name = self._unused(f"{safe_name(picture)}-{frame.index:06d}")
+        if self._file is not None:
+            name = self._only(self._file)
+        if annotator is None:
+            raise SinkError(f"cannot write {self._directory}: {frame.stream} was not opened")
+        done, data = cv2.imencode(self._suffix, annotator.annotate(observation), self._options)
+        path = self._directory / f"{name}{self._suffix}"
+        if not done:
+            raise SinkError(
+                f"cannot write {path}: a picture of {frame.width}x{frame.height} pixels does not "
+                "fit the format; use png"
+            )
+        _replace(path, self._directory / f".{name}.part", data.tobytes())
+
+    def close(self) -> None:
+        """Nothing is left to do: every file is whole already."""
+
+    def _only(self, file: Path) -> str:
+        with self._lock:
+            if self._written:
+                raise SinkError(
+                    f"cannot write a second picture to {file}: give a folder instead: {file.stem}/"
+                )
+            self._written = True
+        return file.stem
+
+    def _unused(self, name: str) -> str:
+        with self._lock:
+            unused, count = name, 1
+            while unused in self._names:
+                count += 1
+                unused = f"{name}-{count}"
+            self._names.add(unused)
+            return unused
+
+
+def _replace(path: Path, part: Path, data: bytes) -> None:
+    """Write a whole file, or none: first beside its place, then moved there."""
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # the first failure is raised
+            part.unlink(missing_ok=True)
+        raise sink_error(path, error) from error

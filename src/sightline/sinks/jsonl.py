@@ -1,0 +1,131 @@
+"""Results as JSON lines: one object per frame."""
+
+from __future__ import annotations
+
+import json
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from sightline.errors import SinkError
+from sightline.sinks.lines import LineFile
+from sightline.types import Event, Label, Observation, StreamInfo
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars and arrays in an event's data, as plain numbers and lists."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__} has no JSON form")
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
+
+
+class JsonLinesSink:
+    """Writes one line per frame, in one file for all streams.
+
+    Args:
+        target: a path, which is overwritten, or an open text stream such as ``sys.stdout``.
+
+    A line is ``{"stream", "frame", "time", "width", "height", "objects": [{"box", "score",
+    "class_id", "class", "track_id", "labels"}], "events": [{"kind", "time", "track_id", "data"}]}``.
+    Boxes are x1 y1 x2 y2 in source pixels with two decimals, times are seconds in the stream.
+    ``track_id``, ``labels``, ``events`` and ``data`` are there only when there is something to
+    say. Safe to share between streams; what is written is whole lines, also after a kill.
+    """
+
+    def __init__(self, target: str | Path | TextIO) -> None:
+        self._target = target
+        self._lock = threading.Lock()
+        self._file: LineFile | None = None
+
+    def open(self, stream: StreamInfo) -> None:
+        """Open the file with the first stream. Raises SinkError."""
+        del stream
+        with self._lock:
+            if self._file is None:
+                self._file = LineFile(self._target)
+
+    def write(self, observation: Observation) -> None:
+        """Write one line. Raises SinkError."""
+        if self._file is None:
+            raise SinkError(f"cannot write {self._target}: no stream was opened")
+        self._file.write(to_json(observation) + "\n")
+
+    def close(self) -> None:
+        """Close the file; a stream that was handed in stays open. Idempotent."""
+        if self._file is not None:
+            self._file.close()
+
+
+def to_json(observation: Observation) -> str:
+    """One observation as one line of JSON, without the newline.
+
+    Its objects are those of ``Detections.to_dict()``, but printed straight from the arrays: that
+    takes a third of the time, and this is done for every frame.
+
+    Raises:
+        SinkError: it holds a number that JSON does not know (NaN, infinity), or an event's data
+            holds something that has no JSON form.
+    """
+    frame = observation.frame
+    try:
+        line = (
+            f'{{"stream":{_quoted(frame.stream)},"frame":{frame.index},'
+            f'"time":{_encode(round(frame.time, 6))},"width":{frame.width},"height":{frame.height},'
+            f'"objects":[{_objects(observation)}]'
+        )
+        if observation.events:
+            line += f',"events":{_encode([_event(event) for event in observation.events])}'
+    except (TypeError, ValueError) as error:
+        raise SinkError(
+            f"frame {frame.index} of {frame.stream} cannot be written as JSON: {error}"
+        ) from error
+    return line + "}"
+
+
+_quoted = lru_cache(maxsize=4096)(_encode)  # names of streams and classes, which repeat
+
+
+def _objects(observation: Observation) -> str:
+    found, labels = observation.detections, observation.labels
+    if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
+        raise ValueError("a box or a score is not a finite number")
+    ids = [None] * len(found) if found.track_ids is None else found.track_ids.tolist()
+    objects = []
+    for (x1, y1, x2, y2), score, class_id, track_id in zip(
+        found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), ids, strict=True
+    ):
+        name = _quoted(found.class_name(class_id))
+        # Printf-style formatting is twice as quick here as an f-string.
+        item = _OBJECT % (x1, y1, x2, y2, score, class_id, name)
+        if track_id is not None:
+            item += f',"track_id":{track_id}'
+            if labels and track_id in labels:
+                item += f',"labels":{_encode([_label(label) for label in labels[track_id]])}'
+        objects.append(item + "}")
+    return ",".join(objects)
+
+
+_OBJECT = '{"box":[%.2f,%.2f,%.2f,%.2f],"score":%.4f,"class_id":%d,"class":%s'
+
+
+def _label(label: Label) -> dict[str, Any]:
+    return {
+        "attribute": label.attribute,
+        "value": label.value,
+        "score": round(label.score, 4),
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    item: dict[str, Any] = {"kind": event.kind, "time": round(event.time, 6)}
+    if event.track_id is not None:
+        item["track_id"] = event.track_id
+    if event.data:
+        item["data"] = dict(event.data)
+    return item

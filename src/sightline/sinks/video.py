@@ -1,0 +1,212 @@
+"""Annotated video files: H.264 in MP4, by PyAV."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import threading
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias
+
+import av
+import av.error
+import cv2
+import numpy as np
+
+from sightline.errors import SinkError
+from sightline.sinks.background import Background
+from sightline.sinks.drawing import Annotator, FrameRate
+from sightline.sinks.files import is_folder, output_path, sink_error
+from sightline.types import Observation, Pixels, StreamInfo
+
+# The usual clock of video: fine enough for any frame rate, so that times are kept as they are.
+_TIME_BASE = Fraction(1, 90_000)
+_WAITING = 8  # pictures that may wait for the encoder; each is a few megabytes
+_BT709 = 1  # matrix, primaries and transfer: H.273's code for all three
+_LIMITED_RANGE = 1
+
+_Drawn: TypeAlias = tuple[Observation, float | None]
+
+
+class VideoSink:
+    """Writes what was found as H.264 video in MP4; frames keep their time in the stream.
+
+    Args:
+        path: a file for one stream, or a folder (one that exists, or a name that ends with ``/``)
+            for ``STREAM.mp4`` of each stream. Files are overwritten.
+        show_fps: draw the rate at which frames arrive here.
+        preset: x264's trade of speed for size: ``veryfast`` makes half the size of ``ultrafast``
+            in 1.5 times the time.
+        quality: x264's constant rate factor, 0 to 51, less is better.
+
+    Pictures are drawn and encoded in a thread per stream; ``write`` waits when it falls behind, so
+    no frame is lost. The file has fragments of one second, so it can be played after a kill; a
+    clean close turns it into a plain MP4. A stream whose pictures change size is scaled to the size
+    it was opened with; an odd row or column is cut off, because H.264 4:2:0 has none. Safe to share
+    between streams in a folder; a second stream for one file raises SinkError, and so do unrelated
+    pictures.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        show_fps: bool = False,
+        preset: str = "veryfast",
+        quality: int = 23,
+    ) -> None:
+        self._path = path
+        self._in_folder = is_folder(path)
+        self._show_fps = show_fps
+        self._options = {"preset": preset, "crf": str(quality), "bf": "0"}
+        self._lock = threading.Lock()
+        self._files: dict[str, _VideoFile] = {}
+
+    def open(self, stream: StreamInfo) -> None:
+        """Create the stream's file and its encoder. Raises SinkError."""
+        with self._lock:
+            if stream.still:
+                raise SinkError(
+                    f"cannot write {stream.name} to {self._path}: unrelated pictures make no "
+                    "video; give a folder for annotated pictures"
+                )
+            if self._files and not self._in_folder:
+                raise SinkError(
+                    f"cannot write {stream.name} to {self._path}: a video file holds one stream; "
+                    f"give a folder instead ({self._path}/)"
+                )
+            if stream.name in self._files:
+                raise SinkError(
+                    f"cannot write {stream.name} to {self._path}: a stream of that name is there"
+                )
+            file = output_path(self._path, stream.name, ".mp4")
+            self._files[stream.name] = _VideoFile(file, stream, self._options, self._show_fps)
+
+    def write(self, observation: Observation) -> None:
+        """Hand one frame to the encoder's thread. Raises SinkError, also of earlier frames."""
+        file = self._files.get(observation.frame.stream)
+        if file is None:
+            raise SinkError(
+                f"cannot write {self._path}: stream {observation.frame.stream} was not opened"
+            )
+        file.write(observation)
+
+    def close(self) -> None:
+        """Finish all files. Idempotent. Raises the first SinkError that nobody saw yet."""
+        with self._lock, contextlib.ExitStack() as all_files:
+            for file in self._files.values():
+                all_files.callback(file.close)
+
+
+class _VideoFile:
+    """One file, its encoder and the thread that feeds it."""
+
+    def __init__(
+        self, path: Path, stream: StreamInfo, options: dict[str, str], show_fps: bool
+    ) -> None:
+        self._path = path
+        self._size = max(2, stream.width), max(2, stream.height)
+        self._annotator = Annotator()
+        self._rate = FrameRate() if show_fps else None
+        self._last_pts = -1
+        self._closed = False
+        with _mapped(path):
+            path.write_bytes(b"")  # PyAV creates the file only with the first frame
+            self._container = av.open(
+                str(path),
+                "w",
+                format="mp4",
+                options={
+                    # Fragments while it is written, a plain MP4 once it is closed.
+                    "movflags": "hybrid_fragmented+frag_keyframe",
+                    "frag_duration": "1000000",  # microseconds
+                    "flush_packets": "1",
+                },
+            )
+            rate = Fraction(stream.fps or 30).limit_denominator(1001)
+            self._video = self._container.add_stream("libx264", rate=rate, options=options)
+            self._video.width, self._video.height = (side & ~1 for side in self._size)
+            self._video.pix_fmt = "yuv420p"
+            codec = self._video.codec_context
+            codec.time_base = _TIME_BASE
+            codec.gop_size = max(1, round(2 * rate))
+            codec.thread_count = min(4, os.cpu_count() or 1)
+            codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
+            codec.color_range = _LIMITED_RANGE
+            codec.open(strict=False)
+        self._work: Background[_Drawn] = Background(
+            self._encode, capacity=_WAITING, name=f"video {stream.name}"
+        )
+
+    def write(self, observation: Observation) -> None:
+        if self._closed:
+            raise SinkError(f"cannot write {self._path}: it is closed")
+        self._work.put((observation, self._rate.tick() if self._rate else None))
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        whole = False
+        try:
+            self._work.close()
+            if self._work.failure is None:
+                with _mapped(self._path):
+                    if self._last_pts >= 0:
+                        self._container.mux(self._video.encode(None))
+                    self._container.close()
+                    if self._last_pts < 0:
+                        self._path.unlink()  # a video of no pictures is no video
+                whole = True
+        finally:
+            if not whole:
+                with contextlib.suppress(av.error.FFmpegError, OSError):  # the first is raised
+                    self._container.close()
+                _cut_to_fragments(self._path)
+
+    def _encode(self, items: Sequence[_Drawn]) -> None:
+        for observation, fps in items:
+            scene = self._fitted(self._annotator.annotate(observation, fps))
+            picture = av.VideoFrame.from_ndarray(scene, format="bgr24").reformat(
+                format="yuv420p", dst_colorspace="ITU709"
+            )
+            # Two frames at one time would be refused: the later one moves by a tick.
+            pts = max(self._last_pts + 1, round(observation.frame.time / _TIME_BASE))
+            self._last_pts, picture.pts, picture.time_base = pts, pts, _TIME_BASE
+            with _mapped(self._path):
+                self._container.mux(self._video.encode(picture))
+
+    def _fitted(self, scene: Pixels) -> Pixels:
+        width, height = self._size
+        if scene.shape[:2] != (height, width):
+            scene = cv2.resize(scene, (width, height), interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(scene[: height & ~1, : width & ~1])
+
+
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (av.error.FFmpegError, OSError) as error:
+        raise sink_error(path, OSError(error.errno, error.strerror)) from error
+
+
+def _cut_to_fragments(path: Path) -> None:
+    """Cut a half-written fragment off a file whose disk is full, so that the rest is valid.
+
+    An MP4 is a chain of boxes, each led by its length and its name (ISO/IEC 14496-12, 4.2); a
+    fragment is whole when the ``mdat`` box that ends it is.
+    """
+    with contextlib.suppress(OSError), path.open("r+b") as file:  # the first failure is raised
+        size, at, whole = path.stat().st_size, 0, 0
+        while at + 8 <= size:
+            file.seek(at)
+            length, kind = struct.unpack(">I4s", file.read(8))
+            at += max(8, length)
+            if kind == b"mdat" and at <= size:
+                whole = at
+        if whole:
+            file.truncate(whole)

@@ -1,0 +1,312 @@
+"""The installed command, as a user runs it: real footage in, files out, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+COMMAND = Path(sys.executable).with_name("sightline")
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run the command in an empty folder."""
+
+    def run_(*args: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, *map(str, args)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+            env={**os.environ, **(env or {})},
+        )
+
+    return run_
+
+
+@pytest.fixture(scope="session")
+def nano(data: Path) -> Path:
+    return data / "models" / "yolox_nano.onnx"
+
+
+@pytest.fixture(scope="session")
+def cars(data: Path) -> Path:
+    return data / "videos" / "car-detection.mp4"
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Twenty plain frames of H.264."""
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 192, 108, "yuv420p"
+        for i in range(20):
+            pixels = np.full((108, 192, 3), 10 * i, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="bgr24")))
+        container.mux(stream.encode())
+    return path
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def frames_of(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def test_main_job(run: Run, cars: Path, nano: Path, tmp_path: Path) -> None:
+    done = run(
+        "track", cars, "--model", nano, "--output", "out.mp4", "--json", "out.jsonl",
+        "--db", "run.db", "--csv", "out.csv", "--mot", "out.txt",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = lines(tmp_path / "out.jsonl")
+    assert [f["frame"] for f in found] == list(range(377))
+    assert list(found[0]) == ["stream", "frame", "time", "width", "height", "objects"]
+    assert frames_of(tmp_path / "out.mp4") == 377
+    # Cars drive through one after another: few ids, each for many frames.
+    by_id: dict[int, int] = {}
+    for frame in found:
+        for item in frame["objects"]:
+            by_id[item["track_id"]] = by_id.get(item["track_id"], 0) + 1
+    assert 3 <= len(by_id) <= 12
+    assert max(by_id.values()) >= 20
+    with sqlite3.connect(tmp_path / "run.db") as database:
+        state, frames, objects, tracks = database.execute(
+            "select (select state from runs), (select count(*) from frames),"
+            " (select count(*) from objects), (select count(*) from tracks)"
+        ).fetchone()
+    assert (state, frames) == ("done", 377)
+    assert objects == sum(by_id.values())
+    assert tracks == len(by_id)
+    assert len((tmp_path / "out.txt").read_text().splitlines()) == objects
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == objects + 1
+
+
+def test_picture_to_stdout(run: Run, data: Path, nano: Path) -> None:
+    done = run("detect", data / "images" / "bus.jpg", "--model", nano, "--conf", ".3")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    classes = [o["class"] for o in found["objects"]]
+    assert classes.count("bus") == 1
+    assert classes.count("person") >= 3
+    assert next(o for o in found["objects"] if o["class"] == "bus")["score"] >= 0.85
+    assert "track_id" not in found["objects"][0]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_interrupted(cars: Path, nano: Path, tmp_path: Path, sent: signal.Signals) -> None:
+    """Everything that was written so far is valid."""
+    process = subprocess.Popen(
+        [COMMAND, "track", cars, "-m", nano, "-o", "out.mp4", "--json", "out.jsonl", "--db", "run.db"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    wait_for(lambda: (tmp_path / "out.jsonl").exists() and len(lines_so_far(tmp_path)) > 20)
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    written = len(lines(tmp_path / "out.jsonl"))
+    assert 20 < written < 377
+    assert abs(frames_of(tmp_path / "out.mp4") - written) <= 1
+    with sqlite3.connect(tmp_path / "run.db") as database:
+        assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+        assert database.execute("select state from runs").fetchone() == ("interrupted",)
+        stored = database.execute("select count(*) from frames").fetchone()[0]
+    assert abs(stored - written) <= 1
+
+
+def lines_so_far(folder: Path) -> list[str]:
+    return (folder / "out.jsonl").read_text().splitlines()
+
+
+def wait_for(condition: Callable[[], bool], deadline_s: float = 30) -> None:
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+def test_one_bad_file_does_not_stop_the_rest(
+    run: Run, clip: Path, nano: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("this is text")
+    done = run("detect", clip, bad, tmp_path / "missing.mp4", "-m", nano, "--json", "out.jsonl")
+    assert done.returncode == 1
+    assert len(lines(tmp_path / "out.jsonl")) == 20
+    assert "bad.mp4" in done.stderr
+    assert "missing.mp4" in done.stderr
+    assert done.stderr.count("error:") == 2
+    assert "clip" in done.stderr  # the summary tells what each stream did
+
+
+def test_same_name_twice(run: Run, clip: Path, nano: Path, tmp_path: Path) -> None:
+    done = run("detect", clip, clip, "-m", nano, "--json", "out.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert {line["stream"] for line in lines(tmp_path / "out.jsonl")} == {"clip", "clip-2"}
+
+
+def test_truncated_video_keeps_its_good_frames(
+    run: Run, cars: Path, nano: Path, tmp_path: Path
+) -> None:
+    # The index must come first for a part of a file to be readable at all.
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    with (
+        av.open(str(cars)) as source,
+        av.open(str(whole), "w", options={"movflags": "faststart"}) as target,
+    ):
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    done = run("track", cut, "-m", nano, "--json", "out.jsonl", "-o", "out.mp4", "--db", "run.db")
+    assert done.returncode == 1
+    assert "cut" in done.stderr
+    kept = len(lines(tmp_path / "out.jsonl"))
+    assert 50 < kept < 377
+    assert frames_of(tmp_path / "out.mp4") == kept
+    with sqlite3.connect(tmp_path / "run.db") as database:
+        assert database.execute("select state from runs").fetchone() == ("failed",)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        pytest.param(["--classes", "pearson"], 2, "did you mean 'person'", id="unknown class"),
+        pytest.param(["--size", "wide"], 2, "--size", id="size is no size"),
+        pytest.param(["--size", "100"], 2, "multiples of 32", id="size off the stride"),
+        pytest.param(["--conf", "7"], 2, "conf", id="threshold above 1"),
+        pytest.param(["--backend", "tensorflow"], 2, "backend", id="unknown backend"),
+        pytest.param(["--device", "npu"], 1, "NPU", id="device that is not here"),
+        pytest.param(["--output", "/proc/no/out.mp4"], 1, "/proc/no", id="unwritable output"),
+        pytest.param(["--no-such-option"], 2, "No such option", id="unknown option"),
+    ],
+)
+def test_bad_usage(run: Run, clip: Path, nano: Path, args: list[str], code: int, said: str) -> None:
+    done = run("detect", clip, "-m", nano, *args)
+    assert (done.returncode, said.lower() in done.stderr.lower()) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(None, "no model file", id="missing"),
+        pytest.param(b"", "not a whole ONNX model", id="empty"),
+        pytest.param(b"not a model" * 100, "not a whole ONNX model", id="text"),
+    ],
+)
+def test_bad_model(run: Run, clip: Path, tmp_path: Path, content: bytes | None, said: str) -> None:
+    model = tmp_path / "model.onnx"
+    if content is not None:
+        model.write_bytes(content)
+    done = run("detect", clip, "-m", model)
+    assert done.returncode == 1
+    assert said.lower() in done.stderr.lower()
+    assert "model.onnx" in done.stderr
+
+
+def test_truncated_model(run: Run, clip: Path, nano: Path, tmp_path: Path) -> None:
+    model = tmp_path / "half.onnx"
+    model.write_bytes(nano.read_bytes()[:1_000_000])
+    done = run("detect", clip, "-m", model)
+    assert done.returncode == 1
+    assert "truncated" in done.stderr
+
+
+def test_reader_that_leaves(cars: Path, nano: Path) -> None:
+    done = subprocess.run(
+        f"'{COMMAND}' detect '{cars}' -m '{nano}' | head -n 2",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr == ""
+
+
+def test_people_without_a_model(run: Run, data: Path, tmp_path: Path) -> None:
+    video = data / "videos" / "one-by-one-person-detection.mp4"
+    cut = tmp_path / "people.mp4"
+    with av.open(str(video)) as source, av.open(str(cut), "w") as target:
+        stream = target.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 768, 432, "yuv420p"
+        for i, frame in enumerate(source.decode(video=0)):
+            if i >= 300:
+                break
+            if i >= 200:
+                frame.pts = None
+                target.mux(stream.encode(frame))
+        target.mux(stream.encode())
+    done = run("track", cut, "-m", "people", "--json", "out.jsonl")
+    assert done.returncode == 0, done.stderr
+    found = lines(tmp_path / "out.jsonl")
+    assert len(found) == 100
+    seen = [o for f in found for o in f["objects"]]
+    assert seen
+    assert {o["class"] for o in seen} == {"person"}
+
+
+@pytest.mark.parametrize(
+    "command", ["detect", "track", "bench", "inspect", "export", "models", "doctor"]
+)
+def test_help(run: Run, command: str) -> None:
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_doctor(run: Run) -> None:
+    done = run("doctor")
+    assert done.returncode == 0
+    assert "engine onnxruntime" in done.stdout
+
+
+def test_inspect_and_export(run: Run, nano: Path, data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    facts = json.loads(run("inspect", nano, "--json").stdout)
+    assert facts["parameters"] == 904481
+    assert facts["card"]["decoder"] == "yolox"
+    done = run("export", nano, "nano.xml")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "nano.bin").stat().st_size < nano.stat().st_size * 0.6
+    found = json.loads(run("detect", data / "images" / "bus.jpg", "-m", "nano.xml").stdout)
+    assert "bus" in [o["class"] for o in found["objects"]]
+
+
+def test_bench(run: Run, cars: Path, nano: Path) -> None:
+    done = run("bench", cars, "-m", nano, "--frames", "10", "--rounds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert set(facts["stages"]) == {"decode", "preprocess", "infer", "postprocess", "track"}
+    assert sum(s["share"] for s in facts["stages"].values()) == pytest.approx(1)
+    assert all(s["p50_ms"] > 0 for s in facts["stages"].values())
+    assert facts["ratio"] == pytest.approx(facts["end_to_end_fps"] / facts["engine_fps"])
+
+
+def test_progress_as_plain_lines(run: Run, data: Path, clip: Path) -> None:
+    assert run("detect", clip, "-m", "people", "--quiet", "--json", "x.jsonl").stderr == ""

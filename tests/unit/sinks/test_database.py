@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from sightline.errors import SinkError
+from sightline.sinks.database import DatabaseSink
+from sightline.types import StreamInfo
+
+INFO = StreamInfo("cam", 96, 64, 25.0)
+BOXES = [[1, 2, 30, 40, 0.5, 2, 7], [3, 4, 5, 6, 0.75, 0, 8]]
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute(query).fetchall()
+
+
+def store(sink: DatabaseSink, *observations, info=INFO) -> None:
+    sink.open(info)
+    for observation in observations:
+        sink.write(observation)
+    sink.close()
+
+
+def test_a_run_and_all_that_it_found(observe, tmp_path: Path):
+    path = tmp_path / "run.db"
+    run = {"command": "track cam", "model": "m.onnx", "version": "1", "settings": {"p": Path("a")}}
+    store(DatabaseSink(path, run), observe(index=3, boxes=BOXES), observe(index=4))
+    ((number, started, ended, *rest),) = rows(path, "SELECT * FROM runs")
+    assert (number, rest) == (1, ["done", "track cam", "m.onnx", "1", '{"p": "a"}'])
+    assert datetime.fromisoformat(str(started)) <= datetime.fromisoformat(str(ended))
+    assert rows(path, "SELECT * FROM streams") == [(1, 1, "cam", 96, 64, 25.0)]
+    assert rows(path, "SELECT * FROM frames") == [(1, 3, 0.12, 2), (1, 4, 0.16, 0)]
+    assert rows(path, "SELECT * FROM objects") == [
+        (1, 3, 0, 7, 2, "car", 0.5, 1.0, 2.0, 30.0, 40.0),
+        (1, 3, 1, 8, 0, "person", 0.75, 3.0, 4.0, 5.0, 6.0),
+    ]
+
+
+def test_tracks_are_summed_up_over_batches(observe, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("sightline.sinks.database._BATCH", 2)
+    scores = [0.5, 0.25, 0.875, 0.75, 0.625]
+    seen = [
+        observe(index=i, boxes=[[0, 0, 9, 9, score, i % 3, 7]]) for i, score in enumerate(scores)
+    ]
+    path = tmp_path / "run.db"
+    store(DatabaseSink(path), *seen)
+    assert rows(path, "SELECT * FROM tracks") == [(1, 7, "car", 0.0, 0.16, 0, 4, 5, 0.875)]
+
+
+def test_untracked_objects_make_no_tracks(observe, tmp_path: Path):
+    store(DatabaseSink(tmp_path / "run.db"), observe(boxes=BOXES, tracked=False))
+    assert rows(tmp_path / "run.db", "SELECT * FROM tracks") == []
+    assert rows(tmp_path / "run.db", "SELECT track_id FROM objects") == [(None,), (None,)]
+
+
+def test_a_second_run_is_added(observe, tmp_path: Path):
+    for _ in range(2):
+        store(DatabaseSink(f"sqlite:///{tmp_path}/run.db"), observe(boxes=BOXES))
+    found = rows(tmp_path / "run.db", "SELECT run_id, frame FROM frames JOIN streams ON id")
+    assert len(rows(tmp_path / "run.db", "SELECT * FROM runs")) == 2
+    assert len(rows(tmp_path / "run.db", "SELECT * FROM objects")) == 4
+    assert found
+
+
+def test_pictures_of_a_still_stream_are_streams_of_their_own(observe, tmp_path: Path):
+    info = StreamInfo("folder", 10, 10, still=True)
+    store(DatabaseSink(tmp_path / "run.db"), observe("a.jpg", 0), observe("b.jpg", 1), info=info)
+    found = rows(
+        tmp_path / "run.db",
+        "SELECT name, width, frame FROM frames JOIN streams ON streams.id = stream_id",
+    )
+    assert found == [("a.jpg", 96, 0), ("b.jpg", 96, 1)]
+
+
+@pytest.mark.parametrize("state", [None, "done", "failed", "interrupted"])
+def test_how_a_run_ended_is_noted(tmp_path: Path, state):
+    sink = DatabaseSink(tmp_path / "run.db")
+    sink.open(INFO)
+    assert rows(tmp_path / "run.db", "SELECT state, ended_at FROM runs") == [("running", None)]
+    if state:
+        sink.state = state
+    sink.close()
+    assert rows(tmp_path / "run.db", "SELECT state FROM runs") == [(state or "done",)]
+
+
+@pytest.mark.parametrize("damage", ["text", "cut"])
+def test_a_damaged_file_is_set_aside(observe, tmp_path: Path, damage, caplog):
+    path = tmp_path / "run.db"
+    if damage == "text":
+        path.write_text("this is no database, and it is long enough to be read as one\n" * 99)
+    else:
+        store(DatabaseSink(path), *(observe(index=i, boxes=BOXES) for i in range(500)))
+        content = path.read_bytes()
+        path.write_bytes(content[:100] + b"\xff" * (len(content) - 100))
+    before = path.read_bytes()
+    store(DatabaseSink(path), observe(boxes=BOXES))
+    (aside,) = tmp_path.glob("run.db.broken-*")
+    assert aside.read_bytes() == before
+    (warning,) = caplog.records
+    assert warning.levelname == "WARNING"
+    assert str(path) in warning.getMessage()
+    assert str(aside) in warning.getMessage()
+    assert rows(path, "SELECT count(*) FROM objects") == [(2,)]
+
+
+def test_a_lock_is_waited_for(observe, tmp_path: Path):
+    path = tmp_path / "run.db"
+    sink = DatabaseSink(path)
+    sink.open(INFO)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    sink.write(observe(boxes=BOXES))
+    closing = threading.Thread(target=sink.close)
+    closing.start()
+    closing.join(0.5)
+    assert closing.is_alive()
+    other.rollback()
+    closing.join(10)
+    other.close()
+    assert rows(path, "SELECT count(*) FROM objects") == [(2,)]
+
+
+def test_a_lock_that_stays_is_told(observe, tmp_path: Path):
+    path = tmp_path / "run.db"
+    sink = DatabaseSink(path, lock_timeout_s=0.1)
+    sink.open(INFO)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    sink.write(observe(boxes=BOXES))
+    with pytest.raises(SinkError, match=r"run\.db: another program keeps it locked"):
+        sink.close()
+    sink.close()
+    other.close()
+
+
+def test_a_frame_that_comes_twice_is_told(observe, tmp_path: Path):
+    sink = DatabaseSink(tmp_path / "run.db")
+    sink.open(INFO)
+    sink.write(observe(index=1))
+    sink.write(observe(index=1))
+    with pytest.raises(SinkError, match="UNIQUE"):
+        sink.close()
+    assert rows(tmp_path / "run.db", "SELECT state FROM runs") == [("failed",)]
+
+
+def test_back_pressure_drops_nothing(observe, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("sightline.sinks.database._WAITING", 2)
+    seen = [observe(index=i) for i in range(100)]
+    store(DatabaseSink(tmp_path / "run.db"), *seen)
+    assert rows(tmp_path / "run.db", "SELECT count(*) FROM frames") == [(100,)]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        pytest.param("sqlite://", "in memory", id="memory"),
+        pytest.param("nonsense://a/b", "cannot write nonsense://a/b", id="unknown"),
+        pytest.param("://", "no database URL", id="broken"),
+        pytest.param("sqlite://me:secret@a:b:c", "no database URL", id="broken with a password"),
+        pytest.param("mysql://me:secret@host/db", r"me:\*\*\*@host/db", id="password is hidden"),
+    ],
+)
+def test_urls_that_cannot_be_used(url, message):
+    with pytest.raises(SinkError, match=message) as caught:
+        DatabaseSink(url).open(INFO)
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import supervision
+
+from sightline.errors import SinkError
+from sightline.sinks.drawing import Annotator, FrameRate, annotate
+from sightline.types import Detections, Label
+
+CAR = [40, 60, 120, 110, 0.91, 2, 3]
+
+
+def draw(observation, **options):
+    return annotate(observation.frame.image, observation.detections, **options)
+
+
+def test_the_picture_itself_is_not_changed(observe):
+    seen = observe(boxes=[CAR], size=(160, 120))
+    before = seen.frame.image.copy()
+    drawn = draw(seen, fps=25.0)
+    assert (seen.frame.image == before).all()
+    assert drawn.shape == before.shape
+    assert drawn.dtype == np.uint8
+
+
+def test_the_outline_is_drawn_where_the_box_is(observe):
+    seen = observe(boxes=[CAR], size=(160, 120))
+    changed = (draw(seen) != seen.frame.image).any(axis=2)
+    assert changed[110, 40:121].all()
+    assert changed[60:111, 120].all()
+    assert not changed[70:100, 50:110].any()
+    assert not changed[:, 130:].any()
+
+
+def test_nothing_found_draws_nothing(observe):
+    seen = observe()
+    assert (draw(seen) == seen.frame.image).all()
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_colours_tell_tracks_apart_else_classes(observe, tracked):
+    boxes = [[10, 50, 60, 90, 0.9, 2, 1], [80, 50, 130, 90, 0.9, 2, 2]]
+    drawn = draw(observe(boxes=boxes, size=(160, 120), tracked=tracked))
+    assert (drawn[90, 30] != drawn[90, 100]).any() == tracked
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        pytest.param([-20, -20, 30, 30], id="top left"),
+        pytest.param([150, 0, 200, 60], id="top right"),
+        pytest.param([150, 115, 190, 150], id="bottom right"),
+    ],
+)
+def test_captions_stay_inside(observe, box):
+    """A caption cut off at the edge would cover less than one in the middle."""
+    middle = observe(boxes=[[60, 60, 61, 61, 0.91, 2, 3]], size=(160, 120))
+    edge = observe(boxes=[[*box, 0.91, 2, 3]], size=(160, 120))
+    colour = draw(middle)[60, 60]
+    filled = [(draw(seen) == colour).all(axis=2).sum() for seen in (middle, edge)]
+    assert filled[1] >= filled[0] * 0.9
+
+
+def test_captions_name_class_track_score_and_labels(observe, monkeypatch):
+    texts: list[str] = []
+    real = supervision.LabelAnnotator.annotate
+
+    def record(self, scene, detections, labels, **options):
+        texts.extend(labels)
+        return real(self, scene, detections, labels, **options)
+
+    monkeypatch.setattr(supervision.LabelAnnotator, "annotate", record)
+    seen = observe(boxes=[CAR], size=(160, 120))
+    draw(seen, labels={3: (Label("colour", "red", 0.9),)})
+    draw(observe(boxes=[CAR], size=(160, 120), tracked=False))
+    assert texts == ["car #3 0.91 red", "car 0.91"]
+
+
+def test_the_frame_rate_is_drawn_in_the_corner(observe):
+    seen = observe(size=(160, 120))
+    changed = (draw(seen, fps=24.96) != seen.frame.image).any(axis=2)
+    assert changed[:10, :30].all()
+    assert not changed[40:].any()
+
+
+def test_masks_are_filled(observe):
+    seen = observe(boxes=[CAR], size=(160, 120))
+    found = seen.detections
+    masks = np.zeros((1, 120, 160), bool)
+    masks[0, 80:100, 60:100] = True
+    masked = Detections(found.boxes, found.scores, found.class_ids, found.track_ids, masks)
+    drawn = annotate(seen.frame.image, masked)
+    assert (drawn[81:99, 61:99] != seen.frame.image[81:99, 61:99]).any(axis=2).all()
+
+
+def test_an_annotator_leaves_a_trace_behind_a_track(observe):
+    annotator = Annotator()
+    for step in range(0, 100, 10):
+        box = [200 + step, 20, 220 + step, 50, 0.9, 2, 1]
+        seen = observe(index=step, boxes=[box], size=(400, 100))
+        drawn = annotator.annotate(seen)
+    assert (drawn[50, 220:280] != seen.frame.image[50, 220:280]).any()
+    assert (draw(seen)[50, 220:280] == seen.frame.image[50, 220:280]).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (64, 48), (3840, 64)])
+def test_pictures_of_any_size(observe, size):
+    assert draw(observe(boxes=[[0, 0, *size, 0.5, 0, 1]], size=size), fps=1.0).shape[1::-1] == size
+
+
+def test_supervision_missing_names_the_remedy(observe, monkeypatch):
+    monkeypatch.setitem(sys.modules, "supervision", None)
+    with pytest.raises(SinkError, match=r"pip install 'sightline\[drawing\]'"):
+        draw(observe())
+
+
+def test_frame_rate(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("sightline.sinks.drawing.time.monotonic", lambda: now)
+    rate = FrameRate()
+    assert rate.tick() is None
+    for _ in range(50):
+        now += 0.04
+        shown = rate.tick()
+    assert shown == pytest.approx(25.0)
