@@ -2,25 +2,53 @@
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON ?= python3
+DATA   ?= ../shared
+VIDEO  ?=
 
-.PHONY: setup demo test check bench size docs soak clean
+.PHONY: setup demo test check bench soak docs size clean
 
 setup: $(VENV)/.ready
 
-# torch first, as a CPU build where one is at hand: nothing else may pull another.
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable . --group test
 	touch $@
 
+# What system tests talk to: an RTSP server and a screen. Where it cannot be installed they skip.
+$(VENV)/.system: | $(VENV)/.ready
+	-tools/install_system_packages
+	touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/sightline demo $(VIDEO)
+
+test: $(VENV)/.ready $(VENV)/.system
+	$(BIN)/python -m pytest
+
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: $(VENV)/.ready
-	$(BIN)/python -m pytest
+# `trackers` asks for an OpenCV with windows that would overwrite ours: it runs without.
+bench: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --no-deps trackers pydeprecate
+	$(BIN)/python benchmarks/end_to_end.py --data $(DATA)
+	$(BIN)/python benchmarks/tracker.py
+	$(BIN)/python benchmarks/cold_start.py --data $(DATA)
 
+# Hours on end: memory over 100,000 frames.
+soak: $(VENV)/.ready
+	$(BIN)/python -m pytest -m slow
+
+docs: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The project's own weight, largest module first.
 size:
 	@find src -name '*.py' -exec wc -l {} + | sort -rn
+
+clean:
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -87,8 +88,7 @@ def load(
     """Load a model.
 
     Args:
-        model: an ``.onnx`` or OpenVINO ``.xml`` file, ``people``, or the name of a pulled model
-            where ``models_dir`` is given.
+        model: an ``.onnx`` or OpenVINO ``.xml`` file, ``people``, or the name of a pulled model.
         backend: ``auto``, ``openvino`` or ``onnxruntime``.
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
         device: ``auto``, ``cpu``, ``gpu``, ``npu``, ``cuda``, ``cuda:1``.
@@ -96,12 +96,16 @@ def load(
         iou: overlap above which NMS drops a box; the card's (.45) by default.
         size: longer side of an input that fits each picture, or (width, height).
         classes: names of the only classes wanted.
-        max_detections, agnostic_nms: instead of the card's.
+        max_detections: most objects in a picture; the card's (300) by default.
+        agnostic_nms: boxes of different classes compete too.
+        models_dir: folder of pulled models, instead of the user's cache.
         engine: all options of the runtime, instead of ``precision`` and ``device``.
 
     Raises:
         ConfigError, ModelError, EngineError: what is wrong, where, and what to do.
     """
+    from sightline.models import zoo
+
     options = checked(
         ModelOptions,
         model=str(model),
@@ -113,7 +117,7 @@ def load(
         classes=None if classes is None else tuple(classes),
         max_detections=max_detections,
         agnostic_nms=agnostic_nms,
-        models_dir=models_dir,
+        models_dir=models_dir or zoo.default_folder(os.environ),
     )
     return Model(build.detector(options))
 

@@ -286,7 +286,7 @@ def outputs(options: OutputOptions, run: Mapping[str, Any], inputs: Sequence[Inp
         if any(not i.still for i in inputs):
             video = load("sightline.sinks.video:VideoSink")(options.annotated, **rate)
         if any(i.still for i in inputs):
-            if options.annotated.suffix.lower() in VIDEO_SUFFIXES:
+            if Path(options.annotated).suffix.lower() in VIDEO_SUFFIXES:
                 raise ConfigError(f"--output {options.annotated}: pictures go to a folder")
             images = load("sightline.sinks.images:ImageSink")(options.annotated)
     return Outputs(shared, video, images, database)

@@ -101,8 +101,9 @@ class OutputOptions(Options):
 
     json_lines: str | None = Field(None, description="file for JSON lines, or - for stdout")
     csv: Path | None = None
-    mot: Path | None = Field(None, description="file, or folder with a file for each stream")
-    annotated: Path | None = Field(None, description="MP4 or picture file, or a folder")
+    # Text, not paths: "out/" means a folder, also where there is none yet.
+    mot: str | None = Field(None, description="file, or folder/ with a file for each stream")
+    annotated: str | None = Field(None, description="MP4 or picture file, or a folder/")
     database: str | None = Field(None, description="SQLite file or database URL")
     show: bool = Field(False, description="a live window")
     show_fps: bool = Field(False, description="the rate is drawn into annotated pictures")

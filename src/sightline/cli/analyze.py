@@ -53,11 +53,11 @@ Json = Annotated[
 ]
 Csv = Annotated[Path | None, typer.Option(help="CSV to this file.", rich_help_panel=RESULTS)]
 Mot = Annotated[
-    Path | None,
+    str | None,
     typer.Option(help="MOT rows to this file, or a folder of files.", rich_help_panel=RESULTS),
 ]
 Output = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--output", "-o", help="Annotated MP4, picture, or a folder.", rich_help_panel=RESULTS
     ),

@@ -32,7 +32,7 @@ Model = Annotated[
     typer.Option("--model", "-m", help="A model to run: a file, a name, or `people`."),
 ]
 Classes = Annotated[str | None, typer.Option(help="Only these count, by name: person,car")]
-Frames = Annotated[int | None, typer.Option(min=1, help="Only the first frames of a source.")]
+Frames = Annotated[int | None, typer.Option(min=1, help="Only the first frames or pictures.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 Require = Annotated[
     list[str] | None,
@@ -75,6 +75,8 @@ def detect(
 
     sightline evaluate detect my-yolo-folder --predictions found.jsonl --require map50=0.9
     """
+    from dataclasses import replace
+
     from sightline.cli import footage
     from sightline.cli.scores import detection_table, report
     from sightline.evaluation.datasets import read_dataset
@@ -83,13 +85,14 @@ def detect(
     from sightline.models.coco import COCO_NAMES
 
     logs.set_up(verbose)
-    _one_of(model, predictions)
+    _one_of(model, predictions, frames)
     street = truth.startswith(STREET)
     if street and model is None:
         raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
     dataset = None
     if not street:
         dataset = read_dataset(Path(truth), footage.size_of, images=images, class_names=COCO_NAMES)
+        dataset = replace(dataset, pictures=dataset.pictures[:frames])
     known = COCO_NAMES if dataset is None else dataset.class_names
     wanted = pick_classes(_names(classes) or known, known)
     needs = _requirements(require, DetectionScores, ClassScores, wanted)
@@ -151,38 +154,29 @@ def track(
     """
     from dataclasses import asdict
 
-    from sightline.cli import footage
     from sightline.cli.scores import report, tracking_table
     from sightline.evaluation import mot
     from sightline.evaluation.tracking import TrackingScores, score_sequences
 
     logs.set_up(verbose)
-    _one_of(model, predictions)
+    _one_of(model, predictions, frames)
     needs = _requirements(require, TrackingScores, TrackingScores, ())
-    street = truth.startswith(STREET)
-    files = {} if street else mot.find_sequences(Path(truth))
-    truths = {name: mot.read_truth(file, sequence=name) for name, file in files.items()}
-    if predictions and not street:
-        chosen = mot.find_tracks(predictions, list(files))
-        found = {name: mot.read_tracks(file) for name, file in chosen.items()}
-    elif model is None:
-        raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
-    else:
-        if not street and (video is None or len(files) > 1):
-            raise ConfigError("--model needs --video, the footage of one sequence")
-        wanted = _names(classes) or (None if street else mot.CLASS_NAMES)
+    if model is not None:
+        wanted = _names(classes) or (() if truth.startswith(STREET) else mot.CLASS_NAMES)
         options = model_options(
             model, size=size, iou=iou, backend=backend, precision=precision, device=device,
-            conf=conf, classes=",".join(wanted) if wanted else None,
+            conf=conf, classes=",".join(wanted) or None,
         )  # fmt: skip
-        with footage.detector(options) as detector:
-            found = {}
-            if street:
-                truths[truth], found[truth] = footage.track_street(truth, detector, frames, wanted)
-            else:
-                (name,) = files
-                found[name] = footage.track_people(str(video), fps, detector, frames)
-    pairs = {name: mot.pair(truths[name], found[name]) for name in truths}
+        pairs = _run_tracker(truth, options, wanted, video, fps, frames)
+    elif truth.startswith(STREET):
+        raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
+    else:
+        files = mot.find_sequences(Path(truth))
+        chosen = mot.find_tracks(predictions or (), list(files))
+        pairs = {
+            name: mot.pair(mot.read_truth(file, sequence=name), mot.read_tracks(chosen[name]))
+            for name, file in files.items()
+        }
     scores, each = score_sequences(pairs)
     sequences = {name: asdict(s) for name, s in each.items()}
     report(scores, needs, tracking_table(scores, each), as_json=json, sequences=sequences)
@@ -247,9 +241,36 @@ def agree(
     report(scores, needs, agreement_table(scores), as_json=json, frames=len(own))
 
 
-def _one_of(model: str | None, predictions: Any) -> None:
+def _run_tracker(
+    truth: str,
+    options: ModelOptions,
+    classes: Sequence[str],
+    video: Path | None,
+    fps: float,
+    frames: int | None,
+) -> dict[str, Any]:
+    """True and found tracks of one sequence, by its name, of a tracker that looks at it now."""
+    from sightline.cli import footage
+    from sightline.evaluation import mot
+
+    if truth.startswith(STREET):
+        with footage.detector(options) as detector:
+            return {truth: mot.pair(*footage.track_street(truth, detector, frames, classes))}
+    files = mot.find_sequences(Path(truth))
+    if video is None or len(files) > 1:
+        raise ConfigError("--model needs --video, the footage of one sequence")
+    ((name, file),) = files.items()
+    of_sequence = mot.read_truth(file, sequence=name).first(frames)
+    with footage.detector(options) as detector:
+        found = footage.track_people(str(video), fps, detector, frames)
+    return {name: mot.pair(of_sequence, found)}
+
+
+def _one_of(model: str | None, predictions: Any, frames: int | None) -> None:
     if (model is None) == (not predictions):
         raise ConfigError("give either --model, to run it, or --predictions, that are there")
+    if model is None and frames is not None:
+        raise ConfigError("--frames says how much a --model looks at; predictions count as a whole")
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -100,9 +100,9 @@ def see_street(url: str, model: Detector, frames: int | None) -> tuple[Dataset, 
 
 
 def track_street(
-    url: str, model: Detector, frames: int | None, classes: Sequence[str] | None
+    url: str, model: Detector, frames: int | None, classes: Sequence[str]
 ) -> tuple[TrackTruth, list[Detections]]:
-    """A street's true tracks, and those of a tracker, of ``classes`` (None: all)."""
+    """A street's true tracks, and those of a tracker, of ``classes`` (none given: of all)."""
     model, tracker = build.for_tracking(model)
     names = tuple(classes or COCO_NAMES)
     truths: list[Detections] = []

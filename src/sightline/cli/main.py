@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from sightline._version import __version__
-from sightline.cli import bench, doctor, export, inspect, models
+from sightline.cli import bench, demo, doctor, evaluate, export, inspect, models
 from sightline.cli.analyze import detect, track
 from sightline.errors import ConfigError, SightlineError
 
@@ -28,9 +28,18 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def sightline(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
 ) -> None:
     """Vision in production: cameras and files in; objects detected, tracked and stored.
 
@@ -42,9 +51,6 @@ def sightline(
 
     sightline track rtsp://camera/stream --model people --show
     """
-    if version:
-        typer.echo(__version__)
-        raise typer.Exit
 
 
 app.command("detect")(detect)
@@ -53,7 +59,9 @@ app.command()(inspect.inspect)
 app.command()(bench.bench)
 app.command()(export.export)
 app.command()(doctor.doctor)
+app.command()(demo.demo)
 app.add_typer(models.app)
+app.add_typer(evaluate.app)
 
 
 def main() -> None:

@@ -25,14 +25,10 @@ Folder = Annotated[
 
 
 def cache_folder() -> Path:
-    """Where models are kept unless the user says otherwise (XDG base directories).
+    """Where models are kept unless the user says otherwise."""
+    from sightline.models import zoo
 
-    A relative XDG_CACHE_HOME is ignored, as its specification asks.
-    """
-    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not cache.is_absolute():
-        cache = Path.home() / ".cache"
-    return cache / "sightline" / "models"
+    return zoo.default_folder(os.environ)
 
 
 @contextmanager

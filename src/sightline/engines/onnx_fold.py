@@ -24,12 +24,11 @@ def fold_input(model: Path | bytes, normalization: Normalization) -> bytes:
 
     try:
         graph = onnx.load(str(model)) if isinstance(model, Path) else onnx.load_from_string(model)
-    except DecodeError as exc:
-        raise ModelError(
-            f"{model if isinstance(model, Path) else 'model'}: not ONNX: {exc}"
-        ) from exc
-    weights = {w.name for w in graph.graph.initializer}
-    tensor = next(i for i in graph.graph.input if i.name not in weights)
+        weights = {w.name for w in graph.graph.initializer}
+        (tensor,) = [i for i in graph.graph.input if i.name not in weights]
+    except (DecodeError, onnx.checker.ValidationError, OSError, ValueError) as exc:
+        name = model if isinstance(model, Path) else "the model"
+        raise ModelError(f"{name} is no ONNX model with one picture input: {exc}") from exc
     n, _, height, width = tensor.type.tensor_type.shape.dim
     elem_type = tensor.type.tensor_type.elem_type
     float_type = onnx.helper.tensor_dtype_to_np_dtype(elem_type)

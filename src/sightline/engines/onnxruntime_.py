@@ -89,6 +89,12 @@ class OnnxRuntimeEngine:
         self._workers.close()
 
     def _request(self, shape: Shape) -> _Request:
+        own = self._info.input.shape
+        if any(side not in {None, asked} for side, asked in zip(own, shape, strict=False)):
+            n, height, width = shape
+            raise ModelError(
+                f"the model cannot take {n} pictures of {width}×{height}: its input is {own}"
+            )
         return _Request(self._session, shape)
 
     def _describe(self, requests: int, wanted: str) -> EngineInfo:

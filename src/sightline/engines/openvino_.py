@@ -89,24 +89,26 @@ class OpenVinoEngine:
         with self._compiling:
             compiled = self._compiled.get(shape)
             if compiled is None:
-                compiled = self._compiled[shape] = self._core.compile_model(
-                    self._prepared(shape), self._device, self._properties()
-                )
+                compiled = self._compiled[shape] = self._build(shape)
                 if len(self._compiled) > KEPT_SHAPES:
                     self._compiled.popitem(last=False)
             self._compiled.move_to_end(shape)
             return compiled
 
-    def _prepared(self, shape: Shape) -> Any:
-        """The model for one input shape, taking uint8 NHWC."""
+    def _build(self, shape: Shape) -> Any:
+        """A network for one input shape, taking uint8 NHWC."""
         n, height, width = shape
         model = self._model.clone()
         try:
             model.reshape([n, 3, height, width])
+            return self._core.compile_model(self._prepared(model), self._device, self._properties())
         except RuntimeError as exc:
             raise ModelError(
                 f"the model cannot take {n} pictures of {width}×{height}: {_first_line(exc)}"
             ) from exc
+
+    def _prepared(self, model: Any) -> Any:
+        """The model with cast, normalisation and transposition put in front."""
         prepare = self._ov.preprocess.PrePostProcessor(model)
         layout, norm = self._ov.Layout, self._normalization
         prepare.input().tensor().set_element_type(self._ov.Type.u8).set_layout(layout("NHWC"))

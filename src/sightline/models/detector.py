@@ -63,6 +63,7 @@ class EngineDetector:
         self._agnostic = card.agnostic_nms if agnostic_nms is None else agnostic_nms
         self._canvas, self._longer_side = self._input_size(size)
         self._wanted = None if classes is None else class_ids(card.class_names, classes)
+        self._nothing = Detections.empty(card.class_names)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -118,6 +119,8 @@ class EngineDetector:
         return [self._finish(p, spot) for p, spot in zip(pictures, places, strict=True)]
 
     def _finish(self, found: Detections, spot: Placement) -> Detections:
+        if not len(found):
+            return self._nothing
         if self._wanted is not None:
             found = found[np.isin(found.class_ids, self._wanted)]
         if self._decoder.overlaps:

@@ -38,6 +38,17 @@ _YOLOX_CARD: Mapping[str, Any] = MappingProxyType(
 )
 
 
+def default_folder(environment: Mapping[str, str]) -> Path:
+    """Where models are kept unless the user says otherwise (XDG base directories).
+
+    A relative XDG_CACHE_HOME is ignored, as its specification asks.
+    """
+    cache = Path(environment.get("XDG_CACHE_HOME", ""))
+    if not cache.is_absolute():
+        cache = Path.home() / ".cache"
+    return cache / "sightline" / "models"
+
+
 @dataclass(frozen=True, slots=True)
 class ZooEntry:
     """A model that can be had by name.

@@ -6,12 +6,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 
+from sightline.errors import SourceError
 from sightline.protocols import Detector, Engine, Source, Tracker
 from sightline.runtime.stream import Stream
 from sightline.types import EngineInfo, Floats, Pixels
@@ -84,23 +85,27 @@ def measure_stages(
 ) -> None:
     """Run ``frames`` frames one at a time; the detector's engine must be a TimedEngine.
 
-    The first frame is run once more before, so that no stage's time holds its preparation.
+    One more frame is run before them, so that no stage's time holds its preparation. Raises
+    SourceError where there is none.
     """
-    source.open()
-    iterator = iter(source)
-    detector.submit((next(iterator),)).result()
-    for times in stages.ms.values():
-        times.clear()
-    for _ in range(frames):
-        with stages.timed("decode"):
-            frame = next(iterator, None)
-        if frame is None:
-            stages.ms["decode"].pop()  # the end of the file is no frame
-            break
-        detections = detector.submit((frame,)).result()[0]
-        with stages.timed("track"):
-            tracker.update(detections, frame.time)
-    source.close()
+    with closing(source):
+        info = source.open()
+        iterator = iter(source)
+        first = next(iterator, None)
+        if first is None:
+            raise SourceError(f"{info.name} has no frames to measure")
+        detector.submit((first,)).result()
+        for times in stages.ms.values():
+            times.clear()
+        for _ in range(frames):
+            with stages.timed("decode"):
+                frame = next(iterator, None)
+            if frame is None:
+                stages.ms["decode"].pop()  # the end of the file is no frame
+                break
+            detections = detector.submit((frame,)).result()[0]
+            with stages.timed("track"):
+                tracker.update(detections, frame.time)
 
 
 def measure_engine(engine: Engine, canvas: tuple[int, int], seconds: float) -> float:

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 
-from sightline.errors import SightlineError
+from sightline.errors import SightlineError, SourceError
 from sightline.protocols import Detector, Sink, Source, Tracker
 from sightline.runtime.channel import Channel
 from sightline.types import Detections, Frame, Observation, SourceStatus, StreamInfo
@@ -129,7 +129,9 @@ class Stream:
             with closing(observe(self._source, self._detector, self._tracker)) as observations:
                 self._consume(observations)
         except SightlineError as exc:
-            result.error = exc
+            # A source that stop() closed while it was opening says so: that is no failure.
+            if not (self._stopping.is_set() and isinstance(exc, SourceError)):
+                result.error = exc
         finally:
             self._source.close()
             result.interrupted = self._stopping.is_set()

@@ -171,9 +171,11 @@ class ByteTrack:
         self._advance(time)
         self._updated = self._clock
         self._class_names = detections.class_names
+        tracks = self._tracks
+        if not len(detections) and not len(tracks):  # an empty street costs nothing
+            return replace(detections, track_ids=np.empty(0, np.int64))
         boxes, scores = _usable(detections)
         class_ids = detections.class_ids
-        tracks = self._tracks
         kalman.predict(tracks.motion, (self._clock - previous) * self.frame_rate)
         active = tracks.seen >= previous
         alive = active | (self._clock - tracks.seen <= self.lost_buffer_s)

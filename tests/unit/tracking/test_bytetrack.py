@@ -95,14 +95,14 @@ def test_two_people_cross_and_keep_their_ids() -> None:
     ],
 )
 def test_half_hidden_object(score: float, low_threshold: float, kept: bool) -> None:
-    tracker = ByteTrack(low_threshold=low_threshold)
+    tracker = ByteTrack(high_threshold=0.6, low_threshold=low_threshold)
     walk(tracker, 0, 20)
     tracked = tracker.update(detections(person(40, score=score)), 20 / 25)
     assert ids(tracked) == ([1] if kept else [])
 
 
 def test_a_doubtful_detection_starts_nothing_and_revives_nothing() -> None:
-    tracker = ByteTrack()
+    tracker = ByteTrack(high_threshold=0.6)
     walk(tracker, 0, 20)
     pause(tracker, 20, 22)
     for n in range(22, 26):
@@ -111,7 +111,7 @@ def test_a_doubtful_detection_starts_nothing_and_revives_nothing() -> None:
 
 
 def test_sure_detections_are_matched_before_doubtful_ones() -> None:
-    tracker = ByteTrack()
+    tracker = ByteTrack(high_threshold=0.6)
     walk(tracker, 0, 20)
     tracked = tracker.update(detections(person(40, score=0.5), person(46)), 20 / 25)
     assert tracked.boxes[:, 0].tolist() == [46]

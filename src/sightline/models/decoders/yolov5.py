@@ -44,4 +44,6 @@ class YoloV5:
 
 def _decode(rows: Floats, conf: float) -> Detections:
     index, scores, class_ids = likely_rows(rows, conf)
+    if not len(index):
+        return Detections.empty()
     return Detections(cxcywh_to_xyxy(rows[index, :4]), scores, class_ids)

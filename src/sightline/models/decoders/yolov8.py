@@ -44,6 +44,8 @@ class YoloV8:
 def _decode(columns: Floats, conf: float) -> Detections:
     class_scores = columns[4:]
     index = np.flatnonzero(class_scores.max(axis=0) > conf)
+    if not len(index):
+        return Detections.empty()
     picked = class_scores[:, index]
     class_ids = picked.argmax(axis=0)
     scores = picked[class_ids, np.arange(len(index))]

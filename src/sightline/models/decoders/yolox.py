@@ -51,6 +51,8 @@ class YoloX:
 
 def _decode(rows: Floats, cells: Floats, conf: float) -> Detections:
     index, scores, class_ids = likely_rows(rows, conf)
+    if not len(index):
+        return Detections.empty()
     offset, cell = rows[index, :4], cells[index]
     stride = cell[:, 2:]
     centre = (offset[:, :2] + cell[:, :2]) * stride

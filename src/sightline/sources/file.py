@@ -1,0 +1,228 @@
+"""Video files: every good frame in order, nothing dropped, a clear end."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+
+import av
+from av import VideoFrame
+
+from sightline.errors import DecodeError, SourceError
+from sightline.sources.clock import StreamClock
+from sightline.sources.ffmpeg import (
+    VideoReader,
+    expected_frames,
+    explain,
+    frame_rate,
+    is_cut_off,
+    video_stream,
+)
+from sightline.sources.pictures import Scalers, VideoPicture
+from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
+
+_DEFAULT_FPS = 25.0
+
+log = logging.getLogger(__name__)
+
+
+class FileSource:
+    """A video file in any container that FFmpeg reads.
+
+    Args:
+        path: the file. A playlist in it reaches other files only, never the network.
+        name: of the stream; the file's stem by default.
+        loop: play it so many times, 0 for ever. ``Frame.index`` and ``Frame.time`` go on.
+        threads: decoder threads; one is best where inference uses the other cores, 0 is all.
+
+    Damaged packets and frames are skipped and counted as ``corrupt``. A file that breaks off
+    yields its good frames; then DecodeError says how many there were.
+    """
+
+    def __init__(
+        self, path: str | Path, name: str | None = None, *, loop: int = 1, threads: int = 1
+    ) -> None:
+        if loop < 0 or threads < 0:
+            raise ValueError(f"loop and threads must be 0 or more, not {loop} and {threads}")
+        self._path = Path(path)
+        self._name = name or self._path.stem
+        self._loop = loop
+        self._threads = threads
+        self._lock = Lock()  # around every use of the reader: close() may come at any moment
+        self._reader: VideoReader | None = None
+        self._first: VideoFrame | None = None
+        self._info: StreamInfo | None = None
+        self._state = SourceState.CONNECTING
+        self._error: str | None = None
+        self._iterated = False
+        self._handed = 0
+        self._corrupt_before = 0  # the reader that is open counts for itself
+
+    def open(self) -> StreamInfo:
+        """Open the file and decode its first frame. Called again, it says the same.
+
+        Raises:
+            SourceError: there is no such file, it may not be read, or the source is closed.
+            DecodeError: it is no video, or holds no frame that can be decoded.
+        """
+        with self._lock:
+            if self._state in (SourceState.ENDED, SourceState.FAILED):
+                raise SourceError(
+                    f"{self._path} is {self._state}: make a new FileSource to read it again"
+                )
+            if self._info is None:
+                try:
+                    self._info = self._open()
+                except SourceError as exc:
+                    self._fail(exc)
+                    raise
+                self._state = SourceState.RUNNING
+            return self._info
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield every good frame in order.
+
+        Raises:
+            DecodeError: after the last good frame, where the file breaks off or is damaged beyond
+                reading on.
+            SourceError: the file could not be opened or read further.
+        """
+        info = self.open()
+        if self._iterated:
+            raise SourceError(f"{self._path} was read already: make a new FileSource to read again")
+        self._iterated = True
+        clock = StreamClock()
+        scalers = Scalers()
+        step_s = 1 / (info.fps or _DEFAULT_FPS)
+        for loop in itertools.count(1):
+            while (frame := self._next(info)) is not None:
+                index, self._handed = self._handed, self._handed + 1
+                now = clock.tick(frame.time, step_s)
+                yield Frame(self._name, index, now, time.monotonic(), VideoPicture(frame, scalers))
+            if loop == self._loop or not self._rewind():
+                break
+            clock.restart()
+        self.close()
+
+    @property
+    def status(self) -> SourceStatus:
+        reader = self._reader
+        corrupt = self._corrupt_before + (reader.corrupt if reader else 0)
+        return SourceStatus(
+            self._state,
+            read=self._handed + corrupt,
+            dropped={"corrupt": corrupt} if corrupt else {},
+            error=self._error,
+        )
+
+    def close(self) -> None:
+        """Free the file. An iteration in another thread ends with the frame it has."""
+        with self._lock:
+            self._release()
+            if self._state is not SourceState.FAILED:
+                self._state = SourceState.ENDED
+
+    def _open(self) -> StreamInfo:
+        self._reader = reader = _open_reader(self._path, self._threads)
+        expected = expected_frames(reader.container, reader.stream)
+        try:
+            self._first = reader.read()
+        except av.FFmpegError as exc:
+            raise DecodeError(f"{self._path} cannot be decoded: {explain(exc)}") from exc
+        except DecodeError as exc:
+            raise DecodeError(f"{self._path}: {exc}: check it with ffprobe") from exc
+        if self._first is None:
+            raise DecodeError(
+                f"{self._path} holds no frame that can be decoded: record or copy it again"
+            )
+        picture = VideoPicture(self._first, Scalers())
+        return StreamInfo(
+            self._name,
+            picture.width,
+            picture.height,
+            fps=frame_rate(reader.stream),
+            frames=expected * self._loop if expected and self._loop else None,
+        )
+
+    def _next(self, info: StreamInfo) -> VideoFrame | None:
+        """The next good frame; None at the end, or when somebody closed the source."""
+        with self._lock:
+            reader = self._reader
+            if reader is None:
+                return None
+            frame, self._first = self._first, None
+            try:
+                frame = frame or reader.read()
+                if frame is None and is_cut_off(reader):
+                    raise DecodeError("it breaks off; copy it again from where it came from")
+            except (DecodeError, av.FFmpegError) as exc:
+                error = DecodeError(
+                    f"{self._path}: {self._handed} of {info.frames or 'unknown'} frames were "
+                    f"read, then {exc if isinstance(exc, DecodeError) else explain(exc)}"
+                )
+                self._fail(error)
+                raise error from exc
+            return frame
+
+    def _rewind(self) -> bool:
+        """Start the file over for the next round; False when somebody closed the source."""
+        with self._lock:
+            if self._reader is None:
+                return False
+            self._release()
+            try:
+                self._reader = _open_reader(self._path, self._threads)
+            except SourceError as exc:
+                self._fail(exc)
+                raise
+            return True
+
+    def _fail(self, error: SourceError) -> None:
+        self._release()
+        self._state, self._error = SourceState.FAILED, str(error)
+
+    def _release(self) -> None:
+        if self._reader is not None:
+            self._corrupt_before += self._reader.corrupt
+            self._reader.close()
+        self._reader = self._first = None
+
+
+def _open_reader(path: Path, threads: int) -> VideoReader:
+    try:
+        if not path.exists():
+            raise SourceError(f"{path} does not exist: check the path")
+        if path.is_dir():
+            raise SourceError(f"{path} is a folder, not a video file")
+        # "file:" so that no name can pass for another protocol.
+        container = av.open(f"file:{path}", mode="r", options={"protocol_whitelist": "file"})
+    except PermissionError as exc:
+        raise SourceError(f"{path} may not be read: check its permissions") from exc
+    except av.EOFError as exc:
+        raise DecodeError(f"{path} ends before its first frame: record or copy it again") from exc
+    except av.InvalidDataError as exc:
+        raise DecodeError(f"{path} {_what_it_is(path)}") from exc
+    except (av.FFmpegError, OSError) as exc:
+        raise SourceError(f"{path} cannot be opened: {explain(exc)}") from exc
+    stream = video_stream(container)
+    if stream is None:
+        container.close()
+        raise DecodeError(f"{path} has no video in it: give a file with a video track")
+    return VideoReader(container, stream, threads)
+
+
+def _what_it_is(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(12)
+    if not head:
+        return "is empty: copy it again from where it came from"
+    if head[4:8] == b"ftyp":
+        return (
+            "was cut off before its index (moov) was written: let the recording finish, or "
+            "rebuild the index with a repair tool"
+        )
+    return "is no video that FFmpeg can read: check what it is with ffprobe"

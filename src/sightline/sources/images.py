@@ -1,0 +1,242 @@
+"""Pictures: one, a list, a folder or a glob; and decoding of what came as bytes."""
+
+from __future__ import annotations
+
+import glob
+import io
+import logging
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+
+import cv2
+import numpy as np
+
+from sightline.errors import DecodeError, SourceError
+from sightline.sources.image_header import read_header
+from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
+from sightline.types import Frame, Pixels, SourceState, SourceStatus, StreamInfo
+
+LIMIT_PIXELS = 100_000_000
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+
+_NAMED_FAILURES = 3
+
+log = logging.getLogger(__name__)
+
+
+def decode_image(data: bytes, limit_pixels: int = LIMIT_PIXELS, name: str = "picture") -> Pixels:
+    """Decode a JPEG, PNG, WebP, BMP or TIFF file that is in memory.
+
+    Its size is read from the header first, so that a picture of more than ``limit_pixels`` costs
+    no memory. EXIF orientation is honoured, transparency is dropped, 16 bits become 8.
+
+    Returns:
+        (height, width, 3) uint8, BGR.
+
+    Raises:
+        DecodeError: it is none of these, is too large, or is damaged; ``name`` stands before it.
+    """
+    header = read_header(data)
+    if header is None:
+        raise DecodeError(f"{name} is no JPEG, PNG, WebP, BMP or TIFF picture: check what it is")
+    if header.width <= 0 or header.height <= 0:
+        raise DecodeError(f"{name} says that it is {header.width} x {header.height} pixels")
+    if header.width * header.height > limit_pixels:
+        raise DecodeError(
+            f"{name} has {header.width} x {header.height} pixels, more than the limit of "
+            f"{limit_pixels}: make it smaller or raise the limit"
+        )
+    if not header.complete:
+        raise DecodeError(f"{name} is a {header.format} that breaks off: copy it again")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        pixels = None  # the second decoder says what is wrong
+    return _second_decoder(data, header.format, name) if pixels is None else pixels
+
+
+def read_image(path: str | Path, limit_pixels: int = LIMIT_PIXELS) -> Pixels:
+    """Read and decode a picture file: ``decode_image`` of what it holds.
+
+    Raises:
+        SourceError: the file is not there or may not be read.
+        DecodeError: see ``decode_image``.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as exc:
+        raise SourceError(f"{path} cannot be read: {exc.strerror}: check the path") from exc
+    return decode_image(data, limit_pixels, str(path))
+
+
+def _second_decoder(data: bytes, kind: str, name: str) -> Pixels:
+    import av
+
+    demuxer = f"{kind.lower()}_pipe"
+    try:
+        with av.open(io.BytesIO(data), mode="r", format=demuxer) as file:
+            picture = VideoPicture(next(file.decode(video=0)), Scalers())
+            return picture.scaled(picture.width, picture.height, "bgr")
+    except (av.FFmpegError, StopIteration, ValueError) as exc:
+        raise DecodeError(f"{name} is a damaged {kind}: copy it again ({exc})") from exc
+
+
+class ImageSource:
+    """Pictures as a source: a file, several, all of a folder, or what a glob matches.
+
+    Args:
+        where: a path, a folder (its pictures in natural order, without sub-folders), a glob, or
+            a list of paths.
+        name: of the source; the name of the file or folder by default.
+        fps: the pictures are the frames of a film at this rate. Otherwise each stands for itself
+            and ``Frame.stream`` is its path below what was given.
+        limit_pixels: larger pictures are refused before they are decoded.
+
+    A picture that cannot be decoded is counted (``corrupt``, or ``unreadable``) and left out;
+    after the last one DecodeError names them.
+    """
+
+    def __init__(
+        self,
+        where: str | Path | Sequence[str | Path],
+        name: str | None = None,
+        *,
+        fps: float | None = None,
+        limit_pixels: int = LIMIT_PIXELS,
+    ) -> None:
+        self._paths, below = _resolve(where)
+        single = self._paths[0].stem if len(self._paths) == 1 else ""
+        self._name = name or single or below.name or "pictures"
+        self._below = below
+        self._fps = fps
+        self._limit_pixels = limit_pixels
+        self._lock = Lock()
+        self._first: tuple[int, Pixels] | None = None
+        self._info: StreamInfo | None = None
+        self._state = SourceState.CONNECTING
+        self._error: str | None = None
+        self._iterated = False
+        self._handed = 0
+        self._failures: list[SourceError] = []
+
+    def open(self) -> StreamInfo:
+        """Decode the first good picture; it stands for the size of all. Repeated, says the same.
+
+        Raises:
+            SourceError: no picture can be read, or the source is closed.
+            DecodeError: no picture can be decoded.
+        """
+        with self._lock:
+            if self._state in (SourceState.ENDED, SourceState.FAILED):
+                raise SourceError(f"{self._name} is {self._state}: make a new ImageSource")
+            if self._info is None:
+                self._first = self._read_from(0)
+                if self._first is None:
+                    raise self._fail()
+                height, width = self._first[1].shape[:2]
+                self._info = StreamInfo(
+                    self._name,
+                    width,
+                    height,
+                    fps=self._fps,
+                    frames=len(self._paths),
+                    still=self._fps is None,
+                )
+                self._state = SourceState.RUNNING
+            return self._info
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the good pictures in order.
+
+        Raises:
+            DecodeError: after the last one, where there were others; it names the first of them.
+        """
+        self.open()
+        if self._iterated:
+            raise SourceError(f"{self._name} was read already: make a new ImageSource")
+        self._iterated = True
+        found = self._first
+        while found is not None and self._state is SourceState.RUNNING:
+            at, pixels = found
+            index, self._handed = self._handed, self._handed + 1
+            if self._fps is None:
+                stream, now = str(self._paths[at].relative_to(self._below)), 0.0
+            else:
+                stream, now = self._name, at / self._fps
+            yield Frame(stream, index, now, time.monotonic(), ArrayPicture(pixels))
+            found = self._read_from(at + 1)
+        with self._lock:
+            if self._failures and self._state is SourceState.RUNNING:
+                raise self._fail()
+        self.close()
+
+    @property
+    def status(self) -> SourceStatus:
+        dropped = Counter(
+            "corrupt" if isinstance(error, DecodeError) else "unreadable"
+            for error in tuple(self._failures)
+        )
+        return SourceStatus(
+            self._state,
+            read=self._handed + dropped.total(),
+            dropped=dict(dropped),
+            error=self._error,
+        )
+
+    def close(self) -> None:
+        """An iteration in another thread ends with the picture it has. Idempotent."""
+        with self._lock:
+            self._first = None
+            if self._state is not SourceState.FAILED:
+                self._state = SourceState.ENDED
+
+    def _read_from(self, at: int) -> tuple[int, Pixels] | None:
+        """The next good picture and its place in the list; None after the last."""
+        for place in range(at, len(self._paths)):
+            try:
+                return place, read_image(self._paths[place], self._limit_pixels)
+            except SourceError as exc:
+                self._failures.append(exc)
+                log.warning("%s", exc)
+        return None
+
+    def _fail(self) -> SourceError:
+        error = self._failures[0]
+        if len(self._paths) > 1:
+            named = "; ".join(str(failure) for failure in self._failures[:_NAMED_FAILURES])
+            more = "; ..." if len(self._failures) > _NAMED_FAILURES else ""
+            error = DecodeError(
+                f"{len(self._failures)} of {len(self._paths)} pictures were left out: {named}{more}"
+            )
+        self._state, self._error = SourceState.FAILED, str(error)
+        return error
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Sorts ``2.jpg`` before ``10.jpg``."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _resolve(where: str | Path | Sequence[str | Path]) -> tuple[list[Path], Path]:
+    """The files that are meant, and the folder that they lie below."""
+    if not isinstance(where, str | Path):
+        paths = [Path(item) for item in where]
+    elif Path(where).is_dir():
+        paths = [p for p in Path(where).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
+        paths.sort(key=lambda path: natural_key(path.name))
+    elif glob.has_magic(str(where)) and not Path(where).exists():
+        # Path.glob() takes no absolute pattern.
+        found = glob.glob(str(where), recursive=True)  # noqa: PTH207
+        paths = [Path(path) for path in found if Path(path).is_file()]
+        paths.sort(key=lambda path: natural_key(str(path)))
+    else:
+        paths = [Path(where)]
+    if not paths:
+        kinds = " ".join(sorted(IMAGE_SUFFIXES))
+        raise SourceError(f"no pictures at {where}: give files, a folder or a glob of {kinds}")
+    return paths, Path(os.path.commonpath([path.parent for path in paths]))

@@ -1,0 +1,158 @@
+"""The two kinds of picture: an array in memory, and what a video decoder left behind.
+
+Both scale, convert and place in as few passes as their library allows, straight into memory of
+the caller's, and may be read by several threads at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from sightline.types import ChannelOrder, Pixels
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.video.reformatter import VideoReformatter
+
+_KEPT_SHAPES = 16
+_ROTATIONS = {
+    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_CLOCKWISE,
+}
+
+
+class ArrayPicture:
+    """A picture that is an array already.
+
+    Args:
+        array: (height, width, 3) uint8, BGR. Kept, not copied: do not write to it afterwards.
+
+    Raises:
+        ValueError: the array has another shape or dtype, or no pixels.
+    """
+
+    def __init__(self, array: Pixels) -> None:
+        if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or not array.size:
+            raise ValueError(
+                f"a picture must be (height, width, 3) uint8 BGR, not {array.shape} {array.dtype}"
+            )
+        self._array = array
+
+    @property
+    def width(self) -> int:
+        return int(self._array.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self._array.shape[0])
+
+    def scaled(
+        self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
+    ) -> Pixels:
+        """The picture at ``width`` x ``height``, in ``out`` (height, width, 3) where it is given.
+
+        Bilinear, like the preprocessing that the usual detectors were trained with.
+        Raises ValueError where ``out`` has another shape.
+        """
+        out = _canvas(width, height, out)
+        picture = self._array
+        if (width, height) != (self.width, self.height):
+            picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        if order == "rgb":
+            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        np.copyto(out, picture)
+        return out
+
+
+class Scalers:
+    """The swscale contexts of one source, kept because making one costs as much as scaling.
+
+    A context serves one thread at a time, so each is taken out of the pool while it works.
+    """
+
+    def __init__(self) -> None:
+        self._free: dict[tuple[int, ...], deque[VideoReformatter]] = {}
+
+    def convert(self, frame: VideoFrame, width: int, height: int, order: ChannelOrder) -> Pixels:
+        """The frame as a (height, width, 3) view of memory that nobody else writes to."""
+        from av.video.reformatter import Interpolation, VideoReformatter
+
+        key = (frame.width, frame.height, width, height)
+        if key not in self._free and len(self._free) >= _KEPT_SHAPES:
+            self._free.clear()  # a source whose size keeps changing must not hoard contexts
+        pool = self._free.setdefault(key, deque())
+        try:
+            scaler = pool.pop()
+        except IndexError:
+            scaler = VideoReformatter()
+        scaled = scaler.reformat(
+            frame,
+            width,
+            height,
+            "rgb24" if order == "rgb" else "bgr24",
+            interpolation=Interpolation.FAST_BILINEAR,
+            threads=1,
+        )
+        pool.append(scaler)
+        plane = scaled.planes[0]
+        # The plane has the buffer protocol, but its type does not say so before Python 3.12.
+        rows: Pixels = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload]
+        rows = rows.reshape(height, plane.line_size)
+        return rows[:, : width * 3].reshape(height, width, 3)
+
+
+class VideoPicture:
+    """A decoded video frame, scaled and converted in one pass of swscale when somebody looks.
+
+    Args:
+        frame: from the decoder, in its own pixel format.
+        scalers: the pool of its source.
+
+    A display matrix (a telephone held upright) is honoured: width, height and pixels are turned.
+    """
+
+    def __init__(self, frame: VideoFrame, scalers: Scalers) -> None:
+        self._frame = frame
+        self._scalers = scalers
+        self._lock = Lock()
+        self._turn = round(frame.rotation / 90) * 90 % 360
+        upright = self._turn % 180 == 0
+        self._size = (frame.width, frame.height) if upright else (frame.height, frame.width)
+
+    @property
+    def width(self) -> int:
+        return self._size[0]
+
+    @property
+    def height(self) -> int:
+        return self._size[1]
+
+    def scaled(
+        self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
+    ) -> Pixels:
+        """The picture at ``width`` x ``height``, in ``out`` (height, width, 3) where it is given.
+
+        Raises ValueError where ``out`` has another shape.
+        """
+        out = _canvas(width, height, out)
+        across, down = (width, height) if self._turn % 180 == 0 else (height, width)
+        with self._lock:  # reformat() rewrites the frame's colour tags while it works
+            pixels = self._scalers.convert(self._frame, across, down, order)
+        if self._turn:
+            pixels = cv2.rotate(pixels, _ROTATIONS[self._turn])
+        np.copyto(out, pixels)
+        return out
+
+
+def _canvas(width: int, height: int, out: Pixels | None) -> Pixels:
+    if out is None:
+        return np.empty((height, width, 3), np.uint8)
+    if out.shape != (height, width, 3) or out.dtype != np.uint8:
+        raise ValueError(f"out must be ({height}, {width}, 3) uint8, not {out.shape} {out.dtype}")
+    return out

@@ -1,0 +1,234 @@
+"""RTSP against a real server: played, killed, stopped, locked, too fast."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+
+import av
+import numpy as np
+import pytest
+
+from sightline.config import LiveOptions
+from sightline.errors import SourceError
+from sightline.sources.ffmpeg import VideoReader
+from sightline.sources.live import LiveSource
+from sightline.types import Frame, SourceState
+
+PYTHON = Path("/usr/bin/python3")
+SCRIPT = Path(__file__).with_name("rtsp_server.py")
+FPS = 60
+NEEDED = (
+    "import gi; gi.require_version('GstRtspServer', '1.0'); "
+    "from gi.repository import Gst, GstRtspServer; Gst.init(None); "
+    "assert all(Gst.ElementFactory.find(e) for e in ('qtdemux', 'h264parse', 'rtph264pay'))"
+)
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture(scope="session")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty seconds at 60 FPS: grey, with a bar that walks to the right. A key frame a second."""
+    if (
+        not PYTHON.exists()
+        or subprocess.run([PYTHON, "-c", NEEDED], capture_output=True, check=False).returncode
+    ):
+        pytest.skip(
+            "no RTSP server: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi "
+            "gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad"
+        )
+    path = tmp_path_factory.mktemp("rtsp") / "street.mp4"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream.codec_context.gop_size = FPS
+        stream.codec_context.options = {"preset": "ultrafast", "tune": "zerolatency"}
+        for index in range(20 * FPS):
+            pixels = np.full((240, 320, 3), 128, np.uint8)
+            pixels[:, index % 300 : index % 300 + 20] = (0, 0, 255)
+            frame = av.VideoFrame.from_ndarray(pixels, "bgr24")
+            frame.pts = index
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def start(video: Path, port: int) -> Iterator[Start]:
+    """Starts the server, with a login where one is given, and waits until it listens."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def run(*login: str) -> subprocess.Popen[bytes]:
+        command = [str(PYTHON), str(SCRIPT), str(video), str(port), *login]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE)
+        running.append(server)
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        return server
+
+    yield run
+    for server in running:
+        server.kill()
+        server.wait(10)
+        assert server.stdout is not None
+        server.stdout.close()
+
+
+@pytest.fixture
+def source(port: int) -> Iterator[LiveSource]:
+    live = LiveSource(f"rtsp://127.0.0.1:{port}/live", "street")
+    yield live
+    live.close()
+
+
+class Reading:
+    """Reads a source in a thread and keeps the times."""
+
+    def __init__(self, source: LiveSource) -> None:
+        self.frames: list[Frame] = []
+        self.seen_at = 0.0
+        self.thread = Thread(target=self._run, args=(source,), daemon=True)
+        self.thread.start()
+
+    def _run(self, source: LiveSource) -> None:
+        for frame in source:
+            self.frames.append(frame)
+            self.seen_at = time.monotonic()
+
+
+def wait_for(condition: Callable[[], object], what: str, timeout_s: float) -> float:
+    """Seconds until ``condition`` held."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < timeout_s, f"not within {timeout_s} s: {what}"
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+def test_plays(start: Start, source: LiveSource) -> None:
+    start()
+    info = source.open()
+    assert (info.name, info.width, info.height, info.live) == ("street", 320, 240, True)
+    assert info.fps == pytest.approx(FPS, rel=0.05)
+    frames = [frame for frame, _ in zip(source, range(60), strict=False)]
+    assert [frame.index for frame in frames] == list(range(60))
+    times = [frame.time for frame in frames]
+    assert times == sorted(times)
+    took = frames[-1].captured_at - frames[5].captured_at
+    assert times[-1] - times[5] == pytest.approx(took, abs=0.5)
+    bar = np.abs(frames[-1].image.astype(int) - (0, 0, 255)).sum(2) < 120
+    assert bar.sum() == pytest.approx(20 * 240, rel=0.15)
+
+
+def test_killed_and_restarted(start: Start, source: LiveSource) -> None:
+    server = start()
+    source.open()
+    reading = Reading(source)
+    wait_for(lambda: len(reading.frames) > 5, "frames", 5)
+    server.kill()
+    server.wait(10)
+    wait_for(lambda: source.status.state is SourceState.RECONNECTING, "loss noticed", 5)
+    time.sleep(3)  # so long that the pauses have grown to their limit
+    assert source.status.error is not None
+    before = len(reading.frames)
+    start()
+    took = wait_for(lambda: len(reading.frames) > before, "the first frame after it is back", 3)
+    assert took <= 3
+    status = source.status
+    assert (status.state, status.reconnects, status.error) == (SourceState.RUNNING, 1, None)
+    times = [frame.time for frame in reading.frames]
+    assert times == sorted(times)
+    assert times[before] - times[before - 1] == pytest.approx(3 + took, abs=2)
+
+
+def test_stopped_silently(start: Start, source: LiveSource) -> None:
+    server = start()
+    source.open()
+    reading = Reading(source)
+    wait_for(lambda: len(reading.frames) > 5, "frames", 5)
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        took = wait_for(
+            lambda: source.status.state is SourceState.RECONNECTING, "the stall is noticed", 5
+        )
+        assert 2 < took <= 5
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    before = len(reading.frames)
+    wait_for(lambda: len(reading.frames) > before + 5, "it goes on", 8)
+    times = [frame.time for frame in reading.frames]
+    assert times == sorted(times)
+
+
+def test_login(start: Start, port: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    start("joe", "geheim")
+    right = LiveSource(f"rtsp://joe:geheim@127.0.0.1:{port}/live")
+    assert right.open().width == 320
+    assert next(iter(right)).index == 0
+    shown = f"{right!r} {right.status!r} {right.open()!r}"
+    right.close()
+    wrong = LiveSource(f"rtsp://joe:falsch@127.0.0.1:{port}/live")
+    with pytest.raises(SourceError, match=r"joe:\*\*\*@.* auth failed") as caught:
+        wrong.open()
+    assert wrong.status.state is SourceState.FAILED
+    shown += "".join(traceback.format_exception(caught.value)) + repr(wrong.status) + caplog.text
+    assert "geheim" not in shown
+    assert "falsch" not in shown
+
+
+def test_no_such_stream(start: Start, port: int) -> None:
+    start()
+    with pytest.raises(SourceError, match="nothing at this address"):
+        LiveSource(f"rtsp://127.0.0.1:{port}/other").open()
+
+
+def test_too_fast_for_its_reader(
+    start: Start, source: LiveSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = 0
+    read = VideoReader.read
+
+    def counting(self: VideoReader, timeout_s: float = 1) -> av.VideoFrame | None:
+        nonlocal decoded
+        frame = read(self, timeout_s)
+        decoded += frame is not None
+        return frame
+
+    monkeypatch.setattr(VideoReader, "read", counting)
+    start()
+    source.open()
+    handed = 0
+    for handed, frame in enumerate(source, 1):
+        assert time.monotonic() - frame.captured_at < 0.25  # the newest, or it waited for one
+        time.sleep(0.1)
+        if handed == 20:
+            source.close()
+    status = source.status
+    assert status.read == handed + sum(status.dropped.values())
+    # One frame may have been waiting when the source was closed, one being published.
+    assert 0 <= decoded - status.read <= 2
+    assert status.dropped["stale"] > 2 * handed
+
+
+def test_over_udp(start: Start, port: int) -> None:
+    start()
+    source = LiveSource(f"rtsp://127.0.0.1:{port}/live", options=LiveOptions(transport="udp"))
+    assert source.open().width == 320
+    assert next(iter(source)).index == 0
+    source.close()
