@@ -11,6 +11,7 @@ compares a round of Sightline with the mean of the raw rounds before and after i
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import subprocess
 import tempfile
@@ -19,7 +20,9 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import onnx
 import openvino as ov
+import yaml
 
 from sightline import build
 from sightline.config import ModelOptions
@@ -85,11 +88,43 @@ def run_stream(video: Path, detector: EngineDetector, folder: Path) -> float:
     return result.fps
 
 
+def peer_models(model: Path, canvas: tuple[int, int], folder: Path) -> dict[str, Path]:
+    """The model as Ultralytics takes it for each backend: ONNX, and OpenVINO at this very size."""
+    export = folder / f"{model.stem}_{canvas[0]}x{canvas[1]}_openvino_model"
+    export.mkdir(exist_ok=True)
+    graph = ov.Core().read_model(str(model))
+    graph.reshape([1, 3, canvas[1], canvas[0]])
+    ov.save_model(graph, str(export / "model.xml"), compress_to_fp16=False)
+    known = {p.key: p.value for p in onnx.load(str(model)).metadata_props}
+    facts = {
+        "task": "detect",
+        "stride": int(known["stride"]),
+        "batch": 1,
+        "imgsz": [canvas[1], canvas[0]],
+        "names": ast.literal_eval(known["names"]),
+    }
+    (export / "metadata.yaml").write_text(yaml.safe_dump(facts))
+    return {"onnx": model, "openvino": export}
+
+
 def run_peer(python: str, model: Path, video: Path, canvas: tuple[int, int]) -> float:
     """Ultralytics' frames per second with one of its backends."""
     command = [python, "-c", PEER, str(model), str(video), str(canvas[0]), str(canvas[1])]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout.rpartition("frames/s")[2])
+
+
+def compare(python: str, facts: dict[str, object], data: Path, folder: Path) -> None:
+    """Add what Ultralytics does at the same input size, each backend, to the facts of a case."""
+    model = data / "models" / CASES[str(facts["case"])][0]
+    video = data / "videos" / "car-detection.mp4"
+    canvas = facts["input"]
+    rates = {
+        backend: run_peer(python, path, video, canvas)
+        for backend, path in peer_models(model, canvas, folder).items()
+    }
+    facts["ultralytics_fps"] = rates
+    facts["over_ultralytics"] = facts["end_to_end_fps"] / max(rates.values())
 
 
 def measure(name: str, data: Path, rounds: int, seconds: float, folder: Path) -> dict[str, object]:
@@ -125,20 +160,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each raw round")
     parser.add_argument("--case", choices=CASES, action="append", help="only this one")
     parser.add_argument("--ultralytics", metavar="PYTHON", help="interpreter that has ultralytics")
-    parser.add_argument("--peer-model", type=Path, action="append", default=[], help="of the peer")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for name in args.case or CASES:
             facts = measure(name, args.data, args.rounds, args.seconds, Path(folder))
             if args.ultralytics and "YOLO11n" in name:
-                video = args.data / "videos" / "car-detection.mp4"
-                models = args.peer_model or [args.data / "models" / CASES[name][0]]
-                rates = {
-                    m.name: run_peer(args.ultralytics, m, video, facts["input"]) for m in models
-                }
-                facts["ultralytics_fps"] = rates
-                facts["over_ultralytics"] = facts["end_to_end_fps"] / max(rates.values())
+                compare(args.ultralytics, facts, args.data, Path(folder))
             if args.json:
                 print(json.dumps(facts))
                 continue

@@ -13,7 +13,8 @@ from sightline.errors import ConfigError
 class Options(BaseModel):
     """What every set of options has in common: unknown keys are errors, nothing changes later."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Validators are built when a set of options is first made: most commands need few of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 SomeOptions = TypeVar("SomeOptions", bound=Options)

@@ -129,6 +129,11 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
             f"{_beside(file.path)}: size is {card.size[0]}×{card.size[1]}, but the model takes "
             f"{size[0]}×{size[1]} only: leave `size` out"
         )
+    if "int" in file.input.dtype and card.normalization != Normalization():
+        raise ModelError(
+            f"{file.path}: its input is {file.input.dtype}, which cannot hold scaled pixels: "
+            f"write `scale: 1` into {_beside(file.path).name}"
+        )
     if card.sha256 is not None and card.sha256 != file.sha256:
         raise ModelError(
             f"{file.path}: its SHA-256 is {file.sha256}, its card says {card.sha256}: "

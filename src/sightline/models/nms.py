@@ -10,6 +10,9 @@ from sightline.types import Detections
 MAX_CANDIDATES = 3000
 """Only the best so many enter NMS: at a very low threshold its cost would grow without limit."""
 
+FARTHEST = 1e6
+"""Pixels. A wild box, infinite perhaps, must not swallow the differences between all others."""
+
 
 def suppress(candidates: Detections, iou: float, *, agnostic: bool, limit: int) -> Detections:
     """The best ``limit`` objects after greedy NMS, best first.
@@ -21,7 +24,8 @@ def suppress(candidates: Detections, iou: float, *, agnostic: bool, limit: int) 
         candidates = best(candidates, MAX_CANDIDATES)
     if len(candidates) < 2:
         return candidates
-    rects = candidates.boxes.astype(np.float64)  # OpenCV takes doubles: float32 is twice as slow
+    # OpenCV takes doubles: float32 is twice as slow.
+    rects = np.clip(candidates.boxes, -FARTHEST, FARTHEST).astype(np.float64)
     rects[:, 2:] -= rects[:, :2]
     if agnostic:
         keep = cv2.dnn.NMSBoxes(rects, candidates.scores, 0.0, iou)

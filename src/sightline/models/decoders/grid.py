@@ -8,8 +8,8 @@ import numpy as np
 
 from sightline.types import Floats
 
-PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64), (16, 32))
-"""Strides of the usual heads, of P6 heads for large pictures, and of "tiny" ones."""
+PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64))
+"""Strides of the usual heads, and of P6 heads for large pictures."""
 
 
 def cells(canvas: tuple[int, int], strides: tuple[int, ...]) -> int:
@@ -17,10 +17,9 @@ def cells(canvas: tuple[int, int], strides: tuple[int, ...]) -> int:
     return sum((canvas[0] // s) * (canvas[1] // s) for s in strides)
 
 
-def pyramid(canvas: tuple[int, int], count: int, per_cell: int = 1) -> tuple[int, ...] | None:
-    """The strides whose grids give ``count`` predictions, or None."""
-    fits = (p for p in PYRAMIDS if cells(canvas, p) * per_cell == count)
-    return next(fits, None)
+def pyramid(canvas: tuple[int, int], count: int) -> tuple[int, ...] | None:
+    """The strides whose grids have ``count`` cells, or None."""
+    return next((p for p in PYRAMIDS if cells(canvas, p) == count), None)
 
 
 @lru_cache(maxsize=32)

@@ -9,9 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sightline.geometry import cxcywh_to_xyxy
-from sightline.models.decoders.grid import pyramid
+from sightline.models.decoders.grid import PYRAMIDS, cells
 from sightline.models.decoders.objectness import likely_rows
 from sightline.types import Detections, Floats
+
+ANCHORS = 3
+TINY = (16, 32)
+"""Strides of the "tiny" models, which have two levels."""
 
 
 class YoloV5:
@@ -27,7 +31,8 @@ class YoloV5:
         if len(first) != 3 or any(len(s) != 5 for s in rest):
             return False
         _, count, columns = first
-        return bool(count and columns and columns > 5 and pyramid(canvas, count, per_cell=3))
+        counts = {ANCHORS * cells(canvas, p) for p in (*PYRAMIDS, TINY)}
+        return count in counts and columns is not None and columns > 5
 
     def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:
         columns = shapes[0][2]

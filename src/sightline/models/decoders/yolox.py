@@ -56,5 +56,6 @@ def _decode(rows: Floats, cells: Floats, conf: float) -> Detections:
     offset, cell = rows[index, :4], cells[index]
     stride = cell[:, 2:]
     centre = (offset[:, :2] + cell[:, :2]) * stride
-    boxes = np.concatenate((centre, np.exp(offset[:, 2:]) * stride), axis=1)
+    with np.errstate(over="ignore"):  # an infinite box becomes the whole picture
+        boxes = np.concatenate((centre, np.exp(offset[:, 2:]) * stride), axis=1)
     return Detections(cxcywh_to_xyxy(boxes), scores, class_ids)

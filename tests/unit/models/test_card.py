@@ -1,0 +1,287 @@
+"""The model card: from its file, from metadata, from shapes; and how a wrong one is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from onnx import TensorProto
+
+from sightline.build import decoders
+from sightline.engines.openvino_ import save_ir
+from sightline.errors import ModelError
+from sightline.models.card import CardReading, ModelCard, read_card, write_card
+from sightline.models.coco import COCO_NAMES
+from sightline.models.file import open_model
+
+MakeModel = Callable[..., Path]
+
+
+def read(path: Path) -> CardReading:
+    return read_card(open_model(path), decoders())
+
+
+def beside(path: Path, text: str) -> Path:
+    path.with_suffix(".yaml").write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def model(constant_model: MakeModel) -> Path:
+    """An end-to-end model of one size, 64 × 64, that says nothing about itself."""
+    return constant_model([np.zeros((1, 25, 6))])
+
+
+def test_yolox_is_inferred_from_its_shapes(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "sightline.models.card"):
+        reading = read(data / "models" / "yolox_nano.onnx")
+    card = reading.card
+    assert (card.name, card.decoder, card.size, card.task) == (
+        "yolox_nano",
+        "yolox",
+        (416, 416),
+        "detect",
+    )
+    assert (card.order, card.scale, card.resize, card.pad) == (
+        "bgr",
+        1.0,
+        "letterbox-top-left",
+        114,
+    )
+    assert (card.fixed_size, card.max_batch) == (False, None)
+    assert card.class_names == COCO_NAMES
+    assert reading.origin["decoder"] == "output shapes"
+    assert reading.origin["order"] == "the yolox family"
+    (message,) = [r.getMessage() for r in caplog.records if "inferred" in r.getMessage()]
+    assert "decoder=yolox" in message
+    assert "order=bgr" in message
+
+
+def test_an_ultralytics_export_is_read_from_its_metadata(
+    pyramid_model: MakeModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = pyramid_model(
+        6,
+        transposed=True,
+        shape=("batch", 3, "height", "width"),
+        metadata={
+            "names": "{0: 'helmet', 1: 'vest'}",
+            "stride": "32",
+            "task": "detect",
+            "imgsz": "[384, 640]",
+            "license": "Apache-2.0",
+            "author": "nobody",
+        },
+    )
+    with caplog.at_level(logging.INFO, "sightline.models.card"):
+        reading = read(path)
+    card = reading.card
+    assert card.decoder == "yolov8"
+    assert card.class_names == ("helmet", "vest")
+    assert card.size == (640, 384)  # imgsz is height, width
+    assert card.stride == 32
+    assert card.licence == "Apache-2.0"
+    assert (card.order, card.scale, card.resize) == ("rgb", pytest.approx(1 / 255), "letterbox")
+    assert (card.fixed_size, card.max_batch) == (False, None)
+    assert reading.origin["class_names"] == "metadata"
+    assert " size=" not in caplog.text  # what the metadata say is not inferred
+
+
+def test_gaps_between_class_ids_are_filled_with_numbers(model: Path) -> None:
+    card = read(beside(model, "class_names: {0: person, 3: car}")).card
+    assert card.class_names == ("person", "1", "2", "car")
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        pytest.param(85, COCO_NAMES, id="80 classes are COCO's"),
+        pytest.param(8, (), id="others are not known"),
+    ],
+)
+def test_names_of_the_classes(
+    pyramid_model: MakeModel, columns: int, names: tuple[str, ...]
+) -> None:
+    assert read(pyramid_model(columns)).card.class_names == names
+
+
+def test_the_coco_names_are_whole() -> None:
+    assert len(set(COCO_NAMES)) == 80
+    assert (COCO_NAMES[0], COCO_NAMES[2], COCO_NAMES[5], COCO_NAMES[79]) == (
+        "person",
+        "car",
+        "bus",
+        "toothbrush",
+    )
+
+
+def test_the_file_beside_beats_metadata_and_shapes(constant_model: MakeModel) -> None:
+    path = constant_model([np.zeros((1, 25, 6))], metadata={"names": "['a', 'b']", "stride": "16"})
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    beside(
+        path,
+        f"""
+        name: helmets
+        class_names: [helmet, vest]
+        order: bgr
+        scale: 1
+        mean: [1, 2, 3]
+        std: [4, 5, 6]
+        conf: 0.4
+        iou: 0.6
+        max_detections: 7
+        agnostic_nms: true
+        pad: 0
+        resize: stretch
+        licence: MIT
+        sha256: {digest}
+        """,
+    )
+    reading = read(path)
+    card = reading.card
+    assert (card.name, card.class_names, card.order) == ("helmets", ("helmet", "vest"), "bgr")
+    assert (card.scale, card.mean, card.std) == (1.0, (1, 2, 3), (4, 5, 6))
+    assert card.normalization.std == (4, 5, 6)
+    assert (card.conf, card.iou, card.max_detections, card.agnostic_nms) == (0.4, 0.6, 7, True)
+    assert (card.pad, card.resize, card.licence, card.sha256) == (0, "stretch", "MIT", digest)
+    assert card.stride == 16  # the card says nothing of it
+    assert reading.origin["class_names"] == "card"
+    assert reading.origin["stride"] == "metadata"
+    assert reading.origin["decoder"] == "output shapes"
+
+
+def test_a_card_names_a_family_that_the_shapes_do_not_tell(constant_model: MakeModel) -> None:
+    path = constant_model([np.zeros((1, 2000, 90))])  # too many rows for the DETR family
+    with pytest.raises(ModelError, match="known families"):
+        read(path)
+    assert read(beside(path, "decoder: detr-rows")).card.decoder == "detr-rows"
+
+
+def test_a_model_of_one_size_says_so(model: Path) -> None:
+    card = read(model).card
+    assert (card.fixed_size, card.size, card.max_batch) == (True, (64, 64), 1)
+    with pytest.raises(ModelError, match=r"tiny\.yaml.*size is 640×640.*takes 64×64 only"):
+        read(beside(model, "size: 640"))
+    assert read(beside(model, "size: [64, 64]")).card.size == (64, 64)
+
+
+def test_an_input_of_integers_takes_pixels_as_they_are(constant_model: MakeModel) -> None:
+    path = constant_model([np.zeros((1, 25, 6))], dtype=TensorProto.UINT8)
+    with pytest.raises(ModelError, match=r"its input is uint8.*scale: 1"):
+        read(path)  # 1/255 of a pixel would be 0
+    assert read(beside(path, "scale: 1")).card.scale == 1
+
+
+def test_an_open_size_is_the_card_s_or_640(pyramid_model: MakeModel) -> None:
+    path = pyramid_model(8, shape=("n", 3, "h", "w"))
+    assert read(path).card.size == (640, 640)
+    assert read(beside(path, "size: 320")).card.size == (320, 320)
+    assert read(beside(path, "size: [320, 192]")).card.size == (320, 192)
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        pytest.param("nmaes: [a]", ["tiny.yaml", "nmaes"], id="unknown key"),
+        pytest.param("conf: 2", ["tiny.yaml", "conf", "got 2"], id="out of range"),
+        pytest.param("order: gbr", ["tiny.yaml", "order", "'bgr'", "'gbr'"], id="unknown order"),
+        pytest.param("mean: [1, 2]", ["tiny.yaml", "mean"], id="two means"),
+        pytest.param("size: wide", ["tiny.yaml", "size", "'wide'"], id="size is a word"),
+        pytest.param("size: [640]", ["tiny.yaml", "size"], id="half a size"),
+        pytest.param("size: 640.5", ["tiny.yaml", "size"], id="size is a fraction"),
+        pytest.param("size: 0", ["tiny.yaml", "size"], id="size is nothing"),
+        pytest.param("size: {a: 1}", ["tiny.yaml", "size"], id="size is a mapping"),
+        pytest.param("decoder: [yolov8]", ["tiny.yaml", "decoder"], id="decoder is a list"),
+        pytest.param("class_names: {a: b}", ["tiny.yaml", "class_names"], id="names by letters"),
+        pytest.param("sha256: abc", ["tiny.yaml", "sha256"], id="no checksum"),
+        pytest.param("task: segment", ["tiny.yaml", "task", "'segment'"], id="another task"),
+        pytest.param("1: 2", ["tiny.yaml", "1"], id="a key that is no word"),
+        pytest.param("a: [", ["tiny.yaml", "not a model card", "line 1"], id="broken YAML"),
+        pytest.param("- yolov8", ["tiny.yaml", "mapping of fields"], id="a list"),
+        pytest.param("yolov8", ["tiny.yaml", "mapping of fields"], id="a word"),
+        pytest.param("", ["tiny.yaml", "mapping of fields"], id="empty"),
+        pytest.param("decoder: yolov99", ["tiny.yaml", "'yolov99'", "yolov8"], id="unknown family"),
+        pytest.param(
+            f"sha256: {'ab' * 32}", ["tiny.onnx", "ab" * 32, "changed"], id="other file's"
+        ),
+    ],
+)
+def test_a_wrong_card_is_refused(model: Path, text: str, messages: list[str]) -> None:
+    with pytest.raises(ModelError) as caught:
+        read(beside(model, text))
+    for message in messages:
+        assert message in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_no_card(model: Path) -> None:
+    model.with_suffix(".yaml").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(ModelError, match="not a model card"):
+        read(model)
+
+
+def test_a_card_runs_nothing(model: Path) -> None:
+    with pytest.raises(ModelError, match="not a model card"):
+        read(beside(model, "name: !!python/object/apply:os.getcwd []"))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        pytest.param({"names": "{0: "}, "names=", id="broken names"),
+        pytest.param({"names": "open('x')"}, "names=", id="names that call"),
+        pytest.param({"names": "3"}, "class_names", id="names are a number"),
+        pytest.param({"stride": "wide"}, "stride='wide'", id="stride is a word"),
+        pytest.param({"imgsz": "640"}, "imgsz='640'", id="one number"),
+        pytest.param({"imgsz": "[640]"}, "imgsz=", id="half a size"),
+        pytest.param({"imgsz": "[1, 2, 3]"}, "imgsz=", id="three sides"),
+        pytest.param({"task": "segment"}, "'segment'.*detection", id="segmentation"),
+        pytest.param({"task": "classify"}, "'classify'.*detection", id="classification"),
+    ],
+)
+def test_unreadable_metadata_are_refused(
+    constant_model: MakeModel, metadata: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        read(constant_model([np.zeros((1, 25, 6))], metadata=metadata))
+
+
+def test_unknown_outputs_are_listed_with_the_known_families(constant_model: MakeModel) -> None:
+    path = constant_model([np.zeros((1, 7, 7)), np.zeros((1, 9))])
+    with pytest.raises(ModelError) as caught:
+        read(path)
+    message = str(caught.value)
+    for part in ("tiny.onnx", "output0 1×7×7", "output1 1×9", "64×64", "tiny.yaml", *decoders()):
+        assert part in message
+
+
+def test_an_ir_has_a_card_too(pyramid_model: MakeModel, tmp_path: Path) -> None:
+    source = read(pyramid_model(8, transposed=True))
+    path = tmp_path / "ir" / "pyramid.xml"
+    save_ir(pyramid_model(8, transposed=True), path)
+    assert read(path).card.decoder == "yolov8"
+    write_card(source.card, path)
+    reading = read(path)
+    assert reading.origin["class_names"] == "card"
+    assert reading.file.format == "openvino"
+
+
+@pytest.mark.parametrize("family", ["end-to-end", "yolox"])
+def test_a_written_card_reads_back(data: Path, model: Path, tmp_path: Path, family: str) -> None:
+    source = data / "models" / "yolox_nano.onnx" if family == "yolox" else model
+    path = tmp_path / "copy" / "copy.onnx"
+    path.parent.mkdir()
+    shutil.copy(source, path)
+    card = read(source).card.model_copy(
+        update={"class_names": ("naïve", "b"), "conf": 0.33, "sha256": "0" * 64}
+    )
+    write_card(card, path)
+    expected: dict[str, Any] = card.model_dump() | {"sha256": None}
+    assert read(path).card == ModelCard(**expected)
+    assert "sha256" not in yaml.safe_load(path.with_suffix(".yaml").read_text("utf-8"))

@@ -1,0 +1,244 @@
+"""From words to objects: which source, which runtime, which names."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sightline import build
+from sightline.config import EngineOptions, ModelOptions
+from sightline.errors import ConfigError, EngineUnavailable, ModelError
+from sightline.models.detector import EngineDetector
+from sightline.models.people import PeopleDetector
+from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
+
+MakeModel = Callable[..., Path]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [*build.ENGINES.values(), *build.DECODERS.values(), *build.SOURCES.values()],
+)
+def test_every_line_of_the_tables_names_something(reference: str) -> None:
+    assert isinstance(build.load(reference), type)
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [
+        pytest.param("street.mp4", "file", id="video"),
+        pytest.param("folder/street.MKV", "file", id="video in a folder"),
+        pytest.param("no-suffix", "file", id="a name"),
+        pytest.param("bus.jpg", "images", id="picture"),
+        pytest.param("bus.JPEG", "images", id="picture in capitals"),
+        pytest.param("pictures", "images", id="folder"),
+        pytest.param("pictures/", "images", id="folder with a slash"),
+        pytest.param("pictures/*.jpg", "images", id="glob"),
+        pytest.param("frame_[0-9].png", "images", id="glob of digits"),
+        pytest.param("odd[1].mp4", "file", id="a file with brackets in its name"),
+        pytest.param("rtsp://camera/stream", "url", id="rtsp"),
+        pytest.param("http://host/a.mjpg", "url", id="http"),
+        pytest.param("rtsp://user:pass@10.0.0.1:554/a?b=*", "url", id="url with a star"),
+        pytest.param("0", "camera", id="camera number"),
+        pytest.param("12", "camera", id="higher camera number"),
+        pytest.param("/dev/video2", "camera", id="camera device"),
+    ],
+)
+def test_source_kind(spec: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "odd[1].mp4").write_bytes(b"")
+    assert build.source_kind(spec) == kind
+
+
+class FakeSource:
+    def __init__(self, target: str | int, name: str, **options: Any) -> None:
+        self.target, self.name, self.options = target, name, options
+
+
+@pytest.fixture
+def fake_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "load", lambda _: FakeSource)
+
+
+@pytest.mark.usefixtures("fake_sources")
+@pytest.mark.parametrize(
+    ("specs", "names"),
+    [
+        pytest.param(["a.mp4", "b.mp4"], ["a", "b"], id="files"),
+        pytest.param(["x/a.mp4", "y/a.mp4", "z/a.avi"], ["a", "a-2", "a-3"], id="same name"),
+        pytest.param(["a.mp4", "x/a.mp4", "a-2.mp4"], ["a", "a-2", "a-2-2"], id="taken by a file"),
+        pytest.param(["a-2.mp4", "a.mp4", "x/a.mp4"], ["a-2", "a", "a-3"], id="taken before"),
+        pytest.param(["0", "1", "0"], ["camera-0", "camera-1", "camera-0-2"], id="cameras"),
+        pytest.param(["/dev/video3"], ["video3"], id="device"),
+        pytest.param(["rtsp://u:secret@gate/yard?x=1"], ["yard"], id="path of a url"),
+        pytest.param(["rtsp://gate", "rtsp://gate/"], ["gate", "gate-2"], id="host of a url"),
+        pytest.param(["rtsp://10.0.0.1:554/a.b/c.sdp"], ["c"], id="last part of a path"),
+    ],
+)
+def test_stream_names_differ(specs: list[str], names: list[str]) -> None:
+    found = build.inputs(specs)
+    assert [one.name for one in found] == names
+    assert [one.source.name for one in found] == names
+    assert not any("secret" in one.name for one in found)
+
+
+@pytest.mark.usefixtures("fake_sources")
+@pytest.mark.parametrize(
+    ("spec", "live", "still", "target"),
+    [
+        pytest.param("a.mp4", False, False, "a.mp4", id="file"),
+        pytest.param("bus.jpg", False, True, "bus.jpg", id="picture"),
+        pytest.param("rtsp://gate", True, False, "rtsp://gate", id="url"),
+        pytest.param("0", True, False, 0, id="camera"),
+    ],
+)
+def test_what_an_input_is(spec: str, live: bool, still: bool, target: str | int) -> None:
+    (one,) = build.inputs([spec])
+    assert (one.live, one.still) == (live, still)
+    assert one.source.target == target
+
+
+def test_real_sources_are_made_without_being_opened(tmp_path: Path) -> None:
+    (tmp_path / "bus.jpg").write_bytes(b"")
+    found = build.inputs(
+        [str(tmp_path / "gone.mp4"), "rtsp://127.0.0.1:1/none", "0", str(tmp_path / "bus.jpg")]
+    )
+    assert [one.kind for one in found] == ["file", "url", "camera", "images"]
+    for one in found:
+        one.source.close()
+
+
+BOTH = frozenset({"openvino", "onnxruntime"})
+ONNX, IR = Path("m.onnx"), Path("m.xml")
+
+
+@pytest.mark.parametrize(
+    ("options", "stills", "model", "machine", "has", "expected"),
+    [
+        pytest.param({}, False, ONNX, "x86_64", BOTH, "openvino", id="PC"),
+        pytest.param({}, False, b"", "AMD64", BOTH, "openvino", id="bytes, on Windows' word"),
+        pytest.param({}, True, ONNX, "x86_64", BOTH, "onnxruntime", id="a few pictures"),
+        pytest.param({}, False, ONNX, "aarch64", BOTH, "onnxruntime", id="Raspberry Pi"),
+        pytest.param({}, False, IR, "aarch64", BOTH, "openvino", id="IR anywhere"),
+        pytest.param({}, True, IR, "x86_64", BOTH, "openvino", id="IR for a few pictures"),
+        pytest.param({"device": "cuda"}, False, ONNX, "x86_64", BOTH, "onnxruntime", id="cuda"),
+        pytest.param({"device": "cuda:1"}, False, ONNX, "x86_64", BOTH, "onnxruntime", id="cuda:1"),
+        pytest.param({"device": "gpu"}, True, ONNX, "aarch64", BOTH, "openvino", id="Intel GPU"),
+        pytest.param({"device": "npu"}, True, ONNX, "x86_64", BOTH, "openvino", id="NPU"),
+        pytest.param({"precision": "bf16"}, True, ONNX, "x86_64", BOTH, "openvino", id="bf16"),
+        pytest.param({"precision": "fp16"}, True, ONNX, "aarch64", BOTH, "openvino", id="fp16"),
+        pytest.param({"precision": "fp32"}, False, ONNX, "x86_64", BOTH, "openvino", id="fp32"),
+        pytest.param({}, False, ONNX, "x86_64", {"onnxruntime"}, "onnxruntime", id="ORT alone"),
+        pytest.param({}, True, ONNX, "aarch64", {"openvino"}, "openvino", id="OpenVINO alone"),
+        pytest.param({}, False, ONNX, "x86_64", set(), "onnxruntime", id="none: it says so"),
+    ],
+)
+def test_pick_backend(
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+    stills: bool,
+    model: Path | bytes,
+    machine: str,
+    has: set[str],
+    expected: str,
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if name in has else None)
+    chosen = EngineOptions(**options)
+    assert build.pick_backend("auto", chosen, stills=stills, model=model) == expected
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_named_backend_is_taken(backend: str) -> None:
+    for stills in (True, False):
+        assert build.pick_backend(backend, EngineOptions(), stills=stills, model=IR) == backend
+
+
+def test_a_runtime_that_is_not_installed_says_how_to_get_it(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in BOTH:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(EngineUnavailable, match="pip install"):
+        build.detector(ModelOptions(model=str(data / "models" / "yolox_nano.onnx")))
+
+
+def test_a_detector_is_built_as_it_is_described(constant_model: MakeModel) -> None:
+    rows = np.zeros((1, 25, 6), np.float32)
+    path = constant_model([rows], metadata={"names": "['person', 'car']"})
+    options = ModelOptions(
+        model=str(path),
+        backend="onnxruntime",
+        conf=0.4,
+        classes=("car",),
+        max_detections=3,
+        engine=EngineOptions(requests=1, threads=1),
+    )
+    one = build.detector(options)
+    try:
+        assert isinstance(one, EngineDetector)
+        assert one.class_names == ("person", "car")
+        assert one.conf == 0.4
+        assert one.engine.info.backend == "onnxruntime"
+        assert one.engine.info.requests == 1
+    finally:
+        one.close()
+
+
+def test_a_wrong_option_closes_the_engine(
+    constant_model: MakeModel, monkeypatch: pytest.MonkeyPatch, recording_engine: Any
+) -> None:
+    engine = recording_engine(lambda _: [])
+    monkeypatch.setattr(build, "build_engine", lambda *_, **__: engine)
+    path = constant_model([np.zeros((1, 25, 6))])
+    with pytest.raises(ConfigError, match="no class 'cra'"):
+        build.detector(ModelOptions(model=str(path), classes=("cra",)))
+    assert engine.closed
+
+
+def test_people_need_no_file() -> None:
+    one = build.detector(ModelOptions(model="people"))
+    assert isinstance(one, PeopleDetector)
+    one.close()
+
+
+def test_a_model_is_a_path_or_a_name_in_the_folder_of_models(tmp_path: Path) -> None:
+    (tmp_path / "here").write_bytes(b"")
+    for word in ("some/where.onnx", str(tmp_path / "here")):
+        assert build.model_path(ModelOptions(model=word, models_dir=tmp_path)) == Path(word)
+    with pytest.raises(ModelError, match=r"models pull yolox_nano"):
+        build.model_path(ModelOptions(model="yolox_nano", models_dir=tmp_path))
+
+
+def test_tracking_gets_weak_detections_and_keeps_the_threshold(
+    constant_model: MakeModel,
+) -> None:
+    path = constant_model([np.zeros((1, 25, 6))])
+    one = build.detector(ModelOptions(model=str(path), backend="onnxruntime", conf=0.6))
+    try:
+        low, make_tracker = build.for_tracking(one)
+        assert low.conf == LOW_THRESHOLD
+        assert low.engine is one.engine
+        assert one.conf == 0.6
+        assert isinstance(make_tracker, partial)
+        assert make_tracker.keywords["high_threshold"] == 0.6
+        assert make_tracker() is not make_tracker()  # one for each stream
+    finally:
+        one.close()
+
+
+def test_tracking_takes_another_detector_as_it_is() -> None:
+    people = build.detector(ModelOptions(model="people"))
+    same, make_tracker = build.for_tracking(people)
+    assert same is people
+    assert isinstance(make_tracker(), ByteTrack)
+    people.close()
