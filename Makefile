@@ -40,7 +40,7 @@ bench: $(VENV)/.ready
 
 # Hours on end: memory over 100,000 frames.
 soak: $(VENV)/.ready
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -rP
 
 docs: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --group docs

@@ -32,6 +32,7 @@ ENGINES = {
 DECODERS = {
     "yolov5": "sightline.models.decoders.yolov5:YoloV5",
     "yolox": "sightline.models.decoders.yolox:YoloX",
+    "yolox-decoded": "sightline.models.decoders.yolox:YoloXDecoded",
     "yolov8": "sightline.models.decoders.yolov8:YoloV8",
     "end-to-end": "sightline.models.decoders.end_to_end:EndToEnd",
     "detr": "sightline.models.decoders.detr:Detr",
@@ -43,11 +44,11 @@ SOURCES = {
     "url": "sightline.sources.live:LiveSource",
     "camera": "sightline.sources.live:CameraSource",
     "images": "sightline.sources.images:ImageSource",
+    "street": "sightline.sources.street.source:StreetSource",
 }
 
 LIVE = {"url", "camera"}
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".webm"}
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 def load(reference: str) -> Any:
@@ -72,9 +73,7 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
         ModelError, EngineError, ConfigError: see ``read_card``, the engines and EngineDetector.
     """
     if options.model == "people":
-        from sightline.models.people import PeopleDetector
-
-        return PeopleDetector(conf=options.conf)
+        return _people(options)
     from sightline.models.card import read_card
     from sightline.models.detector import EngineDetector
     from sightline.models.file import open_model
@@ -95,6 +94,17 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
     except BaseException:
         engine.close()
         raise
+
+
+def _people(options: ModelOptions) -> Detector:
+    from sightline.models.people import PeopleDetector
+
+    kept = {"model", "models_dir", "conf", "iou", "max_detections"}
+    for name in sorted(options.model_fields_set - kept):
+        value = getattr(options, name)
+        if value != ModelOptions.model_fields[name].get_default():
+            raise ConfigError(f"the detector `people` has no {name}: leave it out, or give a model")
+    return PeopleDetector(options.conf, options.iou, options.max_detections)
 
 
 def model_path(options: ModelOptions) -> Path:
@@ -173,9 +183,11 @@ class Input:
 def source_kind(spec: str) -> str:
     """The key of SOURCES for a user's word: path, glob, URL, camera number or device."""
     if "://" in spec:
-        return "url"
+        return "street" if spec.startswith("street://") else "url"
     if spec.isdigit() or spec.startswith("/dev/video"):
         return "camera"
+    from sightline.sources.images import IMAGE_SUFFIXES
+
     path = Path(spec)
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         return "images"
@@ -204,6 +216,8 @@ def inputs(specs: Sequence[str], live: LiveOptions | None = None) -> list[Input]
 
 
 def _stream_name(spec: str, kind: str) -> str:
+    if kind == "street":
+        return "street"
     if kind == "url":
         parts = urlsplit(spec)
         return Path(parts.path).stem or parts.hostname or "stream"

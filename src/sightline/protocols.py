@@ -39,7 +39,10 @@ class Source(Protocol):
     """Frames of one stream, in order. Iterated once, by one thread; ``close`` from any thread."""
 
     def open(self) -> StreamInfo:
-        """Open it and say what it is. Raises SourceError. Live sources do not wait for ever."""
+        """Open it and say what it is; called again, say the same. Raises SourceError.
+
+        Live sources do not wait for ever.
+        """
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield good frames; raise SourceError after the last one when the source broke."""
@@ -66,7 +69,8 @@ class Engine(Protocol):
         Waits for a free request, lets ``fill`` write (N, H, W, C) uint8 straight into its input
         memory, runs it, and hands the outputs to ``read``; the arrays are the request's own memory
         and are valid only until ``read`` returns. The future holds what ``read`` returned, or the
-        first failure (InferenceError, or what ``fill`` or ``read`` raised).
+        first failure (InferenceError, or what ``fill`` or ``read`` raised). Its callbacks run in
+        the engine's threads, so they must neither submit nor close.
         """
 
     def close(self) -> None:
@@ -116,7 +120,7 @@ class Tracker(Protocol):
         """Where the tracked objects are by now, for a frame on which nothing was detected."""
 
     def reset(self) -> None:
-        """Forget everything; ids start again at 1."""
+        """Forget all objects. Ids go on: one instance never gives an id twice."""
 
 
 class Analyzer(Protocol):

@@ -26,11 +26,13 @@ def make(request: pytest.FixtureRequest, data: Path) -> Iterator[Make]:
     made: list[Detector] = []
 
     def factory() -> Detector:
-        model = "people" if request.param == "people" else str(data / "models" / "yolox_nano.onnx")
-        options = ModelOptions(
-            model=model, backend="onnxruntime", engine=EngineOptions(threads=2, requests=2)
-        )
-        made.append(detector(options))
+        engine = EngineOptions(threads=2, requests=2)
+        yolox = str(data / "models" / "yolox_nano.onnx")
+        options = {
+            "people": ModelOptions(model="people"),
+            "yolox": ModelOptions(model=yolox, backend="onnxruntime", engine=engine),
+        }
+        made.append(detector(options[request.param]))
         return made[-1]
 
     yield factory

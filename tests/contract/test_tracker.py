@@ -71,15 +71,15 @@ def test_masks_travel_with_their_objects(make: Make) -> None:
 
 
 @every_tracker
-def test_reset_starts_the_ids_again(make: Make) -> None:
+def test_reset_forgets_the_objects_and_gives_new_ids(make: Make) -> None:
     tracker = make()
     for n in range(10):
         tracker.update(detections(walker(n)), n / 25)
     tracker.reset()
     assert len(tracker.predict(10 / 25)) == 0
     for n in range(10):
-        tracked = tracker.update(detections(walker(n, y=500)), n / 25)
-    assert ids(tracked) == [1]
+        tracked = tracker.update(detections(walker(n)), n / 25)
+    assert ids(tracked) == [2]
 
 
 @every_tracker

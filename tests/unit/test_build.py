@@ -242,3 +242,14 @@ def test_tracking_takes_another_detector_as_it_is() -> None:
     assert same is people
     assert isinstance(make_tracker(), ByteTrack)
     people.close()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"size": 640}, {"classes": ("person",)}, {"backend": "openvino"}, {"agnostic_nms": True}],
+    ids=str,
+)
+def test_people_refuses_what_it_has_not(option: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=f"`people` has no {next(iter(option))}"):
+        build.detector(ModelOptions(model="people", **option))
+    build.detector(ModelOptions(model="people", conf=0.3, iou=0.5, max_detections=5)).close()

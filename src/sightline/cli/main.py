@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from sightline._version import __version__
-from sightline.cli import bench, demo, doctor, evaluate, export, inspect, models
+from sightline.cli import bench, demo, doctor, evaluate, export, inspect, models, street
 from sightline.cli.analyze import detect, track
 from sightline.errors import ConfigError, SightlineError
 
@@ -62,12 +62,15 @@ app.command()(doctor.doctor)
 app.command()(demo.demo)
 app.add_typer(models.app)
 app.add_typer(evaluate.app)
+app.add_typer(street.app, name="street")
 
 
 def main() -> None:
     """Run the command line and exit."""
     # Little of what start-up makes is garbage: looking for it costs a tenth of a quick command.
     gc.set_threshold(100_000, 20, 20)
+    # Looking for pydantic's plugins reads the metadata of every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     code = _run()
     try:
         sys.stdout.flush()

@@ -107,8 +107,16 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         known = ", ".join(decoders)
         raise ModelError(f"{_beside(file.path)}: unknown decoder {family!r}; known are {known}")
     shapes = file.output_shapes(1, size[1], size[0]) or [o.shape for o in file.outputs]
+    matching = [name for name, decoder in decoders.items() if decoder.matches(shapes, size)]
     if family is None:
-        family = _family(file, shapes, size, decoders)
+        if not matching:
+            raise ModelError(_unknown_family(file, shapes, size, decoders))
+        family = matching[0]
+    elif matching and family not in matching:
+        raise ModelError(
+            f"{_beside(file.path)}: decoder is {family}, but this model's outputs are those of "
+            f"{' or '.join(matching)}"
+        )
     decoder = decoders[family]
     file = relax(file, decoder)
     _, _, height, width = file.input.shape
@@ -124,6 +132,19 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         **{key: (value, "card") for key, value in beside.items()},
     }
     card = _validated(file.path, {key: value for key, (value, _) in found.items()})
+    _check(card, file, size)
+    origin = {key: source for key, (_, source) in found.items()}
+    guessed = [
+        f"{key}={_short(getattr(card, key))}"
+        for key, source in origin.items()
+        if source not in {"card", "metadata"}
+    ]
+    log.info("model %s: inferred %s", card.name, ", ".join(guessed))
+    return CardReading(card, file, origin)
+
+
+def _check(card: ModelCard, file: ModelFile, size: tuple[int, int]) -> None:
+    """Raise ModelError where a card contradicts its model."""
     if card.fixed_size and card.size != size:
         raise ModelError(
             f"{_beside(file.path)}: size is {card.size[0]}×{card.size[1]}, but the model takes "
@@ -139,14 +160,10 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
             f"{file.path}: its SHA-256 is {file.sha256}, its card says {card.sha256}: "
             "the file was changed or is another one"
         )
-    origin = {key: source for key, (_, source) in found.items()}
-    guessed = [
-        f"{key}={getattr(card, key)}"
-        for key, source in origin.items()
-        if source not in {"card", "metadata"} and key != "class_names"
-    ]
-    log.info("model %s: inferred %s", card.name, ", ".join(guessed))
-    return CardReading(card, file, origin)
+
+
+def _short(value: Any) -> str:
+    return f"{len(value)} names" if isinstance(value, tuple) and len(value) > 4 else str(value)
 
 
 def write_card(card: ModelCard, path: Path) -> None:
@@ -226,16 +243,13 @@ def _size(file: ModelFile, declared: Any) -> tuple[int, int]:
     )
 
 
-def _family(
+def _unknown_family(
     file: ModelFile, shapes: list[Shape], size: tuple[int, int], decoders: Mapping[str, Decoder]
 ) -> str:
-    for name, decoder in decoders.items():
-        if decoder.matches(shapes, size):
-            return name
     outputs = ", ".join(
         f"{o.name} {format_shape(s)}" for o, s in zip(file.outputs, shapes, strict=True)
     )
-    raise ModelError(
+    return (
         f"{file.path}: this model's outputs are {outputs} for an input of {size[0]}×{size[1]}; "
         f"known families are {', '.join(decoders)}. If it is one of those, write a card "
         f"{_beside(file.path).name} beside it with `decoder: NAME` (and `size`)"

@@ -34,9 +34,12 @@ class PeopleDetector:
 
     class_names: tuple[str, ...] = ("person",)
 
-    def __init__(self, conf: float | None = None, iou: float | None = None) -> None:
+    def __init__(
+        self, conf: float | None = None, iou: float | None = None, limit: int | None = None
+    ) -> None:
         self._conf = 0.25 if conf is None else conf
         self._iou = 0.45 if iou is None else iou
+        self._limit = limit or 100
         self._hog = cv2.HOGDescriptor()
         self._hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
         self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="people")
@@ -78,4 +81,4 @@ class PeopleDetector:
         found = Detections(
             boxes, scores, np.zeros(len(boxes), np.int64), class_names=self.class_names
         )
-        return suppress(found[scores > self._conf], self._iou, agnostic=True, limit=100)
+        return suppress(found[scores > self._conf], self._iou, agnostic=True, limit=self._limit)

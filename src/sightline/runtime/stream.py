@@ -20,9 +20,9 @@ from sightline.types import Detections, Frame, Observation, SourceStatus, Stream
 
 Pending = tuple[Frame, Future[list[Detections]]]
 
-FILE_DEPTH = 64
-"""Frames of a file that may wait between detector and tracker. The detector itself accepts only a
-few at a time, so this bounds finished results, which are small."""
+FILE_DEPTH = 16
+"""Frames of a file between detector and tracker: enough to ride out a slow write, and no more, since
+each holds its decoded picture."""
 
 LIVE_DEPTH = 1
 """A live stream waits in its source, where the newest frame replaces the others."""

@@ -142,14 +142,14 @@ class ByteTrack:
         self.lost_buffer_s = lost_buffer_s
         self.frame_rate = frame_rate
         self.class_aware = class_aware
+        self._next_id = 1
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything; ids start again at 1."""
+        """Forget all objects. Ids go on: one instance never gives an id twice."""
         none = Detections.empty()
         self._tracks = _Tracks.begin(np.empty((4, 0)), 0.0, none.scores, none.class_ids)
         self._class_names: tuple[str, ...] = ()
-        self._next_id = 1
         self._clock = 0.0  # seconds that have passed, of whatever frames were shown
         self._updated: float | None = None  # the clock at the last update
         self._time: float | None = None  # stream time of the last frame that had one

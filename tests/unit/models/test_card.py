@@ -285,3 +285,13 @@ def test_a_written_card_reads_back(data: Path, model: Path, tmp_path: Path, fami
     expected: dict[str, Any] = card.model_dump() | {"sha256": None}
     assert read(path).card == ModelCard(**expected)
     assert "sha256" not in yaml.safe_load(path.with_suffix(".yaml").read_text("utf-8"))
+
+
+def test_a_card_that_names_another_family_than_its_model(data: Path, tmp_path: Path) -> None:
+    model = tmp_path / "nano.onnx"
+    model.write_bytes((data / "models" / "yolox_nano.onnx").read_bytes())
+    model.with_suffix(".yaml").write_text("decoder: yolov8")
+    with pytest.raises(ModelError, match=r"nano\.yaml: decoder is yolov8.*those of yolox"):
+        read(model)
+    model.with_suffix(".yaml").write_text("decoder: yolox-decoded")
+    assert read(model).card.decoder == "yolox-decoded"

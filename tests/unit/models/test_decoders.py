@@ -12,6 +12,7 @@ import pytest
 from sightline.build import decoders
 from sightline.errors import ModelError
 from sightline.models.decoders.grid import cells, grid, pyramid
+from sightline.models.decoders.yolox import YoloXDecoded
 from sightline.models.file import open_model
 from sightline.protocols import Decoder
 from sightline.types import Detections, Floats
@@ -312,3 +313,12 @@ def test_the_grid_counts_rows_before_columns_and_levels_one_after_another() -> N
     assert pyramid((640, 640), 8500) == (8, 16, 32, 64)
     assert pyramid((640, 640), 8399) is None
     assert pyramid((640, 640), 2000) is None  # two levels have anchors, three to a cell
+
+
+def test_yolox_that_decoded_its_own_grid() -> None:
+    rows = np.zeros((1, cells((64, 64), (8, 16, 32)), 7), np.float32)
+    rows[0, 5] = 32, 24, 16, 8, 0.9, 0.1, 0.8
+    (found,) = YoloXDecoded().decode([rows], (64, 64), 0.5)
+    assert found.boxes.tolist() == [[24, 20, 40, 28]]
+    assert found.class_ids.tolist() == [1]
+    assert found.scores[0] == pytest.approx(0.72)

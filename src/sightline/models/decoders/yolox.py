@@ -1,5 +1,7 @@
 """YOLOX (Ge et al. 2021, arXiv 2107.08430), exported without decoding its grid.
 
+``YoloXDecoded`` is the same head exported with its grid decoded.
+
 Output (N, A, 5 + C), A cells over strides 8, 16, 32: offset of the centre from the cell in
 strides, logarithm of width and height in strides, objectness, class scores.
 """
@@ -15,6 +17,7 @@ from sightline.errors import ModelError
 from sightline.geometry import cxcywh_to_xyxy
 from sightline.models.decoders.grid import grid, pyramid
 from sightline.models.decoders.objectness import likely_rows
+from sightline.models.decoders.yolov5 import YoloV5
 from sightline.types import Detections, Floats
 
 
@@ -47,6 +50,18 @@ class YoloX:
             )
         cells = grid(canvas, strides)
         return [_decode(rows, cells, conf) for rows in outputs[0]]
+
+
+class YoloXDecoded(YoloV5):
+    """YOLOX exported with ``--decode_in_inference``: rows as YOLOv5's, one for each cell.
+
+    Its shapes are those of ``YoloX``, so a card must name it.
+    """
+
+    card = YoloX.card
+
+    def matches(self, shapes: Sequence[tuple[int | None, ...]], canvas: tuple[int, int]) -> bool:
+        return YoloX().matches(shapes, canvas)
 
 
 def _decode(rows: Floats, cells: Floats, conf: float) -> Detections:
