@@ -1,0 +1,196 @@
+"""The moving part of the street behaves like a street."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import pytest
+
+from sightline.sources.street.layout import make_layout
+from sightline.sources.street.options import StreetOptions
+from sightline.sources.street.paths import Signals, make_paths
+from sightline.sources.street.people import Walker, Waypoint
+from sightline.sources.street.world import SPEED_LIMITS, Vehicle, World
+
+STEP = 0.04
+
+
+def world_of(seed: int, **options: object) -> World:
+    return World(StreetOptions(seed=seed, **options), make_layout(seed))
+
+
+def corners(v: Vehicle) -> list[tuple[float, float]]:
+    return [
+        (v.x + a * v.length / 2 * v.hx - b * v.width / 2 * v.hy,
+         v.y + a * v.length / 2 * v.hy + b * v.width / 2 * v.hx)
+        for a, b in ((1, 1), (1, -1), (-1, -1), (-1, 1))
+    ]  # fmt: skip
+
+
+def overlap(a: Vehicle, b: Vehicle) -> bool:
+    """Separating axis test on the footprints."""
+    for one in (a, b):
+        for x, y in ((one.hx, one.hy), (-one.hy, one.hx)):
+            first = [px * x + py * y for px, py in corners(a)]
+            other = [px * x + py * y for px, py in corners(b)]
+            if max(first) <= min(other) + 0.05 or max(other) <= min(first) + 0.05:
+                return False
+    return True
+
+
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_nobody_jumps_or_speeds(seed: int) -> None:
+    world = world_of(seed)
+    before: dict[int, tuple[float, float]] = {}
+    seen: Counter[str] = Counter()
+    for _ in range(400):
+        world.advance(STEP)
+        now = {v.id: (v.kind, v.x, v.y) for v in world.vehicles}
+        now |= {w.id: ("person", w.x, w.y) for w in world.crowd.walkers}
+        for number, (kind, x, y) in now.items():
+            if number in before:
+                px, py = before[number]
+                # Swinging out round somebody adds a little sideways.
+                limit = SPEED_LIMITS[kind] * STEP * 1.05 + 0.01
+                assert math.hypot(x - px, y - py) <= limit, (kind, number)
+                seen[kind] += 1
+        before = {number: (x, y) for number, (_, x, y) in now.items()}
+    assert seen["car"] > 500
+    assert seen["person"] > 500
+
+
+@pytest.mark.parametrize("seed", [0, 3, 4, 7])
+def test_vehicles_keep_apart(seed: int) -> None:
+    world = world_of(seed)
+    for _ in range(100):
+        world.advance(0.2)
+        for at, car in enumerate(world.vehicles):
+            for other in world.vehicles[at + 1 :]:
+                assert not overlap(car, other), (car, other)
+
+
+@pytest.mark.parametrize("seed", [2, 100, 101, 106])
+def test_nobody_walks_through_a_vehicle(seed: int) -> None:
+    world = world_of(seed)
+    for _ in range(160):
+        world.advance(0.2)
+        for person in world.crowd.walkers:
+            for car in world.vehicles if person.crossing else ():
+                dx, dy = person.x - car.x, person.y - car.y
+                ahead, aside = dx * car.hx + dy * car.hy, dy * car.hx - dx * car.hy
+                inside = abs(ahead) < car.length / 2 and abs(aside) < car.width / 2
+                assert not inside, (person, car)
+
+
+def test_red_is_respected_and_green_is_used() -> None:
+    world = world_of(1)
+    stop = next(s for s, gate in world.paths[0].stops if gate == "north")
+    passed: Counter[str] = Counter()
+    before: dict[int, float] = {}
+    for _ in range(1500):
+        colour = world.signals.at(world.time)["north"]
+        world.advance(STEP)
+        for car in world.vehicles:
+            front = car.s + car.length / 2
+            if car.path in (0, 2) and before.get(car.id, math.inf) < stop <= front:
+                passed[colour] += 1
+        before = {v.id: v.s + v.length / 2 for v in world.vehicles}
+    assert passed["red"] == 0
+    assert passed["green"] > 3
+
+
+def test_vehicles_stop_for_people_on_the_crossing() -> None:
+    world = world_of(0, density=0.0)
+    street = world.street
+    car = world._make(0, 40.0, "car")
+    world.vehicles.append(car)
+    stop = next(s for s, gate in world.paths[0].stops if gate == "zebra")
+    edge = street.half + 0.5
+    route = [Waypoint(edge, street.zebra, "zebra"), Waypoint(-edge, street.zebra)]
+    world.crowd.walkers.append(Walker(99, edge, street.zebra, -1.0, 0.0, 0.5, 1.7, 1, route))
+    stood = 0
+    while world.crowd.walkers and world.time < 60:
+        world.advance(STEP)
+        if any(w.crossing for w in world.crowd.walkers):
+            assert car.s + car.length / 2 <= stop + 0.3
+            stood += car.speed < 0.1
+    assert stood > 25
+    world.advance(6.0)
+    assert car.s > stop + 10, "drives on when the crossing is free"
+
+
+def test_there_is_turning_and_changing_of_lanes() -> None:
+    turned, changed = set(), set()
+    for seed in range(6):
+        world = world_of(seed)
+        lanes: dict[int, int] = {}
+        for _ in range(250):
+            world.advance(0.1)
+            for car in world.vehicles:
+                path = world.paths[car.path]
+                if path.turn and car.s > path.bend_end:
+                    turned.add((seed, car.id))
+                if lanes.setdefault(car.id, car.path) != car.path:
+                    changed.add((seed, car.id))
+    assert len(turned) >= 3
+    assert len(changed) >= 1
+
+
+def test_bicycles_are_overtaken_with_room() -> None:
+    world = world_of(0, density=0.0)
+    assert world.street.lanes == 1
+    slow = world._make(0, 40.0, "bicycle")
+    fast = world._make(0, 5.0, "car")
+    slow.wish, fast.wish = 4.5, 12.0
+    world.vehicles += [slow, fast]
+    beside: list[float] = []
+    for _ in range(300):
+        world.advance(STEP)
+        if abs(fast.s - slow.s) < (fast.length + slow.length) / 2:
+            beside.append(fast.lateral - slow.lateral - (fast.width + slow.width) / 2)
+        if fast.s > slow.s + 25:
+            break
+    assert fast.s > slow.s + 20
+    assert min(beside) > 0.5
+    assert abs(fast.lateral) < 0.3, "back in its lane"
+
+
+def test_every_kind_occurs() -> None:
+    kinds: set[str] = set()
+    for seed in range(8):
+        kinds |= {v.kind for v in world_of(seed).vehicles}
+    assert kinds == {"car", "bus", "truck", "motorcycle", "bicycle"}
+
+
+def test_no_traffic_without_density() -> None:
+    world = world_of(1, density=0.0)
+    world.advance(20)
+    assert not world.vehicles
+    assert not world.crowd.walkers
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_paths_are_continuous(seed: int) -> None:
+    for path in make_paths(make_layout(seed)):
+        previous = path.at(0.0)
+        for at in range(1, int(path.length * 4)):
+            x, y, hx, hy = path.at(at / 4)
+            assert math.hypot(x - previous[0], y - previous[1]) == pytest.approx(0.25, abs=0.01)
+            assert hx * previous[2] + hy * previous[3] > 0.99
+            previous = (x, y, hx, hy)
+
+
+def test_conflicting_signals_are_never_open_together() -> None:
+    signals = Signals(0.3)
+    opened = set()
+    for at in range(1200):
+        lights = signals.at(at / 10)
+        groups = {
+            "main" if gate in ("north", "south") else gate
+            for gate, colour in lights.items()
+            if colour != "red"
+        }
+        assert len(groups) <= 1
+        opened |= groups
+    assert opened == {"main", "west", "east", "walk"}
