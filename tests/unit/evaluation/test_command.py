@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from sightline.cli.evaluate import app
@@ -21,7 +20,7 @@ runner = CliRunner()
 ROW = "{frame},{id},{x},10,50,50,1"
 
 
-def run(*args: object) -> Result:
+def run(*args: object) -> Any:
     return runner.invoke(app, [str(arg) for arg in args])
 
 

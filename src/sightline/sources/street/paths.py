@@ -163,8 +163,8 @@ class Signals:
     The cycle is ``north`` with ``south``, ``west``, ``east``, ``walk``.
     """
 
-    _PHASES = (("main", 22.0), ("west", 5.0), ("east", 5.0), ("walk", 11.0))
-    _YELLOW, _CLEAR = 2.5, 2.0
+    _PHASES = (("main", 26.0), ("west", 5.0), ("east", 5.0), ("walk", 11.0))
+    _YELLOW, _CLEAR = 2.5, 2.5
 
     def __init__(self, offset: float) -> None:
         self.cycle = sum(length for _, length in self._PHASES) + 4 * (self._YELLOW + self._CLEAR)

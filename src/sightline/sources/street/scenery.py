@@ -93,8 +93,9 @@ class SceneryPainter:
         for x, y, z in lamps:
             self._glow(x, y, z)
         picture = self._finish()
-        blocks = self.solid[: camera.height // BLOCK * BLOCK, : camera.width // BLOCK * BLOCK]
-        blocks = blocks.reshape(camera.height // BLOCK, BLOCK, camera.width // BLOCK, BLOCK)
+        spare = ((0, -camera.height % BLOCK), (0, -camera.width % BLOCK))
+        whole = np.pad(self.solid, spare, mode="edge")
+        blocks = whole.reshape(len(whole) // BLOCK, BLOCK, whole.shape[1] // BLOCK, BLOCK)
         ground = ((self.depth < 1e6) & (self.solid == FAR)).astype(np.uint8) * np.uint8(255)
         return Scenery(
             picture,

@@ -21,11 +21,11 @@ SCENES = (
     "street://?seed=122&weather=rain&camera=low",
     "street://?seed=157&weather=fog&camera=high",
     "street://?seed=181&light=night",
-    "street://?seed=231&light=night&weather=rain",
+    "street://?seed=225&light=night&weather=rain",
     "street://?seed=252&light=dusk&camera=corner",
-    "street://?seed=287&camera=high",
+    "street://?seed=291&camera=high",
     "street://?seed=314&light=night&camera=corner",
-    "street://?seed=351&light=dusk&camera=low",
+    "street://?seed=333&light=dusk&camera=low",
 )
 """What the documentation's picture shows."""
 

@@ -195,19 +195,19 @@ class World:
 
     def _change_lane(self, car: Vehicle, path: Path) -> None:
         stop = next((s for s, gate in path.stops if s > car.s and gate != "zebra"), None)
-        if stop is not None and stop - car.s < 15:
+        if abs(car.lateral) > 0.3 or (stop is not None and stop - car.s < 15):
             return
-        for other_path in path.beside:
-            room = all(
-                abs(other.s - car.s) > (other.length + car.length) / 2 + 7
-                or self.paths[other.path].turn
+        for number in path.beside:
+            x, y, hx, hy = self.paths[number].at(car.s)
+            if all(
+                abs((other.x - x) * hy - (other.y - y) * hx) > 2.3
+                or abs((other.x - x) * hx + (other.y - y) * hy)
+                > (other.length + car.length) / 2 + 7
                 for other in self.vehicles
-                if other.path == other_path and other is not car
-            )
-            if room and abs(car.lateral) < 0.3:
-                target, _, _, _ = self.paths[other_path].at(car.s)
-                car.lateral += (car.x - target) * -car.hy
-                car.path = other_path
+                if other is not car
+            ):
+                car.lateral += (car.x - x) * -car.hy
+                car.path = number
                 return
 
     def place(self, car: Vehicle) -> None:
@@ -235,7 +235,7 @@ class World:
         turning = np.array([self.paths[c.path].turn != 0 for c in cars])[:, None]
         maybe = (along > 0.1) & (along < 45) & (facing > -0.4)
         maybe &= across < np.where(turning, 14.0, 3.5)
-        found: dict[int, tuple[float, float]] = {}
+        found: dict[int, tuple[float, float, int]] = {}
         for at, other in zip(*(a.tolist() for a in np.nonzero(maybe)), strict=True):
             if at == other:
                 continue
@@ -248,8 +248,14 @@ class World:
             if abs(offset) < (car.width + wide) / 2 + 0.3:
                 gap = ahead - (car.length + length - turned * (length - width)) / 2
                 if car.id not in found or gap < found[car.id][0]:
-                    found[car.id] = (gap, speed * max(0.0, float(facing[at, other])))
-        return found
+                    found[car.id] = (gap, speed * max(0.0, float(facing[at, other])), other)
+        # Where two wait for each other the one that came first goes.
+        leaders = {number: cars[o].id for number, (_, _, o) in found.items() if o < len(cars)}
+        return {
+            number: (gap, speed)
+            for number, (gap, speed, _) in found.items()
+            if leaders.get(leaders.get(number, 0)) != number or number > leaders[number]
+        }
 
     def _zebra_is_clear(self) -> bool:
         """Whether a person may step on the crossing that has no lights."""
@@ -314,7 +320,7 @@ class World:
     def _rate(self, path: Path) -> float:
         """Arrivals per second."""
         on_main = abs(path.pieces[0].angle % math.pi) > 0.1
-        return self._density * (0.022 if path.turn else 0.10 if on_main else 0.03)
+        return self._density * (0.018 if path.turn else 0.10 if on_main else 0.02)
 
     def _populate(self, at: int) -> None:
         path = self.paths[at]
