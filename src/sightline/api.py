@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 
 from sightline import build
 from sightline.config import EngineOptions, ModelOptions, checked
-from sightline.errors import InvalidRequest
+from sightline.errors import DecodeError, InvalidRequest
 from sightline.protocols import Detector, Source, Tracker
 from sightline.runtime.stream import observe
 from sightline.types import Detections, Frame, Observation
 
 Image = str | Path | bytes | NDArray[np.uint8] | Frame
-"""A path, an encoded picture, pixels (height, width, 3) uint8 BGR, or a Frame."""
+"""A path, a base64 ``data:`` URL, an encoded picture, pixels (height, width, 3) uint8 BGR, or a
+Frame."""
 
 
 class Model:
@@ -155,6 +157,8 @@ def _frame(image: Image) -> Frame:
         return image
     name = str(image) if isinstance(image, (str, Path)) else "image"
     pixels: Any = image
+    if isinstance(image, str) and image.startswith("data:"):
+        name, image = "image", _bytes_of(image)
     if isinstance(image, (str, Path)):
         pixels = read_image(Path(image))
     elif isinstance(image, bytes):
@@ -164,3 +168,14 @@ def _frame(image: Image) -> Frame:
     except ValueError as exc:
         raise InvalidRequest(str(exc)) from exc
     return Frame(name, 0, 0.0, time.monotonic(), picture)
+
+
+def _bytes_of(data_url: str) -> bytes:
+    """The bytes of ``data:image/jpeg;base64,...`` (RFC 2397)."""
+    head, _, body = data_url.partition(",")
+    try:
+        if not head.endswith(";base64"):
+            raise ValueError("only base64 is read")
+        return base64.b64decode(body, validate=True)
+    except ValueError as exc:
+        raise DecodeError(f"no picture in the data: URL: {exc}") from exc

@@ -286,6 +286,8 @@ def outputs(options: OutputOptions, run: Mapping[str, Any], inputs: Sequence[Inp
         shared.append(load("sightline.sinks.jsonl:JsonLinesSink")(target))
     if options.csv is not None:
         shared.append(load("sightline.sinks.csv_:CsvSink")(options.csv))
+    if options.coco is not None:
+        shared.append(load("sightline.sinks.coco:CocoSink")(options.coco))
     if options.mot is not None:
         shared.append(load("sightline.sinks.mot:MotSink")(options.mot))
     database = None

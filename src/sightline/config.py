@@ -102,6 +102,7 @@ class OutputOptions(Options):
 
     json_lines: str | None = Field(None, description="file for JSON lines, or - for stdout")
     csv: Path | None = None
+    coco: Path | None = None
     # Text, not paths: "out/" means a folder, also where there is none yet.
     mot: str | None = Field(None, description="file, or folder/ with a file for each stream")
     annotated: str | None = Field(None, description="MP4 or picture file, or a folder/")

@@ -52,6 +52,7 @@ Json = Annotated[
     ),
 ]
 Csv = Annotated[Path | None, typer.Option(help="CSV to this file.", rich_help_panel=RESULTS)]
+Coco = Annotated[Path | None, typer.Option(help="COCO JSON to this file.", rich_help_panel=RESULTS)]
 Mot = Annotated[
     str | None,
     typer.Option(help="MOT rows to this file, or a folder of files.", rich_help_panel=RESULTS),
@@ -97,6 +98,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         device: Device = "auto",
         json: Json = None,
         csv: Csv = None,
+        coco: Coco = None,
         mot: Mot = None,
         output: Output = None,
         db: Database = None,
@@ -123,11 +125,12 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
             precision=precision,
             device=device,
         )
-        elsewhere = (csv, mot, output, db, show or None)
+        elsewhere = (csv, coco, mot, output, db, show or None)
         outputs = checked(
             OutputOptions,
             json_lines="-" if json is None and not any(elsewhere) else json,
             csv=csv,
+            coco=coco,
             mot=mot,
             annotated=output,
             database=db,

@@ -1,0 +1,118 @@
+"""COCO JSON: pictures, categories and annotations, as labelling tools and evaluations read it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from sightline.errors import SinkError
+from sightline.sinks.files import sink_error
+from sightline.sinks.lines import LineFile
+from sightline.types import Observation, StreamInfo
+
+
+class CocoSink:
+    """Writes one COCO file (Lin et al. 2014) for all streams of a run.
+
+    Every frame is an image: ``file_name`` is the picture's own name, or ``STREAM/000012`` for frame
+    12 of a video. ``category_id`` is the class id. ``score`` and, after tracking, ``track_id`` stand
+    beside the usual fields of an annotation.
+
+    The format is one JSON object, so there is no valid half of it: rows go to ``PATH.part`` and to
+    a temporary file as they come, and ``close`` makes the whole of them. A run that is killed, or
+    whose disk is full at the end, leaves no file; JSON lines are for that. Memory does not grow.
+    Safe to share between streams.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._part = self._path.with_name(self._path.name + ".part")
+        self._lock = threading.Lock()
+        self._file: LineFile | None = None
+        self._images = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - close() does
+        self._videos: set[str] = set()
+        self._names: tuple[str, ...] = ()
+        self._image_count = self._annotation_count = 0
+        self._whole = True  # every row that was given is in the files
+
+    def open(self, stream: StreamInfo) -> None:
+        """Create the file with the first stream. Raises SinkError."""
+        with self._lock:
+            if not stream.still:
+                self._videos.add(stream.name)
+            if self._file is None:
+                if self._path.is_dir():
+                    raise sink_error(self._path, IsADirectoryError(errno.EISDIR, "a folder"))
+                self._file = LineFile(self._part)
+                self._file.write('{"annotations":[\n')
+
+    def write(self, observation: Observation) -> None:
+        """Write the annotations of one frame. Raises SinkError."""
+        frame, objects = observation.frame, observation.detections.to_dict()
+        with self._lock:
+            if self._file is None:
+                raise SinkError(f"cannot write {self._path}: no stream was opened")
+            self._names = self._names or observation.detections.class_names
+            self._image_count += 1
+            film = frame.stream in self._videos  # a picture carries its own name instead
+            image = {
+                "id": self._image_count,
+                "file_name": f"{frame.stream}/{frame.index:06d}" if film else frame.stream,
+                "width": frame.width,
+                "height": frame.height,
+            }
+            rows = [self._annotation(item) for item in objects]
+            whole, self._whole = self._whole, False
+            try:
+                self._images.write(json.dumps(image) + "\n")
+            except OSError as exc:
+                raise sink_error(self._path, exc) from exc
+            self._file.write("".join(rows))
+            self._whole = whole
+
+    def close(self) -> None:
+        """Make the file whole. Idempotent. Raises SinkError; it leaves no broken file then."""
+        with self._lock:
+            if self._file is None or self._images.closed:
+                return
+            try:
+                if self._whole:  # else a write has failed, and said so
+                    self._finish(self._file)
+                    self._file.close()
+                    self._part.replace(self._path)
+            except OSError as exc:
+                raise sink_error(self._path, exc) from exc
+            finally:
+                self._images.close()
+                self._file.close()
+                self._part.unlink(missing_ok=True)
+
+    def _annotation(self, item: dict[str, Any]) -> str:
+        x1, y1, x2, y2 = item["box"]
+        width, height = round(x2 - x1, 2), round(y2 - y1, 2)
+        comma = "," if self._annotation_count else ""
+        self._annotation_count += 1
+        row = {
+            "id": self._annotation_count,
+            "image_id": self._image_count,
+            "category_id": item["class_id"],
+            "bbox": [x1, y1, width, height],
+            "area": round(width * height, 2),
+            "iscrowd": 0,
+            "score": item["score"],
+        }
+        if "track_id" in item:
+            row["track_id"] = item["track_id"]
+        return comma + json.dumps(row) + "\n"
+
+    def _finish(self, file: LineFile) -> None:
+        file.write('],"images":[\n')
+        self._images.seek(0)
+        for i, line in enumerate(self._images):
+            file.write("," * bool(i) + line)
+        categories = [{"id": i, "name": name} for i, name in enumerate(self._names)]
+        file.write(f'],"categories":{json.dumps(categories)}}}\n')
