@@ -76,9 +76,9 @@ def _openvino() -> tuple[str, str, bool]:
         import openvino
     except ImportError as exc:
         return "engine openvino", f"not usable: {exc}; extra: sightline[openvino]", False
-    from sightline.engines.openvino_ import precisions
+    from sightline.engines.openvino_ import precisions, shared_core
 
-    core = openvino.Core()
+    core = shared_core()
     devices = ", ".join(f"{d} ({', '.join(precisions(core, d))})" for d in core.available_devices)
     return "engine openvino", f"{openvino.__version__.partition('-')[0]}: {devices}", bool(devices)
 

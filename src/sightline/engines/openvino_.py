@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,14 +45,10 @@ class OpenVinoEngine:
         normalization: Normalization,
         options: EngineOptions | None = None,
     ) -> None:
-        try:
-            import openvino
-        except ImportError as exc:
-            raise EngineUnavailable.not_installed("OpenVINO", "openvino") from exc
-        self._ov = openvino
+        self._ov = _runtime()
+        self._core = shared_core()
         self._options = options or EngineOptions()
         self._normalization = normalization
-        self._core = openvino.Core()
         self._device = _device(self._options.device, self._core.available_devices)
         self._precision = self._pick_precision()
         try:
@@ -178,6 +175,27 @@ class OpenVinoEngine:
         return min(16, 2 * threads)
 
 
+def _runtime() -> Any:
+    try:
+        import openvino
+    except ImportError as exc:
+        raise EngineUnavailable.not_installed("OpenVINO", "openvino") from exc
+    return openvino
+
+
+@cache
+def shared_core() -> Any:
+    """The process's one ``openvino.Core``, which is never freed.
+
+    Its processor plugin gives the thread that loads it a stack for signal handlers (AMX registers do
+    not fit the usual one), and frees that stack with the core, in whichever thread the last reference
+    happens to go. The first thread would then run its next handler, Ctrl-C's, on freed memory.
+
+    Raises EngineUnavailable where OpenVINO is not installed.
+    """
+    return _runtime().Core()
+
+
 def precisions(core: Any, device: str) -> list[str]:
     """The precisions that a device of an ``openvino.Core`` computes in."""
     has = set(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
@@ -191,13 +209,10 @@ def save_ir(model: Path | bytes, path: Path, *, fp16: bool = True) -> None:
         EngineUnavailable: OpenVINO is not installed.
         ModelError: the model cannot be read, or the file cannot be written.
     """
-    try:
-        import openvino
-    except ImportError as exc:
-        raise EngineUnavailable.not_installed("OpenVINO", "openvino") from exc
+    openvino, core = _runtime(), shared_core()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        graph = openvino.Core().read_model(str(model) if isinstance(model, Path) else model)
+        graph = core.read_model(str(model) if isinstance(model, Path) else model)
         openvino.save_model(graph, str(path), compress_to_fp16=fp16)
     except (RuntimeError, OSError) as exc:
         raise ModelError(f"cannot convert to {path}: {_first_line(exc)}") from exc
