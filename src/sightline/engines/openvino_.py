@@ -219,13 +219,19 @@ def save_ir(model: Path | bytes, path: Path, *, fp16: bool = True) -> None:
 
 
 class _Request:
-    """One infer request; its input is the tensor's own memory."""
+    """One infer request; its input, and its outputs where their shapes are known, stay in place."""
 
     def __init__(self, compiled: Any, shape: Shape, ov: Any) -> None:
         self._request = compiled.create_infer_request()
         self._request.set_input_tensor(ov.Tensor(ov.Type.u8, ov.Shape([*shape, 3])))
         self.input: Pixels = self._request.get_input_tensor().data
-        self._outputs = range(len(compiled.outputs))
+        self._count = len(compiled.outputs)
+        self._outputs: list[Floats] | None = None
+        if all(port.partial_shape.is_static for port in compiled.outputs):
+            tensors = [ov.Tensor(ov.Type.f32, port.shape) for port in compiled.outputs]
+            for i, tensor in enumerate(tensors):
+                self._request.set_output_tensor(i, tensor)
+            self._outputs = as_floats([tensor.data for tensor in tensors])
 
     def run(self) -> Sequence[Floats]:
         try:
@@ -233,7 +239,9 @@ class _Request:
             self._request.wait()
         except RuntimeError as exc:
             raise InferenceError(f"OpenVINO failed: {_first_line(exc)}") from exc
-        return as_floats([self._request.get_output_tensor(i).data for i in self._outputs])
+        if self._outputs is not None:
+            return self._outputs
+        return as_floats([self._request.get_output_tensor(i).data for i in range(self._count)])
 
 
 def _device(wanted: str, available: Sequence[str]) -> str:
