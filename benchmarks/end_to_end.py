@@ -127,9 +127,9 @@ def compare(python: str, facts: dict[str, object], data: Path, folder: Path) -> 
         "openvino as exported": (openvino_export(model, square, folder), square),
         "openvino exported for this size": (openvino_export(model, fitted, folder), fitted),
     }
-    for name, (path, canvas) in runs.items():
+    for backend, (path, canvas) in runs.items():
         rate = run_peer(python, path, video, canvas)
-        facts[f"over ultralytics, {name}"] = facts["end_to_end_fps"] / rate
+        facts[f"over ultralytics, {backend}"] = facts["end_to_end_fps"] / rate
 
 
 def measure(name: str, data: Path, rounds: int, seconds: float, folder: Path) -> dict[str, object]:
@@ -180,9 +180,9 @@ def main() -> None:
                 f"{facts['end_to_end_fps']:.1f}/s, raw engine {facts['raw_fps']:.1f}/s, "
                 f"ratio {facts['ratio']:.3f} (wanted {facts['wanted']:.2f})"
             )
-            for name, value in facts.items():
-                if name.startswith("over"):
-                    print(f"  {name}: {value:.2f}")
+            for key, value in facts.items():
+                if key.startswith("over"):
+                    print(f"  {key}: {value:.2f}")
 
 
 if __name__ == "__main__":

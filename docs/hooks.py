@@ -2,7 +2,7 @@
 """Pages that are made of the program itself, so that they cannot fall behind it.
 
 A line ``<!-- commands -->`` in a page becomes the help of every command, and ``<!-- options: NAME -->``
-the table of a class of options or of the model card. The page of dependencies is compared with
+the table of a class of options, of the model card or of a street. The page of dependencies is compared with
 pyproject.toml: a difference is a warning, which fails a strict build.
 """
 
@@ -110,8 +110,10 @@ def _option(param: Any) -> str:
 def _options(name: str) -> str:
     from sightline import config
     from sightline.models.card import ModelCard
+    from sightline.sources.street import StreetOptions
 
-    options = ModelCard if name == "ModelCard" else getattr(config, name)
+    elsewhere = {"ModelCard": ModelCard, "StreetOptions": StreetOptions}
+    options = elsewhere.get(name) or getattr(config, name)
     rows = ["| field | type | default | meaning |", "| --- | --- | --- | --- |"]
     for field, info in options.model_fields.items():
         default = "required" if info.is_required() else f"`{_value(info.default)}`"

@@ -299,7 +299,14 @@ def outputs(options: OutputOptions, run: Mapping[str, Any], inputs: Sequence[Inp
     video = images = None
     if options.annotated is not None:
         rate = {"show_fps": options.show_fps}
-        if any(not i.still for i in inputs):
+        videos = sum(not i.still for i in inputs)
+        folder = options.annotated.endswith("/") or Path(options.annotated).is_dir()
+        if videos > 1 and not folder:
+            raise ConfigError(
+                f"--output {options.annotated}: {videos} videos go to a folder: "
+                f"{options.annotated}/"
+            )
+        if videos:
             video = load("sightline.sinks.video:VideoSink")(options.annotated, **rate)
         if any(i.still for i in inputs):
             if Path(options.annotated).suffix.lower() in VIDEO_SUFFIXES:

@@ -310,3 +310,12 @@ def test_bench(run: Run, cars: Path, nano: Path) -> None:
 
 def test_progress_as_plain_lines(run: Run, data: Path, clip: Path) -> None:
     assert run("detect", clip, "-m", "people", "--quiet", "--json", "x.jsonl").stderr == ""
+
+
+def test_several_videos_need_a_folder(run: Run, clip: Path, nano: Path, tmp_path: Path) -> None:
+    done = run("detect", clip, clip, "-m", nano, "-o", "out.mp4")
+    assert done.returncode == 2
+    assert "2 videos go to a folder" in done.stderr
+    done = run("detect", clip, clip, "-m", nano, "-o", "new/")
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["clip-2.mp4", "clip.mp4"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from statistics import median
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from sightline.errors import ConfigError
 
 
 def bench(
-    source: Annotated[Path, typer.Argument(help="A video file.")],
+    source: Annotated[str, typer.Argument(help="A video file or a street:// scene.")],
     model: Model,
     size: Size = None,
     backend: Backend = "auto",
@@ -46,7 +45,7 @@ def bench(
         raise ConfigError(f"--model {model}: bench needs a model with an engine")
 
     def opened() -> Source:
-        return build.inputs([str(source)])[0].source
+        return build.inputs([source])[0].source
 
     stages = measure.Stages()
     timed = detector.replaced(engine=measure.TimedEngine(detector.engine, stages))
