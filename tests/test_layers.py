@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "sightline"
 
 LEVELS: tuple[set[str], ...] = (
-    {"_version", "errors", "types", "protocols", "geometry", "config"},
+    {"_version", "errors", "types", "protocols", "geometry", "config", "coco"},
     {"sources", "engines", "models", "tracking", "analytics", "sinks", "monitoring", "evaluation"},
     {"runtime"},
     {"serving", "optimize", "deploy"},

@@ -91,7 +91,7 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
                 include={"conf", "iou", "size", "classes", "max_detections", "agnostic_nms"}
             ),
         )
-    except BaseException:
+    except BaseException:  # whatever it is, it goes on; the engine must not stay
         engine.close()
         raise
 

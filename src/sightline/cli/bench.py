@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json as json_
 from statistics import median
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -61,41 +62,45 @@ def bench(
     detector.close()
     engine_fps, stream_fps, ratio = (median(column) for column in zip(*rates, strict=True))
     engine = detector.engine.info
-    shares = {
-        stage: {
-            "p50_ms": stages.percentile(stage, 50),
-            "p95_ms": stages.percentile(stage, 95),
-            "share": stages.share(stage),
-        }
-        for stage in measure.STAGES
+    facts = {
+        "engine": {"backend": engine.backend, "device": engine.device},
+        "precision": engine.precision,
+        "input": canvas,
+        "stages": {
+            stage: {
+                "p50_ms": stages.percentile(stage, 50),
+                "p95_ms": stages.percentile(stage, 95),
+                "share": stages.share(stage),
+            }
+            for stage in measure.STAGES
+        },
+        "engine_fps": engine_fps,
+        "end_to_end_fps": stream_fps,
+        "ratio": ratio,
     }
     if json:
-        import json as json_
-
-        facts = {
-            "engine": {"backend": engine.backend, "device": engine.device},
-            "precision": engine.precision,
-            "input": canvas,
-            "stages": shares,
-            "engine_fps": engine_fps,
-            "end_to_end_fps": stream_fps,
-            "ratio": ratio,
-        }
         typer.echo(json_.dumps(facts))
-        return
+    else:
+        _print(facts)
+
+
+def _print(facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
     console.print(
-        f"{engine.backend} on {engine.device}, {engine.precision}, input {canvas[0]}×{canvas[1]}"
+        "{engine[backend]} on {engine[device]}, {precision}, input {input[0]}×{input[1]}".format(
+            **facts
+        )
     )
     table = Table("stage", box=None, pad_edge=False)
     for column in ("p50 ms", "p95 ms", "share"):
         table.add_column(column, justify="right")
-    for stage, row in shares.items():
+    for stage, row in facts["stages"].items():
         table.add_row(stage, f"{row['p50_ms']:.2f}", f"{row['p95_ms']:.2f}", f"{row['share']:.1%}")
     console.print(table)
     console.print(
-        f"engine alone {engine_fps:.1f}/s, end to end {stream_fps:.1f} frames/s: ratio {ratio:.3f}"
+        "engine alone {engine_fps:.1f}/s, end to end {end_to_end_fps:.1f} frames/s: "
+        "ratio {ratio:.3f}".format(**facts)
     )

@@ -79,10 +79,10 @@ def detect(
 
     from sightline.cli import footage
     from sightline.cli.scores import detection_table, report
+    from sightline.coco import COCO_NAMES
     from sightline.evaluation.datasets import read_dataset
     from sightline.evaluation.detection import ClassScores, DetectionScores, pick_classes
     from sightline.evaluation.predictions import read_predictions
-    from sightline.models.coco import COCO_NAMES
 
     logs.set_up(verbose)
     _one_of(model, predictions, frames)

@@ -13,12 +13,12 @@ import numpy as np
 
 from sightline import build
 from sightline.cli.progress import progress
+from sightline.coco import COCO_NAMES
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError
 from sightline.evaluation.detection import with_classes
 from sightline.evaluation.labels import Dataset, LabelledPicture
 from sightline.evaluation.mot import TrackTruth
-from sightline.models.coco import COCO_NAMES
 from sightline.protocols import Detector, Source, Tracker
 from sightline.runtime.stream import StreamResult, observe
 from sightline.sources.images import ImageSource, read_image

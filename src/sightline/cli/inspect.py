@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json as json_
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sightline.cli import logs
 from sightline.cli.options import Verbose, model_options
+
+if TYPE_CHECKING:
+    from sightline.models.card import CardReading
+    from sightline.models.file import ModelFile
 
 
 def inspect(
@@ -24,33 +29,35 @@ def inspect(
     """
     from sightline import build
     from sightline.models.card import read_card
-    from sightline.models.file import format_shape, open_model
+    from sightline.models.file import open_model
 
     logs.set_up(verbose)
     file = open_model(build.model_path(model_options(str(model))))
     reading = read_card(file, build.decoders())
-    card = reading.card.model_dump(mode="json")
     if json:
-        import json as json_
+        typer.echo(json_.dumps(_facts(file, reading)))
+    else:
+        _print(file, reading)
 
-        facts = {
-            "path": str(file.path),
-            "format": file.format,
-            "opset": file.opset,
-            "parameters": file.parameters,
-            "size_bytes": file.size_bytes,
-            "sha256": file.sha256,
-            "input": {
-                "name": file.input.name,
-                "shape": file.input.shape,
-                "dtype": file.input.dtype,
-            },
-            "outputs": [{"name": o.name, "shape": o.shape, "dtype": o.dtype} for o in file.outputs],
-            "card": card,
-            "origin": dict(reading.origin),
-        }
-        typer.echo(json_.dumps(facts))
-        return
+
+def _facts(file: ModelFile, reading: CardReading) -> dict[str, Any]:
+    return {
+        "path": str(file.path),
+        "format": file.format,
+        "opset": file.opset,
+        "parameters": file.parameters,
+        "size_bytes": file.size_bytes,
+        "sha256": file.sha256,
+        "input": {"name": file.input.name, "shape": file.input.shape, "dtype": file.input.dtype},
+        "outputs": [{"name": o.name, "shape": o.shape, "dtype": o.dtype} for o in file.outputs],
+        "card": reading.card.model_dump(mode="json"),
+        "origin": dict(reading.origin),
+    }
+
+
+def _print(file: ModelFile, reading: CardReading) -> None:
+    from sightline.models.file import format_shape
+
     size = reading.card.size
     shapes = file.output_shapes(1, size[1], size[0]) or [o.shape for o in file.outputs]
     rows = [
@@ -70,7 +77,7 @@ def inspect(
     for key, value in rows:
         typer.echo(f"{key + ':':<16}{value}")
     typer.echo("\ncard:")
-    for key, value in card.items():
+    for key, value in reading.card.model_dump(mode="json").items():
         shown = value
         if key == "class_names":
             shown = f"{len(value)}: {', '.join(value[:6])}{', …' if len(value) > 6 else ''}"

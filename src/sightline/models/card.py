@@ -22,9 +22,9 @@ from pydantic import (
     field_validator,
 )
 
+from sightline.coco import COCO_NAMES
 from sightline.errors import ModelError
 from sightline.geometry import Resize
-from sightline.models.coco import COCO_NAMES
 from sightline.models.file import ModelFile, Shape, format_shape
 from sightline.models.relax import relax
 from sightline.protocols import Decoder

@@ -27,7 +27,7 @@ def run_all(
             for future in done:
                 future.result()
             tick()
-    except BaseException:
+    except BaseException:  # Ctrl-C or a defect: either goes on when the streams have ended
         for future in futures:
             future.cancel()
         for stream in streams:

@@ -15,10 +15,10 @@ import yaml
 from onnx import TensorProto
 
 from sightline.build import decoders
+from sightline.coco import COCO_NAMES
 from sightline.engines.openvino_ import save_ir
 from sightline.errors import ModelError
 from sightline.models.card import CardReading, ModelCard, read_card, write_card
-from sightline.models.coco import COCO_NAMES
 from sightline.models.file import open_model
 
 MakeModel = Callable[..., Path]

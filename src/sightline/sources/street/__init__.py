@@ -8,9 +8,9 @@ for frame in StreetSource("street://?seed=7&light=dusk"):
 
 from sightline.sources.street.options import HELD_OUT_SEED, StreetOptions
 from sightline.sources.street.source import StreetPicture, StreetSource, truth_of
-from sightline.sources.street.truth import CLASS_NAMES, StreetTruth
+from sightline.sources.street.truth import StreetTruth
 
 __all__ = [
-    "CLASS_NAMES", "HELD_OUT_SEED", "StreetOptions", "StreetPicture", "StreetSource", "StreetTruth",
+    "HELD_OUT_SEED", "StreetOptions", "StreetPicture", "StreetSource", "StreetTruth",
     "truth_of",
 ]  # fmt: skip

@@ -12,10 +12,11 @@ import av
 import cv2
 import numpy as np
 
+from sightline.coco import COCO_NAMES
 from sightline.errors import ConfigError, SinkError
 from sightline.sources.street.options import StreetOptions
 from sightline.sources.street.source import StreetSource, truth_of
-from sightline.sources.street.truth import CLASS_NAMES, StreetTruth
+from sightline.sources.street.truth import StreetTruth
 from sightline.types import Pixels
 
 Format = Literal["images", "mp4"]
@@ -156,7 +157,7 @@ class _TruthFiles:
             "info": {"description": options.url()},
             "images": self._images,
             "annotations": self._annotations,
-            "categories": [{"id": kind, "name": CLASS_NAMES[kind]} for kind in kinds],
+            "categories": [{"id": kind, "name": COCO_NAMES[kind]} for kind in kinds],
         }
         (directory / "coco.json").write_text(json.dumps(coco), encoding="utf-8")
         (directory / "gt" / "gt.txt").write_text("".join(self._lines), encoding="utf-8")

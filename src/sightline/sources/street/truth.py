@@ -8,21 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.coco import COCO_NAMES
 from sightline.types import Detections, Floats, Ints, Mask
-
-CLASS_NAMES = (
-    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
-    "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog",
-    "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella",
-    "handbag", "tie", "suitcase", "frisbee", "skis", "snowboard", "sports ball", "kite",
-    "baseball bat", "baseball glove", "skateboard", "surfboard", "tennis racket", "bottle",
-    "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple", "sandwich", "orange",
-    "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch", "potted plant",
-    "bed", "dining table", "toilet", "tv", "laptop", "mouse", "remote", "keyboard", "cell phone",
-    "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors",
-    "teddy bear", "hair drier", "toothbrush",
-)  # fmt: skip
-"""The 80 classes of COCO, by number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +45,7 @@ class StreetTruth:
         """The same objects, with scores of 1 and no masks."""
         scores = np.ones(len(self), np.float32)
         return Detections(
-            self.boxes, scores, self.class_ids, self.track_ids, class_names=CLASS_NAMES
+            self.boxes, scores, self.class_ids, self.track_ids, class_names=COCO_NAMES
         )
 
     @property
