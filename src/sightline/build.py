@@ -48,6 +48,9 @@ SOURCES = {
 }
 
 LIVE = {"url", "camera"}
+BUNDLED = Path(__file__).parent / "models" / "bundled"
+"""Models that come with the package, by name."""
+
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".webm"}
 
 
@@ -108,8 +111,11 @@ def _people(options: ModelOptions) -> Detector:
 
 
 def model_path(options: ModelOptions) -> Path:
-    """The file that a model option means: a path, else a name in the folder of pulled models."""
+    """The file that a model option means: a path, a bundled model, or a pulled one's name."""
     path = Path(options.model).expanduser()
+    bundled = BUNDLED / f"{options.model}.onnx"
+    if not path.exists() and bundled.parent == BUNDLED and bundled.is_file():
+        return bundled
     if path.suffix or path.exists() or options.models_dir is None:
         return path
     from sightline.models import zoo

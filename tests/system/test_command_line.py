@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -319,3 +320,22 @@ def test_several_videos_need_a_folder(run: Run, clip: Path, nano: Path, tmp_path
     done = run("detect", clip, clip, "-m", nano, "-o", "new/")
     assert done.returncode == 0, done.stderr
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["clip-2.mp4", "clip.mp4"]
+
+
+def test_demo_needs_nothing(run: Run, tmp_path: Path) -> None:
+    done = run("demo", "--folder", "out")
+    assert done.returncode == 0, done.stderr
+    assert frames_of(tmp_path / "out" / "annotated.mp4") == 300
+    assert len(lines(tmp_path / "out" / "tracks.jsonl")) == 300
+    scores = re.search(r"mAP@50 ([\d.]+), mAP ([\d.]+), HOTA ([\d.]+), IDF1 ([\d.]+)", done.stdout)
+    assert scores is not None, done.stdout
+    map50, _, hota, _ = map(float, scores.groups())
+    assert map50 > 0.7
+    assert hota > 0.45
+
+
+def test_demo_on_own_footage(run: Run, clip: Path, tmp_path: Path) -> None:
+    done = run("demo", clip)
+    assert done.returncode == 0, done.stderr
+    assert frames_of(tmp_path / "demo" / "annotated.mp4") == 20
+    assert "mAP" not in done.stdout

@@ -1,0 +1,257 @@
+"""Training pictures: frames of many streets, kept on disk, and random crops of them.
+
+    python training/data.py FOLDER [--seeds 0:800] [--keep 6]
+
+Only ``street://`` is trained on, and only seeds below ``HELD_OUT_SEED``. Frames of one street are a
+second apart; those with rare classes are kept first, since most of what a street shows is people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.sources.street import HELD_OUT_SEED, StreetOptions, StreetSource, truth_of
+from sightline.sources.street.truth import StreetTruth
+
+CLASSES = {0: "person", 1: "bicycle", 2: "car", 3: "motorcycle", 5: "bus", 7: "truck"}
+"""COCO's numbers and names of what the detector finds; its own class ids are places in here."""
+
+WIDTH, HEIGHT = 640, 384
+SECONDS = 14
+"""Frames that are drawn of each street, one a second."""
+VISIBLE = 0.25
+"""Of what is taught and scored at least this share is seen."""
+LONGER, SHORTER = 8.0, 4.0
+"""Sides (pixels) below which an object is neither taught nor held against the detector."""
+
+_PLACES = np.full(80, -1, np.int64)
+_PLACES[list(CLASSES)] = range(len(CLASSES))
+_RARITY = np.array([0.0, 2.0, 0.1, 2.5, 3.0, 1.5])
+
+
+def refuse_held_out(seeds: Sequence[int]) -> None:
+    """Raises ValueError where a seed is kept for evaluation."""
+    wrong = [seed for seed in seeds if not 0 <= seed < HELD_OUT_SEED]
+    if wrong:
+        raise ValueError(
+            f"seed {wrong[0]} is held out: train on seeds from 0 to {HELD_OUT_SEED - 1} only"
+        )
+
+
+def scene(seed: int) -> StreetOptions:
+    """The street of a training seed: all weathers, lights and cameras, a camera of any quality.
+
+    Raises:
+        ValueError: the seed is held out for evaluation.
+    """
+    refuse_held_out([seed])
+    rng = np.random.default_rng([seed, 1])
+    return StreetOptions(
+        seed=seed, width=WIDTH, height=HEIGHT, fps=1, duration=SECONDS, density="random",
+        weather="random", light="random", camera="random",
+        noise=round(float(rng.uniform(0, 2)), 2), blur=round(float(rng.uniform(0, 1.8)), 2),
+        shake=round(float(rng.uniform(0, 2)), 2),
+        jpeg=int(rng.integers(40, 96)) if rng.random() < 0.3 else 0,
+    )  # fmt: skip
+
+
+def ignored(boxes: NDArray[np.float32], visibility: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which objects (N,) are seen too little, or are too small, to be taught or scored."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    small = (sides.max(axis=1, initial=0) < LONGER) | (sides.min(axis=1, initial=9e9) < SHORTER)
+    return (visibility < VISIBLE) | small
+
+
+def _worth(truth: StreetTruth) -> float:
+    """How much a frame teaches about rare classes."""
+    kept = ~ignored(truth.boxes, truth.visibility)
+    return float(_RARITY[_PLACES[truth.class_ids[kept]]].sum())
+
+
+def render(seed: int, keep: int) -> list[tuple[NDArray[np.uint8], StreetTruth]]:
+    """The ``keep`` most instructive frames of a training street, in order."""
+    frames = [(frame.image, truth_of(frame)) for frame in StreetSource(scene(seed))]
+    # Half by what is in them, half spread out evenly, so that plain scenes are there too.
+    first = list(range(0, len(frames), max(1, 2 * len(frames) // keep)))[: keep // 2]
+    rest = sorted(set(range(len(frames))) - set(first), key=lambda i: -_worth(frames[i][1]))
+    return [frames[i] for i in sorted(first + rest[: keep - len(first)])]
+
+
+def build(folder: Path, seeds: Sequence[int], keep: int) -> None:
+    """Write the frames of ``seeds`` and their truth to ``folder``. Raises ValueError, OSError."""
+    refuse_held_out(seeds)
+    folder.mkdir(parents=True, exist_ok=True)
+    shape = (len(seeds) * keep, HEIGHT, WIDTH, 3)
+    pixels = np.lib.format.open_memmap(folder / "frames.npy", "w+", np.uint8, shape)
+    boxes, classes, skipped, counts = [], [], [], []
+    started = time.monotonic()
+    for number, seed in enumerate(seeds):
+        for at, (image, truth) in enumerate(render(seed, keep)):
+            pixels[number * keep + at] = image
+            boxes.append(truth.boxes)
+            classes.append(_PLACES[truth.class_ids])
+            skipped.append(ignored(truth.boxes, truth.visibility))
+            counts.append(len(truth))
+        if number % 50 == 49:
+            print(f"{number + 1} streets, {time.monotonic() - started:.0f} s", flush=True)
+    pixels.flush()
+    # Written last: a folder with truth is a whole one.
+    np.savez(
+        folder / "truth.npz", boxes=np.concatenate(boxes), classes=np.concatenate(classes),
+        ignored=np.concatenate(skipped), counts=np.array(counts), seeds=np.array(seeds),
+    )  # fmt: skip
+    found = np.bincount(np.concatenate(classes)[~np.concatenate(skipped)], minlength=len(CLASSES))
+    summary = {
+        "frames": len(counts),
+        "objects": dict(zip(CLASSES.values(), found.tolist(), strict=True)),
+    }
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    print(json.dumps(summary))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures (B, 3, H, W) uint8 RGB; objects of all pictures one after another.
+
+    ``owner`` (N,) int64 is the picture of an object, ``boxes`` (N, 4) float32 xyxy in pixels,
+    ``classes`` (N,) int64, ``ignored`` (N,) bool.
+    """
+
+    pictures: NDArray[np.uint8]
+    owner: NDArray[np.int64]
+    boxes: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    ignored: NDArray[np.bool_]
+
+
+class Crops:
+    """Random crops of a folder's frames. A batch depends on the seed and the step only.
+
+    Args:
+        folder: what ``build`` wrote.
+        size: width and height of the crops; objects keep about their own size.
+        seed: of everything random.
+
+    Raises:
+        ValueError: the folder holds frames of held-out seeds.
+        OSError: the folder is not there or not whole.
+    """
+
+    def __init__(self, folder: Path, size: tuple[int, int], seed: int) -> None:
+        with np.load(folder / "truth.npz") as truth:
+            refuse_held_out(truth["seeds"].tolist())
+            self._boxes, self._classes = truth["boxes"], truth["classes"]
+            self._ignored, counts = truth["ignored"], truth["counts"]
+        self._frames = np.load(folder / "frames.npy", mmap_mode="r")
+        self._starts = np.concatenate([[0], np.cumsum(counts)])
+        self._size, self._seed = size, seed
+        self._objects = np.flatnonzero(~self._ignored)
+        # Crops are cut around objects, of rare classes more often than they occur.
+        kinds = self._classes[self._objects]
+        weights = np.bincount(kinds, minlength=len(CLASSES)).clip(1) ** -0.75
+        self._chances = np.cumsum(weights[kinds]) / weights[kinds].sum()
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def batch(self, step: int, count: int) -> Batch:
+        """The crops of one step of training."""
+        rng = np.random.default_rng([self._seed, 2, step])
+        crops = [self._crop(rng) for _ in range(count)]
+        pictures = np.stack([c[0][..., ::-1] for c in crops]).transpose(0, 3, 1, 2)
+        return Batch(
+            pictures,
+            np.repeat(np.arange(count), [len(c[1]) for c in crops]),
+            *(np.concatenate([c[i] for c in crops]) for i in (1, 2, 3)),
+        )
+
+    def _crop(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], ...]:
+        width, height = self._size
+        least = max(width / WIDTH, height / HEIGHT, 0.67)
+        scale = max(least, min(1.6, float(np.exp(rng.normal(0, 0.25)))))
+        w, h = min(WIDTH, round(width / scale)), min(HEIGHT, round(height / scale))
+        x, y = rng.random(2) * (WIDTH, HEIGHT)
+        if rng.random() < 0.85 and len(self._objects):
+            drawn = int(np.searchsorted(self._chances, rng.random()))
+            chosen = self._objects[min(drawn, len(self._objects) - 1)]
+            number = int(np.searchsorted(self._starts, chosen, "right")) - 1
+            box = self._boxes[chosen]
+            x, y = (box[:2] + box[2:]) / 2 + rng.uniform(-0.4, 0.4, 2) * (w, h)
+        else:
+            number = int(rng.integers(len(self._frames)))
+        left = int(np.clip(x - w / 2, 0, WIDTH - w))
+        top = int(np.clip(y - h / 2, 0, HEIGHT - h))
+        picture = self._frames[number, top : top + h, left : left + w]
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        picture = cv2.resize(picture, (width, height), interpolation=how)
+        mine = slice(self._starts[number], self._starts[number + 1])
+        boxes, classes, skip = self._placed(mine, (left, top, w, h))
+        if rng.random() < 0.5:
+            picture = picture[:, ::-1]
+            boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
+        boxes = boxes.clip(0, np.float32([width, height] * 2))  # scaling has rounded them
+        return disturb(picture, rng), boxes, classes, skip
+
+    def _placed(
+        self, mine: slice, cut: tuple[int, int, int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
+        """The objects of a frame that a cut (x, y, width, height) shows, in crop pixels."""
+        left, top, w, h = cut
+        whole = self._boxes[mine]
+        boxes = whole - np.float32([left, top, left, top])
+        boxes[:, [0, 2]] = boxes[:, [0, 2]].clip(0, w)
+        boxes[:, [1, 3]] = boxes[:, [1, 3]].clip(0, h)
+        areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+        share = areas / (whole[:, 2:] - whole[:, :2]).prod(axis=1)
+        boxes *= np.float32([self._size[0] / w, self._size[1] / h] * 2)
+        skip = self._ignored[mine] | ignored(boxes, share)
+        seen = areas > 0
+        return boxes[seen], self._classes[mine][seen], skip[seen]
+
+
+def disturb(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Another camera and another light: tone, colour, sharpness, noise and JPEG at random."""
+    picture = np.ascontiguousarray(picture)
+    if rng.random() < 0.8:
+        steps = np.arange(256, dtype=np.float32)[:, None] / 255
+        gain = rng.uniform(0.7, 1.3) * rng.uniform(0.88, 1.12, 3)
+        tone = steps ** rng.uniform(0.75, 1.33) * gain + rng.uniform(-0.08, 0.08)
+        table = (tone.clip(0, 1) * 255).astype(np.uint8)[None]
+        picture = cv2.LUT(picture, table)
+    if rng.random() < 0.4:
+        grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+        share = rng.uniform(0.0, 1.5)
+        picture = cv2.addWeighted(picture, share, grey, 1 - share, 0)
+    if rng.random() < 0.15:
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.2))
+    if rng.random() < 0.15:
+        noise = rng.standard_normal(picture.shape, np.float32) * rng.uniform(2, 10)
+        picture = (picture + noise).clip(0, 255).astype(np.uint8)
+    if rng.random() < 0.15:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 95))]
+        picture = cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], cv2.IMREAD_COLOR)
+    return picture
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", default="0:800", help="FIRST:END")
+    parser.add_argument("--keep", type=int, default=6, help="frames of each street")
+    arguments = parser.parse_args()
+    first, end = map(int, arguments.seeds.split(":"))
+    cv2.setNumThreads(1)
+    build(arguments.folder, range(first, end), arguments.keep)
+
+
+if __name__ == "__main__":
+    main()

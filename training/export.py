@@ -1,0 +1,100 @@
+"""Write a trained street detector as ONNX.
+
+    python training/export.py CHECKPOINT street.onnx
+
+Batch normalisation is folded into the convolutions and the boxes are decoded in the graph. The
+metadata are those that Ultralytics writes, so that the file needs no card beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from data import CLASSES, HEIGHT, WIDTH
+from model import STRIDES, StreetDetector
+
+OPSET = 17
+LIMIT = 2_500_000
+"""Bytes that the file may have: it is part of the package."""
+TOLERANCE = 1e-3
+"""How far scores, and boxes relative to the picture's size, may be from PyTorch's."""
+
+
+def load(checkpoint: Path) -> StreetDetector:
+    """The averaged model of a checkpoint, for evaluation. Raises OSError, RuntimeError."""
+    model = StreetDetector(len(CLASSES))
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    model.load_state_dict(state["average"])
+    return model.eval()
+
+
+def export(model: StreetDetector, path: Path) -> float:
+    """Write ``model`` and return how far ONNX Runtime's outputs are from PyTorch's.
+
+    Raises:
+        ValueError: they differ by more than TOLERANCE, or the file is larger than LIMIT.
+        OSError: it cannot be written.
+    """
+    names = {"images": {0: "batch", 2: "height", 3: "width"}, "output0": {0: "batch", 2: "anchors"}}
+    graph = io.BytesIO()
+    torch.onnx.export(
+        model, (torch.zeros(1, 3, HEIGHT, WIDTH),), graph, opset_version=OPSET, dynamo=False,
+        input_names=["images"], output_names=["output0"], dynamic_axes=names,
+    )  # fmt: skip
+    written = onnx.load_from_string(graph.getvalue())
+    metadata = {
+        "description": "Sightline street detector, trained on street:// only",
+        "author": "The Sightline developers",
+        "license": "Apache-2.0",
+        "task": "detect",
+        "stride": str(max(STRIDES)),
+        "imgsz": str([WIDTH, WIDTH]),
+        "names": str(dict(enumerate(CLASSES.values()))),
+    }
+    onnx.helper.set_model_props(written, metadata)
+    onnx.checker.check_model(written, full_check=True)
+    data = written.SerializeToString()
+    if len(data) > LIMIT:
+        raise ValueError(f"{path}: {len(data)} bytes, more than {LIMIT}")
+    difference = compare(model, data)
+    if difference > TOLERANCE:
+        raise ValueError(f"{path}: differs from PyTorch by {difference:.2g}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return difference
+
+
+def compare(model: StreetDetector, data: bytes) -> float:
+    """The largest difference from PyTorch over several sizes: scores, and boxes / picture size."""
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for count, height, width in ((1, HEIGHT, WIDTH), (2, 192, 320), (3, 320, 320)):
+        pictures = rng.random((count, 3, height, width), np.float32)
+        (found,) = session.run(None, {"images": pictures})
+        with torch.no_grad():
+            wanted = model(torch.from_numpy(pictures)).numpy()
+        found[:, :4] /= width
+        wanted[:, :4] /= width
+        worst = max(worst, float(np.abs(found - wanted).max()))
+    return worst
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("output", type=Path)
+    arguments = parser.parse_args()
+    difference = export(load(arguments.checkpoint), arguments.output)
+    size = arguments.output.stat().st_size
+    print(f"{arguments.output}: {size} bytes, within {difference:.1e} of PyTorch")
+
+
+if __name__ == "__main__":
+    main()
