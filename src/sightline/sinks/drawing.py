@@ -23,6 +23,8 @@ _COLOURS = (
     "#00C2FF", "#FF9F1C", "#7CE38B", "#FF5C8A", "#B388FF", "#FFE14D", "#2EC4B6", "#FF6B4A",
     "#4D8BFF", "#C6F432", "#E056FD", "#F7B7A3", "#3DDC5A", "#F4845F", "#8ECAE6", "#D4A5FF",
 )  # fmt: skip
+_CROWD = 8  # more objects than this crowd a picture
+_SMALL = 0.12  # of the picture's shorter side
 _TRACE_FRAMES = 30
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -86,6 +88,7 @@ class Annotator:
                 self._draw_traces(scene, found, lookup, style)
             style.boxes.annotate(scene, found, custom_color_lookup=lookup)
             captions = _captions(detections, labels or {})
+            _shorten(captions, detections, min(width, height))
             _hold_inside(found, captions, scene, style)
             style.captions.annotate(scene, found, captions, custom_color_lookup=lookup)
         if fps is not None:
@@ -160,6 +163,16 @@ def _style(width: int, height: int) -> _Style:
         text_thickness=text_thickness,
         padding=padding,
     )
+
+
+def _shorten(captions: list[str], detections: Detections, side: int) -> None:
+    """In a crowd, leave small objects their id or name only: captions must not hide them all."""
+    if len(captions) <= _CROWD:
+        return
+    sizes = (detections.boxes[:, 2:] - detections.boxes[:, :2]).max(axis=1)
+    for i in np.flatnonzero(sizes < side * _SMALL).tolist():
+        words = captions[i].split()
+        captions[i] = next((w for w in words if w.startswith("#")), words[0])
 
 
 def _captions(detections: Detections, labels: Mapping[int, Sequence[Label]]) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 import supervision
 
 from sightline.errors import SinkError
+from sightline.sinks import drawing
 from sightline.sinks.drawing import Annotator, FrameRate, annotate
 from sightline.types import Detections, Label
 
@@ -126,3 +127,25 @@ def test_frame_rate(monkeypatch):
         now += 0.04
         shown = rate.tick()
     assert shown == pytest.approx(25.0)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        pytest.param(2, ["person #1 0.90", "person #2 0.90"], id="few: all in full"),
+        pytest.param(12, ["person #1 0.90", "#2"], id="a crowd: small ones short"),
+    ],
+)
+def test_captions_leave_small_objects_of_a_crowd_to_be_seen(count: int, expected: list[str]):
+    boxes = np.tile(np.array([[10, 10, 20, 30]], np.float32), (count, 1))
+    boxes[0] = 0, 0, 200, 300
+    found = Detections(
+        boxes,
+        np.full(count, 0.9, np.float32),
+        np.zeros(count, np.int64),
+        np.arange(1, count + 1),
+        class_names=("person",),
+    )
+    captions = drawing._captions(found, {})
+    drawing._shorten(captions, found, 384)
+    assert captions[:2] == expected
