@@ -163,6 +163,8 @@ def track(
     needs = _requirements(require, TrackingScores, TrackingScores, ())
     if model is not None:
         wanted = _names(classes) or (() if truth.startswith(STREET) else mot.CLASS_NAMES)
+        if not truth.startswith(STREET) and tuple(wanted) != mot.CLASS_NAMES:
+            raise ConfigError(f"--classes {classes}: MOT truth holds people only: leave it out")
         options = model_options(
             model, size=size, iou=iou, backend=backend, precision=precision, device=device,
             conf=conf, classes=",".join(wanted) or None,

@@ -238,3 +238,13 @@ def test_module_is_light() -> None:
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=env)
     loaded = set(json.loads(out.stdout))
     assert not loaded & {"numpy", "scipy", "cv2", "av", "faster_coco_eval", "onnxruntime"}
+
+
+def test_mot_truth_is_of_people_only(tmp_path: Path) -> None:
+    truth = tmp_path / "gt.txt"
+    truth.write_text("1,1,10,10,50,50,1,1,1\n")
+    result = run(
+        "track", truth, "--model", "people", "--video", tmp_path / "a.mp4", "--classes", "car"
+    )
+    assert isinstance(result.exception, ConfigError)
+    assert "people only" in str(result.exception)
