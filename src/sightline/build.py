@@ -304,10 +304,11 @@ def outputs(options: OutputOptions, run: Mapping[str, Any], inputs: Sequence[Inp
         shared.append(load("sightline.sinks.window:WindowSink")("Sightline"))
     video = images = None
     if options.annotated is not None:
+        from sightline.sinks.files import is_folder
+
         rate = {"show_fps": options.show_fps}
         videos = sum(not i.still for i in inputs)
-        folder = options.annotated.endswith("/") or Path(options.annotated).is_dir()
-        if videos > 1 and not folder:
+        if videos > 1 and not is_folder(options.annotated):
             raise ConfigError(
                 f"--output {options.annotated}: {videos} videos go to a folder: "
                 f"{options.annotated}/"

@@ -171,7 +171,7 @@ class DatabaseSink:
         try:
             with engine.begin() as connection:
                 tables.create(connection)
-        except BaseException:
+        except BaseException:  # whatever it is, it goes on; the connections must not stay
             engine.dispose()
             raise
         return engine
