@@ -18,6 +18,7 @@ from sightline import build
 from sightline.config import EngineOptions, ModelOptions, checked
 from sightline.errors import DecodeError, InvalidRequest
 from sightline.protocols import Detector, Source, Tracker
+from sightline.runtime.analysis import EveryFrame
 from sightline.runtime.stream import observe
 from sightline.types import Detections, Frame, Observation
 
@@ -146,7 +147,7 @@ def track(
         detector, make_tracker = build.for_tracking(model.detector)
         if isinstance(source, (str, Path, int)):
             source = build.inputs([str(source)])[0].source
-        yield from observe(source, detector, tracker or make_tracker())
+        yield from observe(source, EveryFrame(detector), tracker or make_tracker())
 
 
 def _frame(image: Image) -> Frame:

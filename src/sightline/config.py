@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from sightline.errors import ConfigError
 
@@ -14,7 +28,7 @@ class Options(BaseModel):
     """What every set of options has in common: unknown keys are errors, nothing changes later."""
 
     # Validators are built when a set of options is first made: most commands need few of them.
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
 
 
 SomeOptions = TypeVar("SomeOptions", bound=Options)
@@ -46,8 +60,12 @@ class EngineOptions(Options):
     threads: int = Field(0, ge=0, description="processor threads; 0: all cores")
     memory_limit_mb: int | None = Field(None, ge=64, description="of the GPU's memory arena")
     arena: bool = Field(True, description="ONNX Runtime keeps freed memory for the next inference")
-    cudnn_search: Literal["exhaustive", "heuristic", "default"] = "exhaustive"
-    graph_optimization: Literal["all", "extended", "basic", "off"] = "all"
+    cudnn_search: Literal["exhaustive", "heuristic", "default"] = Field(
+        "exhaustive", description="how cuDNN looks for its fastest convolutions (CUDA)"
+    )
+    graph_optimization: Literal["all", "extended", "basic", "off"] = Field(
+        "all", description="how far ONNX Runtime rewrites the graph"
+    )
     cache_dir: Path | None = Field(None, description="compiled models are kept here (OpenVINO)")
 
 
@@ -84,15 +102,17 @@ class ModelOptions(Options):
     """A model and how it is used. What is None is taken from the model's card."""
 
     model: str = Field(description="path of an .onnx or .xml file, a zoo name, or `people`")
-    backend: Literal["auto", "onnxruntime", "openvino"] = "auto"
-    engine: EngineOptions = EngineOptions()
+    backend: Literal["auto", "onnxruntime", "openvino"] = Field(
+        "auto", description="auto takes the fastest that is installed and fits the device"
+    )
+    engine: EngineOptions = Field(EngineOptions(), description="how the runtime runs it")
     conf: float | None = Field(None, ge=0, le=1, description="lowest score of an object")
     iou: float | None = Field(None, ge=0, le=1, description="overlap above which NMS drops a box")
     size: int | tuple[int, int] | None = Field(
         None, description="longer side of an input fitted to the picture, or its width and height"
     )
     classes: tuple[str, ...] | None = Field(None, description="names of the only classes wanted")
-    max_detections: int | None = Field(None, ge=1)
+    max_detections: int | None = Field(None, ge=1, description="most objects in a picture")
     agnostic_nms: bool | None = Field(None, description="boxes of different classes compete too")
     models_dir: Path | None = Field(None, description="folder of pulled models")
 
@@ -101,11 +121,228 @@ class OutputOptions(Options):
     """Where a run writes what it sees. What is None is not written."""
 
     json_lines: str | None = Field(None, description="file for JSON lines, or - for stdout")
-    csv: Path | None = None
-    coco: Path | None = None
+    csv: Path | None = Field(None, description="file with a row for each object")
+    coco: Path | None = Field(None, description="one COCO JSON file")
     # Text, not paths: "out/" means a folder, also where there is none yet.
     mot: str | None = Field(None, description="file, or folder/ with a file for each stream")
     annotated: str | None = Field(None, description="MP4 or picture file, or a folder/")
     database: str | None = Field(None, description="SQLite file or database URL")
     show: bool = Field(False, description="a live window")
     show_fps: bool = Field(False, description="the rate is drawn into annotated pictures")
+
+
+Priority = Literal["urgent", "normal", "batch"]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+"""Names of models and streams stand in URLs, file names and metrics."""
+
+
+class SchedulerOptions(Options):
+    """How frames of streams and requests of clients share the engines."""
+
+    max_batch: int = Field(8, ge=1, le=256, description="most pictures in one inference")
+    queue: int = Field(256, ge=1, description="items that may wait at a time, of all together")
+    urgent_ms: float = Field(10.0, gt=0, description="queue budget of priority `urgent`")
+    normal_ms: float = Field(50.0, gt=0, description="queue budget of priority `normal`")
+    batch_ms: float = Field(100.0, gt=0, description="queue budget of priority `batch`")
+    refuse_after: float = Field(
+        2.0, gt=0, description="refuse what would wait longer than so many queue budgets"
+    )
+    watchdog_s: float = Field(10.0, gt=0, description="an inference that takes longer has hung")
+
+
+class AdaptiveOptions(Options):
+    """How a stream keeps up: fewer frames analysed, at a smaller size, only where something moves."""
+
+    motion: bool = Field(False, description="analyse only where the picture has changed")
+    motion_hold_s: float = Field(1.0, ge=0, description="go on for so long after the last motion")
+    motion_refresh_s: float = Field(
+        5.0, gt=0, description="analyse once in so long also when nothing moves"
+    )
+    target_fps: float | None = Field(None, gt=0, description="analysed per second that are wanted")
+    max_latency_ms: float = Field(100.0, gt=0, description="p99 from decoded to analysed")
+    sizes: tuple[int, ...] = Field(
+        (), description="longer sides of the input, largest first, to go down and up by load"
+    )
+    max_fps: float | None = Field(
+        None, gt=0, description="analysed per second at most; the rest are counted as skipped"
+    )
+    max_skip: int = Field(
+        1, ge=1, le=100, description="at least every so many-th frame is analysed"
+    )
+
+
+def _camera_number(value: Any) -> Any:
+    """A camera's number need not stand in quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class StreamOptions(Options):
+    """One camera, file or other source that is analysed for as long as it runs."""
+
+    source: Annotated[str, BeforeValidator(_camera_number)] = Field(
+        description="file, rtsp://, http://, camera number, folder, street://",
+        json_schema_extra={"type": ["string", "integer"]},
+    )
+    model: Name = Field("default", description="a name under `models`")
+    track: bool = Field(True, description="give objects lasting ids")
+    priority: Priority = Field("normal", description="whose frames go first when it is busy")
+    weight: float = Field(1.0, gt=0, le=1000, description="share of the engine beside the others'")
+    min_fps: float = Field(0.0, ge=0, description="kept for this stream before anyone gets more")
+    max_age_ms: float = Field(
+        1000.0, gt=0, description="a frame that has waited longer is dropped and counted"
+    )
+    realtime: bool = Field(
+        False, description="play a file at its own pace, as a camera would: late frames are dropped"
+    )
+    loop: bool = Field(False, description="begin a file again at its end")
+    live: LiveOptions = Field(LiveOptions(), description="how a network stream connects")
+    adaptive: AdaptiveOptions = Field(AdaptiveOptions(), description="how the stream keeps up")
+    outputs: OutputOptions = Field(OutputOptions(), description="where results are written")
+
+
+class ReplicaOptions(Options):
+    """Where a model runs: one engine for each device, with the memory it may take."""
+
+    devices: tuple[str, ...] = Field((), description="cuda:0, cuda:1, cpu; a device may repeat")
+    memory_limit_mb: int | None = Field(None, ge=64, description="of each device")
+
+
+class ServedModelOptions(ModelOptions):
+    """A model of a service; clients and streams call it by its name."""
+
+    replicas: ReplicaOptions = Field(ReplicaOptions(), description="several devices at once")
+    fallback: tuple[EngineOptions, ...] = Field(
+        (), description="engines that take over, in this order, when the first one fails"
+    )
+    warm_up: bool = Field(True, description="run once at each batch size before being ready")
+
+
+class LimitOptions(Options):
+    """What the service accepts from a client."""
+
+    body_mb: float = Field(20.0, gt=0, description="bytes of one request's body")
+    pixels: int = Field(50_000_000, ge=1, description="of one picture, before it is decoded")
+    parts: int = Field(64, ge=1, description="of a multipart body; pictures of a batch")
+    header_timeout_s: float = Field(10.0, gt=0, description="to send all headers of a request")
+    body_timeout_s: float = Field(30.0, gt=0, description="to send a whole body")
+    timeout_ms: float = Field(10_000.0, gt=0, description="for an answer, where none is asked for")
+    connections: int = Field(1000, ge=1, description="that may be open at a time")
+    in_flight: int = Field(256, ge=1, description="requests that are worked on at a time")
+    streams: int = Field(256, ge=0, description="streams that may run at a time")
+
+
+def _network(value: str) -> str:
+    """Raises ValueError with the address in its message where it is no network."""
+    ipaddress.ip_network(value)
+    return value
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("an address is written http://host:port/path or https://host/path")
+    return value
+
+
+def _secret_web_address(value: SecretStr) -> SecretStr:
+    _web_address(value.get_secret_value())
+    return value
+
+
+class ServingOptions(Options):
+    """The service that clients talk to. Without a token it listens to this computer only."""
+
+    host: str = Field("127.0.0.1", description="address to listen at; 0.0.0.0: all networks")
+    port: int = Field(8000, ge=0, le=65535, description="HTTP; 0 takes a free one")
+    grpc_port: int | None = Field(8001, ge=0, le=65535, description="none: no gRPC")
+    token: SecretStr | None = Field(None, min_length=1, description="demanded of clients (Bearer)")
+    admin_token: SecretStr | None = Field(
+        None,
+        min_length=1,
+        description="demanded for changes of models and streams; else `token` will do",
+    )
+    fetch_from: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        (), description="networks (CIDR) whose pictures may be fetched by URL; none by default"
+    )
+    files_under: tuple[Path, ...] = Field(
+        (), description="folders whose files clients may open as streams; none by default"
+    )
+    stream_schemes: tuple[str, ...] = Field(
+        ("rtsp", "rtsps", "http", "https", "street"),
+        description="kinds of address that clients may open as streams",
+    )
+    origins: tuple[str, ...] = Field(
+        (), description="web pages (origins) that may call from elsewhere"
+    )
+    drain_s: float = Field(10.0, ge=0, description="to finish what was accepted after SIGTERM")
+    limits: LimitOptions = Field(LimitOptions(), description="what is accepted from a client")
+    trace_to: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        None, description="address of an OpenTelemetry (OTLP/HTTP) collector"
+    )
+
+
+class AlertOptions(Options):
+    """A rule that is watched while the service runs."""
+
+    name: Name = Field(description="stands in the log and in what is sent")
+    metric: Literal["latency_p99_ms", "throughput_fps", "error_rate", "stream_down_s"] = Field(
+        description="what is watched"
+    )
+    above: float | None = Field(None, description="alert where the value is greater")
+    below: float | None = Field(None, description="alert where the value is smaller")
+    for_s: float = Field(10.0, ge=0, description="only after so long without a pause")
+    cooldown_s: float = Field(300.0, ge=0, description="silence after an alert")
+    model: Name | None = Field(None, description="of this model only")
+    stream: Name | None = Field(None, description="of this stream only")
+    webhook: Annotated[SecretStr, AfterValidator(_secret_web_address)] | None = Field(
+        None, description="address that gets a POST with JSON"
+    )
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> AlertOptions:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("give either `above` or `below`")
+        return self
+
+
+class Configuration(Options):
+    """The whole of one configuration file."""
+
+    models: dict[Name, ServedModelOptions] = Field(
+        min_length=1, description="by name; the first is the default"
+    )
+    streams: dict[Name, StreamOptions] = Field({}, description="by name; what runs from the start")
+    scheduler: SchedulerOptions = Field(
+        SchedulerOptions(), description="how streams and clients share the engines"
+    )
+    serving: ServingOptions | None = Field(None, description="none: `sightline run` has no service")
+    alerts: tuple[AlertOptions, ...] = Field((), description="rules that are watched")
+    workers: int = Field(
+        0, ge=0, le=64, description="processes that share the streams; 0: all in this one"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Configuration:
+        misfits = tuple(self._misfits())
+        if misfits:
+            text = "; ".join(f"{'.'.join(map(str, at))}: {what}" for at, what in misfits)
+            raise PydanticCustomError("misfit", "{text}", {"text": text, "misfits": misfits})
+        return self
+
+    def _misfits(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Where a name is used that nothing has: the place, and what is wrong."""
+        models = f"; there are {', '.join(self.models)}"
+        for name, stream in self.streams.items():
+            if stream.model != "default" and stream.model not in self.models:
+                yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
+        names: set[str] = set()
+        for i, rule in enumerate(self.alerts):
+            if rule.name in names:
+                yield ("alerts", i, "name"), f"there are two alerts {rule.name}"
+            names.add(rule.name)
+            if rule.model is not None and rule.model not in self.models:
+                yield ("alerts", i, "model"), f"there is no model {rule.model}{models}"
+            # A service can be given more streams while it runs.
+            if rule.stream is not None and not self.serving and rule.stream not in self.streams:
+                yield ("alerts", i, "stream"), f"there is no stream {rule.stream}"

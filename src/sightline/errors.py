@@ -10,6 +10,12 @@
     │   └── InferenceError       one inference failed
     ├── SinkError                an output cannot be written
     └── RequestError             a request to the service, with its HTTP status
+        ├── Unauthorized         401
+        ├── Forbidden            403
+        ├── NotFound             404
+        ├── Conflict             409
+        ├── TooLarge             413
+        ├── UnsupportedMedia     415
         ├── InvalidRequest       422
         ├── Overloaded           503
         └── DeadlineExceeded     504
@@ -68,6 +74,42 @@ class RequestError(SightlineError):
     status = 500
 
 
+class Unauthorized(RequestError):
+    """No token, or a wrong one."""
+
+    status = 401
+
+
+class Forbidden(RequestError):
+    """The configuration does not allow it."""
+
+    status = 403
+
+
+class NotFound(RequestError):
+    """There is no model or stream of this name."""
+
+    status = 404
+
+
+class Conflict(RequestError):
+    """It is there already, or in a state that does not allow this."""
+
+    status = 409
+
+
+class TooLarge(RequestError):
+    """More bytes, pixels or parts than the service accepts."""
+
+    status = 413
+
+
+class UnsupportedMedia(RequestError):
+    """What was sent is no picture of a format that is accepted."""
+
+    status = 415
+
+
 class InvalidRequest(RequestError):
     """The request itself is wrong."""
 
@@ -75,9 +117,13 @@ class InvalidRequest(RequestError):
 
 
 class Overloaded(RequestError):
-    """The service has more work than it may accept; try again later."""
+    """The service has more work than it may accept; ``retry_after_s`` says when to try again."""
 
     status = 503
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class DeadlineExceeded(RequestError):

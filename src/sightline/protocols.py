@@ -13,6 +13,7 @@ from sightline.types import (
     Event,
     Floats,
     Frame,
+    Label,
     Observation,
     Pixels,
     SourceStatus,
@@ -110,6 +111,31 @@ class Detector(Protocol):
     def close(self) -> None: ...
 
 
+class Classifier(Protocol):
+    """Names what single objects of a frame are like. Built around an Engine that it is handed."""
+
+    @property
+    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        """The names that each attribute may have."""
+
+    def submit(self, frame: Frame, boxes: Floats) -> Future[list[tuple[Label, ...]]]:
+        """Labels of each box (N, 4) xyxy of the frame; what is too uncertain is left out."""
+
+    def close(self) -> None: ...
+
+
+class Embedder(Protocol):
+    """Says what single objects of a frame look like. Built around an Engine that it is handed."""
+
+    dimensions: int
+    """Length of the vectors."""
+
+    def submit(self, frame: Frame, boxes: Floats) -> Future[Floats]:
+        """Vectors (N, dimensions) of length 1, one for each box (N, 4) xyxy of the frame."""
+
+    def close(self) -> None: ...
+
+
 class Tracker(Protocol):
     """Gives objects lasting ids. One instance per stream; the ids belong to the instance."""
 
@@ -140,3 +166,19 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Make everything that was written valid and lasting. Idempotent. Raises SinkError."""
+
+
+class Meter(Protocol):
+    """Told of what happens by the parts that do it, as they do it. Cheap; from any thread."""
+
+    def inferred(self, model: str, batch: int, seconds: float, error: str | None) -> None:
+        """An engine ran one batch; ``error`` is the exception's class name where it failed."""
+
+    def queued(self, model: str, priority: str, seconds: float) -> None:
+        """An item left the queue to be run, after so long."""
+
+    def refused(self, model: str, priority: str, reason: str) -> None:
+        """An item was not run: ``overloaded``, ``deadline``, ``stale`` or ``cancelled``."""
+
+    def detected(self, stream: str, detections: Detections) -> None:
+        """A frame of a stream was analysed."""

@@ -182,6 +182,7 @@ def analyze(
     """Run every source to its end, then exit: 1 where one failed, 130 when interrupted."""
     from sightline import build
     from sightline.cli.progress import summary
+    from sightline.runtime.analysis import EveryFrame
     from sightline.runtime.stream import Stream
 
     with ExitStack() as closing:
@@ -195,7 +196,7 @@ def analyze(
             Stream(
                 i.name,
                 i.source,
-                detector,
+                EveryFrame(detector),
                 tracker() if tracked and not i.still else None,
                 outputs.sinks(still=i.still),
             )

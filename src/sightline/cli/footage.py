@@ -20,6 +20,7 @@ from sightline.evaluation.detection import with_classes
 from sightline.evaluation.labels import Dataset, LabelledPicture
 from sightline.evaluation.mot import TrackTruth
 from sightline.protocols import Detector, Source, Tracker
+from sightline.runtime.analysis import EveryFrame
 from sightline.runtime.stream import StreamResult, observe
 from sightline.sources.images import ImageSource, read_image
 from sightline.sources.street.source import StreetSource, truth_of
@@ -156,7 +157,7 @@ def _observe(
     """Observations of the first frames of a source, with progress on stderr."""
     info = source.open()
     result = StreamResult(info.name, info, started_at=time.monotonic())
-    observations = closing(observe(source, model, tracker))
+    observations = closing(observe(source, EveryFrame(model), tracker))
     with progress([result], quiet=False) as display, observations as seen:
         for observation in islice(seen, frames):
             yield observation

@@ -14,6 +14,7 @@ import numpy as np
 
 from sightline.errors import SourceError
 from sightline.protocols import Detector, Engine, Source, Tracker
+from sightline.runtime.analysis import EveryFrame
 from sightline.runtime.stream import Stream
 from sightline.types import EngineInfo, Floats, Pixels
 
@@ -134,7 +135,7 @@ def measure_engine(engine: Engine, canvas: tuple[int, int], seconds: float) -> f
 
 def measure_stream(source: Source, detector: Detector, tracker: Tracker) -> float:
     """Frames per second from the file to tracked objects. Raises what ended the stream early."""
-    result = Stream("bench", source, detector, tracker).run()
+    result = Stream("bench", source, EveryFrame(detector), tracker).run()
     if result.error is not None:
         raise result.error
     return result.fps

@@ -1,7 +1,8 @@
 """One stream: a source with its detector, its tracker and its sinks.
 
 One thread reads frames and submits them to the detector, so that several inferences are in flight;
-another takes the results in order, tracks, and hands observations on.
+another takes the results in order, tracks, and hands observations on. On frames that are not
+analysed the tracker says where its objects are by now.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 
 from sightline.errors import SightlineError, SourceError
-from sightline.protocols import Detector, Sink, Source, Tracker
+from sightline.protocols import Sink, Source, Tracker
+from sightline.runtime.analysis import Analysis, Pending
 from sightline.runtime.channel import Channel
-from sightline.types import Detections, Frame, Observation, SourceStatus, StreamInfo
+from sightline.types import Frame, Observation, SourceStatus, StreamInfo
 
-Pending = tuple[Frame, Future[list[Detections]]]
+Taken = tuple[Frame, Pending | None]
 
 FILE_DEPTH = 16
 """Frames of a file between detector and tracker: enough to ride out a slow write, and no more, since
@@ -29,9 +30,11 @@ LIVE_DEPTH = 1
 
 
 def observe(
-    source: Source, detector: Detector, tracker: Tracker | None
+    source: Source, analysis: Analysis, tracker: Tracker | None
 ) -> Generator[Observation, None, None]:
-    """Detect and track in every frame that a source hands on, in order.
+    """Detect and track in the frames that a source hands on, in order.
+
+    Without a tracker, a frame that is not analysed has no observation.
 
     Raises:
         SightlineError: the first failure of the source or the detector, after the observations
@@ -40,32 +43,38 @@ def observe(
     Ending the iteration early closes the source.
     """
     info = source.open()
-    channel: Channel[Pending] = Channel(LIVE_DEPTH if info.live else FILE_DEPTH)
+    analysis.begin(info)
+    channel: Channel[Taken] = Channel(LIVE_DEPTH if info.live else FILE_DEPTH)
     reader = threading.Thread(
-        target=_read, args=(source, detector, channel), name=f"read-{info.name}", daemon=True
+        target=_read, args=(source, analysis, channel), name=f"read-{info.name}", daemon=True
     )
     reader.start()
     size: tuple[int, int] | None = None
     try:
-        for frame, future in channel:
-            detections = future.result()[0]
+        for frame, pending in channel:
+            detections = None if pending is None else analysis.settle(frame, pending)
             if tracker is not None:
                 if size not in {None, (frame.width, frame.height)}:
                     tracker.reset()  # positions of another geometry say nothing about this one
                 size = (frame.width, frame.height)
-                detections = tracker.update(detections, frame.time)
-            yield Observation(frame, detections)
+                if detections is None:
+                    detections = tracker.predict(frame.time)
+                else:
+                    detections = tracker.update(detections, frame.time)
+            if detections is not None:
+                yield Observation(frame, detections)
     finally:
+        analysis.end()
         channel.cancel()
         source.close()
         reader.join()
 
 
-def _read(source: Source, detector: Detector, channel: Channel[Pending]) -> None:
+def _read(source: Source, analysis: Analysis, channel: Channel[Taken]) -> None:
     """The reading thread: its failure, whatever it is, becomes the channel's."""
     try:
         for frame in source:
-            if not channel.put((frame, detector.submit((frame,)))):
+            if not channel.put((frame, analysis.submit(frame))):
                 return
         channel.close()
     except BaseException as exc:  # noqa: BLE001 - handed to the thread that iterates the channel
@@ -107,13 +116,13 @@ class Stream:
         self,
         name: str,
         source: Source,
-        detector: Detector,
+        analysis: Analysis,
         tracker: Tracker | None = None,
         sinks: Sequence[Sink] = (),
     ) -> None:
         self.result = StreamResult(name)
         self._source = source
-        self._detector = detector
+        self._analysis = analysis
         self._tracker = tracker
         self._sinks = sinks
         self._stopping = threading.Event()
@@ -126,7 +135,7 @@ class Stream:
             result.info = self._source.open()
             for sink in self._sinks:
                 sink.open(result.info)
-            with closing(observe(self._source, self._detector, self._tracker)) as observations:
+            with closing(observe(self._source, self._analysis, self._tracker)) as observations:
                 self._consume(observations)
         except SightlineError as exc:
             # A source that stop() closed while it was opening says so: that is no failure.
@@ -142,6 +151,7 @@ class Stream:
     def stop(self) -> None:
         """End soon, after the frame that is being written. From any thread."""
         self._stopping.set()
+        self._analysis.end()
         self._source.close()
 
     def _consume(self, observations: Iterator[Observation]) -> None:

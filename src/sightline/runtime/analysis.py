@@ -1,0 +1,195 @@
+"""Which frames of a stream are analysed, and what becomes of those that are not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Protocol
+
+from sightline.config import AdaptiveOptions
+from sightline.errors import DeadlineExceeded, InferenceError, Overloaded
+from sightline.protocols import Detector, Meter
+from sightline.runtime.adaptive import PERIOD_S, Controller, ladder
+from sightline.runtime.record import StreamRecord
+from sightline.types import Detections, Frame, SourceStatus, StreamInfo
+
+if TYPE_CHECKING:
+    from sightline.runtime.motion import Motion
+
+Pending = Future[list[Detections]]
+
+
+class Analysis(Protocol):
+    """How the frames of one stream are analysed. ``submit`` and ``settle`` run in two threads."""
+
+    def begin(self, info: StreamInfo) -> None:
+        """The source is open."""
+
+    def submit(self, frame: Frame) -> Pending | None:
+        """Start to detect in the next frame; None where it is left out."""
+
+    def settle(self, frame: Frame, pending: Pending) -> Detections | None:
+        """Wait for what was found; None where the frame is given up. Raises what ends the stream."""
+
+    def end(self) -> None:
+        """The stream ends: whoever waits in ``submit`` is let go."""
+
+
+class EveryFrame:
+    """Detects in every frame; the first failure ends the stream."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def begin(self, info: StreamInfo) -> None:
+        """Nothing depends on what the source is."""
+
+    def submit(self, frame: Frame) -> Pending | None:
+        return self._detector.submit((frame,))
+
+    def settle(self, frame: Frame, pending: Pending) -> Detections | None:  # noqa: ARG002 - the protocol's
+        return pending.result()[0]
+
+    def end(self) -> None:
+        """Nobody waits here longer than an inference takes."""
+
+
+class SelectedFrames:
+    """Detects where it is worth it and can be done in time, and counts the rest by reason.
+
+    A live stream goes on when a frame is lost to overload or to a failed inference. A file waits
+    instead, and its first failure ends it.
+
+    Args:
+        detectors: the same model at each of ``options.sizes``, or at its one size.
+        options: motion gating and adaptive control.
+        record: where everything is counted.
+        status: of the source, whose own drops tell that nobody keeps up with it.
+        meter: told of each analysed frame.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        detectors: Sequence[Detector],
+        options: AdaptiveOptions,
+        record: StreamRecord,
+        status: Callable[[], SourceStatus],
+        meter: Meter | None = None,
+    ) -> None:
+        self._name = name
+        self._detectors = detectors
+        self._options = options
+        self._record = record
+        self._status = status
+        self._meter = meter
+        self._live = False
+        self._ending = threading.Event()
+        self.paused = False
+        self.error: str | None = None
+        self._controller = Controller(options, ladder(len(detectors), options.max_skip))
+        self._motion = _motion() if options.motion else None
+        self._moved_at = self._looked_at = float("-inf")
+        self._taken = 0
+        self._due = float("-inf")
+        self._judged_at = time.monotonic()
+        self._lost = False
+        self._stale = 0
+
+    @property
+    def level(self) -> int:
+        """The place in the ladder; 0 is everything."""
+        return self._controller.number
+
+    def begin(self, info: StreamInfo) -> None:
+        self._live = info.live
+
+    def submit(self, frame: Frame) -> Pending | None:
+        self._record.took()
+        self._taken += 1
+        reason = self._reason(frame)
+        if reason is not None:
+            self._record.drop(reason)
+            return None
+        while True:
+            try:
+                return self._detectors[self._controller.level.size].submit((frame,))
+            except Overloaded as exc:
+                if self._live or self._ending.wait(exc.retry_after_s):
+                    self._give_up("overloaded")
+                    return None
+
+    def settle(self, frame: Frame, pending: Pending) -> Detections | None:
+        try:
+            found = pending.result()[0]
+        except DeadlineExceeded:
+            self._give_up("stale")
+            return None
+        except (Overloaded, InferenceError) as exc:
+            self._give_up("overloaded" if isinstance(exc, Overloaded) else "failed")
+            if not self._live:
+                raise
+            self.error = str(exc)
+            return None
+        self.error = None
+        self._record.analyze(time.monotonic() - frame.captured_at, len(found))
+        if self._meter is not None:
+            self._meter.detected(self._name, found)
+        self._judge()
+        return found
+
+    def end(self) -> None:
+        self._ending.set()
+
+    def _reason(self, frame: Frame) -> str | None:
+        """Why this frame is left out, or None."""
+        if self.paused:
+            return "paused"
+        if self._taken % self._controller.level.every or self._too_soon(frame):
+            return "skipped"
+        if self._motion is None:
+            return None
+        if self._motion.seen(frame):
+            self._moved_at = frame.time
+        options = self._options
+        moving = frame.time - self._moved_at <= options.motion_hold_s
+        if moving or frame.time - self._looked_at >= options.motion_refresh_s:
+            self._looked_at = frame.time
+            return None
+        return "still"
+
+    def _too_soon(self, frame: Frame) -> bool:
+        """Would analysing this frame exceed ``max_fps``?"""
+        most = self._options.max_fps
+        if most is None:
+            return False
+        if frame.time < self._due:
+            return True
+        # Due times go on from one another, so that the rate is kept though frames do not fit it.
+        self._due = max(self._due + 1 / most, frame.time + 0.5 / most)
+        return False
+
+    def _give_up(self, reason: str) -> None:
+        self._record.drop(reason)
+        self._lost = True
+        self._judge()
+
+    def _judge(self) -> None:
+        now = time.monotonic()
+        if now - self._judged_at < PERIOD_S:
+            return
+        stale = self._status().dropped.get("stale", 0)
+        self._controller.judge(
+            age_p99_ms=self._record.ages_ms(99, window_s=2 * PERIOD_S)[0],
+            fps=self._record.rates()[1],
+            lost=self._lost or stale > self._stale,
+        )
+        self._judged_at, self._lost, self._stale = now, False, stale
+
+
+def _motion() -> Motion:
+    from sightline.runtime.motion import Motion  # OpenCV is heavy
+
+    return Motion()

@@ -1,0 +1,138 @@
+"""What a stream has done: counts that add up, rates of the last seconds, and the age of results."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+WINDOW_S = 10.0
+"""Rates and ages are those of so many seconds."""
+_AGES = 1024
+"""At most so many ages are kept: those of the last seconds, of a fast stream fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStats:
+    """A snapshot of one stream.
+
+    ``read`` = ``analyzed`` + the sum of ``dropped`` + ``pending``, exactly, at every moment;
+    ``pending`` frames are being analysed and are 0 once the stream has ended. ``dropped`` counts
+    by reason: ``stale`` (a newer frame came, or it waited too long), ``corrupt``, ``skipped``
+    (only every n-th is analysed), ``still`` (nothing moved), ``paused``, ``overloaded`` and
+    ``failed``, ``stopped`` (the stream was ended). Ages are milliseconds from decoded to analysed. ``since`` is Unix time.
+    """
+
+    name: str
+    state: str
+    source: str
+    model: str
+    read: int = 0
+    analyzed: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    pending: int = 0
+    objects: int = 0
+    fps_in: float = 0.0
+    fps_analyzed: float = 0.0
+    age_p50_ms: float = 0.0
+    age_p99_ms: float = 0.0
+    reconnects: int = 0
+    level: int = 0
+    error: str | None = None
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the frames that a source handed on."""
+
+    taken: int
+    analyzed: int
+    objects: int
+    dropped: Mapping[str, int]
+
+
+class Rate:
+    """Events per second over the last ``WINDOW_S`` seconds, counted in buckets of one second."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._started = clock()
+        self._buckets: deque[tuple[int, int]] = deque(maxlen=int(WINDOW_S) + 1)
+
+    def count(self) -> None:
+        second = int(self._clock())
+        if self._buckets and self._buckets[-1][0] == second:
+            self._buckets[-1] = (second, self._buckets[-1][1] + 1)
+        else:
+            self._buckets.append((second, 1))
+
+    def per_second(self) -> float:
+        # The second that is running is left out: it is not over.
+        now = self._clock()
+        seconds = min(WINDOW_S, now - self._started)
+        if seconds < 1:
+            return 0.0
+        last = int(now)
+        total = sum(n for second, n in self._buckets if last - seconds <= second < last)
+        return total / max(1.0, int(seconds))
+
+
+class StreamRecord:
+    """Counts what happens to the frames of a stream. Told by two threads, read by any."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._taken = self._analyzed = self._objects = 0
+        self._dropped: Counter[str] = Counter()
+        self._rate_in, self._rate_out = Rate(clock), Rate(clock)
+        self._ages: deque[tuple[float, float]] = deque(maxlen=_AGES)
+
+    def took(self) -> None:
+        """The source handed a frame on."""
+        with self._lock:
+            self._taken += 1
+            self._rate_in.count()
+
+    def drop(self, reason: str) -> None:
+        """That frame will not be analysed."""
+        with self._lock:
+            self._dropped[reason] += 1
+
+    def analyze(self, age_s: float, objects: int) -> None:
+        """A frame was analysed, ``age_s`` after it was decoded."""
+        with self._lock:
+            self._analyzed += 1
+            self._objects += objects
+            self._rate_out.count()
+            self._ages.append((self._clock(), age_s))
+
+    def counts(self) -> Counts:
+        with self._lock:
+            return Counts(self._taken, self._analyzed, self._objects, dict(self._dropped))
+
+    def rates(self) -> tuple[float, float]:
+        """Frames per second: taken, analysed."""
+        with self._lock:
+            return self._rate_in.per_second(), self._rate_out.per_second()
+
+    def end(self) -> None:
+        """The stream is over: what is still being analysed will not be waited for."""
+        with self._lock:
+            left = self._taken - self._analyzed - self._dropped.total()
+            if left:
+                self._dropped["stopped"] += left
+
+    def ages_ms(self, *percentiles: float, window_s: float = WINDOW_S) -> list[float]:
+        """Percentiles of the ages of the last seconds; zeros where there were none."""
+        with self._lock:
+            since = self._clock() - window_s
+            ages = [age for at, age in self._ages if at >= since]
+        if not ages:
+            return [0.0] * len(percentiles)
+        return [float(p) * 1e3 for p in np.percentile(ages, percentiles)]
