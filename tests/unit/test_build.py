@@ -66,7 +66,7 @@ class FakeSource:
 
 @pytest.fixture
 def fake_sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "load", lambda _: FakeSource)
+    monkeypatch.setattr(build.sources, "load", lambda _: FakeSource)
 
 
 @pytest.mark.usefixtures("fake_sources")
@@ -198,7 +198,7 @@ def test_a_wrong_option_closes_the_engine(
     constant_model: MakeModel, monkeypatch: pytest.MonkeyPatch, recording_engine: Any
 ) -> None:
     engine = recording_engine(lambda _: [])
-    monkeypatch.setattr(build, "build_engine", lambda *_, **__: engine)
+    monkeypatch.setattr(build.models, "build_engine", lambda *_, **__: engine)
     path = constant_model([np.zeros((1, 25, 6))])
     with pytest.raises(ConfigError, match="no class 'cra'"):
         build.detector(ModelOptions(model=str(path), classes=("cra",)))

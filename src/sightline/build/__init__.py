@@ -1,0 +1,32 @@
+"""From options to objects: the only package that knows all interchangeable parts."""
+
+from sightline.build.models import (
+    build_engine,
+    decoders,
+    detector,
+    for_tracking,
+    model_path,
+    pick_backend,
+)
+from sightline.build.outputs import Outputs, outputs
+from sightline.build.sources import Input, inputs, source_kind
+from sightline.build.tables import BUNDLED, DECODERS, ENGINES, SOURCES, load
+
+__all__ = [
+    "BUNDLED",
+    "DECODERS",
+    "ENGINES",
+    "SOURCES",
+    "Input",
+    "Outputs",
+    "build_engine",
+    "decoders",
+    "detector",
+    "for_tracking",
+    "inputs",
+    "load",
+    "model_path",
+    "outputs",
+    "pick_backend",
+    "source_kind",
+]

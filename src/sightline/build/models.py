@@ -1,0 +1,144 @@
+"""Models: which file, which runtime, which family, and the tracker that suits."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from sightline.build.tables import BUNDLED, DECODERS, ENGINES, load
+from sightline.config import EngineOptions, ModelOptions
+from sightline.errors import ConfigError, ModelError
+from sightline.protocols import Decoder, Detector, Engine, Tracker
+from sightline.types import Normalization
+
+
+def decoders() -> dict[str, Decoder]:
+    """Every model family."""
+    return {name: load(reference)() for name, reference in DECODERS.items()}
+
+
+def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
+    """The detector that options describe.
+
+    Args:
+        options: the model and how it is used.
+        stills: only a few pictures will come, so a quick start counts more than speed later.
+
+    Raises:
+        ModelError, EngineError, ConfigError: see ``read_card``, the engines and EngineDetector.
+    """
+    if options.model == "people":
+        return _people(options)
+    from sightline.models.card import read_card
+    from sightline.models.detector import EngineDetector
+    from sightline.models.file import open_model
+
+    families = decoders()
+    reading = read_card(open_model(model_path(options)), families)
+    card = reading.card
+    engine = build_engine(reading.file.content, card.normalization, options, stills=stills)
+    try:
+        return EngineDetector(
+            engine,
+            card,
+            families[card.decoder],
+            **options.model_dump(
+                include={"conf", "iou", "size", "classes", "max_detections", "agnostic_nms"}
+            ),
+        )
+    except BaseException:  # whatever it is, it goes on; the engine must not stay
+        engine.close()
+        raise
+
+
+def _people(options: ModelOptions) -> Detector:
+    from sightline.models.people import PeopleDetector
+
+    kept = {"model", "models_dir", "conf", "iou", "max_detections"}
+    for name in sorted(options.model_fields_set - kept):
+        value = getattr(options, name)
+        if value != ModelOptions.model_fields[name].get_default():
+            raise ConfigError(f"the detector `people` has no {name}: leave it out, or give a model")
+    return PeopleDetector(options.conf, options.iou, options.max_detections)
+
+
+def model_path(options: ModelOptions) -> Path:
+    """The file that a model option means: a path, a bundled model, or a pulled one's name."""
+    path = Path(options.model).expanduser()
+    bundled = BUNDLED / f"{options.model}.onnx"
+    if not path.exists() and bundled.parent == BUNDLED and bundled.is_file():
+        return bundled
+    if path.suffix or path.exists() or options.models_dir is None:
+        return path
+    from sightline.models import zoo
+
+    found = zoo.resolve(options.model, options.models_dir)
+    if found is None:
+        raise ModelError(
+            f"model {options.model} is not here yet: fetch it with "
+            f"`sightline models pull {options.model}`"
+        )
+    return found
+
+
+def build_engine(
+    model: Path | bytes,
+    normalization: Normalization,
+    options: ModelOptions,
+    *,
+    stills: bool = False,
+) -> Engine:
+    """The engine that a backend option means."""
+    name = pick_backend(options.backend, options.engine, stills=stills, model=model)
+    # One after another is all that a few pictures can be, so each takes the whole processor.
+    how = options.engine.model_copy(update={"hint": "latency"}) if stills else options.engine
+    engine: Engine = load(ENGINES[name])(model, normalization, how)
+    return engine
+
+
+def pick_backend(backend: str, options: EngineOptions, *, stills: bool, model: Path | bytes) -> str:
+    """The runtime for ``auto``: OpenVINO where it is installed and fast, else ONNX Runtime.
+
+    For a few still pictures ONNX Runtime is taken: it is ready several times sooner, and no speed
+    per picture makes up for that.
+    """
+    if backend != "auto":
+        return backend
+    if isinstance(model, Path) and model.suffix == ".xml":
+        return "openvino"
+    if options.device.startswith("cuda"):
+        return "onnxruntime"
+    intel_like = platform.machine().lower() in {"x86_64", "amd64", "i386"}
+    has = {name for name in ("openvino", "onnxruntime") if importlib.util.find_spec(name)}
+    wants_openvino = options.device.startswith(("gpu", "npu")) or options.precision in {
+        "bf16",
+        "fp16",
+    }
+    if "openvino" in has and (wants_openvino or (intel_like and not stills)):
+        return "openvino"
+    return "onnxruntime" if "onnxruntime" in has or "openvino" not in has else "openvino"
+
+
+D = TypeVar("D", bound=Detector)
+
+
+def for_tracking(detector: D) -> tuple[D, Callable[[], Tracker]]:
+    """A detector for a tracker, and what makes a tracker for each stream.
+
+    ByteTrack follows objects on with weak detections, so the detector's threshold goes down and
+    its old one decides in the tracker which detections are strong.
+    """
+    from sightline.models.detector import EngineDetector
+    from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
+
+    if not isinstance(detector, EngineDetector):
+        return detector, ByteTrack
+    conf = detector.conf
+    low = min(conf, LOW_THRESHOLD)
+    return detector.replaced(conf=low), partial(
+        ByteTrack, high_threshold=conf, new_track_threshold=conf, low_threshold=low
+    )

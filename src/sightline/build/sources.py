@@ -1,0 +1,80 @@
+"""Sources: what a user's word means, and the name of its stream."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sightline.build.tables import SOURCES, load
+from sightline.config import LiveOptions
+from sightline.protocols import Source
+
+LIVE = {"url", "camera"}
+
+
+@dataclass(frozen=True)
+class Input:
+    """A source that a user named."""
+
+    name: str
+    kind: str
+    source: Source
+
+    @property
+    def live(self) -> bool:
+        """It goes on by itself: it must not wait for its turn."""
+        return self.kind in LIVE
+
+    @property
+    def still(self) -> bool:
+        """Pictures that have nothing to do with one another."""
+        return self.kind == "images"
+
+
+def source_kind(spec: str) -> str:
+    """The key of SOURCES for a user's word: path, glob, URL, camera number or device."""
+    if "://" in spec:
+        return "street" if spec.startswith("street://") else "url"
+    if spec.isdigit() or spec.startswith("/dev/video"):
+        return "camera"
+    from sightline.sources.images import IMAGE_SUFFIXES
+
+    path = Path(spec)
+    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        return "images"
+    if any(c in spec for c in "*?[") and not path.exists():
+        return "images"
+    return "file"
+
+
+def inputs(specs: Sequence[str], live: LiveOptions | None = None) -> list[Input]:
+    """A source for each word, under names that differ: the file's, ``camera-0``, ``host``.
+
+    ``live`` is how those connect that are streams or cameras.
+    """
+    found: list[Input] = []
+    taken: set[str] = set()
+    for spec in specs:
+        kind = source_kind(spec)
+        first = _stream_name(spec, kind)
+        later = (f"{first}-{n}" for n in itertools.count(2))
+        name = next(name for name in itertools.chain([first], later) if name not in taken)
+        taken.add(name)
+        target = int(spec) if spec.isdigit() else spec
+        options = {"options": live} if kind in LIVE and live is not None else {}
+        found.append(Input(name, kind, load(SOURCES[kind])(target, name, **options)))
+    return found
+
+
+def _stream_name(spec: str, kind: str) -> str:
+    if kind == "street":
+        return "street"
+    if kind == "url":
+        parts = urlsplit(spec)
+        return Path(parts.path).stem or parts.hostname or "stream"
+    if kind == "camera":
+        return f"camera-{spec}" if spec.isdigit() else Path(spec).name
+    return Path(spec).stem if kind == "file" else spec

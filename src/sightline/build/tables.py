@@ -1,0 +1,43 @@
+"""The interchangeable parts, by the words that users know them by.
+
+A new model family, runtime or source is one new file and one line here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+ENGINES = {
+    "openvino": "sightline.engines.openvino_:OpenVinoEngine",
+    "onnxruntime": "sightline.engines.onnxruntime_:OnnxRuntimeEngine",
+}
+
+# Tried in this order where a model does not say what it is: the surest shapes come first.
+DECODERS = {
+    "yolov5": "sightline.models.decoders.yolov5:YoloV5",
+    "yolox": "sightline.models.decoders.yolox:YoloX",
+    "yolox-decoded": "sightline.models.decoders.yolox:YoloXDecoded",
+    "yolov8": "sightline.models.decoders.yolov8:YoloV8",
+    "end-to-end": "sightline.models.decoders.end_to_end:EndToEnd",
+    "detr": "sightline.models.decoders.detr:Detr",
+    "detr-rows": "sightline.models.decoders.detr:DetrRows",
+}
+
+SOURCES = {
+    "file": "sightline.sources.file:FileSource",
+    "url": "sightline.sources.live:LiveSource",
+    "camera": "sightline.sources.live:CameraSource",
+    "images": "sightline.sources.images:ImageSource",
+    "street": "sightline.sources.street.source:StreetSource",
+}
+
+BUNDLED = Path(__file__).parent.parent / "models" / "bundled"
+"""Models that come with the package, by name."""
+
+
+def load(reference: str) -> Any:
+    """The object that a table names as ``module:name``."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
