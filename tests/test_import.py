@@ -17,6 +17,12 @@ HEAVY = {
     "onnx",
     "sqlalchemy",
     "supervision",
+    "fastapi",
+    "uvicorn",
+    "grpc",
+    "tritonclient",
+    "prometheus_client",
+    "structlog",
 }
 
 

@@ -12,7 +12,19 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "sightline"
 
 LEVELS: tuple[set[str], ...] = (
-    {"_version", "errors", "types", "protocols", "geometry", "config", "coco"},
+    {
+        "_version",
+        "errors",
+        "types",
+        "protocols",
+        "geometry",
+        "coco",
+        "redaction",
+        "config",
+        "config_file",
+        "config_mistakes",
+        "config_schema",
+    },
     {"sources", "engines", "models", "tracking", "analytics", "sinks", "monitoring", "evaluation"},
     {"runtime"},
     {"serving", "optimize", "deploy"},

@@ -10,8 +10,8 @@ import av
 
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
-from sightline.sources.ffmpeg import VideoReader, explain, video_stream
-from sightline.sources.urls import redact_url
+from sightline.redaction import redact_url
+from sightline.sources.ffmpeg import Turn, VideoReader, explain, video_stream
 
 # What a stream of each scheme may open in its turn (redirects, playlists, transports): never a
 # file, never a protocol with less protection than its own.
@@ -94,7 +94,7 @@ def camera_target(device: int | str, platform: str = sys.platform) -> Target:
     return Target(f"camera {device} ({path})", path, driver)
 
 
-def connect(target: Target, options: LiveOptions) -> VideoReader:
+def connect(target: Target, options: LiveOptions, turn: Turn | None = None) -> VideoReader:
     """Open a target. Raises SourceError, AuthenticationError where the login was refused."""
     try:
         container = av.open(
@@ -109,7 +109,7 @@ def connect(target: Target, options: LiveOptions) -> VideoReader:
     else:
         stream = video_stream(container)
         if stream is not None:
-            return VideoReader(container, stream, options.threads)
+            return VideoReader(container, stream, options.threads, turn)
         container.close()
         error = SourceError(f"{target.label} sends no video: check the address")
     # Outside of the handler: FFmpeg's own exception quotes the address with its password.

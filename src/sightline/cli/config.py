@@ -1,0 +1,124 @@
+"""``sightline config``: write, check and describe the configuration file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sightline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sightline.config_file import ConfigurationFile
+
+EXAMPLE = Path(__file__).with_name("example.yaml")
+
+app = typer.Typer(
+    name="config", help="Write, check and describe the configuration file.", no_args_is_help=True
+)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("sightline.yaml"),
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Write the JSON schema beside it, for editors.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+) -> None:
+    """Write a commented example that runs as it is."""
+    text = EXAMPLE.read_text(encoding="utf-8").replace("FILE", file.name)
+    written = [file]
+    if schema:
+        beside = file.with_suffix(".schema.json")
+        text = f"# yaml-language-server: $schema={beside.name}\n{text}"
+        written.append(beside)
+    for path in written:
+        if path.exists() and not force:
+            raise ConfigError(f"{path} exists: --force replaces it")
+    try:
+        file.write_text(text, encoding="utf-8")
+        if schema:
+            beside.write_text(_schema_text(), encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(f"{exc.filename}: {exc.strerror}") from exc
+    typer.echo(f"wrote {' and '.join(map(str, written))}; next: sightline config check {file}")
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="The file to check.")] = Path("sightline.yaml"),
+) -> None:
+    """Check a file: each mistake with its line, or what it sets up.
+
+    Nothing is opened: neither models nor cameras nor addresses. Exits with 2 where something is
+    wrong.
+    """
+    from sightline import config_file
+
+    read = config_file.read(file, os.environ)
+    _check_sources(read)
+    typer.echo(f"{typer.style('ok', fg='green')}  {file}")
+    for what, text in _summary(read):
+        typer.echo(f"{what:<10} {text}")
+
+
+@app.command("schema")
+def print_schema() -> None:
+    """Print the JSON schema of the file, for editors and other programs."""
+    typer.echo(_schema_text(), nl=False)
+
+
+def _schema_text() -> str:
+    from sightline.config_schema import schema
+
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _check_sources(read: ConfigurationFile) -> None:
+    """Raise ConfigError, with the line, for a street that cannot be."""
+    from sightline.sources.street.options import StreetOptions
+
+    for name, stream in read.configuration.streams.items():
+        if stream.source.startswith("street://"):
+            try:
+                StreetOptions.from_url(stream.source)
+            except ConfigError as exc:
+                raise ConfigError(f"{read.where('streams', name, 'source')}: {exc}") from exc
+
+
+def _summary(read: ConfigurationFile) -> Iterator[tuple[str, str]]:
+    from sightline.redaction import redact
+
+    configuration = read.configuration
+    for name, model in configuration.models.items():
+        yield "model", f"{name}: {model.model}{_absent(model.model)}"
+    for name, stream in configuration.streams.items():
+        model_name = stream.model if stream.model != "default" else next(iter(configuration.models))
+        source = f"{redact(stream.source)}{_absent(stream.source)}"
+        yield "stream", f"{name}: {source}, {model_name}, priority {stream.priority}"
+    serving = configuration.serving
+    if serving is None:
+        yield "service", "none"
+    else:
+        yield "service", f"http://{serving.host}:{serving.port}{_grpc(serving)}"
+    for rule in configuration.alerts:
+        limit = f"above {rule.above:g}" if rule.above is not None else f"below {rule.below:g}"
+        yield "alert", f"{rule.name}: {rule.metric} {limit} for {rule.for_s:g} s"
+
+
+def _grpc(serving: Any) -> str:
+    token = "with a token" if serving.token else "without a token"
+    grpc = "" if serving.grpc_port is None else f", gRPC on port {serving.grpc_port}"
+    return f"{grpc}, {token}"
+
+
+def _absent(spec: str) -> str:
+    """A note on a path that leads to nothing yet; it may come before the file is run."""
+    if spec.startswith("/") and not any(c in spec for c in "*?[") and not Path(spec).exists():
+        return " (not there yet)"
+    return ""

@@ -1,0 +1,333 @@
+"""Prometheus metrics, in a registry of their own. ``docs/reference/metrics.md`` lists them.
+
+What happens is counted as it happens (``Meter``); what streams, scheduler and hardware know of
+themselves is read when it is asked for.
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.samples import Sample
+
+from sightline._version import __version__
+from sightline.monitoring.hardware import Energy, Gpus
+from sightline.types import Detections, SourceState
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+"""Of what ``render`` gives."""
+
+SECONDS = (
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5, 10,
+)  # fmt: skip
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+STATES = (*(str(state) for state in SourceState), "paused")
+
+MOST_CLASSES = 100
+MOST_STREAMS = 1000
+MOST_ROUTES = 100
+OTHER = "other"
+"""Names beyond these limits are counted together under this one."""
+
+
+class StreamValues(Protocol):
+    """What is read of one stream; ``runtime.record.StreamStats`` has it."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def read(self) -> int: ...
+    @property
+    def analyzed(self) -> int: ...
+    @property
+    def dropped(self) -> Mapping[str, int]: ...
+    @property
+    def fps_in(self) -> float: ...
+    @property
+    def fps_analyzed(self) -> float: ...
+    @property
+    def age_p50_ms(self) -> float: ...
+    @property
+    def age_p99_ms(self) -> float: ...
+    @property
+    def reconnects(self) -> int: ...
+
+
+class SchedulerValues(Protocol):
+    """What is read of the scheduler; ``runtime.scheduler.SchedulerStats`` has it."""
+
+    @property
+    def waiting(self) -> Mapping[Any, int]: ...
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def capacity(self) -> float: ...
+
+
+@dataclass
+class ModelTotals:
+    """Pictures by outcome, and how many took at most so many seconds (cumulative, by limit).
+
+    ``refused`` are those that a client was told of: overloaded or too late.
+    """
+
+    succeeded: float = 0.0
+    failed: float = 0.0
+    refused: float = 0.0
+    inference: defaultdict[float, float] = field(default_factory=lambda: defaultdict(float))
+    queue: defaultdict[float, float] = field(default_factory=lambda: defaultdict(float))
+
+
+class PrometheusMeter:
+    """A ``Meter`` that Prometheus reads. Safe from any thread.
+
+    Args:
+        streams: gives what each running stream has done, by name.
+        scheduler: gives what waits and runs.
+        hardware: GPUs (where ``nvidia-ml-py`` and a driver are there) and the processor's energy
+            (where Linux lets this user read it).
+    """
+
+    def __init__(
+        self,
+        streams: Callable[[], Mapping[str, StreamValues]] | None = None,
+        scheduler: Callable[[], SchedulerValues] | None = None,
+        *,
+        hardware: bool = True,
+    ) -> None:
+        self.registry = registry = CollectorRegistry(auto_describe=False)
+        self._inferences = Counter(
+            "sightline_inferences", "Pictures that an engine was given, by outcome: ok, or the name of the error.",
+            ("model", "status"), registry=registry,
+        )  # fmt: skip
+        self._inference_seconds = Histogram(
+            "sightline_inference_seconds", "Time of one batch in an engine that succeeded.",
+            ("model",), buckets=SECONDS, registry=registry,
+        )  # fmt: skip
+        self._batch_size = Histogram(
+            "sightline_batch_size", "Pictures in one batch.",
+            ("model",), buckets=BATCHES, registry=registry,
+        )  # fmt: skip
+        self._queue_seconds = Histogram(
+            "sightline_queue_seconds", "Time that an item waited before it was run.",
+            ("model", "priority"), buckets=SECONDS, registry=registry,
+        )  # fmt: skip
+        self._refused = Counter(
+            "sightline_refused", "Items that were not run: overloaded, deadline, stale or cancelled.",
+            ("model", "priority", "reason"), registry=registry,
+        )  # fmt: skip
+        self._requests = Counter(
+            "sightline_requests", "Requests that were answered, by the pattern of their route.",
+            ("protocol", "route", "code"), registry=registry,
+        )  # fmt: skip
+        self._request_seconds = Histogram(
+            "sightline_request_seconds", "Time from a request's arrival to its answer.",
+            ("protocol", "route"), buckets=SECONDS, registry=registry,
+        )  # fmt: skip
+        self._routes: set[tuple[str, str]] = set()
+        self._detections = _DetectionCounts()
+        ProcessCollector(registry=registry)
+        registry.register(_Reading(streams, scheduler, self._detections))
+        if hardware:
+            registry.register(Energy())
+            registry.register(Gpus())
+
+    def inferred(self, model: str, batch: int, seconds: float, error: str | None) -> None:
+        self._inferences.labels(model, error or "ok").inc(batch)
+        self._batch_size.labels(model).observe(batch)
+        if error is None:
+            self._inference_seconds.labels(model).observe(seconds)
+
+    def queued(self, model: str, priority: str, seconds: float) -> None:
+        self._queue_seconds.labels(model, priority).observe(seconds)
+
+    def refused(self, model: str, priority: str, reason: str) -> None:
+        self._refused.labels(model, priority, reason).inc()
+
+    def detected(self, stream: str, detections: Detections) -> None:
+        self._detections.add(stream, detections)
+
+    def answered(self, protocol: str, route: str, code: str | int, seconds: float) -> None:
+        """A request was answered.
+
+        Args:
+            protocol: ``http`` or ``grpc``.
+            route: the pattern (``/streams/{name}``) or the method, never the path that was asked.
+            code: HTTP status or gRPC status name.
+            seconds: from arrival to answer.
+        """
+        if (protocol, route) not in self._routes:
+            if len(self._routes) >= MOST_ROUTES:
+                route = OTHER
+            else:
+                self._routes.add((protocol, route))
+        self._requests.labels(protocol, route, str(code)).inc()
+        self._request_seconds.labels(protocol, route).observe(seconds)
+
+    def totals(self) -> dict[str, ModelTotals]:
+        """What each model has done since the start, for who compares two moments."""
+        found: dict[str, ModelTotals] = defaultdict(ModelTotals)
+        for sample in _samples(self._inferences):
+            done = found[sample.labels["model"]]
+            if sample.labels["status"] == "ok":
+                done.succeeded += sample.value
+            else:
+                done.failed += sample.value
+        for sample in _samples(self._refused):
+            if sample.labels["reason"] in {"overloaded", "deadline"}:
+                found[sample.labels["model"]].refused += sample.value
+        for sample in _buckets(self._inference_seconds):
+            limit = float(sample.labels["le"])
+            found[sample.labels["model"]].inference[limit] += sample.value
+        for sample in _buckets(self._queue_seconds):  # of all priorities together
+            limit = float(sample.labels["le"])
+            found[sample.labels["model"]].queue[limit] += sample.value
+        return dict(found)
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics as they are now."""
+        for metric in self.registry.collect():
+            # Moments of creation double the number of series and are of use to nobody here.
+            metric.samples = [s for s in metric.samples if not s.name.endswith("_created")]
+            yield metric
+
+    def render(self) -> bytes:
+        """All metrics as Prometheus' text, of ``CONTENT_TYPE``."""
+        return generate_latest(self)
+
+
+def _samples(metric: Counter | Histogram) -> Iterator[Sample]:
+    for family in metric.collect():
+        for sample in family.samples:
+            if not sample.name.endswith("_created"):
+                yield sample
+
+
+def _buckets(metric: Histogram) -> Iterator[Sample]:
+    return (sample for sample in _samples(metric) if sample.name.endswith("_bucket"))
+
+
+class _DetectionCounts:
+    """Objects by stream and class. What a stream counted goes when the stream has gone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[str, dict[str, int]] = {}
+
+    def add(self, stream: str, detections: Detections) -> None:
+        # Of the few objects of a picture, quicker than anything that NumPy has.
+        counts = collections.Counter(detections.class_ids.tolist())
+        with self._lock:
+            if stream not in self._counts and len(self._counts) >= MOST_STREAMS:
+                stream = OTHER
+            classes = self._counts.setdefault(stream, {})
+            for class_id, count in counts.items():
+                name = detections.class_name(class_id)
+                if name not in classes and len(classes) >= MOST_CLASSES:
+                    name = OTHER
+                classes[name] = classes.get(name, 0) + count
+
+    def taken(self, running: Mapping[str, object] | None) -> list[tuple[str, str, int]]:
+        """Stream, class and count; those of streams that do not run are forgotten."""
+        with self._lock:
+            if running is not None:
+                gone = [s for s in self._counts if s not in running and s != OTHER]
+                for stream in gone:
+                    del self._counts[stream]
+            return [(s, c, n) for s, classes in self._counts.items() for c, n in classes.items()]
+
+
+class _Reading:
+    """A collector of what streams and scheduler know of themselves."""
+
+    def __init__(
+        self,
+        streams: Callable[[], Mapping[str, StreamValues]] | None,
+        scheduler: Callable[[], SchedulerValues] | None,
+        detections: _DetectionCounts,
+    ) -> None:
+        self._streams = streams
+        self._scheduler = scheduler
+        self._detections = detections
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily(
+            "sightline", "The version that runs.", value={"version": __version__}
+        )
+        streams = self._streams() if self._streams is not None else None
+        detections = CounterMetricFamily(
+            "sightline_detections", "Objects that were found in frames of streams.", labels=("stream", "class"),
+        )  # fmt: skip
+        for stream, name, count in self._detections.taken(streams):
+            detections.add_metric((stream, name), count)
+        yield detections
+        if streams is not None:
+            yield from _of_streams(streams)
+        if self._scheduler is not None:
+            yield from _of_scheduler(self._scheduler())
+
+
+def _of_streams(streams: Mapping[str, StreamValues]) -> Iterator[Metric]:
+    state = GaugeMetricFamily(
+        "sightline_stream_state", "1 for the state that a stream is in, 0 for the others.", labels=("stream", "state"),
+    )  # fmt: skip
+    dropped = CounterMetricFamily(
+        "sightline_stream_frames_dropped", "Frames that were read but not analysed.", labels=("stream", "reason"),
+    )  # fmt: skip
+    for name, values in streams.items():
+        for one in STATES:
+            state.add_metric((name, one), float(values.state == one))
+        for reason, count in values.dropped.items():
+            dropped.add_metric((name, reason), count)
+    yield GaugeMetricFamily("sightline_streams", "Streams that there are.", value=len(streams))
+    yield state
+    yield dropped
+    of = _each(streams)
+    yield of(CounterMetricFamily, "frames_read", "Frames that were decoded.", lambda v: v.read)
+    yield of(CounterMetricFamily, "frames_analyzed", "Frames that were analysed.", lambda v: v.analyzed)  # fmt: skip
+    yield of(CounterMetricFamily, "reconnects", "New connections after a loss.", lambda v: v.reconnects)  # fmt: skip
+    yield of(GaugeMetricFamily, "fps_read", "Frames read per second, lately.", lambda v: v.fps_in)
+    yield of(GaugeMetricFamily, "fps_analyzed", "Frames analysed per second, lately.", lambda v: v.fps_analyzed)  # fmt: skip
+    yield of(GaugeMetricFamily, "frame_age_p50_seconds", "From decoded to analysed: half of the frames, lately.", lambda v: v.age_p50_ms / 1e3)  # fmt: skip
+    yield of(GaugeMetricFamily, "frame_age_p99_seconds", "From decoded to analysed: 99 of 100 frames, lately.", lambda v: v.age_p99_ms / 1e3)  # fmt: skip
+
+
+Family = Callable[..., CounterMetricFamily] | Callable[..., GaugeMetricFamily]
+
+
+def _each(streams: Mapping[str, StreamValues]) -> Callable[..., Metric]:
+    def of(kind: Family, name: str, help_: str, value: Callable[[StreamValues], float]) -> Metric:
+        family = kind(f"sightline_stream_{name}", help_, labels=("stream",))
+        for stream, values in streams.items():
+            family.add_metric((stream,), value(values))
+        return family
+
+    return of
+
+
+def _of_scheduler(values: SchedulerValues) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "sightline_scheduler_waiting", "Items that wait to be run.", labels=("priority",)
+    )
+    for priority, count in values.waiting.items():
+        waiting.add_metric((str(priority),), count)
+    yield waiting
+    yield GaugeMetricFamily(
+        "sightline_scheduler_in_flight", "Batches that are being run.", value=values.in_flight
+    )
+    yield GaugeMetricFamily(
+        "sightline_scheduler_capacity", "Pictures per second that the engines can do, as measured.", value=values.capacity,
+    )  # fmt: skip

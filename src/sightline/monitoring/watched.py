@@ -1,0 +1,122 @@
+"""The values that alert rules watch: of models over the last minute, of streams as they are."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sightline.monitoring.metrics import ModelTotals, PrometheusMeter, StreamValues
+
+WINDOW_S = 60.0
+
+DOWN = {"connecting", "reconnecting", "failed"}
+"""States of a stream in which it should run and does not; ended and paused streams are not down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value: ``latency_p99_ms`` of the model ``street``."""
+
+    metric: str
+    kind: Literal["model", "stream"]
+    name: str
+    value: float
+
+
+class WatchedValues:
+    """Reads what there is to watch; called again and again, about once a second.
+
+    ``latency_p99_ms``: of a model the p99 of the time in the queue and that of the inference,
+    added; of a stream the p99 age of its results. ``throughput_fps``: pictures, or analysed frames,
+    per second. ``error_rate``: the share of a model's pictures that failed or were refused, 0 to 1.
+    ``stream_down_s``: for how long a stream has not been running.
+
+    Models that nobody used in the window have a throughput and nothing else.
+
+    Args:
+        meter: where models are counted.
+        streams: what each stream has done, by name.
+        expected: streams that count as down until they are there for the first time. One that
+            is removed later was removed on purpose.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        meter: PrometheusMeter,
+        streams: Callable[[], Mapping[str, StreamValues]],
+        expected: frozenset[str] = frozenset(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._meter = meter
+        self._streams = streams
+        self._expected = set(expected)
+        self._clock = clock
+        self._past: deque[tuple[float, dict[str, ModelTotals]]] = deque([(clock(), meter.totals())])
+        self._up: dict[str, float] = {}
+
+    def __call__(self) -> list[Reading]:
+        now = self._clock()
+        return [*self._models(now), *self._of_streams(now)]
+
+    def _models(self, now: float) -> Iterator[Reading]:
+        totals = self._meter.totals()
+        self._past.append((now, totals))
+        # The oldest one kept is the last before the window.
+        while len(self._past) > 2 and self._past[1][0] <= now - WINDOW_S:
+            self._past.popleft()
+        then, before = self._past[0]
+        for name, total in totals.items():
+            yield from _of_model(name, before.get(name, ModelTotals()), total, now - then)
+
+    def _of_streams(self, now: float) -> Iterator[Reading]:
+        streams = self._streams()
+        self._expected -= streams.keys()
+        watched = streams.keys() | self._expected
+        self._up = {name: since for name, since in self._up.items() if name in watched}
+        for name in self._expected:
+            yield Reading("stream_down_s", "stream", name, now - self._up.setdefault(name, now))
+        for name, values in streams.items():
+            if values.state not in DOWN:
+                self._up[name] = now
+            down = now - self._up.setdefault(name, now)
+            if values.state in DOWN or values.state == "running":
+                yield Reading("stream_down_s", "stream", name, down)
+            if values.state == "running":
+                yield Reading("throughput_fps", "stream", name, values.fps_analyzed)
+                yield Reading("latency_p99_ms", "stream", name, values.age_p99_ms)
+
+
+def _of_model(
+    name: str, before: ModelTotals, total: ModelTotals, seconds: float
+) -> Iterator[Reading]:
+    succeeded = total.succeeded - before.succeeded
+    wrong = total.failed - before.failed + total.refused - before.refused
+    if seconds > 0:
+        yield Reading("throughput_fps", "model", name, succeeded / seconds)
+    if succeeded + wrong > 0:
+        yield Reading("error_rate", "model", name, wrong / (succeeded + wrong))
+    if succeeded > 0:
+        latency = _p99(before.queue, total.queue) + _p99(before.inference, total.inference)
+        yield Reading("latency_p99_ms", "model", name, 1e3 * latency)
+
+
+def _p99(before: Mapping[float, float], now: Mapping[float, float]) -> float:
+    """The 99th percentile in seconds of what came between, interpolated inside of a bucket.
+
+    Both count what took at most so long, by that limit. Beyond the last limit its value is told.
+    """
+    counts = {limit: count - before.get(limit, 0.0) for limit, count in sorted(now.items())}
+    wanted = 0.99 * counts.get(math.inf, 0.0)
+    lower, below = 0.0, 0.0
+    for limit, count in counts.items():
+        if math.isinf(limit) or wanted <= 0:
+            break
+        if count >= wanted:
+            return lower + (limit - lower) * (wanted - below) / (count - below)
+        lower, below = limit, count
+    return lower
