@@ -5,15 +5,20 @@ from __future__ import annotations
 import importlib.util
 import platform
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sightline.build.tables import BUNDLED, DECODERS, ENGINES, load
-from sightline.config import EngineOptions, ModelOptions
+from sightline.config import EngineOptions, ModelOptions, ServedModelOptions
+from sightline.engines.metered import Metered
 from sightline.errors import ConfigError, ModelError
-from sightline.protocols import Decoder, Detector, Engine, Tracker
+from sightline.protocols import Decoder, Detector, Engine, Meter, Tracker
 from sightline.types import Normalization
+
+if TYPE_CHECKING:
+    from sightline.models.detector import EngineDetector
 
 
 def decoders() -> dict[str, Decoder]:
@@ -33,6 +38,40 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
     """
     if options.model == "people":
         return _people(options)
+
+    def engine(model: Path | bytes, normalization: Normalization) -> Engine:
+        return build_engine(model, normalization, options, stills=stills)
+
+    return _around(options, engine)
+
+
+def served_detector(
+    name: str, options: ServedModelOptions, hang_s: float, meter: Meter | None = None
+) -> EngineDetector:
+    """The detector of a service: its engine may be several, one behind or beside another.
+
+    Args:
+        name: that clients and metrics call the model by.
+        options: the model, its replicas and its fallbacks.
+        hang_s: an inference that takes longer has hung.
+        meter: told of every inference.
+
+    Raises:
+        ModelError, EngineError, ConfigError: as ``detector``.
+    """
+    if options.model == "people":
+        raise ConfigError(f"models.{name}: `people` has no network that could be served")
+
+    def engine(model: Path | bytes, normalization: Normalization) -> Engine:
+        made = _composed(model, normalization, options, hang_s)
+        return made if meter is None else Metered(made, name, meter)
+
+    return _around(options, engine)
+
+
+def _around(
+    options: ModelOptions, make_engine: Callable[[Path | bytes, Normalization], Engine]
+) -> EngineDetector:
     from sightline.models.card import read_card
     from sightline.models.detector import EngineDetector
     from sightline.models.file import open_model
@@ -40,7 +79,7 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
     families = decoders()
     reading = read_card(open_model(model_path(options)), families)
     card = reading.card
-    engine = build_engine(reading.file.content, card.normalization, options, stills=stills)
+    engine = make_engine(reading.file.content, card.normalization)
     try:
         return EngineDetector(
             engine,
@@ -53,6 +92,42 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
     except BaseException:  # whatever it is, it goes on; the engine must not stay
         engine.close()
         raise
+
+
+def _composed(
+    model: Path | bytes, normalization: Normalization, options: ServedModelOptions, hang_s: float
+) -> Engine:
+    """Replicas of the first choice, and behind them what takes over."""
+    from sightline.engines.fallback import Fallback
+    from sightline.engines.replicas import Replicas
+
+    def one(how: EngineOptions) -> Engine:
+        return build_engine(model, normalization, options.model_copy(update={"engine": how}))
+
+    def first() -> Engine:
+        wanted = options.replicas
+        if not wanted.devices:
+            return one(options.engine)
+        limit = (
+            {} if wanted.memory_limit_mb is None else {"memory_limit_mb": wanted.memory_limit_mb}
+        )
+        engines: list[Engine] = []
+        with ExitStack() as stack:  # when one cannot be made the others must not stay
+            for device in wanted.devices:
+                engine = one(options.engine.model_copy(update={"device": device, **limit}))
+                stack.callback(engine.close)
+                engines.append(engine)
+            replicas = Replicas(engines)
+            stack.pop_all()
+        return replicas
+
+    if not options.fallback:
+        return first()
+    later = [
+        (f"{number}: {how.device}", partial(one, how))
+        for number, how in enumerate(options.fallback, 2)
+    ]
+    return Fallback([(f"1: {options.engine.device}", first), *later], hang_s=hang_s)
 
 
 def _people(options: ModelOptions) -> Detector:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -50,21 +51,27 @@ def source_kind(spec: str) -> str:
     return "file"
 
 
-def inputs(specs: Sequence[str], live: LiveOptions | None = None) -> list[Input]:
+def inputs(
+    specs: Sequence[str],
+    live: LiveOptions | None = None,
+    names: Sequence[str] | None = None,
+    turn: AbstractContextManager[None] | None = None,
+) -> list[Input]:
     """A source for each word, under names that differ: the file's, ``camera-0``, ``host``.
 
-    ``live`` is how those connect that are streams or cameras.
+    ``live`` is how those connect that are streams or cameras; ``names`` are taken where given; a
+    ``turn`` is held while those decode.
     """
     found: list[Input] = []
     taken: set[str] = set()
-    for spec in specs:
+    for number, spec in enumerate(specs):
         kind = source_kind(spec)
-        first = _stream_name(spec, kind)
+        first = names[number] if names else _stream_name(spec, kind)
         later = (f"{first}-{n}" for n in itertools.count(2))
         name = next(name for name in itertools.chain([first], later) if name not in taken)
         taken.add(name)
         target = int(spec) if spec.isdigit() else spec
-        options = {"options": live} if kind in LIVE and live is not None else {}
+        options = {"options": live, "turn": turn} if kind in LIVE else {}
         found.append(Input(name, kind, load(SOURCES[kind])(target, name, **options)))
     return found
 

@@ -3,25 +3,39 @@
 Every worker thread owns one inference request of the runtime at a time. A job waits in a bounded
 queue; a worker fills the request's input memory, runs it and reads its outputs. Filling, inference
 and most of the reading run in C code that has let go of the GIL, so workers overlap.
+
+A watchdog looks after the inferences. A thread that hangs in a runtime cannot be ended from outside:
+its job fails, its place is taken by a new thread with tensors of its own, and should it come back,
+nobody reads what it brings.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import queue
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from sightline.errors import EngineError
+from sightline.errors import EngineError, InferenceError
 from sightline.types import Floats, Pixels
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Shape = tuple[int, int, int]
 
 KEPT_SHAPES = 8
 """Inputs of so many sizes stay ready in a worker; each costs memory for its tensors."""
+
+ACCEPTED = 2
+"""Jobs that an engine accepts for each request in flight: while one runs, another waits."""
+
+HANG_S = 60.0
+"""An inference that takes longer has hung, unless an engine is told otherwise."""
 
 
 class Request(Protocol):
@@ -36,63 +50,209 @@ class Request(Protocol):
 
 
 class Workers:
-    """Runs jobs on ``count`` threads, at most ``2 * count`` accepted at a time."""
+    """Runs jobs on ``count`` threads, at most ``ACCEPTED * count`` accepted at a time.
 
-    def __init__(self, name: str, count: int, make_request: Callable[[Shape], Request]) -> None:
+    Only the inference itself is watched: making a request may mean compiling a network, and
+    ``fill`` and ``read`` are the caller's. As many stuck threads as there are workers are replaced;
+    when more hang and no worker is left, what waits fails and ``submit`` refuses, until a thread
+    comes back.
+
+    Args:
+        name: of the engine, for messages and thread names.
+        count: inferences side by side.
+        make_request: called in a worker, for each shape that comes to it.
+        hang_s: an inference that takes longer is given up: its future fails.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        count: int,
+        make_request: Callable[[Shape], Request],
+        *,
+        hang_s: float = HANG_S,
+    ) -> None:
         self._name = name
+        self._count = count
         self._make_request = make_request
-        self._jobs: queue.SimpleQueue[Callable[[_Requests], None] | None] = queue.SimpleQueue()
-        self._room = threading.Semaphore(2 * count)
-        self._closing = threading.Lock()
+        self._hang_s = hang_s
+        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(ACCEPTED * count)
+        self._changed = threading.Condition()  # its lock guards what follows
         self._closed = False
-        self._threads = [
-            threading.Thread(target=self._work, name=f"{name}-{i}", daemon=True)
-            for i in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._working: dict[_Worker, threading.Thread] = {}
+        self._stuck: set[_Worker] = set()
+        self._done = threading.Event()
+        with self._changed:
+            for _ in range(count):
+                self._start_worker()
+        self._watchdog = threading.Thread(target=self._watch, name=f"{name}-watchdog", daemon=True)
+        self._watchdog.start()
 
     def submit(
         self, shape: Shape, fill: Callable[[Pixels], None], read: Callable[[Sequence[Floats]], T]
     ) -> Future[T]:
         """See ``Engine.submit``."""
-        future: Future[T] = Future()
-
-        def job(requests: _Requests) -> None:
-            try:
-                if not future.set_running_or_notify_cancel():
-                    return
-                request = requests.get(shape)
-                fill(request.input)
-                future.set_result(read(request.run()))
-            except BaseException as exc:  # noqa: BLE001 - the caller gets it, whatever it is
-                future.set_exception(exc)
-            finally:
-                self._room.release()
-
+        job = _Job(shape, fill, read)
         self._room.acquire()
-        with self._closing:
-            if self._closed:
-                self._room.release()
-                raise EngineError(f"engine {self._name} was closed")
-            self._jobs.put(job)
-        return future
+        with self._changed:
+            if not self._closed and self._working:
+                self._jobs.put(job)
+                return job.future
+            closed = self._closed
+        self._room.release()
+        if closed:
+            raise EngineError(f"engine {self._name} was closed")
+        raise EngineError(f"engine {self._name}: every worker hangs in an inference")
 
     def close(self) -> None:
-        """Finish what was accepted, then end the threads. Idempotent."""
-        with self._closing:
+        """Finish what was accepted, or give it up where it hangs; end the threads. Idempotent."""
+        with self._changed:
+            threads = list(self._working.values())
             if not self._closed:
                 self._closed = True
-                for _ in self._threads:
+                for _ in threads:
                     self._jobs.put(None)
-        for thread in self._threads:
-            thread.join()
+            self._changed.wait_for(lambda: not self._working)
+            stuck = {worker.thread for worker in self._stuck}
+        for thread in threads:
+            if thread not in stuck:
+                thread.join()
+        self._done.set()
+        self._watchdog.join()
 
-    def _work(self) -> None:
+    def _start_worker(self) -> None:
+        worker = _Worker()
+        worker.thread = threading.Thread(
+            target=self._work, args=(worker,), name=f"{self._name}-worker", daemon=True
+        )
+        self._working[worker] = worker.thread
+        worker.thread.start()
+
+    def _work(self, worker: _Worker) -> None:
         requests = _Requests(self._make_request)
         while (job := self._jobs.get()) is not None:
-            job(requests)
+            in_time = self._do(worker, job, requests)
             del job  # it holds frames: their memory must not wait for the next job
+            if not in_time and not self._rejoin(worker):
+                return
+        with self._changed:
+            del self._working[worker]
+            self._changed.notify_all()
+
+    def _do(self, worker: _Worker, job: _Job[Any], requests: _Requests) -> bool:
+        """Do a job; False where the watchdog has answered for it."""
+        if not job.future.set_running_or_notify_cancel():
+            self._room.release()
+            return True
+        try:
+            request = requests.get(job.shape)
+            job.fill(request.input)
+            outputs = self._infer(worker, job, request)
+            if outputs is None:
+                return False
+            job.future.set_result(job.read(outputs))
+        except BaseException as exc:  # noqa: BLE001 - the caller gets it, whatever it is
+            job.future.set_exception(exc)
+        self._room.release()
+        return True
+
+    def _infer(self, worker: _Worker, job: _Job[Any], request: Request) -> Sequence[Floats] | None:
+        """The outputs, or None where they come too late. Raises what the runtime raises in time."""
+        with self._changed:
+            worker.job, worker.since = job, time.monotonic()
+        failure: BaseException | None = None
+        outputs: Sequence[Floats] = ()
+        try:
+            outputs = request.run()
+        except Exception as exc:  # noqa: BLE001 - raised below, unless it comes too late
+            failure = exc
+        except BaseException as exc:  # noqa: BLE001 - the runtime would end this thread
+            failure = InferenceError(f"{self._name} broke off an inference: {exc!r}")
+            failure.__cause__ = exc
+        with self._changed:
+            in_time = worker.job is job
+            worker.job = None
+        if not in_time:
+            return None
+        if failure is not None:
+            raise failure
+        return outputs
+
+    def _rejoin(self, worker: _Worker) -> bool:
+        """A thread that was given up is back: it works on where one is missing, else it ends."""
+        with self._changed:
+            self._stuck.discard(worker)
+            missing = not self._closed and len(self._working) < self._count
+            if missing:
+                self._working[worker] = worker.thread
+        log.warning("%s: an inference that hung came back late", self._name)
+        return missing
+
+    def _watch(self) -> None:
+        while not self._done.wait(min(1.0, self._hang_s / 4)):
+            self._give_up_hanging()
+
+    def _give_up_hanging(self) -> None:
+        now = time.monotonic()
+        lost: list[_Job[Any]] = []
+        with self._changed:
+            hung = [
+                worker
+                for worker in self._working
+                if worker.job is not None and now - worker.since > self._hang_s
+            ]
+            for worker in hung:
+                assert worker.job is not None
+                lost.append(worker.job)
+                worker.job = None
+                del self._working[worker]
+                self._stuck.add(worker)
+                if len(self._stuck) <= self._count:
+                    self._start_worker()
+            waiting = [] if self._working else self._take_all()
+            self._changed.notify_all()
+        for job in lost:
+            self._fail(job, f"{self._name}: an inference hung; given up after {self._hang_s:g} s")
+        for job in waiting:
+            if job.future.set_running_or_notify_cancel():
+                self._fail(job, f"{self._name}: every worker hangs in an inference")
+            else:
+                self._room.release()
+
+    def _take_all(self) -> list[_Job[Any]]:
+        jobs = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if (job := self._jobs.get_nowait()) is not None:
+                    jobs.append(job)
+        return jobs
+
+    def _fail(self, job: _Job[Any], reason: str) -> None:
+        log.error(reason)
+        job.forget()
+        job.future.set_exception(InferenceError(reason))
+        self._room.release()
+
+
+class _Job(Generic[T]):
+    def __init__(
+        self, shape: Shape, fill: Callable[[Pixels], None], read: Callable[[Sequence[Floats]], T]
+    ) -> None:
+        self.shape, self.fill, self.read = shape, fill, read
+        self.future: Future[T] = Future()
+
+    def forget(self) -> None:
+        """Let go of the caller's frames: a thread that hangs may hold this job for ever."""
+        del self.fill, self.read
+
+
+class _Worker:
+    """A thread and, while it infers, the job and since when (monotonic)."""
+
+    thread: threading.Thread
+    job: _Job[Any] | None = None
+    since: float = 0.0
 
 
 class _Requests:

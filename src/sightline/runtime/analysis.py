@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from sightline.config import AdaptiveOptions
@@ -68,6 +69,7 @@ class SelectedFrames:
         record: where everything is counted.
         status: of the source, whose own drops tell that nobody keeps up with it.
         meter: told of each analysed frame.
+        turn: held for the work of the processor.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class SelectedFrames:
         record: StreamRecord,
         status: Callable[[], SourceStatus],
         meter: Meter | None = None,
+        turn: AbstractContextManager[None] | None = None,
     ) -> None:
         self._name = name
         self._detectors = detectors
@@ -85,6 +88,7 @@ class SelectedFrames:
         self._record = record
         self._status = status
         self._meter = meter
+        self._turn = turn or nullcontext()
         self._live = False
         self._ending = threading.Event()
         self.paused = False
@@ -109,13 +113,15 @@ class SelectedFrames:
     def submit(self, frame: Frame) -> Pending | None:
         self._record.took()
         self._taken += 1
-        reason = self._reason(frame)
+        with self._turn:
+            reason = self._reason(frame)
         if reason is not None:
             self._record.drop(reason)
             return None
         while True:
             try:
-                return self._detectors[self._controller.level.size].submit((frame,))
+                with self._turn:
+                    return self._detectors[self._controller.level.size].submit((frame,))
             except Overloaded as exc:
                 if self._live or self._ending.wait(exc.retry_after_s):
                     self._give_up("overloaded")

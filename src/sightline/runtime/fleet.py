@@ -7,12 +7,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, NotFound, Overloaded, SightlineError
+from sightline.monitoring.context import bound
 from sightline.protocols import Sink, Source, Tracker
 from sightline.runtime.analysis import SelectedFrames
 from sightline.runtime.record import StreamRecord, StreamStats
@@ -39,6 +40,8 @@ class StreamParts:
     model: str
     close: Callable[[], None]
     """Closes the sinks. Raises SinkError."""
+    turn: AbstractContextManager[None] | None = None
+    """Held for the work of the processor; shared by all streams."""
 
 
 MakeStream = Callable[[str, StreamOptions, StreamRecord], StreamParts]
@@ -73,12 +76,13 @@ class Feed:
                 self._readers = [r for r in self._readers if r is not reader]
 
     def publish(self, observation: Observation) -> None:
-        readers = self._readers
-        if not readers:
-            return
-        item = FeedItem(observation.frame.stream, to_json(observation))
+        """Hand out what was seen; costs nothing where nobody reads."""
+        if self._readers:
+            self.hand_out(FeedItem(observation.frame.stream, to_json(observation)))
+
+    def hand_out(self, item: FeedItem) -> None:
         with self._lock:
-            for reader in readers:
+            for reader in self._readers:
                 if reader.full():
                     reader.get_nowait()
                     self.lost += 1
@@ -116,7 +120,12 @@ class Member:
         self.since = time.time()
         self._error: str | None = None
         self._stream = Stream(
-            name, parts.source, parts.analysis, parts.tracker, [*parts.sinks, self.newest]
+            name,
+            parts.source,
+            parts.analysis,
+            parts.tracker,
+            [*parts.sinks, self.newest],
+            parts.turn,
         )
         self._thread = threading.Thread(target=self._run, name=f"stream-{name}", daemon=True)
 
@@ -156,7 +165,8 @@ class Member:
 
     def _run(self) -> None:
         try:
-            result = self._stream.run()
+            with bound(stream=self.name):
+                result = self._stream.run()
             if result.error is not None:
                 self._error = str(result.error)
                 log.error("stream %s has failed: %s", self.name, result.error)
@@ -192,6 +202,9 @@ class Fleet:
         self._members: dict[str, Member | None] = {}  # None: being made or ended
         self._closed = False
         self._feed = Feed()
+
+    def open(self) -> None:
+        """Streams can be added from the beginning; a fleet in processes must be started first."""
 
     def add(self, name: str, options: StreamOptions) -> None:
         """Start a stream; it connects in a thread of its own.
@@ -240,12 +253,17 @@ class Fleet:
         """A snapshot of each stream."""
         return {name: member.stats() for name, member in self._running().items()}
 
+    def ages_s(self) -> list[float]:
+        """Of all frames that were analysed in the last seconds, from decoded to analysed."""
+        members = self._running().values()
+        return [age for member in members for age in member.record.ages_s()]
+
     def version(self, name: str) -> int:
         """Counts up with each picture of a stream. Raises NotFound."""
         with self._lock:
             return self._member(name).newest.version
 
-    def snapshot(self, name: str, *, annotated: bool = True, quality: int = 80) -> bytes:
+    def snapshot(self, name: str, annotated: bool = True, quality: int = 80) -> bytes:
         """The newest picture of a stream as JPEG.
 
         Raises:

@@ -128,11 +128,15 @@ class StreamRecord:
             if left:
                 self._dropped["stopped"] += left
 
-    def ages_ms(self, *percentiles: float, window_s: float = WINDOW_S) -> list[float]:
-        """Percentiles of the ages of the last seconds; zeros where there were none."""
+    def ages_s(self, window_s: float = WINDOW_S) -> list[float]:
+        """Of the frames that were analysed in the last seconds."""
         with self._lock:
             since = self._clock() - window_s
-            ages = [age for at, age in self._ages if at >= since]
+            return [age for at, age in self._ages if at >= since]
+
+    def ages_ms(self, *percentiles: float, window_s: float = WINDOW_S) -> list[float]:
+        """Percentiles of those ages; zeros where there were none."""
+        ages = self.ages_s(window_s)
         if not ages:
             return [0.0] * len(percentiles)
         return [float(p) * 1e3 for p in np.percentile(ages, percentiles)]

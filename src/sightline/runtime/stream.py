@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 
 from sightline.errors import SightlineError, SourceError
@@ -30,11 +30,15 @@ LIVE_DEPTH = 1
 
 
 def observe(
-    source: Source, analysis: Analysis, tracker: Tracker | None
+    source: Source,
+    analysis: Analysis,
+    tracker: Tracker | None,
+    turn: AbstractContextManager[None] | None = None,
 ) -> Generator[Observation, None, None]:
     """Detect and track in the frames that a source hands on, in order.
 
-    Without a tracker, a frame that is not analysed has no observation.
+    Without a tracker, a frame that is not analysed has no observation. ``turn`` is held for the
+    work of the processor, where many streams share few cores.
 
     Raises:
         SightlineError: the first failure of the source or the detector, after the observations
@@ -50,6 +54,7 @@ def observe(
     )
     reader.start()
     size: tuple[int, int] | None = None
+    turn = turn or nullcontext()
     try:
         for frame, pending in channel:
             detections = None if pending is None else analysis.settle(frame, pending)
@@ -57,10 +62,11 @@ def observe(
                 if size not in {None, (frame.width, frame.height)}:
                     tracker.reset()  # positions of another geometry say nothing about this one
                 size = (frame.width, frame.height)
-                if detections is None:
-                    detections = tracker.predict(frame.time)
-                else:
-                    detections = tracker.update(detections, frame.time)
+                with turn:
+                    if detections is None:
+                        detections = tracker.predict(frame.time)
+                    else:
+                        detections = tracker.update(detections, frame.time)
             if detections is not None:
                 yield Observation(frame, detections)
     finally:
@@ -119,12 +125,14 @@ class Stream:
         analysis: Analysis,
         tracker: Tracker | None = None,
         sinks: Sequence[Sink] = (),
+        turn: AbstractContextManager[None] | None = None,
     ) -> None:
         self.result = StreamResult(name)
         self._source = source
         self._analysis = analysis
         self._tracker = tracker
         self._sinks = sinks
+        self._turn = turn
         self._stopping = threading.Event()
 
     def run(self) -> StreamResult:
@@ -135,7 +143,9 @@ class Stream:
             result.info = self._source.open()
             for sink in self._sinks:
                 sink.open(result.info)
-            with closing(observe(self._source, self._analysis, self._tracker)) as observations:
+            with closing(
+                observe(self._source, self._analysis, self._tracker, self._turn)
+            ) as observations:
                 self._consume(observations)
         except SightlineError as exc:
             # A source that stop() closed while it was opening says so: that is no failure.

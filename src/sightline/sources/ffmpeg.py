@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from typing import cast
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeAlias, cast
 
 import av
 from av import Packet, VideoFrame
@@ -14,6 +15,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from sightline.errors import DecodeError
+
+Turn: TypeAlias = AbstractContextManager[None]
 
 _MAX_FAILURES = 100
 _TIME = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
@@ -80,9 +83,14 @@ class VideoReader:
 
     Args:
         threads: decoder threads, 0 for as many as there are cores. One adds no delay.
+        turn: held while decoding, where many readers share few cores.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, threads: int = 1) -> None:
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, threads: int = 1,
+        turn: Turn | None = None,
+    ) -> None:  # fmt: skip
+        self._turn = turn or nullcontext()
         self.container = container
         self.stream = stream
         self.corrupt = 0
@@ -115,7 +123,8 @@ class VideoReader:
                     continue
                 if packet.size:
                     self._note_end(packet)
-                frames = packet.decode()
+                with self._turn:
+                    frames = packet.decode()
             except StopIteration:
                 return None
             except av.InvalidDataError as exc:

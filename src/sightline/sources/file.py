@@ -15,6 +15,7 @@ from av import VideoFrame
 from sightline.errors import DecodeError, SourceError
 from sightline.sources.clock import StreamClock
 from sightline.sources.ffmpeg import (
+    Turn,
     VideoReader,
     expected_frames,
     explain,
@@ -38,13 +39,20 @@ class FileSource:
         name: of the stream; the file's stem by default.
         loop: play it so many times, 0 for ever. ``Frame.index`` and ``Frame.time`` go on.
         threads: decoder threads; one is best where inference uses the other cores, 0 is all.
+        turn: held while decoding, where many sources share few cores.
 
     Damaged packets and frames are skipped and counted as ``corrupt``. A file that breaks off
     yields its good frames; then DecodeError says how many there were.
     """
 
     def __init__(
-        self, path: str | Path, name: str | None = None, *, loop: int = 1, threads: int = 1
+        self,
+        path: str | Path,
+        name: str | None = None,
+        *,
+        loop: int = 1,
+        threads: int = 1,
+        turn: Turn | None = None,
     ) -> None:
         if loop < 0 or threads < 0:
             raise ValueError(f"loop and threads must be 0 or more, not {loop} and {threads}")
@@ -52,6 +60,7 @@ class FileSource:
         self._name = name or self._path.stem
         self._loop = loop
         self._threads = threads
+        self._turn = turn
         self._lock = Lock()  # around every use of the reader: close() may come at any moment
         self._reader: VideoReader | None = None
         self._first: VideoFrame | None = None
@@ -127,7 +136,7 @@ class FileSource:
                 self._state = SourceState.ENDED
 
     def _open(self) -> StreamInfo:
-        self._reader = reader = _open_reader(self._path, self._threads)
+        self._reader = reader = _open_reader(self._path, self._threads, self._turn)
         expected = expected_frames(reader.container, reader.stream)
         try:
             self._first = reader.read()
@@ -175,7 +184,7 @@ class FileSource:
                 return False
             self._release()
             try:
-                self._reader = _open_reader(self._path, self._threads)
+                self._reader = _open_reader(self._path, self._threads, self._turn)
             except SourceError as exc:
                 self._fail(exc)
                 raise
@@ -192,7 +201,7 @@ class FileSource:
         self._reader = self._first = None
 
 
-def _open_reader(path: Path, threads: int) -> VideoReader:
+def _open_reader(path: Path, threads: int, turn: Turn | None) -> VideoReader:
     try:
         if not path.exists():
             raise SourceError(f"{path} does not exist: check the path")
@@ -212,7 +221,7 @@ def _open_reader(path: Path, threads: int) -> VideoReader:
     if stream is None:
         container.close()
         raise DecodeError(f"{path} has no video in it: give a file with a video track")
-    return VideoReader(container, stream, threads)
+    return VideoReader(container, stream, threads, turn)
 
 
 def _what_it_is(path: Path) -> str:

@@ -24,7 +24,7 @@ from sightline.sources.connection import (
     meaning,
     url_target,
 )
-from sightline.sources.ffmpeg import VideoReader, expected_frames, frame_rate
+from sightline.sources.ffmpeg import Turn, VideoReader, expected_frames, frame_rate
 from sightline.sources.pictures import Scalers, VideoPicture
 from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
 
@@ -53,7 +53,10 @@ class NewestFrameSource:
     session's number has dismissed it, even where it is stuck in a read and notices only later.
     """
 
-    def __init__(self, target: Target, name: str, options: LiveOptions) -> None:
+    def __init__(
+        self, target: Target, name: str, options: LiveOptions, turn: Turn | None = None
+    ) -> None:
+        self._turn = turn
         self._target = target
         self._name = name
         self._options = options
@@ -224,7 +227,7 @@ class NewestFrameSource:
 
     def _play(self, session: int) -> None:
         """Read one connection until it is lost (SourceError), or a recording has ended."""
-        reader = connect(self._target, self._options)
+        reader = connect(self._target, self._options, self._turn)
         recording = self._target.may_be_recording and (reader.container.duration or 0) > 0
         with self._changed:
             self._clock.restart()
@@ -299,17 +302,22 @@ class LiveSource(NewestFrameSource):
         url: may hold a login; it is never shown.
         name: of the stream; the address without its login by default.
         options: time limits, transport, how to reconnect.
+        turn: held while decoding, where many sources share few cores.
 
     Raises:
         SourceError: the address has another scheme, or no host.
     """
 
     def __init__(
-        self, url: str, name: str | None = None, options: LiveOptions | None = None
+        self,
+        url: str,
+        name: str | None = None,
+        options: LiveOptions | None = None,
+        turn: Turn | None = None,
     ) -> None:
         options = options or LiveOptions()
         target = url_target(url, options)
-        super().__init__(target, name or target.label, options)
+        super().__init__(target, name or target.label, options, turn)
 
 
 class CameraSource(NewestFrameSource):
@@ -324,8 +332,12 @@ class CameraSource(NewestFrameSource):
     """
 
     def __init__(
-        self, device: int | str = 0, name: str | None = None, options: LiveOptions | None = None
+        self,
+        device: int | str = 0,
+        name: str | None = None,
+        options: LiveOptions | None = None,
+        turn: Turn | None = None,
     ) -> None:
         super().__init__(
-            camera_target(device), name or f"camera-{device}", options or LiveOptions()
+            camera_target(device), name or f"camera-{device}", options or LiveOptions(), turn
         )

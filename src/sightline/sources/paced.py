@@ -12,6 +12,8 @@ from sightline.protocols import Source
 from sightline.types import Frame, SourceStatus, StreamInfo
 
 _DEFAULT_FPS = 25.0
+_BEHIND_S = 1.0
+"""A source that falls further behind cannot keep up: its film goes on later instead."""
 
 
 class PacedSource:
@@ -32,9 +34,12 @@ class PacedSource:
     def __iter__(self) -> Iterator[Frame]:
         """Yield frames at their times. Raises what the wrapped source raises."""
         interval_s = 1 / (self._source.open().fps or _DEFAULT_FPS)
-        started = time.monotonic()
+        started: float | None = None
         for frame in self._source:
-            early_s = started + frame.time - time.monotonic()
+            now = time.monotonic()
+            if started is None or now - started - frame.time > _BEHIND_S:
+                started = now - frame.time
+            early_s = started + frame.time - now
             if early_s < -interval_s:
                 self._stale += 1
                 continue

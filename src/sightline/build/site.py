@@ -1,0 +1,135 @@
+"""A whole installation from one configuration: models, scheduler, streams and the service."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sightline.build.models import served_detector
+from sightline.build.streams import stream_maker
+from sightline.config import Configuration, EngineOptions
+from sightline.errors import SightlineError
+from sightline.protocols import Meter
+from sightline.runtime.fleet import Fleet
+from sightline.runtime.scheduler import Scheduler
+from sightline.runtime.workers import ShardedFleet
+from sightline.serving.models import ModelRepository
+
+if TYPE_CHECKING:
+    from sightline.models.detector import EngineDetector
+
+HANGS_AT = 0.5
+"""Of the scheduler's watchdog: the next engine must have taken over before the scheduler gives up."""
+
+log = logging.getLogger(__name__)
+
+
+class Site:
+    """The models of a configuration behind one scheduler, and its streams.
+
+    ``open`` loads the models and starts the streams; ``close`` ends all. With workers the streams
+    run in processes that have models of their own.
+
+    Args:
+        configuration: the whole of it; its service is built around this by ``service``.
+        meter: told of what engines and scheduler do in this process.
+    """
+
+    def __init__(self, configuration: Configuration, meter: Meter | None = None) -> None:
+        self.configuration = configuration
+        self.scheduler = Scheduler(configuration.scheduler, meter)
+        options = configuration.models
+        self.repository = ModelRepository(
+            self.scheduler,
+            lambda name: served_detector(
+                name, options[name], HANGS_AT * configuration.scheduler.watchdog_s, meter
+            ),
+            list(options),
+            warm_up=any(model.warm_up for model in options.values()),
+        )
+        self._meter = meter
+        self._closing = ExitStack()
+        self.fleet = self._fleet()
+        self.failed: dict[str, SightlineError] = {}
+        """Streams that could not be started."""
+
+    def open(self) -> None:
+        """Load the models, then start the streams. A stream that cannot start stops no other.
+
+        Raises:
+            SightlineError: a model cannot be used.
+        """
+        with ExitStack() as stack:
+            stack.callback(self.repository.close)
+            stack.callback(self.scheduler.close)
+            self.repository.load_all()
+            stack.callback(self.fleet.close)
+            self.fleet.open()
+            for name, options in self.configuration.streams.items():
+                try:
+                    self.fleet.add(name, options)
+                except SightlineError as exc:
+                    self.failed[name] = exc
+                    log.error("stream %s cannot start: %s", name, exc)
+            self._closing = stack.pop_all()
+
+    def close(self) -> None:
+        """End the streams, answer what was accepted, free the engines. Idempotent."""
+        self._closing.close()
+
+    def _fleet(self) -> Fleet | ShardedFleet:
+        configuration = self.configuration
+        serving = configuration.serving
+        limit = serving.limits.streams if serving else max(256, len(configuration.streams))
+        if configuration.workers:
+            return ShardedFleet(
+                partial(_open_shard, _share(configuration)), configuration.workers, limit
+            )
+        return Fleet(stream_maker(self.scheduler, self._detector, meter=self._meter), limit)
+
+    def _detector(self, name: str) -> tuple[str, EngineDetector]:
+        served = self.repository.get(name)
+        return served.name, served.detector
+
+
+def _share(configuration: Configuration) -> Configuration:
+    """What one worker runs: the same models on its part of the processor, no streams yet."""
+    threads = max(1, len(os.sched_getaffinity(0)) // configuration.workers)
+
+    def limited(engine: EngineOptions) -> EngineOptions:
+        return engine if engine.threads else engine.model_copy(update={"threads": threads})
+
+    models = {
+        name: model.model_copy(
+            update={
+                "engine": limited(model.engine),
+                "fallback": tuple(limited(engine) for engine in model.fallback),
+            }
+        )
+        for name, model in configuration.models.items()
+    }
+    return configuration.model_copy(
+        update={"models": models, "streams": {}, "workers": 0, "serving": None, "alerts": ()}
+    )
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """What runs in one worker."""
+
+    site: Site
+    fleet: Fleet
+
+    def close(self) -> None:
+        self.site.close()
+
+
+def _open_shard(configuration: Configuration) -> _Shard:
+    site = Site(configuration)
+    site.open()
+    assert isinstance(site.fleet, Fleet)
+    return _Shard(site, site.fleet)

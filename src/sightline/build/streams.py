@@ -1,0 +1,104 @@
+"""Streams of a fleet: a source, a share of an engine, a tracker and outputs, from one set of options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sightline._version import __version__
+from sightline.build.models import for_tracking
+from sightline.build.outputs import outputs
+from sightline.build.sources import Input, inputs, source_kind
+from sightline.config import StreamOptions
+from sightline.protocols import Detector, Meter, Sink, Tracker
+from sightline.redaction import redact_url
+from sightline.runtime.analysis import SelectedFrames
+from sightline.runtime.fleet import MakeStream, StreamParts
+from sightline.runtime.record import StreamRecord
+from sightline.runtime.scheduler import ScheduledDetector, Scheduler, Terms
+from sightline.runtime.turns import Turns
+
+if TYPE_CHECKING:
+    from sightline.models.detector import EngineDetector
+
+GetDetector = Callable[[str], "tuple[str, EngineDetector]"]
+"""The full name of a model and its detector. Raises NotFound."""
+
+
+def stream_maker(
+    scheduler: Scheduler, get: GetDetector, shared: Sequence[Sink] = (), meter: Meter | None = None
+) -> MakeStream:
+    """What makes the parts of a fleet's streams.
+
+    Args:
+        scheduler: runs the models' engines.
+        get: finds a model by name.
+        shared: sinks of all streams; closed by whoever made them.
+        meter: told of each analysed frame.
+    """
+
+    turn = Turns()
+
+    def make(name: str, options: StreamOptions, record: StreamRecord) -> StreamParts:
+        model, detector = get(options.model)
+        tracker: Tracker | None = None
+        found = _input(name, options, turn)
+        if options.track and not found.still:
+            detector, make_tracker = for_tracking(detector)
+            tracker = make_tracker()
+        detectors: list[Detector] = [
+            ScheduledDetector(scheduler, model, sized, _terms(name, found, options))
+            for sized in _sizes(detector, options)
+        ]
+        run = {"command": "run", "model": model, "version": __version__, "stream": name}
+        with ExitStack() as stack:  # what was opened must not stay when the rest fails
+            own = outputs(options.outputs, run, [found])
+            stack.callback(own.close)
+            analysis = SelectedFrames(
+                name, detectors, options.adaptive, record, lambda: found.source.status, meter, turn
+            )
+            stack.pop_all()
+        sinks = [*shared, *own.sinks(still=found.still)]
+        address = redact_url(options.source)
+        return StreamParts(found.source, analysis, tracker, sinks, address, model, own.close, turn)
+
+    return make
+
+
+def _input(name: str, options: StreamOptions, turn: Turns) -> Input:
+    """The source; a camera that is not there yet is waited for."""
+    live = options.live.model_copy(update={"wait_for_camera": True})
+    kind = source_kind(options.source)
+    if kind == "file":
+        from sightline.sources.file import FileSource
+
+        found = Input(
+            name, kind, FileSource(options.source, name, loop=0 if options.loop else 1, turn=turn)
+        )
+    else:
+        found = inputs([options.source], live, names=[name], turn=turn)[0]
+    if not options.realtime:
+        return found
+    from sightline.sources.paced import PacedSource
+
+    return replace(found, source=PacedSource(found.source))
+
+
+def _terms(name: str, found: Input, options: StreamOptions) -> Terms:
+    # A recording that is read as fast as it can be waits for its turn, however long that takes.
+    ages = found.live or options.realtime
+    return Terms(
+        f"stream {name}",
+        options.priority,
+        options.weight,
+        options.min_fps,
+        options.max_age_ms / 1e3 if ages else None,
+    )
+
+
+def _sizes(detector: EngineDetector, options: StreamOptions) -> list[EngineDetector]:
+    """The detector at each size that the stream may be analysed at, largest first."""
+    sizes = sorted(options.adaptive.sizes, reverse=True)
+    return [detector.replaced(size=size) for size in sizes] if sizes else [detector]

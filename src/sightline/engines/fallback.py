@@ -1,0 +1,457 @@
+"""One engine after another: when the first fails or hangs, the next takes over."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from sightline.engines.attempts import (
+    Attempt,
+    FallbackStatus,
+    GivenUp,
+    Item,
+    Leg,
+    check_alike,
+    everyone,
+)
+from sightline.engines.requests import Shape
+from sightline.errors import ConfigError, EngineError, InferenceError
+from sightline.protocols import Engine
+from sightline.types import EngineInfo, Floats, Pixels
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+STALLED = 6.0
+"""An engine that begins and ends nothing for so many times ``hang_s`` hangs before the inference,
+where compiling a network may rightly take longer than an inference."""
+
+
+class Fallback:
+    """A circuit breaker over engines of one model, in order of preference.
+
+    A batch that an engine fails to run is run again on the others, so the caller sees an error only
+    where none can run it. ``failures`` in a row (batches that another engine could run), or one hang,
+    and the next engine takes over, and what waits moves to it. From ``retry_s`` later on, the failed
+    engine is tried in the shadow: it infers an empty picture of the size that was last run, which no
+    request waits for. If it can, it takes over again from engines that stand behind it. The last
+    engine that is left is never given up.
+
+    All engines are made at the start, so that taking over takes no time and a wrong one is seen at
+    once; one that is unavailable counts as failed, and its trial makes it.
+
+    ``fill`` may be called once more for each engine; ``read`` is called once. What they raise is the
+    caller's and counts for nothing. When an inference that was given up ends after all, neither is
+    called any more.
+
+    Args:
+        engines: label and maker of each; what is made is closed with this one.
+        failures: in a row, before the next engine takes over.
+        hang_s: an inference (from filled to read) that takes longer hangs.
+        retry_s: from a failure to the trial, and between trials.
+        clock: monotonic seconds.
+
+    Raises:
+        ConfigError: no engines, or two of one label.
+        EngineError: none can be made, or they differ in their inputs or outputs. Other errors of
+            the makers' go through.
+    """
+
+    def __init__(
+        self,
+        engines: Sequence[tuple[str, Callable[[], Engine]]],
+        *,
+        failures: int = 3,
+        hang_s: float = 10.0,
+        retry_s: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._legs = [Leg(label, make) for label, make in engines]
+        if not self._legs or len({leg.label for leg in self._legs}) < len(self._legs):
+            raise ConfigError("a fallback needs engines, each with a label of its own")
+        self._failures, self._hang_s, self._retry_s = failures, hang_s, retry_s
+        self._clock = clock
+        self._changed = threading.Condition()  # its lock guards all that follows
+        self._closed = False
+        self._pinned: Leg | None = None
+        self._attempts: set[Attempt] = set()
+        self._waiting = 0  # items that are not answered yet
+        self._shape: Shape | None = None  # of the batch that was run last
+        self._active = self._make_all()
+        self._again: queue.SimpleQueue[Item[Any] | None] = queue.SimpleQueue()
+        self._over = threading.Event()
+        self._threads = [
+            threading.Thread(target=target, name=f"fallback-{name}", daemon=True)
+            for name, target in (("watchdog", self._watch), ("again", self._run_again))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def info(self) -> EngineInfo:
+        """What the active engine is."""
+        engine = self._active.engine
+        assert engine is not None
+        return engine.info
+
+    def submit(
+        self,
+        shape: tuple[int, int, int],
+        fill: Callable[[Pixels], None],
+        read: Callable[[Sequence[Floats]], T],
+    ) -> Future[T]:
+        item = Item(shape, fill, read)
+        leg = self._take(item, accepted=False)
+        assert leg is not None
+        self._attempt(item, leg)
+        return item.future
+
+    def use(self, label: str | None) -> None:
+        """Give the work to this engine, whatever it does; None goes back to choosing.
+
+        A batch that it fails to run is still run on the others.
+
+        Raises:
+            ConfigError: there is no such engine.
+            EngineError: it could not be made.
+        """
+        with self._changed:
+            leg = next((leg for leg in self._legs if leg.label == label), None)
+            if label is not None and leg is None:
+                labels = ", ".join(leg.label for leg in self._legs)
+                raise ConfigError(f"there is no engine {label!r}; there are {labels}")
+            if leg is not None and leg.engine is None:
+                raise EngineError(f"engine {label} could not be made: {leg.error}")
+            self._pinned = leg
+            if leg is not None:
+                leg.recover()
+            self._activate(leg or next((x for x in self._legs if not x.failed), self._active))
+
+    def status(self) -> FallbackStatus:
+        """A snapshot."""
+        with self._changed:
+            return FallbackStatus(
+                self._active.label,
+                self._pinned.label if self._pinned else None,
+                tuple(leg.state(active=leg is self._active) for leg in self._legs),
+            )
+
+    def close(self) -> None:
+        """Answer what was accepted, then close the engines; those that hang are left behind."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._waiting)
+        if self._over.is_set():
+            return
+        self._over.set()
+        self._again.put(None)
+        for thread in self._threads:
+            thread.join()
+        closing = [
+            (leg, threading.Thread(target=leg.engine.close, daemon=True))
+            for leg in self._legs
+            if leg.engine is not None
+        ]
+        for _, thread in closing:
+            thread.start()
+        for leg, thread in closing:
+            thread.join(self._hang_s if leg.in_flight else None)
+            if thread.is_alive():
+                log.warning("engine %s hangs and is left behind", leg.label)
+
+    # Making and choosing engines
+
+    def _make_all(self) -> Leg:
+        try:
+            for leg in self._legs:
+                try:
+                    leg.engine = leg.make()
+                except EngineError as exc:
+                    log.warning("engine %s is not available: %s", leg.label, exc)
+                    leg.fail(exc, self._clock() + self._retry_s)
+            made = [leg for leg in self._legs if leg.engine is not None]
+            if not made:
+                raise EngineError(everyone([(leg, leg.error) for leg in self._legs]))
+            first = made[0].engine
+            for leg in made[1:]:
+                if first is not None and leg.engine is not None:
+                    check_alike(made[0].label, first.info, leg.label, leg.engine.info)
+        except BaseException:  # whatever it is, it goes on; no engine must stay
+            for leg in self._legs:
+                if leg.engine is not None:
+                    leg.engine.close()
+            raise
+        return made[0]
+
+    def _activate(self, leg: Leg) -> None:
+        if leg is not self._active:
+            log.warning("engine %s takes over from %s", leg.label, self._active.label)
+            self._active = leg
+            leg.since = time.time()
+        self._changed.notify_all()
+
+    def _candidates(self, item: Item[Any]) -> list[Leg]:
+        """Engines that this item can still be tried on: the active one first, failed ones last."""
+        legs = [leg for leg in self._legs if leg.engine is not None and leg not in item.failed]
+        legs = [leg for leg in legs if not (leg.failed and leg.hung)]
+        return sorted(legs, key=lambda leg: (leg is not self._active, leg.failed))
+
+    def _take(self, item: Item[Any], *, accepted: bool) -> Leg | None:
+        """Wait for room in the best engine for an item and count it in; None where there is none.
+
+        Raises EngineError for an item that was not accepted yet.
+        """
+        with self._changed:
+            while True:
+                if self._closed and not accepted:
+                    raise EngineError("engine fallback was closed")
+                legs = self._candidates(item)
+                if not legs or all(leg.stuck >= leg.room for leg in legs):
+                    if accepted:
+                        return None
+                    raise EngineError(everyone([(leg, leg.error) for leg in self._legs]))
+                leg = next(leg for leg in legs if leg.stuck < leg.room)
+                if leg.in_flight < leg.room:
+                    leg.in_flight += 1
+                    self._waiting += not accepted
+                    return leg
+                self._changed.wait()
+
+    # An item's way
+
+    def _attempt(self, item: Item[Any], leg: Leg) -> None:
+        """Hand an item to an engine that has room for it."""
+        attempt = Attempt(item, leg)
+        with self._changed:
+            item.attempt = attempt
+            self._attempts.add(attempt)
+            leg.progress = self._clock()
+        assert leg.engine is not None
+        try:
+            future = leg.engine.submit(
+                item.shape,
+                lambda pixels: self._fill(attempt, pixels),
+                lambda outputs: self._read(attempt, outputs),
+            )
+        except BaseException as exc:  # noqa: BLE001 - it becomes the attempt's answer
+            future = Future()
+            future.set_exception(exc)
+        future.add_done_callback(lambda done: self._finished(attempt, done))
+
+    def _fill(self, attempt: Attempt, pixels: Pixels) -> None:
+        item = attempt.item
+        with self._changed:
+            if item.attempt is not attempt:
+                raise GivenUp
+            attempt.begun = attempt.callers = True
+            attempt.leg.progress = self._clock()
+        if not item.running and not item.future.set_running_or_notify_cancel():
+            item.cancelled = True
+            raise GivenUp
+        item.running = True
+        item.fill(pixels)
+        with self._changed:
+            attempt.callers, attempt.since = False, self._clock()
+
+    def _read(self, attempt: Attempt, outputs: Sequence[Floats]) -> Any:
+        with self._changed:
+            if attempt.item.attempt is not attempt:
+                raise GivenUp
+            attempt.callers, attempt.since = True, None
+        return attempt.item.read(outputs)
+
+    def _finished(self, attempt: Attempt, done: Future[Any]) -> None:
+        """An engine is through with an attempt; runs in a thread of that engine's."""
+        item, leg, error = attempt.item, attempt.leg, done.exception()
+        with self._changed:
+            leg.in_flight -= 1
+            leg.stuck -= attempt.stuck
+            leg.progress = self._clock()
+            self._attempts.discard(attempt)
+            self._changed.notify_all()
+            if item.attempt is not attempt:
+                return
+            item.attempt = None
+            if isinstance(error, EngineError) and not attempt.callers:
+                leg.note(error)
+                item.failed[leg] = error
+            elif error is None:
+                self._succeeded(item, leg)
+        if item.cancelled:
+            self._answered(item)
+        elif isinstance(error, EngineError) and not attempt.callers:
+            self._again.put(item)
+        elif error is None:
+            self._answer(item, lambda future: future.set_result(done.result()))
+        else:
+            self._answer(item, lambda future: future.set_exception(error))
+
+    def _answer(self, item: Item[Any], give: Callable[[Future[Any]], None]) -> None:
+        if item.running or item.future.set_running_or_notify_cancel():
+            give(item.future)
+        self._answered(item)
+
+    def _answered(self, item: Item[Any]) -> None:
+        item.forget()
+        with self._changed:
+            self._waiting -= 1
+            self._changed.notify_all()
+
+    def _succeeded(self, item: Item[Any], leg: Leg) -> None:
+        """With the lock held: the engines that failed on what this one could do have failed."""
+        self._shape = item.shape
+        leg.failures = 0
+        for other, error in item.failed.items():
+            other.failures += 1
+            if other.failures >= self._failures:
+                self._trip(other, error)
+
+    def _trip(self, leg: Leg, error: BaseException) -> None:
+        """With the lock held: another engine takes over, where there is one."""
+        others = [x for x in self._legs if x is not leg and not x.failed]
+        if not others or leg is self._pinned or leg.failed:
+            return
+        leg.fail(error, self._clock() + self._retry_s)
+        if leg is self._active:
+            self._activate(others[0])
+        self._move([a for a in self._attempts if a.leg is leg and not a.begun])
+
+    def _move(self, attempts: Sequence[Attempt]) -> None:
+        """With the lock held: take attempts from their engine; their items go to another."""
+        for attempt in attempts:
+            if attempt.item.attempt is attempt:
+                attempt.item.attempt = None
+                self._again.put(attempt.item)
+
+    def _run_again(self) -> None:
+        """Items that came back go to the next engine, or fail. A thread of its own: it may wait."""
+        while (item := self._again.get()) is not None:
+            leg = self._take(item, accepted=True)
+            if leg is not None:
+                self._attempt(item, leg)
+            else:
+                self._fail(item)
+            del item  # it holds frames
+
+    def _fail(self, item: Item[Any]) -> None:
+        errors = list(item.failed.items())
+        error: BaseException
+        if len(errors) == 1:
+            error = errors[0][1]
+        else:
+            error = InferenceError(everyone(errors))
+            error.__cause__ = errors[0][1] if errors else None
+        self._answer(item, lambda future: future.set_exception(error))
+
+    # Watching and trying
+
+    def _watch(self) -> None:
+        while not self._over.wait(min(0.5, self._hang_s / 4, self._retry_s / 4)):
+            self._check()
+
+    def _check(self) -> None:
+        """Give up what hangs; try what has failed."""
+        with self._changed:
+            now = self._clock()
+            for attempt in list(self._attempts):
+                if attempt.since is not None and now - attempt.since > self._hang_s:
+                    self._give_up(attempt, f"an inference hung for {self._hang_s:g} s")
+            for leg in self._legs:
+                mine = [a for a in self._attempts if a.leg is leg and not a.stuck]
+                quiet = mine and not any(a.begun for a in mine)
+                if quiet and now - leg.progress > STALLED * self._hang_s:
+                    for attempt in mine:
+                        self._give_up(attempt, "it hangs, and begins no inference")
+            due = [x for x in self._legs if x.failed and now >= x.retry_at and not x.trying]
+            for leg in due:
+                leg.trying = True
+        for leg in due:
+            name = f"fallback-trial-{leg.label}"
+            threading.Thread(target=self._try, args=(leg,), name=name, daemon=True).start()
+
+    def _give_up(self, attempt: Attempt, reason: str) -> None:
+        """With the lock held: an engine hangs, so its attempt is taken away from it."""
+        leg, item = attempt.leg, attempt.item
+        attempt.since, attempt.stuck = None, True
+        leg.stuck += 1
+        leg.hangs += 1
+        if item.attempt is not attempt:
+            return
+        error = InferenceError(f"engine {leg.label}: {reason}")
+        log.error(str(error))
+        leg.note(error)
+        item.failed[leg] = error
+        self._trip(leg, error)
+        self._move([attempt])
+        self._changed.notify_all()
+
+    def _try(self, leg: Leg) -> None:
+        """See whether a failed engine works again; in a thread of its own."""
+        error: BaseException | None = None
+        try:
+            if leg.engine is None:
+                self._make(leg)
+            self._infer_nothing(leg)
+        except TimeoutError:
+            error = InferenceError(f"its trial took longer than {self._hang_s:g} s")
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the trial failed
+            error = exc
+        with self._changed:
+            leg.trying = False
+            if error is not None:
+                leg.error, leg.retry_at = str(error), self._clock() + self._retry_s
+                return
+            leg.recover()
+            preferred = self._legs.index(leg) < self._legs.index(self._active)
+            if self._pinned is None and preferred:
+                self._activate(leg)
+
+    def _make(self, leg: Leg) -> None:
+        engine = leg.make()
+        try:
+            check_alike(self._active.label, self.info, leg.label, engine.info)
+            with self._changed:
+                if self._closed:
+                    raise EngineError("engine fallback was closed")
+                leg.engine = engine
+        except BaseException:  # whatever it is, it goes on; the engine must not stay
+            engine.close()
+            raise
+
+    def _infer_nothing(self, leg: Leg) -> None:
+        """Run an empty picture of the last size; it counts in the engine's room like any other."""
+        assert leg.engine is not None
+        with self._changed:
+            shape = self._shape
+            if shape is None:
+                return
+            if leg.in_flight >= leg.room:
+                raise InferenceError(f"{leg.in_flight} inferences hang")
+            leg.in_flight += 1
+
+        def over(_: object) -> None:
+            with self._changed:
+                leg.in_flight -= 1
+                self._changed.notify_all()
+
+        try:
+            future = leg.engine.submit(shape, _blacken, _look)
+        except BaseException:
+            over(None)
+            raise
+        future.add_done_callback(over)
+        future.result(timeout=self._hang_s)
+
+
+def _blacken(pixels: Pixels) -> None:
+    pixels[:] = 0
+
+
+def _look(outputs: Sequence[Floats]) -> None:
+    """Of a trial only that it ends counts."""

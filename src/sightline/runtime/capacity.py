@@ -1,0 +1,113 @@
+"""How many streams does this machine hold? Measured with everything in it: decoding, gating,
+inference, tracking, and what is dropped."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sightline.config import StreamOptions
+from sightline.runtime.fleet import Fleet
+from sightline.runtime.record import WINDOW_S
+
+SETTLE_S = 4.0
+"""Connecting, first inferences and the adaptive control are not measured."""
+_SPREAD_S = 1.0
+"""Streams start over so long, as cameras do not send their pictures at one moment."""
+KEPT = 0.95
+"""A stream holds its rate when it reaches this part of it."""
+
+
+@dataclass(frozen=True)
+class FleetLoad:
+    """What a number of streams came to. Rates are per second, ages milliseconds.
+
+    ``slowest_fps`` is of the stream that was analysed least; ``cpu_ms`` processor time for each
+    analysed frame, with all that belongs to it.
+    """
+
+    streams: int
+    seconds: float
+    analyzed_fps: float
+    slowest_fps: float
+    age_p50_ms: float
+    age_p99_ms: float
+    dropped: Mapping[str, int]
+    cpu_ms: float
+    cpu_share: float
+    failed: int
+
+    def holds(self, fps: float, p99_ms: float) -> bool:
+        """Did every stream reach ``fps``, in time?"""
+        return not self.failed and self.slowest_fps >= KEPT * fps and self.age_p99_ms <= p99_ms
+
+
+def measure_fleet(fleet: Fleet, options: StreamOptions, streams: int, seconds: float) -> FleetLoad:
+    """Run ``streams`` copies of one stream side by side for ``seconds``, after they have settled.
+
+    The fleet is empty again afterwards. Raises ConfigError, SourceError, SinkError.
+    """
+    names = [f"load-{number}" for number in range(streams)]
+    try:
+        for name in names:
+            fleet.add(name, options)
+            time.sleep(_SPREAD_S / streams)
+        time.sleep(SETTLE_S)
+        before, began, used = fleet.stats(), time.monotonic(), time.process_time()
+        ages: list[float] = []
+        # Ages are kept for WINDOW_S: a longer measurement is read in turns.
+        left = seconds
+        while left > 0:
+            turn = min(left, WINDOW_S)
+            time.sleep(turn)
+            ages += fleet.ages_s()
+            left -= turn
+        after, used = fleet.stats(), time.process_time() - used
+        took = time.monotonic() - began
+    finally:
+        for name in set(names) & set(fleet.names()):
+            fleet.remove(name)
+    analyzed = [after[name].analyzed - before[name].analyzed for name in names]
+    dropped: Counter[str] = Counter()
+    for name in names:
+        dropped.update(after[name].dropped)
+        dropped.subtract(before[name].dropped)
+    p50, p99 = np.percentile(ages, (50, 99)) * 1e3 if ages else (0.0, 0.0)
+    total = sum(analyzed)
+    return FleetLoad(
+        streams, took, total / took, min(analyzed) / took, float(p50), float(p99),
+        {reason: count for reason, count in dropped.items() if count}, 1e3 * used / max(1, total),
+        used / took, sum(after[name].state == "failed" for name in names),
+    )  # fmt: skip
+
+
+def most_streams(
+    measure: Callable[[int], FleetLoad], fps: float, p99_ms: float, limit: int = 1024
+) -> FleetLoad | None:
+    """The largest number of streams that hold ``fps`` with ages below ``p99_ms``.
+
+    Doubles the number until it does not hold, then halves the gap to within a tenth. None: not even
+    one does.
+    """
+    best: FleetLoad | None = None
+    count = 1
+    while count <= limit:
+        load = measure(count)
+        if not load.holds(fps, p99_ms):
+            break
+        best, count = load, 2 * count
+    else:
+        return best
+    too_many = count
+    while best is not None and too_many - best.streams > max(1, best.streams // 10):
+        count = (best.streams + too_many) // 2
+        load = measure(count)
+        if load.holds(fps, p99_ms):
+            best = load
+        else:
+            too_many = count
+    return best

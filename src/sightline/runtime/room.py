@@ -1,0 +1,66 @@
+"""Room for what waits: bounded, and shared fairly when there is not enough."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sightline.runtime.items import BATCH, Item
+
+if TYPE_CHECKING:
+    from sightline.runtime.queue import BatchQueue
+
+SWEEP_S = 0.01
+"""Cancelled items are looked for at most so often when there is no room."""
+
+
+class Room:
+    """How many items may wait, in the queues of all models together."""
+
+    def __init__(self, limit: int) -> None:
+        self.queues: list[BatchQueue] = []
+        self._limit = limit
+        self._swept = -SWEEP_S
+
+    @property
+    def full(self) -> bool:
+        return sum(len(queue.waiting) for queue in self.queues) >= self._limit
+
+    def sweep(self, now: float) -> None:
+        """Drop what is too old or was cancelled, everywhere, if that was not done just now."""
+        if now - self._swept >= SWEEP_S:
+            self._swept = now
+            for queue in self.queues:
+                queue.sweep(now)
+
+    def make(self, item: Item) -> bool:
+        """Push another item out for this one; False where none has less right to its place.
+
+        That is the newest of the lowest rank below, or else of the client with most of this rank.
+        """
+        for rank in range(BATCH, item.rank, -1):
+            for queue in self.queues:
+                for other in reversed(queue.waiting):
+                    if other.rank == rank:
+                        queue.push_out(other)
+                        return True
+        return share_out(item, self.queues)
+
+
+def share_out(item: Item, queues: Sequence[BatchQueue]) -> bool:
+    """Push out the newest item of whoever has most waiting of this rank; False where that is fair."""
+    loads: Counter[str] = Counter()
+    for queue in queues:
+        loads.update(queue.clients.loads(item.rank))
+    mine = loads.pop(item.client.name, 0.0) + item.pictures / item.client.weight
+    # With one more of mine it must still have more than I: else two clients push each other out.
+    greedy = max(loads, key=loads.__getitem__, default="")
+    if loads.get(greedy, 0.0) <= mine:
+        return False
+    for queue in queues:
+        for other in reversed(queue.waiting):
+            if other.rank == item.rank and other.client.name == greedy:
+                queue.push_out(other)
+                return True
+    return False

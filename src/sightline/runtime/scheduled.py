@@ -1,0 +1,120 @@
+"""An engine and a detector that go through the scheduler, with the faces of what they stand for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+
+from sightline.protocols import Detector, Engine
+from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
+
+if TYPE_CHECKING:
+    from sightline.runtime.items import Terms
+    from sightline.runtime.scheduler import Scheduler
+
+T = TypeVar("T")
+
+
+class ScheduledEngine:
+    """An ``Engine`` whose jobs wait in a scheduler, under the terms of one client.
+
+    ``submit`` returns at once. Made by ``Scheduler.engine``; close has nothing to do.
+    """
+
+    __slots__ = ("_name", "_scheduler", "_terms")
+
+    def __init__(self, scheduler: Scheduler, name: str, terms: Terms) -> None:
+        self._scheduler = scheduler
+        self._name = name
+        self._terms = terms
+
+    @property
+    def info(self) -> EngineInfo:
+        return self._scheduler.info(self._name)
+
+    def submit(
+        self,
+        shape: tuple[int, int, int],
+        fill: Callable[[Pixels], None],
+        read: Callable[[Sequence[Floats]], T],
+    ) -> Future[T]:
+        return self._scheduler.submit(self._name, self._terms, shape, fill, read)
+
+    def close(self) -> None:
+        """The scheduler's engine belongs to whoever added it."""
+
+
+class EngineUser(Detector, Protocol):
+    """A detector that can be had around another engine."""
+
+    def replaced(self, *, engine: Engine) -> Self: ...
+
+
+class ScheduledDetector:
+    """A ``Detector`` whose inferences a scheduler runs; frames age from when they were captured.
+
+    Args:
+        scheduler: that knows the detector's engine by ``name``.
+        name: of the model.
+        detector: what is done around the engine; it stays its owner's to close.
+        terms: of the stream.
+    """
+
+    def __init__(self, scheduler: Scheduler, name: str, detector: EngineUser, terms: Terms) -> None:
+        self._scheduler = scheduler
+        self._name = name
+        self._detector = detector
+        self._terms = terms
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self._detector.class_names
+
+    def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
+        """Detect in frames, each an item of its own.
+
+        The future raises what the first frame that failed did: DeadlineExceeded, Overloaded or
+        InferenceError. Raises Overloaded at once where a frame would wait for too long; frames
+        before it are cancelled.
+        """
+        futures: list[Future[list[Detections]]] = []
+        try:
+            for frame in frames:
+                futures.append(self._submit(frame))  # noqa: PERF401 - those before a refusal count
+        except BaseException:  # whatever it is, it goes on; nobody would read the others' results
+            for future in futures:
+                future.cancel()
+            raise
+        return futures[0] if len(futures) == 1 else _joined(futures)
+
+    def close(self) -> None:
+        """The detector belongs to whoever made it."""
+
+    def _submit(self, frame: Frame) -> Future[list[Detections]]:
+        terms = replace(self._terms, since=frame.captured_at)
+        engine = self._scheduler.engine(self._name, terms)
+        return self._detector.replaced(engine=engine).submit((frame,))
+
+
+def _joined(futures: list[Future[list[Detections]]]) -> Future[list[Detections]]:
+    """One future for several: all results in order, or the first failure."""
+    whole: Future[list[Detections]] = Future()
+    whole.set_running_or_notify_cancel()
+    done = itertools.count(1)  # next() is atomic, and the callbacks come from several threads
+
+    def collect(_: Future[list[Detections]]) -> None:
+        if next(done) < len(futures):
+            return
+        try:
+            whole.set_result([found for future in futures for found in future.result()])
+        except BaseException as exc:  # noqa: BLE001 - the caller gets it, whatever it is
+            whole.set_exception(exc)
+
+    for future in futures:
+        future.add_done_callback(collect)
+    if not futures:
+        whole.set_result([])
+    return whole

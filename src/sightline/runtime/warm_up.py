@@ -1,0 +1,76 @@
+"""Trying an engine out before anyone waits for it: which batch sizes pay, and what they take."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from sightline.errors import SightlineError
+from sightline.protocols import Engine
+from sightline.runtime.joined import check_rows
+from sightline.runtime.speed import GAIN, Lane, Measured
+from sightline.types import Floats, Pixels
+
+ROUNDS = 3
+"""The best one counts: other programs can only make a round slower."""
+
+log = logging.getLogger(__name__)
+
+
+def joinable(engine: Engine) -> bool:
+    """Whether an engine's model takes batches, as far as its shapes tell."""
+    info = engine.info
+    return info.input.shape[0] is None and all(
+        output.shape and output.shape[0] is None for output in info.outputs
+    )
+
+
+def measure_sizes(
+    engine: Engine, lane: Lane, sizes: Sequence[int], *, choose: bool
+) -> list[Measured]:
+    """Run an engine at each batch size, smallest first.
+
+    With ``choose`` it ends at the first size that does not pay, or that the engine cannot run, and
+    returns those before it. Raises what the engine raises otherwise.
+    """
+    found: list[Measured] = []
+    for pictures in sizes:
+        try:
+            measured = _measure(engine, (pictures, *lane))
+        except SightlineError as exc:
+            if not (found and choose):
+                raise
+            log.info("batches of %d pictures are not used: %s", pictures, exc)
+            break
+        if choose and found and measured.cost_s * GAIN > found[-1].cost_s:
+            break
+        found.append(measured)
+    return found
+
+
+def _measure(engine: Engine, shape: tuple[int, int, int]) -> Measured:
+    requests = engine.info.requests
+
+    def fill(pixels: Pixels) -> None:
+        pixels[...] = 114
+
+    def read(outputs: Sequence[Floats]) -> None:
+        if shape[0] > 1:
+            check_rows(outputs, shape[0])
+
+    def run(batches: int) -> float:
+        start = time.perf_counter()
+        flying = [engine.submit(shape, fill, read) for _ in range(min(batches, requests))]
+        for _ in range(batches - len(flying)):
+            flying.pop(0).result()
+            flying.append(engine.submit(shape, fill, read))
+        for future in flying:
+            future.result()
+        return time.perf_counter() - start
+
+    run(1)  # compiles
+    run(requests)  # each request makes its memory
+    alone = min(run(1) for _ in range(ROUNDS))
+    together = min(run(2 * requests) for _ in range(ROUNDS)) / (2 * requests)
+    return Measured(shape[0], alone, together / shape[0])
