@@ -7,8 +7,9 @@ inferred from its shapes; where it came from is kept and logged.
 from __future__ import annotations
 
 import ast
+import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 DEFAULT_SIZE = 640
 
+_TASKS = {"detect": "a detection model", "classify": "a classifier", "embed": "an embedder"}
+
 
 class ModelCard(BaseModel):
     """How to feed a model and how to read it. Sizes are (width, height) in pixels."""
@@ -41,8 +44,8 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    task: Literal["detect"] = "detect"
-    decoder: str = Field(description="model family: a key of sightline.build.DECODERS")
+    task: Literal["detect", "classify", "embed"] = "detect"
+    decoder: str = Field("", description="model family: a key of sightline.build.DECODERS")
     size: tuple[PositiveInt, PositiveInt] = Field(description="native input size: width, height")
     fixed_size: bool = Field(description="the graph takes its native size only")
     max_batch: int | None = Field(None, ge=1, description="largest batch; none: any")
@@ -58,6 +61,11 @@ class ModelCard(BaseModel):
     iou: float = Field(0.45, ge=0, le=1)
     max_detections: int = Field(300, ge=1)
     agnostic_nms: bool = False
+    attributes: dict[str, tuple[str, ...]] = Field(
+        {}, description="what each output of a classifier tells, and the names of its values"
+    )
+    logits: bool = Field(False, description="a classifier's outputs are no probabilities yet")
+    margin: float = Field(0.0, ge=0, description="seen around a crop, as a share of its sides")
     licence: str | None = None
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
 
@@ -100,7 +108,8 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
             outputs belong to no known family.
     """
     beside = _card_beside(file.path)
-    metadata = _from_metadata(file.metadata)
+    metadata = _from_metadata(file.metadata, ("detect",))
+    _refuse_task(beside.get("task", "detect"), ("detect",))
     size = _size(file, beside.get("size", metadata.get("size")))
     family = beside.get("decoder")
     if family is not None and family not in decoders:
@@ -141,6 +150,59 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
     ]
     log.info("model %s: inferred %s", card.name, ", ".join(guessed))
     return CardReading(card, file, origin)
+
+
+def read_crop_card(file: ModelFile) -> CardReading:
+    """The card of a classifier or an embedder: of a model that is shown one object at a time.
+
+    Raises:
+        ModelError: the card beside the file is broken or contradicts the model, its checksum is
+            another file's, or the task is another.
+    """
+    beside = _card_beside(file.path)
+    metadata = _from_metadata(file.metadata, ("classify", "embed"))
+    if beside.get("task", metadata.get("task", "detect")) == "detect":
+        raise ModelError(
+            f"{file.path}: a classifier or an embedder is needed: write a card "
+            f"{_beside(file.path).name} beside it with `task: classify` or `task: embed`"
+        )
+    size = _size(file, beside.get("size", metadata.get("size")))
+    _, _, height, width = file.input.shape
+    found: dict[str, tuple[Any, str]] = {
+        "name": (file.path.stem, "file name"),
+        "size": (size, "input shape"),
+        "fixed_size": (height is not None or width is not None, "input shape"),
+        "max_batch": (file.input.shape[0], "input shape"),
+        **{key: (value, "metadata") for key, value in metadata.items()},
+        **{key: (value, "card") for key, value in beside.items()},
+    }
+    card = _validated(file.path, {key: value for key, (value, _) in found.items()})
+    if card.task == "classify" and not card.attributes:
+        card = card.model_copy(update={"attributes": {"class": card.class_names}})
+    _check(card, file, size)
+    _check_outputs(card, file)
+    return CardReading(card, file, {key: source for key, (_, source) in found.items()})
+
+
+def _check_outputs(card: ModelCard, file: ModelFile) -> None:
+    """Raise ModelError where the outputs of a classifier or an embedder are not what it says."""
+    shapes = [output.shape for output in file.outputs]
+    told = ", ".join(format_shape(shape) for shape in shapes)
+    if any(len(shape) != 2 for shape in shapes):
+        raise ModelError(f"{file.path}: its outputs are {told}; each must be (crops, values)")
+    if card.task == "embed" and len(shapes) != 1:
+        raise ModelError(f"{file.path}: its outputs are {told}; an embedder has one")
+    if card.task == "classify":
+        sizes = [len(names) for names in card.attributes.values()]
+        known = [shape[1] for shape in shapes]
+        if len(sizes) != len(known) or any(
+            n not in {None, size} for n, size in zip(known, sizes, strict=True)
+        ):
+            named = ", ".join(f"{a} ({len(names)})" for a, names in card.attributes.items())
+            raise ModelError(
+                f"{file.path}: its outputs are {told}, but its card names the values of {named}: "
+                f"write `class_names` or `attributes` into {_beside(file.path).name}"
+            )
 
 
 def _check(card: ModelCard, file: ModelFile, size: tuple[int, int]) -> None:
@@ -201,19 +263,30 @@ def _card_beside(path: Path) -> dict[str, Any]:
     return content
 
 
-def _from_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Fields in the metadata that Ultralytics exports carry (names, stride, task, imgsz)."""
-    found: dict[str, Any] = {}
-    task = metadata.get("task", "detect")
-    if task != "detect":
+def _refuse_task(task: str, wanted: Sequence[str]) -> None:
+    if task not in wanted:
+        kinds = " or ".join(_TASKS[w] for w in wanted)
         raise ModelError(
-            f"this model's task is {task!r}; detection models can be run, so export one of those"
+            f"this model's task is {task!r}; {kinds} is needed, so export one of those"
         )
+
+
+def _from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str, Any]:
+    """Fields in the metadata that Ultralytics exports carry (names, stride, task, imgsz), and ours.
+
+    Raises ModelError where the task is none of ``tasks``.
+    """
+    found: dict[str, Any] = {}
+    if "task" in metadata:
+        _refuse_task(metadata["task"], tasks)
+        found["task"] = metadata["task"]
     readers: dict[str, tuple[str, Callable[[str], Any]]] = {
         "names": ("class_names", ast.literal_eval),
         "stride": ("stride", lambda text: int(float(text))),
         "imgsz": ("size", _width_height),
         "license": ("licence", str),
+        "attributes": ("attributes", json.loads),
+        "margin": ("margin", float),
     }
     for key, (field, read) in readers.items():
         if key in metadata:

@@ -58,11 +58,11 @@ class EngineDetector:
         self.card = card
         self._decoder = decoder
         self.conf = card.conf if conf is None else conf
-        self._iou = card.iou if iou is None else iou
+        self.iou = card.iou if iou is None else iou
         self._limit = card.max_detections if max_detections is None else max_detections
         self._agnostic = card.agnostic_nms if agnostic_nms is None else agnostic_nms
-        self._canvas, self._longer_side = self._input_size(size)
-        self._wanted = None if classes is None else class_ids(card.class_names, classes)
+        self.fixed_canvas, self.longer_side = self._input_size(size)
+        self.wanted_ids = None if classes is None else class_ids(card.class_names, classes)
         self._nothing = Detections.empty(card.class_names)
 
     @property
@@ -71,14 +71,31 @@ class EngineDetector:
 
     def canvas(self, source: tuple[int, int]) -> Canvas:
         """The input (width, height) for a source picture (width, height)."""
-        if self._canvas is not None:
-            return self._canvas
-        return fitted_canvas(source, self._longer_side, self.card.stride)
+        if self.fixed_canvas is not None:
+            return self.fixed_canvas
+        return fitted_canvas(source, self.longer_side, self.card.stride)
 
-    def replaced(self, *, conf: float | None = None, engine: Engine | None = None) -> Self:
-        """The same detector with another threshold or around another engine."""
+    def replaced(
+        self,
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Sequence[str] | None = None,
+        size: int | Canvas | None = None,
+        engine: Engine | None = None,
+    ) -> Self:
+        """The same detector with other thresholds or classes, at another size (as for the
+        constructor), or around another engine.
+
+        Raises ConfigError: a class has no such name, or the model cannot take that size.
+        """
         other = copy.copy(self)
         other.conf = self.conf if conf is None else conf
+        other.iou = self.iou if iou is None else iou
+        if classes is not None:
+            other.wanted_ids = class_ids(self.card.class_names, classes)
+        if size is not None:
+            other.fixed_canvas, other.longer_side = self._input_size(size)
         other.engine = engine or self.engine
         return other
 
@@ -121,10 +138,10 @@ class EngineDetector:
     def _finish(self, found: Detections, spot: Placement) -> Detections:
         if not len(found):
             return self._nothing
-        if self._wanted is not None:
-            found = found[np.isin(found.class_ids, self._wanted)]
+        if self.wanted_ids is not None:
+            found = found[np.isin(found.class_ids, self.wanted_ids)]
         if self._decoder.overlaps:
-            found = suppress(found, self._iou, agnostic=self._agnostic, limit=self._limit)
+            found = suppress(found, self.iou, agnostic=self._agnostic, limit=self._limit)
         else:
             found = best(found, self._limit)
         return Detections(

@@ -64,7 +64,9 @@ def test_visibility_is_visible_over_alone(scene: Scene) -> None:
         height, width = truth.id_map.shape
         within = alone[extra : extra + height, extra : extra + width]
         seen = truth.id_map == row + 1
-        assert not (seen & ~within).any(), "seen where it is not"
+        # A polygon that the canvas cuts may differ by a pixel here and there along its edges.
+        cut = truth.boxes[row][0] <= 0 or truth.boxes[row][2] >= width
+        assert np.count_nonzero(seen & ~within) <= 6 * cut, "seen where it is not"
         assert truth.visibility[row] == pytest.approx(seen.sum() / alone.sum(), abs=1e-6)
         partly += 0.02 < truth.visibility[row] < 0.98
     assert partly >= 2
@@ -169,6 +171,26 @@ def test_riders_are_people_on_things() -> None:
                 assert scene.truth.boxes[on][1] < scene.truth.boxes[at][1], "the rider is higher"
                 found += 1
     assert found > 0
+
+
+def test_cycles_without_riders_are_objects_of_their_own() -> None:
+    scene = Scene(8)
+    parked = {v.id: v for v in scene.world.parked if v.kind != "car"}
+    seen = [i for i, track in enumerate(scene.truth.track_ids.tolist()) if track in parked]
+    assert len(seen) >= 2
+    for row in seen:
+        kind = parked[scene.truth.track_ids[row]].kind
+        assert scene.truth.class_ids[row] == {"bicycle": 1, "motorcycle": 3}[kind]
+
+
+def test_lights_of_parked_cycles_are_off() -> None:
+    scene = Scene(8, light="night")
+    slots = {item.slot for item in scene.items.values()}
+    parked = {v.id for v in scene.world.parked}
+    off = {item.slot for track, item in scene.items.items() if track in parked}
+    assert off
+    assert slots & {glow.slot for glow in scene.renderer.actors.glows}
+    assert not off & {glow.slot for glow in scene.renderer.actors.glows}
 
 
 def test_every_class_is_seen() -> None:

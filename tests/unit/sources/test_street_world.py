@@ -163,6 +163,37 @@ def test_every_kind_occurs() -> None:
     assert kinds == {"car", "bus", "truck", "motorcycle", "bicycle"}
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_parked_things_stand_apart_and_off_the_road(seed: int) -> None:
+    world = world_of(seed)
+    parked = world.parked
+    for at, thing in enumerate(parked):
+        cycle = thing.kind in ("bicycle", "motorcycle")
+        assert cycle or thing.kind == "car"
+        assert thing.rider == 0
+        assert not any(overlap(thing, other) for other in parked[at + 1 :])
+        assert min(abs(x) for x, _ in corners(thing)) > world.street.kerb
+        if cycle:
+            apart = abs(thing.y - world.street.zebra), abs(thing.y - world.street.junction)
+            assert apart[0] > 3
+            assert apart[1] > 5
+            fixed = [(tree.x, tree.y) for tree in world.street.trees] + [*world.street.lamps]
+            assert all(math.hypot(thing.x - x, thing.y - y) > 0.9 for x, y in fixed)
+
+
+def test_cycles_stand_without_riders_in_most_streets() -> None:
+    kinds = [{v.kind for v in world_of(seed).parked} for seed in range(10)]
+    assert sum("bicycle" in of_street for of_street in kinds) >= 7
+    assert sum("motorcycle" in of_street for of_street in kinds) >= 5
+
+
+def test_parked_things_stay() -> None:
+    world = world_of(2)
+    before = [(v.id, v.x, v.y, v.hx, v.hy) for v in world.parked]
+    world.advance(3.0)
+    assert [(v.id, v.x, v.y, v.hx, v.hy) for v in world.parked] == before
+
+
 def test_no_traffic_without_density() -> None:
     world = world_of(1, density=0.0)
     world.advance(20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 from sightline.sources.street import cycles, figures, vehicles
 from sightline.sources.street.camera import Camera
 from sightline.sources.street.figures import Outfit
+from sightline.sources.street.labels import labels_of
 from sightline.sources.street.light import Field, GroundLight, Lighting
 from sightline.sources.street.limbs import Figure, FigurePainter
 from sightline.sources.street.paint import Item
 from sightline.sources.street.people import Walker
 from sightline.sources.street.places import Places, in_sight, make_places
-from sightline.sources.street.shapes import CABIN, HEAD, LEFT, RIGHT, SIGN, TAIL, Mesh
+from sightline.sources.street.shapes import CABIN, HEAD, LEFT, PLAIN, RIGHT, SIGN, TAIL, Mesh
 from sightline.sources.street.solids import Glow, SolidPainter
 from sightline.sources.street.world import Vehicle, World
 
@@ -23,6 +25,7 @@ CLASS_IDS = {"person": 0, "bicycle": 1, "car": 2, "motorcycle": 3, "bus": 5, "tr
 """Numbers of the kinds in COCO's list of 80 classes."""
 
 _BUILDERS = {"car": vehicles.car, "bus": vehicles.bus, "truck": vehicles.truck}
+_CYCLES = ("bicycle", "motorcycle")
 _POSES = 28
 _MOST = 250
 """One byte holds the slot of a pixel's identity."""
@@ -96,7 +99,7 @@ class ActorPainter:
                 figure, name = self._walker(thing, *view), (thing.id, "person")
             elif at >= first_rider:
                 figure, name = self._rider(thing, *view), (thing.rider, "person")
-            elif thing.rider:
+            elif thing.kind in _CYCLES:
                 figure, name = self._cycle(thing, level), (thing.id, thing.kind)
             else:
                 solid.append(at)
@@ -127,7 +130,9 @@ class ActorPainter:
             if lines:
                 # A rider is drawn after what it rides.
                 depth = depths[at] - (0.01 if at >= first_rider else 0.0)
-                items.append(Item(at + 1, number, CLASS_IDS[kind], depth, lines, box, corners[at]))
+                item = Item(at + 1, number, CLASS_IDS[kind], depth, lines, box, corners[at])
+                item.labels = labels_of(kind, things[at].look)
+                items.append(item)
         return items
 
     def _forget(self) -> None:
@@ -191,6 +196,9 @@ class ActorPainter:
                 limbs = cycles.bicycle(vehicle.look, step * math.tau / _POSES)
             else:
                 limbs = cycles.motorcycle(vehicle.look)
+            if vehicle.path < 0:
+                # Nobody leaves the lights on.
+                limbs = [replace(limb, lamp=PLAIN) for limb in limbs]
             figure = self._poses[key] = Figure.of(limbs, level)
         return figure
 

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.types import Label
+
 POLYGON, LINE, DISC, OUTLINE = range(4)
 BITS = 4
 """Binary places of canvas coordinates: drawing is integer arithmetic, the same everywhere."""
@@ -39,6 +41,7 @@ class Item:
     box: Box
     corners: list[tuple[float, float]]
     amodal: int = 0
+    labels: tuple[Label, ...] = ()
 
 
 def draw(

@@ -178,7 +178,12 @@ class Crowd:
                 y = at + (rng.random() - 0.5) * (CROSSING - 0.8)
                 gate = "zebra" if name == "zebra" else "walk"
                 edge = street.half + 0.35 + 0.9 * rng.random()
-                route += [Waypoint(side * edge, y, gate), Waypoint(-side * (street.half + 0.4), y)]
+                # Straight on, and then to the kerb: what stands along it is not walked through.
+                route += [
+                    Waypoint(x, y - way * 0.8),
+                    Waypoint(side * edge, y, gate),
+                    Waypoint(-side * (street.half + 0.4), y),
+                ]
                 side = -side
                 x = self._beside(side)
                 route.append(Waypoint(x, y + way * 2.0))

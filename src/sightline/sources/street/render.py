@@ -173,4 +173,5 @@ def _measure(
         np.array([item.track_id for item, _ in seen], np.int64),
         np.array([share for _, share in seen], np.float32),
         np.asarray(cv2.LUT(slots, numbers), np.uint8),
+        tuple(item.labels for item, _ in seen),
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.coco import COCO_NAMES
-from sightline.types import Detections, Floats, Ints, Mask
+from sightline.types import Detections, Floats, Ints, Label, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,7 @@ class StreetTruth:
             frame. Of a vehicle that reaches behind the camera the part nearer than 2 m counts as
             not there.
         id_map: (height, width) uint8: row number + 1 of the object seen at each pixel, 0 is none.
+        labels: (N,) type and colour of each vehicle, see ``labels_of``; none of people.
     """
 
     boxes: Floats
@@ -36,6 +37,7 @@ class StreetTruth:
     track_ids: Ints
     visibility: Floats
     id_map: NDArray[np.uint8]
+    labels: tuple[tuple[Label, ...], ...]
 
     def __len__(self) -> int:
         return len(self.boxes)

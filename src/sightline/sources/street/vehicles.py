@@ -45,10 +45,31 @@ _BODIES = {
 }
 
 
+_TIPPERS = 0.8
+"""Trucks whose draw is greater have an open bed instead of a box."""
+
+
 def car_body(look: int) -> str:
     """Which body a car of this appearance has."""
     share = look % 100
     return "hatchback" if share < 32 else "saloon" if share < 62 else "suv" if share < 85 else "van"
+
+
+def car_paint(look: int) -> int:
+    """The place of a car's paint in the table of paints."""
+    return int(numbers(look, 1)[0] * len(_PAINTS))
+
+
+def bus_livery(look: int) -> int:
+    """The place of a bus's colours in the table of liveries."""
+    return int(numbers(look, 1)[0] * len(_COACHES))
+
+
+def truck_paint(look: int) -> int:
+    """The place in the table of paints of what is seen most of a truck: its box, or its cab."""
+    cab, load, body = numbers(look, 3)
+    draw = cab if body > _TIPPERS else load * (0.3 if body < 0.6 else 1.0)
+    return int(draw * len(_PAINTS))
 
 
 def car(look: int, length: float, width: float, height: float) -> Mesh:
@@ -205,7 +226,7 @@ def truck(look: int, length: float, width: float, height: float) -> Mesh:
     draw = numbers(look, 4)
     cab = tint(pick(_PAINTS, draw[0]), 0.95)
     load = tint(pick(_PAINTS, draw[1] * (0.3 if draw[2] < 0.6 else 1.0)), 0.95)
-    tipper = draw[2] > 0.8
+    tipper = draw[2] > _TIPPERS
     back, front, y = -length / 2, length / 2, width / 2
     depth = 1.9 if length > 7 else 1.7
     wall, roof = front - depth, min(height, 2.75)

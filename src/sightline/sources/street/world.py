@@ -14,6 +14,7 @@ from sightline.sources.street.layout import LANE, NEAR_END, PARKING, Layout
 from sightline.sources.street.options import StreetOptions
 from sightline.sources.street.paths import TURN_SPEED, Path, Signals, make_paths
 from sightline.sources.street.people import Crowd
+from sightline.sources.street.stands import END, START, Stand, make_bay, make_stands
 
 COARSE = 0.1
 """The longest step of the simulation in seconds."""
@@ -34,11 +35,11 @@ SPEED_LIMITS = {
 
 # kind: share of the traffic, then ranges of length, width, height and wished speed.
 _KINDS = {
-    "car": (0.60, (3.7, 4.8), (1.70, 1.86), (1.42, 1.52), (9.5, 14.0)),
-    "truck": (0.11, (6.0, 8.6), (2.25, 2.5), (2.9, 3.6), (8.0, 11.5)),
+    "car": (0.56, (3.7, 4.8), (1.70, 1.86), (1.42, 1.52), (9.5, 14.0)),
+    "truck": (0.10, (6.0, 8.6), (2.25, 2.5), (2.9, 3.6), (8.0, 11.5)),
     "bus": (0.07, (10.5, 12.2), (2.5, 2.55), (3.0, 3.2), (8.0, 11.0)),
-    "motorcycle": (0.09, (2.0, 2.2), (0.75, 0.8), (1.15, 1.25), (9.0, 15.0)),
-    "bicycle": (0.13, (1.7, 1.78), (0.5, 0.6), (1.05, 1.1), (3.8, 6.2)),
+    "motorcycle": (0.12, (2.0, 2.2), (0.75, 0.8), (1.15, 1.25), (9.0, 15.0)),
+    "bicycle": (0.15, (1.7, 1.78), (0.5, 0.6), (1.05, 1.1), (3.8, 6.2)),
 }
 _BRAKING, _HEADWAY, _GAP = 2.6, 1.1, 2.0
 
@@ -48,7 +49,8 @@ class Vehicle:
     """A vehicle on its path. ``s`` and ``lateral`` (left is positive) are of its middle, in metres.
 
     ``rider`` is the identity of the person on a bicycle or motorcycle, else 0. ``look`` seeds the
-    appearance. ``phase`` is how far its wheels or pedals have turned, in radians.
+    appearance. ``path`` is -1 where it is parked. ``phase`` is how far its wheels or pedals have
+    turned, in radians.
     """
 
     id: int
@@ -88,6 +90,8 @@ class World:
         self.signals = Signals(self._rng.random())
         self.crowd = Crowd(street, self._rng, round(30 * self._density))
         self._park()
+        for stand in make_stands(street, self._rng):
+            self._stand(stand)
         self._next_id = self.crowd.fill(self._next_id, anywhere=True)
         for at in range(len(self.paths)):
             self._populate(at)
@@ -351,7 +355,7 @@ class World:
         self.vehicles.append(self._make(at, s, kind))
 
     def _park(self) -> None:
-        """Rows of parked cars beside the traffic lanes."""
+        """Rows of parked cars beside the traffic lanes, here and there a bay for cycles."""
         street, rng = self.street, self._rng
         low, high = street.junction_crossings
         for side in (0, 1):
@@ -363,8 +367,19 @@ class World:
                 clear = abs(y - street.zebra) > 8 and not low - 7 < y < high + 7
                 if clear and rng.random() < 0.55:
                     car = self._make(0, 0.0, "car")
-                    car.x, car.y, car.speed = x + 0.1 * (rng.random() - 0.5), y, 0.0
-                    car.hx, car.hy = 0.0, 1.0 if side else -1.0
-                    car.path = -1
-                    self.parked.append(car)
+                    self._leave(car, x + 0.1 * (rng.random() - 0.5), y, 0.0, 1.0 if side else -1.0)
+                elif clear and START < y < END and rng.random() < 0.3:
+                    for stand in make_bay(street, rng, 1 if side else -1, y):
+                        self._stand(stand)
                 y += 5.6 + 0.8 * rng.random()
+
+    def _stand(self, stand: Stand) -> None:
+        """A bicycle or motorcycle without its rider."""
+        cycle = self._make(0, 0.0, stand.kind)
+        cycle.rider = 0
+        self._leave(cycle, stand.x, stand.y, stand.hx, stand.hy)
+
+    def _leave(self, car: Vehicle, x: float, y: float, hx: float, hy: float) -> None:
+        """Park it."""
+        car.path, car.speed, car.x, car.y, car.hx, car.hy = -1, 0.0, x, y, hx, hy
+        self.parked.append(car)

@@ -1,0 +1,137 @@
+"""Pictures of single objects, cut out of a frame into an engine's input.
+
+Knows frames, boxes and pixels. Knows no runtime, and not what a model says of a crop.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from sightline.errors import ModelError
+from sightline.geometry import place
+from sightline.models.card import ModelCard
+from sightline.protocols import Engine
+from sightline.types import Floats, Frame, Ints, Pixels
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+BATCHES = (16, 8, 4, 2, 1)
+"""Engines keep memory, and some compile, for each shape of input, so any number of crops is made of
+batches of these few sizes."""
+
+
+class CropRunner:
+    """Shows the crops of frames to a model.
+
+    Args:
+        engine: runs the card's model.
+        card: how crops are cut: size, margin, resize, pad, order, largest batch.
+
+    Raises:
+        ModelError: the model takes only batches of a size greater than one.
+    """
+
+    def __init__(self, engine: Engine, card: ModelCard) -> None:
+        fixed = engine.info.input.shape[0]
+        if fixed not in {None, 1}:
+            raise ModelError(
+                f"model {card.name} takes {fixed} crops at a time, neither more nor fewer: "
+                "export it with a dynamic batch size"
+            )
+        most = fixed or card.max_batch or BATCHES[0]
+        self._sizes = [size for size in BATCHES if size <= most]
+        self._engine, self._card = engine, card
+
+    def submit(
+        self,
+        frame: Frame,
+        boxes: Floats,
+        read: Callable[[Sequence[Floats]], T],
+        join: Callable[[list[T]], R],
+    ) -> Future[R]:
+        """``join`` of what ``read`` made of the outputs of each batch, in the order of ``boxes``.
+
+        Args:
+            boxes: (N, 4) xyxy in pixels of the frame; what lies beyond it is cut off.
+
+        Raises:
+            ValueError: boxes have another shape.
+        """
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise ValueError(f"boxes must be (N, 4), not {boxes.shape}")
+        if not len(boxes):
+            return joined([], join)
+        image = frame.image  # made once, here, and not by each of the engine's threads
+        cuts = regions(boxes, self._card.margin, (frame.width, frame.height))
+        return joined([self._run(image, part, read) for part in self._parts(cuts)], join)
+
+    def _parts(self, cuts: Ints) -> list[Ints]:
+        parts, at = [], 0
+        while at < len(cuts):
+            size = next(s for s in self._sizes if s <= len(cuts) - at)
+            parts.append(cuts[at : at + size])
+            at += size
+        return parts
+
+    def _run(self, image: Pixels, cuts: Ints, read: Callable[[Sequence[Floats]], T]) -> Future[T]:
+        width, height = self._card.size
+
+        def fill(batch: Pixels) -> None:
+            for (x0, y0, x1, y1), out in zip(cuts.tolist(), batch, strict=True):
+                write_crop(image[y0:y1, x0:x1], self._card, out)
+
+        return self._engine.submit((len(cuts), height, width), fill, read)
+
+
+def regions(boxes: Floats, margin: float, size: tuple[int, int]) -> Ints:
+    """Whole pixels (N, 4) xyxy that are cut for boxes of a picture of ``size`` (width, height).
+
+    ``margin`` is a share of the box's own sides. At least one pixel is left of every box.
+    """
+    sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+    wide = np.round(boxes + margin * sides * np.array([-1, -1, 1, 1], np.float32))
+    limit = np.array(size, np.float32)
+    low = np.clip(wide[:, :2], 0, limit - 1)
+    high = np.clip(wide[:, 2:], low + 1, limit)
+    return np.concatenate((low, high), axis=1).astype(np.int64)
+
+
+def write_crop(pixels: Pixels, card: ModelCard, out: Pixels) -> None:
+    """Write BGR pixels (h, w, 3) of one object into ``out`` (H, W, 3), as the card says."""
+    height, width = pixels.shape[:2]
+    spot = place((width, height), (out.shape[1], out.shape[0]), card.resize)
+    bottom, right = spot.top + spot.height, spot.left + spot.width
+    out[: spot.top] = out[bottom:] = card.pad
+    out[:, : spot.left] = out[:, right:] = card.pad
+    # Averaging what is shrunk: linear interpolation would leave out most pixels of near objects.
+    how = cv2.INTER_AREA if spot.height < height else cv2.INTER_LINEAR
+    made = cv2.resize(pixels, (spot.width, spot.height), interpolation=how)
+    out[spot.top : bottom, spot.left : right] = made[..., ::-1] if card.order == "rgb" else made
+
+
+def joined(futures: Sequence[Future[T]], join: Callable[[list[T]], R]) -> Future[R]:
+    """One future for several: ``join`` of their results in order, or the first failure."""
+    whole: Future[R] = Future()
+    done = itertools.count(1)  # next() is atomic, and the callbacks come from several threads
+
+    def collect(_: Future[T]) -> None:
+        if next(done) < len(futures):
+            return
+        for future in futures:
+            if error := future.exception():
+                whole.set_exception(error)
+                return
+        whole.set_result(join([future.result() for future in futures]))
+
+    for future in futures:
+        future.add_done_callback(collect)
+    if not futures:
+        whole.set_result(join([]))
+    return whole

@@ -1,0 +1,61 @@
+"""The embedder: what objects look like as vectors, around an engine that it is handed.
+
+Knows that two crops look alike where the product of their vectors is near 1. Knows no runtime
+(the engine's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+import numpy as np
+
+from sightline.errors import ModelError
+from sightline.models.card import ModelCard
+from sightline.models.crops import CropRunner
+from sightline.protocols import Engine
+from sightline.types import Floats, Frame
+
+
+class CropEmbedder:
+    """An ``Embedder`` made of a card and an engine.
+
+    Args:
+        engine: runs the card's model; closed with the embedder.
+        card: how to cut crops.
+
+    Raises:
+        ModelError: the model takes only batches of a size greater than one, or does not say how
+            long its vectors are.
+    """
+
+    def __init__(self, engine: Engine, card: ModelCard) -> None:
+        self.engine = engine
+        self.card = card
+        length = engine.info.outputs[0].shape[-1]
+        if length is None:
+            raise ModelError(f"model {card.name} does not say how long its vectors are")
+        self.dimensions = length
+        self._crops = CropRunner(engine, card)
+
+    def submit(self, frame: Frame, boxes: Floats) -> Future[Floats]:
+        """Vectors (N, dimensions) of length 1 for boxes (N, 4) xyxy in pixels of the frame.
+
+        Raises ValueError where boxes have another shape.
+        """
+        return self._crops.submit(frame, boxes, _read, self._stacked)
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def _stacked(self, parts: list[Floats]) -> Floats:
+        return np.concatenate(parts or [np.empty((0, self.dimensions), np.float32)])
+
+
+def _read(outputs: Sequence[Floats]) -> Floats:
+    """A copy of length 1: the output is the engine's own memory. A vector of zeros stays one."""
+    (vectors,) = outputs
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Floats = vectors / np.maximum(lengths, np.float32(1e-12))
+    return scaled
