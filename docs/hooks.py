@@ -33,7 +33,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def _compare_dependencies(markdown: str) -> None:
     table = markdown.partition("## At run time")[2].partition("\n## ")[0]
-    described = set(re.findall(r"^\| `([\w-]+)`", table, re.MULTILINE))
+    firsts = re.findall(r"^\| (`[^|]*`) \|", table, re.MULTILINE)
+    described = {name for first in firsts for name in re.findall(r"`([\w-]+)`", first)}
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
     for name in declared ^ described:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline import build
-from sightline.config import EngineOptions, ModelOptions, checked
-from sightline.errors import DecodeError, InvalidRequest
+from sightline.config import EngineOptions, ModelOptions, SchedulerOptions, checked
 from sightline.protocols import Detector, Source, Tracker
 from sightline.runtime.analysis import EveryFrame
 from sightline.runtime.stream import observe
+from sightline.serving import service
 from sightline.types import Detections, Frame, Observation
 
-Image = str | Path | bytes | NDArray[np.uint8] | Frame
-"""A path, a base64 ``data:`` URL, an encoded picture, pixels (height, width, 3) uint8 BGR, or a
-Frame."""
+if TYPE_CHECKING:
+    from sightline.sources.stills import Image
 
 
 class Model:
@@ -53,9 +49,11 @@ class Model:
             DecodeError: it is no picture that can be read.
             InferenceError: the engine failed.
         """
+        from sightline.sources.stills import still_frame
+
         if isinstance(image, (str, Path, bytes, np.ndarray, Frame)):
-            return self.detector.submit((_frame(image),)).result()[0]
-        return self.detector.submit([_frame(one) for one in image]).result()
+            return self.detector.submit((still_frame(image),)).result()[0]
+        return self.detector.submit([still_frame(one) for one in image]).result()
 
     def close(self) -> None:
         """Finish what is in flight and free the engine."""
@@ -71,6 +69,27 @@ class Model:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class Service(service.Service):
+    """A model for many callers at once, with priorities, deadlines and batches.
+
+        async with sl.Service(model) as service:
+            found = await service.predict(frame, priority="urgent")
+
+        with sl.Service("yolox_nano.onnx") as service:
+            found = service.predict_sync("bus.jpg")
+
+    Args:
+        model: of ``load``, which stays the caller's to close; or what ``load`` takes.
+        options: queue budgets and batch size.
+
+    Raises what ``load`` raises; ConfigError for ``people``, which has no engine to share.
+    """
+
+    def __init__(self, model: Model | str | Path, options: SchedulerOptions | None = None) -> None:
+        loaded = model if isinstance(model, Model) else load(model)
+        super().__init__(loaded.detector, options, owned=loaded is not model)
 
 
 def load(
@@ -148,35 +167,3 @@ def track(
         if isinstance(source, (str, Path, int)):
             source = build.inputs([str(source)])[0].source
         yield from observe(source, EveryFrame(detector), tracker or make_tracker())
-
-
-def _frame(image: Image) -> Frame:
-    from sightline.sources.images import decode_image, read_image
-    from sightline.sources.pictures import ArrayPicture
-
-    if isinstance(image, Frame):
-        return image
-    name = str(image) if isinstance(image, (str, Path)) else "image"
-    pixels: Any = image
-    if isinstance(image, str) and image.startswith("data:"):
-        name, image = "image", _bytes_of(image)
-    if isinstance(image, (str, Path)):
-        pixels = read_image(Path(image))
-    elif isinstance(image, bytes):
-        pixels = decode_image(image)
-    try:
-        picture = ArrayPicture(pixels)
-    except ValueError as exc:
-        raise InvalidRequest(str(exc)) from exc
-    return Frame(name, 0, 0.0, time.monotonic(), picture)
-
-
-def _bytes_of(data_url: str) -> bytes:
-    """The bytes of ``data:image/jpeg;base64,...`` (RFC 2397)."""
-    head, _, body = data_url.partition(",")
-    try:
-        if not head.endswith(";base64"):
-            raise ValueError("only base64 is read")
-        return base64.b64decode(body, validate=True)
-    except ValueError as exc:
-        raise DecodeError(f"no picture in the data: URL: {exc}") from exc

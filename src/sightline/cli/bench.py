@@ -1,19 +1,42 @@
-"""``sightline bench``: one model on one source, stage by stage and end to end."""
+"""``sightline bench``: a model on a video stage by stage, how many streams fit, a service under load."""
 
 from __future__ import annotations
 
 import json as json_
+from dataclasses import asdict
 from statistics import median
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sightline.cli import logs
 from sightline.cli.options import Backend, Device, Model, Precision, Size, Verbose, model_options
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, InferenceError
+
+if TYPE_CHECKING:
+    from sightline.runtime.capacity import FleetLoad
 
 
-def bench(
+class _Group(TyperGroup):
+    """``bench SOURCE`` means ``bench video SOURCE``."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["video", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=_Group,
+    name="bench",
+    help="Measure a model on a video, how many streams fit, or a service under load.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def video(
     source: Annotated[str, typer.Argument(help="A video file or a street:// scene.")],
     model: Model,
     size: Size = None,
@@ -104,3 +127,74 @@ def _print(facts: dict[str, Any]) -> None:
         "engine alone {engine_fps:.1f}/s, end to end {end_to_end_fps:.1f} frames/s: "
         "ratio {ratio:.3f}".format(**facts)
     )
+
+
+@app.command()
+def streams(
+    source: Annotated[str, typer.Argument(help="A video file, rtsp:// URL or street:// scene.")],
+    model: Model = "street",
+    fps: Annotated[float, typer.Option(min=0.1, help="Analysed per second of each stream.")] = 5.0,
+    p99: Annotated[float, typer.Option(min=1, help="Most ms from decoded to analysed.")] = 100.0,
+    count: Annotated[
+        int, typer.Option(min=0, help="Run so many; 0: find the largest number that holds.")
+    ] = 0,
+    motion: Annotated[bool, typer.Option("--motion", help="Only where something moves.")] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="Measured, for each number.")] = 10.0,
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    device: Device = "auto",
+    json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    verbose: Verbose = 0,
+) -> None:
+    """How many cameras does this machine hold? Decoding, tracking and drops are in it.
+
+    Each stream is a copy of the source in real time. A number holds when every stream is analysed
+    at the wanted rate, and 99 of 100 results are younger than --p99.
+
+    [bold]Examples[/bold]
+
+    sightline bench streams street.mp4 --model yolox_nano --fps 5
+
+    sightline bench streams rtsp://camera/stream --count 20 --motion
+    """
+    from sightline.build import source_kind
+    from sightline.build.site import Site
+    from sightline.config import AdaptiveOptions, Configuration, StreamOptions, checked
+    from sightline.runtime.capacity import measure_fleet, most_streams
+    from sightline.runtime.fleet import Fleet
+
+    logs.set_up(verbose)
+    served = model_options(model, backend=backend, precision=precision, device=device)
+    wanted = checked(
+        StreamOptions,
+        source=source,
+        realtime=source_kind(source) in {"file", "street"},
+        loop=True,
+        min_fps=0,
+        adaptive=AdaptiveOptions(motion=motion, max_fps=fps, max_latency_ms=p99),
+    )
+    site = Site(Configuration(models={"bench": served.model_dump(exclude_unset=True)}))
+    site.open()
+    assert isinstance(site.fleet, Fleet)
+    fleet = site.fleet
+
+    def measure(number: int) -> FleetLoad:
+        load = measure_fleet(fleet, wanted, number, seconds)
+        held = "holds" if load.holds(0 if motion else fps, p99) else "too many"
+        typer.echo(
+            f"{number} streams: {load.analyzed_fps:.0f} analysed/s, slowest {load.slowest_fps:.1f}, "
+            f"p99 {load.age_p99_ms:.0f} ms, {load.cpu_ms:.1f} ms of processor each: {held}",
+            err=True,
+        )
+        return load
+
+    try:
+        best = measure(count) if count else most_streams(measure, 0 if motion else fps, p99)
+    finally:
+        site.close()
+    if best is None:
+        raise InferenceError(f"not even one stream holds {fps:g} FPS within {p99:g} ms here")
+    if json:
+        typer.echo(json_.dumps(asdict(best)))
+    elif not count:
+        typer.echo(f"{best.streams} streams at {fps:g} FPS, p99 {best.age_p99_ms:.0f} ms")

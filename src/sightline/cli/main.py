@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from sightline._version import __version__
-from sightline.cli import bench, demo, doctor, evaluate, export, inspect, models, street
+from sightline.cli import bench, config, demo, doctor, evaluate, export, inspect, models, street
+from sightline.cli import run as run_
 from sightline.cli.analyze import detect, track
 from sightline.errors import ConfigError, SightlineError
 
@@ -55,13 +56,16 @@ def sightline(
 
 app.command("detect")(detect)
 app.command("track")(track)
+app.command("run")(run_.run)
+app.command("serve")(run_.serve)
 app.command()(inspect.inspect)
-app.command()(bench.bench)
 app.command()(export.export)
 app.command()(doctor.doctor)
 app.command()(demo.demo)
 app.add_typer(models.app)
 app.add_typer(evaluate.app)
+app.add_typer(config.app)
+app.add_typer(bench.app)
 app.add_typer(street.app, name="street")
 
 

@@ -14,13 +14,21 @@ from typing import NamedTuple
 # Start of frame, without DHT (c4), JPG (c8) and DAC (cc), which lie between.
 _JPEG_SOF = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
-_JPEG_SOS = 0xDA
+_JPEG_SOS, _JPEG_APP1 = 0xDA, 0xE1
 _BMP_CORE = 12  # bytes of the oldest header, with sizes of 16 bits
-_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_BMP_HEADERS = {_BMP_CORE, 16, 40, 52, 56, 64, 108, 124}
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION = 256, 257, 274
+_MOST_BLOCKS = 4096
+"""A file of millions of empty blocks must not keep its reader busy."""
+_QUARTER_TURNS = {5, 6, 7, 8}  # of EXIF's orientations
+_EXIF = b"Exif\0\0"
 
 
 class ImageHeader(NamedTuple):
-    """``complete`` is False where a JPEG breaks off, which its decoders pass over in silence."""
+    """``width`` and ``height`` are those of the upright picture, as its EXIF data turns it.
+
+    ``complete`` is False where a JPEG breaks off, which its decoders pass over in silence.
+    """
 
     format: str
     width: int
@@ -40,18 +48,29 @@ def read_header(data: bytes) -> ImageHeader | None:
 
 
 def _png(data: bytes) -> ImageHeader:
-    return ImageHeader("PNG", *struct.unpack_from(">II", data, 16))
+    size = struct.unpack_from(">II", data, 16)
+    at = 8
+    for _ in range(_MOST_BLOCKS):
+        if at + 8 > len(data):
+            break
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"eXIf":
+            size = _upright(size, data[at + 8 : at + 8 + length])
+        at += length + 12
+    return ImageHeader("PNG", *size)
 
 
-def _bmp(data: bytes) -> ImageHeader:
+def _bmp(data: bytes) -> ImageHeader | None:
     (size,) = struct.unpack_from("<I", data, 14)
+    if size not in _BMP_HEADERS:
+        return None  # a text that begins with BM
     width, height = struct.unpack_from("<HH" if size == _BMP_CORE else "<ii", data, 18)
     return ImageHeader("BMP", width, abs(height))  # negative: the top row comes first
 
 
 def _jpeg(data: bytes) -> ImageHeader | None:
-    at, size = 2, None
-    while True:
+    at, size, exif = 2, None, b""
+    for _ in range(_MOST_BLOCKS):
         if data[at] != 0xFF:
             return None
         marker = data[at + 1]
@@ -65,16 +84,21 @@ def _jpeg(data: bytes) -> ImageHeader | None:
             height, width = struct.unpack_from(">HH", data, at + 5)
             size = (width, height)
         if marker == _JPEG_SOS:
-            complete = data.find(b"\xff\xd9", at) >= 0
-            return ImageHeader("JPEG", *size, complete) if size else None
-        at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
+            complete = data.rfind(b"\xff\xd9", at) >= 0  # from behind: it is the last thing
+            return ImageHeader("JPEG", *_upright(size, exif), complete) if size else None
+        length = int(struct.unpack_from(">H", data, at + 2)[0])
+        if marker == _JPEG_APP1 and not exif and data.startswith(_EXIF, at + 4):
+            exif = data[at + 4 + len(_EXIF) : at + 2 + length]
+        at += 2 + length
+    return None
 
 
 def _webp(data: bytes) -> ImageHeader | None:
     kind = data[12:16]
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
-        return ImageHeader("WebP", width, int.from_bytes(data[27:30], "little") + 1)
+        size = width, int.from_bytes(data[27:30], "little") + 1
+        return ImageHeader("WebP", *_upright(size, _webp_exif(data)))
     if kind == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
         return ImageHeader("WebP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
@@ -84,18 +108,45 @@ def _webp(data: bytes) -> ImageHeader | None:
     return None
 
 
+def _webp_exif(data: bytes) -> bytes:
+    at = 12
+    for _ in range(_MOST_BLOCKS):
+        if at + 8 > len(data):
+            break
+        kind, length = struct.unpack_from("<4sI", data, at)
+        if kind == b"EXIF":
+            return data[at + 8 : at + 8 + length].removeprefix(_EXIF)
+        at += 8 + length + length % 2
+    return b""
+
+
 def _tiff(data: bytes) -> ImageHeader | None:
+    tags = _tiff_tags(data)
+    if not {_TIFF_WIDTH, _TIFF_HEIGHT} <= tags.keys():
+        return None
+    return ImageHeader("TIFF", *_upright((tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT]), data))
+
+
+def _tiff_tags(data: bytes) -> dict[int, int]:
+    """Width, height and orientation of the first picture of a TIFF file, or of EXIF data."""
     order = "<" if data[:2] == b"II" else ">"
     (at,) = struct.unpack_from(f"{order}I", data, 4)
     (entries,) = struct.unpack_from(f"{order}H", data, at)
-    size: dict[int, int] = {}
+    tags: dict[int, int] = {}
     for entry in range(at + 2, at + 2 + 12 * entries, 12):
         tag, kind = struct.unpack_from(f"{order}HH", data, entry)
-        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT):
-            (size[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)
-    if len(size) < 2:
-        return None
-    return ImageHeader("TIFF", size[_TIFF_WIDTH], size[_TIFF_HEIGHT])
+        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION):
+            (tags[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)
+    return tags
+
+
+def _upright(size: tuple[int, int], exif: bytes) -> tuple[int, int]:
+    """The size (width, height) after the turn that EXIF data asks for; damaged data asks for none."""
+    try:
+        turned = bool(exif) and _tiff_tags(exif).get(_TIFF_ORIENTATION, 1) in _QUARTER_TURNS
+    except struct.error:
+        turned = False
+    return (size[1], size[0]) if turned else size
 
 
 _FORMATS: tuple[tuple[bytes, Callable[[bytes], ImageHeader | None]], ...] = (

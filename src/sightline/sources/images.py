@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from sightline.errors import DecodeError, SourceError
-from sightline.sources.image_header import read_header
+from sightline.sources.image_header import ImageHeader, read_header
 from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
 from sightline.types import Frame, Pixels, SourceState, SourceStatus, StreamInfo
 
@@ -41,7 +41,16 @@ def decode_image(data: bytes, limit_pixels: int = LIMIT_PIXELS, name: str = "pic
     Raises:
         DecodeError: it is none of these, is too large, or is damaged; ``name`` stands before it.
     """
-    header = read_header(data)
+    header = check_header(read_header(data), limit_pixels, name)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        pixels = None  # the second decoder says what is wrong
+    return _second_decoder(data, header.format, name) if pixels is None else pixels
+
+
+def check_header(header: ImageHeader | None, limit_pixels: int, name: str) -> ImageHeader:
+    """A header of a picture that may be decoded. Raises DecodeError as ``decode_image`` does."""
     if header is None:
         raise DecodeError(f"{name} is no JPEG, PNG, WebP, BMP or TIFF picture: check what it is")
     if header.width <= 0 or header.height <= 0:
@@ -53,11 +62,7 @@ def decode_image(data: bytes, limit_pixels: int = LIMIT_PIXELS, name: str = "pic
         )
     if not header.complete:
         raise DecodeError(f"{name} is a {header.format} that breaks off: copy it again")
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        pixels = None  # the second decoder says what is wrong
-    return _second_decoder(data, header.format, name) if pixels is None else pixels
+    return header
 
 
 def read_image(path: str | Path, limit_pixels: int = LIMIT_PIXELS) -> Pixels:

@@ -1,0 +1,175 @@
+"""Ready tensors through gRPC (Open Inference Protocol), over the raw engine in the same run.
+
+The raw engine is OpenVINO's own asynchronous queue on the same network, fed with one constant
+picture: no transport, no copies. Clients are a process of their own on the same computer; each has
+its own connection and one request in flight. They send 416×416 pictures and take the whole raw
+outputs, without reading them. Rounds alternate, and each ratio compares a round of the service with
+the mean of the raw rounds before and after it. On a computer that has other work too, the rates
+tell little; the processor time of an answer (service and client together) over that of a raw inference
+does not depend on it, and is printed beside them.
+
+    python benchmarks/serve_v2.py --data ../shared
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from statistics import median, quantiles
+
+import grpc
+import numpy as np
+from end_to_end import RawEngine
+from tritonclient.grpc import service_pb2 as pb
+
+from sightline import build
+from sightline.config import ModelOptions, SchedulerOptions, ServingOptions
+from sightline.models.detector import EngineDetector
+from sightline.runtime.scheduler import Scheduler
+from sightline.serving.grpc_ import GrpcServer
+from sightline.serving.models import ModelRepository
+from sightline.serving.open_inference import OpenInference
+
+WANTED = 0.80
+SIZE = 416
+METHOD = "/inference.GRPCInferenceService/ModelInfer"
+
+
+def client(port: int, clients: int, seconds: float) -> None:
+    """The load: prints answers per second, latencies in ms and the processor time it took."""
+
+    async def one(until: float, request: bytes, latencies: list[float]) -> None:
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
+            infer = channel.unary_unary(METHOD)  # bytes both ways: nothing is parsed here
+            while (start := time.perf_counter()) < until:
+                await infer(request)
+                latencies.append((time.perf_counter() - start) * 1e3)
+
+    async def everybody() -> None:
+        message = pb.ModelInferRequest(model_name="default")
+        message.inputs.add(name="images", datatype="UINT8", shape=[1, SIZE, SIZE, 3])
+        picture = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+        message.raw_input_contents.append(picture.tobytes())
+        request, latencies = message.SerializeToString(), []
+        start, before = time.perf_counter(), cpu_s()
+        await asyncio.gather(*(one(start + seconds, request, latencies) for _ in range(clients)))
+        wall, used = time.perf_counter() - start, cpu_s() - before
+        cut = quantiles(latencies, n=100)
+        print(
+            json.dumps(
+                {
+                    "answers": len(latencies),
+                    "rate": len(latencies) / wall,
+                    "p50_ms": cut[49],
+                    "p99_ms": cut[98],
+                    "client_cpu_ms": used / len(latencies) * 1e3,
+                }
+            )
+        )
+
+    asyncio.run(everybody())
+
+
+def cpu_s() -> float:
+    """Processor time of this process so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def run_raw(raw: RawEngine, seconds: float) -> tuple[float, float]:
+    """Inferences per second, and the milliseconds of processor time that each took."""
+    before = cpu_s()
+    rate = raw.fps(seconds)
+    return rate, (cpu_s() - before) / (rate * seconds) * 1e3
+
+
+class Service:
+    """The gRPC server with one model, in a thread of this process."""
+
+    def __init__(self, model: Path) -> None:
+        def make(_: str) -> EngineDetector:
+            detector = build.detector(ModelOptions(model=str(model)))
+            assert isinstance(detector, EngineDetector)
+            return detector
+
+        self.scheduler = Scheduler(SchedulerOptions())
+        self.repository = ModelRepository(self.scheduler, make, ["default"])
+        self.repository.load_all()
+        options = ServingOptions(grpc_port=0)
+        self.server = GrpcServer(OpenInference(self.repository, options.limits), options)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="grpc")
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.server.start(), self._loop).result()
+
+    def round(self, clients: int, seconds: float) -> dict[str, float]:
+        load = ["--client", str(self.server.port), "--clients", str(clients)]
+        command = [sys.executable, __file__, *load, "--seconds", str(seconds)]
+        before = cpu_s()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found = dict(json.loads(done.stdout))
+        return {**found, "server_cpu_ms": (cpu_s() - before) / found["answers"] * 1e3}
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.server.stop(1.0), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self.scheduler.close()
+        self.repository.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared"))
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--client", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.client is not None:
+        client(options.client, options.clients, options.seconds)
+        return
+    model = options.data / "models" / "yolox_nano.onnx"
+    service, raw = Service(model), RawEngine(model, (SIZE, SIZE), 1.0)
+    try:
+        service.round(options.clients, 1.0)
+        before, rounds = run_raw(raw, options.seconds), []
+        for _ in range(options.rounds):
+            found = service.round(options.clients, options.seconds)
+            after = run_raw(raw, options.seconds)
+            rate, cpu_ms = np.mean([before, after], axis=0)
+            before = after
+            taken_ms = found["server_cpu_ms"] + found["client_cpu_ms"]
+            rounds.append(
+                {
+                    **found,
+                    "raw": rate,
+                    "raw_cpu_ms": cpu_ms,
+                    "ratio": found["rate"] / rate,
+                    "cpu_ratio": cpu_ms / taken_ms,
+                }
+            )
+            print({name: round(float(v), 3) for name, v in rounds[-1].items()}, file=sys.stderr)
+    finally:
+        service.close()
+    middle = {name: float(median(r[name] for r in rounds)) for name in rounds[0]}
+    print(
+        f"{os.cpu_count()} cores, {options.clients} clients: {middle['rate']:.1f}/s, "
+        f"p99 {middle['p99_ms']:.1f} ms; raw engine {middle['raw']:.1f}/s\n"
+        f"over the raw engine: {middle['ratio']:.3f} of its rate (wanted {WANTED}); "
+        f"by processor time {middle['cpu_ratio']:.3f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

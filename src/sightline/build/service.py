@@ -1,0 +1,126 @@
+"""The service around a site: HTTP, gRPC, metrics, traces and alerts, as a configuration says."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+
+from sightline.build.site import Site
+from sightline.config import Configuration
+from sightline.errors import SightlineError
+from sightline.monitoring.alerts import AlertRules, to_log
+from sightline.monitoring.metrics import PrometheusMeter
+from sightline.monitoring.watched import WatchedValues
+from sightline.monitoring.webhook import Webhook
+from sightline.runtime.record import StreamStats
+from sightline.runtime.scheduler import SchedulerStats
+
+log = logging.getLogger(__name__)
+
+
+class Installation:
+    """A site that is watched, and served where the configuration says so.
+
+    ``run`` does everything that ``sightline run`` and ``sightline serve`` promise.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.meter = PrometheusMeter(self._streams, self._queues)
+        self.site = Site(configuration, self.meter)
+        self._webhook = Webhook()
+        self._alerts = self._rules()
+        self.failure: SightlineError | None = None
+        """What a model failed with at the start."""
+        self.opened = threading.Event()
+        self._ending = threading.Event()
+        self.failed_streams: list[str] = []
+        """Names of those that have ended with a failure, once ``run`` is over."""
+
+    def run(self) -> None:
+        """Run until the process is told to end; without a service, until all streams have ended.
+
+        With a service it answers ``/health`` at once and ``/ready`` as soon as its models are.
+
+        Raises:
+            SightlineError: a model cannot be used, or the service cannot listen.
+        """
+        with ExitStack() as stack:
+            stack.callback(self.site.close)
+            stack.callback(self._note_failures)
+            stack.callback(self._webhook.close)
+            stack.callback(self._alerts.close)
+            if self.configuration.serving is None:
+                self._open()
+                self._wait()
+            else:
+                self._serve(stack)
+        if self.failure is not None:
+            raise self.failure
+
+    def end(self) -> None:
+        """End ``run`` where it waits for streams. From any thread, or a signal."""
+        self._ending.set()
+
+    def _wait(self) -> None:
+        fleet = self.site.fleet
+        while not self._ending.wait(0.2):
+            if all(one.state in ("ended", "failed") for one in fleet.stats().values()):
+                return
+
+    def _note_failures(self) -> None:
+        stats = self.site.fleet.stats()
+        self.failed_streams = [name for name, one in stats.items() if one.state == "failed"]
+
+    def _serve(self, stack: ExitStack) -> None:
+        from sightline.monitoring.tracing import tracing
+        from sightline.serving.app import create_app
+        from sightline.serving.grpc_ import GrpcServer
+        from sightline.serving.inference_v2 import router
+        from sightline.serving.open_inference import OpenInference
+        from sightline.serving.server import Server
+
+        options = self.configuration.serving
+        assert options is not None
+        site = self.site
+        traces = tracing(options.trace_to)
+        stack.callback(traces.close)
+        protocol = OpenInference(site.repository, options.limits)
+        app = create_app(
+            site.repository, site.scheduler, site.fleet, options, self.meter,
+            routers=[router(protocol)], told=partial(self.meter.answered, "http"),
+        )  # fmt: skip
+        grpc = [] if options.grpc_port is None else [GrpcServer(protocol, options)]
+        server = Server(app, options, grpc)
+        protocol.ready_too = lambda: not app.state.parts.draining
+        opener = threading.Thread(
+            target=self._open_or, args=(server.stop,), name="open", daemon=True
+        )
+        opener.start()
+        server.run()
+        opener.join()
+
+    def _open(self) -> None:
+        self.site.open()
+        self._alerts.start()
+        self.opened.set()
+
+    def _open_or(self, stop: Callable[[], None]) -> None:
+        try:
+            self._open()
+        except SightlineError as exc:
+            self.failure = exc
+            stop()
+
+    def _streams(self) -> Mapping[str, StreamStats]:
+        return self.site.fleet.stats()
+
+    def _queues(self) -> SchedulerStats:
+        return self.site.scheduler.stats()
+
+    def _rules(self) -> AlertRules:
+        values = WatchedValues(self.meter, self._streams, frozenset(self.configuration.streams))
+        return AlertRules(self.configuration.alerts, values, (to_log, self._webhook))

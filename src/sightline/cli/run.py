@@ -1,0 +1,140 @@
+"""``sightline run`` and ``sightline serve``: streams and the service, for as long as they are wanted."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sightline.cli.options import Backend, Conf, Device, Iou, Precision, Verbose, model_options
+from sightline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sightline.build.service import Installation
+    from sightline.config import Configuration
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table of the streams.")]
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="The configuration file.")] = Path(
+        "sightline.yaml"
+    ),
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Run what a configuration file says: its streams, its service, its alerts.
+
+    It ends when every stream has ended, and with a service only when it is told to: on SIGTERM or
+    Ctrl-C it finishes what it has accepted.
+
+    [bold]Examples[/bold]
+
+    sightline config init site.yaml
+
+    sightline run site.yaml
+    """
+    from sightline import config_file
+
+    _run(config_file.read(config, os.environ).configuration, quiet=quiet, verbose=verbose)
+
+
+def serve(
+    config: Annotated[
+        Path | None, typer.Argument(help="A configuration file, in place of --model.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="An .onnx or .xml file, or a name of `models`."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, help="Of HTTP.")] = 8000,
+    grpc_port: Annotated[int, typer.Option(min=-1, help="Of gRPC; -1: none.")] = 8001,
+    conf: Conf = None,
+    iou: Iou = None,
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    device: Device = "auto",
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Serve a model over HTTP and gRPC: pictures in, objects out.
+
+    Other computers may use it only with a token, which the environment variable SIGHTLINE_TOKEN
+    holds.
+
+    [bold]Examples[/bold]
+
+    sightline serve --model yolox_nano.onnx
+
+    curl -F file=@bus.jpg http://127.0.0.1:8000/detect
+
+    sightline serve site.yaml
+    """
+    from sightline import config_file
+    from sightline.config import Configuration, ServingOptions, checked
+
+    if (config is None) == (model is None):
+        raise ConfigError("give either a configuration file or --model")
+    if config is not None:
+        configuration = config_file.read(config, os.environ).configuration
+        if configuration.serving is None:
+            configuration = configuration.model_copy(update={"serving": ServingOptions()})
+    else:
+        assert model is not None
+        options = model_options(
+            model, conf=conf, iou=iou, backend=backend, precision=precision, device=device
+        )
+        configuration = checked(
+            Configuration,
+            models={_served_name(model): options.model_dump(exclude_unset=True)},
+            serving={
+                "host": host,
+                "port": port,
+                "grpc_port": None if grpc_port < 0 else grpc_port,
+                "token": os.environ.get("SIGHTLINE_TOKEN"),
+                "admin_token": os.environ.get("SIGHTLINE_ADMIN_TOKEN"),
+            },
+        )
+    _run(configuration, quiet=quiet, verbose=verbose)
+
+
+def _served_name(model: str) -> str:
+    """A name for URLs: the file's, with what a name may not hold replaced."""
+    stem = Path(model).stem
+    name = "".join(c if c.isalnum() or c in "_.-" else "-" for c in stem).strip("-._")
+    return name[:64] or "model"
+
+
+def _run(configuration: Configuration, *, quiet: bool, verbose: int) -> None:
+    """Run to the end, then exit: 1 where a stream failed, 130 when interrupted without a service."""
+    from sightline.build.service import Installation
+    from sightline.cli.fleet_view import fleet_view
+    from sightline.monitoring import logs
+
+    logs.set_up(verbose + 1)
+    installation = Installation(configuration)
+    interrupted = _end_on_signals(installation) if configuration.serving is None else []
+    with fleet_view(installation, quiet=quiet):
+        installation.run()
+    if interrupted:
+        raise typer.Exit(130)
+    if installation.site.failed or installation.failed_streams:
+        raise typer.Exit(1)
+
+
+def _end_on_signals(installation: Installation) -> list[int]:
+    """Without a service: the first signal ends the streams. What came is in the list."""
+    came: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        installation.end()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return came

@@ -1,0 +1,89 @@
+"""The HTTP service as an ASGI app: routes, and what is wrapped around all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sightline._version import __version__
+from sightline.config import ServingOptions
+from sightline.monitoring.tracing import NoTracing, Tracing
+from sightline.runtime.scheduler import Scheduler
+from sightline.serving.envelope import Envelope, Told
+from sightline.serving.failures import answer
+from sightline.serving.fetch import networks
+from sightline.serving.limits import Admission, WholeBody
+from sightline.serving.models import ModelRepository
+from sightline.serving.parts import Metrics, Parts, Streams
+from sightline.serving.routes import detection, health, models, streams
+from sightline.serving.security import Guard, check_exposure
+
+ROUTERS = (health.router, detection.router, models.router, streams.router)
+
+
+def create_app(
+    repository: ModelRepository,
+    scheduler: Scheduler,
+    fleet: Streams | None,
+    options: ServingOptions,
+    metrics: Metrics | None = None,
+    *,
+    routers: Sequence[APIRouter] = (),
+    tracing: Tracing | None = None,
+    told: Told | None = None,
+) -> FastAPI:
+    """The service around what was built elsewhere; it owns none of it.
+
+    Args:
+        repository: the models.
+        scheduler: that runs them.
+        fleet: the streams; None where the service has none.
+        options: host, tokens, limits.
+        metrics: for ``GET /metrics``.
+        routers: more routes; ``request.app.state.parts`` is what they work with.
+        tracing: traces requests for pictures.
+        told: called with the route ("POST /detect"), status and seconds after each request.
+
+    Raises:
+        ConfigError: others could reach it without a token, or a network is none.
+    """
+    check_exposure(options)
+    parts = Parts(
+        repository, scheduler, fleet, options, metrics, networks(options.fetch_from),
+        tracing or NoTracing(),
+    )  # fmt: skip
+    # No pages of documentation: theirs load scripts from elsewhere.
+    app = FastAPI(
+        title="Sightline", version=__version__, docs_url=None, redoc_url=None,
+        redirect_slashes=False,
+        summary="Objects in pictures and streams.",
+    )  # fmt: skip
+    app.state.parts = parts
+    for router in (*ROUTERS, *routers):
+        app.include_router(router)
+    app.add_exception_handler(HTTPException, _failed)
+    app.add_exception_handler(RequestValidationError, _failed)
+    # The last one added is the outermost.
+    app.add_middleware(WholeBody, limits=options.limits)
+    app.add_middleware(
+        Admission, limits=options.limits, capacity=lambda: scheduler.stats().capacity
+    )
+    if options.origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=options.origins, allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        )  # fmt: skip
+    app.add_middleware(Guard, options=options)
+    app.add_middleware(Envelope, closing=lambda: parts.draining, told=told)
+    return app
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """FastAPI's own errors look like all others."""
+    return answer(error, request.scope["request_id"])

@@ -1,0 +1,137 @@
+"""What every answer has in common: an id, safe headers, a line in the log, and errors that are told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sightline.errors import TooLarge
+from sightline.monitoring.context import bound
+from sightline.serving.failures import TooSlow, answer
+
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+"""Of every answer that does not set them itself."""
+
+LINGER_S = 1.0
+"""A client that sends on is listened to for so long, so that it can read why it was refused."""
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CLIENT_LEFT = 499
+
+Told = Callable[[str, int, float], None]
+
+log = logging.getLogger(__name__)
+
+
+class Envelope:
+    """The outermost ASGI app: nothing inside it fails without an answer.
+
+    Args:
+        app: everything else.
+        closing: whether connections are to be closed after their answers.
+        told: called with the route ("POST /detect"), status and seconds after each request.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        closing: Callable[[], bool],
+        told: Told | None = None,
+    ) -> None:
+        self.app = app
+        self._closing = closing
+        self._told = told
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        reply = _Reply(_id_of(scope), send, self._closing)
+        scope["request_id"] = reply.id
+        begin = time.perf_counter()
+        with bound(request=reply.id):
+            try:
+                await self.app(scope, receive, reply.send)
+            except ClientDisconnect:
+                reply.status = _CLIENT_LEFT
+            except Exception as exc:  # noqa: BLE001 - a failure ends here: the client is told
+                await _refuse(exc, scope, receive, reply)
+            finally:
+                self._note(scope, reply.status, time.perf_counter() - begin)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        if self._told is not None:
+            # The route's pattern, not the path: clients must not make up names of metrics.
+            route = getattr(scope.get("route"), "path", "none")
+            self._told(f"{scope['method']} {route}", status, seconds)
+        log.info("%s %s %d in %.1f ms", scope["method"], scope["path"], status, seconds * 1e3)
+
+
+class _Reply:
+    """One answer on its way out."""
+
+    def __init__(self, number: str, send: Send, closing: Callable[[], bool]) -> None:
+        self.id = number
+        self.status = 0
+        self._send = send
+        self._closing = closing
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            own = {name for name, _ in headers}
+            headers += [pair for pair in HEADERS if pair[0] not in own]
+            headers.append((b"x-request-id", self.id.encode()))
+            if self._closing() and b"connection" not in own:
+                headers.append((b"connection", b"close"))
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+
+async def _refuse(error: Exception, scope: Scope, receive: Receive, reply: _Reply) -> None:
+    response = answer(error, reply.id)
+    if reply.status:
+        # Too late for an answer. Raising lets the server cut the connection: a client must not
+        # take what it has for the whole.
+        raise error
+    if not isinstance(error, (TooLarge, TooSlow)):
+        await response(scope, receive, reply.send)
+        return
+    # The rest of such a body is not wanted. Closing at once would reset the connection under a
+    # client that still sends, and the answer would be lost with it.
+    response.headers["connection"] = "close"
+    headers = response.raw_headers
+    status, body = response.status_code, bytes(response.body)
+    await reply.send({"type": "http.response.start", "status": status, "headers": headers})
+    await reply.send({"type": "http.response.body", "body": body, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            message = await receive()
+            while message["type"] == "http.request" and message.get("more_body", False):
+                message = await receive()
+    await reply.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _id_of(scope: Scope) -> str:
+    """The client's own id where it sends a proper one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text: str = value.decode("latin-1")
+            if _ID.fullmatch(text):
+                return text
+    return secrets.token_hex(8)

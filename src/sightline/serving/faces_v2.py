@@ -1,0 +1,226 @@
+"""How a model is seen through the Open Inference Protocol: as a network, and as a detector.
+
+Every served model has two faces there, each a model of its own to clients:
+
+    NAME          the network: uint8 pixels in, its raw outputs out
+    NAME.detect   the detector: encoded pictures in; boxes, scores and class ids out
+
+Knows no transport.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from sightline.config import LimitOptions
+from sightline.errors import ConfigError, InvalidRequest
+from sightline.runtime.scheduler import Terms
+from sightline.serving.models import ServedModel
+from sightline.serving.tensors_v2 import (
+    DATATYPES,
+    Input,
+    Output,
+    Parameter,
+    Spec,
+    encoded,
+    pixels,
+    wrong,
+)
+from sightline.sources.encoded import EncodedPicture
+from sightline.types import Detections, Floats, Frame, TensorSpec
+
+T = TypeVar("T")
+
+DETECT = ".detect"
+"""What is put behind a model's name for its face as a detector."""
+
+
+class Face(Protocol):
+    """One model of the protocol."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def inputs(self) -> tuple[Spec, ...]: ...
+    @property
+    def outputs(self) -> tuple[Spec, ...]: ...
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Names of the request parameters that it understands beside everybody's."""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a client should know that the shapes do not say."""
+
+    def submit(
+        self, tensors: Sequence[Input], terms: Terms, parameters: Mapping[str, Parameter], /
+    ) -> list[Future[Any]]:
+        """Start the work. Raises InvalidRequest, DecodeError, Overloaded."""
+
+    def read(self, results: Sequence[Any]) -> list[Output]:
+        """The outputs, from what the futures held."""
+
+
+class Network:
+    """A model's raw tensors: (N, H, W, 3) uint8 in, float32 out, under the graph's own names."""
+
+    parameters: frozenset[str] = frozenset()
+
+    def __init__(self, served: ServedModel, limits: LimitOptions) -> None:
+        self._served = served
+        self._limits = limits
+        self.name = served.name
+        info = served.info
+        self.inputs = (_spec(info.input),)
+        self.outputs = tuple(_spec(output) for output in info.outputs)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The sizes that it takes, height by width."""
+        return {"sizes": ", ".join(f"{h}x{w}" for w, h in self._served.canvases)}
+
+    def submit(
+        self, tensors: Sequence[Input], terms: Terms, _: Mapping[str, Parameter]
+    ) -> list[Future[list[Floats]]]:
+        """Pictures of a batch go to the scheduler one by one: it makes batches of sizes that the
+        engine is ready for, and of several clients' pictures."""
+        spec = self.inputs[0]
+        tensor = only(tensors, spec)
+        batch = pixels(tensor, spec)
+        self._check_size(tensor)
+        jobs = list(batch[:, None]) if spec.shape[0] == -1 else [batch]
+        return _started(partial(self._served.infer, job, terms) for job in jobs)
+
+    def read(self, results: Sequence[list[Floats]]) -> list[Output]:
+        arrays = results[0]
+        if len(results) > 1:
+            if any(len(array) != 1 for result in results for array in result):
+                raise InvalidRequest(
+                    f"input {self.inputs[0].name!r}: the outputs of this model have not one row "
+                    "for each picture: send one at a time"
+                )
+            arrays = [np.concatenate(rows) for rows in zip(*results, strict=True)]
+        return [Output(s.name, a) for s, a in zip(self.outputs, arrays, strict=True)]
+
+    def _check_size(self, tensor: Input) -> None:
+        """Engines compile a network for every size, so clients have those that are ready."""
+        n, height, width, _ = tensor.shape
+        if n > self._limits.parts:
+            raise wrong(tensor, f"a batch has {self._limits.parts} pictures at most, not {n}")
+        if (width, height) not in self._served.canvases:
+            sizes = self.facts["sizes"]
+            raise wrong(tensor, f"height and width must be one of {sizes}; not {height}x{width}")
+
+
+class Pictures:
+    """A model as a detector of objects in JPEG, PNG, WebP, BMP or TIFF pictures.
+
+    ``counts`` says how many rows of the other outputs belong to each picture, in their order.
+    """
+
+    inputs = (Spec("image", "BYTES", (-1,)),)
+    outputs = (
+        Spec("boxes", "FP32", (-1, 4)),
+        Spec("scores", "FP32", (-1,)),
+        Spec("class_ids", "INT64", (-1,)),
+        Spec("counts", "INT64", (-1,)),
+    )
+    parameters = frozenset({"conf", "iou", "classes"})
+
+    def __init__(self, served: ServedModel, limits: LimitOptions) -> None:
+        self._served = served
+        self._limits = limits
+        self.name = served.name + DETECT
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The names of the class ids, in their order."""
+        return {"classes": ", ".join(self._served.class_names)}
+
+    def submit(
+        self, tensors: Sequence[Input], terms: Terms, parameters: Mapping[str, Parameter]
+    ) -> list[Future[Detections]]:
+        spec = self.inputs[0]
+        tensor = only(tensors, spec)
+        if len(tensor.shape) == 2 and tensor.shape[1] == 1:  # as clients with a batch side send it
+            spec = Spec(spec.name, spec.datatype, (-1, 1))
+        if math.prod(tensor.shape) > self._limits.parts:
+            raise wrong(tensor, f"a batch has {self._limits.parts} pictures at most")
+        frames = [self._frame(data, i) for i, data in enumerate(encoded(tensor, spec))]
+        submit = partial(
+            self._served.submit,
+            terms=terms,
+            conf=_share(parameters, "conf"),
+            iou=_share(parameters, "iou"),
+            classes=_names(parameters),
+        )
+        try:
+            return _started(partial(submit, frame) for frame in frames)
+        except ConfigError as exc:  # the model has no such class
+            raise InvalidRequest(f"parameter 'classes': {exc}") from exc
+
+    def read(self, results: Sequence[Detections]) -> list[Output]:
+        arrays = {
+            "boxes": np.concatenate([d.boxes for d in results]),
+            "scores": np.concatenate([d.scores for d in results]),
+            "class_ids": np.concatenate([d.class_ids for d in results]),
+            "counts": np.array([len(d) for d in results], np.int64),
+        }
+        return [Output(name, array) for name, array in arrays.items()]
+
+    def _frame(self, data: bytes, index: int) -> Frame:
+        picture = EncodedPicture(data, self._limits.pixels, f"input 'image': picture {index}")
+        return Frame(self.name, index, 0.0, time.monotonic(), picture)
+
+
+def only(tensors: Sequence[Input], spec: Spec) -> Input:
+    """The one input of a request. Raises InvalidRequest where there is another, or none."""
+    for tensor in tensors:
+        if tensor.name != spec.name:
+            raise wrong(tensor, f"the model has no such input; it takes {spec.name!r}")
+    if len(tensors) != 1:
+        raise InvalidRequest(f"input {spec.name!r}: must be given once, not {len(tensors)} times")
+    return tensors[0]
+
+
+def _started(jobs: Iterable[Callable[[], Future[T]]]) -> list[Future[T]]:
+    """The futures of all jobs; where one is refused, none is run."""
+    futures: list[Future[T]] = []
+    try:
+        for job in jobs:
+            futures.append(job())  # noqa: PERF401 - those before a refusal count
+    except BaseException:  # whatever it is, it goes on
+        for future in futures:
+            future.cancel()
+        raise
+    return futures
+
+
+def _spec(tensor: TensorSpec) -> Spec:
+    shape = tuple(-1 if side is None else side for side in tensor.shape)
+    return Spec(tensor.name, DATATYPES[tensor.dtype], shape)
+
+
+def _share(parameters: Mapping[str, Parameter], name: str) -> float | None:
+    value = parameters.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool | str) or not 0 <= value <= 1:
+        raise InvalidRequest(f"parameter {name!r} must be a number from 0 to 1, not {value!r:.40}")
+    return float(value)
+
+
+def _names(parameters: Mapping[str, Parameter]) -> tuple[str, ...] | None:
+    value = parameters.get("classes")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidRequest("parameter 'classes' must be names with commas between them")
+    return tuple(name.strip() for name in value.split(","))

@@ -1,0 +1,87 @@
+"""What a client hears when something fails: the one place where errors become HTTP answers."""
+
+from __future__ import annotations
+
+import logging
+import math
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from sightline.errors import (
+    ConfigError,
+    DecodeError,
+    InvalidRequest,
+    Overloaded,
+    RequestError,
+    SightlineError,
+    Unauthorized,
+)
+from sightline.redaction import redact
+
+log = logging.getLogger(__name__)
+
+
+class Malformed(RequestError):
+    """The request is not what its protocol says that it must be."""
+
+    status = 400
+
+
+class TooSlow(RequestError):
+    """The client did not send its request in time."""
+
+    status = 408
+
+
+def answer(error: Exception, request_id: str) -> JSONResponse:
+    """The answer to a request that failed.
+
+    A fault of the client is explained to it. Of a fault of ours it learns the request's id only;
+    paths, addresses and traces stand in the log under that id.
+    """
+    status, message, headers = explain(error)
+    if status >= 500 and not isinstance(error, RequestError):
+        log.error("request %s failed", request_id, exc_info=error)
+    body = {"error": {"code": _code(error, status), "message": message, "id": request_id}}
+    return JSONResponse(body, status, headers)
+
+
+def explain(error: Exception) -> tuple[int, str, dict[str, str]]:
+    """HTTP status, message for the client, and headers of an error."""
+    headers: dict[str, str] = {}
+    if isinstance(error, Overloaded):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    elif isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, RequestError):
+        return error.status, redact(str(error)), headers
+    if isinstance(error, (DecodeError, ConfigError)):
+        return 422, redact(str(error)), headers
+    if isinstance(error, RequestValidationError):
+        return 422, said_wrong(error.errors()), headers
+    if isinstance(error, HTTPException):
+        return error.status_code, str(error.detail), dict(error.headers or {})
+    return 500, "the service failed; its log has more under this id", headers
+
+
+def said_wrong(errors: Any) -> str:
+    """The first few of pydantic's complaints, by name of the field."""
+    lines = [
+        f"{'.'.join(str(part) for part in one['loc']) or 'request'}: {one['msg']}"
+        for one in errors[:3]
+    ]
+    return "; ".join(lines)
+
+
+def _code(error: Exception, status: int) -> str:
+    if status == 500:
+        return "InternalError"
+    if isinstance(error, (ConfigError, RequestValidationError)):
+        return InvalidRequest.__name__
+    if isinstance(error, SightlineError):
+        return type(error).__name__
+    return HTTPStatus(status).phrase.replace(" ", "")

@@ -1,0 +1,108 @@
+"""Multipart bodies (RFC 7578) that are in memory already; nothing is written to a disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+
+from sightline.serving.failures import Malformed
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+
+@dataclass
+class Part:
+    """One part: a field, or where it has a ``filename``, a file."""
+
+    name: str = ""
+    filename: str | None = None
+    content_type: str = ""
+    data: bytearray = field(default_factory=bytearray)
+
+    @property
+    def is_file(self) -> bool:
+        return self.filename is not None or self.content_type.startswith("image/")
+
+    def text(self) -> str:
+        """Raises Malformed: it is no UTF-8."""
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError as exc:
+            raise Malformed(f"field {self.name!r:.80} is no UTF-8 text") from exc
+
+
+def parse(content_type: str, body: bytes, limit: int) -> list[Part]:
+    """The parts of a ``multipart/form-data`` body.
+
+    Raises Malformed: it is broken, or has more than ``limit`` parts or headers that are too long.
+    """
+    _, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise Malformed("the multipart body has no boundary in its Content-Type")
+    reader = _Reader(limit)
+    try:
+        parser = MultipartParser(boundary, reader.callbacks())
+        parser.write(body)
+        parser.finalize()
+    except FormParserError as exc:
+        raise Malformed(f"the multipart body is broken: {exc}") from exc
+    if not reader.ended:
+        raise Malformed("the multipart body breaks off")
+    return reader.parts
+
+
+class _Reader:
+    """Collects what the parser sees."""
+
+    def __init__(self, limit: int) -> None:
+        self.parts: list[Part] = []
+        self.ended = False
+        self._limit = limit
+        self._name = bytearray()
+        self._value = bytearray()
+
+    def callbacks(self) -> MultipartCallbacks:
+        return {
+            "on_part_begin": self._part,
+            "on_header_field": self._header_name,
+            "on_header_value": self._header_value,
+            "on_header_end": self._header,
+            "on_part_data": self._data,
+            "on_end": self._end,
+        }
+
+    def _part(self) -> None:
+        if len(self.parts) >= self._limit:
+            raise Malformed(f"the multipart body has more than {self._limit} parts")
+        self.parts.append(Part())
+
+    def _header_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _header(self) -> None:
+        name, value = bytes(self._name).lower(), bytes(self._value)
+        self._name.clear()
+        self._value.clear()
+        part = self.parts[-1]
+        if name == b"content-type":
+            part.content_type = value.decode("latin-1").lower()
+        elif name == b"content-disposition":
+            _, options = parse_options_header(value)
+            part.name = options.get(b"name", b"").decode("utf-8", "replace")
+            if b"filename" in options:
+                part.filename = options[b"filename"].decode("utf-8", "replace")
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        self.parts[-1].data += data[start:end]
+
+    def _end(self) -> None:
+        self.ended = True

@@ -1,0 +1,329 @@
+"""The Open Inference Protocol (KServe v2) over REST, with Triton's binary tensor extension.
+
+Knows HTTP and JSON; what the calls do is in ``open_inference``. Errors have the protocol's own form,
+``{"error": "text"}``, and a request that cannot be understood is 400 as it says there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import zlib
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from starlette.requests import ClientDisconnect
+
+from sightline.errors import InvalidRequest, RequestError, TooLarge, UnsupportedMedia
+from sightline.serving.failures import explain, said_wrong
+from sightline.serving.limits import MEGABYTE
+from sightline.serving.open_inference import VERSION, OpenInference
+from sightline.serving.tensors_v2 import InferRequest, Input, Output, Parameter, wrong
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""So many bytes of a body are JSON; the tensors follow as bytes."""
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+Parameters = dict[str, Parameter]
+Side = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Tensor(_Message):
+    name: str
+    datatype: str
+    shape: list[Side] = Field(max_length=8)
+    parameters: Parameters = {}
+    data: list[Any] | None = None
+
+
+class _Wish(_Message):
+    name: str
+    parameters: Parameters = {}
+
+
+class _Infer(_Message):
+    id: str = ""
+    inputs: list[_Tensor]
+    outputs: list[_Wish] = []
+    parameters: Parameters = {}
+
+
+class _Index(_Message):
+    ready: StrictBool = False
+
+
+class _Change(_Message):
+    parameters: dict[str, Any] = {}
+
+
+def router(service: OpenInference) -> APIRouter:
+    """The routes under ``/v2``, for ``create_app``; who may call which, ``security`` says."""
+    routes = APIRouter(prefix="/v2", route_class=_Route, tags=["Open Inference Protocol"])
+    _about_server(routes, service)
+    _about_models(routes, service)
+    _repository(routes, service)
+
+    @routes.post("/models/{model}/infer")
+    @routes.post("/models/{model}/versions/{version}/infer")
+    async def infer(request: Request, model: str, version: str = "") -> Response:
+        body = await _body(request, service.limits.body_mb)
+        asked, binary = parse(model, version, body, request.headers.get(HEADER_LENGTH))
+        client = request.client.host if request.client else "local"
+        name, outputs = await _unless_gone(request, service.infer(asked, f"http:{client}"))
+        return await answer(name, asked.id, outputs, binary)
+
+    return routes
+
+
+def _about_server(routes: APIRouter, service: OpenInference) -> None:
+    @routes.get("")
+    async def metadata() -> dict[str, Any]:
+        return service.server()
+
+    @routes.get("/health/live")
+    async def live() -> dict[str, bool]:
+        return {"live": True}
+
+    @routes.get("/health/ready")
+    async def ready() -> Response:
+        return _readiness("ready", is_ready=service.ready())
+
+
+def _about_models(routes: APIRouter, service: OpenInference) -> None:
+    @routes.get("/models/stats")
+    async def all_statistics() -> dict[str, Any]:
+        return service.statistics()
+
+    @routes.get("/models/{model}")
+    @routes.get("/models/{model}/versions/{version}")
+    async def model_metadata(model: str, version: str = "") -> dict[str, Any]:
+        return service.metadata(model, version)
+
+    @routes.get("/models/{model}/ready")
+    @routes.get("/models/{model}/versions/{version}/ready")
+    async def model_ready(model: str, version: str = "") -> Response:
+        return _readiness("ready", is_ready=service.model_ready(model, version))
+
+    @routes.get("/models/{model}/config")
+    @routes.get("/models/{model}/versions/{version}/config")
+    async def model_config(model: str, version: str = "") -> dict[str, Any]:
+        return service.config(model, version)
+
+    @routes.get("/models/{model}/stats")
+    @routes.get("/models/{model}/versions/{version}/stats")
+    async def model_statistics(model: str, version: str = "") -> dict[str, Any]:
+        return service.statistics(model, version)
+
+
+def _repository(routes: APIRouter, service: OpenInference) -> None:
+    @routes.post("/repository/index")
+    async def index(request: Request) -> list[dict[str, str]]:
+        body = await request.body()
+        asked = _read(_Index, body) if body else _Index()
+        return service.index(ready=asked.ready)
+
+    @routes.post("/repository/models/{model}/load")
+    async def load(request: Request, model: str) -> Response:
+        await _no_overrides(request)
+        await asyncio.to_thread(service.load, model)
+        return Response()
+
+    @routes.post("/repository/models/{model}/unload")
+    async def unload(request: Request, model: str) -> Response:
+        await request.body()  # whether models that depend on it go too: none do
+        await asyncio.to_thread(service.unload, model)
+        return Response()
+
+
+def parse(
+    model: str, version: str, body: bytes, header_length: str | None
+) -> tuple[InferRequest, Callable[[str], bool]]:
+    """A request from its body, and which outputs are to be answered as bytes.
+
+    Tensors that came as bytes are views of the body. Raises InvalidRequest.
+    """
+    cut = len(body)
+    if header_length is not None:
+        if not (header_length.isascii() and header_length.isdigit()):
+            raise InvalidRequest(f"{HEADER_LENGTH} must be a number, not {header_length!r:.40}")
+        cut = int(header_length[:20])
+        if cut > len(body):
+            raise InvalidRequest(f"{HEADER_LENGTH} is {cut}, but the body has {len(body)} bytes")
+    asked = _read(_Infer, body[:cut])
+    inputs, at = [], cut
+    view = memoryview(body)
+    for tensor in asked.inputs:
+        found, at = _input(tensor, view, at)
+        inputs.append(found)
+    if at != len(body):
+        raise InvalidRequest(f"{len(body) - at} bytes follow the last tensor")
+    request = InferRequest(
+        model, inputs, version, asked.id, [wish.name for wish in asked.outputs], asked.parameters
+    )
+    return request, _binary(asked)
+
+
+def _input(tensor: _Tensor, body: memoryview, at: int) -> tuple[Input, int]:
+    """A tensor, and where the bytes of the next one begin."""
+    found = Input(tensor.name, tensor.datatype, tuple(tensor.shape), values=tensor.data)
+    parameters = dict(tensor.parameters)
+    size = parameters.pop("binary_data_size", None)
+    if parameters:
+        raise wrong(found, f"parameter {next(iter(parameters))!r:.80} is not supported")
+    if (size is None) == (tensor.data is None):
+        raise wrong(found, "give either `data` or the parameter binary_data_size")
+    if size is None:
+        return found, at
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(body) - at:
+        raise wrong(found, f"binary_data_size is {size!r:.40}, but {len(body) - at} bytes follow")
+    return Input(found.name, found.datatype, found.shape, body[at : at + size]), at + size
+
+
+def _binary(asked: _Infer) -> Callable[[str], bool]:
+    """Whether an output of this name is to be answered as bytes."""
+    default = _flag(asked.parameters, "binary_data_output", default=False)
+    single = {}
+    for wish in asked.outputs:
+        parameters = dict(wish.parameters)
+        single[wish.name] = _flag(parameters, "binary_data", default=default)
+        parameters.pop("binary_data", None)
+        if parameters:
+            raise InvalidRequest(
+                f"output {wish.name!r:.80}: parameter {next(iter(parameters))!r:.80} is not supported"
+            )
+    return lambda name: single.get(name, default)
+
+
+def _flag(parameters: Parameters, name: str, *, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"parameter {name!r} must be true or false, not {value!r:.40}")
+    return value
+
+
+async def answer(
+    model: str, number: str, outputs: Sequence[Output], binary: Callable[[str], bool]
+) -> Response:
+    """The answer to an inference: JSON, and after it the outputs that go as bytes."""
+    described, tail = [], []
+    for output in outputs:
+        head: dict[str, Any] = {
+            "name": output.name,
+            "datatype": output.datatype,
+            "shape": list(output.array.shape),
+        }
+        if binary(output.name):
+            head["parameters"] = {"binary_data_size": output.array.nbytes}
+            tail.append(output.raw)
+            described.append(json.dumps(head))
+        else:
+            # In a thread: a hundred thousand numbers take long, and others want to be heard.
+            data = await asyncio.to_thread("".join, output.json())
+            described.append(f'{json.dumps(head)[:-1]}, "data": {data}}}')
+    common: dict[str, Any] = {"model_name": model, "model_version": VERSION}
+    if number:
+        common["id"] = number
+    text = f'{json.dumps(common)[:-1]}, "outputs": [{", ".join(described)}]}}'.encode()
+    if not tail:
+        return Response(text, media_type="application/json")
+    headers = {HEADER_LENGTH: str(len(text))}
+    return Response(b"".join([text, *tail]), headers=headers, media_type="application/octet-stream")
+
+
+class _Route(APIRoute):
+    """A route whose errors have the protocol's form."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_or_explain(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ClientDisconnect:
+                raise
+            except Exception as exc:  # noqa: BLE001 - the seam: nothing else may reach a client
+                return _failed(request, exc)
+
+        return handle_or_explain
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    status, message, headers = explain(error)
+    if status >= 500 and not isinstance(error, RequestError):
+        reference = request.scope.get("request_id", "-")
+        log.error("request %s failed", reference, exc_info=error)
+        message = f"{message} ({reference})"
+    status = 400 if status == 422 else status
+    return JSONResponse({"error": message}, status, headers)
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` comes to; when the client leaves before, it is cancelled.
+
+    Raises ClientDisconnect.
+    """
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())  # the body has come: only a farewell can
+    try:
+        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        gone.cancel()
+
+
+def _readiness(word: str, *, is_ready: bool) -> Response:
+    return JSONResponse({word: is_ready}, 200 if is_ready else 503)
+
+
+async def _body(request: Request, limit_mb: float) -> bytes:
+    """The body of a request, unpacked. Raises TooLarge, UnsupportedMedia, InvalidRequest."""
+    body = await request.body()
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding == "identity":
+        return body
+    if encoding not in {"gzip", "deflate"}:
+        raise UnsupportedMedia(f"Content-Encoding {encoding!r:.40} is none of gzip, deflate")
+    return await asyncio.to_thread(_unpacked, body, int(limit_mb * MEGABYTE))
+
+
+def _unpacked(body: bytes, limit: int) -> bytes:
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, as it says itself
+    try:
+        whole = unpacker.decompress(body, limit + 1)
+    except zlib.error as exc:
+        raise InvalidRequest(f"the body cannot be unpacked: {exc}") from exc
+    if len(whole) > limit:
+        raise TooLarge(f"the body has more than {limit} bytes when it is unpacked")
+    if not unpacker.eof or unpacker.unused_data:
+        raise InvalidRequest("the packed body breaks off, or something follows it")
+    return whole
+
+
+async def _no_overrides(request: Request) -> None:
+    """Clients may not bring a configuration or files of their own."""
+    body = await request.body()
+    asked = _read(_Change, body) if body else _Change()
+    if asked.parameters:
+        raise InvalidRequest(f"parameter {next(iter(asked.parameters))!r:.80} is not supported")
+
+
+def _read(kind: type[Any], body: bytes) -> Any:
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as exc:
+        raise InvalidRequest(said_wrong(exc.errors(include_input=False))) from exc

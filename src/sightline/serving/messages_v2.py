@@ -1,0 +1,102 @@
+"""The Open Inference Protocol's gRPC messages, to and from the words of ``tensors_v2``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tritonclient.grpc import service_pb2 as pb
+
+from sightline.errors import InvalidRequest
+from sightline.serving.open_inference import VERSION
+from sightline.serving.tensors_v2 import InferRequest, Input, Output, Parameter, wrong
+
+CONTENTS = {"UINT8": "uint_contents", "BYTES": "bytes_contents"}
+"""Where typed elements stand, of the types that some model takes."""
+
+
+def read_request(message: Any) -> InferRequest:
+    """A ModelInferRequest in our words. Raises InvalidRequest."""
+    raw = message.raw_input_contents
+    if raw and len(raw) != len(message.inputs):
+        raise InvalidRequest(
+            f"raw_input_contents has {len(raw)} elements for {len(message.inputs)} inputs"
+        )
+    return InferRequest(
+        message.model_name,
+        [_input(t, raw[i] if raw else None) for i, t in enumerate(message.inputs)],
+        message.model_version,
+        message.id,
+        [_output(t) for t in message.outputs],
+        {name: _parameter(name, value) for name, value in message.parameters.items()},
+    )
+
+
+def write_response(
+    model: str, request_id: str, outputs: Sequence[Output], parameters: dict[str, bool]
+) -> list[bytes | memoryview]:
+    """A ModelInferResponse as it goes over the wire, in pieces.
+
+    The outputs' bytes are put behind the rest here, and not by protobuf, which would copy these
+    megabytes twice more.
+    """
+    head = pb.ModelInferResponse(model_name=model, model_version=VERSION, id=request_id)
+    for name, value in parameters.items():
+        head.parameters[name].bool_param = value
+    for output in outputs:
+        head.outputs.add(name=output.name, datatype=output.datatype, shape=output.array.shape)
+    pieces: list[bytes | memoryview] = [head.SerializeToString()]
+    for output in outputs:
+        pieces += _field(pb.ModelInferResponse.RAW_OUTPUT_CONTENTS_FIELD_NUMBER, [output.raw])
+    return pieces
+
+
+def write_stream_response(response: Sequence[bytes | memoryview]) -> bytes:
+    """A ModelStreamInferResponse around a response's pieces, as it goes over the wire."""
+    return b"".join(_field(pb.ModelStreamInferResponse.INFER_RESPONSE_FIELD_NUMBER, response))
+
+
+def _field(number: int, pieces: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """A field of wire type 2: tag, length, content (protobuf's encoding guide)."""
+    yield _varint(number << 3 | 2) + _varint(sum(len(piece) for piece in pieces))
+    yield from pieces
+
+
+def _varint(value: int) -> bytes:
+    digits = bytearray()
+    while value > 0x7F:
+        digits.append(value & 0x7F | 0x80)
+        value >>= 7
+    digits.append(value)
+    return bytes(digits)
+
+
+def _input(message: Any, raw: bytes | None) -> Input:
+    tensor = Input(message.name, message.datatype, tuple(message.shape), raw)
+    for name in message.parameters:
+        raise wrong(tensor, f"parameter {name!r:.80} is not supported")
+    filled = [field.name for field, _ in message.contents.ListFields()]
+    if raw is not None:
+        if filled:
+            raise wrong(tensor, "its content is given twice, raw and typed")
+        return tensor
+    if filled and filled != [CONTENTS.get(tensor.datatype)]:
+        raise wrong(tensor, f"{', '.join(filled)} cannot hold {tensor.datatype!r:.40}")
+    values = list(getattr(message.contents, filled[0])) if filled else []
+    return Input(tensor.name, tensor.datatype, tensor.shape, values=values)
+
+
+def _output(message: Any) -> str:
+    for name in message.parameters:
+        raise InvalidRequest(
+            f"output {message.name!r:.80}: parameter {name!r:.80} is not supported"
+        )
+    return str(message.name)
+
+
+def _parameter(name: str, value: Any) -> Parameter:
+    kind = value.WhichOneof("parameter_choice")
+    if kind is None:
+        raise InvalidRequest(f"parameter {name!r:.80} has no value")
+    found: Parameter = getattr(value, kind)
+    return found

@@ -1,0 +1,323 @@
+"""The models of a service: by name, loaded and exchanged while it runs.
+
+Knows which detector answers to a name. Knows no protocol: HTTP, gRPC and Python all ask here.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
+
+from sightline.errors import Conflict, NotFound
+from sightline.protocols import Engine
+from sightline.runtime.scheduler import Scheduler, Terms
+from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
+
+if TYPE_CHECKING:
+    from sightline.models.detector import EngineDetector
+
+T = TypeVar("T")
+State = Literal["ready", "loading", "unloaded", "failed"]
+Started = Callable[[], None]
+
+ASPECTS = ((1, 1), (4, 3), (3, 4), (16, 9), (9, 16))
+"""Pictures of clients run on inputs of these shapes (width, height) only: some engines compile each
+shape, which takes a second, and pictures of one shape can share a batch."""
+
+log = logging.getLogger(__name__)
+
+
+class ServedModel:
+    """A detector whose inferences go through the scheduler.
+
+    Args:
+        name: that clients, and the scheduler, call it by.
+        detector: with the engine itself.
+        scheduler: that runs it.
+    """
+
+    def __init__(self, name: str, detector: EngineDetector, scheduler: Scheduler) -> None:
+        self.name = name
+        self.detector = detector
+        self.loaded_at = time.time()
+        self._scheduler = scheduler
+        shapes = {detector.canvas((w * 1000, h * 1000)) for w, h in ASPECTS}
+        self.canvases = sorted(shapes, key=lambda canvas: canvas[0] * canvas[1])
+        """The inputs (width, height) of pictures, the smallest first."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Of the engine: what tensors go in and come out."""
+        return self.detector.engine.info
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.detector.class_names
+
+    def canvas(self, source: tuple[int, int]) -> tuple[int, int]:
+        """The smallest of ``canvases`` that holds a picture (width, height) at its full scale."""
+        width, height = self.detector.canvas(source)
+        fitting = (c for c in self.canvases if c[0] >= width and c[1] >= height)
+        return next(fitting, (width, height))
+
+    def warm_up(self) -> None:
+        """Run every canvas once, and measure the largest; takes seconds."""
+        self._scheduler.warm_up(self.name, self.canvases[-1])
+        for width, height in self.canvases[:-1]:
+            self.infer(np.full((1, height, width, 3), 114, np.uint8), Terms("warm-up")).result()
+
+    def submit(
+        self,
+        frame: Frame,
+        terms: Terms,
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Sequence[str] | None = None,
+        started: Started | None = None,
+    ) -> Future[Detections]:
+        """Detect in one frame; ``started`` is called, in another thread, when its turn comes.
+
+        Cancelling the future takes the frame out of the queue.
+
+        Raises:
+            Overloaded: the scheduler accepts no more.
+            ConfigError: the model has no such class.
+        """
+        engine = self._scheduler.engine(self.name, terms)
+        canvas = self.canvas((frame.width, frame.height))
+        if started is not None:
+            engine = _Announced(engine, started)
+        detector = self.detector.replaced(
+            conf=conf, iou=iou, classes=classes, size=canvas, engine=engine
+        )
+        return _only(detector.submit((frame,)))
+
+    def infer(self, tensors: Pixels, terms: Terms) -> Future[list[Floats]]:
+        """Run the network on ready ``tensors``, (N, H, W, 3) uint8; its raw outputs, copied."""
+
+        def fill(batch: Pixels) -> None:
+            np.copyto(batch, tensors)
+
+        def read(outputs: Sequence[Floats]) -> list[Floats]:
+            return [output.copy() for output in outputs]
+
+        n, height, width = tensors.shape[:3]
+        return self._scheduler.engine(self.name, terms).submit((n, height, width), fill, read)
+
+
+class _Announced:
+    """An Engine that tells when a job's turn comes."""
+
+    def __init__(self, engine: Engine, started: Started) -> None:
+        self._engine = engine
+        self._started = started
+
+    @property
+    def info(self) -> EngineInfo:
+        return self._engine.info
+
+    def submit(
+        self,
+        shape: tuple[int, int, int],
+        fill: Callable[[Pixels], None],
+        read: Callable[[Sequence[Floats]], T],
+    ) -> Future[T]:
+        def announce(batch: Pixels) -> None:
+            self._started()
+            fill(batch)
+
+        return self._engine.submit(shape, announce, read)
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def _only(found: Future[list[Detections]]) -> Future[Detections]:
+    """The future of a list's one element; cancelling it cancels the other."""
+    one: Future[Detections] = Future()
+
+    def finish(done: Future[list[Detections]]) -> None:
+        if not one.set_running_or_notify_cancel():
+            return
+        if done.cancelled():
+            one.set_exception(Conflict("the request was cancelled"))
+        elif error := done.exception():
+            one.set_exception(error)
+        else:
+            one.set_result(done.result()[0])
+
+    one.add_done_callback(lambda done: found.cancel() if done.cancelled() else None)
+    found.add_done_callback(finish)
+    return one
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """What became of a model; ``error`` says why its last load failed, also where an older one
+    goes on."""
+
+    name: str
+    state: State
+    error: str | None = None
+
+
+class ModelRepository:
+    """The models that a configuration names.
+
+    Args:
+        scheduler: that runs their engines.
+        make: a new detector, with an engine of its own, for a name. Raises SightlineError.
+        names: of all models; the first is the default.
+        warm_up: run each model once before it answers.
+
+    Nothing is loaded yet: ``load`` does it, in the caller's thread, and takes seconds.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        make: Callable[[str], EngineDetector],
+        names: Sequence[str],
+        *,
+        warm_up: bool = True,
+    ) -> None:
+        self.scheduler = scheduler
+        self.names = tuple(names)
+        self._make = make
+        self._warm_up = warm_up
+        self._served: dict[str, ServedModel] = {}
+        self._states: dict[str, ModelState] = {n: ModelState(n, "unloaded") for n in self.names}
+        self._changing = threading.Lock()
+
+    @property
+    def default(self) -> str:
+        """The name that ``default`` stands for."""
+        return self.names[0]
+
+    @property
+    def ready(self) -> bool:
+        """Every model answers, but those that were unloaded on purpose."""
+        states = [state.state for state in self._states.values()]
+        return "ready" in states and not {"loading", "failed"} & set(states)
+
+    def get(self, name: str = "default") -> ServedModel:
+        """The model of this name. Raises NotFound, also where it is not loaded."""
+        served = self._served.get(name) or self._served.get(self._full_name(name))
+        if served is None:
+            raise NotFound(f"model {name!r} is {self.state(name).state}")
+        return served
+
+    def state(self, name: str) -> ModelState:
+        """Raises NotFound: there is no such model."""
+        return self._states[self._full_name(name)]
+
+    def states(self) -> list[ModelState]:
+        return list(self._states.values())
+
+    def load_all(self) -> None:
+        """Load every model; the first failure is raised."""
+        for name in self.names:
+            self.load(name)
+
+    def load(self, name: str) -> ServedModel:
+        """Load a model, or load it again; requests go on being answered meanwhile.
+
+        Where a model of that name answers already, the new one takes its place once it has run;
+        when it cannot, the old one stays.
+
+        Raises:
+            NotFound: there is no such model.
+            Conflict: the new one is of another kind than the one it should replace.
+            ModelError, ConfigError, EngineError: it cannot be used.
+        """
+        name = self._full_name(name)
+        with self._changing:
+            before = self._served.get(name)
+            if before is None:
+                self._states[name] = ModelState(name, "loading")
+            try:
+                served = self._exchange(name, before)
+            except Exception as exc:
+                # Whatever it is, it goes on to the caller; the state must tell of it too.
+                # Clients see the state, so it names no files; the log does.
+                log.error("model %s was not loaded: %s", name, exc)
+                state: State = "ready" if before else "failed"
+                error = f"the last load failed ({type(exc).__name__}): see the log"
+                self._states[name] = ModelState(name, state, error)
+                raise
+            self._served[name] = served
+            self._states[name] = ModelState(name, "ready")
+        return served
+
+    def unload(self, name: str) -> None:
+        """Free a model's engine once it has answered what it accepted. Idempotent.
+
+        Raises NotFound: there is no such model.
+        """
+        name = self._full_name(name)
+        with self._changing:
+            if self._served.pop(name, None) is not None:
+                self.scheduler.remove(name).close()
+            self._states[name] = ModelState(name, "unloaded")
+
+    def close(self) -> None:
+        """Unload all."""
+        for name in self.names:
+            self.unload(name)
+
+    def _exchange(self, name: str, before: ServedModel | None) -> ServedModel:
+        detector = self._make(name)
+        served = ServedModel(name, detector, self.scheduler)
+        try:
+            if before is not None:
+                _check_alike(name, before.detector, detector)
+                _try_out(served)
+        except BaseException:  # whatever it is, it goes on; the engine must not stay
+            detector.close()
+            raise
+        if before is not None:
+            self.scheduler.replace(name, detector.engine).close()
+        else:
+            self.scheduler.add(name, detector.engine, _batch_sizes(detector.card.max_batch))
+            if self._warm_up:
+                served.warm_up()
+        return served
+
+    def _full_name(self, name: str) -> str:
+        name = self.default if name == "default" and name not in self._states else name
+        if name not in self._states:
+            raise NotFound(f"there is no model {name!r}; there are {', '.join(self.names)}")
+        return name
+
+
+def _batch_sizes(limit: int | None) -> list[int] | None:
+    """None: as many as the scheduler's options allow."""
+    return None if limit is None else [n for n in (1, 2, 4, 8, 16, 32) if n <= limit]
+
+
+def _try_out(served: ServedModel) -> None:
+    """Run a grey picture of each shape through a new engine; what fails here must not take over."""
+
+    def fill(batch: Pixels) -> None:
+        batch[:] = 114
+
+    for width, height in served.canvases:
+        served.detector.engine.submit((1, height, width), fill, lambda _: None).result()
+
+
+def _check_alike(name: str, old: EngineDetector, new: EngineDetector) -> None:
+    """Streams and waiting requests read the new network's answers as they read the old one's."""
+    for what in ("decoder", "class_names", "size", "stride", "resize", "order", "max_batch"):
+        if getattr(old.card, what) != getattr(new.card, what):
+            raise Conflict(
+                f"the new model {name} has another {what.replace('_', ' ')} than the one that "
+                "answers: give it a name of its own"
+            )

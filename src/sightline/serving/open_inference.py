@@ -1,0 +1,289 @@
+"""The Open Inference Protocol (KServe v2), as Triton extends it, without a transport.
+
+REST and gRPC ask here, so that both say the same. What is described is given as dicts in the
+protocol's own JSON; a gRPC message has the same field names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from sightline._version import __version__
+from sightline.config import LimitOptions, Priority
+from sightline.errors import DeadlineExceeded, InvalidRequest, NotFound
+from sightline.runtime.scheduler import Terms
+from sightline.serving.faces_v2 import DETECT, Face, Network, Pictures
+from sightline.serving.models import ModelRepository
+from sightline.serving.tensors_v2 import InferRequest, Output, Parameter, Spec
+
+VERSION = "1"
+"""Every model has this one version."""
+
+EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "statistics")
+COMMON_PARAMETERS = frozenset(
+    {"priority", "timeout", "client", "binary_data_output"}
+    # Of stateful models and of streams, as Triton's clients send them: nothing to do for us.
+    | {"sequence_id", "sequence_start", "sequence_end", "triton_enable_empty_final_response"}
+)
+PRIORITIES: dict[Parameter, Priority] = {
+    "urgent": "urgent",
+    "normal": "normal",
+    "batch": "batch",
+    0: "normal",
+    1: "urgent",
+    2: "normal",
+    3: "batch",
+}
+"""By name, or as Triton numbers them: 1 is the first to be served, 0 asks for the default."""
+
+LONGEST_S = 3600.0
+"""More is not waited for, whatever a client asks."""
+GRACE_S = 0.25
+"""The scheduler says first that a deadline has passed; then we do, whatever hangs."""
+
+
+class OpenInference:
+    """What the protocol's calls do, for all models of a repository.
+
+    Args:
+        repository: the models.
+        limits: what a request may be.
+        clock: monotonic, in seconds.
+
+    ``ready_too`` says whether the service takes requests, beside its models being ready.
+    """
+
+    def __init__(
+        self,
+        repository: ModelRepository,
+        limits: LimitOptions,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.repository = repository
+        self.limits = limits
+        self.ready_too: Callable[[], bool] = lambda: True
+        self._clock = clock
+        self._counts: dict[str, _Counts] = defaultdict(_Counts)
+        self._counting = threading.Lock()
+
+    def model(self, name: str, version: str = "") -> Face:
+        """The model of the protocol that has this name. Raises NotFound."""
+        if version not in {"", VERSION}:
+            raise NotFound(f"model {name!r:.80} has version {VERSION} only, not {version!r:.40}")
+        known = self.repository.names
+        if name in known or not name.endswith(DETECT):
+            return Network(self.repository.get(name), self.limits)
+        return Pictures(self.repository.get(name.removesuffix(DETECT)), self.limits)
+
+    def ready(self) -> bool:
+        return self.ready_too() and self.repository.ready
+
+    def model_ready(self, name: str, version: str = "") -> bool:
+        try:
+            self.model(name, version)
+        except NotFound:
+            return False
+        return True
+
+    def server(self) -> dict[str, Any]:
+        return {"name": "sightline", "version": __version__, "extensions": list(EXTENSIONS)}
+
+    def metadata(self, name: str, version: str = "") -> dict[str, Any]:
+        face = self.model(name, version)
+        return {
+            "name": face.name,
+            "versions": [VERSION],
+            "platform": "sightline",
+            "inputs": [spec.to_dict() for spec in face.inputs],
+            "outputs": [spec.to_dict() for spec in face.outputs],
+        }
+
+    def config(self, name: str, version: str = "") -> dict[str, Any]:
+        """As Triton's model configuration; sides are given in full, the batch's too."""
+        face = self.model(name, version)
+        return {
+            "name": face.name,
+            "platform": "sightline",
+            "backend": "sightline",
+            "max_batch_size": 0,
+            "input": [_config(spec) for spec in face.inputs],
+            "output": [_config(spec) for spec in face.outputs],
+            "parameters": {name: {"string_value": fact} for name, fact in face.facts.items()},
+        }
+
+    def index(self, *, ready: bool = False) -> list[dict[str, str]]:
+        """Every model and its state; with ``ready`` those that can be used."""
+        return [
+            {
+                "name": name,
+                "version": VERSION,
+                "state": STATES[state.state],
+                # Of an error there may be paths in the message: the log has it.
+                "reason": "" if state.state == "ready" else state.state,
+            }
+            for state in self.repository.states()
+            for name in (state.name, state.name + DETECT)
+            if state.state == "ready" or not ready
+        ]
+
+    def statistics(self, name: str = "", version: str = "") -> dict[str, Any]:
+        """Counts and times of one model, or of all that are ready."""
+        if name:
+            names = [self.model(name, version).name]
+        else:
+            names = [item["name"] for item in self.index(ready=True)]
+        with self._counting:
+            return {"model_stats": [self._counts[n].to_dict(n) for n in names]}
+
+    def load(self, name: str) -> None:
+        """Load a model, or load it again; blocks until it can be used."""
+        self.repository.load(name)
+
+    def unload(self, name: str) -> None:
+        self.repository.unload(name)
+
+    async def infer(
+        self, request: InferRequest, client: str, deadline: float | None = None
+    ) -> tuple[str, list[Output]]:
+        """Run one request; the model's name and the outputs that were asked for.
+
+        Cancelling it cancels the work.
+
+        Args:
+            request: what is to be run.
+            client: who asks, where the request does not say; fairness is between clients.
+            deadline: on the monotonic clock, the transport's own.
+
+        Raises:
+            NotFound, InvalidRequest, DecodeError, Overloaded, DeadlineExceeded, InferenceError.
+        """
+        face = self.model(request.model, request.version)
+        started = self._clock()
+        pictures = 0
+        try:
+            specs = _wanted(face, request.outputs)
+            terms = self._terms(request.parameters, face, client, deadline)
+            futures = face.submit(request.inputs, terms, request.parameters)
+            results = await _all(futures, terms.deadline, self._clock)
+            outputs = {output.name: output for output in face.read(results)}
+            pictures = request.inputs[0].shape[0]
+            return face.name, [outputs[spec.name] for spec in specs]
+        finally:
+            with self._counting:
+                self._counts[face.name].add(pictures, self._clock() - started)
+
+    def _terms(
+        self,
+        parameters: Mapping[str, Parameter],
+        face: Face,
+        client: str,
+        deadline: float | None,
+    ) -> Terms:
+        known = COMMON_PARAMETERS | face.parameters
+        for name in parameters:
+            if name not in known:
+                raise InvalidRequest(
+                    f"there is no parameter {name!r:.80}; there are {', '.join(sorted(known))}"
+                )
+        named = parameters.get("client", client)
+        if not isinstance(named, str) or not 0 < len(named) <= 64:
+            raise InvalidRequest("parameter 'client' must be text of 1 to 64 characters")
+        wanted = parameters.get("priority", "normal")
+        priority = None if isinstance(wanted, bool) else PRIORITIES.get(wanted)
+        if priority is None:
+            raise InvalidRequest(
+                f"parameter 'priority' must be urgent (1), normal (2) or batch (3), not {wanted!r:.40}"
+            )
+        own = self._clock() + self._timeout_s(parameters)
+        return Terms(named, priority, deadline=own if deadline is None else min(own, deadline))
+
+    def _timeout_s(self, parameters: Mapping[str, Parameter]) -> float:
+        """As Triton has it: ``timeout`` is in microseconds, 0 stands for the default."""
+        value = parameters.get("timeout", 0)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise InvalidRequest(
+                f"parameter 'timeout' must be whole microseconds, not {value!r:.40}"
+            )
+        return min(value, LONGEST_S * 1e6) / 1e6 if value else self.limits.timeout_ms / 1e3
+
+
+STATES = {
+    "ready": "READY",
+    "loading": "LOADING",
+    "unloaded": "UNAVAILABLE",
+    "failed": "UNAVAILABLE",
+}
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What became of the requests of one model since the start."""
+
+    success: int = 0
+    success_ns: int = 0
+    fail: int = 0
+    fail_ns: int = 0
+    pictures: int = 0
+    last_ms: int = 0
+
+    def add(self, pictures: int, seconds: float) -> None:
+        """One request that was answered with so many pictures; 0: it failed."""
+        if pictures:
+            self.success += 1
+            self.success_ns += round(seconds * 1e9)
+            self.pictures += pictures
+            self.last_ms = round(time.time() * 1e3)
+        else:
+            self.fail += 1
+            self.fail_ns += round(seconds * 1e9)
+
+    def to_dict(self, name: str) -> dict[str, Any]:
+        return {
+            "name": name,
+            "version": VERSION,
+            "last_inference": self.last_ms,
+            "inference_count": self.pictures,
+            "execution_count": self.success,
+            "inference_stats": {
+                "success": {"count": self.success, "ns": self.success_ns},
+                "fail": {"count": self.fail, "ns": self.fail_ns},
+            },
+        }
+
+
+def _config(spec: Spec) -> dict[str, Any]:
+    kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
+    return {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": list(spec.shape)}
+
+
+def _wanted(face: Face, names: Sequence[str]) -> Sequence[Spec]:
+    if not names:
+        return face.outputs
+    known = {spec.name: spec for spec in face.outputs}
+    for name in names:
+        if name not in known:
+            raise InvalidRequest(
+                f"output {name!r:.80}: the model has no such output; it has {', '.join(known)}"
+            )
+    return [known[name] for name in names]
+
+
+async def _all(
+    futures: Sequence[Future[Any]], deadline: float | None, clock: Callable[[], float]
+) -> list[Any]:
+    """What all futures hold; the first failure, a cancellation or the deadline ends the others."""
+    try:
+        async with asyncio.timeout(None if deadline is None else deadline - clock() + GRACE_S):
+            return [await asyncio.wrap_future(future) for future in futures]
+    except TimeoutError as exc:
+        raise DeadlineExceeded("the answer was not there when the request's time was over") from exc
+    finally:
+        for future in futures:
+            future.cancel()

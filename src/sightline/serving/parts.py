@@ -1,0 +1,76 @@
+"""What the routes work with."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from starlette.requests import Request
+
+from sightline.config import ServingOptions, StreamOptions
+from sightline.errors import NotFound
+from sightline.monitoring.tracing import Tracing
+from sightline.runtime.fleet import FeedItem
+from sightline.runtime.record import StreamStats
+from sightline.runtime.scheduler import Scheduler
+from sightline.serving.fetch import Network
+from sightline.serving.models import ModelRepository
+
+
+class Metrics(Protocol):
+    """What ``GET /metrics`` shows."""
+
+    def render(self) -> bytes:
+        """Prometheus' text format."""
+
+
+class Streams(Protocol):
+    """A fleet, in this process or in several; see ``runtime.fleet.Fleet``."""
+
+    def add(self, name: str, options: StreamOptions) -> None: ...
+    def remove(self, name: str) -> None: ...
+    def pause(self, name: str) -> None: ...
+    def resume(self, name: str) -> None: ...
+    def stats(self) -> Mapping[str, StreamStats]: ...
+    def version(self, name: str) -> int: ...
+    def snapshot(self, name: str, *, annotated: bool = True, quality: int = 80) -> bytes: ...
+    def subscribe(self) -> AbstractContextManager[queue.Queue[FeedItem]]: ...
+
+
+@dataclass
+class Parts:
+    """The service's own objects, one of each; ``request.app.state.parts``."""
+
+    repository: ModelRepository
+    scheduler: Scheduler
+    fleet: Streams | None
+    options: ServingOptions
+    metrics: Metrics | None
+    networks: tuple[Network, ...]
+    tracing: Tracing
+    started_at: float = field(default_factory=time.time)
+    draining: bool = False
+    """Nothing new should come; what comes is answered still."""
+    watchers: int = 0
+    """Clients that watch a stream or read events."""
+
+    @property
+    def ready(self) -> bool:
+        return not self.draining and self.repository.ready
+
+    @property
+    def streams(self) -> Streams:
+        """Raises NotFound: this service runs no streams."""
+        if self.fleet is None:
+            raise NotFound("this service runs no streams")
+        return self.fleet
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the service that got a request."""
+    parts: Parts = request.app.state.parts
+    return parts

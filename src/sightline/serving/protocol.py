@@ -1,0 +1,154 @@
+"""HTTP/1.1 below the requests: connections that are too many, too slow or too talkative.
+
+uvicorn waits for ever for a request's headers and takes any number of them. This is its own
+protocol with deadlines and limits around the parser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import resource
+import secrets
+from pathlib import Path
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sightline.config import LimitOptions
+from sightline.serving.limits import MEGABYTE
+
+MAX_HEADERS = 100
+MAX_HEAD_BYTES = 64 * 1024
+"""Of the request line and all headers."""
+
+_SPARE_DESCRIPTORS = 48
+"""Left for models, cameras and files that are opened later."""
+_DISCARDED_BYTES = 16 * MEGABYTE
+"""Of a body that was refused, so that its client comes to read the answer."""
+_GRACE_S = 1.5
+"""The app says 408 first, where it reads the body; this ends what nobody reads."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. ``_timer`` runs while the client owes us something."""
+
+    limits: LimitOptions
+    most_connections: int
+    most_bytes: int
+
+    _timer: asyncio.TimerHandle | None = None
+    _in_headers = True
+    _received = 0
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            self._refuse(503, "Overloaded", "too many connections", "retry-after: 1\r\n")
+        else:
+            self._owe(self.limits.header_timeout_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._settle()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self._received += len(data)
+        if self._timer is None:  # also where only empty lines come, which begin no request
+            self._owe(self.limits.header_timeout_s)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._in_headers and self._received > MAX_HEAD_BYTES:
+            self.send_400_response("the headers are too long")
+        elif self._received > self.most_bytes:
+            self.transport.close()  # the app has refused it already, and it goes on
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_headers = True
+        self._head_bytes = 0
+        self._owe(self.limits.header_timeout_s, again=False)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        if len(self.headers) >= MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
+            raise ValueError("too many headers")  # the parser makes its own error of it: 400
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        self._owe(self.limits.body_timeout_s + _GRACE_S)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._settle()
+        self._received = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "Malformed", msg)
+
+    def _refuse(self, status: int, code: str, message: str, header: str = "") -> None:
+        words = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}
+        error = {"code": code, "message": message, "id": secrets.token_hex(8)}
+        body = json.dumps({"error": error})
+        head = (
+            f"HTTP/1.1 {status} {words[status]}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {error['id']}\r\n{header}"
+            "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write((head + body).encode())
+        self.transport.close()
+
+    def _owe(self, seconds: float, *, again: bool = True) -> None:
+        """The client has so long from now; with ``again`` False a running deadline stays."""
+        if self._timer is not None:
+            if not again:
+                return
+            self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, self._too_slow)
+
+    def _settle(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self.transport.is_closing():
+            return
+        if self._in_headers and self._received:
+            self._refuse(408, "TooSlow", "the headers did not come in time")
+        else:  # a connection that never spoke, or a body that goes on after its answer
+            self.transport.close()
+
+
+def protocol_class(limits: LimitOptions) -> type[GuardedProtocol]:
+    """The protocol with these limits; uvicorn makes one for each connection."""
+    values = {
+        "limits": limits,
+        "most_connections": connection_limit(limits.connections),
+        "most_bytes": 2 * int(limits.body_mb * MEGABYTE) + _DISCARDED_BYTES,
+    }
+    return type("LimitedProtocol", (GuardedProtocol,), values)
+
+
+def connection_limit(wanted: int) -> int:
+    """As many connections as are wanted, or as the descriptors of this process allow.
+
+    Beyond that a connection is answered 503 and closed, which needs one descriptor for a moment.
+    """
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if allowed == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, allowed - _open_descriptors() - _SPARE_DESCRIPTORS))
+
+
+def _open_descriptors() -> int:
+    with contextlib.suppress(OSError):
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    return 64

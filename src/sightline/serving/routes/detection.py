@@ -1,0 +1,214 @@
+"""``POST /detect``, ``/predict`` and ``/predict/batch``: pictures in, objects out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from sightline.config import LimitOptions, Priority
+from sightline.errors import DeadlineExceeded, InvalidRequest, Overloaded, SightlineError
+from sightline.monitoring.tracing import NOTHING, Trace
+from sightline.runtime.scheduler import Terms
+from sightline.serving.failures import answer
+from sightline.serving.models import ServedModel
+from sightline.serving.parts import Parts, parts_of
+from sightline.serving.routes.openapi import FAILURES, MANY_BODY, ONE_BODY
+from sightline.serving.schemas import Found, FoundInMany, Wishes
+from sightline.serving.uploads import frame_of, read_many, read_one
+from sightline.types import Detections, Frame
+
+router = APIRouter(tags=["detection"])
+
+Asked = Annotated[Wishes, Query()]
+
+_WORKERS = 16
+"""Pictures of one batch that wait in the queue at a time, at most."""
+_GRACE_S = 0.25
+"""The scheduler says first that a deadline has passed; then we do, whatever hangs."""
+
+
+@router.post("/detect", responses={200: {"model": Found}, **FAILURES}, openapi_extra=ONE_BODY)
+@router.post(
+    "/predict",
+    responses={200: {"model": Found}, **FAILURES},
+    openapi_extra=ONE_BODY,
+)
+async def detect(request: Request, wishes: Asked) -> Response:
+    """Find the objects in one picture: the raw file, a form with a file, or JSON with base64."""
+    parts = parts_of(request)
+    begin = time.monotonic()
+    with parts.tracing.request(f"POST {request.scope['path']}", request.headers) as trace:
+        upload = await read_one(request, parts, wishes)
+        served = parts.repository.get(upload.wishes.model)
+        frame = frame_of(upload.pictures[0], parts.options.limits)
+        job = Job(request, parts, served, upload.wishes, "normal", begin)
+        detections, queue_ms = await _unless_gone(request, job.run(frame, trace))
+        if upload.wishes.format != "json":
+            return await asyncio.to_thread(_drawn, frame, detections, upload.wishes.format)
+        return _json(job.found(frame, detections, queue_ms))
+
+
+@router.post(
+    "/predict/batch", responses={200: {"model": FoundInMany}, **FAILURES}, openapi_extra=MANY_BODY
+)
+async def detect_batch(request: Request, wishes: Asked) -> Response:
+    """Find the objects in several pictures. Each has its own answer: one that is damaged leaves
+    the others whole."""
+    parts = parts_of(request)
+    begin = time.monotonic()
+    upload = await read_many(request, parts, wishes)
+    if upload.wishes.format != "json":
+        raise InvalidRequest("format: a batch is answered as JSON only")
+    served = parts.repository.get(upload.wishes.model)
+    job = Job(request, parts, served, upload.wishes, "batch", begin)
+
+    frames = [
+        _frame_or_error(data, parts.options.limits, f"picture {i}")
+        for i, data in enumerate(upload.pictures)
+    ]
+    results = await _unless_gone(request, job.run_all(frames))
+    number = request.scope["request_id"]
+    return _json({"results": [_result(result, number) for result in results]})
+
+
+class Job:
+    """A request's pictures on their way through the scheduler."""
+
+    def __init__(
+        self,
+        request: Request,
+        parts: Parts,
+        served: ServedModel,
+        wishes: Wishes,
+        priority: Priority,
+        begin: float,
+    ) -> None:
+        timeout_ms = wishes.timeout_ms or parts.options.limits.timeout_ms
+        self._served = served
+        self._wishes = wishes
+        self._begin = begin
+        self._deadline = begin + timeout_ms / 1e3
+        client = request.client.host if request.client is not None else "local"
+        self._terms = Terms(
+            client=f"http:{client}",
+            priority=wishes.priority or priority,
+            deadline=self._deadline,
+        )
+
+    async def run(self, frame: Frame, trace: Trace = NOTHING) -> tuple[Detections, float]:
+        """What is in a frame, and the milliseconds until its turn came.
+
+        Raises:
+            Overloaded, DeadlineExceeded, DecodeError, InferenceError: why there is no answer.
+        """
+        wishes, submitted = self._wishes, time.monotonic()
+        turn: list[float] = []
+        future = self._served.submit(
+            frame, self._terms, conf=wishes.conf, iou=wishes.iou, classes=wishes.classes,
+            started=lambda: turn.append(time.monotonic()),
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(self._deadline - submitted + _GRACE_S):
+                found = await asyncio.wrap_future(future)
+        except TimeoutError as exc:
+            raise DeadlineExceeded("there was no answer in time") from exc
+        began = turn[0] if turn else submitted
+        trace.step("queue", submitted, began)
+        trace.step("detect", began, time.monotonic(), model=self._served.name)
+        return found, (began - submitted) * 1e3
+
+    async def run_all(
+        self, frames: Sequence[Frame | Exception]
+    ) -> list[dict[str, Any] | Exception]:
+        """The answer for each frame, or why there is none.
+
+        So many wait in the queue at a time as it takes: a worker that is refused leaves its frame
+        to those that are still there.
+        """
+        results: list[dict[str, Any] | Exception] = [Overloaded("there was no turn")] * len(frames)
+        left = deque(enumerate(frames))
+        workers = min(_WORKERS, len(frames))
+
+        async def work() -> None:
+            nonlocal workers
+            while left:
+                place, frame = left.popleft()
+                try:
+                    if isinstance(frame, Exception):
+                        raise frame
+                    results[place] = self.found(frame, *await self.run(frame))
+                except SightlineError as exc:
+                    if isinstance(exc, Overloaded) and workers > 1:
+                        workers -= 1
+                        left.appendleft((place, frame))
+                        return
+                    results[place] = exc
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(work())
+        return results
+
+    def found(self, frame: Frame, detections: Detections, queue_ms: float) -> dict[str, Any]:
+        """The answer for one picture."""
+        total_ms = (time.monotonic() - self._begin) * 1e3
+        return {
+            "model": self._served.name,
+            "width": frame.width,
+            "height": frame.height,
+            "objects": detections.to_dict(),
+            "timing": {"queue_ms": round(queue_ms, 2), "total_ms": round(total_ms, 2)},
+        }
+
+
+def _frame_or_error(data: bytes, limits: LimitOptions, name: str) -> Frame | SightlineError:
+    try:
+        return frame_of(data, limits, name)
+    except SightlineError as exc:
+        return exc
+
+
+async def _unless_gone(request: Request, work: Any) -> Any:
+    """What ``work`` comes to; when the client leaves before, it is cancelled.
+
+    Raises ClientDisconnect.
+    """
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())  # the body has come: only a farewell can
+    try:
+        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        gone.cancel()
+
+
+def _result(result: Mapping[str, Any] | Exception, number: str) -> Mapping[str, Any]:
+    if isinstance(result, Exception):
+        told: dict[str, Any] = json.loads(bytes(answer(result, number).body))
+        return told
+    return result
+
+
+def _json(content: Mapping[str, Any]) -> Response:
+    return Response(json.dumps(content, separators=(",", ":")), media_type="application/json")
+
+
+def _drawn(frame: Frame, detections: Detections, form: str) -> Response:
+    import cv2
+
+    from sightline.sinks.drawing import annotate
+
+    suffix = {"jpeg": ".jpg", "png": ".png"}[form]
+    data = cv2.imencode(suffix, annotate(frame.image, detections))[1]
+    return Response(data.tobytes(), media_type=f"image/{form}")

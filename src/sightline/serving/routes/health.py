@@ -1,0 +1,56 @@
+"""Is it alive, is it able, what is it doing."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sightline._version import __version__
+from sightline.errors import NotFound
+from sightline.serving.parts import parts_of
+from sightline.serving.routes.openapi import FAILURES
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health")
+async def health() -> dict[str, str]:
+    """Alive: 200 as long as requests are answered at all."""
+    return {"status": "alive"}
+
+
+@router.get("/ready", responses={503: {"description": "loading, draining, or a model has failed"}})
+async def ready(request: Request) -> Response:
+    """Able: 200 when all models answer and nothing is being shut down."""
+    able = parts_of(request).ready
+    return JSONResponse({"status": "ready" if able else "not ready"}, 200 if able else 503)
+
+
+@router.get("/metrics", responses={404: FAILURES[404]})
+async def metrics(request: Request) -> Response:
+    """For Prometheus, as text."""
+    shown = parts_of(request).metrics
+    if shown is None:
+        raise NotFound("this service keeps no metrics")
+    return Response(shown.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/status")
+async def status(request: Request) -> dict[str, Any]:
+    """Everything at a glance: version, models, scheduler, streams."""
+    parts = parts_of(request)
+    streams = parts.fleet.stats() if parts.fleet is not None else {}
+    return {
+        "version": __version__,
+        "ready": parts.ready,
+        "draining": parts.draining,
+        "uptime_s": round(time.time() - parts.started_at, 1),
+        "models": {state.name: state.state for state in parts.repository.states()},
+        "scheduler": dataclasses.asdict(parts.scheduler.stats()),
+        "streams": {name: stats.state for name, stats in streams.items()},
+    }

@@ -1,0 +1,86 @@
+"""The models: which there are, and loading them again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+
+from sightline.config import Name
+from sightline.errors import ConfigError, Conflict, EngineError, ModelError
+from sightline.serving.parts import Parts, parts_of
+from sightline.serving.routes.openapi import FAILURES
+
+router = APIRouter(tags=["models"])
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: FAILURES[status] for status in (401, 403, 404, 422)
+}
+_CHANGES: dict[int | str, dict[str, Any]] = {
+    **_RESPONSES,
+    409: {"description": "it cannot be used; what answered before goes on"},
+}
+
+
+@router.get("/models")
+async def models(request: Request) -> dict[str, Any]:
+    """All models of the configuration; the first is the default."""
+    parts = parts_of(request)
+    names = parts.repository.names
+    return {"default": names[0], "models": [describe(parts, name) for name in names]}
+
+
+@router.get("/models/{name}", responses=_RESPONSES)
+async def model(request: Request, name: Name) -> dict[str, Any]:
+    """One model."""
+    return describe(parts_of(request), name)
+
+
+@router.post("/models/{name}/reload", responses=_CHANGES)
+@router.post("/models/{name}/load", responses=_CHANGES)
+async def load(request: Request, name: Name) -> dict[str, Any]:
+    """Load a model (again) from its file. No request fails meanwhile; a bad file changes nothing."""
+    parts = parts_of(request)
+    try:
+        await asyncio.to_thread(parts.repository.load, name)
+    except (ModelError, ConfigError, EngineError) as exc:
+        # The reason names files of this computer: it is for the log, where it stands already.
+        raise Conflict(f"model {name} was not loaded: see the log") from exc
+    return describe(parts, name)
+
+
+@router.post("/models/{name}/unload", responses=_CHANGES)
+async def unload(request: Request, name: Name) -> dict[str, Any]:
+    """Free a model. Refused while a stream uses it."""
+    parts = parts_of(request)
+    full = parts.repository.state(name).name
+    meant = {full, "default"} if full == parts.repository.default else {full}
+    users = parts.fleet.stats().values() if parts.fleet is not None else ()
+    if any(stats.model in meant for stats in users):
+        raise Conflict(f"streams use the model {name}: remove them first")
+    await asyncio.to_thread(parts.repository.unload, name)
+    return describe(parts, name)
+
+
+def describe(parts: Parts, name: str) -> dict[str, Any]:
+    """What a client should know of a model. Raises NotFound."""
+    state = parts.repository.state(name)
+    told: dict[str, Any] = {"name": state.name, "state": state.state}
+    if state.error is not None:
+        told["error"] = state.error
+    if state.state != "ready":
+        return told
+    served = parts.repository.get(state.name)
+    card, info = served.detector.card, served.info
+    return told | {
+        "task": card.task,
+        "classes": list(card.class_names),
+        "size": list(card.size),
+        "conf": served.detector.conf,
+        "licence": card.licence,
+        "backend": info.backend,
+        "device": info.device,
+        "precision": info.precision,
+        "loaded_at": served.loaded_at,
+    }

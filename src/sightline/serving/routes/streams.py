@@ -1,0 +1,199 @@
+"""The streams of the fleet: added and removed while it runs, watched live."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import queue
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from sightline.config import Name
+from sightline.errors import InvalidRequest, NotFound, Overloaded, SourceError
+from sightline.redaction import redact
+from sightline.runtime.fleet import FeedItem
+from sightline.runtime.record import StreamStats
+from sightline.serving.parts import Parts, parts_of
+from sightline.serving.routes.openapi import FAILURES
+from sightline.serving.schemas import StreamRequest
+from sightline.serving.security import check_stream_source
+
+router = APIRouter(tags=["streams"])
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: FAILURES[status] for status in (401, 403, 404, 422)
+}
+_ADDING: dict[int | str, dict[str, Any]] = {
+    **_RESPONSES,
+    409: {"description": "there is a stream of this name"},
+    503: FAILURES[503],
+}
+
+WATCHERS = 64
+"""Live pictures and event readers at a time."""
+_TICK_S = 0.04
+_PING_S = 10.0
+_BOUNDARY = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
+
+
+@router.get("/streams", responses=_RESPONSES)
+async def streams(request: Request) -> dict[str, Any]:
+    """All streams with their statistics."""
+    stats = await asyncio.to_thread(parts_of(request).streams.stats)
+    return {"streams": [dataclasses.asdict(one) for one in stats.values()]}
+
+
+@router.post("/streams", status_code=201, responses=_ADDING)
+async def add(request: Request, body: StreamRequest) -> dict[str, Any]:
+    """Add a stream; it connects by itself, so a camera that is away is no error."""
+    parts = parts_of(request)
+    fleet = parts.streams
+    parts.repository.state(body.model)  # NotFound
+
+    def start() -> None:
+        source = check_stream_source(body.source, parts.options)
+        fleet.add(body.name, body.options().model_copy(update={"source": source}))
+
+    try:
+        await asyncio.to_thread(start)
+    except SourceError as exc:
+        raise InvalidRequest(f"source: {redact(str(exc))}") from exc
+    return {"name": body.name}
+
+
+@router.delete("/streams/{name}", status_code=204, responses=_RESPONSES)
+async def remove(request: Request, name: Name) -> Response:
+    """End a stream."""
+    await asyncio.to_thread(parts_of(request).streams.remove, name)
+    return Response(status_code=204)
+
+
+@router.post("/streams/{name}/pause", responses=_RESPONSES)
+async def pause(request: Request, name: Name) -> dict[str, Any]:
+    """Analyse nothing until it is resumed; the camera stays connected."""
+    parts_of(request).streams.pause(name)
+    return {"name": name, "paused": True}
+
+
+@router.post("/streams/{name}/resume", responses=_RESPONSES)
+async def resume(request: Request, name: Name) -> dict[str, Any]:
+    """Go on after a pause."""
+    parts_of(request).streams.resume(name)
+    return {"name": name, "paused": False}
+
+
+@router.get("/streams/{name}", responses=_RESPONSES)
+@router.get("/streams/{name}/stats", responses=_RESPONSES)
+async def stats(request: Request, name: Name) -> dict[str, Any]:
+    """The statistics of one stream."""
+    return dataclasses.asdict(await asyncio.to_thread(_stats, parts_of(request), name))
+
+
+def _stats(parts: Parts, name: str) -> StreamStats:
+    found = parts.streams.stats().get(name)
+    if found is None:
+        raise NotFound(f"there is no stream {name!r}")
+    return found
+
+
+@router.get(
+    "/streams/{name}/snapshot", responses={**_RESPONSES, 409: {"description": "no picture"}}
+)
+async def snapshot(
+    request: Request,
+    name: Name,
+    annotated: bool = True,
+    quality: Annotated[int, Query(ge=1, le=100)] = 80,
+) -> Response:
+    """The newest picture as JPEG, with what was found drawn on it."""
+    take = parts_of(request).streams.snapshot
+    data = await asyncio.to_thread(take, name, annotated=annotated, quality=quality)
+    return Response(data, media_type="image/jpeg")
+
+
+@router.get("/streams/{name}/mjpeg", responses=_RESPONSES, response_class=Response)
+async def mjpeg(
+    request: Request,
+    name: Name,
+    annotated: bool = True,
+    quality: Annotated[int, Query(ge=1, le=100)] = 80,
+) -> Response:
+    """Live pictures for an ``<img>`` element (multipart/x-mixed-replace)."""
+    parts = parts_of(request)
+    parts.streams.version(name)  # NotFound, while there can still be an answer
+    return _watched(
+        parts,
+        _pictures(parts, name, annotated, quality),
+        "multipart/x-mixed-replace; boundary=frame",
+    )
+
+
+@router.get("/events", responses=_RESPONSES, response_class=Response)
+async def events(
+    request: Request, stream: Annotated[list[Name] | None, Query(max_length=256)] = None
+) -> Response:
+    """What all streams, or those that are named, see from now on: server-sent events in JSON."""
+    parts = parts_of(request)
+    _ = parts.streams
+    return _watched(parts, _events(parts, set(stream or ())), "text/event-stream")
+
+
+def _watched(parts: Parts, content: AsyncIterator[bytes], media_type: str) -> Response:
+    """An answer that goes on until the client leaves or the service stops."""
+    if parts.watchers >= WATCHERS:
+        raise Overloaded(f"{WATCHERS} clients are watching already")
+
+    async def counted() -> AsyncIterator[bytes]:
+        parts.watchers += 1
+        try:
+            async for piece in content:
+                yield piece
+        finally:
+            parts.watchers -= 1
+
+    return StreamingResponse(counted(), media_type=media_type)
+
+
+async def _pictures(parts: Parts, name: str, annotated: bool, quality: int) -> AsyncIterator[bytes]:
+    shown = 0
+    fleet = parts.streams
+    while not parts.draining:
+        try:
+            version = fleet.version(name)
+            if version == shown:
+                await asyncio.sleep(_TICK_S)
+                continue
+            data = await asyncio.to_thread(
+                fleet.snapshot, name, annotated=annotated, quality=quality
+            )
+        except (NotFound, Overloaded):
+            return  # the stream was removed, or has ended
+        shown = version
+        yield _BOUNDARY % len(data) + data + b"\r\n"
+
+
+async def _events(parts: Parts, wanted: set[str]) -> AsyncIterator[bytes]:
+    quiet = 0.0
+    with parts.streams.subscribe() as reader:
+        yield b": listening\n\n"
+        while not parts.draining:
+            lines = [item.line for item in _waiting(reader) if not wanted or item.stream in wanted]
+            if lines:
+                quiet = 0.0
+                yield "".join(f"data: {line.rstrip()}\n\n" for line in lines).encode()
+                continue
+            await asyncio.sleep(_TICK_S)
+            quiet += _TICK_S
+            if quiet >= _PING_S:  # so that a connection that is dead is noticed
+                quiet = 0.0
+                yield b": still here\n\n"
+
+
+def _waiting(reader: queue.Queue[FeedItem]) -> list[FeedItem]:
+    items = []
+    while not reader.empty():
+        items.append(reader.get_nowait())
+    return items

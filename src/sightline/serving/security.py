@@ -1,0 +1,182 @@
+"""Who may do what: tokens, web pages, hosts, and what clients may open as streams.
+
+Everything is closed unless it is listed here, so a new route is an administrator's until somebody
+says otherwise.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from enum import IntEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sightline.config import ServingOptions
+from sightline.errors import ConfigError, Forbidden, InvalidRequest, Unauthorized
+
+PLAYLISTS = {".m3u", ".m3u8", ".pls", ".sdp", ".mpd", ".xspf", ".asx", ".ffconcat", ".concat"}
+"""Files that make a player open other files or addresses."""
+_PLAYLIST_STARTS = (b"#EXTM3U", b"[playlist]", b"ffconcat", b"v=0", b"<?xml", b"<MPD")
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_CLIENT_POSTS = re.compile(
+    r"/detect|/predict|/predict/batch|/v2/models/[^/]+(/versions/[^/]+)?/infer|/v2/repository/index"
+)
+_OPEN = {"/health", "/ready"}
+
+
+class Access(IntEnum):
+    """What a request needs."""
+
+    OPEN = 0
+    CLIENT = 1
+    ADMIN = 2
+
+
+def access(method: str, path: str) -> Access:
+    """What a request to a path needs, whether there is a route or not."""
+    if method in _SAFE:
+        return Access.OPEN if path in _OPEN else Access.CLIENT
+    if method == "POST" and _CLIENT_POSTS.fullmatch(path):
+        return Access.CLIENT
+    return Access.ADMIN
+
+
+def is_work(method: str, path: str) -> bool:
+    """Whether a request brings pictures or tensors to look at."""
+    return method == "POST" and access(method, path) is Access.CLIENT
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host that is bound to, or named in a Host header, is this computer's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def check_exposure(options: ServingOptions) -> None:
+    """Raises ConfigError where others could reach the service and no token is demanded."""
+    for name in ("token", "admin_token"):
+        secret = getattr(options, name)
+        if secret is not None and not secret.get_secret_value().strip():
+            raise ConfigError(f"serving.{name} is empty: set it, or leave it out")
+    if options.token is None and not is_loopback(options.host):
+        raise ConfigError(
+            f"serving.host {options.host} can be reached from elsewhere: set serving.token, or "
+            "listen to 127.0.0.1 only"
+        )
+
+
+class Guard:
+    """An ASGI app around another that lets nobody pass who may not.
+
+    Raises Unauthorized or Forbidden before the body is read.
+    """
+
+    def __init__(self, app: ASGIApp, options: ServingOptions) -> None:
+        self.app = app
+        self._client_tokens = _tokens(options.token, options.admin_token)
+        self._admin_tokens = _tokens(options.admin_token or options.token)
+        self._open_to_clients = options.token is None
+        self._origins = set(options.origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self.check(scope["method"], scope["path"], Headers(scope=scope))
+        await self.app(scope, receive, send)
+
+    def check(self, method: str, path: str, headers: Headers) -> None:
+        """Raises Unauthorized or Forbidden."""
+        self._check_page(headers)
+        if method == "OPTIONS" and "access-control-request-method" in headers:
+            return  # a browser's preflight carries no token; CORS answers it
+        needed = access(method, path)
+        if needed is Access.OPEN:
+            return
+        token = _bearer(headers)
+        if needed is Access.CLIENT:
+            if not self._open_to_clients and not _matches(token, self._client_tokens):
+                raise Unauthorized("a token is needed: Authorization: Bearer ...")
+        elif self._admin_tokens and not _matches(token, self._admin_tokens):
+            if _matches(token, self._client_tokens):
+                raise Forbidden("the administrator's token is needed for this")
+            raise Unauthorized("a token is needed: Authorization: Bearer ...")
+
+    def _check_page(self, headers: Headers) -> None:
+        """Refuse what a strange web page makes a browser send."""
+        host = headers.get("host", "")
+        name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+        if self._open_to_clients and not is_loopback(name):
+            # A page may have its own name resolved to this computer; its browser still says it.
+            raise Forbidden("without a token this service is called by localhost only")
+        origin = headers.get("origin")
+        if origin is None or origin in self._origins:
+            return
+        if urlsplit(origin).netloc != host:
+            raise Forbidden("web pages of this origin may not call this service")
+
+
+def check_stream_source(source: str, options: ServingOptions) -> str:
+    """The source of a stream that a client adds, as it may be opened.
+
+    Raises:
+        Forbidden: its kind of address, or its place, is not allowed to clients.
+        InvalidRequest: it is no source.
+    """
+    if not source or "\0" in source or len(source) > 2048:
+        raise InvalidRequest("source: it is empty, too long or no text")
+    if "://" in source:
+        scheme = source.partition("://")[0].lower()
+        if scheme not in options.stream_schemes:
+            allowed = ", ".join(options.stream_schemes)
+            raise Forbidden(f"source: {scheme}:// is not opened for clients; allowed are {allowed}")
+        if Path(urlsplit(source).path).suffix.lower() in PLAYLISTS:
+            raise Forbidden("source: playlists are not opened for clients")
+        return source
+    path = _allowed_file(source, options.files_under)
+    if path.suffix.lower() in PLAYLISTS or _starts_like_playlist(path):
+        raise Forbidden("source: playlists are not opened for clients")
+    return str(path)
+
+
+def _starts_like_playlist(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(64)
+    return start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_PLAYLIST_STARTS)
+
+
+def _allowed_file(source: str, folders: tuple[Path, ...]) -> Path:
+    """A regular file that lies, its links followed, in an allowed folder."""
+    # The same answer for what is not there and what is not allowed: clients must not probe.
+    refusal = Forbidden("source: clients may not open this file")
+    try:
+        path = Path(source).resolve(strict=True)
+        inside = any(path.is_relative_to(folder.resolve()) for folder in folders)
+    except (OSError, RuntimeError, ValueError) as exc:
+        raise refusal from exc
+    if not inside or not path.is_file():
+        raise refusal
+    return path
+
+
+def _tokens(*secrets: SecretStr | None) -> list[bytes]:
+    return [secret.get_secret_value().encode() for secret in secrets if secret is not None]
+
+
+def _bearer(headers: Headers) -> bytes:
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip().encode("latin-1", "replace") if kind.lower() == "bearer" else b""
+
+
+def _matches(token: bytes, secrets: list[bytes]) -> bool:
+    """Compares with each, so that the time tells nothing."""
+    return sum(hmac.compare_digest(token, secret) for secret in secrets) > 0

@@ -1,0 +1,186 @@
+"""A model for many callers in one process: priorities, deadlines, batches; awaited or called."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from sightline.config import Priority, SchedulerOptions
+from sightline.errors import ConfigError, Overloaded
+from sightline.protocols import Detector, Meter
+from sightline.runtime.scheduler import Scheduler, Terms
+from sightline.serving.models import ServedModel
+from sightline.types import Detections
+
+if TYPE_CHECKING:
+    from sightline.sources.stills import Image
+
+_DRAIN_S = 10.0
+
+
+class Service:
+    """Runs a detector behind the scheduler, without a network.
+
+        async with Service(detector) as service:
+            found = await service.predict(frame, priority="urgent")
+
+        with Service(detector) as service:
+            found = service.predict_sync("bus.jpg")
+
+    Both faces may be used at once, from any number of threads and from one or more event loops.
+
+    Args:
+        detector: a model's detector.
+        options: queue budgets and batch size.
+        owned: whether the detector is closed with the service.
+        meter: told of what is queued and refused.
+
+    Raises:
+        ConfigError: the detector has no engine that could be shared (``people``).
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        options: SchedulerOptions | None = None,
+        *,
+        owned: bool = False,
+        meter: Meter | None = None,
+    ) -> None:
+        from sightline.models.detector import EngineDetector  # it brings OpenCV
+
+        if not isinstance(detector, EngineDetector):
+            raise ConfigError("this detector has no engine to share: give a model file")
+        self.detector = detector
+        self.scheduler = Scheduler(options or SchedulerOptions(), meter)
+        self._owned = owned
+        self._model = ServedModel("model", detector, self.scheduler)
+        self._started = False
+
+    def submit(
+        self,
+        image: Image,
+        *,
+        priority: Priority = "normal",
+        timeout_s: float | None = None,
+        client: str = "local",
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> Future[Detections]:
+        """Start looking at a picture; what ``predict`` and ``predict_sync`` wait for.
+
+        Args:
+            image: a path, an encoded picture, pixels (height, width, 3) uint8 BGR, or a Frame.
+            priority: ``urgent``, ``normal`` or ``batch``.
+            timeout_s: after it the picture is not looked at any more.
+            client: fairness is between clients.
+            conf, iou, classes: instead of the model's.
+
+        Raises:
+            Overloaded: too much waits already.
+            SourceError, DecodeError: the picture cannot be read; damage within it shows in the
+                future, as DeadlineExceeded and InferenceError do.
+            ConfigError: the model has no such class.
+        """
+        from sightline.sources.stills import encoded_frame
+
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        terms = Terms(client, priority, deadline=deadline)
+        return self._model.submit(encoded_frame(image), terms, conf=conf, iou=iou, classes=classes)
+
+    async def predict(self, image: Image, **wishes: Any) -> Detections:
+        """The objects in a picture; arguments and errors are those of ``submit``.
+
+        Cancelling it takes the picture out of the queue.
+        """
+        from sightline.sources.stills import encoded_frame
+
+        if isinstance(image, (str, Path)):
+            image = await asyncio.to_thread(encoded_frame, image)
+        return await asyncio.wrap_future(self.submit(image, **wishes))
+
+    def predict_sync(self, image: Image, **wishes: Any) -> Detections:
+        """``predict`` for code that does not await."""
+        return self.submit(image, **wishes).result()
+
+    async def predict_batch(self, images: Iterable[Image], **wishes: Any) -> list[Detections]:
+        """The objects in each of many pictures, in their order; priority ``batch`` by default.
+
+        However many there are, only as many wait in the queue as it takes. The first failure is
+        raised.
+        """
+        return await asyncio.to_thread(self.predict_batch_sync, images, **wishes)
+
+    def predict_batch_sync(self, images: Iterable[Image], **wishes: Any) -> list[Detections]:
+        """``predict_batch`` for code that does not await."""
+        from sightline.sources.stills import encoded_frame
+
+        wishes.setdefault("priority", "batch")
+        waiting: deque[Future[Detections]] = deque()
+        results: list[Detections] = []
+        room = sys.maxsize  # that the queue has for us, once it has said so
+        try:
+            for image in images:
+                frame = encoded_frame(image)
+                future = None
+                while future is None:
+                    if len(waiting) >= room:
+                        results.append(waiting.popleft().result())
+                    try:
+                        future = self.submit(frame, **wishes)
+                    except Overloaded:
+                        if not waiting:
+                            raise  # it is others who fill the queue
+                        room = len(waiting)
+                waiting.append(future)
+            results.extend(future.result() for future in waiting)
+        finally:
+            for future in waiting:
+                future.cancel()
+        return results
+
+    def start(self) -> None:
+        """Warm up; takes seconds. A context does it. Idempotent."""
+        if not self._started:
+            self.scheduler.add("model", self.detector.engine)
+            self._started = True
+            self._model.warm_up()
+
+    def close(self) -> None:
+        """Finish what was accepted, then end. Idempotent."""
+        self.scheduler.drain(_DRAIN_S)
+        self.scheduler.close()
+        if self._owned:
+            self.detector.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.close)

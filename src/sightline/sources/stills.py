@@ -1,0 +1,84 @@
+"""One picture, in whatever form a caller has it, as a frame."""
+
+from __future__ import annotations
+
+import base64
+import time
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.errors import DecodeError, InvalidRequest, SourceError
+from sightline.sources.encoded import EncodedPicture
+from sightline.sources.images import decode_image, read_image
+from sightline.sources.pictures import ArrayPicture
+from sightline.types import Frame
+
+Image: TypeAlias = str | Path | bytes | NDArray[np.uint8] | Frame
+"""A path, a base64 ``data:`` URL, an encoded picture, pixels (height, width, 3) uint8 BGR, or a
+Frame."""
+
+
+def still_frame(image: Image) -> Frame:
+    """A frame whose pixels are decoded in full, here and now.
+
+    Raises:
+        SourceError, DecodeError: the file cannot be read, or is no picture.
+        InvalidRequest: an array of another shape or dtype.
+    """
+    if isinstance(image, Frame):
+        return image
+    name, pixels = _name(image), image
+    if isinstance(image, str) and image.startswith("data:"):
+        image = _bytes_of(image)
+    if isinstance(image, (str, Path)):
+        pixels = read_image(Path(image))
+    elif isinstance(image, bytes):
+        pixels = decode_image(image)
+    return _of_array(name, pixels)
+
+
+def encoded_frame(image: Image) -> Frame:
+    """A frame that is decoded when somebody looks at it, no larger than it is wanted.
+
+    Raises as ``still_frame``; damage within a picture shows when it is decoded.
+    """
+    if isinstance(image, Frame):
+        return image
+    name = _name(image)
+    if isinstance(image, str) and image.startswith("data:"):
+        image = _bytes_of(image)
+    if isinstance(image, (str, Path)):
+        try:
+            image = Path(image).read_bytes()
+        except OSError as exc:
+            raise SourceError(f"{name} cannot be read: {exc.strerror}: check the path") from exc
+    if isinstance(image, bytes):
+        return Frame(name, 0, 0.0, time.monotonic(), EncodedPicture(image, name=name))
+    return _of_array(name, image)
+
+
+def _name(image: Image) -> str:
+    is_path = isinstance(image, Path) or (isinstance(image, str) and not image.startswith("data:"))
+    return str(image) if is_path else "image"
+
+
+def _of_array(name: str, pixels: Any) -> Frame:
+    try:
+        picture = ArrayPicture(pixels)
+    except ValueError as exc:
+        raise InvalidRequest(str(exc)) from exc
+    return Frame(name, 0, 0.0, time.monotonic(), picture)
+
+
+def _bytes_of(data_url: str) -> bytes:
+    """The bytes of ``data:image/jpeg;base64,...`` (RFC 2397)."""
+    head, _, body = data_url.partition(",")
+    try:
+        if not head.endswith(";base64"):
+            raise ValueError("only base64 is read")
+        return base64.b64decode(body, validate=True)
+    except ValueError as exc:
+        raise DecodeError(f"no picture in the data: URL: {exc}") from exc

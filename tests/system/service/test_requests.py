@@ -1,0 +1,298 @@
+"""The HTTP service as its clients see it: real servers, real requests."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+
+from sightline.errors import InferenceError
+
+JPEG = {"Content-Type": "image/jpeg"}
+# OBJECT of the tiny model, 64 x 64, in a picture of 128 x 96: scaled by a half, 8 pixels lower.
+BOX = [16.0, 16.0, 64.0, 80.0]
+
+
+def post(client: httpx.Client, form: str, jpeg: bytes, **fields: Any) -> httpx.Response:
+    """The same request in each of the forms that are taken."""
+    if form == "raw":
+        return client.post("/detect", content=jpeg, headers=JPEG, params=fields)
+    if form == "no type":
+        return client.post("/detect", content=jpeg, params=fields)
+    if form == "form":
+        return client.post("/detect", files={"file": ("a.jpg", jpeg)}, data=fields)
+    text = base64.b64encode(jpeg).decode()
+    if form == "data URL":
+        text = f"data:image/jpeg;base64,{text}"
+    return client.post("/predict", json={"image": text, **fields})
+
+
+FORMS = ["raw", "no type", "form", "json", "data URL"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_request_gives_the_same_answer(serve: Any, jpeg: bytes, form: str) -> None:
+    with serve().client() as client:
+        answer = post(client, form, jpeg)
+        assert answer.status_code == 200
+        told = answer.json()
+        assert (told["model"], told["width"], told["height"]) == ("tiny", 128, 96)
+        assert told["objects"] == [{"box": BOX, "score": 0.9, "class_id": 1, "class": "car"}]
+        assert 0 <= told["timing"]["queue_ms"] <= told["timing"]["total_ms"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("fields", "count"),
+    [
+        pytest.param({"conf": 0.95}, 0, id="conf above the score"),
+        pytest.param({"classes": "person"}, 0, id="another class"),
+        pytest.param({"classes": "person, car", "iou": 0.3, "model": "tiny"}, 1, id="all of them"),
+        pytest.param({"priority": "urgent", "timeout_ms": 9000}, 1, id="how it is run"),
+    ],
+)
+def test_wishes(serve: Any, jpeg: bytes, form: str, fields: dict[str, Any], count: int) -> None:
+    with serve().client() as client:
+        answer = post(client, form, jpeg, **fields)
+        assert answer.status_code == 200, answer.text
+        assert len(answer.json()["objects"]) == count
+
+
+def test_the_body_wins_over_the_address(serve: Any, jpeg: bytes) -> None:
+    text = base64.b64encode(jpeg).decode()
+    with serve().client() as client:
+        answer = client.post("/detect?conf=0.95", json={"image": text, "conf": 0.1})
+        assert len(answer.json()["objects"]) == 1
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png"])
+def test_annotated_picture(serve: Any, jpeg: bytes, form: str) -> None:
+    with serve().client() as client:
+        answer = client.post("/detect", content=jpeg, params={"format": form})
+        assert answer.headers["content-type"] == f"image/{form}"
+        picture = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+        assert picture.shape == (96, 128, 3)
+        plain = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        edge = np.abs(picture.astype(int) - plain)[16:80, 16]
+        assert edge.mean() > 30  # the box was drawn
+
+
+def test_a_batch_answers_each_picture_for_itself(serve: Any, jpeg: bytes) -> None:
+    good, text = ("a.jpg", jpeg), ("b.jpg", b"no picture")
+    with serve().client() as client:
+        answer = client.post("/predict/batch", files=[("files", f) for f in (good, text, good)])
+        assert answer.status_code == 200
+        first, second, third = answer.json()["results"]
+        assert first["objects"][0]["box"] == third["objects"][0]["box"] == BOX
+        assert second["error"]["code"] == "UnsupportedMedia"
+        assert "picture 1" in second["error"]["message"]
+        images = [base64.b64encode(jpeg).decode()] * 2
+        answer = client.post("/predict/batch", json={"images": images, "conf": 0.95})
+        assert [one["objects"] for one in answer.json()["results"]] == [[], []]
+
+
+def test_a_batch_may_be_larger_than_the_queue_takes(serve: Any, jpeg: bytes) -> None:
+    from sightline.config import SchedulerOptions
+
+    service = serve(scheduler=SchedulerOptions(queue=4, batch_ms=1e4), limits={"parts": 64})
+    with service.client() as client:
+        answer = client.post("/predict/batch", files=[("f", ("a.jpg", jpeg))] * 40)
+        assert all("objects" in one for one in answer.json()["results"]), answer.text
+        assert len(answer.json()["results"]) == 40
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status", "said"),
+    [
+        pytest.param("/detect?conf=7", b"x", JPEG, 422, "conf", id="a value out of range"),
+        pytest.param("/detect?conf=nan", b"x", JPEG, 422, "conf", id="not a number"),
+        pytest.param("/detect?cofn=0.5", b"x", JPEG, 422, "cofn", id="a name that is none"),
+        pytest.param("/detect?priority=high", b"x", JPEG, 422, "urgent", id="no such priority"),
+        pytest.param("/detect?model=../../x", b"x", JPEG, 422, "model", id="no model's name"),
+        pytest.param("/detect?model=other", b"x", JPEG, 404, "tiny", id="no such model"),
+        pytest.param("/detect?classes=cra", None, JPEG, 422, "'car'", id="no such class"),
+        pytest.param("/detect", b"", JPEG, 422, "empty", id="nothing"),
+        pytest.param("/detect", b"%PDF-1.4", JPEG, 415, "no JPEG", id="not a picture"),
+        pytest.param("/detect", b"x", {"Content-Type": "text/csv"}, 415, "text/csv", id="type"),
+        pytest.param("/detect", b"x", {"Content-Type": "application/json"}, 400, "JSON", id="json"),
+        pytest.param("/detect", b"{}", {"Content-Type": "application/json"}, 422, "image", id="{}"),
+        pytest.param(
+            "/detect", b'{"image":"#"}', {"Content-Type": "application/json"}, 422, "base64",
+            id="base64",
+        ),
+        pytest.param(
+            "/detect", b'{"url":"http://10.0.0.1/"}', {"Content-Type": "application/json"}, 403,
+            "fetches nothing", id="url",
+        ),
+        pytest.param(
+            "/detect", b"x", {**JPEG, "Content-Encoding": "gzip"}, 415, "compressed", id="packed"
+        ),
+        pytest.param("/nothing", b"x", JPEG, 404, "Not Found", id="no such route"),
+        pytest.param("/health", b"x", JPEG, 405, "Not Allowed", id="another method"),
+        pytest.param("/models/tiny%2F..%2Fx/reload", b"", JPEG, 404, "Not Found", id="path"),
+        pytest.param("/models/%2e%2e/reload", b"", JPEG, 422, "name", id="dots"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told(
+    serve: Any, jpeg: bytes, path: str, body: bytes | None, headers: dict[str, str], status: int,
+    said: str,
+) -> None:  # fmt: skip
+    content = jpeg if body is None or (body == b"x" and "?model" in path) else body
+    with serve().client() as client:
+        answer = client.post(path, content=content, headers=headers)
+        assert answer.status_code == status, answer.text
+        error = answer.json()["error"]
+        assert said in error["message"]
+        assert error["id"] == answer.headers["x-request-id"]
+        assert error["code"]
+
+
+def test_every_answer_has_an_id_and_safe_headers(serve: Any, jpeg: bytes) -> None:
+    with serve().client() as client:
+        for answer in (client.get("/health"), client.get("/nothing"), client.post("/detect")):
+            assert len(answer.headers["x-request-id"]) == 16
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+            assert "access-control-allow-origin" not in answer.headers
+            assert "server" not in answer.headers
+        own = client.get("/health", headers={"X-Request-ID": "order-7.a"})
+        assert own.headers["x-request-id"] == "order-7.a"
+        bad = client.get("/health", headers={"X-Request-ID": 'x" onload="'})
+        assert bad.headers["x-request-id"] != 'x" onload="'
+
+
+def test_a_fault_of_ours_is_told_by_its_id_only(
+    serve: Any, jpeg: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = serve()
+    service.engine.fault = InferenceError("cannot read /secret/place/model.bin")
+    with service.client() as client, caplog.at_level(logging.ERROR):
+        answer = client.post("/detect", content=jpeg, headers=JPEG)
+        assert answer.status_code == 500
+        assert "secret" not in answer.text
+        assert "Traceback" not in answer.text
+        assert answer.json()["error"]["code"] == "InternalError"
+        assert answer.json()["error"]["id"] in caplog.text
+        assert "/secret/place" in caplog.text
+        service.engine.fault = None
+        assert client.post("/detect", content=jpeg, headers=JPEG).status_code == 200
+
+
+def test_state_of_the_service(serve: Any) -> None:
+    service = serve()
+    with service.client() as client:
+        assert client.get("/health").json() == {"status": "alive"}
+        assert client.get("/ready").status_code == 200
+        assert client.get("/metrics").status_code == 404
+        models = client.get("/models").json()
+        assert models["default"] == "tiny"
+        assert models["models"][0]["classes"] == ["person", "car"]
+        assert models["models"][0]["state"] == "ready"
+        assert str(service.model) not in client.get("/models").text
+        status = client.get("/status").json()
+        assert status["models"] == {"tiny": "ready"}
+        assert status["scheduler"]["models"]["tiny"]["in_flight"] == 0
+        client.post("/models/tiny/unload")
+        assert client.get("/ready").status_code == 503
+        assert client.post("/detect", content=b"x", headers=JPEG).status_code == 404
+        assert client.post("/models/tiny/load").json()["state"] == "ready"
+        assert client.get("/ready").status_code == 200
+
+
+def test_openapi_describes_every_route(serve: Any) -> None:
+    with serve().client() as client:
+        described = client.get("/openapi.json").json()
+        paths = described["paths"]
+        assert {"/detect", "/predict/batch", "/streams/{name}/mjpeg", "/events"} <= paths.keys()
+        body = paths["/detect"]["post"]["requestBody"]["content"]
+        assert {"image/jpeg", "multipart/form-data", "application/json"} <= body.keys()
+        example = body["application/json"]["example"]
+        assert client.post("/detect", json={**example, "classes": None}).status_code == 200
+        names = {one["name"] for one in paths["/detect"]["post"]["parameters"]}
+        assert {"conf", "iou", "classes", "model", "priority", "timeout_ms", "format"} == names
+
+
+def test_a_reload_fails_no_request(serve: Any, jpeg: bytes) -> None:
+    service = serve()
+    stop = threading.Event()
+    answers: list[int] = []
+
+    def ask() -> None:
+        with service.client() as client:
+            while not stop.is_set():
+                answers.append(client.post("/detect", content=jpeg, headers=JPEG).status_code)
+
+    with ThreadPoolExecutor(3) as pool:
+        asking = [pool.submit(ask) for _ in range(3)]
+        with service.client() as client:
+            for _ in range(5):
+                assert client.post("/models/tiny/reload").json()["state"] == "ready"
+        stop.set()
+        for one in asking:
+            one.result()
+    assert len(service.engines) == 6
+    assert set(answers) == {200}
+    assert len(answers) > 10
+
+
+@pytest.mark.parametrize("fault", ["truncated", "missing", "other classes"])
+def test_a_bad_reload_is_refused_and_the_old_model_goes_on(
+    serve: Any, jpeg: bytes, constant_model: Callable[..., Any], fault: str
+) -> None:
+    service = serve()
+    if fault == "truncated":
+        service.model.write_bytes(service.model.read_bytes()[:200])
+    elif fault == "missing":
+        service.model.unlink()
+    else:
+        other = constant_model(
+            [np.zeros((1, 25, 6))], batch="batch", name="other", metadata={"names": "['a', 'b']"}
+        )
+        other.rename(service.model)
+    with service.client() as client:
+        answer = client.post("/models/tiny/reload")
+        assert answer.status_code == 409
+        assert str(service.model.parent) not in answer.text
+        assert client.get("/ready").status_code == 200
+        told = client.post("/detect", content=jpeg, headers=JPEG).json()
+        assert told["objects"][0]["class"] == "car"
+        assert "failed" in client.get("/models/tiny").json()["error"]
+        assert str(service.model.parent) not in client.get("/models/tiny").text
+
+
+def test_logs_carry_the_requests_id(
+    serve: Any, jpeg: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    from sightline.monitoring.context import bound_ids
+
+    seen: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(f"{bound_ids().get('request')} {record.getMessage()}")
+
+    logger, handler = logging.getLogger("sightline.serving.envelope"), Keep()
+    logger.addHandler(handler)
+    try:
+        with caplog.at_level(logging.INFO, "sightline.serving"), serve().client() as client:
+            client.post("/detect", content=jpeg, headers={**JPEG, "X-Request-ID": "mine"})
+    finally:
+        logger.removeHandler(handler)
+    assert any(line.startswith("mine POST /detect 200 in ") for line in seen)
+
+
+def test_json_of_an_answer_is_as_described(serve: Any, jpeg: bytes) -> None:
+    from sightline.serving.schemas import Failed, Found
+
+    with serve().client() as client:
+        Found.model_validate(client.post("/detect", content=jpeg, headers=JPEG).json())
+        Failed.model_validate(json.loads(client.post("/detect", headers=JPEG).text))

@@ -1,0 +1,112 @@
+"""The limits as ASGI apps, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sightline.config import LimitOptions
+from sightline.errors import Overloaded, TooLarge
+from sightline.serving.limits import LARGE_BODIES, Admission, WholeBody
+
+
+def scope(path: str = "/detect", method: str = "POST", **more: Any) -> dict[str, Any]:
+    headers = [(b"transfer-encoding", b"chunked")]
+    return {
+        "type": "http", "method": method, "path": path, "query_string": b"", "headers": headers,
+        **more,
+    }  # fmt: skip
+
+
+class Inner:
+    """An app that stays until it is let go, and keeps the bodies that it got."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.bodies: list[bytes] = []
+
+    async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
+        if receive is not None:
+            self.bodies.append((await receive())["body"])
+        await self.go.wait()
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "room"),
+    [
+        pytest.param(0.0, 100, id="not known yet"),
+        pytest.param(10.0, 16, id="slow"),
+        pytest.param(200.0, 30, id="fast"),
+        pytest.param(10_000.0, 100, id="faster than the limit"),
+    ],
+)
+def test_no_more_work_is_let_in_than_is_done_soon(capacity: float, room: int) -> None:
+    async def run() -> None:
+        inner = Inner()
+        door = Admission(inner, LimitOptions(in_flight=100), lambda: capacity)
+        tasks = [asyncio.create_task(door(scope(), None, None)) for _ in range(room)]
+        await settle()
+        with pytest.raises(Overloaded):
+            await door(scope(), None, None)
+        if room < 100:  # there is a place still for who is in a hurry, or wants to know something
+            urgent = scope(query_string=b"conf=1&priority=urgent")
+            tasks.append(asyncio.create_task(door(urgent, None, None)))
+            tasks.append(asyncio.create_task(door(scope("/models", "GET"), None, None)))
+        tasks.append(asyncio.create_task(door(scope("/health", "GET"), None, None)))
+        await settle()
+        assert not any(task.done() for task in tasks)
+        inner.go.set()
+        await asyncio.gather(*tasks)
+        assert (door.in_flight, door.working) == (0, 0)
+
+    asyncio.run(run())
+
+
+def chunks(*pieces: bytes) -> Any:
+    waiting = [
+        {"type": "http.request", "body": piece, "more_body": i + 1 < len(pieces)}
+        for i, piece in enumerate(pieces)
+    ]
+
+    async def receive() -> Any:
+        return waiting.pop(0)
+
+    return receive
+
+
+def test_a_body_is_counted_as_it_comes() -> None:
+    async def run() -> None:
+        inner = Inner()
+        inner.go.set()
+        app = WholeBody(inner, LimitOptions(body_mb=0.001))
+        await app(scope(), chunks(b"a" * 600, b"b" * 400), None)
+        with pytest.raises(TooLarge, match="1000 bytes"):
+            await app(scope(), chunks(b"a" * 600, b"b" * 401), None)
+        assert inner.bodies == [b"a" * 600 + b"b" * 400]
+
+    asyncio.run(run())
+
+
+def test_all_bodies_together_have_a_limit_too() -> None:
+    async def run() -> None:
+        inner = Inner()
+        app = WholeBody(inner, LimitOptions(body_mb=0.001))
+        tasks = [
+            asyncio.create_task(app(scope(), chunks(b"a" * 1000), None))
+            for _ in range(LARGE_BODIES)
+        ]
+        await settle()
+        with pytest.raises(Overloaded):
+            await app(scope(), chunks(b"a"), None)
+        inner.go.set()
+        await asyncio.gather(*tasks)
+        await app(scope(), chunks(b"a"), None)  # the memory is free again
+
+    asyncio.run(run())

@@ -1,0 +1,134 @@
+"""The models of a service: loaded, exchanged, unloaded; and what their state tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sightline import build
+from sightline.config import EngineOptions, ModelOptions, SchedulerOptions
+from sightline.errors import Conflict, ModelError, NotFound
+from sightline.runtime.scheduler import Scheduler, Terms
+from sightline.serving.models import ModelRepository
+
+NAMES = {"names": "['person', 'car']"}
+
+
+@pytest.fixture
+def files(constant_model: Callable[..., Path]) -> dict[str, Path]:
+    rows = np.zeros((1, 25, 6), np.float32)
+    return {
+        name: constant_model([rows], name=name, batch="batch", metadata=NAMES)
+        for name in ("street", "yard")
+    }
+
+
+@pytest.fixture
+def repository(files: dict[str, Path]) -> Iterator[ModelRepository]:
+    def make(name: str) -> Any:
+        engine = EngineOptions(requests=1, threads=1)
+        options = ModelOptions(model=str(files[name]), backend="onnxruntime", engine=engine)
+        return build.detector(options)
+
+    scheduler = Scheduler(SchedulerOptions())
+    made = ModelRepository(scheduler, make, list(files), warm_up=False)
+    yield made
+    made.close()
+    scheduler.close()
+
+
+def test_names(repository: ModelRepository) -> None:
+    assert not repository.ready
+    repository.load_all()
+    assert repository.ready
+    assert repository.get() is repository.get("default") is repository.get("street")
+    assert repository.get("yard").name == "yard"
+    assert repository.default == "street"
+    with pytest.raises(NotFound, match="there are street, yard"):
+        repository.get("none")
+    with pytest.raises(NotFound):
+        repository.load("none")
+
+
+def test_states(repository: ModelRepository, files: dict[str, Path]) -> None:
+    assert [one.state for one in repository.states()] == ["unloaded", "unloaded"]
+    repository.load("street")
+    repository.load("yard")
+    repository.unload("yard")
+    repository.unload("yard")
+    assert [one.state for one in repository.states()] == ["ready", "unloaded"]
+    assert repository.ready  # what was unloaded on purpose is no fault
+    with pytest.raises(NotFound, match="unloaded"):
+        repository.get("yard")
+    files["yard"].write_bytes(b"no model")
+    with pytest.raises(ModelError):
+        repository.load("yard")
+    assert repository.state("yard").state == "failed"
+    assert str(files["yard"]) not in str(repository.state("yard").error)
+    assert not repository.ready
+
+
+def test_an_exchange(repository: ModelRepository) -> None:
+    before = repository.load("street")
+    engine = before.detector.engine
+    after = repository.load("street")
+    assert repository.get("street") is after is not before
+    with pytest.raises(Exception, match="closed"):
+        engine.submit((1, 64, 64), lambda _: None, lambda _: None).result()
+    tensors = np.zeros((1, 64, 64, 3), np.uint8)
+    # What was found before the exchange goes on, with the new engine.
+    assert before.infer(tensors, Terms("a")).result()[0].shape == (1, 25, 6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        pytest.param({"metadata": {"names": "['a', 'b']"}}, "class names", id="classes"),
+        pytest.param({"size": (96, 96)}, "size", id="size"),
+        pytest.param({"batch": 1}, "max batch", id="batch"),
+    ],
+)
+def test_a_model_of_another_kind_does_not_take_over(
+    repository: ModelRepository, files: dict[str, Path], constant_model: Callable[..., Path],
+    changed: dict[str, Any], said: str,
+) -> None:  # fmt: skip
+    before = repository.load("street")
+    how = {"batch": "batch", "metadata": NAMES, **changed}
+    constant_model([np.zeros((1, 25, 6), np.float32)], name="new", **how).rename(files["street"])
+    with pytest.raises(Conflict, match=said):
+        repository.load("street")
+    assert repository.get("street") is before
+    assert repository.state("street").state == "ready"
+    assert repository.ready
+
+
+def test_pictures_run_on_few_shapes(pyramid_model: Callable[..., Path], tmp_path: Path) -> None:
+    path = pyramid_model(7, shape=("batch", 3, "height", "width"), metadata={"names": "['a', 'b']"})
+    (tmp_path / "pyramid.yaml").write_text(
+        "name: pyramid\ndecoder: yolox-decoded\nsize: 128\nfixed_size: false\nclass_names: [a, b]\n"
+    )
+    scheduler = Scheduler(SchedulerOptions())
+    made = ModelRepository(
+        scheduler,
+        lambda _: build.detector(ModelOptions(model=str(path), backend="onnxruntime")),
+        ["pyramid"],
+    )
+    try:
+        served = made.load("pyramid")
+        assert served.canvases[-1] == (128, 128)
+        rng = np.random.default_rng(1)
+        for width, height in rng.integers(1, 4000, (300, 2)).tolist():
+            fitted, canvas = served.detector.canvas((width, height)), served.canvas((width, height))
+            assert canvas in served.canvases
+            assert canvas[0] >= fitted[0]
+            assert canvas[1] >= fitted[1]
+            assert max(canvas) == max(fitted)
+        assert served.canvas((1920, 1080)) == (128, 96)
+        assert served.canvas((1080, 1920)) == (96, 128)
+    finally:
+        made.close()
+        scheduler.close()
