@@ -24,6 +24,7 @@ from sightline.runtime.fleet import Fleet
 
 FPS = 5
 MIN_FPS = 1.0
+SETTLE_S = 25.0
 
 
 def at_five_fps(video: Path, target: Path) -> None:
@@ -76,7 +77,9 @@ def main() -> None:
         )  # fmt: skip
         for _ in range(arguments.rounds):
             one = measure_fleet(site.fleet, options, 1, arguments.seconds)
-            many = measure_fleet(site.fleet, options, arguments.streams, arguments.seconds)
+            many = measure_fleet(
+                site.fleet, options, arguments.streams, arguments.seconds, SETTLE_S
+            )
             show(one)
             show(many)
             ratios.append(many.cpu_ms / one.cpu_ms)

@@ -66,6 +66,11 @@ class EngineOptions(Options):
     graph_optimization: Literal["all", "extended", "basic", "off"] = Field(
         "all", description="how far ONNX Runtime rewrites the graph"
     )
+    url: str | None = Field(
+        None,
+        description="of the backend `triton`: grpc://host:8001/model or http://host:8000/model",
+    )
+    hang_s: float = Field(60.0, gt=0, description="an inference that takes longer is given up")
     cache_dir: Path | None = Field(None, description="compiled models are kept here (OpenVINO)")
 
 
@@ -102,7 +107,7 @@ class ModelOptions(Options):
     """A model and how it is used. What is None is taken from the model's card."""
 
     model: str = Field(description="path of an .onnx or .xml file, a zoo name, or `people`")
-    backend: Literal["auto", "onnxruntime", "openvino"] = Field(
+    backend: Literal["auto", "onnxruntime", "openvino", "torch", "triton"] = Field(
         "auto", description="auto takes the fastest that is installed and fits the device"
     )
     engine: EngineOptions = Field(EngineOptions(), description="how the runtime runs it")

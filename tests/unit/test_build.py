@@ -253,3 +253,22 @@ def test_people_refuses_what_it_has_not(option: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=f"`people` has no {next(iter(option))}"):
         build.detector(ModelOptions(model="people", **option))
     build.detector(ModelOptions(model="people", conf=0.3, iou=0.5, max_detections=5)).close()
+
+
+@pytest.mark.parametrize(
+    ("model", "url", "backend"),
+    [
+        pytest.param("a.torchscript", None, "torch", id="TorchScript"),
+        pytest.param("a.pt2", None, "torch", id="exported program"),
+        pytest.param("a.onnx", "grpc://host:8001/a", "triton", id="an address"),
+    ],
+)
+def test_what_only_one_runtime_can_run(model: str, url: str | None, backend: str) -> None:
+    options = EngineOptions(url=url)
+    assert build.pick_backend("auto", options, stills=False, model=Path(model)) == backend
+
+
+def test_triton_needs_an_address(data: Path) -> None:
+    options = ModelOptions(model=str(data / "models" / "yolox_nano.onnx"), backend="triton")
+    with pytest.raises(ConfigError, match=r"engine\.url"):
+        build.detector(options)

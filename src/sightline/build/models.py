@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import platform
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +13,7 @@ from sightline.build.tables import BUNDLED, DECODERS, ENGINES, load
 from sightline.config import EngineOptions, ModelOptions, ServedModelOptions
 from sightline.engines.metered import Metered
 from sightline.errors import ConfigError, ModelError
+from sightline.models.file import TORCH_SUFFIXES
 from sightline.protocols import Decoder, Detector, Engine, Meter, Tracker
 from sightline.types import Normalization
 
@@ -99,27 +99,14 @@ def _composed(
 ) -> Engine:
     """Replicas of the first choice, and behind them what takes over."""
     from sightline.engines.fallback import Fallback
-    from sightline.engines.replicas import Replicas
+    from sightline.engines.placement import place
 
     def one(how: EngineOptions) -> Engine:
         return build_engine(model, normalization, options.model_copy(update={"engine": how}))
 
     def first() -> Engine:
-        wanted = options.replicas
-        if not wanted.devices:
-            return one(options.engine)
-        limit = (
-            {} if wanted.memory_limit_mb is None else {"memory_limit_mb": wanted.memory_limit_mb}
-        )
-        engines: list[Engine] = []
-        with ExitStack() as stack:  # when one cannot be made the others must not stay
-            for device in wanted.devices:
-                engine = one(options.engine.model_copy(update={"device": device, **limit}))
-                stack.callback(engine.close)
-                engines.append(engine)
-            replicas = Replicas(engines)
-            stack.pop_all()
-        return replicas
+        size = len(model) if isinstance(model, bytes) else model.stat().st_size
+        return place(one, options.engine, options.replicas, size)
 
     if not options.fallback:
         return first()
@@ -171,8 +158,21 @@ def build_engine(
     name = pick_backend(options.backend, options.engine, stills=stills, model=model)
     # One after another is all that a few pictures can be, so each takes the whole processor.
     how = options.engine.model_copy(update={"hint": "latency"}) if stills else options.engine
-    engine: Engine = load(ENGINES[name])(model, normalization, how)
+    engine: Engine = load(ENGINES[name])(_what(name, model, how), normalization, how)
     return engine
+
+
+def _what(backend: str, model: Path | bytes, options: EngineOptions) -> Path | bytes | str:
+    """What an engine is made of: the model, or where it is served."""
+    if backend != "triton":
+        return model
+    if options.url is None:
+        raise ConfigError("backend triton: give the model's address as engine.url")
+    return options.url
+
+
+_ONLY = {".xml": "openvino", **dict.fromkeys(TORCH_SUFFIXES, "torch")}
+"""Runtimes of the files that only one can read."""
 
 
 def pick_backend(backend: str, options: EngineOptions, *, stills: bool, model: Path | bytes) -> str:
@@ -183,8 +183,11 @@ def pick_backend(backend: str, options: EngineOptions, *, stills: bool, model: P
     """
     if backend != "auto":
         return backend
-    if isinstance(model, Path) and model.suffix == ".xml":
-        return "openvino"
+    if options.url is not None:
+        return "triton"
+    only = _ONLY.get(model.suffix) if isinstance(model, Path) else None
+    if only is not None:
+        return only
     if options.device.startswith("cuda"):
         return "onnxruntime"
     intel_like = platform.machine().lower() in {"x86_64", "amd64", "i386"}

@@ -12,6 +12,8 @@ from typing import Any
 ENGINES = {
     "openvino": "sightline.engines.openvino_:OpenVinoEngine",
     "onnxruntime": "sightline.engines.onnxruntime_:OnnxRuntimeEngine",
+    "torch": "sightline.engines.torch_:TorchEngine",
+    "triton": "sightline.engines.triton:TritonEngine",
 }
 
 # Tried in this order where a model does not say what it is: the surest shapes come first.

@@ -71,7 +71,7 @@ class OnnxRuntimeEngine:
             name = model if isinstance(model, Path) else "the model"
             raise ModelError(f"ONNX Runtime cannot load {name}: {exc}") from exc
         self._info = self._describe(requests, providers[0][0])
-        self._workers = Workers("onnxruntime", requests, self._request)
+        self._workers = Workers("onnxruntime", requests, self._request, hang_s=options.hang_s)
 
     @property
     def info(self) -> EngineInfo:

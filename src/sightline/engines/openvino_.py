@@ -60,7 +60,9 @@ class OpenVinoEngine:
         self._compiled: OrderedDict[Shape, Any] = OrderedDict()
         self._compiling = threading.Lock()
         self._info = self._describe()
-        self._workers = Workers("openvino", self._info.requests, self._request)
+        self._workers = Workers(
+            "openvino", self._info.requests, self._request, hang_s=self._options.hang_s
+        )
 
     @property
     def info(self) -> EngineInfo:

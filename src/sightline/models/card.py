@@ -116,8 +116,14 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         known = ", ".join(decoders)
         raise ModelError(f"{_beside(file.path)}: unknown decoder {family!r}; known are {known}")
     shapes = file.output_shapes(1, size[1], size[0]) or [o.shape for o in file.outputs]
-    matching = [name for name, decoder in decoders.items() if decoder.matches(shapes, size)]
+    told = bool(shapes)  # a PyTorch program tells nothing of its outputs
+    matching = [name for name, d in decoders.items() if told and d.matches(shapes, size)]
     if family is None:
+        if file.format == "torch":
+            raise ModelError(
+                f"{file.path}: a PyTorch program does not say what it is: write a card "
+                f"{_beside(file.path).name} beside it with `decoder`, `size` and `class_names`"
+            )
         if not matching:
             raise ModelError(_unknown_family(file, shapes, size, decoders))
         family = matching[0]
@@ -136,7 +142,7 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         "fixed_size": (height is not None or width is not None, "input shape"),
         "max_batch": (file.input.shape[0], "input shape"),
         **{key: (value, f"the {family} family") for key, value in decoder.card.items()},
-        "class_names": (_names_for(decoder.classes(shapes)), "output shapes"),
+        "class_names": (_names_for(decoder.classes(shapes) if told else None), "output shapes"),
         **{key: (value, "metadata") for key, value in metadata.items()},
         **{key: (value, "card") for key, value in beside.items()},
     }

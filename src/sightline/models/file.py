@@ -1,6 +1,7 @@
 """A model file as a graph: what goes in, what comes out, what its exporter wrote about it.
 
-Knows ONNX and OpenVINO IR as file formats; knows no runtime and no boxes.
+Knows ONNX and OpenVINO IR as file formats, and PyTorch programs by name only; knows no runtime and
+no boxes.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from sightline.types import TensorSpec
 
 Shape = tuple[int | None, ...]
 
+TORCH_SUFFIXES = {".torchscript", ".ts", ".pt2"}
+"""Of PyTorch programs. Most `.pt` files are checkpoints, which are no programs."""
+
 
 @dataclass(frozen=True, eq=False)
 class ModelFile:
     """A model that was read: ``input`` is (N, 3, H, W); open dimensions are None."""
 
     path: Path
-    format: Literal["onnx", "openvino"]
+    format: Literal["onnx", "openvino", "torch"]
     input: TensorSpec
     outputs: tuple[TensorSpec, ...]
     metadata: Mapping[str, str]
@@ -70,7 +74,8 @@ class ModelFile:
 
 
 def open_model(path: Path) -> ModelFile:
-    """Read an ``.onnx`` or OpenVINO ``.xml`` file.
+    """Read an ``.onnx`` or OpenVINO ``.xml`` file. Of a PyTorch program nothing is read: its card says
+    what it is.
 
     Raises:
         ModelError: it is missing, broken, of another format, or does not take one picture input.
@@ -83,10 +88,14 @@ def open_model(path: Path) -> ModelFile:
         model = _open_onnx(path)
     elif path.suffix == ".xml":
         model = _open_ir(path)
+    elif path.suffix in TORCH_SUFFIXES:
+        pixels = TensorSpec("images", (None, 3, None, None))
+        model = ModelFile(path, "torch", pixels, (), {}, None, 0)
     else:
         raise ModelError(
-            f"{path}: unknown model format {path.suffix or '(none)'}: give an .onnx file or an "
-            "OpenVINO .xml file; a PyTorch checkpoint must be exported to ONNX first"
+            f"{path}: unknown model format {path.suffix or '(none)'}: give an .onnx file, an "
+            "OpenVINO .xml file or a PyTorch program (.torchscript, .pt2); a PyTorch "
+            "checkpoint must be exported to ONNX first"
         )
     shape = model.input.shape
     if len(shape) != 4 or shape[1] not in {3, None}:

@@ -15,7 +15,8 @@ from sightline.runtime.fleet import Fleet
 from sightline.runtime.record import WINDOW_S
 
 SETTLE_S = 4.0
-"""Connecting, first inferences and the adaptive control are not measured."""
+"""Connecting and first inferences are not measured; nor should be the adaptive control's first steps,
+which take a few seconds each."""
 _SPREAD_S = 1.0
 """Streams start over so long, as cameras do not send their pictures at one moment."""
 KEPT = 0.95
@@ -46,7 +47,13 @@ class FleetLoad:
         return not self.failed and self.slowest_fps >= KEPT * fps and self.age_p99_ms <= p99_ms
 
 
-def measure_fleet(fleet: Fleet, options: StreamOptions, streams: int, seconds: float) -> FleetLoad:
+def measure_fleet(
+    fleet: Fleet,
+    options: StreamOptions,
+    streams: int,
+    seconds: float,
+    settle_s: float = SETTLE_S,
+) -> FleetLoad:
     """Run ``streams`` copies of one stream side by side for ``seconds``, after they have settled.
 
     The fleet is empty again afterwards. Raises ConfigError, SourceError, SinkError.
@@ -56,7 +63,7 @@ def measure_fleet(fleet: Fleet, options: StreamOptions, streams: int, seconds: f
         for name in names:
             fleet.add(name, options)
             time.sleep(_SPREAD_S / streams)
-        time.sleep(SETTLE_S)
+        time.sleep(settle_s)
         before, began, used = fleet.stats(), time.monotonic(), time.process_time()
         ages: list[float] = []
         # Ages are kept for WINDOW_S: a longer measurement is read in turns.

@@ -295,3 +295,17 @@ def test_a_card_that_names_another_family_than_its_model(data: Path, tmp_path: P
         read(model)
     model.with_suffix(".yaml").write_text("decoder: yolox-decoded")
     assert read(model).card.decoder == "yolox-decoded"
+
+
+def test_a_torch_program_is_what_its_card_says(tmp_path: Path) -> None:
+    program = tmp_path / "yolo.torchscript"
+    program.write_bytes(b"PK\x03\x04")
+    with pytest.raises(ModelError, match=r"write a card yolo\.yaml beside it"):
+        read_card(open_model(program), decoders())
+    (tmp_path / "yolo.yaml").write_text(
+        "decoder: yolov8\nsize: [640, 384]\nclass_names: [car, bus]\n", encoding="utf-8"
+    )
+    reading = read_card(open_model(program), decoders())
+    assert reading.file.content == program
+    assert (reading.card.decoder, reading.card.size) == ("yolov8", (640, 384))
+    assert reading.card.class_names == ("car", "bus")

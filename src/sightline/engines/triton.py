@@ -1,0 +1,211 @@
+"""A model on a Triton Inference Server, over gRPC or HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.config import EngineOptions
+from sightline.engines.requests import Shape, Workers, as_floats
+from sightline.engines.triton_transport import Address, Refused, ServerGone, Transport, connect
+from sightline.errors import EngineUnavailable, InferenceError, ModelError
+from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
+
+T = TypeVar("T")
+
+DTYPES: dict[str, Any] = {"UINT8": np.uint8, "FP32": np.float32, "FP16": np.float16}
+"""Data types that pictures can be sent as."""
+
+REQUESTS = {"throughput": 8, "latency": 2}
+"""Inferences in flight: the server joins them to batches, and the network is busy meanwhile."""
+
+
+class TritonEngine:
+    """Runs a model on a Triton server, several requests at a time; reconnects by itself.
+
+    A model that takes UINT8 NHWC gets the pixels as they are: normalising them is its own affair.
+    Any other gets what ``normalization`` makes of them, as FP32 or FP16 and channels first if it
+    wants so, which makes a request four times or twice as large.
+
+    Args:
+        url: ``grpc://host:port/model``, ``grpcs://``, ``http://`` or ``https://``; a version may
+            follow: ``/model/2``.
+        normalization: computed here, for models that do not take UINT8 NHWC.
+        options: ``requests`` and ``hint``. Device and precision are the server's affair.
+        timeout_s: for one answer of the server's.
+
+    Raises:
+        ConfigError: it is no such address.
+        EngineUnavailable: the server does not answer or is not ready, or ``tritonclient`` is not
+            installed.
+        ModelError: it has no such model, or the model takes no pictures.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        normalization: Normalization,
+        options: EngineOptions | None = None,
+        *,
+        timeout_s: float = 30.0,
+    ) -> None:
+        options = options or EngineOptions()
+        self._address = address = Address.parse(url)
+        self._transport = connect(address, timeout_s)
+        try:
+            self._model = _find(self._transport, address)
+        except BaseException as exc:
+            self._transport.close()
+            if isinstance(exc, ServerGone):
+                raise EngineUnavailable(f"Triton at {address} does not answer: {exc}") from exc
+            if isinstance(exc, Refused):
+                raise ModelError(f"Triton at {address} refuses: {exc}") from exc
+            raise
+        requests = options.requests or REQUESTS[options.hint]
+        self._info = EngineInfo(
+            backend="triton",
+            device=address.target,
+            precision="server",
+            requests=requests,
+            input=TensorSpec(self._model.input, self._model.shape, "uint8"),
+            outputs=self._model.outputs,
+        )
+        self._normalization = normalization
+        # A transport may try twice; only then does the watchdog come in.
+        self._workers = Workers("triton", requests, self._request, hang_s=2 * timeout_s + 10)
+
+    @property
+    def info(self) -> EngineInfo:
+        return self._info
+
+    def submit(
+        self,
+        shape: tuple[int, int, int],
+        fill: Callable[[Pixels], None],
+        read: Callable[[Sequence[Floats]], T],
+    ) -> Future[T]:
+        return self._workers.submit(shape, fill, read)
+
+    def close(self) -> None:
+        self._workers.close()
+        self._transport.close()
+
+    def _request(self, shape: Shape) -> _Request:
+        n, height, width = shape
+        model = self._model
+        refusal = f"the model cannot take {n} pictures of {width}×{height}"
+        if any(own not in {None, asked} for own, asked in zip(model.shape, shape, strict=False)):
+            raise ModelError(f"{refusal}: its input is {model.shape}")
+        if model.max_batch and n > model.max_batch:
+            raise ModelError(f"{refusal}: {model.max_batch} at a time are the most")
+        return _Request(model, self._normalization, shape, self._infer)
+
+    def _infer(self, tensor: NDArray[Any]) -> list[Floats]:
+        model, address = self._model, self._address
+        try:
+            found = self._transport.infer(model.input, tensor, model.datatype)
+        except ServerGone as exc:
+            raise InferenceError(f"Triton at {address} does not answer: {exc}") from exc
+        except Refused as exc:
+            raise InferenceError(f"Triton at {address} refuses: {exc}") from exc
+        missing = [output.name for output in model.outputs if output.name not in found]
+        if missing:
+            raise InferenceError(f"Triton at {address} answers without {', '.join(missing)}")
+        return as_floats([found[output.name] for output in model.outputs])
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What a server says of a model. ``shape`` is (N, H, W, 3); open dimensions are None."""
+
+    input: str
+    datatype: str
+    channels_last: bool
+    shape: tuple[int | None, ...]
+    outputs: tuple[TensorSpec, ...]
+    max_batch: int
+
+    @property
+    def takes_pixels(self) -> bool:
+        return self.datatype == "UINT8" and self.channels_last
+
+
+class _Request:
+    """One worker's input memory, and the tensor that is made of it where the model wants another."""
+
+    def __init__(
+        self,
+        model: _Model,
+        normalization: Normalization,
+        shape: Shape,
+        infer: Callable[[NDArray[Any]], list[Floats]],
+    ) -> None:
+        self.input: Pixels = np.empty((*shape, 3), np.uint8)
+        self._infer = infer
+        self._tensor: NDArray[Any] = self.input
+        self._planes: NDArray[Any] | None = None
+        if not model.takes_pixels:
+            n, height, width = shape
+            sides = (n, height, width, 3) if model.channels_last else (n, 3, height, width)
+            self._tensor = np.empty(sides, DTYPES[model.datatype])
+            last = model.channels_last
+            self._planes = self._tensor.transpose(0, 3, 1, 2) if last else self._tensor
+        std = np.array(normalization.std)
+        self._scale = (normalization.scale / std).astype(np.float32)
+        self._shift = (-np.array(normalization.mean) / std).astype(np.float32)
+
+    def run(self) -> Sequence[Floats]:
+        if self._planes is not None:
+            self._normalize(self._planes)
+        return self._infer(self._tensor)
+
+    def _normalize(self, planes: NDArray[Any]) -> None:
+        """Plane by plane, so that a plane is still in the cache when it is shifted."""
+        for picture, out in zip(self.input, planes, strict=True):
+            for channel, (scale, shift) in enumerate(zip(self._scale, self._shift, strict=True)):
+                np.multiply(picture[..., channel], scale, out=out[channel], casting="unsafe")
+                if shift:
+                    np.add(out[channel], shift, out=out[channel], casting="unsafe")
+
+
+def _find(transport: Transport, address: Address) -> _Model:
+    """Ask the server for the model."""
+    if not transport.ready():
+        raise EngineUnavailable(f"Triton at {address} is not ready")
+    if not transport.model_ready():
+        try:
+            there = ", ".join(sorted(transport.models())) or "none"
+        except (Refused, ServerGone):  # a server need not let everybody look through its models
+            there = "not told"
+        raise ModelError(f"Triton at {address}: the model is not ready; ready are: {there}")
+    metadata = transport.metadata()
+    inputs = metadata["inputs"]
+    wrong = f"the model at {address} takes " + ", ".join(
+        f"{i['name']} {i['datatype']} {_dims(i)}" for i in inputs
+    )
+    if len(inputs) != 1 or len(inputs[0]["shape"]) != 4 or inputs[0]["datatype"] not in DTYPES:
+        raise ModelError(f"{wrong}; one input of 4 dimensions, {' or '.join(DTYPES)}, is needed")
+    n, *sides = _dims(inputs[0])
+    first_is, last_is = sides[0] == 3, sides[2] == 3
+    # Where the shape does not tell: pixels come as they lie, floats as networks want them.
+    last = last_is if first_is != last_is else inputs[0]["datatype"] == "UINT8"
+    channels, height, width = (sides[2], *sides[:2]) if last else sides
+    if channels not in {3, None}:
+        raise ModelError(f"{wrong}: no input with three channels")
+    return _Model(
+        inputs[0]["name"],
+        inputs[0]["datatype"],
+        last,
+        (n, height, width, 3),
+        tuple(TensorSpec(o["name"], _dims(o)) for o in metadata["outputs"]),
+        transport.max_batch(),
+    )
+
+
+def _dims(tensor: dict[str, Any]) -> tuple[int | None, ...]:
+    return tuple(None if int(side) < 0 else int(side) for side in tensor["shape"])

@@ -1,0 +1,288 @@
+"""Talking to an inference server: the Open Inference Protocol (v2) over gRPC and over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import threading
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+from urllib.parse import quote, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.errors import ConfigError, EngineUnavailable
+
+PORTS = {"grpc": 8001, "grpcs": 8001, "http": 8000, "https": 8000}
+"""Triton's own, where an address does not say one."""
+
+NUMPY = {
+    "BOOL": np.bool_, "UINT8": np.uint8, "UINT16": np.uint16, "UINT32": np.uint32,
+    "UINT64": np.uint64, "INT8": np.int8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64,
+    "FP16": np.float16, "FP32": np.float32, "FP64": np.float64,
+}  # fmt: skip
+
+LONGEST = 400
+"""Characters of a server's message that are kept."""
+
+RECONNECT_MS = (100, 1000)
+"""First and longest wait of gRPC's before it tries a lost connection again."""
+
+
+class ServerGone(Exception):
+    """The server does not answer, or not in time."""
+
+
+class Refused(Exception):
+    """The server answers with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A model on a server; ``version`` is empty for the server's choice."""
+
+    scheme: str
+    target: str
+    model: str
+    version: str
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Read ``grpc://host:port/model``. Raises ConfigError where it is none."""
+        parts = urlsplit(url)
+        names = [name for name in parts.path.split("/") if name]
+        try:
+            port = parts.port or PORTS.get(parts.scheme, 0)
+        except ValueError:
+            port = 0
+        known = parts.scheme in PORTS
+        if not (known and parts.hostname and port and 1 <= len(names) <= 2):
+            raise ConfigError(
+                f"{url} is no address of a model: grpc://host:{PORTS['grpc']}/model, or "
+                f"http://host:{PORTS['http']}/model"
+            )
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        return cls(parts.scheme, f"{host}:{port}", names[0], "".join(names[1:]))
+
+    def __str__(self) -> str:
+        version = f"/{self.version}" if self.version else ""
+        return f"{self.scheme}://{self.target}/{self.model}{version}"
+
+
+class Transport(Protocol):
+    """Calls about one model, from any thread. Each raises ServerGone or Refused."""
+
+    def ready(self) -> bool: ...
+    def model_ready(self) -> bool: ...
+    def models(self) -> list[str]:
+        """Names of the models that are ready."""
+
+    def metadata(self) -> dict[str, Any]:
+        """``inputs`` and ``outputs``: lists of ``name``, ``datatype`` and ``shape``."""
+
+    def max_batch(self) -> int:
+        """The most pictures in one inference; 0: as its input's shape says."""
+
+    def infer(self, name: str, tensor: NDArray[Any], datatype: str) -> dict[str, NDArray[Any]]:
+        """Outputs by name, for the one input."""
+
+    def close(self) -> None: ...
+
+
+def connect(address: Address, timeout_s: float) -> Transport:
+    """The transport for an address. Nothing is sent yet."""
+    if address.scheme.startswith("grpc"):
+        return GrpcTransport(address, timeout_s)
+    return HttpTransport(address, timeout_s)
+
+
+class GrpcTransport:
+    """Over gRPC, with tritonclient's stubs. One connection, which gRPC makes again when it is lost."""
+
+    def __init__(self, address: Address, timeout_s: float) -> None:
+        try:
+            from tritonclient import grpc
+        except ImportError as exc:
+            raise EngineUnavailable.not_installed("tritonclient", "triton") from exc
+        self._grpc: Any = grpc
+        self._address = address
+        self._timeout_s = timeout_s
+        self._client = grpc.InferenceServerClient(
+            address.target,
+            ssl=address.scheme == "grpcs",
+            channel_args=[
+                ("grpc.max_send_message_length", -1),
+                ("grpc.max_receive_message_length", -1),
+                ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS[0]),
+                ("grpc.min_reconnect_backoff_ms", RECONNECT_MS[0]),
+                ("grpc.max_reconnect_backoff_ms", RECONNECT_MS[1]),
+            ],
+        )
+
+    def ready(self) -> bool:
+        return bool(self._call("is_server_ready"))
+
+    def model_ready(self) -> bool:
+        try:
+            return bool(self._call("is_model_ready", self._address.model, self._address.version))
+        except Refused:
+            return False
+
+    def models(self) -> list[str]:
+        index = self._call("get_model_repository_index", as_json=True)
+        return [m["name"] for m in index.get("models", []) if m.get("state") == "READY"]
+
+    def metadata(self) -> dict[str, Any]:
+        model, version = self._address.model, self._address.version
+        found = self._call("get_model_metadata", model, version, as_json=True)
+        return {"inputs": found.get("inputs", []), "outputs": found.get("outputs", [])}
+
+    def max_batch(self) -> int:
+        model, version = self._address.model, self._address.version
+        config = self._call("get_model_config", model, version, as_json=True)["config"]
+        return int(config.get("max_batch_size", 0))
+
+    def infer(self, name: str, tensor: NDArray[Any], datatype: str) -> dict[str, NDArray[Any]]:
+        given = self._grpc.InferInput(name, list(tensor.shape), datatype)
+        given.set_data_from_numpy(tensor)
+        model, version = self._address.model, self._address.version
+        result = self._call("infer", model, [given], version)
+        names = [output.name for output in result.get_response().outputs]
+        return {output: result.as_numpy(output) for output in names}
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _call(self, method: str, *args: Any, **options: Any) -> Any:
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            return getattr(self._client, method)(*args, client_timeout=self._timeout_s, **options)
+        except InferenceServerException as exc:
+            gone = str(exc.status()).endswith(("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"))
+            raise (ServerGone if gone else Refused)(_shortened(exc.message())) from exc
+
+
+class HttpTransport:
+    """Over HTTP/1.1 with the protocol's extension for binary tensors; a connection per thread."""
+
+    def __init__(self, address: Address, timeout_s: float) -> None:
+        self._address = address
+        self._timeout_s = timeout_s
+        self._local = threading.local()
+        self._connections: set[http.client.HTTPConnection] = set()
+        version = f"/versions/{quote(address.version)}" if address.version else ""
+        self._path = f"/v2/models/{quote(address.model, safe='')}{version}"
+
+    def ready(self) -> bool:
+        return self._is_ok("/v2/health/ready")
+
+    def model_ready(self) -> bool:
+        return self._is_ok(f"{self._path}/ready")
+
+    def models(self) -> list[str]:
+        index = json.loads(self._call("POST", "/v2/repository/index", [b"{}"])[1])
+        return [m["name"] for m in index if m.get("state") == "READY"]
+
+    def metadata(self) -> dict[str, Any]:
+        found = json.loads(self._call("GET", self._path)[1])
+        return {"inputs": found["inputs"], "outputs": found["outputs"]}
+
+    def max_batch(self) -> int:
+        config = json.loads(self._call("GET", f"{self._path}/config")[1])
+        return int(config.get("max_batch_size", 0))
+
+    def infer(self, name: str, tensor: NDArray[Any], datatype: str) -> dict[str, NDArray[Any]]:
+        sizes = {"binary_data_size": tensor.nbytes}
+        given = {"name": name, "shape": tensor.shape, "datatype": datatype, "parameters": sizes}
+        asked = {"inputs": [given], "parameters": {"binary_data_output": True}}
+        header = json.dumps(asked).encode()
+        headers, body = self._call(
+            "POST",
+            f"{self._path}/infer",
+            [header, np.ascontiguousarray(tensor).data.cast("B")],
+            {"Inference-Header-Content-Length": str(len(header))},
+        )
+        length = int(headers.get("Inference-Header-Content-Length", len(body)))
+        outputs, at = {}, length
+        for output in json.loads(body[:length])["outputs"]:
+            dtype, shape = NUMPY[output["datatype"]], output["shape"]
+            size = output.get("parameters", {}).get("binary_data_size")
+            if size is None:
+                outputs[output["name"]] = np.array(output["data"], dtype).reshape(shape)
+                continue
+            array: NDArray[Any] = np.frombuffer(body, dtype, math.prod(shape), at)
+            outputs[output["name"]] = array.reshape(shape)
+            at += size
+        return outputs
+
+    def _is_ok(self, path: str) -> bool:
+        try:
+            self._call("GET", path)
+        except Refused:
+            return False
+        return True
+
+    def close(self) -> None:
+        while self._connections:
+            self._connections.pop().close()
+
+    def _call(
+        self, method: str, path: str, body: list[Any] | None = None, headers: Any = None
+    ) -> tuple[Any, bytes]:
+        """Headers and body of the answer; a connection that was kept open too long is made again."""
+        used = getattr(self._local, "connection", None) is not None
+        try:
+            return self._once(method, path, body, headers or {})
+        except TimeoutError as exc:
+            raise ServerGone(f"no answer within {self._timeout_s:g} s") from exc
+        except (OSError, http.client.HTTPException) as exc:
+            if not used:
+                raise ServerGone(str(exc) or type(exc).__name__) from exc
+        return self._call(method, path, body, headers)
+
+    def _once(
+        self, method: str, path: str, body: list[Any] | None, headers: dict[str, str]
+    ) -> tuple[Any, bytes]:
+        connection = getattr(self._local, "connection", None)
+        try:
+            if connection is None:
+                kind = (
+                    http.client.HTTPSConnection
+                    if self._address.scheme == "https"
+                    else http.client.HTTPConnection
+                )
+                connection = kind(self._address.target, timeout=self._timeout_s)
+                self._local.connection = connection
+                self._connections.add(connection)
+            if body is not None:
+                headers = headers | {"Content-Length": str(sum(len(part) for part in body))}
+            connection.request(method, path, iter(body) if body else None, headers)
+            response = connection.getresponse()
+            content = response.read()
+        except BaseException:  # whatever it is, it goes on; the connection is in no known state
+            self._local.connection = None
+            if connection is not None:
+                connection.close()
+                self._connections.discard(connection)
+            raise
+        if response.status != http.client.OK:
+            text = content.decode(errors="replace").strip()
+            raise Refused(f"{response.status} {_message(text) or response.reason}")
+        return response.headers, content
+
+
+def _message(text: str) -> str:
+    """What the server says in its error: {"error": ...}, or the text itself."""
+    try:
+        return _shortened(str(json.loads(text)["error"]))
+    except (ValueError, KeyError, TypeError):
+        return _shortened(text)
+
+
+def _shortened(text: str) -> str:
+    """A server's error without its tracebacks: the beginning, and the end where that is far off."""
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
