@@ -46,12 +46,22 @@ METHOD = "/inference.GRPCInferenceService/ModelInfer"
 def client(port: int, clients: int, seconds: float) -> None:
     """The load: prints answers per second, latencies in ms and the processor time it took."""
 
+    refused = 0
+
     async def one(until: float, request: bytes, latencies: list[float]) -> None:
+        nonlocal refused
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
             infer = channel.unary_unary(METHOD)  # bytes both ways: nothing is parsed here
             while (start := time.perf_counter()) < until:
-                await infer(request)
+                try:
+                    await infer(request)
+                except grpc.aio.AioRpcError as error:
+                    if error.code() != grpc.StatusCode.RESOURCE_EXHAUSTED:
+                        raise
+                    refused += 1  # the scheduler thinks that it would wait too long
+                    await asyncio.sleep(0.01)
+                    continue
                 latencies.append((time.perf_counter() - start) * 1e3)
 
     async def everybody() -> None:
@@ -68,6 +78,7 @@ def client(port: int, clients: int, seconds: float) -> None:
             json.dumps(
                 {
                     "answers": len(latencies),
+                    "refused": refused,
                     "rate": len(latencies) / wall,
                     "p50_ms": cut[49],
                     "p99_ms": cut[98],

@@ -12,6 +12,7 @@ PUBLIC = {
     "Label",
     "Model",
     "Observation",
+    "Service",
     "SightlineError",
     "__version__",
     "load",

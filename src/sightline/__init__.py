@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sightline._version import __version__
 
 if TYPE_CHECKING:
-    from sightline.api import Model, load, track
+    from sightline.api import Model, Service, load, track
     from sightline.errors import SightlineError
     from sightline.tracking.bytetrack import ByteTrack
     from sightline.types import Detections, Event, Frame, Label, Observation
@@ -32,6 +32,7 @@ __all__ = [
     "Label",
     "Model",
     "Observation",
+    "Service",
     "SightlineError",
     "__version__",
     "load",
@@ -46,6 +47,7 @@ _HOMES = {
     "Label": "sightline.types",
     "Model": "sightline.api",
     "Observation": "sightline.types",
+    "Service": "sightline.api",
     "SightlineError": "sightline.errors",
     "load": "sightline.api",
     "track": "sightline.api",

@@ -91,10 +91,10 @@ class Installation:
         protocol = OpenInference(site.repository, options.limits)
         app = create_app(
             site.repository, site.scheduler, site.fleet, options, self.meter,
-            routers=[router(protocol)], told=partial(self.meter.answered, "http"),
+            routers=[router(protocol)], tracing=traces, told=partial(self.meter.answered, "http"),
         )  # fmt: skip
-        grpc = [] if options.grpc_port is None else [GrpcServer(protocol, options)]
-        server = Server(app, options, grpc)
+        grpc = GrpcServer(protocol, options, partial(self.meter.answered, "grpc"))
+        server = Server(app, options, [] if options.grpc_port is None else [grpc])
         protocol.ready_too = lambda: not app.state.parts.draining
         opener = threading.Thread(
             target=self._open_or, args=(server.stop,), name="open", daemon=True

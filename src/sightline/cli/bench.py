@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_
 from dataclasses import asdict
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from typer.core import TyperGroup
 
 from sightline.cli import logs
 from sightline.cli.options import Backend, Device, Model, Precision, Size, Verbose, model_options
-from sightline.errors import ConfigError, InferenceError
+from sightline.errors import ConfigError, InferenceError, SourceError
 
 if TYPE_CHECKING:
     from sightline.runtime.capacity import FleetLoad
@@ -198,3 +199,57 @@ def streams(
         typer.echo(json_.dumps(asdict(best)))
     elif not count:
         typer.echo(f"{best.streams} streams at {fps:g} FPS, p99 {best.age_p99_ms:.0f} ms")
+
+
+@app.command()
+def serve(
+    url: Annotated[str, typer.Argument(help="http://127.0.0.1:8000/detect")],
+    image: Annotated[Path, typer.Option(help="The picture that is sent.")],
+    clients: Annotated[int, typer.Option(min=1, help="Each waits for its answer.")] = 8,
+    rate: Annotated[
+        float,
+        typer.Option(min=0, help="Requests a second, whatever becomes of them; 0: --clients."),
+    ] = 0.0,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="Measured, after two of warming up.")
+    ] = 10.0,
+    json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Put a running service under load. A token is taken from SIGHTLINE_TOKEN.
+
+    [bold]Examples[/bold]
+
+    sightline bench serve http://127.0.0.1:8000/detect --image bus.jpg --clients 8
+
+    sightline bench serve http://127.0.0.1:8000/detect --image bus.jpg --rate 400
+    """
+    import asyncio
+    import os
+
+    from sightline.serving.load import Target, closed_loop, open_loop
+
+    try:
+        target = Target.of(url, image.read_bytes(), token=os.environ.get("SIGHTLINE_TOKEN"))
+        asyncio.run(closed_loop(target, min(clients, 8), 2.0))
+        work = open_loop(target, rate, seconds) if rate else closed_loop(target, clients, seconds)
+        load = asyncio.run(work)
+    except OSError as exc:
+        raise SourceError(f"{exc.filename or url}: {exc.strerror or exc}") from exc
+    facts = {
+        "requests_per_s": round(load.rate, 1),
+        "p50_ms": round(load.percentile(50), 1),
+        "p99_ms": round(load.percentile(99), 1),
+        "answers": {str(status): count for status, count in sorted(load.counts.items())},
+        "lost": load.lost,
+    }
+    if json:
+        typer.echo(json_.dumps(facts))
+        return
+    typer.echo(
+        "{requests_per_s} answered a second, p50 {p50_ms} ms, p99 {p99_ms} ms".format(**facts)
+    )
+    for status, count in sorted(load.counts.items()):
+        if status != 200:
+            typer.echo(f"{status}: {count}, p99 {load.percentile(99, status):.1f} ms")
+    if load.lost:
+        typer.echo(f"without an answer: {load.lost}")

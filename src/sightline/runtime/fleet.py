@@ -19,7 +19,7 @@ from sightline.runtime.analysis import SelectedFrames
 from sightline.runtime.record import StreamRecord, StreamStats
 from sightline.runtime.stream import Stream
 from sightline.sinks.jsonl import to_json
-from sightline.types import Observation, StreamInfo
+from sightline.types import Observation, SourceState, StreamInfo
 
 FEED_DEPTH = 256
 """Observations that wait for one subscriber; a slow one loses the oldest."""
@@ -127,7 +127,7 @@ class Member:
             [*parts.sinks, self.newest],
             parts.turn,
         )
-        self._thread = threading.Thread(target=self._run, name=f"stream-{name}", daemon=True)
+        self._thread = threading.Thread(target=self._bound_run, name=f"stream-{name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -152,9 +152,14 @@ class Member:
             dropped[reason] = dropped.get(reason, 0) + count
         gone = sum(counts.dropped.values()) + counts.analyzed
         pending = max(0, counts.taken - gone)
-        state = "paused" if parts.analysis.paused and self._thread.is_alive() else status.state
+        state = str(status.state)
+        if self._thread.is_alive():
+            if parts.analysis.paused:
+                state = "paused"
+            elif state in (SourceState.ENDED, SourceState.FAILED):
+                state = str(SourceState.RUNNING)  # what was read is being analysed still
         return StreamStats(
-            self.name, state="failed" if self._error else str(state), source=parts.address,
+            self.name, state="failed" if self._error else state, source=parts.address,
             model=parts.model, read=counts.taken + sum(status.dropped.values()),
             analyzed=counts.analyzed, dropped=dropped, pending=pending, objects=counts.objects,
             fps_in=round(fps_in, 2), fps_analyzed=round(fps_analyzed, 2),
@@ -163,10 +168,13 @@ class Member:
             error=self._error or parts.analysis.error or status.error,
         )  # fmt: skip
 
+    def _bound_run(self) -> None:
+        with bound(stream=self.name):  # whatever is logged says of which stream
+            self._run()
+
     def _run(self) -> None:
         try:
-            with bound(stream=self.name):
-                result = self._stream.run()
+            result = self._stream.run()
             if result.error is not None:
                 self._error = str(result.error)
                 log.error("stream %s has failed: %s", self.name, result.error)

@@ -23,10 +23,10 @@ MEGABYTE = 1_000_000
 LARGE_BODIES = 16
 """Bodies that are being worked on may take so many times the largest one's memory in all."""
 
-SOON_S = 0.15
-"""Work of so many seconds is let in: what waits longer is refused by the scheduler anyway."""
+SOON_S = 0.08
+"""Work of so many seconds is let in. Twice as much would double the latency of what is accepted."""
 
-_LEAST_ROOM = 16
+_LEAST_ROOM = 8
 _MEASURE_S = 0.25
 _NO_ADMISSION = {"/health", "/ready", "/metrics"}
 

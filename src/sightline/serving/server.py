@@ -8,6 +8,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
@@ -27,6 +28,9 @@ NOTICE_S = 1.0
 
 FRESH_S = 0.5
 """Connections that were taken last are given so long to send their first request."""
+
+SWITCH_S = 0.0005
+"""A Python thread that computes lets others have their turn after so long."""
 
 _TICK_S = 0.02
 _BACKLOG = 1024
@@ -73,6 +77,7 @@ class Server:
         self._uvicorn = _Uvicorn(config, self._parts, tuple(companions))
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
+        self._running = False
 
     @property
     def port(self) -> int:
@@ -102,12 +107,12 @@ class Server:
             raise self._uvicorn.failure or ConfigError("the service does not start: see the log")
 
     def stop(self) -> None:
-        """Drain and stop. Idempotent."""
+        """Drain and stop; ends ``run`` in another thread too. Idempotent."""
         self._uvicorn.should_exit = True
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        elif self._socket is not None:
+        elif self._socket is not None and not self._running:
             self._socket.close()
 
     def run(self) -> None:
@@ -116,10 +121,14 @@ class Server:
         Raises ConfigError: the port cannot be had.
         """
         listener = self._bound()
+        self._running = True
         # What was loaded so far stays: looking through all of it again and again for garbage took a
-        # third of the loop's time. Only here: in a thread the process is somebody else's.
+        # third of the loop's time. And an engine's thread that waits 5 ms for its turn while requests
+        # are being refused is idle for half an inference. Only here: with `start` the process is
+        # somebody else's.
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(SWITCH_S)
         with _signals(self._uvicorn):
             log.info("serving on %s", self.url)
             self._uvicorn.run_quietly(listener)
@@ -180,7 +189,8 @@ class _Uvicorn(uvicorn.Server):
         self._parts.draining = True
         grace_s = float(self.config.timeout_graceful_shutdown or 0)
         ends = [asyncio.ensure_future(c.stop(grace_s)) for c in self._companions]
-        await self._wait_while(lambda: bool(self.server_state.connections), NOTICE_S)
+        if self.server_state.connections:
+            await self._wait_while(lambda: True, NOTICE_S)
         await self._accept_last()
         # Whoever has just come in has a request under way.
         await self._wait_while(lambda: any(map(_is_fresh, self.server_state.connections)), FRESH_S)

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sightline.types import Floats, Ints, Observation
 
@@ -105,8 +106,11 @@ class Found:
 
 
 def create(connection: sa.Connection) -> None:
-    """Create the tables that are missing."""
-    _metadata.create_all(connection)
+    """Create the tables that are missing. Others may be doing the same at this moment."""
+    for table in _metadata.sorted_tables:
+        connection.execute(CreateTable(table, if_not_exists=True))
+        for index in table.indexes:
+            connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 def insert(connection: sa.Connection, found: Iterable[Found]) -> None:

@@ -42,8 +42,8 @@ async def settle() -> None:
     ("capacity", "room"),
     [
         pytest.param(0.0, 100, id="not known yet"),
-        pytest.param(10.0, 16, id="slow"),
-        pytest.param(200.0, 30, id="fast"),
+        pytest.param(10.0, 8, id="slow"),
+        pytest.param(200.0, 16, id="fast"),
         pytest.param(10_000.0, 100, id="faster than the limit"),
     ],
 )

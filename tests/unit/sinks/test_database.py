@@ -171,3 +171,27 @@ def test_urls_that_cannot_be_used(url, message):
     with pytest.raises(SinkError, match=message) as caught:
         DatabaseSink(url).open(INFO)
     assert "secret" not in str(caught.value)
+
+
+def test_many_may_begin_in_a_new_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "shared.db"
+    failures: list[BaseException] = []
+    together = threading.Barrier(6)
+
+    def begin(number: int) -> None:
+        sink = DatabaseSink(str(path), {"command": "run"})
+        together.wait()
+        try:
+            sink.open(StreamInfo(f"cam-{number}", 8, 8))
+            sink.close()
+        except SinkError as exc:
+            failures.append(exc)
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM streams").fetchone() == (6,)

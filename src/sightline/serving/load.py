@@ -1,0 +1,154 @@
+"""A load generator: as many HTTP requests as a service answers, or as many as are wanted.
+
+Knows as little of HTTP as it takes, since its own work must not be what is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from sightline.errors import ConfigError
+
+
+@dataclass
+class Load:
+    """What came back in so many ``seconds``.
+
+    ``latencies`` are seconds of each answer by status; ``lost`` requests have got none.
+    """
+
+    seconds: float
+    latencies: dict[int, list[float]] = field(default_factory=dict)
+    lost: int = 0
+
+    def add(self, status: int, latency: float) -> None:
+        self.latencies.setdefault(status, []).append(latency)
+
+    @property
+    def rate(self) -> float:
+        """Answers with status 200 per second."""
+        return len(self.latencies.get(200, ())) / self.seconds
+
+    @property
+    def counts(self) -> Counter[int]:
+        """Answers by status."""
+        return Counter({status: len(found) for status, found in self.latencies.items()})
+
+    def percentile(self, percent: float, status: int = 200) -> float:
+        """Milliseconds; not a number where there was no such answer."""
+        found = self.latencies.get(status)
+        return float(np.percentile(found, percent)) * 1e3 if found else float("nan")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where requests go, and what they are: the bytes that are sent each time."""
+
+    host: str
+    port: int
+    request: bytes
+
+    @classmethod
+    def of(
+        cls, url: str, body: bytes, media_type: str = "image/jpeg", token: str | None = None
+    ) -> Target:
+        """POST ``body`` to ``url``. Raises ConfigError: it is no http:// address."""
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname:
+            raise ConfigError(f"{url}: give an address such as http://127.0.0.1:8000/detect")
+        path = (parts.path or "/detect") + (f"?{parts.query}" if parts.query else "")
+        login = f"Authorization: Bearer {token}\r\n" if token else ""
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: {parts.hostname}\r\nContent-Type: {media_type}\r\n"
+            f"{login}Content-Length: {len(body)}\r\n\r\n"
+        )
+        return cls(parts.hostname, parts.port or 80, head.encode() + body)
+
+
+class _Connection(asyncio.Protocol):
+    """One request at a time over a connection that is kept."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[int] | None = None
+        self.closed = False
+        self._data = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def ask(self, request: bytes) -> asyncio.Future[int]:
+        self._data.clear()
+        self.answer = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        return self.answer
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        head, separator, body = self._data.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        length = int(bytes(head).lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        if len(body) >= length and self.answer is not None and not self.answer.done():
+            self.answer.set_result(int(head[9:12]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self.closed = True
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_exception(ConnectionError("the server hung up"))
+
+
+async def _connect(target: Target) -> _Connection:
+    loop = asyncio.get_running_loop()
+    _, made = await loop.create_connection(_Connection, target.host, target.port)
+    return made
+
+
+async def closed_loop(target: Target, clients: int, seconds: float) -> Load:
+    """So many clients; each asks again when it has its answer. Raises OSError."""
+    load, begin = Load(seconds), time.perf_counter()
+
+    async def client() -> None:
+        connection = await _connect(target)
+        while (start := time.perf_counter()) < begin + seconds:
+            status = await connection.ask(target.request)
+            load.add(status, time.perf_counter() - start)
+        connection.transport.close()
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return load
+
+
+async def open_loop(target: Target, rate: float, seconds: float) -> Load:
+    """So many requests a second, whatever becomes of them; latency counts from when each was due."""
+    load = Load(seconds)
+    free: list[_Connection] = []
+    begin = time.perf_counter()
+
+    async def one(due: float) -> None:
+        try:
+            connection = free.pop() if free else await _connect(target)
+            status = await connection.ask(target.request)
+        except OSError:
+            load.lost += 1
+            return
+        load.add(status, time.perf_counter() - due)
+        if not connection.closed:
+            free.append(connection)
+
+    tasks = []
+    for number in range(int(rate * seconds)):
+        due = begin + number / rate
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        tasks.append(asyncio.create_task(one(due)))
+    await asyncio.gather(*tasks)
+    for connection in free:
+        connection.transport.close()
+    return load

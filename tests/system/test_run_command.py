@@ -1,0 +1,221 @@
+"""``sightline run`` and ``sightline serve`` as processes: from a file to answers, and to a clean end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Protocol
+
+import httpx
+import pytest
+
+
+class Process(Protocol):
+    """A running command, and what it has logged so far."""
+
+    def send_signal(self, number: int) -> None: ...
+    def wait(self, timeout: float) -> int: ...
+    def log(self) -> str: ...
+
+
+SIGHTLINE = str(Path(sys.executable).with_name("sightline"))
+START_S = 90.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def eventually(true: Callable[[], bool], within_s: float = START_S) -> None:
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+@contextmanager
+def process(*arguments: str, **environment: str) -> Iterator[Process]:
+    with tempfile.TemporaryFile("w+") as log:
+        started = subprocess.Popen(
+            [SIGHTLINE, *arguments], stderr=log, text=True, env={**os.environ, **environment}
+        )
+        started.log = lambda: _text(log)  # type: ignore[attr-defined]
+        try:
+            yield started
+        finally:
+            if started.poll() is None:
+                started.kill()
+            started.wait()
+
+
+def _text(log: IO[str]) -> str:
+    return os.pread(log.fileno(), 1 << 24, 0).decode()
+
+
+def ready(base: str) -> bool:
+    try:
+        return httpx.get(f"{base}/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def ends(started: Process, with_signal: signal.Signals) -> tuple[int, str]:
+    started.send_signal(with_signal)
+    return started.wait(timeout=60), started.log()
+
+
+def test_a_site_runs_answers_and_ends(tmp_path: Path, data: Path) -> None:
+    port = free_port()
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        f"""
+models:
+  street: {{model: street}}
+streams:
+  drawn:
+    source: street://?seed=3&duration=0&fps=5&width=320&height=192
+    realtime: true
+    outputs: {{json_lines: seen.jsonl}}
+  absent: {{source: gone.mp4}}
+serving: {{port: {port}, grpc_port: null, token: "${{TOKEN}}"}}
+alerts:
+  - {{name: down, metric: stream_down_s, above: 0.5, for_s: 0, stream: absent}}
+""",
+        encoding="utf-8",
+    )
+    base, login = f"http://127.0.0.1:{port}", {"Authorization": "Bearer cloak-and-dagger"}
+    with process("run", str(site), TOKEN="cloak-and-dagger") as started:
+        eventually(lambda: ready(base))
+
+        def streams() -> dict[str, dict[str, object]]:
+            found = httpx.get(f"{base}/streams", headers=login).json()["streams"]
+            return {one["name"]: one for one in found}
+
+        eventually(lambda: len(streams()) == 2)
+        eventually(lambda: int(str(streams()["drawn"]["analyzed"])) >= 3)
+        assert streams()["absent"]["state"] == "failed"
+        assert "gone.mp4" in str(streams()["absent"]["error"])
+        picture = (data / "images" / "bus.jpg").read_bytes()
+        answer = httpx.post(
+            f"{base}/detect", headers={**login, "Content-Type": "image/jpeg"}, content=picture
+        )
+        assert answer.status_code == 200
+        assert (answer.json()["width"], answer.json()["height"]) == (810, 1080)
+        metrics = httpx.get(f"{base}/metrics", headers=login).text
+        assert 'sightline_inferences_total{model="street",status="ok"}' in metrics
+        assert 'code="200"' in metrics
+        eventually(lambda: "alert: down" in started.log())
+        code, log = ends(started, signal.SIGTERM)
+    assert code == 1, "a stream has failed, and the exit code says so"
+    assert "cloak-and-dagger" not in log
+    records = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert {record.get("stream") for record in records} >= {"absent"}
+    lines = (tmp_path / "seen.jsonl").read_text().splitlines()
+    assert len(lines) >= 3
+    assert json.loads(lines[-1])["stream"] == "drawn"
+
+
+def test_files_are_run_to_their_end(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        """
+models: {street: {model: street}}
+streams:
+  one:
+    source: street://?seed=1&duration=1&fps=8&width=320&height=192
+    outputs: {json_lines: one.jsonl, database: seen.db}
+  two:
+    source: street://?seed=2&duration=1&fps=8&width=320&height=192
+    outputs: {json_lines: two.jsonl, database: seen.db}
+""",
+        encoding="utf-8",
+    )
+    with process("run", str(site)) as started:
+        assert started.wait(timeout=START_S) == 0, started.log()
+    for name in ("one", "two"):
+        frames = [json.loads(line)["frame"] for line in (tmp_path / f"{name}.jsonl").open()]
+        assert frames == list(range(8))
+    assert (tmp_path / "seen.db").stat().st_size
+
+
+def test_an_interrupted_run_has_valid_outputs(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        """
+models: {street: {model: street}}
+streams:
+  endless:
+    source: street://?seed=1&duration=0&fps=10&width=320&height=192
+    outputs: {json_lines: seen.jsonl}
+""",
+        encoding="utf-8",
+    )
+    seen = tmp_path / "seen.jsonl"
+    with process("run", str(site)) as started:
+        eventually(lambda: seen.exists() and seen.stat().st_size > 2000)
+        code, log = ends(started, signal.SIGINT)
+    assert code == 130, log
+    assert all(json.loads(line) for line in seen.open())
+
+
+def test_serve_a_model_and_put_it_under_load(data: Path) -> None:
+    port, bus = free_port(), str(data / "images" / "bus.jpg")
+    model = str(data / "models" / "yolox_nano.onnx")
+    base = f"http://127.0.0.1:{port}"
+    with process("serve", "-m", model, "--port", str(port), "--grpc-port", "-1") as started:
+        eventually(lambda: ready(base))
+        load = subprocess.run(
+            [SIGHTLINE, "bench", "serve", f"{base}/detect", "--image", bus, "--clients", "2",
+             "--seconds", "2", "--json"],
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        facts = json.loads(load.stdout)
+        assert facts["lost"] == 0
+        assert set(facts["answers"]) == {"200"}
+        assert facts["p99_ms"] >= facts["p50_ms"] > 0
+        code, log = ends(started, signal.SIGTERM)
+    assert code == 0, log
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["serve"], "either a configuration file or --model", id="nothing"),
+        pytest.param(["serve", "-m", "gone.onnx", "--port", "0"], "gone.onnx", id="no model"),
+        pytest.param(
+            ["serve", "-m", "street", "--host", "0.0.0.0"], "token", id="exposed without a token"
+        ),
+        pytest.param(["run", "gone.yaml"], "gone.yaml", id="no file"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = subprocess.run(
+        [SIGHTLINE, *arguments], capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, env={k: v for k, v in os.environ.items() if k != "SIGHTLINE_TOKEN"},
+    )  # fmt: skip
+    assert done.returncode in {1, 2}
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_how_many_streams(data: Path) -> None:
+    video = str(data / "videos" / "car-detection.mp4")
+    done = subprocess.run(
+        [SIGHTLINE, "bench", "streams", video, "--count", "2", "--fps", "2", "--seconds", "2",
+         "--json"],
+        capture_output=True, text=True, timeout=110, check=True,
+    )  # fmt: skip
+    load = json.loads(done.stdout)
+    assert load["streams"] == 2
+    assert load["failed"] == 0
+    assert 2 <= load["analyzed_fps"] <= 4.5
