@@ -255,6 +255,16 @@ def _secret_web_address(value: SecretStr) -> SecretStr:
     return value
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host that is bound to, or named in a Host header, is this computer's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 class ServingOptions(Options):
     """The service that clients talk to. Without a token it listens to this computer only."""
 
@@ -341,6 +351,13 @@ class Configuration(Options):
         for name, stream in self.streams.items():
             if stream.model != "default" and stream.model not in self.models:
                 yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
+        yield from self._shared_files()
+        serving = self.serving
+        if serving is not None and serving.token is None and not is_loopback(serving.host):
+            yield (
+                ("serving", "host"),
+                f"{serving.host} can be reached from elsewhere: set token too, or take 127.0.0.1",
+            )
         names: set[str] = set()
         for i, rule in enumerate(self.alerts):
             if rule.name in names:
@@ -351,3 +368,18 @@ class Configuration(Options):
             # A service can be given more streams while it runs.
             if rule.stream is not None and not self.serving and rule.stream not in self.streams:
                 yield ("alerts", i, "stream"), f"there is no stream {rule.stream}"
+
+    def _shared_files(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Files that two streams would write over one another."""
+        owners: dict[str, str] = {}
+        for name, stream in self.streams.items():
+            for kind in ("json_lines", "csv", "coco", "mot", "annotated"):
+                file = getattr(stream.outputs, kind)
+                if file is None or str(file).endswith("/") or str(file) == "-":
+                    continue
+                other = owners.setdefault(str(file), name)
+                if other != name:
+                    yield (
+                        ("streams", name, "outputs", kind),
+                        f"stream {other} writes to {file} too: give each a file of its own",
+                    )

@@ -145,6 +145,17 @@ def complaints(text: str, **environment: str) -> list[str]:
         ),
         pytest.param(MODELS + "streams: {[a]: 1}", "2:11: streams: a key must be a word", id="key"),
         pytest.param(
+            MODELS + "serving: {host: 0.0.0.0}",
+            "2:17: serving.host: 0.0.0.0 can be reached from elsewhere: set token",
+            id="exposed without a token",
+        ),
+        pytest.param(
+            MODELS
+            + "streams:\n  a: {source: '0', outputs: {mot: /o}}\n  b: {source: '1', outputs: {mot: /o}}",
+            "4:35: streams.b.outputs.mot: stream a writes to /o too",
+            id="two streams, one file",
+        ),
+        pytest.param(
             MODELS + "streams: {a: {source: x, model: n}}",
             "2:33: streams.a.model: there is no model n; there are m", id="model of a stream",
         ),

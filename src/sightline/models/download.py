@@ -12,7 +12,6 @@ import contextlib
 import email.message
 import errno
 import http.client
-import ipaddress
 import json
 import os
 import random
@@ -28,6 +27,7 @@ from typing import IO, Any, TypeAlias
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from sightline._version import __version__
+from sightline.config import is_loopback
 from sightline.errors import ConfigError, ModelError
 
 Progress: TypeAlias = Callable[[int, int | None], None]
@@ -66,7 +66,7 @@ def check_url(url: str, *, plain_http: bool = False) -> None:
         return
     if parts.scheme != "http":
         raise ConfigError(f"{shown(url)}: models are pulled over https, not {parts.scheme}")
-    if not plain_http and not _is_loopback(parts.hostname or ""):
+    if not plain_http and not is_loopback(parts.hostname or ""):
         raise ConfigError(
             f"{shown(url)}: plain http can be tampered with on its way; use https, or say that "
             "you mean it: sightline models pull NAME --url URL --sha256 HEX"
@@ -188,7 +188,7 @@ def _open(
         # Unredirected: the storage behind a release page must not learn the login.
         request.add_unredirected_header("Authorization", f"Basic {basic}")
     handlers: list[Any] = [_Redirects(plain_http)]
-    if _is_loopback(parts.hostname or ""):
+    if is_loopback(parts.hostname or ""):
         handlers.append(urllib.request.ProxyHandler({}))
     try:
         with _receiving():
@@ -357,13 +357,6 @@ def _split(url: str) -> SplitResult:
     if not parts.scheme or (parts.scheme in {"http", "https"} and not parts.hostname):
         raise ConfigError("the URL must look like https://HOST/PATH.onnx")
     return parts
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _phrase(status: int) -> str:

@@ -7,7 +7,6 @@ says otherwise.
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import re
 from enum import IntEnum
 from pathlib import Path
@@ -17,7 +16,7 @@ from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sightline.config import ServingOptions
+from sightline.config import ServingOptions, is_loopback
 from sightline.errors import ConfigError, Forbidden, InvalidRequest, Unauthorized
 
 PLAYLISTS = {".m3u", ".m3u8", ".pls", ".sdp", ".mpd", ".xspf", ".asx", ".ffconcat", ".concat"}
@@ -51,16 +50,6 @@ def access(method: str, path: str) -> Access:
 def is_work(method: str, path: str) -> bool:
     """Whether a request brings pictures or tensors to look at."""
     return method == "POST" and access(method, path) is Access.CLIENT
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host that is bound to, or named in a Host header, is this computer's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def check_exposure(options: ServingOptions) -> None:
