@@ -6,8 +6,8 @@ Each camera is a GStreamer server behind a proxy of ours. Shared by the tests an
 
 from __future__ import annotations
 
-import io
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,18 +15,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import av
-from av.video.stream import VideoStream
+from tests.system.camera_clips import Clips
 
-from sightline.config import StreamOptions
+from sightline.build.site import Site
+from sightline.config import Configuration, StreamOptions
 from sightline.runtime.fleet import Fleet
 from sightline.runtime.record import StreamStats
-from sightline.sources.street.options import StreetOptions
-from sightline.sources.street.source import StreetSource
 
 PYTHON = Path("/usr/bin/python3")
 SERVER = Path(__file__).with_name("rtsp_server.py")
@@ -36,13 +35,9 @@ NEEDED = (
     "from gi.repository import Gst, GstRtspServer; Gst.init(None); "
     "assert all(Gst.ElementFactory.find(e) for e in ('qtdemux', 'h264parse', 'rtph264pay'))"
 )
-FPS = 10
 ANALYZED_FPS = 5
 AUTH_RETRY_S = 6.0
 USER, WRONG = "operator", "Zaunkoenig-7"
-SIZES = ((320, 192), (256, 144))
-_PIECE_S = 3
-"""The changing clip changes its size so often."""
 _LOOK_S = 0.05
 
 
@@ -59,63 +54,11 @@ def missing() -> str | None:
     )
 
 
-@dataclass(frozen=True)
-class Clips:
-    """What cameras show: a street; the same smaller; both in turns, within one stream."""
-
-    plain: Path
-    small: Path
-    changing: Path
-
-
-def make_clips(folder: Path, seconds: float = 1800) -> Clips:
-    """A key frame a second, ``FPS``, repeated for so long: a server must not reach the end."""
-    large, small = (_encoded(width, height) for width, height in SIZES)
-    count = int(seconds / _PIECE_S)
-    clips = Clips(*(folder / f"{name}.mp4" for name in ("plain", "small", "changing")))
-    _join(clips.plain, [large] * count)
-    _join(clips.small, [small] * count)
-    _join(clips.changing, [small, large] * (count // 2))
-    return clips
-
-
-def _encoded(width: int, height: int) -> bytes:
-    """A few seconds of street as a transport stream, whose key frames say what size they are."""
-    street = StreetSource(StreetOptions(width=width, height=height, fps=FPS, duration=_PIECE_S))
-    memory = io.BytesIO()
-    with av.open(memory, "w", format="mpegts") as out:
-        stream = out.add_stream("libx264", rate=FPS)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.gop_size = FPS
-        stream.codec_context.options = {"preset": "ultrafast", "tune": "zerolatency"}
-        for frame in street:
-            picture = av.VideoFrame.from_ndarray(frame.image, "bgr24")
-            picture.pts = frame.index
-            out.mux(stream.encode(picture))
-        out.mux(stream.encode(None))
-    return memory.getvalue()
-
-
-def _join(path: Path, pieces: Sequence[bytes]) -> None:
-    with av.open(str(path), "w") as out:
-        stream: VideoStream | None = None
-        number = 0
-        for piece in pieces:
-            with av.open(io.BytesIO(piece), format="mpegts") as source:
-                if stream is None:
-                    stream = out.add_stream_from_template(source.streams.video[0])
-                for packet in source.demux(video=0):
-                    if packet.size:
-                        step = round(1 / FPS / packet.time_base)
-                        packet.pts = packet.dts = number * step
-                        packet.stream = stream
-                        out.mux(packet)
-                        number += 1
-
-
 def free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
-        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        servers = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
         return [int(server.getsockname()[1]) for server in servers]
 
 
@@ -234,11 +177,57 @@ FAULTS: Mapping[str, Fault] = {
     "wrong password": Fault(4, lambda c: c.restart(password=WRONG), Camera.restart),
     "redirect": _behaving(5, "redirect"),
     "flipped bytes": _behaving(6, "flip", cuts=False),
+    "flipped packets": _behaving(6, "damage", cuts=False),
     "another size": Fault(7, lambda c: c.restart(c.clips.small), Camera.restart, cuts=False),
     "changing size": Fault(7, lambda c: c.restart(c.clips.changing), Camera.restart, cuts=False),
     "time jumps ahead": _behaving(8, "ahead", cuts=False),
     "time jumps back": _behaving(8, "back", cuts=False),
 }
+
+
+def plan(count: int, seed: int) -> list[tuple[str, float]]:
+    """Faults of rows 1–7, of each row as many, in any order; and how long each lasts."""
+    chance = random.Random(seed)
+    rows = [[name for name, fault in FAULTS.items() if fault.row == row] for row in range(1, 8)]
+    names = [chance.choice(rows[number % len(rows)]) for number in range(count)]
+    chance.shuffle(names)
+    long = {"never answers", "redirect", "flipped bytes"}  # what they lead to takes a while
+    return [(name, chance.uniform(0.5, 8 if name in long else 4)) for name in names]
+
+
+def campaign(
+    watch: Watch,
+    victims: Sequence[Camera],
+    faults: Sequence[tuple[str, float]],
+    tell: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Inflict all faults, one at a time on each camera, on all cameras at once."""
+    left = list(reversed(faults))
+    outcomes: list[Outcome] = []
+
+    def suffer(camera: Camera) -> None:
+        while True:
+            try:
+                name, hold_s = left.pop()
+            except IndexError:
+                return
+            outcome = inflict(watch, camera, name, hold_s)
+            outcomes.append(outcome)
+            if tell is not None:
+                tell(outcome)
+
+    with ThreadPoolExecutor(len(victims)) as pool:
+        for done in [pool.submit(suffer, camera) for camera in victims]:
+            done.result()
+    return outcomes
+
+
+def open_site() -> tuple[Site, Fleet]:
+    """The bundled detector, and no stream yet. Close the site."""
+    site = Site(Configuration.model_validate({"models": {"street": {"model": "street"}}}))
+    site.open()
+    assert isinstance(site.fleet, Fleet)
+    return site, site.fleet
 
 
 def live_stream(url: str) -> StreamOptions:

@@ -118,36 +118,55 @@ class SelectedFrames:
         if reason is not None:
             self._record.drop(reason)
             return None
+        return self._detect(frame)
+
+    def settle(self, frame: Frame, pending: Pending) -> Detections | None:
+        current: Pending | None = pending
+        while current is not None:
+            try:
+                found = current.result()[0]
+            except DeadlineExceeded:
+                self._give_up("stale")
+                return None
+            except Overloaded as exc:  # it was accepted, then had to make room for more urgent work
+                current = self._detect(frame) if self._waits(exc) else None
+            except InferenceError as exc:
+                self._give_up("failed")
+                if not self._live:
+                    raise
+                self.error = str(exc)
+                return None
+            else:
+                return self._analyzed(frame, found)
+        return None
+
+    def end(self) -> None:
+        self._ending.set()
+
+    def _detect(self, frame: Frame) -> Pending | None:
+        """Hand a frame to the detector; None where it is given up."""
         while True:
             try:
                 with self._turn:
                     return self._detectors[self._controller.level.size].submit((frame,))
             except Overloaded as exc:
-                if self._live or self._ending.wait(exc.retry_after_s):
-                    self._give_up("overloaded")
+                if not self._waits(exc):
                     return None
 
-    def settle(self, frame: Frame, pending: Pending) -> Detections | None:
-        try:
-            found = pending.result()[0]
-        except DeadlineExceeded:
-            self._give_up("stale")
-            return None
-        except (Overloaded, InferenceError) as exc:
-            self._give_up("overloaded" if isinstance(exc, Overloaded) else "failed")
-            if not self._live:
-                raise
-            self.error = str(exc)
-            return None
+    def _waits(self, refused: Overloaded) -> bool:
+        """Wait until a refused frame may be tried again; a live one is given up."""
+        if self._live or self._ending.wait(refused.retry_after_s):
+            self._give_up("overloaded")
+            return False
+        return True
+
+    def _analyzed(self, frame: Frame, found: Detections) -> Detections:
         self.error = None
         self._record.analyze(time.monotonic() - frame.captured_at, len(found))
         if self._meter is not None:
             self._meter.detected(self._name, found)
         self._judge()
         return found
-
-    def end(self) -> None:
-        self._ending.set()
 
     def _reason(self, frame: Frame) -> str | None:
         """Why this frame is left out, or None."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -11,6 +13,7 @@ import av
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.redaction import redact_url
+from sightline.sources import redirects
 from sightline.sources.ffmpeg import Turn, VideoReader, explain, video_stream
 
 # What a stream of each scheme may open in its turn (redirects, playlists, transports): never a
@@ -33,6 +36,10 @@ _CAMERAS = {
 
 class AuthenticationError(SourceError):
     """The password was refused; asking again soon may lock the account."""
+
+
+class RedirectError(SourceError):
+    """The server redirects in a circle."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +101,22 @@ def camera_target(device: int | str, platform: str = sys.platform) -> Target:
     return Target(f"camera {device} ({path})", path, driver)
 
 
-def connect(target: Target, options: LiveOptions, turn: Turn | None = None) -> VideoReader:
-    """Open a target. Raises SourceError, AuthenticationError where the login was refused."""
+def connect(
+    target: Target, options: LiveOptions, turn: Turn | None = None, wary: bool = False
+) -> VideoReader:
+    """Open a target.
+
+    Args:
+        wary: the last attempt was redirected in a circle: see whether it still is before FFmpeg
+            runs in it until its time is over.
+
+    Raises:
+        SourceError: AuthenticationError where the login was refused, RedirectError where the
+            server redirects in a circle.
+    """
+    if wary and redirects.endless(target.url):
+        raise _in_a_circle(target)
+    started = time.monotonic()
     try:
         container = av.open(
             target.url,
@@ -105,7 +126,14 @@ def connect(target: Target, options: LiveOptions, turn: Turn | None = None) -> V
             timeout=(options.open_timeout_s, options.stall_timeout_s),
         )
     except (av.FFmpegError, OSError, ValueError) as exc:
-        error = meaning(target, exc, f"no answer within {options.open_timeout_s:g} s")
+        # An RTSP open that ran out of time is "invalid data" to FFmpeg.
+        late = time.monotonic() - started >= options.open_timeout_s
+        silence = f"no answer within {options.open_timeout_s:g} s"
+        error = meaning(target, TimeoutError() if late else exc, silence)
+        # In a circle it runs until its time is over (RTSP), or gives up soon (HTTP).
+        gave_up = isinstance(exc, OSError) and exc.errno == errno.EIO
+        if (late or gave_up) and redirects.endless(target.url):
+            error = _in_a_circle(target)
     else:
         stream = video_stream(container)
         if stream is not None:
@@ -114,6 +142,13 @@ def connect(target: Target, options: LiveOptions, turn: Turn | None = None) -> V
         error = SourceError(f"{target.label} sends no video: check the address")
     # Outside of the handler: FFmpeg's own exception quotes the address with its password.
     raise error
+
+
+def _in_a_circle(target: Target) -> RedirectError:
+    return RedirectError(
+        f"{target.label}: the server redirects more than {redirects.MOST} times in a row: "
+        "check the address"
+    )
 
 
 def meaning(target: Target, exc: Exception, silence: str) -> SourceError:
@@ -127,6 +162,8 @@ def meaning(target: Target, exc: Exception, silence: str) -> SourceError:
         what = f"{silence}: check the network and that the camera is on"
     elif isinstance(exc, av.HTTPNotFoundError | FileNotFoundError):
         what = "there is nothing at this address: check it"
+    elif isinstance(exc, av.InvalidDataError):
+        what = "it hung up, or sends no video: check the address, and that the camera is on"
     elif isinstance(exc, av.FFmpegError | OSError):
         what = f"{explain(exc)}: check the address, and that the camera is on"
     else:

@@ -18,6 +18,7 @@ from sightline.errors import DecodeError, SourceError
 from sightline.sources.clock import StreamClock
 from sightline.sources.connection import (
     AuthenticationError,
+    RedirectError,
     Target,
     camera_target,
     connect,
@@ -29,6 +30,7 @@ from sightline.sources.pictures import Scalers, VideoPicture
 from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
 
 _GRACE_S = 0.5  # in which FFmpeg's own timeout should have ended a read
+_REASON_S = 1.0  # in which it should be known why a connection was not made in time
 _JOIN_S = 1.0
 _DEFAULT_FPS = 25.0
 _FINAL = (SourceState.FAILED, SourceState.ENDED)
@@ -91,7 +93,7 @@ class NewestFrameSource:
                     or self._state in _FINAL
                     or (self._error is not None and not patient)
                 ),
-                None if patient else self._options.open_timeout_s,
+                None if patient else self._options.open_timeout_s + _REASON_S,
             )
             ended = self._state is SourceState.ENDED and self._newest is None
             if self._info is not None and not ended:
@@ -190,11 +192,13 @@ class NewestFrameSource:
 
     def _run(self, session: int) -> None:
         attempts = 0
+        error: SourceError | None = None
         while session == self._session:
             arrived = self._arrived
-            error: SourceError | None = None
+            wary = isinstance(error, RedirectError)
+            error = None
             try:
-                self._play(session)
+                self._play(session, wary)
             except SourceError as exc:
                 error = exc
             except Exception as exc:  # noqa: BLE001 - else it would die with its thread, unseen
@@ -225,9 +229,9 @@ class NewestFrameSource:
         jitter = random.uniform(0.5, 1)  # noqa: S311 - no secret
         return min(grown, self._options.backoff_max_s) * jitter
 
-    def _play(self, session: int) -> None:
+    def _play(self, session: int, wary: bool) -> None:
         """Read one connection until it is lost (SourceError), or a recording has ended."""
-        reader = connect(self._target, self._options, self._turn)
+        reader = connect(self._target, self._options, self._turn, wary)
         recording = self._target.may_be_recording and (reader.container.duration or 0) > 0
         with self._changed:
             self._clock.restart()
@@ -242,6 +246,8 @@ class NewestFrameSource:
                     raise SourceError(f"{self._target.label}: the stream broke off")
                 self._publish(session, reader, frame, recording)
         finally:
+            with self._changed:
+                self._count_corrupt(reader)  # of those after the last good one
             reader.close()
 
     def _read(self, reader: VideoReader) -> VideoFrame | None:
@@ -269,9 +275,7 @@ class NewestFrameSource:
                 self._info = self._describe(reader, frame, recording)
             if recording:
                 step_s = 1 / (self._info.fps or _DEFAULT_FPS)
-            if reader.corrupt:
-                self._dropped["corrupt"] += reader.corrupt
-                reader.corrupt = 0
+            self._count_corrupt(reader)
             if self._newest is not None:
                 self._dropped["stale"] += 1
             self._newest = _Taken(self._clock.tick(frame.time, step_s), captured_at, frame)
@@ -282,6 +286,11 @@ class NewestFrameSource:
                 self._state, self._error = SourceState.RUNNING, None
                 log.info("%s is running", self._target.label)
             self._changed.notify_all()
+
+    def _count_corrupt(self, reader: VideoReader) -> None:
+        if reader.corrupt:
+            self._dropped["corrupt"] += reader.corrupt
+            reader.corrupt = 0
 
     def _describe(self, reader: VideoReader, frame: VideoFrame, recording: bool) -> StreamInfo:
         picture = VideoPicture(frame, Scalers())

@@ -155,6 +155,15 @@ def test_a_file_waits_for_room_and_loses_nothing() -> None:
     assert (record.counts().analyzed, record.counts().dropped) == (6, {})
 
 
+def test_a_frame_of_a_file_that_was_pushed_out_is_tried_again() -> None:
+    pushed_out = Overloaded("pushed out", retry_after_s=0.01)
+    detector = Scripted(None, pushed_out, pushed_out, None)
+    made, record = analysis(detector, live=False)
+    run(made, 4)
+    assert detector.indices == [0, 1, 1, 1, 2, 3]
+    assert (record.counts().analyzed, record.counts().dropped) == (4, {})
+
+
 def test_a_failure_ends_a_file() -> None:
     made, record = analysis(Scripted(None, InferenceError("engine broke")), live=False)
     with pytest.raises(InferenceError):

@@ -62,23 +62,44 @@ class ActorPainter:
         self._outfits: dict[int, Outfit] = {}
         self._poses: dict[tuple[object, ...], Figure] = {}
         self.glows: list[Glow] = []
+        self._parked_in: World | None = None
+        self._parked: list[Item] = []
+        self._parked_glows: list[Glow] = []
+        self._taken = 0
+        """Slots of what is parked."""
 
     def items(self, world: World) -> list[Item]:
         """Everything that may be in sight, in no order."""
-        self.glows = []
         self._forget()
-        things: list[Vehicle | Walker] = [*world.parked, *world.vehicles, *world.crowd.walkers]
+        if self._parked_in is not world:
+            self._park(world)
+        self.glows = list(self._parked_glows)
+        things: list[Vehicle | Walker] = [*world.vehicles, *world.crowd.walkers]
         if not things:
-            return []
+            return [*self._parked]
         rows = np.array([_row(thing) for thing in things])
         seen = in_sight(self.camera, rows, self._farthest, self._limit)
         riders = [i for i in seen if getattr(things[i], "rider", 0)]
         # A rider follows all others; a bicycle and its rider are two things at one place.
-        seen = (seen + riders)[:_MOST]
+        seen = (seen + riders)[: _MOST - self._taken]
         if not seen:
-            return []
-        places = make_places(self.camera, self._ground, self._haze, rows[seen, :5])
-        return self._items([things[i] for i in seen], len(seen) - len(riders), places, world.time)
+            return [*self._parked]
+        places = make_places(
+            self.camera, self._ground, self._haze, rows[seen, :5], first=self._taken + 1
+        )
+        moving = self._items([things[i] for i in seen], len(seen) - len(riders), places, world.time)
+        return [*self._parked, *moving]
+
+    def _park(self, world: World) -> None:
+        """Make the items of what is parked: once, since neither they nor the camera move."""
+        self.glows, self._parked, self._taken, self._parked_in = [], [], 0, world
+        rows = np.array([_row(thing) for thing in world.parked])
+        seen = in_sight(self.camera, rows, self._farthest, self._limit)[:_MOST] if len(rows) else []
+        if seen:
+            places = make_places(self.camera, self._ground, self._haze, rows[seen, :5])
+            things: list[Vehicle | Walker] = [world.parked[i] for i in seen]
+            self._parked = self._items(things, len(seen), places, world.time)
+        self._taken, self._parked_glows = len(seen), self.glows
 
     def _items(
         self, things: list[Vehicle | Walker], first_rider: int, places: Places, time: float
@@ -123,14 +144,14 @@ class ActorPainter:
         strokes.update(zip(jointed, drawn, strict=True))
         sizes = np.array(halves)
         corners = places.corners(sizes[:, 0], sizes[:, 1])
-        depths = places.depth.tolist()
+        depths, slots = places.depth.tolist(), places.slot.tolist()
         items = []
         for at, (number, kind) in enumerate(names):
             lines, box = strokes[at]
             if lines:
                 # A rider is drawn after what it rides.
                 depth = depths[at] - (0.01 if at >= first_rider else 0.0)
-                item = Item(at + 1, number, CLASS_IDS[kind], depth, lines, box, corners[at])
+                item = Item(slots[at], number, CLASS_IDS[kind], depth, lines, box, corners[at])
                 item.labels = labels_of(kind, things[at].look)
                 items.append(item)
         return items

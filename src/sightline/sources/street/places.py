@@ -17,7 +17,7 @@ class Places:
 
     ``x y hx hy``: position and heading; ``depth`` of the foot point; ``scale``: drawn pixels per
     metre; ``sun`` and ``lamp``: light that reaches it; ``left``: share of its own colour that the
-    haze leaves; ``slot``: its number in this frame, from 1.
+    haze leaves; ``slot``: its number in this frame.
     """
 
     x: Reals
@@ -122,14 +122,15 @@ def in_sight(camera: Camera, rows: Reals, farthest: NDArray[np.uint16], limit: f
     return found
 
 
-def make_places(camera: Camera, ground: GroundLight, haze: Field, rows: Reals) -> Places:
-    """Places of rows of x, y, hx, hy and the height of the middle."""
+def make_places(
+    camera: Camera, ground: GroundLight, haze: Field, rows: Reals, first: int = 1
+) -> Places:
+    """Places of rows of x, y, hx, hy and the height of the middle; slots from ``first`` on."""
     x, y, hx, hy, middle = rows.T
     ahead = camera.axes[2]
     depth = (x - camera.x) * ahead[0] + (y - camera.y) * ahead[1] - camera.z * ahead[2]
     central = np.maximum(depth + middle * ahead[2], NEAR)
     sun, lamp = (field.astype(np.float64) for field in ground.sample(x, y))
     left = haze[np.minimum(central * 4, 4095).astype(np.int64)].astype(np.float64)
-    return Places(
-        x, y, hx, hy, depth, camera.focal / central, sun, lamp, left, np.arange(1, len(x) + 1)
-    )
+    slots = np.arange(first, first + len(x))
+    return Places(x, y, hx, hy, depth, camera.focal / central, sun, lamp, left, slots)
