@@ -1,8 +1,10 @@
-"""What the detector is taught: task-aligned assignment, binary cross-entropy and CIoU.
+"""What the detector is taught: task-aligned assignment, cross-entropy, CIoU, distributions of sides.
 
 Feng et al. 2021, "TOOD" (arXiv 2108.07755): the cells that answer for an object are those that
 already score its class and overlap it best, and the score they learn is how well they fit it.
 Zheng et al. 2020, "Distance-IoU Loss" (arXiv 1911.08287): CIoU.
+Li et al. 2020, "Generalized Focal Loss" (arXiv 2006.04388): the two bins beside a side's distance
+are taught in proportion to how near they are.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from model import BINS, Raw
 from torch import Tensor
 from torch.nn import functional
 
@@ -57,22 +60,27 @@ class Losses:
     total: Tensor
     kind: Tensor
     box: Tensor
+    side: Tensor
     positives: int
 
 
 class DetectionLoss:
-    """Args: ``middles`` (A, 2) pixels and ``topk`` cells per object; see ``model.centres``."""
+    """Args: ``middles`` (A, 2) and ``strides`` (A,) pixels, ``topk`` cells per object.
+
+    See ``model.centres``.
+    """
 
     def __init__(
-        self, middles: Tensor, *, topk: int = 10, alpha: float = 0.5, beta: float = 4.0,
-        box_weight: float = 5.0,
+        self, middles: Tensor, strides: Tensor, *, topk: int = 10, alpha: float = 0.5,
+        beta: float = 4.0, box_weight: float = 7.5, side_weight: float = 1.5,
     ) -> None:  # fmt: skip
-        self._middles, self._topk = middles, topk
-        self._alpha, self._beta, self._box_weight = alpha, beta, box_weight
+        self._middles, self._strides, self._topk = middles, strides, topk
+        self._alpha, self._beta = alpha, beta
+        self._box_weight, self._side_weight = box_weight, side_weight
 
-    def __call__(self, boxes: Tensor, logits: Tensor, targets: Targets) -> Losses:
-        """Args: boxes (B, A, 4) cx cy w h, logits (B, A, C)."""
-        boxes, logits = _corners(boxes.float()), logits.float()
+    def __call__(self, raw: Raw, targets: Targets) -> Losses:
+        """What one batch costs."""
+        boxes, logits = _corners(raw.boxes.float()), raw.logits.float()
         with torch.no_grad():
             owner, quality = self._assign(boxes, logits.sigmoid(), targets)
             wanted = torch.zeros_like(logits)
@@ -84,9 +92,24 @@ class DetectionLoss:
             norm = wanted.sum().clamp(min=1.0)
         kind = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
         kind = (kind.sum(2) * counted).sum() / norm
-        overlap = ciou(boxes[picture, cell], targets.boxes[picture, mine])
-        box = ((1 - overlap) * wanted[picture, cell, kinds]).sum() / norm
-        return Losses(kind + self._box_weight * box, kind.detach(), box.detach(), len(mine))
+        weight, truth = wanted[picture, cell, kinds], targets.boxes[picture, mine]
+        box = ((1 - ciou(boxes[picture, cell], truth)) * weight).sum() / norm
+        side = self._sides(raw.sides[picture, cell].float(), truth, cell)
+        side = (side.mean(1) * weight).sum() / norm
+        total = kind + self._box_weight * box + self._side_weight * side
+        return Losses(total, kind.detach(), box.detach(), side.detach(), len(mine))
+
+    def _sides(self, logits: Tensor, truth: Tensor, cell: Tensor) -> Tensor:
+        """(P, 4): what the distributions (P, 4, BINS) of the sides of boxes (P, 4) cost."""
+        middle = self._middles[cell]
+        distances = torch.cat([middle - truth[:, :2], truth[:, 2:] - middle], 1)
+        distances = (distances / self._strides[cell, None]).clamp(0, BINS - 1.01)
+        low = distances.long()
+        far = distances - low
+        chances = logits.log_softmax(2)
+        below = chances.gather(2, low[..., None])[..., 0]
+        above = chances.gather(2, low[..., None] + 1)[..., 0]
+        return -(below * (1 - far) + above * far)
 
     def _within(self, chosen: Tensor, boxes: Tensor, least: float = 0.0) -> Tensor:
         """(B, M, A): cells whose middle lies within a chosen box, or within ``least`` of it."""

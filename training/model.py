@@ -3,17 +3,21 @@
 Made for processors with matrix units: plain 3×3 convolutions, ReLU, channels in sixteens, few
 layers. Most objects are small, so that most of the work is done at strides 4 and 8. Three levels
 (strides 8, 16, 32) exchange what they know up and down by addition; each has one branch for
-classes and one for boxes (Ge et al. 2021, YOLOX).
+classes and one for boxes (Ge et al. 2021, YOLOX). A side of a box is the mean of a distribution
+over distances from the cell's middle (Li et al. 2020, "Generalized Focal Loss", arXiv 2006.04388).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 STRIDES = (8, 16, 32)
+BINS = 16
+"""Distances 0, 1 … 15 strides, over which a side of a box is spread."""
 _RARE = math.log(0.01 / 0.99)  # objects are rare at first (Lin et al. 2017, focal loss)
 
 
@@ -56,48 +60,65 @@ class Surroundings(nn.Module):
 
 
 class Head(nn.Module):
-    """Class logits and box terms of one level."""
+    """Distances (4 × BINS) and class logits of one level."""
 
     def __init__(self, channels: int, width: int, classes: int) -> None:
         super().__init__()
         self.kind = nn.Sequential(Conv(channels, width), nn.Conv2d(width, classes, 1))
-        self.box = nn.Sequential(Conv(channels, width), nn.Conv2d(width, 4, 1))
+        self.box = nn.Sequential(
+            Conv(channels, width), Conv(width, width), nn.Conv2d(width, 4 * BINS, 1)
+        )
         nn.init.constant_(self.kind[1].bias, _RARE)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.box(x), self.kind(x)], 1)
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.box(x), self.kind(x)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What training sees of all A cells, strides 8, 16, 32 one after another, rows before columns.
+
+    ``sides`` (N, A, 4, BINS): logits of the distances to left, top, right and bottom, in strides;
+    ``boxes`` (N, A, 4): their means, cx cy w h in pixels; ``logits`` (N, A, classes).
+    """
+
+    sides: Tensor
+    boxes: Tensor
+    logits: Tensor
 
 
 class StreetDetector(nn.Module):
     """Pictures (N, 3, H, W), RGB from 0 to 1, sides multiples of 32.
 
-    In training ``forward`` gives boxes (N, A, 4), cx cy w h in pixels, and class logits
-    (N, A, classes), A over the strides 8, 16 and 32 and rows before columns. In evaluation it gives
-    (N, 4 + classes, A) with scores from 0 to 1, the layout of YOLOv8.
+    In training ``forward`` gives ``Raw``, in evaluation (N, 4 + classes, A): boxes cx cy w h in
+    pixels and scores from 0 to 1, the layout of YOLOv8.
     """
 
-    def __init__(self, classes: int = 6, neck: int = 48, head: int = 32) -> None:
+    def __init__(self, classes: int = 6, neck: int = 48, head: int = 48) -> None:
         super().__init__()
         self.to4 = nn.Sequential(Conv(3, 16, 3, 2), Conv(16, 32, 3, 2), Block(32))
-        self.to8 = nn.Sequential(Conv(32, 64, 3, 2), Block(64))
-        self.to16 = nn.Sequential(Conv(64, 96, 3, 2), Block(96))
+        self.to8 = nn.Sequential(Conv(32, 64, 3, 2), Block(64), Block(64))
+        self.to16 = nn.Sequential(Conv(64, 96, 3, 2), Block(96), Block(96), Block(96))
         self.to32 = nn.Sequential(Conv(96, 96, 3, 2), Block(96), Surroundings(96))
         self.sides = nn.ModuleList(Conv(c, neck, 1) for c in (64, 96, 96))
         self.up = nn.Upsample(scale_factor=2.0, mode="nearest")
-        self.fine = nn.ModuleList([Block(neck), Block(neck)])
+        self.fine = nn.ModuleList([Block(neck), nn.Sequential(Block(neck), Block(neck))])
         self.down = nn.ModuleList([Conv(neck, neck, 3, 2), Conv(neck, neck, 3, 2)])
         self.coarse = nn.ModuleList([Block(neck), Block(neck)])
         self.heads = nn.ModuleList(Head(neck, head, classes) for _ in STRIDES)
 
-    def forward(self, pictures: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        boxes, logits = [], []
+    def forward(self, pictures: Tensor) -> Tensor | Raw:
+        every, boxes, logits = [], [], []
         for stride, head, level in zip(STRIDES, self.heads, self._levels(pictures), strict=True):
-            raw = head(level)
-            boxes.append(_boxes(raw[:, :4], stride))
-            logits.append(raw[:, 4:].flatten(2))
+            sides, kinds = head(level)
+            boxes.append(_boxes(sides, stride))
+            every.append(sides.flatten(2))
+            logits.append(kinds.flatten(2))
+        found, kinds = torch.cat(boxes, 2), torch.cat(logits, 2)
         if self.training:
-            return torch.cat(boxes, 2).transpose(1, 2), torch.cat(logits, 2).transpose(1, 2)
-        return torch.cat([torch.cat(boxes, 2), torch.cat(logits, 2).sigmoid()], 1)
+            sides = torch.cat(every, 2).transpose(1, 2).unflatten(2, (4, BINS))
+            return Raw(sides, found.transpose(1, 2), kinds.transpose(1, 2))
+        return torch.cat([found, kinds.sigmoid()], 1)
 
     def _levels(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         c8 = self.to8(self.to4(x))
@@ -111,13 +132,18 @@ class StreetDetector(nn.Module):
 
 
 def _boxes(raw: Tensor, stride: int) -> Tensor:
-    """(N, 4, cells) cx cy w h in pixels: an offset from the cell's middle, and a power of e."""
+    """(N, 4, cells) cx cy w h in pixels from the logits (N, 4 × BINS, h, w) of the four sides."""
     raw = raw.float()
+    steps = torch.arange(BINS, dtype=torch.float32, device=raw.device).reshape(1, BINS, 1, 1)
+    # Side by side, without a fifth axis: so the exported graph has shapes that can be inferred.
+    left, top, right, bottom = (
+        (side.softmax(1) * steps).sum(1, keepdim=True) for side in raw.chunk(4, 1)
+    )
     # From running sums instead of a stored grid: so the exported graph takes any size.
     ones = torch.ones_like(raw[:, :1])
-    middle = torch.cat([ones.cumsum(3), ones.cumsum(2)], 1) - 0.5
-    sizes = (raw[:, 2:].clamp(max=4.6) + math.log(2)).exp()
-    return (torch.cat([raw[:, :2] + middle, sizes], 1) * stride).flatten(2)
+    x, y = ones.cumsum(3) - 0.5, ones.cumsum(2) - 0.5
+    middle = [x + (right - left) / 2, y + (bottom - top) / 2]
+    return (torch.cat([*middle, left + right, top + bottom], 1) * stride).flatten(2)
 
 
 def centres(width: int, height: int) -> tuple[Tensor, Tensor]:

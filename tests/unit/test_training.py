@@ -11,7 +11,7 @@ import pytest
 from sightline.sources.street import HELD_OUT_SEED
 
 RECIPE = Path(__file__).parents[2] / "training"
-MODULES = ("data", "model", "loss", "train", "export", "evaluate")
+MODULES = ("data", "model", "loss", "train", "export", "evaluate", "evaluate_tracking")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,10 @@ def test_frames_of_held_out_seeds_are_not_trained_on(recipe, frames, tmp_path):
 
 
 def test_evaluation_sees_held_out_seeds_only(recipe):
-    assert all(street.seed >= HELD_OUT_SEED for street in recipe.evaluate.streets(40))
+    tracking = recipe.evaluate_tracking
+    clips = tracking.clips(6, tracking.FIRST_SEED)
+    streets = [*recipe.evaluate.streets(40), *clips]
+    assert all(street.seed >= HELD_OUT_SEED for street in streets)
 
 
 def test_a_batch_depends_on_seed_and_step_only(recipe, frames):
@@ -91,34 +94,83 @@ def test_boxes_lie_within_their_crops(recipe, frames):
     assert (batch.boxes[:, 2:] > batch.boxes[:, :2]).all()
 
 
+@pytest.mark.parametrize(
+    ("box", "seen", "headline", "strict"),
+    [
+        pytest.param((0, 0, 10, 25), 0.25, True, True, id="just high enough and just seen"),
+        pytest.param((0, 0, 10, 24), 1.0, False, True, id="too low for the headline"),
+        pytest.param((0, 0, 30, 7), 1.0, False, True, id="wide and low"),
+        pytest.param((0, 0, 7, 7), 1.0, False, False, id="too small"),
+        pytest.param((0, 0, 3, 40), 1.0, False, False, id="a sliver"),
+        pytest.param((0, 0, 20, 40), 0.24, False, False, id="mostly hidden"),
+    ],
+)
+def test_what_counts(recipe, box, seen, headline, strict):
+    boxes, visibility = np.array([box], np.float32), np.array([seen], np.float32)
+    assert recipe.data.HEADLINE.ignored(boxes, visibility)[0] == (not headline)
+    assert recipe.data.STRICT.ignored(boxes, visibility)[0] == (not strict)
+
+
+def test_nothing_of_the_headline_is_left_untaught(recipe):
+    for name in ("height", "longer", "shorter", "visibility"):
+        assert getattr(recipe.data.TAUGHT, name) <= getattr(recipe.data.HEADLINE, name)
+
+
+def sides_for(recipe, box, size):
+    """Raw predictions whose boxes are all ``box``, from distributions of one or two bins."""
+    import torch
+
+    middles, strides = recipe.model.centres(*size)
+    low, high = torch.tensor(box[:2]), torch.tensor(box[2:])
+    distances = torch.cat([middles - low, high - middles], 1) / strides[:, None]
+    bins = torch.arange(recipe.model.BINS)
+    shares = (1 - (distances[..., None] - bins).abs()).clamp(min=1e-9)
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    boxes = torch.tensor([x, y, box[2] - box[0], box[3] - box[1]]).expand(1, len(middles), 4)
+    logits = torch.full((1, len(middles), 6), -4.0)
+    return recipe.model.Raw(shares.log()[None], boxes, logits)
+
+
 def test_a_perfect_prediction_costs_less_than_a_shifted_one(recipe):
     import torch
 
-    middles, strides = recipe.model.centres(128, 128)
-    truth = torch.tensor([[20.0, 24.0, 60.0, 56.0]])
+    truth = (20.0, 24.0, 60.0, 56.0)
     targets = recipe.loss.Targets.of(
-        1, torch.tensor([0]), truth, torch.tensor([2]), torch.tensor([False])
+        1, torch.tensor([0]), torch.tensor([truth]), torch.tensor([2]), torch.tensor([False])
     )
-    loss = recipe.loss.DetectionLoss(middles)
-    logits = torch.full((1, len(strides), 6), -4.0)
-    boxes = torch.tensor([40.0, 40.0, 40.0, 32.0]).expand(1, len(strides), 4)
-    exact = loss(boxes, logits, targets)
-    shifted = loss(boxes + torch.tensor([6.0, 0, 0, 0]), logits, targets)
+    loss = recipe.loss.DetectionLoss(*recipe.model.centres(128, 128))
+    exact = loss(sides_for(recipe, truth, (128, 128)), targets)
+    shifted = loss(sides_for(recipe, (26.0, 24.0, 66.0, 56.0), (128, 128)), targets)
     assert float(exact.box) == pytest.approx(0, abs=1e-4)
     assert float(shifted.box) > 0.1
+    assert float(shifted.side) > float(exact.side) + 0.5
     assert exact.positives == 10
+
+
+def test_boxes_are_the_means_of_their_distributions(recipe):
+    import torch
+
+    box = (10.0, 12.0, 42.0, 76.0)
+    raw = sides_for(recipe, box, (64, 96))
+    stride = recipe.model.STRIDES[0]
+    cells = (96 // stride) * (64 // stride)
+    of_level = raw.sides[0, :cells].flatten(1).T.reshape(1, -1, 96 // stride, 64 // stride)
+    found = recipe.model._boxes(of_level, stride)[0].T
+    middles = recipe.model.centres(64, 96)[0][:cells]
+    inside = ((middles > torch.tensor(box[:2])) & (middles < torch.tensor(box[2:]))).all(1)
+    wanted = torch.tensor([26.0, 44.0, 32.0, 64.0]).expand(int(inside.sum()), 4)
+    torch.testing.assert_close(found[inside], wanted, atol=1e-3, rtol=0)
 
 
 def test_ignored_objects_are_neither_taught_nor_background(recipe):
     import torch
 
-    middles, strides = recipe.model.centres(64, 64)
-    truth = torch.tensor([[0.0, 0.0, 64.0, 64.0]])
+    truth = (0.0, 0.0, 64.0, 64.0)
     targets = recipe.loss.Targets.of(
-        1, torch.tensor([0]), truth, torch.tensor([0]), torch.tensor([True])
+        1, torch.tensor([0]), torch.tensor([truth]), torch.tensor([0]), torch.tensor([True])
     )
-    logits = torch.full((1, len(strides), 6), 3.0)
-    losses = recipe.loss.DetectionLoss(middles)(torch.ones(1, len(strides), 4), logits, targets)
+    loss = recipe.loss.DetectionLoss(*recipe.model.centres(64, 64))
+    losses = loss(sides_for(recipe, truth, (64, 64)), targets)
     assert losses.positives == 0
     assert float(losses.total) == 0
 
@@ -151,12 +203,27 @@ def test_an_interrupted_training_goes_on_where_it_was(recipe, frames, small, tmp
         torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-2)
 
 
+def test_a_training_may_start_from_weights_that_fit(recipe, trained, small, tmp_path):
+    import torch
+
+    trained[0].save(tmp_path / "first.pt")
+    fresh = recipe.train.Training(small)
+    state = torch.load(tmp_path / "first.pt", weights_only=True)
+    state["average"]["heads.0.box.2.weight"] = torch.zeros(1)  # of another shape
+    torch.save(state, tmp_path / "other.pt")
+    own = fresh.model.heads[0].box[2].weight.clone()
+    assert fresh.start_from(tmp_path / "other.pt") == len(state["average"]) - 1
+    torch.testing.assert_close(fresh.model.to4[0][0].weight, state["average"]["to4.0.0.weight"])
+    torch.testing.assert_close(fresh.model.heads[0].box[2].weight, own)
+
+
 def test_the_exported_model_loads_by_its_own_metadata(recipe, trained, tmp_path):
     import sightline
 
     path = tmp_path / "street.onnx"
     assert recipe.export.export(trained[0].average, path) < recipe.export.TOLERANCE
     assert path.stat().st_size <= recipe.export.LIMIT
+    assert path.stat().st_size < 2.5 * sum(p.numel() for p in trained[0].average.parameters())
     model = sightline.load(str(path), conf=0.001)
     picture = np.random.default_rng(0).integers(0, 255, (384, 640, 3), np.uint8)
     found, wide = model.detect([picture, picture[:200]])
@@ -164,3 +231,29 @@ def test_the_exported_model_loads_by_its_own_metadata(recipe, trained, tmp_path)
     for detections in (found, wide):
         assert np.isfinite(detections.boxes).all()
         assert (detections.class_ids < 6).all()
+
+
+def test_a_perfect_tracker_is_perfect_whatever_it_does_with_what_does_not_count(recipe):
+    from sightline.sources.street import StreetOptions, StreetSource, truth_of
+
+    class Oracle:
+        """Finds all objects of the truth, those that do not count included."""
+
+        class_names = recipe.evaluate.NAMES
+
+    options = StreetOptions(seed=HELD_OUT_SEED, width=320, height=192, fps=5, duration=2)
+    rule = recipe.data.Rule(height=12)
+    names = truth_of(next(iter(StreetSource(options)))).detections.class_names
+
+    class Tracks:
+        def __init__(self, frame):
+            self.frame = frame
+            found = truth_of(frame).detections
+            (self.detections,) = recipe.evaluate.with_classes([found], names, Oracle.class_names)
+
+    recipe.evaluate_tracking.sightline = SimpleNamespace(
+        track=lambda source, model, tracker: map(Tracks, source)
+    )
+    pair = recipe.evaluate_tracking.follow(Oracle, options, rule, None)
+    total, _ = recipe.evaluate_tracking.score_sequences({"clip": pair})
+    assert total.hota == total.idf1 == 1
