@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,16 @@ def data() -> Path:
     if not (folder / "models").is_dir():
         pytest.skip(f"no test data at {folder}: set SIGHTLINE_TEST_DATA")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Commands set logging up for their own process; here the next test must not find that."""
+    root, ours = logging.getLogger(), logging.getLogger("sightline")
+    handlers, levels = set(root.handlers), (root.level, ours.level)
+    yield
+    for handler in set(root.handlers) - handlers:
+        if not type(handler).__module__.startswith("_pytest"):
+            root.removeHandler(handler)
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])

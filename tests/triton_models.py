@@ -71,29 +71,29 @@ class TritonServer:
     def _start(self) -> None:
         # Sockets lie in it, and the path of a socket may have 107 characters.
         self._home = tempfile.mkdtemp(prefix="triton")
+        # A pipe of its own: on standard output Triton's processes write into one another's lines.
+        heard, told = os.pipe()
         log = (self._folder / "triton.log").open("ab")
         self._process = subprocess.Popen(
-            [str(PYTHON), str(SERVER), str(self.http), str(self.grpc)],
+            [str(PYTHON), str(SERVER), str(self.http), str(self.grpc), str(told)],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=log,
             stderr=log,
+            pass_fds=(told,),
             text=True,
             start_new_session=True,  # its server and stubs are ended with it
             env=os.environ | {"PYTRITON_HOME": self._home},
         )
         log.close()
+        os.close(told)
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._pump, args=(self._process,), daemon=True).start()
+        threading.Thread(target=self._pump, args=(heard,), daemon=True).start()
         self._wait_for("ready")
 
-    def _pump(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        with process.stdout, (self._folder / "triton.log").open("a") as log:
-            for line in process.stdout:  # Triton's own log is among it
-                log.write(line)
-                log.flush()
-                if line.startswith(("ready", "loaded")):
-                    self._lines.put(line.strip())
+    def _pump(self, heard: int) -> None:
+        with os.fdopen(heard) as lines:
+            for line in lines:
+                self._lines.put(line.strip())
         self._lines.put("ended")
 
     def _wait_for(self, line: str) -> None:

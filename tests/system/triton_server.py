@@ -1,9 +1,9 @@
 """A real Triton server for tests; run by the Python of its own virtual environment.
 
-    python triton_server.py HTTP_PORT GRPC_PORT
+    python triton_server.py HTTP_PORT GRPC_PORT DESCRIPTOR
 
 Models are ONNX files, run by ONNX Runtime in the server's Python backend. A line ``NAME PATH KIND``
-on standard input loads one and is answered with ``loaded NAME``. With KIND ``plain`` the model takes
+on standard input loads one and is answered with ``loaded NAME`` on the descriptor. With KIND ``plain`` the model takes
 what its graph takes; with ``pixels`` UINT8 NHWC; with ``batched`` the server joins requests to batches
 of four at most. At the end of the input the server stops.
 """
@@ -65,7 +65,7 @@ def bind(triton: Triton, name: str, path: str, kind: str) -> None:
 
 
 def main() -> None:
-    http, grpc = (int(port) for port in sys.argv[1:3])
+    http, grpc, told = (int(number) for number in sys.argv[1:4])
     config = TritonConfig(
         http_port=http,
         grpc_port=grpc,
@@ -74,13 +74,13 @@ def main() -> None:
         allow_metrics=False,
         exit_timeout_secs=5,
     )
-    with Triton(config=config) as triton:
+    with open(told, "w", buffering=1) as answers, Triton(config=config) as triton:  # noqa: PTH123
         triton.run()
-        print("ready", flush=True)  # noqa: T201 - the tests wait for it
+        answers.write("ready\n")
         for line in sys.stdin:
             name, path, kind = line.split()
             bind(triton, name, path, kind)
-            print(f"loaded {name}", flush=True)  # noqa: T201
+            answers.write(f"loaded {name}\n")
 
 
 if __name__ == "__main__":
