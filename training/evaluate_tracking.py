@@ -25,10 +25,6 @@ from sightline.sources.street import HELD_OUT_SEED, StreetOptions, StreetSource,
 
 FIRST_SEED = HELD_OUT_SEED + 500
 """Beyond the streets that ``evaluate.py`` looks at."""
-TUNED = {
-    "high_threshold": 0.5, "new_track_threshold": 0.6, "low_threshold": 0.2, "class_aware": True,
-}  # fmt: skip
-"""Chosen on the clips of seeds 9000 to 9005, which are neither trained on nor held out."""
 
 
 def clips(count: int, first: int) -> Iterator[StreetOptions]:
@@ -71,7 +67,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=6)
     parser.add_argument("--seed", type=int, default=FIRST_SEED, help="of the first clip")
     parser.add_argument(
-        "--plain", action="store_true", help="ByteTrack as `sightline track` has it, not tuned"
+        "--plain", action="store_true", help="without the thresholds of the model's card"
     )
     arguments = parser.parse_args()
     model = sightline.load(str(arguments.model))
@@ -79,7 +75,7 @@ def main() -> None:
     for options in clips(arguments.clips, arguments.seed):
         scene = options.resolved()
         name = f"{scene.seed}: {scene.weather} {scene.light}, {scene.camera}"
-        tracker = None if arguments.plain else sightline.ByteTrack(**TUNED)
+        tracker = sightline.ByteTrack() if arguments.plain else None
         sequences[name] = follow(model, options, HEADLINE, tracker)
     print(report(*score_sequences(sequences)))
 

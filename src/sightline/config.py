@@ -103,6 +103,15 @@ class LiveOptions(Options):
     threads: int = Field(1, ge=0, description="decoder threads; 0: all cores")
 
 
+class TrackerOptions(Options):
+    """Thresholds of ByteTrack that suit a model; see ``tracking.bytetrack``."""
+
+    high_threshold: float = Field(ge=0, le=1, description="detections that are matched first")
+    new_track_threshold: float = Field(ge=0, le=1, description="lowest score of a new object")
+    low_threshold: float = Field(0.1, ge=0, le=1, description="lowest score that is looked at")
+    class_aware: bool = Field(False, description="join only what has the same class")
+
+
 class ModelOptions(Options):
     """A model and how it is used. What is None is taken from the model's card."""
 

@@ -6,6 +6,7 @@ import importlib.util
 import platform
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -272,3 +273,19 @@ def test_triton_needs_an_address(data: Path) -> None:
     options = ModelOptions(model=str(data / "models" / "yolox_nano.onnx"), backend="triton")
     with pytest.raises(ConfigError, match=r"engine\.url"):
         build.detector(options)
+
+
+def test_a_card_says_which_thresholds_its_tracker_wants() -> None:
+    with closing(build.detector(ModelOptions(model="street"))) as detector:
+        suited, tracker = build.for_tracking(detector)
+        assert isinstance(suited, EngineDetector)
+        made = tracker()
+        assert isinstance(made, ByteTrack)
+        assert (suited.conf, made.low_threshold, made.high_threshold) == (0.2, 0.2, 0.5)
+        assert (made.new_track_threshold, made.class_aware) == (0.6, True)
+    with closing(build.detector(ModelOptions(model="street", conf=0.3))) as detector:
+        suited, tracker = build.for_tracking(detector)
+        made = tracker()
+        assert isinstance(suited, EngineDetector)
+        assert isinstance(made, ByteTrack)
+        assert (suited.conf, made.high_threshold) == (LOW_THRESHOLD, 0.3)  # the user's word counts

@@ -215,7 +215,11 @@ def for_tracking(detector: D) -> tuple[D, Callable[[], Tracker]]:
 
     if not isinstance(detector, EngineDetector):
         return detector, ByteTrack
-    conf = detector.conf
+    conf, suited = detector.conf, detector.card.tracker
+    if suited is not None and conf == detector.card.conf:
+        return detector.replaced(conf=suited.low_threshold), partial(
+            ByteTrack, **suited.model_dump()
+        )
     low = min(conf, LOW_THRESHOLD)
     return detector.replaced(conf=low), partial(
         ByteTrack, high_threshold=conf, new_track_threshold=conf, low_threshold=low

@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from sightline.coco import COCO_NAMES
+from sightline.config import TrackerOptions
 from sightline.errors import ModelError
 from sightline.geometry import Resize
 from sightline.models.file import ModelFile, Shape, format_shape
@@ -66,6 +67,9 @@ class ModelCard(BaseModel):
     )
     logits: bool = Field(False, description="a classifier's outputs are no probabilities yet")
     margin: float = Field(0.0, ge=0, description="seen around a crop, as a share of its sides")
+    tracker: TrackerOptions | None = Field(
+        None, description="thresholds of the tracker, where the usual ones do not suit the model"
+    )
     licence: str | None = None
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
 
