@@ -10,9 +10,11 @@
     │   └── InferenceError       one inference failed
     ├── SinkError                an output cannot be written
     └── RequestError             a request to the service, with its HTTP status
+        ├── Malformed            400
         ├── Unauthorized         401
         ├── Forbidden            403
         ├── NotFound             404
+        ├── TooSlow              408
         ├── Conflict             409
         ├── TooLarge             413
         ├── UnsupportedMedia     415
@@ -74,6 +76,12 @@ class RequestError(SightlineError):
     status = 500
 
 
+class Malformed(RequestError):
+    """The request is not what its protocol says that it must be."""
+
+    status = 400
+
+
 class Unauthorized(RequestError):
     """No token, or a wrong one."""
 
@@ -90,6 +98,12 @@ class NotFound(RequestError):
     """There is no model or stream of this name."""
 
     status = 404
+
+
+class TooSlow(RequestError):
+    """The client did not send its request in time."""
+
+    status = 408
 
 
 class Conflict(RequestError):

@@ -13,9 +13,9 @@ from contextlib import suppress
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sightline.errors import TooLarge
+from sightline.errors import TooLarge, TooSlow
 from sightline.monitoring.context import bound
-from sightline.serving.failures import TooSlow, answer
+from sightline.serving.failures import answer
 
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),

@@ -25,18 +25,6 @@ from sightline.redaction import redact
 log = logging.getLogger(__name__)
 
 
-class Malformed(RequestError):
-    """The request is not what its protocol says that it must be."""
-
-    status = 400
-
-
-class TooSlow(RequestError):
-    """The client did not send its request in time."""
-
-    status = 408
-
-
 def answer(error: Exception, request_id: str) -> JSONResponse:
     """The answer to a request that failed.
 

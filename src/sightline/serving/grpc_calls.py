@@ -24,9 +24,9 @@ from starlette.types import Receive, Scope, Send
 from tritonclient.grpc import service_pb2 as pb
 
 from sightline.config import ServingOptions
-from sightline.errors import InvalidRequest, Overloaded, RequestError
+from sightline.errors import InvalidRequest, Overloaded, RequestError, TooSlow
 from sightline.monitoring.context import bound, bound_ids
-from sightline.serving.failures import TooSlow, explain
+from sightline.serving.failures import explain
 from sightline.serving.limits import LARGE_BODIES, MEGABYTE
 from sightline.serving.messages_v2 import read_request, write_response, write_stream_response
 from sightline.serving.open_inference import OpenInference

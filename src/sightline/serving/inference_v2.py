@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect
 
 from sightline.errors import InvalidRequest, RequestError, TooLarge, UnsupportedMedia
 from sightline.serving.failures import explain, said_wrong
+from sightline.serving.farewell import unless_gone
 from sightline.serving.limits import MEGABYTE
 from sightline.serving.open_inference import VERSION, OpenInference
 from sightline.serving.tensors_v2 import InferRequest, Input, Output, Parameter, wrong
@@ -81,7 +82,7 @@ def router(service: OpenInference) -> APIRouter:
         body = await _body(request, service.limits.body_mb)
         asked, binary = parse(model, version, body, request.headers.get(HEADER_LENGTH))
         client = request.client.host if request.client else "local"
-        name, outputs = await _unless_gone(request, service.infer(asked, f"http:{client}"))
+        name, outputs = await unless_gone(request, service.infer(asked, f"http:{client}"))
         return await answer(name, asked.id, outputs, binary)
 
     return routes
@@ -267,23 +268,6 @@ def _failed(request: Request, error: Exception) -> Response:
         message = f"{message} ({reference})"
     status = 400 if status == 422 else status
     return JSONResponse({"error": message}, status, headers)
-
-
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """What ``work`` comes to; when the client leaves before, it is cancelled.
-
-    Raises ClientDisconnect.
-    """
-    working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(request.receive())  # the body has come: only a farewell can
-    try:
-        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
-    finally:
-        working.cancel()
-        gone.cancel()
 
 
 def _readiness(word: str, *, is_ready: bool) -> Response:

@@ -14,8 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightline.config import LimitOptions
-from sightline.errors import Overloaded, TooLarge
-from sightline.serving.failures import Malformed, TooSlow
+from sightline.errors import Malformed, Overloaded, TooLarge, TooSlow
 from sightline.serving.security import is_work
 
 MEGABYTE = 1_000_000

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from sightline.config import LimitOptions
-from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
+from sightline.errors import InvalidRequest, Malformed, TooLarge, UnsupportedMedia
 from sightline.serving import forms
-from sightline.serving.failures import Malformed, said_wrong
+from sightline.serving.failures import said_wrong
 from sightline.serving.fetch import fetch
 from sightline.serving.limits import MEGABYTE
 from sightline.serving.parts import Parts

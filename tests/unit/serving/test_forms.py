@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.serving.failures import Malformed
+from sightline.errors import Malformed
 from sightline.serving.forms import parse
 
 KIND = "multipart/form-data; boundary=b"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from sightline.config import LimitOptions, Priority
@@ -18,6 +18,7 @@ from sightline.errors import DeadlineExceeded, InvalidRequest, Overloaded, Sight
 from sightline.monitoring.tracing import NOTHING, Trace
 from sightline.runtime.scheduler import Terms
 from sightline.serving.failures import answer
+from sightline.serving.farewell import unless_gone
 from sightline.serving.models import ServedModel
 from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES, MANY_BODY, ONE_BODY
@@ -50,7 +51,7 @@ async def detect(request: Request, wishes: Asked) -> Response:
         served = parts.repository.get(upload.wishes.model)
         frame = frame_of(upload.pictures[0], parts.options.limits)
         job = Job(request, parts, served, upload.wishes, "normal", begin)
-        detections, queue_ms = await _unless_gone(request, job.run(frame, trace))
+        detections, queue_ms = await unless_gone(request, job.run(frame, trace))
         if upload.wishes.format != "json":
             return await asyncio.to_thread(_drawn, frame, detections, upload.wishes.format)
         return _json(job.found(frame, detections, queue_ms))
@@ -74,7 +75,7 @@ async def detect_batch(request: Request, wishes: Asked) -> Response:
         _frame_or_error(data, parts.options.limits, f"picture {i}")
         for i, data in enumerate(upload.pictures)
     ]
-    results = await _unless_gone(request, job.run_all(frames))
+    results = await unless_gone(request, job.run_all(frames))
     number = request.scope["request_id"]
     return _json({"results": [_result(result, number) for result in results]})
 
@@ -174,23 +175,6 @@ def _frame_or_error(data: bytes, limits: LimitOptions, name: str) -> Frame | Sig
         return frame_of(data, limits, name)
     except SightlineError as exc:
         return exc
-
-
-async def _unless_gone(request: Request, work: Any) -> Any:
-    """What ``work`` comes to; when the client leaves before, it is cancelled.
-
-    Raises ClientDisconnect.
-    """
-    working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(request.receive())  # the body has come: only a farewell can
-    try:
-        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
-    finally:
-        working.cancel()
-        gone.cancel()
 
 
 def _result(result: Mapping[str, Any] | Exception, number: str) -> Mapping[str, Any]:
