@@ -28,13 +28,13 @@ class Metered:
     """
 
     def __init__(self, engine: Engine, model: str, meter: Meter) -> None:
-        self._engine = engine
+        self.engine = engine
         self._model = model
         self._meter = meter
 
     @property
     def info(self) -> EngineInfo:
-        return self._engine.info
+        return self.engine.info
 
     def submit(
         self,
@@ -54,12 +54,12 @@ class Metered:
             self._meter.inferred(self._model, shape[0], clock.seconds, None)
             return read(outputs)
 
-        future = self._engine.submit(shape, filled, inferred)
+        future = self.engine.submit(shape, filled, inferred)
         future.add_done_callback(partial(self._failed, clock, shape[0]))
         return future
 
     def close(self) -> None:
-        self._engine.close()
+        self.engine.close()
 
     def _failed(self, clock: _Clock, batch: int, future: Future[Any]) -> None:
         if not clock.callers and not future.cancelled() and (error := future.exception()):

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
+from sightline.engines.fallback import Fallback
+from sightline.engines.metered import Metered
 from sightline.errors import Conflict, NotFound
 from sightline.protocols import Engine
 from sightline.runtime.scheduler import Scheduler, Terms
@@ -60,6 +62,14 @@ class ServedModel:
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.detector.class_names
+
+    @property
+    def fallback(self) -> Fallback | None:
+        """The engines that take over from one another, where there are several."""
+        engine = self.detector.engine
+        if isinstance(engine, Metered):
+            engine = engine.engine
+        return engine if isinstance(engine, Fallback) else None
 
     def canvas(self, source: tuple[int, int]) -> tuple[int, int]:
         """The smallest of ``canvases`` that holds a picture (width, height) at its full scale."""

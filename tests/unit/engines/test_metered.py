@@ -49,18 +49,18 @@ def test_each_batch_is_counted_once_with_the_time_of_the_inference_alone(
     stand_in: Any, meter: Meter
 ) -> None:
     engine = Metered(stand_in(), "street", meter)
-    engine._engine.infer = slowly(engine._engine.infer)
+    engine.engine.infer = slowly(engine.engine.infer)
     engine.submit((3, 2, 2), lambda _: time.sleep(0.3), lambda _: time.sleep(0.3)).result(20)
     assert meter.told == [("street", 3, None)]
     assert 0.05 <= meter.seconds[0] < 0.3
     assert engine.info is not None
     engine.close()
-    assert engine._engine.closed == 1
+    assert engine.engine.closed == 1
 
 
 def test_a_failure_is_counted_by_the_name_of_its_error(stand_in: Any, meter: Meter) -> None:
     engine = Metered(stand_in(), "street", meter)
-    engine._engine.infer = slowly(fail)
+    engine.engine.infer = slowly(fail)
     future = engine.submit((2, 2, 2), lambda _: None, list)
     assert isinstance(future.exception(20), InferenceError)
     engine.close()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
 from sightline.config import Name
-from sightline.errors import ConfigError, Conflict, EngineError, ModelError
+from sightline.errors import ConfigError, Conflict, EngineError, InvalidRequest, ModelError
 from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES
 
@@ -63,6 +65,31 @@ async def unload(request: Request, name: Name) -> dict[str, Any]:
     return describe(parts, name)
 
 
+class Choice(BaseModel):
+    """Which engine is to work; null: the best that works."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    use: str | None = None
+
+
+@router.post("/models/{name}/engine", responses=_CHANGES)
+async def choose_engine(request: Request, name: Name, choice: Choice) -> dict[str, Any]:
+    """Choose one of a model's engines by hand, by its label, or let the service choose again."""
+    parts = parts_of(request)
+    fallback = parts.repository.get(name).fallback
+    if fallback is None:
+        raise Conflict(f"model {name} has one engine only: `fallback` gives it others")
+    labels = [engine.label for engine in fallback.status().engines]
+    if choice.use is not None and choice.use not in labels:
+        raise InvalidRequest(f"model {name} has no engine {choice.use!r}; it has {labels}")
+    try:
+        await asyncio.to_thread(fallback.use, choice.use)
+    except (ConfigError, EngineError) as exc:
+        raise Conflict(f"engine {choice.use} of model {name} cannot be used now") from exc
+    return describe(parts, name)
+
+
 def describe(parts: Parts, name: str) -> dict[str, Any]:
     """What a client should know of a model. Raises NotFound."""
     state = parts.repository.state(name)
@@ -73,6 +100,9 @@ def describe(parts: Parts, name: str) -> dict[str, Any]:
         return told
     served = parts.repository.get(state.name)
     card, info = served.detector.card, served.info
+    fallback = served.fallback
+    if fallback is not None:
+        told["engines"] = asdict(fallback.status())
     return told | {
         "task": card.task,
         "classes": list(card.class_names),

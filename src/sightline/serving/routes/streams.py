@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sightline.config import Name
-from sightline.errors import InvalidRequest, NotFound, Overloaded, SourceError
+from sightline.errors import Conflict, InvalidRequest, NotFound, Overloaded, SourceError
 from sightline.redaction import redact
 from sightline.runtime.fleet import FeedItem
 from sightline.runtime.record import StreamStats
@@ -169,7 +169,7 @@ async def _pictures(parts: Parts, name: str, annotated: bool, quality: int) -> A
             data = await asyncio.to_thread(
                 fleet.snapshot, name, annotated=annotated, quality=quality
             )
-        except (NotFound, Overloaded):
+        except (NotFound, Conflict, Overloaded):
             return  # the stream was removed, or has ended
         shown = version
         yield _BOUNDARY % len(data) + data + b"\r\n"
