@@ -396,7 +396,7 @@ def test_a_submit_that_waits_for_room_ends_when_the_engine_closes(
 
 def is_closing(engine: Any) -> bool:
     """It has begun to close, or the engine that it only passes work on to has."""
-    engine = getattr(engine, "_engine", engine)
+    engine = getattr(engine, "engine", engine)
     return bool(getattr(engine, "_workers", engine)._closed)
 
 
