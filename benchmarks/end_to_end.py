@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import onnx
@@ -27,6 +28,7 @@ import yaml
 from sightline import build
 from sightline.config import ModelOptions
 from sightline.models.detector import EngineDetector
+from sightline.runtime.analysis import EveryFrame
 from sightline.runtime.stream import Stream
 from sightline.sinks.jsonl import JsonLinesSink
 from sightline.sources.file import FileSource
@@ -81,7 +83,7 @@ def run_stream(video: Path, detector: EngineDetector, folder: Path) -> float:
     """Frames per second of one whole run."""
     low, tracker = build.for_tracking(detector)
     sink = JsonLinesSink(folder / "out.jsonl")
-    result = Stream("bench", FileSource(video), low, tracker(), [sink]).run()
+    result = Stream("bench", FileSource(video), EveryFrame(low), tracker(), [sink]).run()
     sink.close()
     if result.error is not None:
         raise result.error
@@ -114,7 +116,7 @@ def run_peer(python: str, model: Path, video: Path, canvas: tuple[int, int]) -> 
     return float(done.stdout.rpartition("frames/s")[2])
 
 
-def compare(python: str, facts: dict[str, object], data: Path, folder: Path) -> None:
+def compare(python: str, facts: dict[str, Any], data: Path, folder: Path) -> None:
     """Add what Ultralytics does with each backend to the facts of a case.
 
     Its OpenVINO export has one input size, 640×640 unless the user works out another: both are run.
@@ -132,7 +134,7 @@ def compare(python: str, facts: dict[str, object], data: Path, folder: Path) -> 
         facts[f"over ultralytics, {backend}"] = facts["end_to_end_fps"] / rate
 
 
-def measure(name: str, data: Path, rounds: int, seconds: float, folder: Path) -> dict[str, object]:
+def measure(name: str, data: Path, rounds: int, seconds: float, folder: Path) -> dict[str, Any]:
     file, size, wanted = CASES[name]
     model, video = data / "models" / file, data / "videos" / "car-detection.mp4"
     detector = build.detector(ModelOptions(model=str(model), backend="openvino", size=size))

@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 
-class OnnxModule(torch.nn.Module):
+class OnnxModule(torch.nn.Module):  # type: ignore[misc]  # torch is seen as untyped
     """Runs the nodes of a model one after another; takes (N, 3, H, W), answers with its outputs."""
 
     def __init__(self, model: Path | bytes) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 
 from sightline import build
 from sightline.config import ModelOptions, Priority, SchedulerOptions
-from sightline.engines.requests import Workers
+from sightline.engines.requests import Workers, WorkersEngine
 from sightline.errors import Overloaded
 from sightline.models.detector import EngineDetector
 from sightline.protocols import Engine
@@ -33,21 +33,15 @@ CANVAS = (640, 384)
 UNLIMITED = SchedulerOptions(queue=10_000, refuse_after=1e6)
 
 
-class NoEngine:
+class NoEngine(WorkersEngine):
     """Workers like any engine's, and an inference that does nothing."""
 
     def __init__(self, requests: int) -> None:
-        self.info = EngineInfo(
+        self._info = EngineInfo(
             "none", "cpu", "fp32", requests,
             TensorSpec("x", (None, None, None, 3)), (TensorSpec("y", (None, 1)),),
         )  # fmt: skip
         self._workers = Workers("none", requests, _NoRequest)
-
-    def submit(self, shape: tuple[int, int, int], fill, read) -> Future:
-        return self._workers.submit(shape, fill, read)
-
-    def close(self) -> None:
-        self._workers.close()
 
 
 class _NoRequest:

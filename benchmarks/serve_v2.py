@@ -24,6 +24,7 @@ import threading
 import time
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 import grpc
 import numpy as np
@@ -52,7 +53,7 @@ def client(port: int, clients: int, seconds: float) -> None:
         nonlocal refused
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
-            infer = channel.unary_unary(METHOD)  # bytes both ways: nothing is parsed here
+            infer: Any = channel.unary_unary(METHOD)  # bytes both ways: nothing is parsed here
             while (start := time.perf_counter()) < until:
                 try:
                     await infer(request)
@@ -69,7 +70,8 @@ def client(port: int, clients: int, seconds: float) -> None:
         message.inputs.add(name="images", datatype="UINT8", shape=[1, SIZE, SIZE, 3])
         picture = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
         message.raw_input_contents.append(picture.tobytes())
-        request, latencies = message.SerializeToString(), []
+        request = message.SerializeToString()
+        latencies: list[float] = []
         start, before = time.perf_counter(), cpu_s()
         await asyncio.gather(*(one(start + seconds, request, latencies) for _ in range(clients)))
         wall, used = time.perf_counter() - start, cpu_s() - before

@@ -305,6 +305,11 @@ class ServingOptions(Options):
         None, description="address of an OpenTelemetry (OTLP/HTTP) collector"
     )
 
+    @property
+    def exposed(self) -> bool:
+        """Others could reach it, and no token is demanded of them."""
+        return self.token is None and not is_loopback(self.host)
+
 
 class AlertOptions(Options):
     """A rule that is watched while the service runs."""
@@ -362,7 +367,7 @@ class Configuration(Options):
                 yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
         yield from self._shared_files()
         serving = self.serving
-        if serving is not None and serving.token is None and not is_loopback(serving.host):
+        if serving is not None and serving.exposed:
             yield (
                 ("serving", "host"),
                 f"{serving.host} can be reached from elsewhere: set token too, or take 127.0.0.1",

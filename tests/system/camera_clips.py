@@ -65,7 +65,7 @@ def join(path: Path, pieces: Sequence[bytes], fps: int) -> None:
         stream: VideoStream | None = None
         number = 0
         for piece in pieces:
-            with av.open(io.BytesIO(piece), format="mpegts") as source:
+            with av.open(io.BytesIO(piece), "r", format="mpegts") as source:
                 if stream is None:
                     stream = out.add_stream_from_template(source.streams.video[0])
                 for packet in source.demux(video=0):

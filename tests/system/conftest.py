@@ -56,7 +56,7 @@ def open_inference(data: Path) -> Iterator[OpenInferenceService]:
     options = ServingOptions(port=0, grpc_port=0, admin_token=ADMIN)
     # On a busy computer nothing is refused: these tests are not about load.
     scheduler = Scheduler(SchedulerOptions(refuse_after=1000))
-    repository = ModelRepository(scheduler, make, list(files), warm_up=False)
+    repository = ModelRepository(scheduler, make, list(files), cold=files)
     repository.load("yolox")
     repository.load("street")
     service = OpenInference(repository, options.limits)

@@ -10,6 +10,7 @@ import pytest
 
 from sightline import build
 from sightline.config import ModelOptions
+from sightline.runtime.analysis import EveryFrame
 from sightline.runtime.stream import observe
 from sightline.sinks.jsonl import JsonLinesSink
 from sightline.sources.file import FileSource
@@ -58,7 +59,7 @@ def test_memory_does_not_grow_with_time(data: Path) -> None:
     sink = JsonLinesSink("/dev/null")
     sink.open(source.open())
     before = 0.0
-    for observation in observe(source, detector, tracker()):
+    for observation in observe(source, EveryFrame(detector), tracker()):
         sink.write(observation)
         if observation.frame.index == WARM:
             before = resident_mb()

@@ -35,7 +35,6 @@ class Installation:
         self._alerts = self._rules()
         self.failure: SightlineError | None = None
         """What a model failed with at the start."""
-        self.opened = threading.Event()
         self._ending = threading.Event()
         self.failed_streams: list[str] = []
         """Names of those that have ended with a failure, once ``run`` is over."""
@@ -106,7 +105,6 @@ class Installation:
     def _open(self) -> None:
         self.site.open()
         self._alerts.start()
-        self.opened.set()
 
     def _open_or(self, stop: Callable[[], None]) -> None:
         try:

@@ -49,7 +49,7 @@ class Site:
                 name, options[name], HANGS_AT * configuration.scheduler.watchdog_s, meter
             ),
             list(options),
-            warm_up=any(model.warm_up for model in options.values()),
+            cold=[name for name, model in options.items() if not model.warm_up],
         )
         self._meter = meter
         self._closing = ExitStack()
@@ -89,7 +89,7 @@ class Site:
             return ShardedFleet(
                 partial(_open_shard, _share(configuration)), configuration.workers, limit
             )
-        return Fleet(stream_maker(self.scheduler, self._detector, meter=self._meter), limit)
+        return Fleet(stream_maker(self.scheduler, self._detector, self._meter), limit)
 
     def _detector(self, name: str) -> tuple[str, EngineDetector]:
         served = self.repository.get(name)

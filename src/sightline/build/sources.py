@@ -55,13 +55,21 @@ def inputs(
     specs: Sequence[str],
     live: LiveOptions | None = None,
     names: Sequence[str] | None = None,
+    *,
+    loop: bool = False,
     turn: AbstractContextManager[None] | None = None,
 ) -> list[Input]:
     """A source for each word, under names that differ: the file's, ``camera-0``, ``host``.
 
-    ``live`` is how those connect that are streams or cameras; ``names`` are taken where given; a
-    ``turn`` is held while those decode.
+    Args:
+        specs: the words.
+        live: how those connect that are streams or cameras.
+        names: instead of those above, one for each word.
+        loop: files begin again at their end.
+        turn: held while videos are decoded, where many share few cores.
     """
+    streams = {"options": live, "turn": turn}
+    files = {"loop": 0 if loop else 1, "turn": turn}
     found: list[Input] = []
     taken: set[str] = set()
     for number, spec in enumerate(specs):
@@ -71,7 +79,7 @@ def inputs(
         name = next(name for name in itertools.chain([first], later) if name not in taken)
         taken.add(name)
         target = int(spec) if spec.isdigit() else spec
-        options = {"options": live, "turn": turn} if kind in LIVE else {}
+        options = streams if kind in LIVE else files if kind == "file" else {}
         found.append(Input(name, kind, load(SOURCES[kind])(target, name, **options)))
     return found
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sightline._version import __version__
 from sightline.build.models import for_tracking
 from sightline.build.outputs import outputs
-from sightline.build.sources import Input, inputs, source_kind
+from sightline.build.sources import Input, inputs
 from sightline.config import StreamOptions
-from sightline.protocols import Detector, Meter, Sink, Tracker
+from sightline.protocols import Detector, Meter, Tracker
 from sightline.redaction import redact_url
 from sightline.runtime.analysis import SelectedFrames
 from sightline.runtime.fleet import MakeStream, StreamParts
@@ -27,15 +26,12 @@ GetDetector = Callable[[str], "tuple[str, EngineDetector]"]
 """The full name of a model and its detector. Raises NotFound."""
 
 
-def stream_maker(
-    scheduler: Scheduler, get: GetDetector, shared: Sequence[Sink] = (), meter: Meter | None = None
-) -> MakeStream:
+def stream_maker(scheduler: Scheduler, get: GetDetector, meter: Meter | None = None) -> MakeStream:
     """What makes the parts of a fleet's streams.
 
     Args:
         scheduler: runs the models' engines.
         get: finds a model by name.
-        shared: sinks of all streams; closed by whoever made them.
         meter: told of each analysed frame.
     """
 
@@ -52,17 +48,15 @@ def stream_maker(
             ScheduledDetector(scheduler, model, sized, _terms(name, found, options))
             for sized in _sizes(detector, options)
         ]
+        analysis = SelectedFrames(
+            name, detectors, options.adaptive, record, lambda: found.source.status, meter, turn
+        )
         run = {"command": "run", "model": model, "version": __version__, "stream": name}
-        with ExitStack() as stack:  # what was opened must not stay when the rest fails
-            own = outputs(options.outputs, run, [found])
-            stack.callback(own.close)
-            analysis = SelectedFrames(
-                name, detectors, options.adaptive, record, lambda: found.source.status, meter, turn
-            )
-            stack.pop_all()
-        sinks = [*shared, *own.sinks(still=found.still)]
-        address = redact_url(options.source)
-        return StreamParts(found.source, analysis, tracker, sinks, address, model, own.close, turn)
+        own = outputs(options.outputs, run, [found])
+        return StreamParts(
+            found.source, analysis, tracker, own.sinks(still=found.still),
+            redact_url(options.source), model, own.close, turn,
+        )  # fmt: skip
 
     return make
 
@@ -70,15 +64,7 @@ def stream_maker(
 def _input(name: str, options: StreamOptions, turn: Turns) -> Input:
     """The source; a camera that is not there yet is waited for."""
     live = options.live.model_copy(update={"wait_for_camera": True})
-    kind = source_kind(options.source)
-    if kind == "file":
-        from sightline.sources.file import FileSource
-
-        found = Input(
-            name, kind, FileSource(options.source, name, loop=0 if options.loop else 1, turn=turn)
-        )
-    else:
-        found = inputs([options.source], live, names=[name], turn=turn)[0]
+    (found,) = inputs([options.source], live, [name], loop=options.loop, turn=turn)
     if not options.realtime:
         return found
     from sightline.sources.paced import PacedSource

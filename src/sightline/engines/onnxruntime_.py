@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from sightline.config import EngineOptions
-from sightline.engines.requests import Shape, Workers, as_floats
+from sightline.engines.requests import Shape, Workers, WorkersEngine, as_floats
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
 
@@ -22,7 +21,7 @@ T = TypeVar("T")
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(WorkersEngine):
     """Runs an ONNX model; sizes that the graph leaves open may differ from call to call.
 
     Args:
@@ -72,21 +71,6 @@ class OnnxRuntimeEngine:
             raise ModelError(f"ONNX Runtime cannot load {name}: {exc}") from exc
         self._info = self._describe(requests, providers[0][0])
         self._workers = Workers("onnxruntime", requests, self._request, hang_s=options.hang_s)
-
-    @property
-    def info(self) -> EngineInfo:
-        return self._info
-
-    def submit(
-        self,
-        shape: tuple[int, int, int],
-        fill: Callable[[Pixels], None],
-        read: Callable[[Sequence[Floats]], T],
-    ) -> Future[T]:
-        return self._workers.submit(shape, fill, read)
-
-    def close(self) -> None:
-        self._workers.close()
 
     def _request(self, shape: Shape) -> _Request:
         own = self._info.input.shape

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sightline.config import EngineOptions
-from sightline.engines.requests import KEPT_SHAPES, Shape, Workers, as_floats
+from sightline.engines.requests import KEPT_SHAPES, Shape, Workers, WorkersEngine, as_floats
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
 
@@ -22,7 +21,7 @@ PRECISIONS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 CAPABILITIES = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16"}
 
 
-class OpenVinoEngine:
+class OpenVinoEngine(WorkersEngine):
     """Runs an ONNX or IR model; one compiled network per input shape, made when it first comes.
 
     Static shapes run about 7 % faster than dynamic ones on a processor (benchmarks/engines.py), and the
@@ -64,20 +63,8 @@ class OpenVinoEngine:
             "openvino", self._info.requests, self._request, hang_s=self._options.hang_s
         )
 
-    @property
-    def info(self) -> EngineInfo:
-        return self._info
-
-    def submit(
-        self,
-        shape: tuple[int, int, int],
-        fill: Callable[[Pixels], None],
-        read: Callable[[Sequence[Floats]], T],
-    ) -> Future[T]:
-        return self._workers.submit(shape, fill, read)
-
     def close(self) -> None:
-        self._workers.close()
+        super().close()
         self._compiled.clear()
 
     def _request(self, shape: Shape) -> _Request:

@@ -22,7 +22,7 @@ from concurrent.futures import Future
 from typing import Any, Generic, Protocol, TypeVar
 
 from sightline.errors import EngineError, InferenceError
-from sightline.types import Floats, Pixels
+from sightline.types import EngineInfo, Floats, Pixels
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -270,6 +270,28 @@ class _Requests:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(shape)
         return request
+
+
+class WorkersEngine:
+    """An ``Engine`` on this project's own workers: a runtime says what it is, and makes requests."""
+
+    _info: EngineInfo
+    _workers: Workers
+
+    @property
+    def info(self) -> EngineInfo:
+        return self._info
+
+    def submit(
+        self,
+        shape: Shape,
+        fill: Callable[[Pixels], None],
+        read: Callable[[Sequence[Floats]], T],
+    ) -> Future[T]:
+        return self._workers.submit(shape, fill, read)
+
+    def close(self) -> None:
+        self._workers.close()
 
 
 def as_floats(outputs: Sequence[Any]) -> list[Floats]:

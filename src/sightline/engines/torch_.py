@@ -8,7 +8,6 @@ import os
 import re
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from sightline.config import EngineOptions
-from sightline.engines.requests import Shape, Workers
+from sightline.engines.requests import Shape, Workers, WorkersEngine
 from sightline.engines.torch_archive import archive_kind
 from sightline.engines.torch_cuda import CudaRequest, Outputs
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
@@ -33,7 +32,7 @@ PROBES = (64, 128, 224, 256, 320, 416, 512, 640)
 """Sides of the empty picture that tells the outputs of a model: TorchScript does not say them."""
 
 
-class TorchEngine:
+class TorchEngine(WorkersEngine):
     """Runs TorchScript (``torch.jit.save``) or an exported program (``torch.export.save``).
 
     Checkpoints are refused: see ``torch_archive``. Weights and input lie channels last, so that the
@@ -89,21 +88,6 @@ class TorchEngine:
             outputs=self._outputs(shape, name),
         )
         self._workers = Workers("torch", requests, self._request, hang_s=options.hang_s)
-
-    @property
-    def info(self) -> EngineInfo:
-        return self._info
-
-    def submit(
-        self,
-        shape: tuple[int, int, int],
-        fill: Callable[[Pixels], None],
-        read: Callable[[Sequence[Floats]], T],
-    ) -> Future[T]:
-        return self._workers.submit(shape, fill, read)
-
-    def close(self) -> None:
-        self._workers.close()
 
     def _load(self, model: Path | bytes) -> tuple[Callable[[Any], Any], tuple[int | None, ...]]:
         """The network in its place and precision, and the input that it says it takes."""

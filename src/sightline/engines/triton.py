@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.config import EngineOptions
-from sightline.engines.requests import Shape, Workers, as_floats
+from sightline.engines.requests import Shape, Workers, WorkersEngine, as_floats
 from sightline.engines.triton_transport import Address, Refused, ServerGone, Transport, connect
 from sightline.errors import EngineUnavailable, InferenceError, ModelError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
@@ -25,7 +24,7 @@ REQUESTS = {"throughput": 8, "latency": 2}
 """Inferences in flight: the server joins them to batches, and the network is busy meanwhile."""
 
 
-class TritonEngine:
+class TritonEngine(WorkersEngine):
     """Runs a model on a Triton server, several requests at a time; reconnects by itself.
 
     A model that takes UINT8 NHWC gets the pixels as they are: normalising them is its own affair.
@@ -79,20 +78,8 @@ class TritonEngine:
         # A transport may try twice; only then does the watchdog come in.
         self._workers = Workers("triton", requests, self._request, hang_s=2 * timeout_s + 10)
 
-    @property
-    def info(self) -> EngineInfo:
-        return self._info
-
-    def submit(
-        self,
-        shape: tuple[int, int, int],
-        fill: Callable[[Pixels], None],
-        read: Callable[[Sequence[Floats]], T],
-    ) -> Future[T]:
-        return self._workers.submit(shape, fill, read)
-
     def close(self) -> None:
-        self._workers.close()
+        super().close()
         self._transport.close()
 
     def _request(self, shape: Shape) -> _Request:

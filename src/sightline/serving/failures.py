@@ -31,11 +31,24 @@ def answer(error: Exception, request_id: str) -> JSONResponse:
     A fault of the client is explained to it. Of a fault of ours it learns the request's id only;
     paths, addresses and traces stand in the log under that id.
     """
-    status, message, headers = explain(error)
-    if status >= 500 and not isinstance(error, RequestError):
-        log.error("request %s failed", request_id, exc_info=error)
-    body = {"error": {"code": _code(error, status), "message": message, "id": request_id}}
+    status, body, headers = failure(error, request_id)
     return JSONResponse(body, status, headers)
+
+
+def failure(error: Exception, request_id: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """HTTP status, body and headers of such an answer."""
+    status, message, headers = explain(error)
+    report(error, status, request_id)
+    told = {"code": _code(error, status), "message": message, "id": request_id}
+    return status, {"error": told}, headers
+
+
+def report(error: Exception, status: int, request_id: str) -> bool:
+    """Log a fault of ours; False where it is the client's, or only the time that is wrong."""
+    ours = status >= 500 and not isinstance(error, RequestError)
+    if ours:
+        log.error("request %s failed", request_id, exc_info=error)
+    return ours
 
 
 def explain(error: Exception) -> tuple[int, str, dict[str, str]]:

@@ -8,7 +8,6 @@ deadline, and what is no message is the client's fault. What the calls do is in 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import secrets
 import time
@@ -24,9 +23,9 @@ from starlette.types import Receive, Scope, Send
 from tritonclient.grpc import service_pb2 as pb
 
 from sightline.config import ServingOptions
-from sightline.errors import InvalidRequest, Overloaded, RequestError, TooSlow
+from sightline.errors import InvalidRequest, Overloaded, TooSlow
 from sightline.monitoring.context import bound, bound_ids
-from sightline.serving.failures import explain
+from sightline.serving.failures import explain, report
 from sightline.serving.limits import LARGE_BODIES, MEGABYTE
 from sightline.serving.messages_v2 import read_request, write_response, write_stream_response
 from sightline.serving.open_inference import OpenInference
@@ -68,8 +67,6 @@ LIKE = {
     "RepositoryModelUnload": ("POST", "/v2/repository/models/any/unload"),
 }
 """The REST call that a caller must be allowed to make; for all others it is reading."""
-
-log = logging.getLogger(__name__)
 
 Context = Any  # grpc.aio.ServicerContext; grpcio has no types
 Method = Callable[[Any, Context], Awaitable[Any]]
@@ -357,9 +354,8 @@ def _explained(error: Exception) -> tuple[grpc.StatusCode, str, float | None]:
     status, text, _ = explain(error)
     if isinstance(error, Ending):
         return grpc.StatusCode.UNAVAILABLE, text, error.retry_after_s
-    if status >= 500 and not isinstance(error, RequestError):
-        reference = bound_ids().get("request", "-")
-        log.error("request %s failed", reference, exc_info=error)
+    reference = bound_ids().get("request", "-")
+    if report(error, status, reference):
         text = f"{text} ({reference})"
     wait_s = error.retry_after_s if isinstance(error, Overloaded) else None
     return CODES.get(status, grpc.StatusCode.INTERNAL), text[:LONGEST_MESSAGE], wait_s

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import zlib
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -19,19 +18,15 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 from starlette.requests import ClientDisconnect
 
-from sightline.errors import InvalidRequest, RequestError, TooLarge, UnsupportedMedia
-from sightline.serving.failures import explain, said_wrong
-from sightline.serving.farewell import unless_gone
+from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
+from sightline.serving.failures import explain, report, said_wrong
 from sightline.serving.limits import MEGABYTE
 from sightline.serving.open_inference import VERSION, OpenInference
 from sightline.serving.tensors_v2 import InferRequest, Input, Output, Parameter, wrong
+from sightline.serving.waiting import unless_gone
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """So many bytes of a body are JSON; the tensors follow as bytes."""
-
-T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 Parameters = dict[str, Parameter]
 Side = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
@@ -99,7 +94,7 @@ def _about_server(routes: APIRouter, service: OpenInference) -> None:
 
     @routes.get("/health/ready")
     async def ready() -> Response:
-        return _readiness("ready", is_ready=service.ready())
+        return _readiness(service.ready())
 
 
 def _about_models(routes: APIRouter, service: OpenInference) -> None:
@@ -115,7 +110,7 @@ def _about_models(routes: APIRouter, service: OpenInference) -> None:
     @routes.get("/models/{model}/ready")
     @routes.get("/models/{model}/versions/{version}/ready")
     async def model_ready(model: str, version: str = "") -> Response:
-        return _readiness("ready", is_ready=service.model_ready(model, version))
+        return _readiness(service.model_ready(model, version))
 
     @routes.get("/models/{model}/config")
     @routes.get("/models/{model}/versions/{version}/config")
@@ -262,16 +257,15 @@ class _Route(APIRoute):
 
 def _failed(request: Request, error: Exception) -> Response:
     status, message, headers = explain(error)
-    if status >= 500 and not isinstance(error, RequestError):
-        reference = request.scope.get("request_id", "-")
-        log.error("request %s failed", reference, exc_info=error)
+    reference = request.scope.get("request_id", "-")
+    if report(error, status, reference):
         message = f"{message} ({reference})"
     status = 400 if status == 422 else status
     return JSONResponse({"error": message}, status, headers)
 
 
-def _readiness(word: str, *, is_ready: bool) -> Response:
-    return JSONResponse({word: is_ready}, 200 if is_ready else 503)
+def _readiness(ready: bool) -> Response:
+    return JSONResponse({"ready": ready}, 200 if ready else 503)
 
 
 async def _body(request: Request, limit_mb: float) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -186,7 +186,7 @@ class ModelRepository:
         scheduler: that runs their engines.
         make: a new detector, with an engine of its own, for a name. Raises SightlineError.
         names: of all models; the first is the default.
-        warm_up: run each model once before it answers.
+        cold: those that answer without having been run before.
 
     Nothing is loaded yet: ``load`` does it, in the caller's thread, and takes seconds.
     """
@@ -197,12 +197,12 @@ class ModelRepository:
         make: Callable[[str], EngineDetector],
         names: Sequence[str],
         *,
-        warm_up: bool = True,
+        cold: Collection[str] = (),
     ) -> None:
         self.scheduler = scheduler
         self.names = tuple(names)
         self._make = make
-        self._warm_up = warm_up
+        self._cold = frozenset(cold)
         self._served: dict[str, ServedModel] = {}
         self._states: dict[str, ModelState] = {n: ModelState(n, "unloaded") for n in self.names}
         self._changing = threading.Lock()
@@ -297,7 +297,7 @@ class ModelRepository:
             self.scheduler.replace(name, detector.engine).close()
         else:
             self.scheduler.add(name, detector.engine, _batch_sizes(detector.card.max_batch))
-            if self._warm_up:
+            if name not in self._cold:
                 served.warm_up()
         return served
 

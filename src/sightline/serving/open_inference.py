@@ -17,11 +17,12 @@ from typing import Any
 
 from sightline._version import __version__
 from sightline.config import LimitOptions, Priority
-from sightline.errors import DeadlineExceeded, InvalidRequest, NotFound
+from sightline.errors import InvalidRequest, NotFound
 from sightline.runtime.scheduler import Terms
 from sightline.serving.faces_v2 import DETECT, Face, Network, Pictures
 from sightline.serving.models import ModelRepository
 from sightline.serving.tensors_v2 import InferRequest, Output, Parameter, Spec
+from sightline.serving.waiting import until
 
 VERSION = "1"
 """Every model has this one version."""
@@ -45,8 +46,6 @@ PRIORITIES: dict[Parameter, Priority] = {
 
 LONGEST_S = 3600.0
 """More is not waited for, whatever a client asks."""
-GRACE_S = 0.25
-"""The scheduler says first that a deadline has passed; then we do, whatever hangs."""
 
 
 class OpenInference:
@@ -280,10 +279,8 @@ async def _all(
 ) -> list[Any]:
     """What all futures hold; the first failure, a cancellation or the deadline ends the others."""
     try:
-        async with asyncio.timeout(None if deadline is None else deadline - clock() + GRACE_S):
+        async with until(deadline, clock):
             return [await asyncio.wrap_future(future) for future in futures]
-    except TimeoutError as exc:
-        raise DeadlineExceeded("the answer was not there when the request's time was over") from exc
     finally:
         for future in futures:
             future.cancel()

@@ -58,7 +58,7 @@ def check_exposure(options: ServingOptions) -> None:
         secret = getattr(options, name)
         if secret is not None and not secret.get_secret_value().strip():
             raise ConfigError(f"serving.{name} is empty: set it, or leave it out")
-    if options.token is None and not is_loopback(options.host):
+    if options.exposed:
         raise ConfigError(
             f"serving.host {options.host} can be reached from elsewhere: set serving.token, or "
             "listen to 127.0.0.1 only"

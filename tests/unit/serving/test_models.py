@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,16 @@ def files(constant_model: Callable[..., Path]) -> dict[str, Path]:
     }
 
 
+def make_detector(files: dict[str, Path], name: str) -> Any:
+    engine = EngineOptions(requests=1, threads=1)
+    options = ModelOptions(model=str(files[name]), backend="onnxruntime", engine=engine)
+    return build.detector(options)
+
+
 @pytest.fixture
 def repository(files: dict[str, Path]) -> Iterator[ModelRepository]:
-    def make(name: str) -> Any:
-        engine = EngineOptions(requests=1, threads=1)
-        options = ModelOptions(model=str(files[name]), backend="onnxruntime", engine=engine)
-        return build.detector(options)
-
     scheduler = Scheduler(SchedulerOptions())
-    made = ModelRepository(scheduler, make, list(files), warm_up=False)
+    made = ModelRepository(scheduler, partial(make_detector, files), list(files), cold=files)
     yield made
     made.close()
     scheduler.close()
@@ -52,6 +54,25 @@ def test_names(repository: ModelRepository) -> None:
         repository.get("none")
     with pytest.raises(NotFound):
         repository.load("none")
+
+
+def test_each_is_run_before_it_answers_unless_it_may_be_cold(files: dict[str, Path]) -> None:
+    run: list[str] = []
+    scheduler = Scheduler(SchedulerOptions())
+    warm_up = scheduler.warm_up
+
+    def noted(name: str, canvas: tuple[int, int]) -> None:
+        run.append(name)
+        warm_up(name, canvas)
+
+    scheduler.warm_up = noted  # type: ignore[method-assign]
+    made = ModelRepository(scheduler, partial(make_detector, files), list(files), cold=["yard"])
+    try:
+        made.load_all()
+    finally:
+        made.close()
+        scheduler.close()
+    assert run == ["street"]
 
 
 def test_states(repository: ModelRepository, files: dict[str, Path]) -> None:

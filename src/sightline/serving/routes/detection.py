@@ -14,16 +14,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sightline.config import LimitOptions, Priority
-from sightline.errors import DeadlineExceeded, InvalidRequest, Overloaded, SightlineError
+from sightline.errors import InvalidRequest, Overloaded, SightlineError
 from sightline.monitoring.tracing import NOTHING, Trace
 from sightline.runtime.scheduler import Terms
-from sightline.serving.failures import answer
-from sightline.serving.farewell import unless_gone
+from sightline.serving.failures import failure
 from sightline.serving.models import ServedModel
 from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES, MANY_BODY, ONE_BODY
 from sightline.serving.schemas import Found, FoundInMany, Wishes
 from sightline.serving.uploads import frame_of, read_many, read_one
+from sightline.serving.waiting import unless_gone, until
 from sightline.types import Detections, Frame
 
 router = APIRouter(tags=["detection"])
@@ -32,8 +32,6 @@ Asked = Annotated[Wishes, Query()]
 
 _WORKERS = 16
 """Pictures of one batch that wait in the queue at a time, at most."""
-_GRACE_S = 0.25
-"""The scheduler says first that a deadline has passed; then we do, whatever hangs."""
 
 
 @router.post("/detect", responses={200: {"model": Found}, **FAILURES}, openapi_extra=ONE_BODY)
@@ -116,11 +114,8 @@ class Job:
             frame, self._terms, conf=wishes.conf, iou=wishes.iou, classes=wishes.classes,
             started=lambda: turn.append(time.monotonic()),
         )  # fmt: skip
-        try:
-            async with asyncio.timeout(self._deadline - submitted + _GRACE_S):
-                found = await asyncio.wrap_future(future)
-        except TimeoutError as exc:
-            raise DeadlineExceeded("there was no answer in time") from exc
+        async with until(self._deadline):
+            found = await asyncio.wrap_future(future)
         began = turn[0] if turn else submitted
         trace.step("queue", submitted, began)
         trace.step("detect", began, time.monotonic(), model=self._served.name)
@@ -179,8 +174,7 @@ def _frame_or_error(data: bytes, limits: LimitOptions, name: str) -> Frame | Sig
 
 def _result(result: Mapping[str, Any] | Exception, number: str) -> Mapping[str, Any]:
     if isinstance(result, Exception):
-        told: dict[str, Any] = json.loads(bytes(answer(result, number).body))
-        return told
+        return failure(result, number)[1]
     return result
 
 

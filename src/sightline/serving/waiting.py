@@ -1,0 +1,47 @@
+"""How long a request is worked on: until its client leaves, or its time is over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from sightline.errors import DeadlineExceeded
+
+T = TypeVar("T")
+
+GRACE_S = 0.25
+"""The scheduler says first that a deadline has passed; then we do, whatever hangs."""
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` comes to; when the client leaves before, it is cancelled.
+
+    Raises ClientDisconnect.
+    """
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())  # the body has come: only a farewell can
+    try:
+        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        gone.cancel()
+
+
+@asynccontextmanager
+async def until(
+    deadline: float | None, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[None]:
+    """Wait inside until a moment on the clock, and a little longer. Raises DeadlineExceeded."""
+    try:
+        async with asyncio.timeout(None if deadline is None else deadline - clock() + GRACE_S):
+            yield
+    except TimeoutError as exc:
+        raise DeadlineExceeded("there was no answer in time") from exc
