@@ -39,7 +39,7 @@ from tests.system.faulty_cameras import (  # noqa: E402
     campaign,
     live_stream,
     missing,
-    open_site,
+    open_fleet,
     plan,
     wait_for,
 )
@@ -139,7 +139,6 @@ def main() -> None:
     if why := missing():
         sys.exit(why)
     logging.getLogger("sightline").setLevel(logging.ERROR)  # hundreds of losses are no news here
-    site, fleet = open_site()
     victims = [f"victim-{number}" for number in range(arguments.victims)]
     steady = [f"steady-{number}" for number in range(arguments.steady)]
 
@@ -148,6 +147,7 @@ def main() -> None:
         print(f"{outcome.name:16s} stall {outcome.blind_s:.2f} s, back {back}", flush=True)
 
     with (
+        open_fleet() as fleet,
         tempfile.TemporaryDirectory() as folder,
         cameras([*victims, *steady], make_clips(Path(folder), 3600)) as running,
     ):
@@ -181,7 +181,6 @@ def main() -> None:
             f"{threading.active_count() - threads:+d} threads, "
             f"{len(os.listdir('/proc/self/fd')) - files:+d} descriptors"  # noqa: PTH208
         )
-        site.close()
 
 
 if __name__ == "__main__":

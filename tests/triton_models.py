@@ -6,10 +6,8 @@ import contextlib
 import hashlib
 import os
 import queue
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -17,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv" / "triton" / "bin" / "python"
@@ -116,17 +115,6 @@ def left_behind(group: int) -> set[Path]:
             for word in (process / "cmdline").read_text().split("\0"):
                 if word.startswith(f"{tempfile.gettempdir()}/folder"):
                     found.add(Path(word).parents[1])
-    return found
-
-
-def free_ports(count: int) -> list[int]:
-    """Below those that the system gives to clients: one that calls a dead server could get its port."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randint(20000, 32000)
-        with socket.socket() as one, contextlib.suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            found.append(port)
     return found
 
 

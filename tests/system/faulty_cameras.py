@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.ports import free_ports
 from tests.system.camera_clips import Clips
 
 from sightline.build.site import Site
@@ -52,14 +52,6 @@ def missing() -> str | None:
         "no RTSP server: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi "
         "gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad"
     )
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        servers = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [int(server.getsockname()[1]) for server in servers]
 
 
 class Proxies:
@@ -222,12 +214,15 @@ def campaign(
     return outcomes
 
 
-def open_site() -> tuple[Site, Fleet]:
-    """The bundled detector, and no stream yet. Close the site."""
-    site = Site(Configuration.model_validate({"models": {"street": {"model": "street"}}}))
-    site.open()
-    assert isinstance(site.fleet, Fleet)
-    return site, site.fleet
+@contextmanager
+def open_fleet() -> Iterator[Fleet]:
+    """The bundled detector, and no stream yet."""
+    with closing(
+        Site(Configuration.model_validate({"models": {"street": {"model": "street"}}}))
+    ) as site:
+        site.open()
+        assert isinstance(site.fleet, Fleet)
+        yield site.fleet
 
 
 def live_stream(url: str) -> StreamOptions:

@@ -9,7 +9,9 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +33,7 @@ from tests.system.faulty_cameras import (
     inflict,
     live_stream,
     missing,
-    open_site,
+    open_fleet,
     plan,
     wait_for,
 )
@@ -106,11 +108,27 @@ def keep(feed: queue.Queue[FeedItem], report: Report, ending: threading.Event) -
 def report(clips: Clips) -> Report:
     """One fault of each kind, all at the same time, beside two streams that nothing happens to."""
     made = Report()
-    records = Records()
-    root = logging.getLogger()
-    root.addHandler(records)
+    with debug_records() as records, open_fleet() as fleet:
+        inflict_all(fleet, clips, made)
+    made.shown += "\n".join(records.text)
+    return made
+
+
+@contextmanager
+def debug_records() -> Iterator[Records]:
+    """All that anything logs meanwhile."""
+    records, root = Records(), logging.getLogger()
     level = root.level
+    root.addHandler(records)
     root.setLevel(logging.DEBUG)
+    try:
+        yield records
+    finally:
+        root.removeHandler(records)
+        root.setLevel(level)
+
+
+def inflict_all(fleet: Fleet, clips: Clips, made: Report) -> None:
     read = VideoReader.read
 
     def counting(self: VideoReader, timeout_s: float = 1) -> av.VideoFrame | None:
@@ -118,7 +136,6 @@ def report(clips: Clips) -> Report:
         made.decoded += frame is not None
         return frame
 
-    site, fleet = open_site()
     meter = PrometheusMeter(fleet.stats)
     names = [*map(name_of, FAULTS), *STEADY]
     with pytest.MonkeyPatch.context() as patch, cameras(names, clips) as running:
@@ -140,11 +157,6 @@ def report(clips: Clips) -> Report:
         made.more_threads = [thread.name for thread in set(threading.enumerate()) - threads]
         made.more_descriptors = descriptors() - files
         made.passwords = [WRONG, *(camera.password for camera in running.values())]
-    site.close()
-    root.removeHandler(records)
-    root.setLevel(level)
-    made.shown += "\n".join(records.text)
-    return made
 
 
 def break_all(fleet: Fleet, running: dict[str, Camera], made: Report) -> None:
@@ -301,8 +313,7 @@ def test_too_fast_for_a_slow_detector(
 
     monkeypatch.setattr(VideoReader, "read", counting)
     monkeypatch.setattr(ScheduledDetector, "submit", slow)
-    site, fleet = open_site()
-    with cameras(["fast"], clips) as running:
+    with open_fleet() as fleet, cameras(["fast"], clips) as running:
         running["fast"].restart(fast)
         options = live_stream(running["fast"].url)
         adaptive = options.adaptive.model_copy(update={"max_fps": None})
@@ -311,7 +322,6 @@ def test_too_fast_for_a_slow_detector(
         stats = fleet.stats()["fast"]
         so_far = decoded
         fleet.remove("fast")
-    site.close()
     assert done is not None
     assert stats.read == stats.analyzed + sum(stats.dropped.values()) + stats.pending
     assert stats.dropped["stale"] > 2 * stats.analyzed
@@ -326,9 +336,8 @@ def test_two_hundred_faults(tmp_path: Path) -> None:
     if why := missing():
         pytest.skip(why)
     clips = make_clips(tmp_path)
-    site, fleet = open_site()
     victims = [f"victim-{number}" for number in range(6)]
-    with cameras([*victims, *STEADY], clips) as running:
+    with open_fleet() as fleet, cameras([*victims, *STEADY], clips) as running:
         for name, camera in running.items():
             fleet.add(name, live_stream(camera.url))
         assert wait_for(lambda: all(s.analyzed > 3 for s in fleet.stats().values()), 60) is not None
@@ -338,7 +347,6 @@ def test_two_hundred_faults(tmp_path: Path) -> None:
         outcomes = campaign(watch, [running[name] for name in victims], plan(200, seed=7))
         steady = [watch.seen(name) for name in STEADY]
         watch.close()
-    site.close()
     assert len(outcomes) == 200
     assert watch.wrong == []
     assert max(outcome.blind_s for outcome in outcomes) <= 5

@@ -13,7 +13,7 @@ from typing import ClassVar
 import av
 import numpy as np
 from tests.system.camera_clips import FPS, SIZES, encoded, join
-from tests.system.faulty_cameras import Watch, live_stream, open_site, wait_for
+from tests.system.faulty_cameras import Watch, live_stream, open_fleet, wait_for
 
 from sightline.config import StreamOptions
 
@@ -53,23 +53,22 @@ def test_a_codec_that_changes() -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), ChangingCodec)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    site, fleet = open_site()
-    watch = Watch(fleet)
-    lines: list[dict[str, object]] = []
-    with fleet.subscribe() as feed:
-        fleet.add("changing", live_stream(f"http://127.0.0.1:{server.server_port}/live.ts"))
-        watch.begin("changing")
+    with open_fleet() as fleet:
+        watch = Watch(fleet)
+        lines: list[dict[str, object]] = []
+        with fleet.subscribe() as feed:
+            fleet.add("changing", live_stream(f"http://127.0.0.1:{server.server_port}/live.ts"))
+            watch.begin("changing")
 
-        def width() -> object:
-            while not feed.empty():
-                lines.append(json.loads(feed.get().line))
-            return lines and lines[-1]["width"]
+            def width() -> object:
+                while not feed.empty():
+                    lines.append(json.loads(feed.get().line))
+                return lines and lines[-1]["width"]
 
-        before = wait_for(lambda: width() == SIZES[0][0], 30)
-        after = wait_for(lambda: width() == SIZES[1][0], 30)
-        stats = fleet.stats()["changing"]
-    watch.close()
-    site.close()
+            before = wait_for(lambda: width() == SIZES[0][0], 30)
+            after = wait_for(lambda: width() == SIZES[1][0], 30)
+            stats = fleet.stats()["changing"]
+        watch.close()
     server.shutdown()
     server.server_close()
     assert before is not None
@@ -118,21 +117,20 @@ def write_files(folder: Path) -> None:
 def test_recordings_that_are_broken(tmp_path: Path) -> None:
     """Rows 10 and 11: what is good is kept, the end is told, and the others go on."""
     write_files(tmp_path)
-    site, fleet = open_site()
-    for path in tmp_path.glob("*.mp4"):
-        fleet.add(path.stem, StreamOptions(source=str(path), realtime=True, max_age_ms=60_000))
-    street = f"street://?width={SIZES[1][0]}&height={SIZES[1][1]}&duration=0&fps={FPS}"
-    fleet.add("street", StreamOptions(source=street, realtime=True))
-    over = wait_for(
-        lambda: all(
-            stats.state in {"failed", "ended"}
-            for name, stats in fleet.stats().items()
-            if name != "street"
-        ),
-        60,
-    )
-    stats = fleet.stats()
-    site.close()
+    with open_fleet() as fleet:
+        for path in tmp_path.glob("*.mp4"):
+            fleet.add(path.stem, StreamOptions(source=str(path), realtime=True, max_age_ms=60_000))
+        street = f"street://?width={SIZES[1][0]}&height={SIZES[1][1]}&duration=0&fps={FPS}"
+        fleet.add("street", StreamOptions(source=street, realtime=True))
+        over = wait_for(
+            lambda: all(
+                stats.state in {"failed", "ended"}
+                for name, stats in fleet.stats().items()
+                if name != "street"
+            ),
+            60,
+        )
+        stats = fleet.stats()
     assert over is not None, stats
     assert {name for name, one in stats.items() if one.state == "failed"} == {
         "cut", "no-index", "empty", "sound",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.ports import free_port
 
 from sightline.monitoring.metrics import CONTENT_TYPE, PrometheusMeter
 from sightline.types import Detections
@@ -46,12 +46,6 @@ def metrics() -> Iterator[tuple[PrometheusMeter, int]]:
     yield meter, server.server_port
     server.shutdown()
     server.server_close()
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import subprocess
 import time
 import traceback
@@ -16,6 +15,7 @@ from threading import Thread
 import av
 import numpy as np
 import pytest
+from tests.ports import free_port
 
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
@@ -64,8 +64,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

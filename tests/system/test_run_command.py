@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import IO, Protocol
 
 import httpx
 import pytest
+from tests.ports import free_port
 
 
 class Process(Protocol):
@@ -29,11 +29,6 @@ class Process(Protocol):
 
 SIGHTLINE = str(Path(sys.executable).with_name("sightline"))
 START_S = 90.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def eventually(true: Callable[[], bool], within_s: float = START_S) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 import queue
 import threading
 import time
@@ -600,6 +602,16 @@ def test_a_port_that_is_taken(slow: Running) -> None:
     )
     with pytest.raises(ConfigError, match=r"choose another serving\.grpc_port"):
         slow.loop.run(second.start())
+
+
+def test_no_record_keeps_a_server_that_is_freed(
+    slow: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    """gRPC's own would; the process crashes when such a record goes."""
+    with caplog.at_level(logging.DEBUG):
+        test_a_port_that_is_taken(slow)
+        gc.collect()
+    assert not [record for record in caplog.records if record.args and "grpc" in record.name]
 
 
 def test_nobody_elses_network_without_a_token() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import grpc
@@ -19,6 +20,10 @@ SPARE_CALLS = 64
 
 NOTICE_S = 0.5
 """So long calls are refused before connections end."""
+
+# At DEBUG gRPC logs a server that is being freed; a record that is kept then holds freed memory, and the
+# process crashes when the record goes.
+logging.getLogger("grpc._cython.cygrpc").setLevel(logging.INFO)
 
 
 class GrpcServer:

@@ -8,13 +8,13 @@ import http.server
 import json
 import random
 import re
-import socket
 import threading
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 from sightline.errors import ConfigError, ModelError
 from sightline.models import download, zoo
@@ -267,9 +267,7 @@ def test_silent_server_times_out_and_is_continued(
 
 
 def test_network_away(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/mine.onnx"
+    url = f"http://127.0.0.1:{free_port()}/mine.onnx"
     with pytest.raises(ModelError, match=r"no connection .* save it as .*mine\.onnx"):
         zoo.pull(url, tmp_path)
 

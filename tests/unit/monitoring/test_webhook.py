@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.ports import free_port
 
 from sightline.config import AlertOptions
 from sightline.monitoring.alerts import Alert
@@ -138,10 +139,7 @@ def test_what_fails_is_tried_again(
 
 
 def test_nobody_there(webhook: Webhook, caplog: pytest.LogCaptureFixture) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    webhook(rule(f"http://127.0.0.1:{port}/{SECRET}"), alert())
+    webhook(rule(f"http://127.0.0.1:{free_port()}/{SECRET}"), alert())
     wait_for(lambda: "given up after 4: cannot be reached: ConnectionRefusedError" in caplog.text)
     assert "hunter2" not in caplog.text
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.ports import free_port
 
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
@@ -151,10 +152,8 @@ def test_a_connection_has_its_own_limit(silent: int) -> None:
 
 
 def test_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
     with pytest.raises(SourceError, match="Connection refused: check the address"):
-        LiveSource(f"rtsp://127.0.0.1:{port}/live", options=QUICK).open()
+        LiveSource(f"rtsp://127.0.0.1:{free_port()}/live", options=QUICK).open()
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.ports import free_port
 
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
@@ -153,9 +154,7 @@ def test_who_does_not_answer_is_not_waited_for(text: bytes) -> None:
 
 
 def test_who_is_not_there_is_not_in_a_circle() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    assert not redirects.endless(f"rtsp://127.0.0.1:{port}/live")
+    assert not redirects.endless(f"rtsp://127.0.0.1:{free_port()}/live")
     assert not redirects.endless("rtsps://127.0.0.1/live")
 
 
