@@ -9,13 +9,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from tests.waiting import wait_for
 
 COMMAND = Path(sys.executable).with_name("sightline")
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -138,13 +138,6 @@ def test_interrupted(cars: Path, nano: Path, tmp_path: Path, sent: signal.Signal
 
 def lines_so_far(folder: Path) -> list[str]:
     return (folder / "out.jsonl").read_text().splitlines()
-
-
-def wait_for(condition: Callable[[], bool], deadline_s: float = 30) -> None:
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
 
 
 def test_one_bad_file_does_not_stop_the_rest(

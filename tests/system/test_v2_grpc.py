@@ -22,6 +22,7 @@ import tritonclient.grpc.aio as triton_aio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tests.waiting import wait_for
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc
 from tritonclient.utils import InferenceServerException
@@ -49,14 +50,6 @@ def tensor(batch: Pixels) -> triton.InferInput:
     found = triton.InferInput("images", list(batch.shape), "UINT8")
     found.set_data_from_numpy(batch)
     return found
-
-
-def until(condition: Callable[[], Any]) -> None:
-    """Wait for something that happens in another thread."""
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -318,9 +311,9 @@ def code(call: Callable[[], Any]) -> grpc.StatusCode:
 
 def test_cancelling_a_call_cancels_the_work(slow: Running) -> None:
     call = slow.stub.ModelInfer.future(asking())
-    until(lambda: slow.served.futures)
+    wait_for(lambda: slow.served.futures)
     call.cancel()
-    until(slow.served.futures[0].cancelled)
+    wait_for(slow.served.futures[0].cancelled)
 
 
 def test_leaving_a_stream_cancels_its_work(slow: Running) -> None:
@@ -332,9 +325,9 @@ def test_leaving_a_stream_cancels_its_work(slow: Running) -> None:
         more.wait(WAIT_S)
 
     call = slow.stub.ModelStreamInfer(requests())
-    until(lambda: len(slow.served.futures) == 2)
+    wait_for(lambda: len(slow.served.futures) == 2)
     call.cancel()
-    until(lambda: all(f.cancelled() for f in slow.served.futures))
+    wait_for(lambda: all(f.cancelled() for f in slow.served.futures))
     more.set()
 
 
@@ -347,7 +340,7 @@ def test_the_clients_deadline_is_the_works(slow: Running) -> None:
     assert terms.deadline is not None
     assert terms.deadline <= now + 1.5
     assert terms.client == "grpc:ipv4:127.0.0.1"
-    until(slow.served.futures[0].cancelled)
+    wait_for(slow.served.futures[0].cancelled)
 
 
 def test_the_requests_own_timeout(slow: Running) -> None:
@@ -360,7 +353,7 @@ def test_too_many_at_a_time_are_refused_with_a_time_to_come_back() -> None:
     with running(limits=LimitOptions(in_flight=2)) as slow:
         # gRPC's own limit is per connection: a second one reaches ours.
         first = [slow.stub.ModelInfer.future(asking()) for _ in range(2)]
-        until(lambda: len(slow.served.futures) == 2)
+        wait_for(lambda: len(slow.served.futures) == 2)
         with grpc.insecure_channel(
             slow.address, [("grpc.use_local_subchannel_pool", 1)]
         ) as channel:
@@ -387,7 +380,7 @@ def test_too_many_streams_are_refused() -> None:
             more.wait(WAIT_S)
 
         first = slow.stub.ModelStreamInfer(requests())
-        until(lambda: slow.served.futures)
+        wait_for(lambda: slow.served.futures)
         with grpc.insecure_channel(
             slow.address, [("grpc.use_local_subchannel_pool", 1)]
         ) as channel:
@@ -402,10 +395,10 @@ def test_messages_that_wait_take_no_more_memory_than_is_set_apart() -> None:
     with running(limits=LimitOptions(body_mb=0.001)) as slow:
         # Sixteen times 1,000 bytes; a request has about 90.
         calls = [slow.stub.ModelInfer.future(asking()) for _ in range(250)]
-        until(lambda: any(call.done() for call in calls))
+        wait_for(lambda: any(call.done() for call in calls))
         refused = [call for call in calls if call.done()]
         assert {call.code() for call in refused} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
-        until(lambda: len(slow.served.futures) + sum(call.done() for call in calls) == 250)
+        wait_for(lambda: len(slow.served.futures) + sum(call.done() for call in calls) == 250)
         assert 100 < len(slow.served.futures) < 200
         slow.served.release()
         assert sum(call.exception(WAIT_S) is None for call in calls) == len(slow.served.futures)
@@ -415,7 +408,7 @@ def test_messages_that_wait_take_no_more_memory_than_is_set_apart() -> None:
 
 def test_a_fault_of_ours_is_not_explained(slow: Running, caplog: pytest.LogCaptureFixture) -> None:
     call = slow.stub.ModelInfer.future(asking())
-    until(lambda: slow.served.futures)
+    wait_for(lambda: slow.served.futures)
     slow.served.futures[0].set_exception(InferenceError("secret: /root/model.onnx"))
     error = call.exception(WAIT_S)
     assert error.code() == grpc.StatusCode.INTERNAL
@@ -516,9 +509,9 @@ def test_calls_are_told(slow: Running) -> None:
     list(slow.stub.ModelStreamInfer(iter([asking(), pb.ModelInferRequest()])))
     slow.served.at_once = False
     call = slow.stub.ModelInfer.future(asking())
-    until(lambda: len(slow.served.futures) == 3)
+    wait_for(lambda: len(slow.served.futures) == 3)
     call.cancel()
-    until(lambda: len(slow.told) == 6)
+    wait_for(lambda: len(slow.told) == 6)
     assert slow.told[:2] == [("ModelInfer", "OK"), ("ModelInfer", "NOT_FOUND")]
     assert sorted(slow.told[2:4]) == [
         ("ModelStreamInfer/request", "NOT_FOUND"),
@@ -541,9 +534,9 @@ def test_stopping_finishes_what_was_accepted(slow: Running) -> None:
 
     call = slow.stub.ModelInfer.future(asking())
     stream = slow.stub.ModelStreamInfer(requests(), timeout=WAIT_S)
-    until(lambda: len(slow.served.futures) == 2)
+    wait_for(lambda: len(slow.served.futures) == 2)
     stopping = slow.loop.begin(slow.server.stop(3 * WAIT_S))
-    until(lambda: not slow.stub.ServerReady(pb.ServerReadyRequest()).ready)
+    wait_for(lambda: not slow.stub.ServerReady(pb.ServerReadyRequest()).ready)
     assert code(lambda: slow.stub.ModelInfer(asking())) == grpc.StatusCode.UNAVAILABLE
 
     def refused() -> bool:
@@ -555,7 +548,7 @@ def test_stopping_finishes_what_was_accepted(slow: Running) -> None:
                 return bool(error.code() == grpc.StatusCode.UNAVAILABLE)
         return False
 
-    until(refused)
+    wait_for(refused)
     slow.served.release()
     assert call.result(WAIT_S).id == "7"
     assert next(stream).infer_response.id == "7"
@@ -580,7 +573,7 @@ def test_stopping_under_load_breaks_no_call_off(slow: Running) -> None:
     threads = [threading.Thread(target=load, args=(seen,)) for seen in outcomes]
     for thread in threads:
         thread.start()
-    until(lambda: all(len(seen) > 20 for seen in outcomes))
+    wait_for(lambda: all(len(seen) > 20 for seen in outcomes))
     slow.loop.run(slow.server.stop(WAIT_S))
     for thread in threads:
         thread.join(WAIT_S)
@@ -589,10 +582,10 @@ def test_stopping_under_load_breaks_no_call_off(slow: Running) -> None:
 
 def test_stopping_does_not_wait_for_ever(slow: Running) -> None:
     call = slow.stub.ModelInfer.future(asking())
-    until(lambda: slow.served.futures)
+    wait_for(lambda: slow.served.futures)
     slow.loop.run(slow.server.stop(0.1))
     assert call.exception(WAIT_S) is not None
-    until(slow.served.futures[0].cancelled)
+    wait_for(slow.served.futures[0].cancelled)
 
 
 def test_a_port_that_is_taken(slow: Running) -> None:

@@ -13,6 +13,7 @@ from sightline._version import __version__
 PACKAGES = {
     "numpy": "arrays",
     "opencv-contrib-python-headless": "pictures, `people`",
+    "simplejpeg": "JPEG pictures",
     "av": "video files, cameras, streams",
     "scipy": "tracking",
     "onnx": "models",

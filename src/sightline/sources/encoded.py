@@ -8,6 +8,7 @@ import numpy as np
 from sightline.errors import DecodeError
 from sightline.sources.image_header import read_header
 from sightline.sources.images import LIMIT_PIXELS, check_header, decode_image
+from sightline.sources.jpeg import decode_jpeg
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import ChannelOrder, Pixels
 
@@ -42,17 +43,16 @@ class EncodedPicture:
         self._data = data
         self._limit = limit_pixels
         self._name = name
-        self._jpeg = header.format == "JPEG"
-        self._size = (header.width, header.height)
+        self._header = header
 
     @property
     def width(self) -> int:
         """Of the upright picture, as its EXIF data turns it."""
-        return self._size[0]
+        return self._header.width
 
     @property
     def height(self) -> int:
-        return self._size[1]
+        return self._header.height
 
     def scaled(
         self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
@@ -79,13 +79,15 @@ class EncodedPicture:
         return pixels
 
     def _reduction(self, width: int, height: int) -> int:
-        if not self._jpeg:
+        if self._header.format != "JPEG":
             return 1
         fit = min(self.width // width, self.height // height)
         return next((step for step in _REDUCED if step <= fit), 1)
 
     def _reduced(self, step: int) -> Pixels | None:
-        """None where OpenCV's decoder gives up: the second decoder must have its turn."""
+        """None where two decoders give up: the third must have its turn."""
+        if (decoded := decode_jpeg(self._data, self._header, step)) is not None:
+            return decoded
         try:
             pixels: Pixels | None = cv2.imdecode(
                 np.frombuffer(self._data, np.uint8), _REDUCED[step]

@@ -27,13 +27,15 @@ _EXIF = b"Exif\0\0"
 class ImageHeader(NamedTuple):
     """``width`` and ``height`` are those of the upright picture, as its EXIF data turns it.
 
-    ``complete`` is False where a JPEG breaks off, which its decoders pass over in silence.
+    ``complete`` is False where a JPEG breaks off, which its decoders pass over in silence;
+    ``orientation`` is a JPEG's, after EXIF: 1 is upright already.
     """
 
     format: str
     width: int
     height: int
     complete: bool = True
+    orientation: int = 1
 
 
 def read_header(data: bytes) -> ImageHeader | None:
@@ -55,7 +57,7 @@ def _png(data: bytes) -> ImageHeader:
             break
         length, kind = struct.unpack_from(">I4s", data, at)
         if kind == b"eXIf":
-            size = _upright(size, data[at + 8 : at + 8 + length])
+            size = _turned(size, _orientation(data[at + 8 : at + 8 + length]))
         at += length + 12
     return ImageHeader("PNG", *size)
 
@@ -85,7 +87,8 @@ def _jpeg(data: bytes) -> ImageHeader | None:
             size = (width, height)
         if marker == _JPEG_SOS:
             complete = data.rfind(b"\xff\xd9", at) >= 0  # from behind: it is the last thing
-            return ImageHeader("JPEG", *_upright(size, exif), complete) if size else None
+            turn = _orientation(exif)
+            return ImageHeader("JPEG", *_turned(size, turn), complete, turn) if size else None
         length = int(struct.unpack_from(">H", data, at + 2)[0])
         if marker == _JPEG_APP1 and not exif and data.startswith(_EXIF, at + 4):
             exif = data[at + 4 + len(_EXIF) : at + 2 + length]
@@ -98,7 +101,7 @@ def _webp(data: bytes) -> ImageHeader | None:
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
         size = width, int.from_bytes(data[27:30], "little") + 1
-        return ImageHeader("WebP", *_upright(size, _webp_exif(data)))
+        return ImageHeader("WebP", *_turned(size, _orientation(_webp_exif(data))))
     if kind == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
         return ImageHeader("WebP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
@@ -124,7 +127,8 @@ def _tiff(data: bytes) -> ImageHeader | None:
     tags = _tiff_tags(data)
     if not {_TIFF_WIDTH, _TIFF_HEIGHT} <= tags.keys():
         return None
-    return ImageHeader("TIFF", *_upright((tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT]), data))
+    turn = tags.get(_TIFF_ORIENTATION, 1)
+    return ImageHeader("TIFF", *_turned((tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT]), turn))
 
 
 def _tiff_tags(data: bytes) -> dict[int, int]:
@@ -140,13 +144,17 @@ def _tiff_tags(data: bytes) -> dict[int, int]:
     return tags
 
 
-def _upright(size: tuple[int, int], exif: bytes) -> tuple[int, int]:
-    """The size (width, height) after the turn that EXIF data asks for; damaged data asks for none."""
+def _orientation(exif: bytes) -> int:
+    """What EXIF data says; damaged data says nothing."""
     try:
-        turned = bool(exif) and _tiff_tags(exif).get(_TIFF_ORIENTATION, 1) in _QUARTER_TURNS
+        return _tiff_tags(exif).get(_TIFF_ORIENTATION, 1) if exif else 1
     except struct.error:
-        turned = False
-    return (size[1], size[0]) if turned else size
+        return 1
+
+
+def _turned(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """The size (width, height) of the upright picture."""
+    return (size[1], size[0]) if orientation in _QUARTER_TURNS else size
 
 
 _FORMATS: tuple[tuple[bytes, Callable[[bytes], ImageHeader | None]], ...] = (

@@ -18,6 +18,7 @@ import numpy as np
 
 from sightline.errors import DecodeError, SourceError
 from sightline.sources.image_header import ImageHeader, read_header
+from sightline.sources.jpeg import decode_jpeg
 from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
 from sightline.types import Frame, Pixels, SourceState, SourceStatus, StreamInfo
 
@@ -42,6 +43,8 @@ def decode_image(data: bytes, limit_pixels: int = LIMIT_PIXELS, name: str = "pic
         DecodeError: it is none of these, is too large, or is damaged; ``name`` stands before it.
     """
     header = check_header(read_header(data), limit_pixels, name)
+    if header.format == "JPEG" and (decoded := decode_jpeg(data, header)) is not None:
+        return decoded
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:

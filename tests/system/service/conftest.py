@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -101,19 +100,6 @@ class Service:
 
     def outcomes(self, outcome: str) -> int:
         return self.scheduler.stats().outcomes[outcome]
-
-
-@pytest.fixture
-def wait_for() -> Callable[..., None]:
-    """Wait until something holds, for so long."""
-
-    def wait(condition: Callable[[], Any], timeout_s: float = 15.0) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen in time"
-            time.sleep(0.01)
-
-    return wait
 
 
 @pytest.fixture

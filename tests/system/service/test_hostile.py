@@ -17,6 +17,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
+from tests.waiting import wait_for
 
 from sightline.sources.image_header import read_header
 
@@ -218,7 +219,7 @@ def descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
-def test_nothing_is_left_behind(serve: Any, jpeg: bytes, wait_for: Any) -> None:
+def test_nothing_is_left_behind(serve: Any, jpeg: bytes) -> None:
     """Descriptors, after a few hundred requests of which half are broken off."""
     service = serve()
     with service.client() as client:

@@ -17,6 +17,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from tests.waiting import wait_for
 
 from sightline.config import SchedulerOptions
 
@@ -94,7 +95,7 @@ def test_what_is_no_picture_is_unsupported(serve: Any, content: bytes) -> None:
         assert answer.status_code == 415, answer.text
 
 
-def test_a_poisonous_picture_fails_alone(serve: Any, jpeg: bytes, wait_for: Any) -> None:
+def test_a_poisonous_picture_fails_alone(serve: Any, jpeg: bytes) -> None:
     """Its header is good, so that it comes into a batch with others, and fails there."""
     noise = np.random.default_rng(2).integers(0, 255, (96, 128, 3), np.uint8)
     png = bytes(cv2.imencode(".png", noise)[1])
@@ -209,7 +210,7 @@ def test_a_dripping_body(serve: Any) -> None:
 
 
 def test_work_of_a_client_that_left_is_cancelled(
-    serve: Any, jpeg: bytes, wait_for: Any, caplog: pytest.LogCaptureFixture
+    serve: Any, jpeg: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "sightline.serving")
     service = serve(scheduler=SchedulerOptions(max_batch=1, normal_ms=1e4))
@@ -239,7 +240,7 @@ def test_a_client_that_leaves_while_it_sends(serve: Any) -> None:
         assert client.get("/ready").status_code == 200
 
 
-def test_a_deadline(serve: Any, jpeg: bytes, wait_for: Any) -> None:
+def test_a_deadline(serve: Any, jpeg: bytes) -> None:
     service = serve()
     service.engine.open.clear()
     with service.client() as client:
@@ -251,9 +252,7 @@ def test_a_deadline(serve: Any, jpeg: bytes, wait_for: Any) -> None:
         assert client.post("/detect", content=jpeg).status_code == 200
 
 
-def test_requests_beyond_the_limit_are_refused_at_once(
-    serve: Any, jpeg: bytes, wait_for: Any
-) -> None:
+def test_requests_beyond_the_limit_are_refused_at_once(serve: Any, jpeg: bytes) -> None:
     service = serve(limits={"in_flight": 4})
     service.engine.open.clear()
     before = service.engine.started
@@ -271,7 +270,7 @@ def test_requests_beyond_the_limit_are_refused_at_once(
         assert client.post("/detect", content=jpeg).status_code == 200
 
 
-def test_what_the_queue_does_not_take_is_refused(serve: Any, jpeg: bytes, wait_for: Any) -> None:
+def test_what_the_queue_does_not_take_is_refused(serve: Any, jpeg: bytes) -> None:
     service = serve(scheduler=SchedulerOptions(queue=2, max_batch=1, normal_ms=1e4))
     service.engine.open.clear()
     with ThreadPoolExecutor(12) as pool, service.client() as client:

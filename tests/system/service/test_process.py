@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.waiting import wait_for
 
 PROGRAM = Path(__file__).with_name("service_process.py")
 
@@ -132,9 +133,7 @@ def test_a_second_signal_cuts_it_short(spawn: Callable[..., Process]) -> None:
     assert service.process.returncode == 0
 
 
-def test_with_few_descriptors_load_is_shed(
-    spawn: Callable[..., Process], jpeg: bytes, wait_for: Any
-) -> None:
+def test_with_few_descriptors_load_is_shed(spawn: Callable[..., Process], jpeg: bytes) -> None:
     service = spawn(descriptors=256, limits={"header_timeout_s": 60})
     host = ("127.0.0.1", int(service.url.rpartition(":")[2]))
     sockets, refused = [], 0

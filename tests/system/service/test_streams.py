@@ -10,6 +10,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from tests.waiting import wait_for
 
 STREET = "street://?width=128&height=96&fps=20&duration=0&live=true"
 
@@ -18,7 +19,7 @@ def add(client: httpx.Client, **fields: Any) -> httpx.Response:
     return client.post("/streams", json={"name": "gate", "source": STREET, **fields})
 
 
-def test_the_life_of_a_stream(serve: Any, wait_for: Any) -> None:
+def test_the_life_of_a_stream(serve: Any) -> None:
     with serve().client() as client:
         assert client.get("/streams").json() == {"streams": []}
         assert add(client).status_code == 201
@@ -41,7 +42,7 @@ def test_the_life_of_a_stream(serve: Any, wait_for: Any) -> None:
         assert add(client).status_code == 201  # the name is free again
 
 
-def test_pictures_of_a_stream(serve: Any, wait_for: Any) -> None:
+def test_pictures_of_a_stream(serve: Any) -> None:
     with serve().client() as client:
         add(client)
         wait_for(lambda: client.get("/streams/gate/snapshot").status_code == 200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -11,13 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from sightline.engines.requests import Shape, Workers
+from sightline.engines.requests import Shape, Workers, WorkersEngine
 from sightline.types import EngineInfo, Floats, Pixels, TensorSpec
 
 T = TypeVar("T")
 
 
-class StandIn:
+class StandIn(WorkersEngine):
     """An ``Engine`` on real workers; ``infer`` is its runtime and may be exchanged at any time."""
 
     def __init__(self, name: str = "stand-in", requests: int = 1, hang_s: float = 30.0) -> None:
@@ -42,17 +43,9 @@ class StandIn:
             "stand-in", self.name, "fp32", self.requests, TensorSpec("x", shape, "uint8"), outputs
         )
 
-    def submit(
-        self,
-        shape: Shape,
-        fill: Callable[[Pixels], None],
-        read: Callable[[Sequence[Floats]], T],
-    ) -> Future[T]:
-        return self._workers.submit(shape, fill, read)
-
     def close(self) -> None:
         self.closed += 1
-        self._workers.close()
+        super().close()
 
     def _request(self, shape: Shape) -> Any:
         self.prepare(shape)
@@ -113,3 +106,23 @@ def eventually() -> Iterator[Callable[[Callable[[], Any]], None]]:
             time.sleep(0.002)
 
     return wait
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def go() -> Iterator[threading.Event]:
+    """What a hanging inference waits for; set at the end, so that no thread stays."""
+    event = threading.Event()
+    yield event
+    event.set()

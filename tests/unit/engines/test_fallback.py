@@ -19,26 +19,6 @@ from sightline.types import Floats, Pixels
 HANG_S = 0.1
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def go() -> Iterator[threading.Event]:
-    """What a hanging inference waits for; set at the end, so that no thread stays."""
-    event = threading.Event()
-    yield event
-    event.set()
-
-
 class Pair:
     """A fallback over two stand-ins, "gpu" and "cpu"."""
 
@@ -54,7 +34,7 @@ class Pair:
 
 
 @pytest.fixture
-def pair(stand_in: Any, clock: Clock) -> Iterator[Callable[..., Pair]]:
+def pair(stand_in: Any, clock: Any) -> Iterator[Callable[..., Pair]]:
     pairs: list[Pair] = []
 
     def make(**options: Any) -> Pair:
@@ -277,7 +257,7 @@ def test_all_engines_hanging_is_an_answer_too(
 
 
 def test_an_engine_that_has_failed_is_tried_in_the_shadow_and_takes_over_again(
-    pair: Callable[..., Pair], caller: Any, clock: Clock, eventually: Any
+    pair: Callable[..., Pair], caller: Any, clock: Any, eventually: Any
 ) -> None:
     both = pair(failures=1, retry_s=30)
     both.gpu.infer = fail
@@ -318,7 +298,7 @@ def test_a_trial_that_hangs_is_a_failed_one(
     eventually(lambda: both.states() == ("active", "ready"))
 
 
-def test_the_switch_by_hand(pair: Callable[..., Pair], caller: Any, clock: Clock) -> None:
+def test_the_switch_by_hand(pair: Callable[..., Pair], caller: Any, clock: Any) -> None:
     both = pair(failures=1)
     both.engine.use("cpu")
     assert caller.run(both.engine, 1) == 1
@@ -362,7 +342,7 @@ class Maker:
 
 
 def test_an_engine_that_is_unavailable_is_made_by_its_trial(
-    stand_in: Any, caller: Any, clock: Clock, eventually: Any
+    stand_in: Any, caller: Any, clock: Any, eventually: Any
 ) -> None:
     maker, cpu = Maker(stand_in("gpu")), stand_in("cpu")
     engine = Fallback([("gpu", maker), ("cpu", lambda: cpu)], retry_s=30, clock=clock)

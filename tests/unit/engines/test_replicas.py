@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -12,25 +12,6 @@ import pytest
 from sightline.engines.replicas import Replicas
 from sightline.errors import EngineError, InferenceError
 from sightline.types import Floats, Pixels
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def go() -> Iterator[threading.Event]:
-    event = threading.Event()
-    yield event
-    event.set()
 
 
 def fail(_: Pixels) -> Sequence[Floats]:
@@ -113,7 +94,7 @@ def wait_for(future: Future[int]) -> bool:
 
 
 def test_an_engine_that_fails_is_avoided_for_a_while_each_time_for_longer(
-    stand_in: Any, caller: Any, clock: Clock, eventually: Any
+    stand_in: Any, caller: Any, clock: Any, eventually: Any
 ) -> None:
     good, bad = stand_in("good"), stand_in("bad")
     bad.infer = fail
@@ -145,7 +126,7 @@ def test_an_engine_that_fails_is_avoided_for_a_while_each_time_for_longer(
 
 
 def test_an_engine_that_comes_back_is_tried_with_one_batch_at_a_time(
-    stand_in: Any, caller: Any, clock: Clock, go: threading.Event, eventually: Any
+    stand_in: Any, caller: Any, clock: Any, go: threading.Event, eventually: Any
 ) -> None:
     good, bad = stand_in("good", 4), stand_in("bad", 4)
     bad.infer = fail
@@ -163,7 +144,7 @@ def test_an_engine_that_comes_back_is_tried_with_one_batch_at_a_time(
 
 
 def test_where_all_fail_the_one_that_failed_longest_ago_is_used(
-    stand_in: Any, caller: Any, clock: Clock, eventually: Any
+    stand_in: Any, caller: Any, clock: Any, eventually: Any
 ) -> None:
     engines = [stand_in("a"), stand_in("b")]
     for engine in engines:

@@ -7,11 +7,12 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from tests.ports import free_port
+from tests.waiting import wait_for
 
 from sightline.config import AlertOptions
 from sightline.monitoring.alerts import Alert
@@ -92,13 +93,6 @@ def rule(url: str | None) -> AlertOptions:
 
 def alert(number: int = 0) -> Alert:
     return Alert("slow", "firing", "latency_p99_ms", "model", "m", number, "above 1", 1.0, 2.0)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_an_alert_arrives_as_it_is(receiver: Receiver, webhook: Webhook) -> None:

@@ -507,7 +507,7 @@ def test_what_would_wait_for_too_long_is_refused() -> None:
     ],
 )
 def test_only_what_is_served_before_counts(priority: Priority, accepted: int) -> None:
-    bench = Bench(cost_ms=10)
+    bench = Bench(cost_ms=10, refuse_after=2)
     bench.push("running")
     bench.take()
     for i in range(5):
@@ -590,7 +590,7 @@ def test_room_is_made_in_the_queues_of_other_models_too() -> None:
     "limits",
     [
         pytest.param({"queue": 8}, id="items"),
-        pytest.param({"cost_ms": 10, "normal_ms": 35}, id="waiting time"),
+        pytest.param({"cost_ms": 10, "normal_ms": 35, "refuse_after": 2}, id="waiting time"),
     ],
 )
 def test_a_client_cannot_fill_the_queue_for_others(limits: dict[str, Any]) -> None:

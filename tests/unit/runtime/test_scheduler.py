@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.waiting import wait_for
 
 from sightline.config import SchedulerOptions
 from sightline.engines.requests import Workers
@@ -38,13 +39,6 @@ LONG_S = 20.0
 """Nothing here takes so long; a test that waits for it has failed."""
 
 TERMS = Terms("test")
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + LONG_S
-    while not condition():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.001)
 
 
 class StandIn:

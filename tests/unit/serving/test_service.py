@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from tests.waiting import wait_for
 
 from sightline import api, build
 from sightline.config import EngineOptions, ModelOptions, SchedulerOptions
@@ -125,9 +126,7 @@ def test_a_batch_of_any_size_fits_a_small_queue(detector: EngineDetector, pictur
     assert [len(one) for one in found] == [1] * 40
 
 
-def test_too_much_is_refused_and_late_is_told(
-    detector: EngineDetector, picture: Pixels, wait_for: Callable[..., None]
-) -> None:
+def test_too_much_is_refused_and_late_is_told(detector: EngineDetector, picture: Pixels) -> None:
     held = Held(detector)
     options = SchedulerOptions(queue=1, max_batch=1, normal_ms=1e4)
     with Service(detector, options) as service:
@@ -144,9 +143,7 @@ def test_too_much_is_refused_and_late_is_told(
         assert len(first.result(10)) == 1
 
 
-def test_what_is_not_awaited_any_more_is_not_run(
-    detector: EngineDetector, picture: Pixels, wait_for: Callable[..., None]
-) -> None:
+def test_what_is_not_awaited_any_more_is_not_run(detector: EngineDetector, picture: Pixels) -> None:
     held = Held(detector)
 
     async def give_up(service: Service) -> None:

@@ -4,11 +4,11 @@ import os
 import shutil
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from tests.waiting import wait_for
 
 from sightline.errors import SinkError
 from sightline.sinks.window import WindowSink, grid
@@ -40,13 +40,6 @@ def display() -> Iterator[str]:
 @pytest.fixture
 def screen(display, monkeypatch):
     monkeypatch.setenv("DISPLAY", display)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from typing import Any
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 
 from sightline.errors import DecodeError
-from sightline.sources import encoded
 from sightline.sources.encoded import EncodedPicture
 from sightline.sources.image_header import read_header
 from sightline.sources.images import decode_image
@@ -93,16 +95,22 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(
     monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], step: int
 ) -> None:
     shapes: list[tuple[int, ...]] = []
-    decode = cv2.imdecode
 
-    def note(data: Any, flags: int) -> Any:
-        pixels = decode(data, flags)
-        shapes.append(pixels.shape[:2])
-        return pixels
+    def noted(decode: Any) -> Any:
+        def note(*args: Any, **options: Any) -> Any:
+            pixels = decode(*args, **options)
+            shapes.append(pixels.shape[:2])
+            return pixels
 
-    monkeypatch.setattr(encoded.cv2, "imdecode", note)
-    EncodedPicture(encode("jpg")).scaled(*size, "bgr")
-    assert shapes == [(240 // step, 320 // step)]
+        return note
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", noted(simplejpeg.decode_jpeg))
+    monkeypatch.setattr(cv2, "imdecode", noted(cv2.imdecode))
+    first = EncodedPicture(encode("jpg")).scaled(*size, "bgr")
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    second = EncodedPicture(encode("jpg")).scaled(*size, "bgr")
+    assert shapes == [(240 // step, 320 // step)] * 2
+    np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -151,11 +159,9 @@ def test_damage_shows_when_it_is_decoded() -> None:
         picture.scaled(80, 60, "bgr")
 
 
-def test_the_second_decoder_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> Any:
-        raise cv2.error
-
-    monkeypatch.setattr(cv2, "imdecode", refuse)
+def test_the_last_decoder_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", Mock(side_effect=ValueError))
+    monkeypatch.setattr(cv2, "imdecode", Mock(side_effect=cv2.error))
     small = EncodedPicture(encode("jpg")).scaled(80, 60, "bgr")
     assert small[5, 5, 2] > 200
 

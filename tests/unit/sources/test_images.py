@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,7 @@ def test_orientation(
 ) -> None:
     data = with_orientation(encode("jpg"), orientation)
     if second:
+        monkeypatch.setitem(sys.modules, "simplejpeg", None)
         monkeypatch.setattr(images.cv2, "imdecode", lambda *_: None)
     pixels = decode_image(data)
     assert pixels.shape[:2] == size
@@ -117,6 +119,7 @@ def test_second_decoder(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     def fail(*_: object) -> None:
         raise cv2.error("broken")
 
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
     monkeypatch.setattr(images.cv2, "imdecode", fail)
     pixels = decode_image(encode(suffix))
     assert np.abs(pixels.astype(int) - sample())[:, 2:-2].mean() < 8

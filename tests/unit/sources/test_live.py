@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import av
 import pytest
+from tests.waiting import wait_for
 
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
@@ -100,13 +101,6 @@ def endless(every_s: float = 0.01) -> Script:
             count += 1
 
     return script
-
-
-def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 5) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.005)
 
 
 def test_what_nobody_takes_in_time_is_counted(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
 
 import av
 import pytest
+from tests.waiting import wait_for
 
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
@@ -21,13 +21,6 @@ from sightline.types import SourceState
 QUICK = LiveOptions(open_timeout_s=2, backoff_first_s=0.01, backoff_max_s=0.02)
 PATIENT = QUICK.model_copy(update={"wait_for_camera": True})
 URL = "rtsp://camera/live"
-
-
-def wait_for(true: Callable[[], bool], timeout_s: float = 5) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 class Damaged:
