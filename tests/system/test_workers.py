@@ -5,30 +5,29 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
 import pytest
+from tests.waiting import wait_for
 
 from sightline.build.site import Site
 from sightline.config import Configuration
 from sightline.errors import Conflict, ModelError, NotFound
+from sightline.monitoring.metrics import PrometheusMeter
 from sightline.runtime.workers import ShardedFleet
 
 STREET = "street://?seed={}&duration=0&fps=10&width=320&height=192"
 
 
-def eventually(true: Callable[[], bool], within_s: float = 60) -> None:
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
+@pytest.fixture(scope="module")
+def meter() -> PrometheusMeter:
+    return PrometheusMeter(hardware=False)
 
 
 @pytest.fixture(scope="module")
-def fleet() -> Iterator[ShardedFleet]:
+def fleet(meter: PrometheusMeter) -> Iterator[ShardedFleet]:
     configuration = Configuration.model_validate(
         {
             "models": {"street": {"model": "street"}},
@@ -38,7 +37,7 @@ def fleet() -> Iterator[ShardedFleet]:
             },
         }
     )
-    site = Site(configuration)
+    site = Site(configuration, meter)
     site.open()
     assert isinstance(site.fleet, ShardedFleet)
     assert not site.failed
@@ -55,7 +54,7 @@ def running(fleet: ShardedFleet, least: int = 3) -> bool:
 
 
 def test_streams_are_shared_out_and_run(fleet: ShardedFleet) -> None:
-    eventually(lambda: running(fleet))
+    wait_for(lambda: running(fleet))
     assert sorted(fleet.names()) == ["s0", "s1", "s2", "s3"]
     assert len(set(fleet.pids)) == 2
     for stats in fleet.stats().values():
@@ -66,6 +65,24 @@ def test_streams_are_shared_out_and_run(fleet: ShardedFleet) -> None:
         seen = {reader.get(timeout=30).stream for _ in range(40)}
         assert len(seen) >= 2
         assert json.loads(reader.get(timeout=30).line)["width"] == 320
+
+
+def test_one_meter_hears_of_all_processes(fleet: ShardedFleet, meter: PrometheusMeter) -> None:
+    wait_for(lambda: running(fleet), timeout_s=60)
+    done = sum(stats.analyzed for stats in fleet.stats().values())
+
+    def heard() -> bool:
+        totals = meter.totals().get("street")
+        return totals is not None and totals.succeeded >= done and max(totals.queue.values()) > 0
+
+    wait_for(heard, "the meter hears of every picture")
+    seen = meter.registry.get_sample_value
+    for stream in fleet.names():
+        counts = [
+            seen("sightline_detections_total", {"stream": stream, "class": name})
+            for name in ("car", "person", "truck", "bus", "bicycle", "motorcycle")
+        ]
+        assert sum(count or 0 for count in counts) > 0, stream
 
 
 def test_errors_come_back(fleet: ShardedFleet) -> None:
@@ -82,19 +99,19 @@ def test_errors_come_back(fleet: ShardedFleet) -> None:
 
 
 def test_a_killed_process_comes_back_with_its_streams(fleet: ShardedFleet) -> None:
-    eventually(lambda: running(fleet))
+    wait_for(lambda: running(fleet))
     fleet.pause("s0")
     before = fleet.restarts
     pid = fleet.pids[0]
     assert pid
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: any(s.state == "restarting" for s in fleet.stats().values()))
+    wait_for(lambda: any(s.state == "restarting" for s in fleet.stats().values()))
     states = {name: stats.state for name, stats in fleet.stats().items()}
     assert sorted(states.values()).count("restarting") == 2  # its own two; the others go on
-    eventually(lambda: fleet.restarts == before + 1)
-    eventually(lambda: fleet.stats()["s0"].state == "paused")
+    wait_for(lambda: fleet.restarts == before + 1)
+    wait_for(lambda: fleet.stats()["s0"].state == "paused")
     fleet.resume("s0")
-    eventually(lambda: running(fleet))
+    wait_for(lambda: running(fleet))
     assert sorted(fleet.names()) == ["s0", "s1", "s2", "s3"]
 
 

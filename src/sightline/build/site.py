@@ -87,7 +87,10 @@ class Site:
         limit = serving.limits.streams if serving else max(256, len(configuration.streams))
         if configuration.workers:
             return ShardedFleet(
-                partial(_open_shard, _share(configuration)), configuration.workers, limit
+                partial(_open_shard, _share(configuration)),
+                configuration.workers,
+                limit,
+                self._meter,
             )
         return Fleet(stream_maker(self.scheduler, self._detector, self._meter), limit)
 
@@ -128,8 +131,8 @@ class _Shard:
         self.site.close()
 
 
-def _open_shard(configuration: Configuration) -> _Shard:
-    site = Site(configuration)
+def _open_shard(configuration: Configuration, meter: Meter) -> _Shard:
+    site = Site(configuration, meter)
     site.open()
     assert isinstance(site.fleet, Fleet)
     return _Shard(site, site.fleet)

@@ -11,118 +11,40 @@ import multiprocessing
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing.connection import Connection
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, NotFound, Overloaded, SightlineError
-from sightline.runtime.fleet import Feed, FeedItem, Fleet
+from sightline.protocols import Meter
+from sightline.runtime.fleet import Feed, FeedItem
 from sightline.runtime.record import StreamStats
+from sightline.runtime.shard import FED, METERED, READY, Answer, Call, MakeShard, play, run_shard
 
 ANSWER_S = 15.0
 """A process that answers nothing for so long hangs, and is ended."""
 _LOOK_S = 1.0
 _START_S = 120.0  # it loads models first
 _PAUSE_FIRST_S, _PAUSE_MAX_S = 0.5, 30.0
-_FEED_S = 0.2
 
 log = logging.getLogger(__name__)
-
-
-class Shard(Protocol):
-    """What runs in a worker process."""
-
-    @property
-    def fleet(self) -> Fleet: ...
-
-    def close(self) -> None: ...
-
-
-MakeShard = Callable[[], Shard]
-"""Made anew in each process, so it must be picklable. Raises SightlineError."""
-
-
-class Call(NamedTuple):
-    number: int
-    method: str
-    arguments: tuple[Any, ...]
-
-
-class Answer(NamedTuple):
-    number: int
-    result: Any
-    error: BaseException | None
-
-
-READY, FED = -1, -2
-"""Numbers of what a process says of itself: that it can be called, and what its streams see."""
-
-
-def run_shard(make: MakeShard, pipe: Connection) -> None:
-    """The work of a process: answer calls until the other side hangs up."""
-    import signal
-
-    # Ctrl-C in a terminal reaches the whole group; only the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    saying = threading.Lock()
-
-    def say(number: int, result: Any, error: BaseException | None = None) -> None:
-        with saying:
-            pipe.send(Answer(number, result, error))
-
-    try:
-        shard = make()
-    except SightlineError as exc:
-        say(READY, None, exc)
-        return
-    over = threading.Event()
-    feeder = threading.Thread(target=_feed, args=(shard.fleet, say, over), daemon=True)
-    try:
-        say(READY, None)
-        feeder.start()
-        while (call := pipe.recv()) is not None:
-            # Each in a thread of its own: adding a stream must not hold up a look at the others.
-            threading.Thread(target=_answer, args=(shard.fleet, call, say), daemon=True).start()
-    except (EOFError, OSError):
-        log.warning("the main process is gone: its worker ends")
-    finally:
-        over.set()
-        shard.close()
-
-
-def _answer(fleet: Fleet, call: Call, say: Callable[..., None]) -> None:
-    try:
-        result, error = getattr(fleet, call.method)(*call.arguments), None
-    except Exception as exc:  # noqa: BLE001 - it is raised where the call came from
-        result, error = None, exc
-    say(call.number, result, error)
-
-
-def _feed(fleet: Fleet, say: Callable[..., None], over: threading.Event) -> None:
-    with fleet.subscribe() as items:
-        while not over.is_set():
-            try:
-                say(FED, items.get(timeout=_FEED_S))
-            except queue.Empty:
-                continue
-            except (OSError, ValueError):
-                return  # the pipe is closed
 
 
 class Worker:
     """One process and the streams that belong to it."""
 
-    def __init__(self, number: int, make: MakeShard, feed: Feed) -> None:
+    def __init__(
+        self, number: int, make: MakeShard, feed: Feed, meter: Meter | None = None
+    ) -> None:
         self.number = number
         self.streams: dict[str, StreamOptions] = {}
         self.paused: set[str] = set()
         self.restarts = 0
-        self._make, self._feed = make, feed
+        self._make, self._feed, self._meter = make, feed, meter
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._calls: dict[int, Future[Any]] = {}
@@ -262,6 +184,9 @@ class Worker:
     def _hear(self, answer: Answer) -> None:
         if answer.number == FED:
             self._feed.hand_out(answer.result)
+        elif answer.number == METERED:
+            if self._meter is not None:
+                play(answer.result, self._meter)
         elif answer.number == READY:
             self._started(answer.error)
         else:
@@ -308,12 +233,17 @@ class ShardedFleet:
         make: the work of one process.
         workers: processes; ``open`` starts them.
         limit: streams at a time, of all together.
+        meter: told of what engines, schedulers and streams do in all of them, a fraction of a
+            second later; what a process that dies had not said yet is lost.
     """
 
-    def __init__(self, make: MakeShard, workers: int, limit: int = 256) -> None:
+    def __init__(
+        self, make: MakeShard, workers: int, limit: int = 256, meter: Meter | None = None
+    ) -> None:
         self._make = make
         self._count = workers
         self._limit = limit
+        self._meter = meter
         self._lock = threading.Lock()
         self._feed = Feed()
         self._homes: dict[str, Worker] = {}
@@ -322,7 +252,8 @@ class ShardedFleet:
     def open(self) -> None:
         """Start the processes, and wait for them. Raises SightlineError: one cannot start."""
         self._workers = [
-            Worker(number, self._make, self._feed) for number in range(1, self._count + 1)
+            Worker(number, self._make, self._feed, self._meter)
+            for number in range(1, self._count + 1)
         ]
         try:
             for worker in self._workers:
