@@ -8,13 +8,14 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
+from sightline.engines.around import Around
 from sightline.protocols import Engine, Meter
-from sightline.types import EngineInfo, Floats, Pixels
+from sightline.types import Floats, Pixels
 
 T = TypeVar("T")
 
 
-class Metered:
+class Metered(Around):
     """Tells a meter of each batch that the engine runs, or fails to run.
 
     The time is that of the inference alone, from the filled input to the outputs: neither waiting
@@ -28,13 +29,9 @@ class Metered:
     """
 
     def __init__(self, engine: Engine, model: str, meter: Meter) -> None:
-        self.engine = engine
+        super().__init__(engine)
         self._model = model
         self._meter = meter
-
-    @property
-    def info(self) -> EngineInfo:
-        return self.engine.info
 
     def submit(
         self,
@@ -57,9 +54,6 @@ class Metered:
         future = self.engine.submit(shape, filled, inferred)
         future.add_done_callback(partial(self._failed, clock, shape[0]))
         return future
-
-    def close(self) -> None:
-        self.engine.close()
 
     def _failed(self, clock: _Clock, batch: int, future: Future[Any]) -> None:
         if not clock.callers and not future.cancelled() and (error := future.exception()):

@@ -12,11 +12,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from sightline.engines.around import Around
 from sightline.errors import SourceError
 from sightline.protocols import Detector, Engine, Source, Tracker
 from sightline.runtime.analysis import EveryFrame
 from sightline.runtime.stream import Stream
-from sightline.types import EngineInfo, Floats, Pixels
+from sightline.types import Floats, Pixels
 
 T = TypeVar("T")
 
@@ -45,16 +46,12 @@ class Stages:
         return sum(self.ms[stage]) / total if total else 0.0
 
 
-class TimedEngine:
+class TimedEngine(Around):
     """An Engine that wraps an Engine and times what is done around it."""
 
     def __init__(self, engine: Engine, stages: Stages) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._stages = stages
-
-    @property
-    def info(self) -> EngineInfo:
-        return self._engine.info
 
     def submit(
         self,
@@ -75,10 +72,7 @@ class TimedEngine:
             with self._stages.timed("postprocess"):
                 return read(outputs)
 
-        return self._engine.submit(shape, timed_fill, timed_read)
-
-    def close(self) -> None:
-        self._engine.close()
+        return self.engine.submit(shape, timed_fill, timed_read)
 
 
 def measure_stages(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
+from sightline.engines.around import Around
 from sightline.engines.fallback import Fallback
 from sightline.engines.metered import Metered
 from sightline.errors import Conflict, NotFound
@@ -123,16 +124,12 @@ class ServedModel:
         return self._scheduler.engine(self.name, terms).submit((n, height, width), fill, read)
 
 
-class _Announced:
+class _Announced(Around):
     """An Engine that tells when a job's turn comes."""
 
     def __init__(self, engine: Engine, started: Started) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._started = started
-
-    @property
-    def info(self) -> EngineInfo:
-        return self._engine.info
 
     def submit(
         self,
@@ -144,10 +141,7 @@ class _Announced:
             self._started()
             fill(batch)
 
-        return self._engine.submit(shape, announce, read)
-
-    def close(self) -> None:
-        self._engine.close()
+        return self.engine.submit(shape, announce, read)
 
 
 def _only(found: Future[list[Detections]]) -> Future[Detections]:

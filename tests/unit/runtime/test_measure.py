@@ -168,4 +168,4 @@ def test_the_rate_of_a_stream(
 def test_a_timed_engine_is_the_engine(timed: EngineDetector) -> None:
     assert timed.engine.info.backend == "recording"
     timed.close()
-    assert timed.engine._engine.closed
+    assert timed.engine.engine.closed
