@@ -160,7 +160,7 @@ class SchedulerOptions(Options):
     normal_ms: float = Field(50.0, gt=0, description="queue budget of priority `normal`")
     batch_ms: float = Field(100.0, gt=0, description="queue budget of priority `batch`")
     refuse_after: float = Field(
-        1.5, gt=0, description="refuse what would wait longer than so many queue budgets"
+        2.0, gt=0, description="refuse what would wait longer than so many queue budgets"
     )
     watchdog_s: float = Field(10.0, gt=0, description="an inference that takes longer has hung")
 

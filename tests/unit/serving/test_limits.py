@@ -43,7 +43,7 @@ async def settle() -> None:
     [
         pytest.param(0.0, 100, id="not known yet"),
         pytest.param(10.0, 8, id="slow"),
-        pytest.param(200.0, 16, id="fast"),
+        pytest.param(200.0, 12, id="fast"),
         pytest.param(10_000.0, 100, id="faster than the limit"),
     ],
 )
