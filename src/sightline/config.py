@@ -239,7 +239,9 @@ class LimitOptions(Options):
     pixels: int = Field(50_000_000, ge=1, description="of one picture, before it is decoded")
     parts: int = Field(64, ge=1, description="of a multipart body; pictures of a batch")
     header_timeout_s: float = Field(10.0, gt=0, description="to send all headers of a request")
-    body_timeout_s: float = Field(30.0, gt=0, description="to send a whole body")
+    body_timeout_s: float = Field(
+        30.0, gt=0, description="to send a whole body; to go on reading an answer"
+    )
     timeout_ms: float = Field(10_000.0, gt=0, description="for an answer, where none is asked for")
     connections: int = Field(1000, ge=1, description="that may be open at a time")
     in_flight: int = Field(256, ge=1, description="requests that are worked on at a time")

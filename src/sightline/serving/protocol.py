@@ -11,6 +11,8 @@ import contextlib
 import json
 import resource
 import secrets
+import socket
+import struct
 from pathlib import Path
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -31,13 +33,15 @@ _GRACE_S = 1.5
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection. ``_timer`` runs while the client owes us something."""
+    """One connection. ``_timer`` runs while the client owes us something, ``_unread`` while it takes
+    nothing of what we owe it."""
 
     limits: LimitOptions
     most_connections: int
     most_bytes: int
 
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _in_headers = True
     _received = 0
     _head_bytes = 0
@@ -51,7 +55,16 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._settle()
+        self._is_read()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.limits.body_timeout_s, self._give_up)
+
+    def resume_writing(self) -> None:
+        self._is_read()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -116,6 +129,19 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _give_up(self) -> None:
+        """Cut the connection; what was not sent yet must not stay with the kernel either."""
+        self._unread = None
+        self.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        self.transport.abort()
+
+    def _is_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _too_slow(self) -> None:
         self._timer = None

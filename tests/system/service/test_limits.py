@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import resource
 import socket
@@ -341,3 +342,25 @@ def test_what_is_no_http(serve: Any, text: bytes) -> None:
         assert 400 <= status < 500
     with service.client() as client:
         assert client.get("/health").status_code == 200
+
+
+def test_an_answer_that_nobody_reads_is_given_up(serve: Any) -> None:
+    service = serve(limits={"body_timeout_s": 0.5})
+    noise = np.random.default_rng(0).integers(0, 255, (1500, 1500, 3), np.uint8)
+    picture = bytes(cv2.imencode(".png", noise)[1])
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", service.server.port))
+        sock.settimeout(20)
+        length = f"Content-Length: {len(picture)}\r\nContent-Type: image/png\r\n"
+        head = f"POST /detect?format=png HTTP/1.1\r\nHost: localhost\r\n{length}\r\n"
+        sock.sendall(head.encode() + picture)
+        assert sock.recv(100).startswith(b"HTTP/1.1 200")
+        wait_for(lambda: is_reset(sock), "the connection is cut")
+    with service.client() as client:
+        assert client.get("/health").status_code == 200
+
+
+def is_reset(sock: socket.socket) -> bool:
+    """Whether the other side has cut the connection; nothing is read for that."""
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
