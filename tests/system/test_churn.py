@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.waiting import wait_for
 
 from sightline.build.site import Site
 from sightline.config import Configuration, StreamOptions
@@ -16,13 +16,6 @@ from sightline.errors import Conflict, NotFound
 from sightline.runtime.fleet import Fleet
 
 MEGABYTE = 2**20
-
-
-def eventually(true: Callable[[], bool], within_s: float = 30) -> None:
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
 
 
 def descriptors() -> int:
@@ -52,7 +45,7 @@ def cycle(fleet: Fleet, options: StreamOptions, name: str) -> None:
     fleet.add(name, options)
     with pytest.raises(Conflict):
         fleet.add(name, options)
-    eventually(lambda: fleet.stats()[name].analyzed > 0)
+    wait_for(lambda: fleet.stats()[name].analyzed > 0)
     fleet.remove(name)
     with pytest.raises(NotFound):
         fleet.remove(name)
@@ -82,8 +75,8 @@ def test_nothing_stays_of_streams_that_were_removed(
             gc.collect()
             grown.append(resident() - started)
             started = resident()
-    eventually(lambda: threading.active_count() <= threads)
-    eventually(lambda: descriptors() <= files)
+    wait_for(lambda: threading.active_count() <= threads)
+    wait_for(lambda: descriptors() <= files)
     assert shared_memory() <= shared
     assert fleet.names() == []
     record_property("bytes more in each 500 cycles", grown)

@@ -46,6 +46,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _received = 0
     _head_bytes = 0
 
+    # uvicorn narrows what asyncio declares here, and so must we.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > self.most_connections:

@@ -211,6 +211,7 @@ class _Uvicorn(uvicorn.Server):
 
     def _protocol(self) -> asyncio.Protocol:
         """As uvicorn makes it for the connections that it accepts itself."""
+        # Declared as any asyncio.Protocol, whose constructor takes nothing.
         made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )

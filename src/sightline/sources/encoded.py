@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
-
 from sightline.errors import DecodeError
 from sightline.sources.image_header import read_header
-from sightline.sources.images import LIMIT_PIXELS, check_header, decode_image
-from sightline.sources.jpeg import decode_jpeg
+from sightline.sources.images import (
+    LIMIT_PIXELS,
+    REDUCED,
+    check_header,
+    decode_image,
+    decode_reduced,
+)
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import ChannelOrder, Pixels
-
-_REDUCED = {
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-}
 
 
 class EncodedPicture:
@@ -68,7 +64,7 @@ class EncodedPicture:
     def _decode(self, width: int, height: int) -> Pixels:
         """All pixels, or those of the smallest size that covers ``width`` x ``height``."""
         step = self._reduction(width, height)
-        pixels = self._reduced(step) if step > 1 else None
+        pixels = decode_reduced(self._data, self._header, step) if step > 1 else None
         if pixels is None:
             step, pixels = 1, decode_image(self._data, self._limit, self._name)
         if pixels.shape[:2] != (-(-self.height // step), -(-self.width // step)):
@@ -82,16 +78,4 @@ class EncodedPicture:
         if self._header.format != "JPEG":
             return 1
         fit = min(self.width // width, self.height // height)
-        return next((step for step in _REDUCED if step <= fit), 1)
-
-    def _reduced(self, step: int) -> Pixels | None:
-        """None where two decoders give up: the third must have its turn."""
-        if (decoded := decode_jpeg(self._data, self._header, step)) is not None:
-            return decoded
-        try:
-            pixels: Pixels | None = cv2.imdecode(
-                np.frombuffer(self._data, np.uint8), _REDUCED[step]
-            )
-        except cv2.error:
-            pixels = None
-        return pixels
+        return next((step for step in REDUCED if step <= fit), 1)

@@ -23,6 +23,13 @@ from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
 from sightline.types import Frame, Pixels, SourceState, SourceStatus, StreamInfo
 
 LIMIT_PIXELS = 100_000_000
+REDUCED = {
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    1: cv2.IMREAD_COLOR,
+}
+"""OpenCV's flags by how many times smaller a picture is decoded, the smallest picture first."""
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 _NAMED_FAILURES = 3
@@ -43,13 +50,23 @@ def decode_image(data: bytes, limit_pixels: int = LIMIT_PIXELS, name: str = "pic
         DecodeError: it is none of these, is too large, or is damaged; ``name`` stands before it.
     """
     header = check_header(read_header(data), limit_pixels, name)
-    if header.format == "JPEG" and (decoded := decode_jpeg(data, header)) is not None:
-        return decoded
+    pixels = decode_reduced(data, header, 1)
+    # The last decoder says what is wrong.
+    return _last_decoder(data, header.format, name) if pixels is None else pixels
+
+
+def decode_reduced(data: bytes, header: ImageHeader, step: int) -> Pixels | None:
+    """Decode at one ``step``-th of the size (a key of ``REDUCED``; more than 1 is for JPEG only).
+
+    None where these decoders give up: the last one must have its turn.
+    """
+    if header.format == "JPEG" and (pixels := decode_jpeg(data, header, step)) is not None:
+        return pixels
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        decoded: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED[step])
     except cv2.error:
-        pixels = None  # the second decoder says what is wrong
-    return _second_decoder(data, header.format, name) if pixels is None else pixels
+        return None
+    return decoded
 
 
 def check_header(header: ImageHeader | None, limit_pixels: int, name: str) -> ImageHeader:
@@ -82,7 +99,7 @@ def read_image(path: str | Path, limit_pixels: int = LIMIT_PIXELS) -> Pixels:
     return decode_image(data, limit_pixels, str(path))
 
 
-def _second_decoder(data: bytes, kind: str, name: str) -> Pixels:
+def _last_decoder(data: bytes, kind: str, name: str) -> Pixels:
     import av
 
     demuxer = f"{kind.lower()}_pipe"

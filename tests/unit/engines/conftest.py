@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+from tests.waiting import wait_for
 
 from sightline.engines.requests import Shape, Workers, WorkersEngine
 from sightline.types import EngineInfo, Floats, Pixels, TensorSpec
@@ -96,16 +97,9 @@ def caller() -> Caller:
 
 
 @pytest.fixture
-def eventually() -> Iterator[Callable[[Callable[[], Any]], None]]:
+def eventually() -> Callable[[Callable[[], Any]], None]:
     """Wait until something is so."""
-
-    def wait(so: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + 20
-        while not so():
-            assert time.monotonic() < deadline, "it never came true"
-            time.sleep(0.002)
-
-    return wait
+    return partial(wait_for, timeout_s=20)
 
 
 class Clock:

@@ -6,12 +6,14 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
+from tests.waiting import wait_for
 
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, InferenceError, NotFound, Overloaded, SinkError, SourceError
@@ -141,11 +143,7 @@ def fleet(house: House) -> Iterator[Fleet]:
 ANY = StreamOptions(source="anything")
 
 
-def eventually(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
+eventually = partial(wait_for, timeout_s=20)
 
 
 def analyzed(fleet: Fleet, name: str, least: int) -> None:

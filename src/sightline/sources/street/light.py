@@ -72,6 +72,7 @@ _OVERCAST: dict[str, tuple[float, Colour]] = {
 def make_lighting(options: StreetOptions) -> Lighting:
     """The light of resolved options; the seed says where the sun stands."""
     rng = np.random.Generator(np.random.PCG64([options.seed, 4]))
+    # One mapping of numbers, colours and truths: its values are objects to the type checker.
     values = dict(_LIGHTS[options.light])
     azimuth = math.tau * rng.random()
     height = (0.9 + 0.9 * rng.random()) if options.light == "day" else 0.42
