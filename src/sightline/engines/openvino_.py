@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sightline.config import EngineOptions
+from sightline.engines.openvino_stem import channels_last
 from sightline.engines.requests import KEPT_SHAPES, Shape, Workers, WorkersEngine, as_floats
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
@@ -49,6 +51,7 @@ class OpenVinoEngine(WorkersEngine):
         self._options = options or EngineOptions()
         self._normalization = normalization
         self._device = _device(self._options.device, self._core.available_devices)
+        self._is_x86 = self._device == "CPU" and platform.machine() in {"x86_64", "AMD64"}
         self._precision = self._pick_precision()
         try:
             # The bytes are kept: compiling reshapes a model of its own each time.
@@ -94,11 +97,12 @@ class OpenVinoEngine(WorkersEngine):
             ) from exc
 
     def _prepared(self, model: Any) -> Any:
-        """The model with cast, normalisation and transposition put in front."""
-        prepare = self._ov.preprocess.PrePostProcessor(model)
+        """The model with cast, normalisation and, where it needs that, transposition put in front."""
+        as_it_lies = channels_last(model, self._ov) if self._is_x86 else None
+        prepare = self._ov.preprocess.PrePostProcessor(as_it_lies or model)
         layout, norm = self._ov.Layout, self._normalization
         prepare.input().tensor().set_element_type(self._ov.Type.u8).set_layout(layout("NHWC"))
-        prepare.input().model().set_layout(layout("NCHW"))
+        prepare.input().model().set_layout(layout("NHWC" if as_it_lies else "NCHW"))
         steps = prepare.input().preprocess().convert_element_type(self._ov.Type.f32)
         if norm.scale != 1.0:
             steps.scale(1.0 / norm.scale)

@@ -28,6 +28,7 @@ from sightline.config import TrackerOptions
 from sightline.errors import ModelError
 from sightline.geometry import Resize
 from sightline.models.file import ModelFile, Shape, format_shape
+from sightline.models.focus import fold_focus
 from sightline.models.relax import relax
 from sightline.protocols import Decoder
 from sightline.types import ChannelOrder, Normalization
@@ -137,7 +138,7 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
             f"{' or '.join(matching)}"
         )
     decoder = decoders[family]
-    file = relax(file, decoder)
+    file = fold_focus(relax(file, decoder))
     _, _, height, width = file.input.shape
     found: dict[str, tuple[Any, str]] = {
         "name": (file.path.stem, "file name"),

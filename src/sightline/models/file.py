@@ -119,14 +119,20 @@ def onnx_output_shapes(graph: Any, shape: tuple[int, int, int, int]) -> list[Sha
     """
     import onnx
 
-    copy = onnx.ModelProto()
-    copy.CopyFrom(graph)
+    copy = copied(graph)
     set_input_shape(copy, shape)
     try:
         inferred = onnx.shape_inference.infer_shapes(copy, strict_mode=True, data_prop=True)
     except (onnx.shape_inference.InferenceError, RuntimeError):
         return None  # the sizes contradict each other: this size cannot run
     return [_onnx_shape(o) for o in inferred.graph.output]
+
+
+def copied(graph: Any) -> Any:
+    """An ONNX model that can be changed without changing this one."""
+    copy = type(graph)()
+    copy.CopyFrom(graph)
+    return copy
 
 
 def set_input_shape(graph: Any, shape: tuple[int | str, ...]) -> None:

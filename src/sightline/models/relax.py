@@ -9,7 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sightline.models.file import ModelFile, Shape, onnx_output_shapes, set_input_shape
+from sightline.models.file import (
+    ModelFile,
+    Shape,
+    copied,
+    onnx_output_shapes,
+    set_input_shape,
+)
 from sightline.protocols import Decoder
 
 BATCH = 2  # any number but 1 shows whether a batch stays a batch
@@ -20,7 +26,7 @@ def relax(file: ModelFile, decoder: Decoder) -> ModelFile:
     n, _, height, width = file.input.shape
     if file.graph is None or not decoder.resizable or not (n and height and width):
         return file
-    graph = _copy(file.graph)
+    graph = copied(file.graph)
     _free_batch(graph)
     other = (width + 128, height + 64)
     for batch in (BATCH, n):
@@ -30,7 +36,7 @@ def relax(file: ModelFile, decoder: Decoder) -> ModelFile:
             set_input_shape(graph, ("batch" if free else n, 3, "height", "width"))
             opened: Shape = (None if free else n, 3, None, None)
             return replace(file, input=replace(file.input, shape=opened), graph=graph, changed=True)
-        graph = _copy(file.graph)
+        graph = copied(file.graph)
     return file
 
 
@@ -53,9 +59,3 @@ def _free_batch(graph: Any) -> None:
             if dims.ndim == 1 and len(dims) > 1 and dims[0] == 1:
                 dims[0] = 0
                 weight.CopyFrom(onnx.numpy_helper.from_array(dims, weight.name))
-
-
-def _copy(graph: Any) -> Any:
-    copy = type(graph)()
-    copy.CopyFrom(graph)
-    return copy
