@@ -11,13 +11,12 @@ import asyncio
 import math
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import grpc
 from google.protobuf.json_format import ParseDict
-from google.protobuf.message import DecodeError as NoMessage
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 from tritonclient.grpc import service_pb2 as pb
@@ -27,7 +26,13 @@ from sightline.errors import InvalidRequest, Overloaded, TooSlow
 from sightline.monitoring.context import bound, bound_ids
 from sightline.serving.failures import explain, report
 from sightline.serving.limits import LARGE_BODIES, MEGABYTE
-from sightline.serving.messages_v2 import read_request, write_response, write_stream_response
+from sightline.serving.messages_v2 import (
+    parse,
+    parse_request,
+    read_request,
+    write_response,
+    write_stream_response,
+)
 from sightline.serving.open_inference import OpenInference
 from sightline.serving.security import Guard
 
@@ -71,6 +76,7 @@ LIKE = {
 Context = Any  # grpc.aio.ServicerContext; grpcio has no types
 Method = Callable[[Any, Context], Awaitable[Any]]
 Pieces = list[bytes | memoryview]
+Tensors = Sequence[bytes | memoryview]
 Told = Callable[[str, str, float], None]
 Fail = Callable[[grpc.StatusCode, str, float | None], Awaitable[None]]
 Answers = asyncio.Queue[asyncio.Task[bytes] | None]
@@ -136,7 +142,7 @@ class Calls:
     def _unary(self, name: str, kind: Any, method: Method) -> Any:
         async def call(_: Any, context: Context) -> bytes:
             async with self._seam(name, context):
-                request = _parse(kind, await self._receive(context))
+                request = parse(kind, await self._receive(context))
                 response = await method(request, context)
                 return bytes(response.SerializeToString())
 
@@ -194,8 +200,8 @@ class Calls:
             with self._working():
                 data = await self._receive(context)
                 with self._holding(data):
-                    message = _parse(pb.ModelInferRequest, data)
-                    return b"".join(await self._answer(message, context))
+                    message, raw = parse_request(data)
+                    return b"".join(await self._answer(message, raw, context))
 
     async def _stream(self, _: Any, context: Context) -> None:
         """Answers come in the order of the requests, as Triton's do for models that are not
@@ -243,12 +249,12 @@ class Calls:
         response = b""
         async with self._explaining("ModelStreamInfer/request", fail):
             with self._working(), self._holding(data):
-                message = _parse(pb.ModelInferRequest, data)
-                response = write_stream_response(await self._answer(message, context))
+                message, raw = parse_request(data)
+                response = write_stream_response(await self._answer(message, raw, context))
         return response or bytes(failed.SerializeToString())
 
-    async def _answer(self, message: Any, context: Context) -> Pieces:
-        request = read_request(message)
+    async def _answer(self, message: Any, raw: Tensors, context: Context) -> Pieces:
+        request = read_request(message, raw)
         left = context.time_remaining()
         deadline = None if left is None else time.monotonic() + left
         model, outputs = await self._service.infer(request, _client(context), deadline)
@@ -335,13 +341,6 @@ class Calls:
         if data is grpc.aio.EOF:
             raise InvalidRequest("the call has no message")
         return bytes(data)
-
-
-def _parse(kind: Any, data: bytes) -> Any:
-    try:
-        return kind.FromString(data)
-    except NoMessage as exc:
-        raise InvalidRequest(f"this is no {kind.DESCRIPTOR.name}") from exc
 
 
 def _client(context: Context) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from google.protobuf.message import DecodeError as NoMessage
 from tritonclient.grpc import service_pb2 as pb
 
 from sightline.errors import InvalidRequest
@@ -15,9 +16,32 @@ CONTENTS = {"UINT8": "uint_contents", "BYTES": "bytes_contents"}
 """Where typed elements stand, of the types that some model takes."""
 
 
-def read_request(message: Any) -> InferRequest:
-    """A ModelInferRequest in our words. Raises InvalidRequest."""
-    raw = message.raw_input_contents
+RAW_INPUTS = pb.ModelInferRequest.RAW_INPUT_CONTENTS_FIELD_NUMBER
+MOST_FIELDS = 64
+"""Of a message that is looked at: names and tensors of every real request are fewer."""
+LONGEST_VARINT = 10
+
+
+def parse(kind: Any, data: bytes) -> Any:
+    """A message of a kind. Raises InvalidRequest."""
+    try:
+        return kind.FromString(data)
+    except NoMessage as exc:
+        raise InvalidRequest(f"this is no {kind.DESCRIPTOR.name}") from exc
+
+
+def parse_request(data: bytes) -> tuple[Any, Sequence[bytes | memoryview]]:
+    """A ModelInferRequest, and its raw tensors as views of ``data``: protobuf would copy them twice.
+
+    Raises InvalidRequest.
+    """
+    rest, raw = _without(RAW_INPUTS, data)
+    message = parse(pb.ModelInferRequest, rest)
+    return message, raw or message.raw_input_contents
+
+
+def read_request(message: Any, raw: Sequence[bytes | memoryview]) -> InferRequest:
+    """A ModelInferRequest and its raw tensors in our words. Raises InvalidRequest."""
     if raw and len(raw) != len(message.inputs):
         raise InvalidRequest(
             f"raw_input_contents has {len(raw)} elements for {len(message.inputs)} inputs"
@@ -56,6 +80,45 @@ def write_stream_response(response: Sequence[bytes | memoryview]) -> bytes:
     return b"".join(_field(pb.ModelStreamInferResponse.INFER_RESPONSE_FIELD_NUMBER, response))
 
 
+def _without(number: int, data: bytes) -> tuple[bytes, list[memoryview]]:
+    """A message without its fields of one number, and their contents, in place.
+
+    What has too many fields or breaks off stays whole: protobuf will say what is wrong with it.
+    """
+    rest: list[memoryview] = []
+    found: list[memoryview] = []
+    whole, at = memoryview(data), 0
+    for _ in range(MOST_FIELDS):
+        if at == len(data):
+            return b"".join(rest), found
+        begin = at
+        tag, at = _read_varint(data, at)
+        if tag & 7 != 2:
+            break
+        size, at = _read_varint(data, at)
+        end = at + size
+        if end > len(data):
+            break
+        if tag >> 3 == number:
+            found.append(whole[at:end])
+        else:
+            rest.append(whole[begin:end])
+        at = end
+    return data, []
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number, and where it ends: past the data if they break off."""
+    value = shift = 0
+    for byte in data[at : at + LONGEST_VARINT]:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        at += 1
+        if byte < 0x80:
+            return value, at
+    return 0, len(data) + 1
+
+
 def _field(number: int, pieces: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:
     """A field of wire type 2: tag, length, content (protobuf's encoding guide)."""
     yield _varint(number << 3 | 2) + _varint(sum(len(piece) for piece in pieces))
@@ -71,7 +134,7 @@ def _varint(value: int) -> bytes:
     return bytes(digits)
 
 
-def _input(message: Any, raw: bytes | None) -> Input:
+def _input(message: Any, raw: bytes | memoryview | None) -> Input:
     tensor = Input(message.name, message.datatype, tuple(message.shape), raw)
     for name in message.parameters:
         raise wrong(tensor, f"parameter {name!r:.80} is not supported")
