@@ -193,6 +193,7 @@ class Served:
 
     def __init__(self) -> None:
         self.futures: list[Future[Any]] = []
+        self.answers: list[Any] = []
         self.terms: list[Terms] = []
         self.at_once = False
 
@@ -201,8 +202,9 @@ class Served:
         given = TensorSpec("images", (None, None, None, 3), "uint8")
         return EngineInfo("fake", "cpu", "fp32", 1, given, (TensorSpec("sum", (None, 1)),))
 
-    def infer(self, tensors: Pixels, terms: Terms) -> Future[Any]:
+    def infer(self, tensors: Pixels, terms: Terms, read: Callable[[list[Any]], Any]) -> Future[Any]:
         future: Future[Any] = Future()
+        self.answers.append(read([np.ones((1, 1), np.float32)]))
         self.terms.append(terms)
         self.futures.append(future)
         if self.at_once:
@@ -213,9 +215,9 @@ class Served:
         raise NotImplementedError("not needed here")
 
     def release(self) -> None:
-        for future in self.futures:
+        for future, answer in zip(self.futures, self.answers, strict=True):
             if not future.done():
-                future.set_result([np.ones((1, 1), np.float32)])
+                future.set_result(answer)
 
 
 class Repository:

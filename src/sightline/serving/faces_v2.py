@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from operator import itemgetter
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -42,6 +43,18 @@ DETECT = ".detect"
 """What is put behind a model's name for its face as a detector."""
 
 
+Write: TypeAlias = Callable[[Sequence[Output]], T]
+"""Makes the answer of all outputs. It may be called in an engine's thread, and their arrays are the
+engine's memory: they are gone when it returns."""
+
+
+class Started(NamedTuple, Generic[T]):
+    """Work under way, and what makes the answer of the futures' results."""
+
+    futures: list[Future[Any]]
+    finish: Callable[[list[Any]], T]
+
+
 class Face(Protocol):
     """One model of the protocol."""
 
@@ -60,12 +73,14 @@ class Face(Protocol):
         """What a client should know that the shapes do not say."""
 
     def submit(
-        self, tensors: Sequence[Input], terms: Terms, parameters: Mapping[str, Parameter], /
-    ) -> list[Future[Any]]:
+        self,
+        tensors: Sequence[Input],
+        terms: Terms,
+        parameters: Mapping[str, Parameter],
+        write: Write[T],
+        /,
+    ) -> Started[T]:
         """Start the work. Raises InvalidRequest, DecodeError, Overloaded."""
-
-    def read(self, results: Sequence[Any]) -> list[Output]:
-        """The outputs, from what the futures held."""
 
 
 class Network:
@@ -87,27 +102,35 @@ class Network:
         return {"sizes": ", ".join(f"{h}x{w}" for w, h in self._served.canvases)}
 
     def submit(
-        self, tensors: Sequence[Input], terms: Terms, _: Mapping[str, Parameter]
-    ) -> list[Future[list[Floats]]]:
+        self,
+        tensors: Sequence[Input],
+        terms: Terms,
+        _: Mapping[str, Parameter],
+        write: Write[T],
+    ) -> Started[T]:
         """Pictures of a batch go to the scheduler one by one: it makes batches of sizes that the
         engine is ready for, and of several clients' pictures."""
         spec = self.inputs[0]
         tensor = only(tensors, spec)
         batch = pixels(tensor, spec)
         self._check_size(tensor)
-        jobs = list(batch[:, None]) if spec.shape[0] == -1 else [batch]
-        return _started(partial(self._served.infer, job, terms) for job in jobs)
+        if spec.shape[0] != -1 or len(batch) == 1:
+            # Megabytes that are written where they are, and by the engine's thread.
+            job = self._served.infer(batch, terms, lambda arrays: write(self._named(arrays)))
+            return Started([job], itemgetter(0))
+        jobs = (partial(self._served.infer, one[None], terms, _copied) for one in batch)
+        return Started(_started(jobs), lambda results: write(self._joined(results)))
 
-    def read(self, results: Sequence[list[Floats]]) -> list[Output]:
-        arrays = results[0]
-        if len(results) > 1:
-            if any(len(array) != 1 for result in results for array in result):
-                raise InvalidRequest(
-                    f"input {self.inputs[0].name!r}: the outputs of this model have not one row "
-                    "for each picture: send one at a time"
-                )
-            arrays = [np.concatenate(rows) for rows in zip(*results, strict=True)]
+    def _named(self, arrays: Sequence[Floats]) -> list[Output]:
         return [Output(s.name, a) for s, a in zip(self.outputs, arrays, strict=True)]
+
+    def _joined(self, results: Sequence[list[Floats]]) -> list[Output]:
+        if any(len(array) != 1 for result in results for array in result):
+            raise InvalidRequest(
+                f"input {self.inputs[0].name!r}: the outputs of this model have not one row "
+                "for each picture: send one at a time"
+            )
+        return self._named([np.concatenate(rows) for rows in zip(*results, strict=True)])
 
     def _check_size(self, tensor: Input) -> None:
         """Engines compile a network for every size, so clients have those that are ready."""
@@ -145,8 +168,12 @@ class Pictures:
         return {"classes": ", ".join(self._served.class_names)}
 
     def submit(
-        self, tensors: Sequence[Input], terms: Terms, parameters: Mapping[str, Parameter]
-    ) -> list[Future[Detections]]:
+        self,
+        tensors: Sequence[Input],
+        terms: Terms,
+        parameters: Mapping[str, Parameter],
+        write: Write[T],
+    ) -> Started[T]:
         spec = self.inputs[0]
         tensor = only(tensors, spec)
         if len(tensor.shape) == 2 and tensor.shape[1] == 1:  # as clients with a batch side send it
@@ -162,18 +189,10 @@ class Pictures:
             classes=_names(parameters),
         )
         try:
-            return _started(partial(submit, frame) for frame in frames)
+            futures = _started(partial(submit, frame) for frame in frames)
         except ConfigError as exc:  # the model has no such class
             raise InvalidRequest(f"parameter 'classes': {exc}") from exc
-
-    def read(self, results: Sequence[Detections]) -> list[Output]:
-        arrays = {
-            "boxes": np.concatenate([d.boxes for d in results]),
-            "scores": np.concatenate([d.scores for d in results]),
-            "class_ids": np.concatenate([d.class_ids for d in results]),
-            "counts": np.array([len(d) for d in results], np.int64),
-        }
-        return [Output(name, array) for name, array in arrays.items()]
+        return Started(futures, lambda results: write(_outputs(results)))
 
     def _frame(self, data: bytes, index: int) -> Frame:
         picture = EncodedPicture(data, self._limits.pixels, f"input 'image': picture {index}")
@@ -188,6 +207,20 @@ def only(tensors: Sequence[Input], spec: Spec) -> Input:
     if len(tensors) != 1:
         raise InvalidRequest(f"input {spec.name!r}: must be given once, not {len(tensors)} times")
     return tensors[0]
+
+
+def _outputs(pictures: Sequence[Detections]) -> list[Output]:
+    arrays = {
+        "boxes": np.concatenate([d.boxes for d in pictures]),
+        "scores": np.concatenate([d.scores for d in pictures]),
+        "class_ids": np.concatenate([d.class_ids for d in pictures]),
+        "counts": np.array([len(d) for d in pictures], np.int64),
+    }
+    return [Output(name, array) for name, array in arrays.items()]
+
+
+def _copied(arrays: Sequence[Floats]) -> list[Floats]:
+    return [array.copy() for array in arrays]
 
 
 def _started(jobs: Iterable[Callable[[], Future[T]]]) -> list[Future[T]]:

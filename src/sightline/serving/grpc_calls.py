@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import grpc
@@ -75,7 +76,6 @@ LIKE = {
 
 Context = Any  # grpc.aio.ServicerContext; grpcio has no types
 Method = Callable[[Any, Context], Awaitable[Any]]
-Pieces = list[bytes | memoryview]
 Tensors = Sequence[bytes | memoryview]
 Told = Callable[[str, str, float], None]
 Fail = Callable[[grpc.StatusCode, str, float | None], Awaitable[None]]
@@ -201,7 +201,7 @@ class Calls:
                 data = await self._receive(context)
                 with self._holding(data):
                     message, raw = parse_request(data)
-                    return b"".join(await self._answer(message, raw, context))
+                    return await self._answer(message, raw, context, write_response)
 
     async def _stream(self, _: Any, context: Context) -> None:
         """Answers come in the order of the requests, as Triton's do for models that are not
@@ -250,16 +250,18 @@ class Calls:
         async with self._explaining("ModelStreamInfer/request", fail):
             with self._working(), self._holding(data):
                 message, raw = parse_request(data)
-                response = write_stream_response(await self._answer(message, raw, context))
+                response = await self._answer(message, raw, context, write_stream_response)
         return response or bytes(failed.SerializeToString())
 
-    async def _answer(self, message: Any, raw: Tensors, context: Context) -> Pieces:
+    async def _answer(
+        self, message: Any, raw: Tensors, context: Context, write: Callable[..., bytes]
+    ) -> bytes:
         request = read_request(message, raw)
         left = context.time_remaining()
         deadline = None if left is None else time.monotonic() + left
-        model, outputs = await self._service.infer(request, _client(context), deadline)
         final = {"triton_final_response": True} if request.parameters.get(FINAL) else {}
-        return write_response(model, request.id, outputs, final)
+        to_wire = partial(write, request_id=request.id, parameters=final)
+        return await self._service.infer(request, _client(context), to_wire, deadline)
 
     # What all of them need
 

@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from sightline.serving.failures import explain, report, said_wrong
 from sightline.serving.limits import MEGABYTE
-from sightline.serving.open_inference import VERSION, OpenInference
+from sightline.serving.open_inference import VERSION, OpenInference, kept
 from sightline.serving.tensors_v2 import InferRequest, Input, Output, Parameter, wrong
 from sightline.serving.waiting import unless_gone
 
@@ -77,7 +77,7 @@ def router(service: OpenInference) -> APIRouter:
         body = await _body(request, service.limits.body_mb)
         asked, binary = parse(model, version, body, request.headers.get(HEADER_LENGTH))
         client = request.client.host if request.client else "local"
-        name, outputs = await unless_gone(request, service.infer(asked, f"http:{client}"))
+        name, outputs = await unless_gone(request, service.infer(asked, f"http:{client}", kept))
         return await answer(name, asked.id, outputs, binary)
 
     return routes

@@ -57,9 +57,24 @@ def read_request(message: Any, raw: Sequence[bytes | memoryview]) -> InferReques
 
 
 def write_response(
-    model: str, request_id: str, outputs: Sequence[Output], parameters: dict[str, bool]
+    model: str, outputs: Sequence[Output], request_id: str, parameters: dict[str, bool]
+) -> bytes:
+    """A ModelInferResponse as it goes over the wire."""
+    return b"".join(_response(model, outputs, request_id, parameters))
+
+
+def write_stream_response(
+    model: str, outputs: Sequence[Output], request_id: str, parameters: dict[str, bool]
+) -> bytes:
+    """A ModelStreamInferResponse around a response, as it goes over the wire."""
+    response = _response(model, outputs, request_id, parameters)
+    return b"".join(_field(pb.ModelStreamInferResponse.INFER_RESPONSE_FIELD_NUMBER, response))
+
+
+def _response(
+    model: str, outputs: Sequence[Output], request_id: str, parameters: dict[str, bool]
 ) -> list[bytes | memoryview]:
-    """A ModelInferResponse as it goes over the wire, in pieces.
+    """A ModelInferResponse in pieces.
 
     The outputs' bytes are put behind the rest here, and not by protobuf, which would copy these
     megabytes twice more.
@@ -73,11 +88,6 @@ def write_response(
     for output in outputs:
         pieces += _field(pb.ModelInferResponse.RAW_OUTPUT_CONTENTS_FIELD_NUMBER, [output.raw])
     return pieces
-
-
-def write_stream_response(response: Sequence[bytes | memoryview]) -> bytes:
-    """A ModelStreamInferResponse around a response's pieces, as it goes over the wire."""
-    return b"".join(_field(pb.ModelStreamInferResponse.INFER_RESPONSE_FIELD_NUMBER, response))
 
 
 def _without(number: int, data: bytes) -> tuple[bytes, list[memoryview]]:

@@ -82,7 +82,8 @@ class ServedModel:
         """Run every canvas once, and measure the largest; takes seconds."""
         self._scheduler.warm_up(self.name, self.canvases[-1])
         for width, height in self.canvases[:-1]:
-            self.infer(np.full((1, height, width, 3), 114, np.uint8), Terms("warm-up")).result()
+            grey = np.full((1, height, width, 3), 114, np.uint8)
+            self.infer(grey, Terms("warm-up"), len).result()
 
     def submit(
         self,
@@ -111,14 +112,14 @@ class ServedModel:
         )
         return _only(detector.submit((frame,)))
 
-    def infer(self, tensors: Pixels, terms: Terms) -> Future[list[Floats]]:
-        """Run the network on ready ``tensors``, (N, H, W, 3) uint8; its raw outputs, copied."""
+    def infer(
+        self, tensors: Pixels, terms: Terms, read: Callable[[Sequence[Floats]], T]
+    ) -> Future[T]:
+        """Run the network on ready ``tensors``, (N, H, W, 3) uint8, and ``read`` its raw outputs, as
+        engines do: in a thread of theirs, and the outputs are gone when it returns."""
 
         def fill(batch: Pixels) -> None:
             np.copyto(batch, tensors)
-
-        def read(outputs: Sequence[Floats]) -> list[Floats]:
-            return [output.copy() for output in outputs]
 
         n, height, width = tensors.shape[:3]
         return self._scheduler.engine(self.name, terms).submit((n, height, width), fill, read)

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sightline._version import __version__
 from sightline.config import LimitOptions, Priority
@@ -23,6 +23,8 @@ from sightline.serving.faces_v2 import DETECT, Face, Network, Pictures
 from sightline.serving.models import ModelRepository
 from sightline.serving.tensors_v2 import InferRequest, Output, Parameter, Spec
 from sightline.serving.waiting import until
+
+T = TypeVar("T")
 
 VERSION = "1"
 """Every model has this one version."""
@@ -149,15 +151,20 @@ class OpenInference:
         self.repository.unload(name)
 
     async def infer(
-        self, request: InferRequest, client: str, deadline: float | None = None
-    ) -> tuple[str, list[Output]]:
-        """Run one request; the model's name and the outputs that were asked for.
+        self,
+        request: InferRequest,
+        client: str,
+        write: Callable[[str, Sequence[Output]], T],
+        deadline: float | None = None,
+    ) -> T:
+        """Run one request, and ``write`` its answer: of the model's name and the outputs asked for.
 
         Cancelling it cancels the work.
 
         Args:
             request: what is to be run.
             client: who asks, where the request does not say; fairness is between clients.
+            write: see ``faces_v2.Write``; ``kept`` keeps the outputs as they are.
             deadline: on the monotonic clock, the transport's own.
 
         Raises:
@@ -169,11 +176,15 @@ class OpenInference:
         try:
             specs = _wanted(face, request.outputs)
             terms = self._terms(request.parameters, face, client, deadline)
-            futures = face.submit(request.inputs, terms, request.parameters)
-            results = await _all(futures, terms.deadline, self._clock)
-            outputs = {output.name: output for output in face.read(results)}
+
+            def chosen(outputs: Sequence[Output]) -> T:
+                named = {output.name: output for output in outputs}
+                return write(face.name, [named[spec.name] for spec in specs])
+
+            futures, finish = face.submit(request.inputs, terms, request.parameters, chosen)
+            written = finish(await _all(futures, terms.deadline, self._clock))
             pictures = request.inputs[0].shape[0]
-            return face.name, [outputs[spec.name] for spec in specs]
+            return written
         finally:
             with self._counting:
                 self._counts[face.name].add(pictures, self._clock() - started)
@@ -211,6 +222,11 @@ class OpenInference:
                 f"parameter 'timeout' must be whole microseconds, not {value!r:.40}"
             )
         return min(value, LONGEST_S * 1e6) / 1e6 if value else self.limits.timeout_ms / 1e3
+
+
+def kept(model: str, outputs: Sequence[Output]) -> tuple[str, list[Output]]:
+    """The model's name and the outputs, which stay when the engine goes on."""
+    return model, [Output(output.name, output.array.copy()) for output in outputs]
 
 
 STATES = {

@@ -71,7 +71,7 @@ class InferRequest:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A tensor of an answer; ``array`` is contiguous and nobody else's."""
+    """A tensor of an answer; ``array`` is contiguous."""
 
     name: str
     array: NDArray[Any]
