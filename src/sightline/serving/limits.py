@@ -22,8 +22,9 @@ MEGABYTE = 1_000_000
 LARGE_BODIES = 16
 """Bodies that are being worked on may take so many times the largest one's memory in all."""
 
-SOON_S = 0.06
-"""Work of so many seconds is let in: what is accepted takes at most twice as long as at capacity."""
+SOON_S = 0.05
+"""Work of so many seconds is let in, the queue budget of normal requests: what is accepted takes at
+most twice as long as at capacity."""
 
 _LEAST_ROOM = 8
 _MEASURE_S = 0.25
