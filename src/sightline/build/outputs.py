@@ -44,6 +44,10 @@ class Outputs:
                     stack.callback(sink.close)
 
 
+LOCK_TIMEOUT_S = 5.0
+"""For a database of a live stream, which tries again anyway and says what it waits for."""
+
+
 def outputs(options: OutputOptions, run: Mapping[str, Any], inputs: Sequence[Input]) -> Outputs:
     """The sinks that options describe, for these inputs; ``run`` goes into the database.
 
@@ -62,7 +66,9 @@ def outputs(options: OutputOptions, run: Mapping[str, Any], inputs: Sequence[Inp
         shared.append(load("sightline.sinks.mot:MotSink")(options.mot))
     database = None
     if options.database is not None:
-        database = load("sightline.sinks.database:DatabaseSink")(options.database, run)
+        lasts = any(i.live for i in inputs)
+        patience = {"patient": True, "lock_timeout_s": LOCK_TIMEOUT_S} if lasts else {}
+        database = load("sightline.sinks.database:DatabaseSink")(options.database, run, **patience)
         shared.append(database)
     if options.show:
         shared.append(load("sightline.sinks.window:WindowSink")("Sightline"))

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 PERIOD_S = 1.0
 _MOST = 40
-_COLOURS = {"running": "green", "failed": "red", "reconnecting": "yellow", "restarting": "yellow"}
+_COLOURS = {
+    "running": "green",
+    "failed": "red",
+    "reconnecting": "yellow",
+    "restarting": "yellow",
+    "degraded": "yellow",
+}
 
 
 @contextmanager

@@ -34,7 +34,7 @@ SECONDS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5, 10,
 )  # fmt: skip
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-STATES = (*(str(state) for state in SourceState), "paused")
+STATES = (*(str(state) for state in SourceState), "paused", "degraded")
 
 MOST_CLASSES = 100
 MOST_STREAMS = 1000
@@ -64,6 +64,8 @@ class StreamValues(Protocol):
     def age_p99_ms(self) -> float: ...
     @property
     def reconnects(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
 
 
 class SchedulerValues(Protocol):
@@ -299,6 +301,7 @@ def _of_streams(streams: Mapping[str, StreamValues]) -> Iterator[Metric]:
     yield of(CounterMetricFamily, "frames_read", "Frames that were decoded.", lambda v: v.read)
     yield of(CounterMetricFamily, "frames_analyzed", "Frames that were analysed.", lambda v: v.analyzed)  # fmt: skip
     yield of(CounterMetricFamily, "reconnects", "New connections after a loss.", lambda v: v.reconnects)  # fmt: skip
+    yield of(CounterMetricFamily, "lost", "Observations that an output could not take.", lambda v: v.lost)  # fmt: skip
     yield of(GaugeMetricFamily, "fps_read", "Frames read per second, lately.", lambda v: v.fps_in)
     yield of(GaugeMetricFamily, "fps_analyzed", "Frames analysed per second, lately.", lambda v: v.fps_analyzed)  # fmt: skip
     yield of(GaugeMetricFamily, "frame_age_p50_seconds", "From decoded to analysed: half of the frames, lately.", lambda v: v.age_p50_ms / 1e3)  # fmt: skip

@@ -16,6 +16,7 @@ from sightline.errors import Conflict, NotFound, Overloaded, SightlineError
 from sightline.monitoring.context import bound
 from sightline.protocols import Sink, Source, Tracker
 from sightline.runtime.analysis import SelectedFrames
+from sightline.runtime.lasting import LastingSink
 from sightline.runtime.record import StreamRecord, StreamStats
 from sightline.runtime.stream import Stream
 from sightline.sinks.jsonl import to_json
@@ -119,12 +120,13 @@ class Member:
         self.newest = Newest(feed)
         self.since = time.time()
         self._error: str | None = None
+        self._outputs = [LastingSink(sink) for sink in parts.sinks]
         self._stream = Stream(
             name,
             parts.source,
             parts.analysis,
             parts.tracker,
-            [*parts.sinks, self.newest],
+            [*self._outputs, self.newest],
             parts.turn,
         )
         self._thread = threading.Thread(target=self._bound_run, name=f"stream-{name}", daemon=True)
@@ -152,21 +154,27 @@ class Member:
             dropped[reason] = dropped.get(reason, 0) + count
         gone = sum(counts.dropped.values()) + counts.analyzed
         pending = max(0, counts.taken - gone)
-        state = str(status.state)
-        if self._thread.is_alive():
-            if parts.analysis.paused:
-                state = "paused"
-            elif state in (SourceState.ENDED, SourceState.FAILED):
-                state = str(SourceState.RUNNING)  # what was read is being analysed still
+        unwritten = next((o.error for o in self._outputs if o.error), None)
         return StreamStats(
-            self.name, state="failed" if self._error else state, source=parts.address,
+            self.name, state=self._state(status.state, unwritten), source=parts.address,
             model=parts.model, read=counts.taken + sum(status.dropped.values()),
             analyzed=counts.analyzed, dropped=dropped, pending=pending, objects=counts.objects,
             fps_in=round(fps_in, 2), fps_analyzed=round(fps_analyzed, 2),
             age_p50_ms=round(p50, 1), age_p99_ms=round(p99, 1), reconnects=status.reconnects,
-            level=parts.analysis.level, since=self.since,
-            error=self._error or parts.analysis.error or status.error,
+            level=parts.analysis.level, since=self.since, lost=sum(o.lost for o in self._outputs),
+            error=self._error or parts.analysis.error or status.error or unwritten,
         )  # fmt: skip
+
+    def _state(self, state: SourceState, unwritten: str | None) -> str:
+        """The source's state, or what else is to be said of the stream."""
+        if self._error:
+            return "failed"
+        if self._thread.is_alive():
+            if self.parts.analysis.paused:
+                return "paused"
+            if state in (SourceState.ENDED, SourceState.FAILED):
+                state = SourceState.RUNNING  # what was read is being analysed still
+        return "degraded" if unwritten and state is SourceState.RUNNING else str(state)
 
     def _bound_run(self) -> None:
         with bound(stream=self.name):  # whatever is logged says of which stream

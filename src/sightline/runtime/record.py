@@ -18,13 +18,15 @@ _AGES = 1024
 
 @dataclass(frozen=True, slots=True)
 class StreamStats:
-    """A snapshot of one stream.
+    """A snapshot of one stream. ``state`` is the source's (``types.SourceState``), or ``paused``, ``failed``,
+    or ``degraded``: it runs, but one of its outputs cannot be written.
 
     ``read`` = ``analyzed`` + the sum of ``dropped`` + ``pending``, exactly, at every moment;
     ``pending`` frames are being analysed and are 0 once the stream has ended. ``dropped`` counts
     by reason: ``stale`` (a newer frame came, or it waited too long), ``corrupt``, ``skipped``
     (only every n-th is analysed), ``still`` (nothing moved), ``paused``, ``overloaded`` and
-    ``failed``, ``stopped`` (the stream was ended). Ages are milliseconds from decoded to analysed. ``since`` is Unix time.
+    ``failed``, ``stopped`` (the stream was ended). ``lost`` are observations that an output could not
+    take. Ages are milliseconds from decoded to analysed. ``since`` is Unix time.
     """
 
     name: str
@@ -36,6 +38,7 @@ class StreamStats:
     dropped: Mapping[str, int] = field(default_factory=dict)
     pending: int = 0
     objects: int = 0
+    lost: int = 0
     fps_in: float = 0.0
     fps_analyzed: float = 0.0
     age_p50_ms: float = 0.0

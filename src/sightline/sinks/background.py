@@ -44,8 +44,10 @@ class Background(Generic[T]):
         self._work = threading.Condition(self._lock)
         self._space = threading.Condition(self._lock)
         self._closing = False
+        self._trouble: BaseException | None = None
         self._failure: BaseException | None = None
         self._reported = False
+        self._left = 0
         # A daemon: a program that forgets to close a sink can still end.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -55,10 +57,34 @@ class Background(Generic[T]):
         """The first failure of ``consume``."""
         return self._failure
 
+    @property
+    def left(self) -> int:
+        """Items that were taken and never consumed, because ``consume`` failed."""
+        return self._left
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing more will come."""
+        return self._closing
+
+    def tell(self, trouble: BaseException | None) -> None:
+        """``consume`` is held up by this, or goes on (None): until then ``put`` raises it where the
+        queue is full, instead of waiting for nobody knows how long."""
+        with self._lock:
+            self._trouble = trouble
+            self._space.notify_all()
+
+    def rest(self, seconds: float) -> None:
+        """For ``consume``: wait for so long, or until ``close``."""
+        with self._lock:
+            self._work.wait_for(lambda: self._closing, seconds)
+
     def put(self, item: T) -> None:
         """Hand an item on; waits while the queue is full. Raises the thread's first failure."""
         with self._lock:
             while len(self._items) >= self._capacity and self._failure is None:
+                if self._trouble is not None:
+                    raise self._trouble
                 self._space.wait()
             if self._failure is not None:
                 self._reported = True
@@ -81,12 +107,14 @@ class Background(Generic[T]):
             raise self._failure
 
     def _run(self) -> None:
+        items: list[T] = []
         try:
             while items := self._take():
                 self._consume(items)
         except BaseException as failure:  # noqa: BLE001 - handed to the next put or to close
             with self._lock:
                 self._failure = failure
+                self._left = len(items) + len(self._items)
                 self._items.clear()
                 self._space.notify_all()
 

@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _WAITING = 4096  # observations that may wait for the database; a few kilobytes each
 _BATCH = 512
 _LINGER_S = 0.5
+_PAUSE_S = 1.0  # between two tries of a database that is away
 
 # What SQLite says of files that are not, or no longer, a database.
 _BROKEN = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
@@ -50,6 +51,8 @@ class DatabaseSink:
         run: what to note of the run: ``command``, ``model``, ``version`` (text) and ``settings``
             (anything that JSON can hold).
         lock_timeout_s: how long to wait for another program that writes to the same SQLite file.
+        patient: try again for ever where a server is away, a file locked or a disk full, instead of
+            failing: up to 4096 observations wait meanwhile, and ``write`` raises beyond that.
 
     ``write`` takes microseconds: a thread stores what came in the last half second in one
     transaction, so after a kill every frame that is there is whole, and a run that was killed
@@ -60,7 +63,12 @@ class DatabaseSink:
     """
 
     def __init__(
-        self, url: str | Path, run: Mapping[str, Any] | None = None, *, lock_timeout_s: float = 60.0
+        self,
+        url: str | Path,
+        run: Mapping[str, Any] | None = None,
+        *,
+        lock_timeout_s: float = 60.0,
+        patient: bool = False,
     ) -> None:
         try:
             self._url = sa.make_url(str(url)) if "://" in str(url) else None
@@ -79,6 +87,7 @@ class DatabaseSink:
             self._name = str(self._file)
         self._run = dict(run or {})
         self._lock_timeout_s = lock_timeout_s
+        self._patient = patient
         self._lock = threading.Lock()
         self._engine: sa.Engine | None = None
         self._work: Background[Found] | None = None
@@ -120,6 +129,8 @@ class DatabaseSink:
             self._closed = True
             try:
                 self._work.close()
+            except SinkError as error:
+                raise SinkError(f"{error}; {self._work.left} results were not stored") from error
             finally:
                 if self._work.failure is not None:
                     with contextlib.suppress(SinkError):  # the first failure is raised
@@ -185,9 +196,31 @@ class DatabaseSink:
             return _new_id(connection.execute(row))
 
     def _store(self, found: Sequence[Found]) -> None:
+        """Store a batch in one transaction: after a failure nothing of it is there."""
         assert self._engine is not None
-        with self._mapped(), self._engine.begin() as connection:
-            tables.insert(connection, found)
+        assert self._work is not None
+        held_up = False
+        while True:
+            try:
+                with self._mapped(), self._engine.begin() as connection:
+                    tables.insert(connection, found)
+                break
+            except SinkError as error:
+                if held_up and isinstance(error.__cause__, sa.exc.IntegrityError):
+                    break  # it was stored before, only the server's word of that was lost
+                passing = isinstance(
+                    error.__cause__, sa.exc.OperationalError | sa.exc.InterfaceError
+                )
+                if not (self._patient and passing) or self._work.closing:
+                    raise
+                if not held_up:
+                    _log.error("%s; up to %d results wait for it", error, _WAITING)
+                held_up = True
+                self._work.tell(error)
+                self._work.rest(_PAUSE_S)
+        if held_up:
+            _log.warning("%s can be written again", self._name)
+            self._work.tell(None)
 
     def _end(self, state: RunState) -> None:
         assert self._engine is not None
@@ -209,7 +242,7 @@ class DatabaseSink:
         except sa.exc.SQLAlchemyError as error:
             code = _code(error) or ""
             remedy = next((text for key, text in _REMEDIES.items() if code.startswith(key)), None)
-            reason = remedy or str(getattr(error, "orig", None) or error)
+            reason = remedy or " ".join(str(getattr(error, "orig", None) or error).split())
             raise SinkError(f"cannot write {self._name}: {reason}") from error
 
 

@@ -38,6 +38,7 @@ class Stream:
     age_p50_ms: float = 0.0
     age_p99_ms: float = 0.0
     reconnects: int = 0
+    lost: int = 0
 
 
 @dataclass
@@ -195,7 +196,7 @@ def test_streams_are_read_when_they_are_asked_for() -> None:
     meter = PrometheusMeter(lambda: streams)
     assert values(meter)["sightline_streams"] == 0
     streams["gate"] = Stream(
-        "reconnecting", 120, 80, {"stale": 30, "still": 10}, 24.5, 16.0, 31.0, 87.5, 3
+        "reconnecting", 120, 80, {"stale": 30, "still": 10}, 24.5, 16.0, 31.0, 87.5, 3, 7
     )
     streams["yard"] = Stream("paused")
     found = values(meter)
@@ -209,6 +210,7 @@ def test_streams_are_read_when_they_are_asked_for() -> None:
     assert found["sightline_stream_frame_age_p50_seconds{stream=gate}"] == 0.031
     assert found["sightline_stream_frame_age_p99_seconds{stream=gate}"] == 0.0875
     assert found["sightline_stream_reconnects_total{stream=gate}"] == 3
+    assert found["sightline_stream_lost_total{stream=gate}"] == 7
     states = {k: v for k, v in found.items() if k.startswith("sightline_stream_state")}
     assert len(states) == 2 * len(metrics.STATES)
     assert sum(states.values()) == 2

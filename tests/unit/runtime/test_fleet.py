@@ -192,13 +192,26 @@ def test_a_failing_engine_is_shown_and_survived(fleet: Fleet, house: House) -> N
     assert adds_up(fleet.stats()["cam"])
 
 
-def test_a_sink_that_fails_ends_its_stream_only(fleet: Fleet, house: House) -> None:
-    house.sinks["bad"] = Kept(fails_at=3)
+def test_a_camera_goes_on_while_its_sink_fails(
+    fleet: Fleet, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.runtime.lasting.RETRY_S", 0.05)
+    sink = house.sinks["bad"] = Kept(fails_at=3)
     fleet.add("bad", ANY)
     fleet.add("good", ANY)
-    eventually(lambda: fleet.stats()["bad"].state == "failed")
-    assert fleet.stats()["bad"].error == "disk is full"
+    eventually(lambda: fleet.stats()["bad"].lost >= 10)
+    stats = fleet.stats()["bad"]
+    assert (stats.state, stats.error) == ("degraded", "disk is full")
+    assert adds_up(stats)
+    sink.fails_at = None
+    eventually(lambda: fleet.stats()["bad"].state == "running")
+    stats = fleet.stats()["bad"]
+    assert stats.error is None
+    fleet.pause("bad")
+    eventually(lambda: fleet.stats()["bad"].pending == 0)
+    eventually(lambda: fleet.stats()["bad"].analyzed == len(sink.indices) + stats.lost)
     analyzed(fleet, "good", 10)
+    assert fleet.stats()["good"].lost == 0
 
 
 def test_the_limit_refuses_the_one(fleet: Fleet) -> None:

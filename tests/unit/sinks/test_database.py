@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from tests.waiting import wait_for
 
 from sightline.errors import SinkError
 from sightline.sinks.database import DatabaseSink
@@ -137,6 +139,85 @@ def test_a_lock_that_stays_is_told(observe, tmp_path: Path):
     with pytest.raises(SinkError, match=r"run\.db: another program keeps it locked"):
         sink.close()
     sink.close()
+    other.close()
+
+
+def test_a_patient_one_waits_for_ever_and_loses_nothing(
+    observe, tmp_path: Path, monkeypatch, caplog
+):
+    monkeypatch.setattr("sightline.sinks.database._PAUSE_S", 0.05)
+    monkeypatch.setattr("sightline.sinks.database._WAITING", 4)
+    path = tmp_path / "run.db"
+    sink = DatabaseSink(path, lock_timeout_s=0.05, patient=True)
+    sink.open(INFO)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    taken: list[int] = []
+
+    def fill() -> None:
+        for index in range(100):  # it takes what there is room for, and says so where there is none
+            sink.write(observe(index=index, boxes=BOXES))
+            taken.append(index)
+
+    with pytest.raises(SinkError, match=r"run\.db: another program keeps it locked"):
+        fill()
+    assert 4 <= len(taken) <= 8
+    other.rollback()
+    other.close()
+    wait_for(lambda: rows(path, "SELECT count(*) FROM frames") == [(len(taken),)])
+    sink.write(observe(index=100))
+    sink.close()
+    assert rows(path, "SELECT count(*) FROM frames") == [(len(taken) + 1,)]
+    assert rows(path, "SELECT state FROM runs") == [("done",)]
+    said = [r.getMessage() for r in caplog.records if r.name.startswith("sightline")]
+    assert "results wait for it" in said[0]
+    assert said[1:] == [f"{path} can be written again"]
+
+
+def test_a_commit_whose_answer_was_lost_is_not_made_twice(observe, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("sightline.sinks.database._PAUSE_S", 0.01)
+    path = tmp_path / "run.db"
+    sink = DatabaseSink(path, patient=True)
+    sink.open(INFO)
+
+    class Unsteady:
+        """The connection breaks after the first commit, before its answer is there."""
+
+        def __init__(self, engine: sa.Engine) -> None:
+            self.engine = engine
+            self.broken = False
+
+        @contextlib.contextmanager
+        def begin(self):
+            with self.engine.begin() as connection:
+                yield connection
+            if not self.broken:
+                self.broken = True
+                raise sa.exc.OperationalError("COMMIT", {}, Exception("connection lost"))
+
+        def dispose(self) -> None:
+            self.engine.dispose()
+
+    sink._engine = Unsteady(sink._engine)
+    for index in range(3):
+        sink.write(observe(index=index, boxes=BOXES))
+    wait_for(lambda: sink._engine.broken)
+    sink.write(observe(index=3, boxes=BOXES))
+    sink.close()
+    assert rows(path, "SELECT count(*) FROM frames") == [(4,)]
+    assert rows(path, "SELECT frames FROM tracks ORDER BY track_id") == [(4,), (4,)]
+
+
+def test_a_patient_one_that_is_closed_says_what_it_could_not_store(observe, tmp_path: Path):
+    path = tmp_path / "run.db"
+    sink = DatabaseSink(path, lock_timeout_s=0.05, patient=True)
+    sink.open(INFO)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for index in range(3):
+        sink.write(observe(index=index))
+    with pytest.raises(SinkError, match=r"keeps it locked: .*; 3 results were not stored"):
+        sink.close()
     other.close()
 
 
