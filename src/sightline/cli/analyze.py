@@ -209,7 +209,9 @@ def analyze(
         summary(results)
     failed = [r for r in results if r.error and not _reader_left(r.error)]
     for result in failed:
-        typer.secho(f"error: {result.name}: {result.error}", fg="red", err=True)
+        said = str(result.error)
+        named = said if said.startswith(result.name) else f"{result.name}: {said}"
+        typer.secho(f"error: {named}", fg="red", err=True)
     if interrupted:
         raise typer.Exit(130)
     if failed:

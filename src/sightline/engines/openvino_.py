@@ -98,18 +98,17 @@ class OpenVinoEngine(WorkersEngine):
 
     def _prepared(self, model: Any) -> Any:
         """The model with cast, normalisation and, where it needs that, transposition put in front."""
-        as_it_lies = channels_last(model, self._ov) if self._is_x86 else None
-        prepare = self._ov.preprocess.PrePostProcessor(as_it_lies or model)
-        layout, norm = self._ov.Layout, self._normalization
+        norm = self._normalization
+        # A mean stays in front: the zeros of the first convolution's padding come after it.
+        factors = None if any(norm.mean) else [norm.scale / s for s in norm.std]
+        wide = channels_last(model, self._ov, factors or [1.0] * 3) if self._is_x86 else None
+        prepare = self._ov.preprocess.PrePostProcessor(wide or model)
+        layout = self._ov.Layout
         prepare.input().tensor().set_element_type(self._ov.Type.u8).set_layout(layout("NHWC"))
-        prepare.input().model().set_layout(layout("NHWC" if as_it_lies else "NCHW"))
+        prepare.input().model().set_layout(layout("NHWC" if wide else "NCHW"))
         steps = prepare.input().preprocess().convert_element_type(self._ov.Type.f32)
-        if norm.scale != 1.0:
-            steps.scale(1.0 / norm.scale)
-        if any(norm.mean):
-            steps.mean(list(norm.mean))
-        if any(s != 1.0 for s in norm.std):
-            steps.scale(list(norm.std))
+        if not (wide and factors):
+            _normalise(steps, norm)
         for i in range(len(model.outputs)):
             prepare.output(i).tensor().set_element_type(self._ov.Type.f32)
         return prepare.build()
@@ -166,6 +165,16 @@ class OpenVinoEngine(WorkersEngine):
             return 8
         threads = self._options.threads or len(os.sched_getaffinity(0))
         return min(16, 2 * threads)
+
+
+def _normalise(steps: Any, norm: Normalization) -> None:
+    """Add what makes floats of pixels: scale, mean and standard deviation."""
+    if norm.scale != 1.0:
+        steps.scale(1.0 / norm.scale)
+    if any(norm.mean):
+        steps.mean(list(norm.mean))
+    if any(s != 1.0 for s in norm.std):
+        steps.scale(list(norm.std))
 
 
 def _runtime() -> Any:

@@ -8,6 +8,7 @@ which nothing is moved at all; the weights are put where their pixels are. The s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,11 @@ PAIR = 2
 CHANNELS = 3
 
 
-def channels_last(model: Any, ov: Any) -> Any:
+def channels_last(model: Any, ov: Any, factors: Sequence[float]) -> Any:
     """The model (an ``openvino.Model`` of static NCHW float input) with an NHWC input instead.
+
+    ``factors`` of the three channels become part of the weights. Pixels then stay whole numbers, which
+    bf16 holds exactly; multiplied, they would be rounded to eight bits.
 
     None where it does not begin with a convolution of stride 2, or the picture's width is odd.
     """
@@ -37,7 +41,8 @@ def channels_last(model: Any, ov: Any) -> Any:
     if said["strides"] != [2, 2] or said["dilations"] != [1, 1] or said["auto_pad"] != "explicit":
         return None
     (top, left), (bottom, _) = said["pads_begin"], said["pads_end"]
-    paired, before = _pair_columns(weights, left)
+    scaled = weights * np.asarray(factors, np.float32)[:, None, None]
+    paired, before = _pair_columns(scaled, left)
     out_width = conv.output(0).partial_shape[3].get_length()
     after = out_width - 1 + paired.shape[3] - before - width // PAIR
 
