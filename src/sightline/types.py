@@ -29,6 +29,9 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 ChannelOrder: TypeAlias = Literal["bgr", "rgb"]
 
+RunState: TypeAlias = Literal["done", "failed", "interrupted"]
+"""How a run, or a stream of one, has ended."""
+
 
 @dataclass(eq=False)
 class Frame:

@@ -13,6 +13,7 @@ from sightline.build.tables import load
 from sightline.config import OutputOptions
 from sightline.errors import ConfigError
 from sightline.protocols import Sink
+from sightline.types import RunState
 
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".webm"}
 
@@ -26,7 +27,9 @@ class Outputs:
     def __init__(
         self, shared: Sequence[Sink], video: Sink | None, images: Sink | None, database: Any
     ) -> None:
-        self.state = "failed"  # unless it is told otherwise, a run that closes was cut off
+        self.state: RunState = (
+            "failed"  # unless it is told otherwise, a run that closes was cut off
+        )
         self._shared, self._video, self._images, self._database = shared, video, images, database
 
     def sinks(self, *, still: bool) -> list[Sink]:

@@ -23,11 +23,13 @@ class Input:
     name: str
     kind: str
     source: Source
+    paced: bool = False
+    """A recording that is played at its own speed, as a camera would."""
 
     @property
     def live(self) -> bool:
         """It goes on by itself: it must not wait for its turn."""
-        return self.kind in LIVE
+        return self.paced or self.kind in LIVE
 
     @property
     def still(self) -> bool:

@@ -18,6 +18,7 @@ from sightline.runtime.fleet import MakeStream, StreamParts
 from sightline.runtime.record import StreamRecord
 from sightline.runtime.scheduler import ScheduledDetector, Scheduler, Terms
 from sightline.runtime.turns import Turns
+from sightline.types import RunState
 
 if TYPE_CHECKING:
     from sightline.models.detector import EngineDetector
@@ -53,9 +54,14 @@ def stream_maker(scheduler: Scheduler, get: GetDetector, meter: Meter | None = N
         )
         run = {"command": "run", "model": model, "version": __version__, "stream": name}
         own = outputs(options.outputs, run, [found])
+
+        def close(state: RunState) -> None:
+            own.state = state
+            own.close()
+
         return StreamParts(
             found.source, analysis, tracker, own.sinks(still=found.still),
-            redact_url(options.source), model, own.close, turn,
+            redact_url(options.source), model, close, turn,
         )  # fmt: skip
 
     return make
@@ -69,18 +75,17 @@ def _input(name: str, options: StreamOptions, turn: Turns) -> Input:
         return found
     from sightline.sources.paced import PacedSource
 
-    return replace(found, source=PacedSource(found.source))
+    return replace(found, source=PacedSource(found.source), paced=True)
 
 
 def _terms(name: str, found: Input, options: StreamOptions) -> Terms:
     # A recording that is read as fast as it can be waits for its turn, however long that takes.
-    ages = found.live or options.realtime
     return Terms(
         f"stream {name}",
         options.priority,
         options.weight,
         options.min_fps,
-        options.max_age_ms / 1e3 if ages else None,
+        options.max_age_ms / 1e3 if found.live else None,
     )
 
 

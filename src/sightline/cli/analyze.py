@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sightline.build import Input
     from sightline.config import ModelOptions, OutputOptions
     from sightline.runtime.stream import Stream, StreamResult
+    from sightline.types import RunState
 
 RESULTS = "Results"
 
@@ -233,7 +234,7 @@ def _reader_left(error: SightlineError) -> bool:
     return isinstance(error.__cause__, BrokenPipeError)
 
 
-def _state(results: Sequence[StreamResult]) -> str:
+def _state(results: Sequence[StreamResult]) -> RunState:
     return "failed" if any(result.error for result in results) else "done"
 
 

@@ -20,7 +20,7 @@ from sightline.runtime.lasting import LastingSink
 from sightline.runtime.record import StreamRecord, StreamStats
 from sightline.runtime.stream import Stream
 from sightline.sinks.jsonl import to_json
-from sightline.types import Observation, SourceState, StreamInfo
+from sightline.types import Observation, RunState, SourceState, StreamInfo
 
 FEED_DEPTH = 256
 """Observations that wait for one subscriber; a slow one loses the oldest."""
@@ -39,8 +39,8 @@ class StreamParts:
     sinks: Sequence[Sink]
     address: str
     model: str
-    close: Callable[[], None]
-    """Closes the sinks. Raises SinkError."""
+    close: Callable[[RunState], None]
+    """Closes the sinks, and notes how the stream ended. Raises SinkError."""
     turn: AbstractContextManager[None] | None = None
     """Held for the work of the processor; shared by all streams."""
 
@@ -193,11 +193,12 @@ class Member:
         finally:
             self.record.end()
             self.newest.close()
-            self._close()
+            stopped = self._stream.result.interrupted
+            self._close("failed" if self._error else "interrupted" if stopped else "done")
 
-    def _close(self) -> None:
+    def _close(self, state: RunState) -> None:
         try:
-            self.parts.close()
+            self.parts.close(state)
         except SightlineError as exc:
             self._error = self._error or str(exc)
             log.error("stream %s: %s", self.name, exc)
@@ -239,7 +240,7 @@ class Fleet:
                 self._members.pop(name, None)
             raise
         if not self._start(name, member):
-            member.parts.close()
+            member.parts.close("interrupted")
             raise Overloaded("the service is stopping and takes no new stream")
 
     def remove(self, name: str) -> None:

@@ -34,8 +34,13 @@ class LastingSink:
         self._stream: StreamInfo | None = None
         self._is_open = False
         self._retry_at = 0.0
+        self._error: str | None = None
         self.lost = 0
-        self.error: str | None = None
+
+    @property
+    def error(self) -> str | None:
+        """Why it fails, or what it waits for although it takes what it is given (a database does)."""
+        return self._error or getattr(self._sink, "held_up_by", None)
 
     def open(self, stream: StreamInfo) -> None:
         """Open the sink, or try that again later. Raises SinkError for a stream that is not live."""
@@ -55,7 +60,7 @@ class LastingSink:
         if not stream.live:
             self._sink.write(observation)
             return
-        if self.error is not None and self._clock() < self._retry_at:
+        if self._error is not None and self._clock() < self._retry_at:
             self.lost += 1
             return
         try:
@@ -66,9 +71,9 @@ class LastingSink:
             self.lost += 1
             self._fail(exc)
             return
-        if self.error is not None:
+        if self._error is not None:
             log.warning("an output works again; %d observations were lost to it so far", self.lost)
-            self.error = None
+            self._error = None
 
     def close(self) -> None:
         """Nothing to do here: the sink may be shared."""
@@ -78,7 +83,7 @@ class LastingSink:
         self._is_open = True
 
     def _fail(self, error: SinkError) -> None:
-        if self.error is None:
+        if self._error is None:
             log.error("%s; the stream goes on without this output, which is tried again", error)
-        self.error = str(error)
+        self._error = str(error)
         self._retry_at = self._clock() + RETRY_S

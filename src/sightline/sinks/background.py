@@ -63,6 +63,11 @@ class Background(Generic[T]):
         return self._left
 
     @property
+    def trouble(self) -> BaseException | None:
+        """What holds ``consume`` up."""
+        return self._trouble
+
+    @property
     def closing(self) -> bool:
         """Whether nothing more will come."""
         return self._closing

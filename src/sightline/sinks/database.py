@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -19,9 +19,7 @@ from sightline.sinks import tables
 from sightline.sinks.background import Background
 from sightline.sinks.files import make_folder, sink_error
 from sightline.sinks.tables import Found
-from sightline.types import Observation, StreamInfo
-
-RunState: TypeAlias = Literal["done", "failed", "interrupted"]
+from sightline.types import Observation, RunState, StreamInfo
 
 _log = logging.getLogger(__name__)
 _WAITING = 4096  # observations that may wait for the database; a few kilobytes each
@@ -96,6 +94,12 @@ class DatabaseSink:
         self._closed = False
         self._stream_ids: dict[str, int] = {}
         self._stills = False
+
+    @property
+    def held_up_by(self) -> str | None:
+        """What a patient one waits for, if it does."""
+        trouble = None if self._work is None else self._work.trouble
+        return None if trouble is None else str(trouble)
 
     def open(self, stream: StreamInfo) -> None:
         """Open the database and begin the run with the first stream. Raises SinkError."""

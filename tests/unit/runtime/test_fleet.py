@@ -22,7 +22,15 @@ from sightline.runtime.analysis import SelectedFrames
 from sightline.runtime.fleet import FEED_DEPTH, Fleet, StreamParts
 from sightline.runtime.record import StreamRecord, StreamStats
 from sightline.sources.pictures import ArrayPicture
-from sightline.types import Detections, Frame, Observation, SourceState, SourceStatus, StreamInfo
+from sightline.types import (
+    Detections,
+    Frame,
+    Observation,
+    RunState,
+    SourceState,
+    SourceStatus,
+    StreamInfo,
+)
 
 PICTURE = np.full((48, 64, 3), 200, np.uint8)
 
@@ -113,6 +121,7 @@ class House:
         self.cameras: dict[str, Camera] = {}
         self.sinks: dict[str, Kept] = {}
         self.breaks_at: dict[str, int] = {}
+        self.ended: dict[str, RunState] = {}
 
     def make(self, name: str, options: StreamOptions, record: StreamRecord) -> StreamParts:
         if options.source == "nowhere":
@@ -123,7 +132,12 @@ class House:
         chosen = SelectedFrames(
             name, [self.detector], options.adaptive, record, lambda: camera.status
         )
-        return StreamParts(camera, chosen, None, sinks, "cam://", "default", sink.close)
+
+        def close(state: RunState) -> None:
+            self.ended[name] = state
+            sink.close()
+
+        return StreamParts(camera, chosen, None, sinks, "cam://", "default", close)
 
 
 @pytest.fixture
@@ -176,6 +190,9 @@ def test_a_stream_that_breaks_is_reported_and_alone(fleet: Fleet, house: House) 
     assert (bad.read, bad.pending) == (10, 0)
     assert adds_up(bad)
     eventually(lambda: house.sinks["bad"].closed == 1)
+    fleet.remove("good")
+    assert house.ended == {"bad": "failed", "good": "interrupted"}
+    fleet.add("good", ANY)
     before = fleet.stats()["good"].analyzed
     analyzed(fleet, "good", before + 10)
 

@@ -96,6 +96,17 @@ def test_an_output_that_is_away_at_the_start_is_opened_later(disk: Disk, clock: 
     assert (sink.lost, sink.error, disk.kept, disk.opened) == (1, None, [1], 1)
 
 
+def test_what_a_patient_output_waits_for_is_told(disk: Disk, clock: Clock) -> None:
+    disk.held_up_by = None  # type: ignore[attr-defined]
+    sink = LastingSink(disk, clock)
+    sink.open(info(live=True))
+    disk.held_up_by = "run.db is locked"  # type: ignore[attr-defined]
+    sink.write(seen(0))
+    assert (sink.error, sink.lost, disk.kept) == ("run.db is locked", 0, [0])
+    disk.held_up_by = None  # type: ignore[attr-defined]
+    assert sink.error is None
+
+
 def test_a_file_can_be_analysed_once_more_and_fails(disk: Disk) -> None:
     sink = LastingSink(disk)
     sink.open(info(live=False))

@@ -162,9 +162,12 @@ def test_a_patient_one_waits_for_ever_and_loses_nothing(
     with pytest.raises(SinkError, match=r"run\.db: another program keeps it locked"):
         fill()
     assert 4 <= len(taken) <= 8
+    assert sink.held_up_by is not None
+    assert "keeps it locked" in sink.held_up_by
     other.rollback()
     other.close()
     wait_for(lambda: rows(path, "SELECT count(*) FROM frames") == [(len(taken),)])
+    wait_for(lambda: sink.held_up_by is None)
     sink.write(observe(index=100))
     sink.close()
     assert rows(path, "SELECT count(*) FROM frames") == [(len(taken) + 1,)]
