@@ -196,6 +196,7 @@ class Served:
         self.answers: list[Any] = []
         self.terms: list[Terms] = []
         self.at_once = False
+        self.rows = 1
 
     @property
     def info(self) -> EngineInfo:
@@ -204,7 +205,7 @@ class Served:
 
     def infer(self, tensors: Pixels, terms: Terms, read: Callable[[list[Any]], Any]) -> Future[Any]:
         future: Future[Any] = Future()
-        self.answers.append(read([np.ones((1, 1), np.float32)]))
+        self.answers.append(read([np.ones((self.rows, 1), np.float32)]))
         self.terms.append(terms)
         self.futures.append(future)
         if self.at_once:
@@ -235,7 +236,7 @@ class Repository:
     def states(self) -> list[ModelState]:
         return [ModelState("slow", "ready")]
 
-    def load(self, name: str) -> None:
+    def load_for_client(self, name: str) -> None:
         self.get(name)
 
 
@@ -406,6 +407,32 @@ def test_messages_that_wait_take_no_more_memory_than_is_set_apart() -> None:
         assert sum(call.exception(WAIT_S) is None for call in calls) == len(slow.served.futures)
         slow.served.at_once = True  # and what was answered takes none
         assert all(slow.stub.ModelInfer(asking()).id == "7" for _ in range(200))
+
+
+@pytest.mark.parametrize("method", ["ModelInfer", "ModelStreamInfer"])
+def test_answers_that_nobody_reads_take_no_more_memory_than_is_set_apart(
+    method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(limits=LimitOptions(body_mb=5)) as slow:
+        slow.served.at_once, slow.served.rows = True, 8_000_000  # more than a connection keeps
+        memory = slow.server._calls._memory
+        options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+        request = asking().SerializeToString()
+        with grpc.insecure_channel(slow.address, options) as channel:
+            # A stub would read on behind our back: of a stream nobody asks for the answer.
+            ask = channel.stream_stream(f"/inference.GRPCInferenceService/{method}")
+            calls = [ask(iter([request])) for _ in range(6)]
+            wait_for(lambda: len(slow.served.futures) == 6)
+            wait_for(lambda: memory.held > memory.limit - 32_000_000)
+            assert memory.held <= memory.limit
+            for call in calls:
+                call.cancel()
+            wait_for(lambda: memory.held == 0)
+        # Who leaves has done nothing wrong, and neither have we.
+        assert "INTERNAL" not in {status for _, status in slow.told}
+        assert not [r for r in caplog.records if r.name.startswith("sightline")]
+        slow.served.rows = 1
+        assert slow.stub.ModelInfer(asking()).id == "7"
 
 
 def test_a_fault_of_ours_is_not_explained(slow: Running, caplog: pytest.LogCaptureFixture) -> None:

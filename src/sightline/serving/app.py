@@ -21,6 +21,7 @@ from sightline.serving.fetch import networks
 from sightline.serving.limits import Admission, WholeBody
 from sightline.serving.models import ModelRepository
 from sightline.serving.parts import Metrics, Parts, Streams
+from sightline.serving.patterns import Patterns
 from sightline.serving.routes import detection, health, models, streams
 from sightline.serving.security import Guard, check_exposure
 
@@ -65,6 +66,8 @@ def create_app(
         summary="Objects in pictures and streams.",
     )  # fmt: skip
     app.state.parts = parts
+    if fleet is not None:
+        repository.users = lambda: {stats.model for stats in fleet.stats().values()}
     for router in (*ROUTERS, *routers):
         app.include_router(router)
     app.add_exception_handler(HTTPException, _failed)
@@ -80,10 +83,11 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
         )  # fmt: skip
     app.add_middleware(Guard, options=options)
-    app.add_middleware(Envelope, closing=lambda: parts.draining, told=told)
+    patterns = Patterns(route for one in (*ROUTERS, *routers) for route in one.routes)
+    app.add_middleware(Envelope, closing=lambda: parts.draining, pattern=patterns.of, told=told)
     return app
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     """FastAPI's own errors look like all others."""
-    return answer(error, request.scope["request_id"])
+    return answer(error, request.scope["request_id"], request.scope["path"])

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from operator import itemgetter
@@ -48,10 +48,13 @@ Write: TypeAlias = Callable[[Sequence[Output]], T]
 engine's memory: they are gone when it returns."""
 
 
-class Started(NamedTuple, Generic[T]):
-    """Work under way, and what makes the answer of the futures' results."""
+class Work(NamedTuple, Generic[T]):
+    """What is to be run for a request, and what makes the answer of the results.
 
-    futures: list[Future[Any]]
+    A job raises Overloaded where the queue takes no more.
+    """
+
+    jobs: Sequence[Callable[[], Future[Any]]]
     finish: Callable[[list[Any]], T]
 
 
@@ -72,15 +75,15 @@ class Face(Protocol):
     def facts(self) -> dict[str, str]:
         """What a client should know that the shapes do not say."""
 
-    def submit(
+    def work(
         self,
         tensors: Sequence[Input],
         terms: Terms,
         parameters: Mapping[str, Parameter],
         write: Write[T],
         /,
-    ) -> Started[T]:
-        """Start the work. Raises InvalidRequest, DecodeError, Overloaded."""
+    ) -> Work[T]:
+        """Check a request. Raises InvalidRequest, DecodeError."""
 
 
 class Network:
@@ -101,13 +104,13 @@ class Network:
         """The sizes that it takes, height by width."""
         return {"sizes": ", ".join(f"{h}x{w}" for w, h in self._served.canvases)}
 
-    def submit(
+    def work(
         self,
         tensors: Sequence[Input],
         terms: Terms,
         _: Mapping[str, Parameter],
         write: Write[T],
-    ) -> Started[T]:
+    ) -> Work[T]:
         """Pictures of a batch go to the scheduler one by one: it makes batches of sizes that the
         engine is ready for, and of several clients' pictures."""
         spec = self.inputs[0]
@@ -116,10 +119,12 @@ class Network:
         self._check_size(tensor)
         if spec.shape[0] != -1 or len(batch) == 1:
             # Megabytes that are written where they are, and by the engine's thread.
-            job = self._served.infer(batch, terms, lambda arrays: write(self._named(arrays)))
-            return Started([job], itemgetter(0))
-        jobs = (partial(self._served.infer, one[None], terms, _copied) for one in batch)
-        return Started(_started(jobs), lambda results: write(self._joined(results)))
+            job = partial(
+                self._served.infer, batch, terms, lambda arrays: write(self._named(arrays))
+            )
+            return Work([job], itemgetter(0))
+        jobs = [partial(self._served.infer, one[None], terms, _copied) for one in batch]
+        return Work(jobs, lambda results: write(self._joined(results)))
 
     def _named(self, arrays: Sequence[Floats]) -> list[Output]:
         return [Output(s.name, a) for s, a in zip(self.outputs, arrays, strict=True)]
@@ -167,13 +172,13 @@ class Pictures:
         """The names of the class ids, in their order."""
         return {"classes": ", ".join(self._served.class_names)}
 
-    def submit(
+    def work(
         self,
         tensors: Sequence[Input],
         terms: Terms,
         parameters: Mapping[str, Parameter],
         write: Write[T],
-    ) -> Started[T]:
+    ) -> Work[T]:
         spec = self.inputs[0]
         tensor = only(tensors, spec)
         if len(tensor.shape) == 2 and tensor.shape[1] == 1:  # as clients with a batch side send it
@@ -181,18 +186,17 @@ class Pictures:
         if math.prod(tensor.shape) > self._limits.parts:
             raise wrong(tensor, f"a batch has {self._limits.parts} pictures at most")
         frames = [self._frame(data, i) for i, data in enumerate(encoded(tensor, spec))]
-        submit = partial(
-            self._served.submit,
-            terms=terms,
-            conf=_share(parameters, "conf"),
-            iou=_share(parameters, "iou"),
-            classes=_names(parameters),
-        )
-        try:
-            futures = _started(partial(submit, frame) for frame in frames)
-        except ConfigError as exc:  # the model has no such class
-            raise InvalidRequest(f"parameter 'classes': {exc}") from exc
-        return Started(futures, lambda results: write(_outputs(results)))
+        conf, iou = _share(parameters, "conf"), _share(parameters, "iou")
+        classes = _names(parameters)
+
+        def run(frame: Frame) -> Future[Detections]:
+            try:
+                return self._served.submit(frame, terms, conf=conf, iou=iou, classes=classes)
+            except ConfigError as exc:  # the model has no such class
+                raise InvalidRequest(f"parameter 'classes': {exc}") from exc
+
+        jobs = [partial(run, frame) for frame in frames]
+        return Work(jobs, lambda results: write(_outputs(results)))
 
     def _frame(self, data: bytes, index: int) -> Frame:
         picture = EncodedPicture(data, self._limits.pixels, f"input 'image': picture {index}")
@@ -221,19 +225,6 @@ def _outputs(pictures: Sequence[Detections]) -> list[Output]:
 
 def _copied(arrays: Sequence[Floats]) -> list[Floats]:
     return [array.copy() for array in arrays]
-
-
-def _started(jobs: Iterable[Callable[[], Future[T]]]) -> list[Future[T]]:
-    """The futures of all jobs; where one is refused, none is run."""
-    futures: list[Future[T]] = []
-    try:
-        for job in jobs:
-            futures.append(job())  # noqa: PERF401 - those before a refusal count
-    except BaseException:  # whatever it is, it goes on
-        for future in futures:
-            future.cancel()
-        raise
-    return futures
 
 
 def _spec(tensor: TensorSpec) -> Spec:

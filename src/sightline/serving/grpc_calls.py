@@ -27,6 +27,7 @@ from sightline.errors import InvalidRequest, Overloaded, TooSlow
 from sightline.monitoring.context import bound, bound_ids
 from sightline.serving.failures import explain, report
 from sightline.serving.limits import LARGE_BODIES, MEGABYTE
+from sightline.serving.memory import Held, Memory
 from sightline.serving.messages_v2 import (
     parse,
     parse_request,
@@ -104,7 +105,7 @@ class Calls:
         self._guard = Guard(_nowhere, options)
         self._told = told
         self._in_flight = 0
-        self._held = 0
+        self._memory = Memory(int(LARGE_BODIES * options.limits.body_mb * MEGABYTE))
         self._ending = False
         self._readers: set[asyncio.Task[None]] = set()
 
@@ -198,10 +199,16 @@ class Calls:
     async def _infer(self, _: Any, context: Context) -> bytes:
         async with self._seam("ModelInfer", context):
             with self._working():
+                held = Held(self._memory)
+                # Not before: gRPC keeps an answer until its client has read it.
+                context.add_done_callback(lambda _: held.drop_all())
                 data = await self._receive(context)
-                with self._holding(data):
-                    message, raw = parse_request(data)
-                    return await self._answer(message, raw, context, write_response)
+                held.add(data)
+                message, raw = parse_request(data)
+                answer = await self._answer(message, raw, context, write_response)
+                held.drop_all()
+                held.add(answer)
+                return answer
 
     async def _stream(self, _: Any, context: Context) -> None:
         """Answers come in the order of the requests, as Triton's do for models that are not
@@ -211,13 +218,18 @@ class Calls:
                 raise Overloaded(f"{len(self._readers)} streams are open already")
             answers: Answers = asyncio.Queue()
             room = asyncio.Semaphore(AHEAD)
-            async with asyncio.TaskGroup() as group:
-                reader = group.create_task(self._read_stream(context, group, answers, room))
-                self._readers.add(reader)
-                reader.add_done_callback(self._readers.discard)
-                while (answer := await answers.get()) is not None:
-                    await context.write(await answer)
-                    room.release()
+            with Held(self._memory) as held:
+                async with asyncio.TaskGroup() as group:
+                    reader = group.create_task(
+                        self._read_stream(context, group, answers, room, held)
+                    )
+                    self._readers.add(reader)
+                    reader.add_done_callback(self._readers.discard)
+                    while (answer := await answers.get()) is not None:
+                        written = await answer
+                        await _write(written, context)
+                        held.drop(written)
+                        room.release()
             if self._ending:
                 raise Ending("the service is going down")
 
@@ -227,6 +239,7 @@ class Calls:
         group: asyncio.TaskGroup,
         answers: Answers,
         room: asyncio.Semaphore,
+        held: Held,
     ) -> None:
         """Start a task for every request of a stream, and put it where the answers are sent."""
         try:
@@ -234,11 +247,12 @@ class Calls:
                 data = await context.read()
                 if data is grpc.aio.EOF:
                     break
-                answers.put_nowait(group.create_task(self._answer_in_stream(data, context)))
+                answers.put_nowait(group.create_task(self._answer_in_stream(data, context, held)))
         finally:
             answers.put_nowait(None)
 
-    async def _answer_in_stream(self, data: bytes, context: Context) -> bytes:
+    async def _answer_in_stream(self, data: bytes, context: Context, held: Held) -> bytes:
+        """The answer to one request, counted until it is sent."""
         message = pb.ModelInferRequest()
         failed = pb.ModelStreamInferResponse()
 
@@ -248,9 +262,12 @@ class Calls:
 
         response = b""
         async with self._explaining("ModelStreamInfer/request", fail):
-            with self._working(), self._holding(data):
+            with self._working(), Held(self._memory) as received:
+                received.add(data)
                 message, raw = parse_request(data)
-                response = await self._answer(message, raw, context, write_stream_response)
+                answer = await self._answer(message, raw, context, write_stream_response)
+                held.add(answer)
+                response = answer
         return response or bytes(failed.SerializeToString())
 
     async def _answer(
@@ -292,7 +309,7 @@ class Calls:
             except asyncio.CancelledError:
                 status = grpc.StatusCode.CANCELLED
                 raise
-            except Exception as exc:  # noqa: BLE001 - the seam: nothing else may reach a client
+            except Exception as exc:
                 status, text, wait_s = _explained(exc)
                 await fail(status, text, wait_s)
             finally:
@@ -323,17 +340,6 @@ class Calls:
         finally:
             self._in_flight -= 1
 
-    @contextmanager
-    def _holding(self, data: bytes) -> Iterator[None]:
-        """Count a message's bytes while it is worked on. Raises Overloaded: there are too many."""
-        if self._held + len(data) > LARGE_BODIES * self._limits.body_mb * MEGABYTE:
-            raise Overloaded("the messages of other calls take all memory that is set apart")
-        self._held += len(data)
-        try:
-            yield
-        finally:
-            self._held -= len(data)
-
     async def _receive(self, context: Context) -> bytes:
         try:
             async with asyncio.timeout(self._limits.body_timeout_s):
@@ -360,6 +366,14 @@ def _explained(error: Exception) -> tuple[grpc.StatusCode, str, float | None]:
         text = f"{text} ({reference})"
     wait_s = error.retry_after_s if isinstance(error, Overloaded) else None
     return CODES.get(status, grpc.StatusCode.INTERNAL), text[:LONGEST_MESSAGE], wait_s
+
+
+async def _write(answer: bytes, context: Context) -> None:
+    """Send an answer of a stream. Raises CancelledError: its client has left."""
+    try:
+        await context.write(answer)
+    except grpc.aio.InternalError as exc:
+        raise asyncio.CancelledError from exc
 
 
 async def _nowhere(_: Scope, __: Receive, ___: Send) -> None:

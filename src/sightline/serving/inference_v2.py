@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt, ValidationError
 from starlette.requests import ClientDisconnect
 
 from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
@@ -28,7 +28,15 @@ from sightline.serving.waiting import unless_gone
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """So many bytes of a body are JSON; the tensors follow as bytes."""
 
-Parameters = dict[str, Parameter]
+MOST_TENSORS = 64
+"""In or out, and parameters of each: real models have a few."""
+
+JSON_MB = 8
+MOST_LISTS = 500_000
+MOST_OBJECTS = 4096
+"""What reading JSON takes grows with these, and other clients wait meanwhile: more has to come as bytes."""
+
+Parameters = Annotated[dict[str, Parameter], Field(max_length=MOST_TENSORS)]
 Side = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
 
 
@@ -51,8 +59,8 @@ class _Wish(_Message):
 
 class _Infer(_Message):
     id: str = ""
-    inputs: list[_Tensor]
-    outputs: list[_Wish] = []
+    inputs: Annotated[list[_Tensor], Field(max_length=MOST_TENSORS), FailFast()]
+    outputs: Annotated[list[_Wish], Field(max_length=MOST_TENSORS), FailFast()] = []
     parameters: Parameters = {}
 
 
@@ -157,7 +165,13 @@ def parse(
         cut = int(header_length[:20])
         if cut > len(body):
             raise InvalidRequest(f"{HEADER_LENGTH} is {cut}, but the body has {len(body)} bytes")
-    asked = _read(_Infer, body[:cut])
+    head = body[:cut]
+    if cut > JSON_MB * MEGABYTE or head.count(b"[") > MOST_LISTS or head.count(b"{") > MOST_OBJECTS:
+        raise TooLarge(
+            f"the JSON of a request has {JSON_MB} MB, {MOST_LISTS} lists and {MOST_OBJECTS} objects "
+            "at most: send tensors as binary data (binary_data_size)"
+        )
+    asked = _read(_Infer, head)
     inputs, at = [], cut
     view = memoryview(body)
     for tensor in asked.inputs:
@@ -271,7 +285,7 @@ def _readiness(ready: bool) -> Response:
 async def _body(request: Request, limit_mb: float) -> bytes:
     """The body of a request, unpacked. Raises TooLarge, UnsupportedMedia, InvalidRequest."""
     body = await request.body()
-    encoding = request.headers.get("content-encoding", "identity")
+    encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding == "identity":
         return body
     if encoding not in {"gzip", "deflate"}:
@@ -304,4 +318,4 @@ def _read(kind: type[Any], body: bytes) -> Any:
     try:
         return kind.model_validate_json(body)
     except ValidationError as exc:
-        raise InvalidRequest(said_wrong(exc.errors(include_input=False))) from exc
+        raise InvalidRequest(said_wrong(exc)) from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,12 @@ RAW_INPUTS = pb.ModelInferRequest.RAW_INPUT_CONTENTS_FIELD_NUMBER
 MOST_FIELDS = 64
 """Of a message that is looked at: names and tensors of every real request are fewer."""
 LONGEST_VARINT = 10
+MOST_TENSORS = 64
+"""In or out, and parameters of each: real models have a few, and a message of megabytes has room for a
+million."""
+MOST_SIDES = 8
+MOST_VALUES = 4_000_000
+"""Of an input that does not come as bytes: each becomes an object in Python."""
 
 
 def parse(kind: Any, data: bytes) -> Any:
@@ -42,6 +49,8 @@ def parse_request(data: bytes) -> tuple[Any, Sequence[bytes | memoryview]]:
 
 def read_request(message: Any, raw: Sequence[bytes | memoryview]) -> InferRequest:
     """A ModelInferRequest and its raw tensors in our words. Raises InvalidRequest."""
+    for name in ("inputs", "outputs", "parameters"):
+        _few(message, name)
     if raw and len(raw) != len(message.inputs):
         raise InvalidRequest(
             f"raw_input_contents has {len(raw)} elements for {len(message.inputs)} inputs"
@@ -145,6 +154,10 @@ def _varint(value: int) -> bytes:
 
 
 def _input(message: Any, raw: bytes | memoryview | None) -> Input:
+    if len(message.shape) > MOST_SIDES:
+        raise InvalidRequest(
+            f"input {message.name!r:.80}: its shape has more than {MOST_SIDES} sides"
+        )
     tensor = Input(message.name, message.datatype, tuple(message.shape), raw)
     for name in message.parameters:
         raise wrong(tensor, f"parameter {name!r:.80} is not supported")
@@ -155,8 +168,20 @@ def _input(message: Any, raw: bytes | memoryview | None) -> Input:
         return tensor
     if filled and filled != [CONTENTS.get(tensor.datatype)]:
         raise wrong(tensor, f"{', '.join(filled)} cannot hold {tensor.datatype!r:.40}")
-    values = list(getattr(message.contents, filled[0])) if filled else []
+    given = getattr(message.contents, filled[0]) if filled else []
+    if len(given) > MOST_VALUES:
+        raise wrong(tensor, f"it has more than {MOST_VALUES} elements: use raw_input_contents")
+    if len(given) != (wanted := math.prod(tensor.shape)):
+        raise wrong(tensor, f"shape {list(tensor.shape)} needs {wanted} elements, not {len(given)}")
+    values = list(given)
     return Input(tensor.name, tensor.datatype, tensor.shape, values=values)
+
+
+def _few(message: Any, name: str) -> None:
+    """Raises InvalidRequest where a request has countless entries of a kind."""
+    count = len(getattr(message, name))
+    if count > MOST_TENSORS:
+        raise InvalidRequest(f"the request has {count} {name}; {MOST_TENSORS} may be given")
 
 
 def _output(message: Any) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from sightline.engines.around import Around
 from sightline.engines.fallback import Fallback
 from sightline.engines.metered import Metered
-from sightline.errors import Conflict, NotFound
+from sightline.errors import ConfigError, Conflict, EngineError, ModelError, NotFound
 from sightline.protocols import Engine
 from sightline.runtime.scheduler import Scheduler, Terms
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
@@ -198,6 +198,8 @@ class ModelRepository:
         self.names = tuple(names)
         self._make = make
         self._cold = frozenset(cold)
+        self.users: Callable[[], Collection[str]] = tuple
+        """Gives the models that streams use, which are not unloaded."""
         self._served: dict[str, ServedModel] = {}
         self._states: dict[str, ModelState] = {n: ModelState(n, "unloaded") for n in self.names}
         self._changing = threading.Lock()
@@ -262,21 +264,39 @@ class ModelRepository:
             self._states[name] = ModelState(name, "ready")
         return served
 
+    def load_for_client(self, name: str) -> ServedModel:
+        """As ``load``, but why a model cannot be used stays in the log: it names files of this computer.
+
+        Raises NotFound, Conflict.
+        """
+        try:
+            return self.load(name)
+        except (ModelError, ConfigError, EngineError) as exc:
+            raise Conflict(f"model {name} was not loaded: see the log") from exc
+
     def unload(self, name: str) -> None:
         """Free a model's engine once it has answered what it accepted. Idempotent.
 
-        Raises NotFound: there is no such model.
+        Raises:
+            NotFound: there is no such model.
+            Conflict: streams use it.
         """
         name = self._full_name(name)
+        meant = {name, "default"} if name == self.default else {name}
+        if meant.intersection(self.users()):
+            raise Conflict(f"streams use the model {name}: remove them first")
+        self._free(name)
+
+    def close(self) -> None:
+        """Free all."""
+        for name in self.names:
+            self._free(name)
+
+    def _free(self, name: str) -> None:
         with self._changing:
             if self._served.pop(name, None) is not None:
                 self.scheduler.remove(name).close()
             self._states[name] = ModelState(name, "unloaded")
-
-    def close(self) -> None:
-        """Unload all."""
-        for name in self.names:
-            self.unload(name)
 
     def _exchange(self, name: str, before: ServedModel | None) -> ServedModel:
         detector = self._make(name)

@@ -6,12 +6,10 @@ protocol's own JSON; a gRPC message has the same field names.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,6 +17,7 @@ from sightline._version import __version__
 from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, NotFound
 from sightline.runtime.scheduler import Terms
+from sightline.serving.batches import run_all
 from sightline.serving.faces_v2 import DETECT, Face, Network, Pictures
 from sightline.serving.models import ModelRepository
 from sightline.serving.tensors_v2 import InferRequest, Output, Parameter, Spec
@@ -144,11 +143,16 @@ class OpenInference:
             return {"model_stats": [self._counts[n].to_dict(n) for n in names]}
 
     def load(self, name: str) -> None:
-        """Load a model, or load it again; blocks until it can be used."""
-        self.repository.load(name)
+        """Load a model, or load it again; blocks until it can be used. Raises NotFound, Conflict."""
+        self.repository.load_for_client(self._loaded(name))
 
     def unload(self, name: str) -> None:
-        self.repository.unload(name)
+        """Free a model. Raises NotFound, or Conflict where a stream uses it."""
+        self.repository.unload(self._loaded(name))
+
+    def _loaded(self, name: str) -> str:
+        """What is loaded for a model of the protocol: both faces are of one network."""
+        return name if name in self.repository.names else name.removesuffix(DETECT)
 
     async def infer(
         self,
@@ -181,8 +185,10 @@ class OpenInference:
                 named = {output.name: output for output in outputs}
                 return write(face.name, [named[spec.name] for spec in specs])
 
-            futures, finish = face.submit(request.inputs, terms, request.parameters, chosen)
-            written = finish(await _all(futures, terms.deadline, self._clock))
+            jobs, finish = face.work(request.inputs, terms, request.parameters, chosen)
+            async with until(terms.deadline, self._clock):
+                results = await run_all(jobs)
+            written = finish(results)
             pictures = request.inputs[0].shape[0]
             return written
         finally:
@@ -282,21 +288,11 @@ def _wanted(face: Face, names: Sequence[str]) -> Sequence[Spec]:
     if not names:
         return face.outputs
     known = {spec.name: spec for spec in face.outputs}
+    if len(set(names)) < len(names):
+        raise InvalidRequest("an output is asked for twice")
     for name in names:
         if name not in known:
             raise InvalidRequest(
                 f"output {name!r:.80}: the model has no such output; it has {', '.join(known)}"
             )
     return [known[name] for name in names]
-
-
-async def _all(
-    futures: Sequence[Future[Any]], deadline: float | None, clock: Callable[[], float]
-) -> list[Any]:
-    """What all futures hold; the first failure, a cancellation or the deadline ends the others."""
-    try:
-        async with until(deadline, clock):
-            return [await asyncio.wrap_future(future) for future in futures]
-    finally:
-        for future in futures:
-            future.cancel()

@@ -37,7 +37,7 @@ from sightline.errors import (
     TooLarge,
 )
 from sightline.runtime.scheduler import Terms
-from sightline.serving import faces_v2
+from sightline.serving import faces_v2, messages_v2
 from sightline.serving.inference_v2 import HEADER_LENGTH, _unpacked, parse, router
 from sightline.serving.messages_v2 import (
     parse_request,
@@ -120,7 +120,7 @@ class Repository:
     def states(self) -> list[ModelState]:
         return [*(ModelState(n, "ready") for n in self.names), ModelState("bad", "failed", "/x/y")]
 
-    def load(self, name: str) -> None:
+    def load_for_client(self, name: str) -> None:
         self.get(name)
         self.loaded.append(name)
 
@@ -371,6 +371,24 @@ class TestMessages:
                 id="classification",
             ),
             pytest.param(
+                lambda m: [m.inputs.add() for _ in range(64)],
+                "the request has 65 inputs; 64 may be given",
+                id="countless inputs",
+            ),
+            pytest.param(
+                lambda m: [m.outputs.add() for _ in range(65)], "65 outputs", id="countless outputs"
+            ),
+            pytest.param(
+                lambda m: [m.parameters[str(n)].SetInParent() for n in range(65)],
+                "65 parameters",
+                id="countless parameters",
+            ),
+            pytest.param(
+                lambda m: m.inputs[0].shape.extend([1] * 8),
+                "input 'images': its shape has more than 8 sides",
+                id="countless sides",
+            ),
+            pytest.param(
                 lambda m: m.parameters["priority"].SetInParent(),
                 "'priority' has no value",
                 id="unset",
@@ -385,12 +403,30 @@ class TestMessages:
         with pytest.raises(InvalidRequest, match=complaint):
             asked(message)
 
+    def test_typed_contents_are_counted_before_they_are_read(self) -> None:
+        message = pb.ModelInferRequest()
+        item = message.inputs.add(name="images", datatype="UINT8", shape=[2])
+        item.contents.uint_contents.extend([1] * 1000)
+        with pytest.raises(InvalidRequest, match=r"shape \[2\] needs 2 elements, not 1000"):
+            asked(message)
+        del item.shape[:]
+        item.shape.append(messages_v2.MOST_VALUES + 1)
+        item.contents.uint_contents.extend([1] * messages_v2.MOST_VALUES)
+        with pytest.raises(InvalidRequest, match="use raw_input_contents"):
+            asked(message)
+
     def test_contents_of_another_type(self) -> None:
         message = pb.ModelInferRequest()
         item = message.inputs.add(name="images", datatype="UINT8", shape=[2])
         item.contents.fp32_contents.extend([1.0, float("nan")])
         with pytest.raises(InvalidRequest, match="input 'images': fp32_contents cannot hold"):
             asked(message)
+
+
+async def turns() -> None:
+    """Whatever can go on goes on until it waits."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 HEAD = {"name": "images", "datatype": "UINT8", "shape": [1, 2]}
@@ -429,6 +465,49 @@ class TestParse:
         body, _ = self.body({**HEAD, "data": [1, 2]}, parameters=parameters, outputs=outputs)
         _, binary = parse("tiny", "", body, None)
         assert binary("sum") is expected
+
+    @pytest.mark.parametrize(
+        ("body", "error", "complaint"),
+        [
+            pytest.param(
+                b'{"inputs":[' + b"{}," * 4_000 + b"{}]}", InvalidRequest, "name: .*", id="inputs"
+            ),
+            pytest.param(
+                b'{"inputs":[' + b"{}," * 5_000 + b"{}]}", TooLarge, "objects", id="objects"
+            ),
+            pytest.param(
+                json.dumps({"inputs": [{**HEAD, "data": [[]] * 500_000}]}).encode(),
+                TooLarge,
+                "lists",
+                id="lists",
+            ),
+            pytest.param(
+                json.dumps({"inputs": [{**HEAD, "data": [1] * 3_000_000}]}).encode(),
+                TooLarge,
+                "send tensors as binary data",
+                id="numbers",
+            ),
+            pytest.param(
+                json.dumps({"inputs": [{**HEAD, "data": [1, 2]}] * 65}).encode(),
+                InvalidRequest,
+                "at most 64 items",
+                id="whole inputs",
+            ),
+            pytest.param(
+                json.dumps({"inputs": [], "outputs": [{"name": "sum"}] * 65}).encode(),
+                InvalidRequest,
+                "at most 64 items",
+                id="outputs",
+            ),
+        ],
+    )
+    def test_json_without_end_is_refused_at_once(
+        self, body: bytes, error: type[Exception], complaint: str
+    ) -> None:
+        """Other clients wait while it is read, and a complaint about each entry takes gigabytes."""
+        with pytest.raises(error, match=complaint) as info:
+            parse("tiny", "", body, None)
+        assert len(str(info.value)) < 500
 
     @pytest.mark.parametrize(
         ("body", "length", "complaint"),
@@ -618,13 +697,40 @@ class TestInfer:
             ask(service, blank(), parameters={"timeout": 1000})
         assert served.futures[0].cancelled()
 
-    def test_a_batch_that_is_refused_in_part_is_not_run(
+    def test_a_batch_waits_for_its_own_pictures_only(
         self, service: OpenInference, served: Served
     ) -> None:
+        """The queue takes two at a time; the others go in as these come back."""
         served.hold, served.refuse_after = True, 2
+
+        async def run() -> Any:
+            task = asyncio.create_task(service.infer(InferRequest("tiny", [blank(3)]), "me", kept))
+            await turns()
+            assert len(served.futures) == 2
+            served.refuse_after = 3
+            served.futures[0].set_result([np.full((1, 1), 0)] * 2)
+            await turns()
+            assert len(served.futures) == 3
+            for index in (2, 1):
+                served.futures[index].set_result([np.full((1, 1), index)] * 2)
+            return await task
+
+        _, outputs = asyncio.run(run())
+        assert outputs[0].array.ravel().tolist() == [0, 1, 2]
+
+    def test_a_batch_is_refused_where_others_fill_the_queue(
+        self, service: OpenInference, served: Served
+    ) -> None:
+        served.refuse_after = 0
         with pytest.raises(Overloaded):
             ask(service, blank(3))
-        assert [f.cancelled() for f in served.futures] == [True, True]
+
+    @pytest.mark.parametrize("twice", [("sum", "sum"), ("sum", "mean", "sum")])
+    def test_an_output_is_given_once(self, service: OpenInference, twice: tuple[str, ...]) -> None:
+        """Else an answer is a thousand times the request."""
+        request = InferRequest("tiny", [blank(1)], outputs=twice)
+        with pytest.raises(InvalidRequest, match="asked for twice"):
+            asyncio.run(service.infer(request, "me", kept))
 
     def test_the_first_failure_is_told(self, service: OpenInference, served: Served) -> None:
         served.hold = True

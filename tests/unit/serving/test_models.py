@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from sightline import build
-from sightline.config import EngineOptions, ModelOptions, SchedulerOptions
+from sightline.config import EngineOptions, LimitOptions, ModelOptions, SchedulerOptions
 from sightline.errors import Conflict, ModelError, NotFound
 from sightline.runtime.scheduler import Scheduler, Terms
 from sightline.serving.models import ModelRepository
+from sightline.serving.open_inference import OpenInference
 
 NAMES = {"names": "['person', 'car']"}
 
@@ -91,6 +92,38 @@ def test_states(repository: ModelRepository, files: dict[str, Path]) -> None:
     assert repository.state("yard").state == "failed"
     assert str(files["yard"]) not in str(repository.state("yard").error)
     assert not repository.ready
+
+
+def test_a_model_that_streams_use_is_not_unloaded(repository: ModelRepository) -> None:
+    """Neither here nor through the Open Inference Protocol: they would not come back."""
+    repository.load_all()
+    protocol = OpenInference(repository, LimitOptions())
+    used = {"default"}
+    repository.users = lambda: used
+    for unload in (repository.unload, protocol.unload):
+        with pytest.raises(Conflict, match="streams use the model street: remove them first"):
+            unload("street")
+    protocol.unload("yard.detect")  # both faces are of one network
+    assert repository.state("yard").state == "unloaded"
+    used.clear()
+    protocol.unload("street")
+    assert repository.state("street").state == "unloaded"
+    protocol.load("street.detect")
+    assert repository.state("street").state == "ready"
+
+
+def test_why_a_model_was_not_loaded_stays_in_the_log(
+    repository: ModelRepository, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: str) -> Any:
+        raise ModelError("/srv/models/street.onnx: not a whole ONNX model")
+
+    monkeypatch.setattr(repository, "_make", broken)
+    for load in (repository.load_for_client, OpenInference(repository, LimitOptions()).load):
+        with pytest.raises(Conflict) as info:
+            load("street")
+        assert str(info.value) == "model street was not loaded: see the log"
+    assert "/srv/models/street.onnx" in caplog.text
 
 
 def test_an_exchange(repository: ModelRepository) -> None:

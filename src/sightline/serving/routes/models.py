@@ -6,14 +6,15 @@ import asyncio
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
 from sightline.config import Name
-from sightline.errors import ConfigError, Conflict, EngineError, InvalidRequest, ModelError
+from sightline.errors import ConfigError, Conflict, EngineError, InvalidRequest
 from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES
+from sightline.serving.uploads import small
 
 router = APIRouter(tags=["models"])
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -44,11 +45,7 @@ async def model(request: Request, name: Name) -> dict[str, Any]:
 async def load(request: Request, name: Name) -> dict[str, Any]:
     """Load a model (again) from its file. No request fails meanwhile; a bad file changes nothing."""
     parts = parts_of(request)
-    try:
-        await asyncio.to_thread(parts.repository.load, name)
-    except (ModelError, ConfigError, EngineError) as exc:
-        # The reason names files of this computer: it is for the log, where it stands already.
-        raise Conflict(f"model {name} was not loaded: see the log") from exc
+    await asyncio.to_thread(parts.repository.load_for_client, name)
     return describe(parts, name)
 
 
@@ -56,11 +53,6 @@ async def load(request: Request, name: Name) -> dict[str, Any]:
 async def unload(request: Request, name: Name) -> dict[str, Any]:
     """Free a model. Refused while a stream uses it."""
     parts = parts_of(request)
-    full = parts.repository.state(name).name
-    meant = {full, "default"} if full == parts.repository.default else {full}
-    users = parts.fleet.stats().values() if parts.fleet is not None else ()
-    if any(stats.model in meant for stats in users):
-        raise Conflict(f"streams use the model {name}: remove them first")
     await asyncio.to_thread(parts.repository.unload, name)
     return describe(parts, name)
 
@@ -73,7 +65,7 @@ class Choice(BaseModel):
     use: str | None = None
 
 
-@router.post("/models/{name}/engine", responses=_CHANGES)
+@router.post("/models/{name}/engine", responses=_CHANGES, dependencies=[Depends(small)])
 async def choose_engine(request: Request, name: Name, choice: Choice) -> dict[str, Any]:
     """Choose one of a model's engines by hand, by its label, or let the service choose again."""
     parts = parts_of(request)
