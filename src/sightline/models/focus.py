@@ -35,7 +35,7 @@ def fold_focus(file: ModelFile) -> ModelFile:
     assert stem is not None  # found in the graph that this one is a copy of
     graph = changed.graph.graph
     weights = next(w for w in graph.initializer if w.name == stem.conv.input[1])
-    _replace(stem, file.input.name, f"{weights.name}_unfocused")
+    _replace(stem, file.input.name, weights)
     _add_weights(graph, weights, stem)
     sorted_ = {name for node in stem.sorting for name in node.output}
     for node in stem.sorting:
@@ -49,7 +49,13 @@ def _stem(file: ModelFile) -> _Stem | None:
     """Focus and its convolution, if the graph starts with them."""
     graph = file.graph.graph
     weights = {w.name: w for w in graph.initializer}
-    constants = {n.output[0]: n.attribute[0].t for n in graph.node if n.op_type == "Constant"}
+    constants = {
+        node.output[0]: attribute.t
+        for node in graph.node
+        if node.op_type == "Constant"
+        for attribute in node.attribute
+        if attribute.name == "value"  # one of several ways to write it, and the usual one
+    }
     height, width = 2 * CELL, 3 * CELL  # any picture shows where each pixel goes
     ids = np.arange(3 * height * width).reshape(3, height, width)
     moved: dict[str, Ints] = {file.input.name: ids}
@@ -89,16 +95,16 @@ def _moved(node: Any, moved: dict[str, Ints], constants: dict[str, Any]) -> Ints
     values = [constants.get(name) for name in node.input[1:]]
     if len(values) < 2 or any(v is None for v in values):
         return None  # opset 9 has attributes here; it is eight years old
-    arrays = [onnx.numpy_helper.to_array(v).tolist() for v in values]
+    arrays = [onnx.numpy_helper.to_array(v).ravel().tolist() for v in values]
     starts, ends = arrays[:2]
     axes = arrays[2] if len(arrays) > 2 else list(range(len(starts)))
     steps = arrays[3] if len(arrays) > 3 else [1] * len(starts)
-    cut = [slice(None)] * 4
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        if start < 0 or end < TO_THE_END or step < 1:
-            return None
-        cut[axis] = slice(start, None, step)
-    return moved[node.input[0]][tuple(cut[1:])] if cut[0] == slice(None) else None
+    same_length = len(starts) == len(ends) == len(axes) == len(steps)
+    if not starts or not same_length or min(starts) < 0 or min(ends) < TO_THE_END or min(steps) < 1:
+        return None
+    cut = {axis % 4: slice(s, None, t) for s, axis, t in zip(starts, axes, steps, strict=True)}
+    rest = tuple(cut.get(axis, slice(None)) for axis in range(1, 4))
+    return moved[node.input[0]][rest] if 0 not in cut else None
 
 
 def _origins(ids: Ints, moved: Ints) -> list[tuple[int, int, int]] | None:
@@ -117,12 +123,13 @@ def _origins(ids: Ints, moved: Ints) -> list[tuple[int, int, int]] | None:
 
 
 def _plain(conv: Any, kernel: tuple[int, ...]) -> bool:
-    """Whether it has stride 1, no dilation, one group and says its padding."""
+    """Whether it reads all sorted channels, with stride 1, no dilation, one group, and says its padding."""
     import onnx
 
     said = {a.name: onnx.helper.get_attribute_value(a) for a in conv.attribute}
     return (
         len(kernel) == 4
+        and kernel[1] == 3 * CELL * CELL
         and set(said.get("strides", [1])) == {1}
         and set(said.get("dilations", [1])) == {1}
         and said.get("group", 1) == 1
@@ -137,20 +144,20 @@ def _only_reader(graph: Any, sorting: list[Any], conv: Any) -> bool:
     return readers == [conv] and inner.isdisjoint(o.name for o in graph.output)
 
 
-def _replace(stem: _Stem, picture: str, weights: str) -> None:
+def _replace(stem: _Stem, picture: str, weights: Any) -> None:
     """Let the convolution read the picture: kernel, stride and padding are doubled."""
     import onnx
 
     said = {a.name: onnx.helper.get_attribute_value(a) for a in stem.conv.attribute}
     doubled = {
-        "kernel_shape": [CELL * k for k in said["kernel_shape"]],
+        "kernel_shape": [CELL * k for k in weights.dims[2:]],  # a node need not say it
         "strides": [CELL, CELL],
         "pads": [CELL * p for p in said.get("pads", [0] * 4)],
     }
     _drop(stem.conv.attribute, set(doubled))
     stem.conv.attribute.extend(onnx.helper.make_attribute(k, v) for k, v in doubled.items())
     stem.conv.input[0] = picture
-    stem.conv.input[1] = weights
+    stem.conv.input[1] = f"{weights.name}_unfocused"
 
 
 def _add_weights(graph: Any, old: Any, stem: _Stem) -> None:

@@ -43,6 +43,7 @@ class Envelope:
     Args:
         app: everything else.
         closing: whether connections are to be closed after their answers.
+        pattern: the route's pattern of a path, where a request was refused before the routes.
         told: called with the route ("POST /detect"), status and seconds after each request.
     """
 
@@ -50,11 +51,13 @@ class Envelope:
         self,
         app: ASGIApp,
         closing: Callable[[], bool],
+        pattern: Callable[[str], str],
         told: Told | None = None,
     ) -> None:
         self.app = app
         self._closing = closing
         self._told = told
+        self._pattern = pattern
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,8 +79,9 @@ class Envelope:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         if self._told is not None:
             # The route's pattern, not the path: clients must not make up names of metrics.
-            route = getattr(scope.get("route"), "path", "none")
-            self._told(f"{scope['method']} {route}", status, seconds)
+            route = getattr(scope.get("route"), "path", None)
+            pattern = self._pattern(scope["path"]) if route is None else route
+            self._told(f"{scope['method']} {pattern}", status, seconds)
         log.info("%s %s %d in %.1f ms", scope["method"], scope["path"], status, seconds * 1e3)
 
 
@@ -104,7 +108,7 @@ class _Reply:
 
 
 async def _refuse(error: Exception, scope: Scope, receive: Receive, reply: _Reply) -> None:
-    response = answer(error, reply.id)
+    response = answer(error, reply.id, scope["path"])
     if reply.status:
         # Too late for an answer. Raising lets the server cut the connection: a client must not
         # take what it has for the whole.

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -22,17 +23,26 @@ from sightline.errors import (
 )
 from sightline.redaction import redact
 
+MOST_MISTAKES = 1000
+"""Listing more of them takes longer than the request deserves."""
+
 log = logging.getLogger(__name__)
 
 
-def answer(error: Exception, request_id: str) -> JSONResponse:
-    """The answer to a request that failed.
+def answer(error: Exception, request_id: str, path: str) -> JSONResponse:
+    """The answer to a request for ``path`` that failed.
 
     A fault of the client is explained to it. Of a fault of ours it learns the request's id only;
     paths, addresses and traces stand in the log under that id.
     """
-    status, body, headers = failure(error, request_id)
-    return JSONResponse(body, status, headers)
+    if path != "/v2" and not path.startswith("/v2/"):
+        status, body, headers = failure(error, request_id)
+        return JSONResponse(body, status, headers)
+    # The Open Inference Protocol has a form of its own, and its clients fail at any other.
+    status, message, headers = explain(error)
+    if report(error, status, request_id):
+        message = f"{message} ({request_id})"
+    return JSONResponse({"error": message}, 400 if status == 422 else status, headers)
 
 
 def failure(error: Exception, request_id: str) -> tuple[int, dict[str, Any], dict[str, str]]:
@@ -63,14 +73,20 @@ def explain(error: Exception) -> tuple[int, str, dict[str, str]]:
     if isinstance(error, (DecodeError, ConfigError)):
         return 422, redact(str(error)), headers
     if isinstance(error, RequestValidationError):
-        return 422, said_wrong(error.errors()), headers
+        return 422, _first_of(error.errors()), headers
     if isinstance(error, HTTPException):
         return error.status_code, str(error.detail), dict(error.headers or {})
     return 500, "the service failed; its log has more under this id", headers
 
 
-def said_wrong(errors: Any) -> str:
+def said_wrong(error: ValidationError) -> str:
     """The first few of pydantic's complaints, by name of the field."""
+    if error.error_count() > MOST_MISTAKES:
+        return f"the request has more than {MOST_MISTAKES} mistakes"
+    return _first_of(error.errors(include_url=False, include_input=False))
+
+
+def _first_of(errors: Any) -> str:
     lines = [
         f"{'.'.join(str(part) for part in one['loc']) or 'request'}: {one['msg']}"
         for one in errors[:3]

@@ -80,6 +80,8 @@ async def _pin(url: str, allowed: Sequence[Network]) -> tuple[str, str, str]:
         raise InvalidRequest("url: it is no address") from exc
     if parts.scheme not in {"http", "https"} or not host or parts.username or parts.password:
         raise InvalidRequest("url: only http:// and https:// without a login are fetched")
+    if not host.isascii():  # digits of other scripts are digits to a resolver, not to a Host header
+        raise InvalidRequest("url: write its host in ASCII (xn--...)")
     address = await _resolve(host, port or (443 if parts.scheme == "https" else 80), allowed)
     shown = f"[{address}]" if address.version == 6 else str(address)
     netloc = shown if port is None else f"{shown}:{port}"

@@ -309,7 +309,7 @@ class Calls:
             except asyncio.CancelledError:
                 status = grpc.StatusCode.CANCELLED
                 raise
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001 - the seam: nothing else may reach a client
                 status, text, wait_s = _explained(exc)
                 await fail(status, text, wait_s)
             finally:

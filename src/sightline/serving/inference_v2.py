@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictI
 from starlette.requests import ClientDisconnect
 
 from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
-from sightline.serving.failures import explain, report, said_wrong
+from sightline.serving.failures import answer as answer_failure
+from sightline.serving.failures import said_wrong
 from sightline.serving.limits import MEGABYTE
 from sightline.serving.open_inference import VERSION, OpenInference, kept
 from sightline.serving.tensors_v2 import InferRequest, Input, Output, Parameter, wrong
@@ -264,18 +265,9 @@ class _Route(APIRoute):
             except ClientDisconnect:
                 raise
             except Exception as exc:  # noqa: BLE001 - the seam: nothing else may reach a client
-                return _failed(request, exc)
+                return answer_failure(exc, request.scope.get("request_id", "-"), request.url.path)
 
         return handle_or_explain
-
-
-def _failed(request: Request, error: Exception) -> Response:
-    status, message, headers = explain(error)
-    reference = request.scope.get("request_id", "-")
-    if report(error, status, reference):
-        message = f"{message} ({reference})"
-    status = 400 if status == 422 else status
-    return JSONResponse({"error": message}, status, headers)
 
 
 def _readiness(ready: bool) -> Response:

@@ -9,6 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,6 +30,7 @@ most twice as long as at capacity."""
 _LEAST_ROOM = 8
 _MEASURE_S = 0.25
 _NO_ADMISSION = {"/health", "/ready", "/metrics"}
+_URGENT_DOOR = {"/detect", "/predict"}
 
 
 class Admission:
@@ -57,7 +59,7 @@ class Admission:
             await self.app(scope, receive, send)
             return
         work = is_work(scope["method"], scope["path"])
-        urgent = b"priority=urgent" in scope["query_string"]
+        urgent = _is_urgent(scope)
         if self.in_flight >= self._limit or (work and not urgent and self.working >= self.room()):
             raise Overloaded("as many requests are being worked on as can be answered in time")
         self.in_flight += 1
@@ -77,6 +79,13 @@ class Admission:
             room = max(_LEAST_ROOM, round(capacity * SOON_S)) if capacity else self._limit
             self._room = min(room, self._limit)
         return self._room
+
+
+def _is_urgent(scope: Scope) -> bool:
+    """Whether its address says so: what a body says comes too late for this."""
+    if scope["path"] not in _URGENT_DOOR:
+        return False
+    return parse_qs(scope["query_string"].decode("latin-1")).get("priority") == ["urgent"]
 
 
 class WholeBody:

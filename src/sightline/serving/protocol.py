@@ -15,6 +15,7 @@ import socket
 import struct
 from pathlib import Path
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sightline.config import LimitOptions
@@ -45,6 +46,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _in_headers = True
     _received = 0
     _head_bytes = 0
+    _plain_head: bytes | None = None
 
     # uvicorn narrows what asyncio declares here, and so must we.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -73,13 +75,35 @@ class GuardedProtocol(HttpToolsProtocol):
         self._received += len(data)
         if self._timer is None:  # also where only empty lines come, which begin no request
             self._owe(self.limits.header_timeout_s)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(memoryview(data))
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
         if self.transport.is_closing():
             return
         if self._in_headers and self._received > MAX_HEAD_BYTES:
             self.send_400_response("the headers are too long")
         elif self._received > self.most_bytes:
             self.transport.close()  # the app has refused it already, and it goes on
+
+    def _parse(self, data: memoryview) -> None:
+        """Feed the parser, and ignore wishes for another protocol (RFC 9110, 7.8).
+
+        At such a wish it stops, and takes the body for the other protocol's. So it gets the same
+        head again, without the wish.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as exc:
+                if self._plain_head is None:
+                    return  # CONNECT: there is nothing behind it for us
+                data, head = data[exc.args[0] :], self._plain_head
+                self._plain_head = None
+                self.parser.feed_data(head)
+            else:
+                return
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -91,14 +115,32 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes += len(name) + len(value)
         if len(self.headers) >= MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
             raise ValueError("too many headers")  # the parser makes its own error of it: 400
+        if name.lower() == b"host" and any(known == b"host" for known, _ in self.headers):
+            raise ValueError("two hosts")  # RFC 9112, 3.2
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._plain_head = self._head_without_upgrade()
+            return
         self._in_headers = False
         self._owe(self.limits.body_timeout_s + _GRACE_S)
         super().on_headers_complete()
 
+    def _head_without_upgrade(self) -> bytes:
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [one for one in value.split(b",") if one.strip().lower() != b"upgrade"]
+                lines.append(b"connection: " + b",".join(kept))
+            elif name != b"upgrade":
+                lines.append(b"%b: %b" % (name, value))
+        return b"\r\n".join([*lines, b"", b""])
+
     def on_message_complete(self) -> None:
+        if self._plain_head is not None:
+            return  # it begins again
         self._settle()
         self._received = 0
         super().on_message_complete()

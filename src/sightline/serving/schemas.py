@@ -20,7 +20,10 @@ class Wishes(BaseModel):
     conf: float | None = Field(None, ge=0, le=1, description="lowest score of an object")
     iou: float | None = Field(None, ge=0, le=1, description="overlap above which NMS drops a box")
     classes: list[str] | None = Field(
-        None, max_length=100, description="names of the only classes wanted; commas part them"
+        None,
+        max_length=100,
+        fail_fast=True,
+        description="names of the only classes wanted; commas part them",
     )
     priority: Priority | None = Field(None, description="normal; of a batch: batch")
     timeout_ms: float | None = Field(
@@ -54,7 +57,8 @@ class OnePicture(Wishes):
 class ManyPictures(Wishes):
     """Pictures in JSON, in base64."""
 
-    images: list[str] = Field(min_length=1, description="base64, or data: URLs")
+    # Else a list of what is no text would be complained of one by one.
+    images: list[str] = Field(min_length=1, fail_fast=True, description="base64, or data: URLs")
 
 
 class FoundObject(BaseModel):

@@ -28,6 +28,8 @@ _CLIENT_POSTS = re.compile(
     r"/detect|/predict|/predict/batch|/v2/models/[^/]+(/versions/[^/]+)?/infer|/v2/repository/index"
 )
 _OPEN = {"/health", "/ready"}
+# Written so that `redact` takes no word of it for a token.
+_ASKED = "a token is needed, in the header `Authorization` and of the kind `Bearer`"
 
 
 class Access(IntEnum):
@@ -94,11 +96,11 @@ class Guard:
         token = _bearer(headers)
         if needed is Access.CLIENT:
             if not self._open_to_clients and not _matches(token, self._client_tokens):
-                raise Unauthorized("a token is needed: Authorization: Bearer ...")
+                raise Unauthorized(_ASKED)
         elif self._admin_tokens and not _matches(token, self._admin_tokens):
             if _matches(token, self._client_tokens):
                 raise Forbidden("the administrator's token is needed for this")
-            raise Unauthorized("a token is needed: Authorization: Bearer ...")
+            raise Unauthorized(_ASKED)
 
     def _check_page(self, headers: Headers) -> None:
         """Refuse what a strange web page makes a browser send."""
@@ -110,8 +112,15 @@ class Guard:
         origin = headers.get("origin")
         if origin is None or origin in self._origins:
             return
-        if urlsplit(origin).netloc != host:
+        if not _is_from(origin, host):
             raise Forbidden("web pages of this origin may not call this service")
+
+
+def _is_from(origin: str, host: str) -> bool:
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:
+        return False
 
 
 def check_stream_source(source: str, options: ServingOptions) -> str:
@@ -128,13 +137,17 @@ def check_stream_source(source: str, options: ServingOptions) -> str:
         if scheme not in options.stream_schemes:
             allowed = ", ".join(options.stream_schemes)
             raise Forbidden(f"source: {scheme}:// is not opened for clients; allowed are {allowed}")
-        if Path(urlsplit(source).path).suffix.lower() in PLAYLISTS:
+        try:
+            path = urlsplit(source).path
+        except ValueError as exc:
+            raise InvalidRequest("source: it is no address") from exc
+        if Path(path).suffix.lower() in PLAYLISTS:
             raise Forbidden("source: playlists are not opened for clients")
         return source
-    path = _allowed_file(source, options.files_under)
-    if path.suffix.lower() in PLAYLISTS or _starts_like_playlist(path):
+    file = _allowed_file(source, options.files_under)
+    if file.suffix.lower() in PLAYLISTS or _starts_like_playlist(file):
         raise Forbidden("source: playlists are not opened for clients")
-    return str(path)
+    return str(file)
 
 
 def _starts_like_playlist(path: Path) -> bool:

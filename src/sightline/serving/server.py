@@ -89,8 +89,10 @@ class Server:
     def url(self) -> str:
         """Where this computer reaches it."""
         host = self._options.host
-        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-        return f"http://[{shown}]:{self.port}" if ":" in shown else f"http://{shown}:{self.port}"
+        return self._url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host))  # noqa: S104 - compared, not bound
+
+    def _url(self, host: str) -> str:
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def start(self) -> None:
         """Serve from a thread of its own; returns once requests are answered.
@@ -130,7 +132,8 @@ class Server:
         gc.freeze()
         sys.setswitchinterval(SWITCH_S)
         with _signals(self._uvicorn):
-            log.info("serving on %s", self.url)
+            # The address that is bound, not `url`: who listens to all networks should see that.
+            log.info("serving on %s", self._url(self._options.host))
             self._uvicorn.run_quietly(listener)
         if self._uvicorn.failure is not None:
             raise self._uvicorn.failure

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from sightline.config import Priority, SchedulerOptions
+from pydantic import BeforeValidator, Field
+
+from sightline.config import Options, Priority, SchedulerOptions, checked
 from sightline.errors import ConfigError, Overloaded
 from sightline.protocols import Detector, Meter
 from sightline.runtime.scheduler import Scheduler, Terms
@@ -23,6 +25,20 @@ if TYPE_CHECKING:
     from sightline.sources.stills import Image
 
 _DRAIN_S = 10.0
+
+
+def _one_or_more(value: Any) -> Any:
+    """One class need not stand in a list."""
+    return (value,) if isinstance(value, str) else value
+
+
+class _Wishes(Options):
+    """How a picture is looked at; the arguments of ``submit``."""
+
+    priority: Priority
+    conf: float | None = Field(ge=0, le=1)
+    iou: float | None = Field(ge=0, le=1)
+    classes: Annotated[tuple[str, ...] | None, BeforeValidator(_one_or_more)]
 
 
 class Service:
@@ -73,7 +89,7 @@ class Service:
         client: str = "local",
         conf: float | None = None,
         iou: float | None = None,
-        classes: Sequence[str] | None = None,
+        classes: str | Sequence[str] | None = None,
     ) -> Future[Detections]:
         """Start looking at a picture; what ``predict`` and ``predict_sync`` wait for.
 
@@ -88,13 +104,17 @@ class Service:
             Overloaded: too much waits already.
             SourceError, DecodeError: the picture cannot be read; damage within it shows in the
                 future, as DeadlineExceeded and InferenceError do.
-            ConfigError: the model has no such class.
+            InvalidRequest: it is no picture.
+            ConfigError: an argument is wrong, or the model has no such class.
         """
         from sightline.sources.stills import encoded_frame
 
+        wishes = checked(_Wishes, priority=priority, conf=conf, iou=iou, classes=classes)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        terms = Terms(client, priority, deadline=deadline)
-        return self._model.submit(encoded_frame(image), terms, conf=conf, iou=iou, classes=classes)
+        terms = Terms(client, wishes.priority, deadline=deadline)
+        return self._model.submit(
+            encoded_frame(image), terms, conf=wishes.conf, iou=wishes.iou, classes=wishes.classes
+        )
 
     async def predict(self, image: Image, **wishes: Any) -> Detections:
         """The objects in a picture; arguments and errors are those of ``submit``.

@@ -26,7 +26,7 @@ def still_frame(image: Image) -> Frame:
 
     Raises:
         SourceError, DecodeError: the file cannot be read, or is no picture.
-        InvalidRequest: an array of another shape or dtype.
+        InvalidRequest: an array of another shape or dtype, or something else.
     """
     if isinstance(image, Frame):
         return image
@@ -66,6 +66,9 @@ def _name(image: Image) -> str:
 
 
 def _of_array(name: str, pixels: Any) -> Frame:
+    if not isinstance(pixels, np.ndarray):
+        kind = type(pixels).__name__
+        raise InvalidRequest(f"image: {kind} is no picture: give a path, bytes, pixels or a Frame")
     try:
         picture = ArrayPicture(pixels)
     except ValueError as exc:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import httpx
 import pytest
+import tritonclient.http
 from fastapi import FastAPI
 from starlette.routing import Route
+from tritonclient.utils import InferenceServerException
 
 from sightline.config import ServingOptions
 from sightline.errors import ConfigError
+from sightline.serving.app import create_app
 from sightline.serving.security import Access, access
 from sightline.serving.server import Server
 
@@ -137,6 +142,70 @@ def test_pages_of_elsewhere_may_not_call(serve: Any, jpeg: bytes) -> None:
         assert client.options("/detect", headers=asked).status_code == 200
         asked["Origin"] = "https://evil.example"
         assert client.options("/detect", headers=asked).status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://]", "http://[::1"])
+def test_an_origin_that_is_no_address(serve: Any, origin: str) -> None:
+    with serve().client() as client:
+        assert client.get("/models", headers={"Origin": origin}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        pytest.param("GET", "/v2", 401, id="no token"),
+        pytest.param("GET", "/v2/models/tiny", 401, id="no token, deeper"),
+        pytest.param("POST", "/v2/repository/models/tiny/load", 403, id="another token"),
+        pytest.param("GET", "/v2/nothing", 404, id="no such route"),
+        pytest.param("POST", "/v2/models/tiny/infer", 413, id="too large"),
+    ],
+)
+def test_refusals_have_the_form_of_the_protocol(
+    serve: Any, method: str, path: str, status: int
+) -> None:
+    """Clients of the Open Inference Protocol fail at any other."""
+    service = serve(token="client", admin_token="admin", limits={"body_mb": 0.1})
+    with service.client(None if status == 401 else "client") as client:
+        answer = client.request(method, path, content=bytes(200_000 if status == 413 else 0))
+        assert answer.status_code == status
+        assert answer.json().keys() == {"error"}
+        assert isinstance(answer.json()["error"], str)
+
+
+def test_clients_of_the_protocol_hear_that_a_token_is_needed(serve: Any) -> None:
+    service = serve(token="secret")
+    asking = tritonclient.http.InferenceServerClient(service.url.removeprefix("http://"))
+    with pytest.raises(InferenceServerException, match="Bearer") as caught:
+        asking.get_server_metadata()
+    assert "***" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route"),
+    [
+        pytest.param("POST", "/detect", "POST /detect", id="pictures"),
+        pytest.param("GET", "/models/tiny", "GET /models/{name}", id="a name"),
+        pytest.param("POST", "/models/a/reload", "POST /models/{name}/reload", id="a name within"),
+        pytest.param("GET", "/nothing", "GET none", id="no route"),
+    ],
+)
+def test_refusals_are_counted_by_their_route(
+    serve: Any, method: str, path: str, route: str
+) -> None:
+    service = serve(token="secret")
+    told: list[tuple[str, int]] = []
+    app = create_app(
+        service.repository, service.scheduler, service.fleet, service.options,
+        told=lambda asked, status, _: told.append((asked, status)),
+    )  # fmt: skip
+
+    async def ask() -> None:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            await client.request(method, path)
+
+    asyncio.run(ask())
+    assert told == [(route, 401)]
 
 
 def test_no_cors_by_default(serve: Any) -> None:

@@ -315,6 +315,36 @@ def test_an_endless_request_line(serve: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "wish",
+    [
+        pytest.param(b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n", id="HTTP/2"),
+        pytest.param(b"Upgrade: websocket\r\nConnection: upgrade\r\n", id="WebSocket"),
+    ],
+)
+@pytest.mark.parametrize("pieces", [1, 3], ids=["whole", "in pieces"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_a_wish_for_another_protocol_is_ignored(
+    serve: Any, jpeg: bytes, wish: bytes, pieces: int, chunked: bool
+) -> None:
+    """Twice over one connection, and then a plain request."""
+    head = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n" + wish
+    if chunked:
+        body = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(jpeg), jpeg)
+    else:
+        body = b"Content-Length: %d\r\n\r\n%b" % (len(jpeg), jpeg)
+    last = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    whole = 2 * (head + body) + last
+    with connect(serve()) as sock:
+        step = -(-len(whole) // pieces)
+        for start in range(0, len(whole), step):
+            sock.sendall(whole[start : start + step])
+            time.sleep(0.05 * (pieces > 1))  # so that they are read one by one
+        _, text = answer_of(sock)
+    assert [int(one[:3]) for one in text.split(b"HTTP/1.1 ")[1:]] == [200] * 3
+    assert text.count(b'"class":"car"') == 2
+
+
+@pytest.mark.parametrize(
     "text",
     [
         pytest.param(b"\x16\x03\x01\x02\0\x01\0", id="TLS"),
@@ -331,6 +361,10 @@ def test_an_endless_request_line(serve: Any) -> None:
             b"POST /detect HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
             id="broken chunk",
         ),
+        pytest.param(
+            b"GET /health HTTP/1.1\r\nHost: localhost\r\nhost: localhost\r\n\r\n", id="two hosts"
+        ),
+        pytest.param(b"CONNECT localhost:80 HTTP/1.1\r\nHost: a\r\n\r\n", id="a tunnel"),
     ],
 )
 def test_what_is_no_http(serve: Any, text: bytes) -> None:

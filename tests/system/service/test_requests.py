@@ -118,6 +118,7 @@ def test_a_batch_may_be_larger_than_the_queue_takes(serve: Any, jpeg: bytes) -> 
         pytest.param("/detect?cofn=0.5", b"x", JPEG, 422, "cofn", id="a name that is none"),
         pytest.param("/detect?priority=high", b"x", JPEG, 422, "urgent", id="no such priority"),
         pytest.param("/detect?model=../../x", b"x", JPEG, 422, "model", id="no model's name"),
+        pytest.param("/detect?conf=0.1&conf=0.9", b"x", JPEG, 422, "conf is given twice", id="twice"),
         pytest.param("/detect?model=other", b"x", JPEG, 404, "tiny", id="no such model"),
         pytest.param("/detect?classes=cra", None, JPEG, 422, "'car'", id="no such class"),
         pytest.param("/detect", b"", JPEG, 422, "empty", id="nothing"),
@@ -154,6 +155,38 @@ def test_what_is_wrong_is_told(
         assert said in error["message"]
         assert error["id"] == answer.headers["x-request-id"]
         assert error["code"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        pytest.param("/detect?classes=car&classes=person", JPEG, id="classes one by one"),
+        pytest.param("/detect", {**JPEG, "Content-Encoding": "Identity"}, id="an encoding in capitals"),
+    ],
+)  # fmt: skip
+def test_what_is_right_too(serve: Any, jpeg: bytes, path: str, headers: dict[str, str]) -> None:
+    with serve().client() as client:
+        answer = client.post(path, content=jpeg, headers=headers)
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("form", "status"), [pytest.param("jpeg", 422, id="JPEG"), pytest.param("png", 200, id="PNG")]
+)
+def test_a_picture_that_is_too_long_for_a_jpeg(serve: Any, form: str, status: int) -> None:
+    long = bytes(cv2.imencode(".png", np.zeros((20, 70_000, 3), np.uint8))[1])
+    with serve().client() as client:
+        answer = client.post("/detect", content=long, params={"format": form})
+        assert answer.status_code == status
+        assert status == 200 or "ask for png" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
+def test_who_wants_no_body_gets_the_same_status(serve: Any, path: str) -> None:
+    with serve().client() as client:
+        answer, whole = client.head(path), client.get(path)
+        assert (answer.status_code, answer.content) == (whole.status_code, b"")
+        assert answer.headers["content-length"] == str(len(whole.content))
 
 
 def test_every_answer_has_an_id_and_safe_headers(serve: Any, jpeg: bytes) -> None:

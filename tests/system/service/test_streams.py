@@ -130,6 +130,7 @@ def places(tmp_path: Path) -> Path:
         pytest.param("$(touch /tmp/x)", 403, id="a command"),
         pytest.param("", 422, id="nothing"),
         pytest.param("a\0b", 422, id="a zero byte"),
+        pytest.param("http://[", 422, id="no address"),
         pytest.param("street://?seed=x", 422, id="a street that is none"),
         pytest.param("rtsp://user:topsecret@127.0.0.1:9/a", 201, id="a camera that is away"),
     ],

@@ -26,16 +26,18 @@ END = np.iinfo(np.int64).max
 def conv(kernel: int = 3, **said: Any) -> Any:
     pads = [kernel // 2] * 4
     facts: dict[str, Any] = {"kernel_shape": [kernel] * 2, "pads": pads, "strides": [1, 1], **said}
+    facts = {name: value for name, value in facts.items() if value is not None}
     return helper.make_node("Conv", ["cells", "kernel", "bias"], ["found"], **facts)
 
 
 def slices(
-    cells: Sequence[tuple[int, int]] = YOLOX, *, end: int = END
+    cells: Sequence[tuple[int, int]] = YOLOX, *, end: int = END, starts: Sequence[int] | None = None
 ) -> tuple[list[Any], dict[str, Any]]:
     """Two slices a cell, rows and then columns, as PyTorch exports them, and their constants."""
     nodes, weights = [], {"two": np.array([2]), "three": np.array([3]), "end": np.array([end])}
     for i, (y, x) in enumerate(cells):
-        weights |= {f"y{i}": np.array([y]), f"x{i}": np.array([x])}
+        rows = [y] if starts is None else starts
+        weights |= {f"y{i}": np.array(rows, np.int64), f"x{i}": np.array([x])}
         nodes += [
             helper.make_node("Slice", ["images", f"y{i}", "end", "two", "two"], [f"rows{i}"]),
             helper.make_node("Slice", [f"rows{i}", f"x{i}", "end", "three", "two"], [f"cell{i}"]),
@@ -43,6 +45,12 @@ def slices(
     parts = [f"cell{i}" for i in range(len(cells))]
     nodes.append(helper.make_node("Concat", parts, ["cells"], axis=1))
     return nodes, weights
+
+
+def written_as_list() -> tuple[list[Any], dict[str, Any]]:
+    nodes, weights = slices()
+    del weights["two"]
+    return [helper.make_node("Constant", [], ["two"], value_ints=[2]), *nodes], weights
 
 
 def both_at_once() -> tuple[list[Any], dict[str, Any]]:
@@ -66,7 +74,7 @@ def write(tmp_path: Path) -> Callable[..., ModelFile]:
         inputs: int = 12,
         size: Sequence[int | str] = (1, 3, 32, 48),
     ) -> ModelFile:
-        (kernel, _), *_ = (a.ints for a in convolution.attribute if a.name == "kernel_shape")
+        kernel = next((a.ints[0] for a in convolution.attribute if a.name == "kernel_shape"), 3)
         random = np.random.default_rng(0)
         weights = {
             "kernel": random.normal(size=(5, inputs, kernel, kernel)).astype(np.float32),
@@ -101,6 +109,7 @@ def kinds(file: ModelFile) -> list[str]:
         pytest.param(both_at_once(), conv(), id="both axes at once"),
         pytest.param(slices(), conv(1), id="1x1"),
         pytest.param(slices(), conv(5, pads=[2, 0, 1, 3]), id="5x5 with odd padding"),
+        pytest.param(slices(), conv(kernel_shape=None), id="a kernel that says no shape"),
     ],
 )
 @pytest.mark.parametrize("size", [(1, 3, 32, 48), ("n", 3, "h", "w")])
@@ -127,6 +136,10 @@ def test_one_convolution_gives_the_same(
         pytest.param(slices(YOLOX[:3]), conv(), [], 9, id="three of four cells"),
         pytest.param(slices([(0, 0), (2, 0), (0, 1), (1, 1)]), conv(), [], 12, id="a row too far"),
         pytest.param(slices(end=32), conv(), [], 12, id="slices for one size"),
+        pytest.param(slices(starts=[]), conv(), [], 12, id="slices of nothing"),
+        pytest.param(slices(starts=[0, 0]), conv(), [], 12, id="more starts than ends"),
+        pytest.param(slices(), conv(), [], 11, id="a kernel of other channels"),
+        pytest.param(written_as_list(), conv(), [], 12, id="constants written as lists"),
         pytest.param(
             slices(),
             conv(),

@@ -109,6 +109,11 @@ def test_answers_that_are_not_taken(
         pytest.param("http://host.invalid/", InvalidRequest, id="unknown"),
         pytest.param("http://127.0.0.1:9/", InvalidRequest, id="nobody listens"),
         pytest.param("//127.0.0.1/", InvalidRequest, id="no scheme"),
+        pytest.param(
+            "http://\uff11\uff12\uff17.0.0.1:9/", InvalidRequest, id="digits of another script"
+        ),
+        pytest.param("http://bücher.example/", InvalidRequest, id="letters of another script"),
+        pytest.param("http://\u2100.example/", InvalidRequest, id="a letter that hides a slash"),
     ],
 )
 def test_where_nothing_is_fetched_from(url: str, error: type[Exception]) -> None:

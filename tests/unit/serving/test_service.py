@@ -78,8 +78,27 @@ def test_wishes(detector: EngineDetector, picture: Pixels) -> None:
         assert len(service.predict_sync(picture, conf=0.95)) == 0
         assert len(service.predict_sync(picture, classes=["person"])) == 0
         assert len(service.predict_sync(picture, classes=["car"], iou=0.1)) == 1
+        assert len(service.predict_sync(picture, classes="car")) == 1
         with pytest.raises(ConfigError, match="'car'"):
             service.predict_sync(picture, classes=["cra"])
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        pytest.param({"conf": 7}, id="no share"),
+        pytest.param({"iou": float("nan")}, id="no number"),
+        pytest.param({"priority": "x"}, id="no priority"),
+        pytest.param({"classes": 5}, id="no names"),
+        pytest.param({"classes": [1]}, id="numbers for names"),
+    ],
+)
+def test_a_wrong_wish_is_named(
+    detector: EngineDetector, picture: Pixels, wishes: dict[str, Any]
+) -> None:
+    (name,) = wishes
+    with Service(detector, PATIENT) as service, pytest.raises(ConfigError, match=name):
+        service.submit(picture, **wishes)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +108,8 @@ def test_wishes(detector: EngineDetector, picture: Pixels) -> None:
         pytest.param("no-such-file.jpg", SourceError, id="path"),
         pytest.param("data:image/png;base64,##", DecodeError, id="data URL"),
         pytest.param(np.zeros((4, 4), np.uint8), InvalidRequest, id="grey array"),
+        pytest.param(None, InvalidRequest, id="nothing"),
+        pytest.param([[0, 0, 0]], InvalidRequest, id="a list"),
     ],
 )
 def test_what_is_no_picture(detector: EngineDetector, image: Any, error: type[Exception]) -> None:

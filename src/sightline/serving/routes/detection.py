@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,15 +30,36 @@ router = APIRouter(tags=["detection"])
 
 Asked = Annotated[Wishes, Query()]
 
+_LONGEST = {"jpeg": (65_500, "png"), "png": (1_000_000, "json")}
+"""Pixels of a side that a format can have at most, and what to ask for instead."""
+
 _WORKERS = 16
 """Pictures of one batch that wait in the queue at a time, at most."""
 
 
-@router.post("/detect", responses={200: {"model": Found}, **FAILURES}, openapi_extra=ONE_BODY)
+def _said_once(request: Request) -> None:
+    """Raises InvalidRequest: which of two wishes is meant, nobody knows."""
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name in seen and name != "classes":
+            raise InvalidRequest(f"{name:.80} is given twice")
+        seen.add(name)
+
+
+ONCE = [Depends(_said_once)]
+
+
+@router.post(
+    "/detect",
+    responses={200: {"model": Found}, **FAILURES},
+    openapi_extra=ONE_BODY,
+    dependencies=ONCE,
+)
 @router.post(
     "/predict",
     responses={200: {"model": Found}, **FAILURES},
     openapi_extra=ONE_BODY,
+    dependencies=ONCE,
 )
 async def detect(request: Request, wishes: Asked) -> Response:
     """Find the objects in one picture: the raw file, a form with a file, or JSON with base64."""
@@ -48,6 +69,7 @@ async def detect(request: Request, wishes: Asked) -> Response:
         upload = await read_one(request, parts, wishes)
         served = parts.repository.get(upload.wishes.model)
         frame = frame_of(upload.pictures[0], parts.options.limits)
+        _check_format(upload.wishes.format, frame)
         job = Job(request, parts, served, upload.wishes, "normal", begin)
         detections, queue_ms = await unless_gone(request, job.run(frame, trace))
         if upload.wishes.format != "json":
@@ -56,7 +78,10 @@ async def detect(request: Request, wishes: Asked) -> Response:
 
 
 @router.post(
-    "/predict/batch", responses={200: {"model": FoundInMany}, **FAILURES}, openapi_extra=MANY_BODY
+    "/predict/batch",
+    responses={200: {"model": FoundInMany}, **FAILURES},
+    openapi_extra=MANY_BODY,
+    dependencies=ONCE,
 )
 async def detect_batch(request: Request, wishes: Asked) -> Response:
     """Find the objects in several pictures. Each has its own answer: one that is damaged leaves
@@ -180,6 +205,18 @@ def _result(result: Mapping[str, Any] | Exception, number: str) -> Mapping[str, 
 
 def _json(content: Mapping[str, Any]) -> Response:
     return Response(json.dumps(content, separators=(",", ":")), media_type="application/json")
+
+
+def _check_format(form: str, frame: Frame) -> None:
+    """Raises InvalidRequest: the picture cannot be drawn in this format."""
+    if form == "json":
+        return
+    longest, instead = _LONGEST[form]
+    if max(frame.width, frame.height) > longest:
+        raise InvalidRequest(
+            f"format: a {form} has {longest} pixels a side at most, this picture is "
+            f"{frame.width} x {frame.height}: ask for {instead}"
+        )
 
 
 def _drawn(frame: Frame, detections: Detections, form: str) -> Response:

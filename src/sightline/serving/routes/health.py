@@ -18,19 +18,23 @@ from sightline.serving.routes.openapi import FAILURES
 router = APIRouter(tags=["health"])
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health")
 async def health() -> dict[str, str]:
     """Alive: 200 as long as requests are answered at all."""
     return {"status": "alive"}
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready", responses={503: {"description": "loading, draining, or a model has failed"}})
 async def ready(request: Request) -> Response:
-    """Able: 200 when all models answer and nothing is being shut down."""
+    """Able: 200 when all models answer but those that were unloaded on purpose, of which there is one
+    at least that was not, and nothing is being shut down."""
     able = parts_of(request).ready
     return JSONResponse({"status": "ready" if able else "not ready"}, 200 if able else 503)
 
 
+@router.head("/metrics", include_in_schema=False)
 @router.get("/metrics", responses={404: FAILURES[404]})
 async def metrics(request: Request) -> Response:
     """For Prometheus, as text."""

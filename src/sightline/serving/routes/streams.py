@@ -8,7 +8,7 @@ import queue
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -21,6 +21,7 @@ from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES
 from sightline.serving.schemas import StreamRequest
 from sightline.serving.security import check_stream_source
+from sightline.serving.uploads import small
 
 router = APIRouter(tags=["streams"])
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -46,7 +47,7 @@ async def streams(request: Request) -> dict[str, Any]:
     return {"streams": [dataclasses.asdict(one) for one in stats.values()]}
 
 
-@router.post("/streams", status_code=201, responses=_ADDING)
+@router.post("/streams", status_code=201, responses=_ADDING, dependencies=[Depends(small)])
 async def add(request: Request, body: StreamRequest) -> dict[str, Any]:
     """Add a stream; it connects by itself, so a camera that is away is no error."""
     parts = parts_of(request)
@@ -74,14 +75,14 @@ async def remove(request: Request, name: Name) -> Response:
 @router.post("/streams/{name}/pause", responses=_RESPONSES)
 async def pause(request: Request, name: Name) -> dict[str, Any]:
     """Analyse nothing until it is resumed; the camera stays connected."""
-    parts_of(request).streams.pause(name)
+    await asyncio.to_thread(parts_of(request).streams.pause, name)
     return {"name": name, "paused": True}
 
 
 @router.post("/streams/{name}/resume", responses=_RESPONSES)
 async def resume(request: Request, name: Name) -> dict[str, Any]:
     """Go on after a pause."""
-    parts_of(request).streams.resume(name)
+    await asyncio.to_thread(parts_of(request).streams.resume, name)
     return {"name": name, "paused": False}
 
 
