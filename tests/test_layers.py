@@ -22,6 +22,7 @@ LEVELS: tuple[set[str], ...] = (
         "redaction",
         "config",
         "config_file",
+        "config_misfits",
         "config_mistakes",
         "config_schema",
     },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -21,14 +21,24 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from sightline import config_misfits
+from sightline.config_misfits import Misfit
 from sightline.errors import ConfigError
+from sightline.redaction import redacted
 
 
 class Options(BaseModel):
     """What every set of options has in common: unknown keys are errors, nothing changes later."""
 
     # Validators are built when a set of options is first made: most commands need few of them.
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
+    # What was given may hold secrets, and tracebacks show pydantic's own message.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        defer_build=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
 
 
 SomeOptions = TypeVar("SomeOptions", bound=Options)
@@ -39,9 +49,25 @@ def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
     try:
         return options(**values)
     except ValidationError as exc:
-        first = exc.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{name}: {first['msg']}, not {first['input']!r}") from exc
+        first = exc.errors(include_url=False, include_context=False)[0]
+        at, value = ".".join(map(str, first["loc"])), first["input"]
+        message = first["msg"].removeprefix("Value error, ")
+        text = f"{at}: {message}" if at else message
+        # A whole section is nothing to read and may hold secrets; our own validators say it all.
+        if not isinstance(value, (Mapping, list)) and first["type"] not in {
+            "misfit",
+            "value_error",
+        }:
+            text += f", not {redacted({at: value})[at]!r}"
+        raise ConfigError(text) from exc
+
+
+def _refuse(misfits: Iterable[Misfit]) -> None:
+    """For validators: raise an error that ``config_mistakes`` takes apart, where there are any."""
+    found = tuple(misfits)
+    if found:
+        text = "; ".join(f"{'.'.join(map(str, at))}: {what}" for at, what in found)
+        raise PydanticCustomError("misfit", "{text}", {"text": text, "misfits": found})
 
 
 class EngineOptions(Options):
@@ -143,6 +169,7 @@ class OutputOptions(Options):
     database: str | None = Field(None, description="SQLite file or database URL")
     show: bool = Field(False, description="a live window")
     show_fps: bool = Field(False, description="the rate is drawn into annotated pictures")
+    append: bool = Field(False, description="a live stream keeps what is in its files already")
 
 
 Priority = Literal["urgent", "normal", "batch"]
@@ -175,7 +202,7 @@ class AdaptiveOptions(Options):
     )
     target_fps: float | None = Field(None, gt=0, description="analysed per second that are wanted")
     max_latency_ms: float = Field(100.0, gt=0, description="p99 from decoded to analysed")
-    sizes: tuple[int, ...] = Field(
+    sizes: tuple[Annotated[int, Field(gt=0, multiple_of=32)], ...] = Field(
         (), description="longer sides of the input, largest first, to go down and up by load"
     )
     max_fps: float | None = Field(
@@ -191,10 +218,16 @@ def _camera_number(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _something(value: str) -> str:
+    if not value.strip():
+        raise ValueError("give a file, an address, a camera's number, a folder or street://")
+    return value
+
+
 class StreamOptions(Options):
     """One camera, file or other source that is analysed for as long as it runs."""
 
-    source: Annotated[str, BeforeValidator(_camera_number)] = Field(
+    source: Annotated[str, BeforeValidator(_camera_number), AfterValidator(_something)] = Field(
         description="file, rtsp://, http://, camera number, folder, street://",
         json_schema_extra={"type": ["string", "integer"]},
     )
@@ -213,6 +246,11 @@ class StreamOptions(Options):
     live: LiveOptions = Field(LiveOptions(), description="how a network stream connects")
     adaptive: AdaptiveOptions = Field(AdaptiveOptions(), description="how the stream keeps up")
     outputs: OutputOptions = Field(OutputOptions(), description="where results are written")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> StreamOptions:
+        _refuse(config_misfits.of_stream(self))
+        return self
 
 
 class ReplicaOptions(Options):
@@ -355,47 +393,5 @@ class Configuration(Options):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Configuration:
-        misfits = tuple(self._misfits())
-        if misfits:
-            text = "; ".join(f"{'.'.join(map(str, at))}: {what}" for at, what in misfits)
-            raise PydanticCustomError("misfit", "{text}", {"text": text, "misfits": misfits})
+        _refuse(config_misfits.of_configuration(self))
         return self
-
-    def _misfits(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Where a name is used that nothing has: the place, and what is wrong."""
-        models = f"; there are {', '.join(self.models)}"
-        for name, stream in self.streams.items():
-            if stream.model != "default" and stream.model not in self.models:
-                yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
-        yield from self._shared_files()
-        serving = self.serving
-        if serving is not None and serving.exposed:
-            yield (
-                ("serving", "host"),
-                f"{serving.host} can be reached from elsewhere: set token too, or take 127.0.0.1",
-            )
-        names: set[str] = set()
-        for i, rule in enumerate(self.alerts):
-            if rule.name in names:
-                yield ("alerts", i, "name"), f"there are two alerts {rule.name}"
-            names.add(rule.name)
-            if rule.model is not None and rule.model not in self.models:
-                yield ("alerts", i, "model"), f"there is no model {rule.model}{models}"
-            # A service can be given more streams while it runs.
-            if rule.stream is not None and not self.serving and rule.stream not in self.streams:
-                yield ("alerts", i, "stream"), f"there is no stream {rule.stream}"
-
-    def _shared_files(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Files that two streams would write over one another."""
-        owners: dict[str, str] = {}
-        for name, stream in self.streams.items():
-            for kind in ("json_lines", "csv", "coco", "mot", "annotated"):
-                file = getattr(stream.outputs, kind)
-                if file is None or str(file).endswith("/") or str(file) == "-":
-                    continue
-                other = owners.setdefault(str(file), name)
-                if other != name:
-                    yield (
-                        ("streams", name, "outputs", kind),
-                        f"stream {other} writes to {file} too: give each a file of its own",
-                    )

@@ -57,7 +57,8 @@ def _of(item: Any, nodes: Mapping[Loc, yaml.Node]) -> Iterator[Mistake]:
     kind, context = item["type"], item.get("ctx", {})
     at = _real(item["loc"], nodes)
     if kind == "misfit":  # of our own: options that do not go together
-        yield from (Mistake(_real(loc, nodes), text) for loc, text in context["misfits"])
+        for inner, text in context["misfits"]:
+            yield Mistake(_real((*item["loc"], *inner), nodes), text)
     elif "[key]" in item["loc"]:
         yield Mistake(at, f"cannot be a name: {_NAME}", key=True)
     elif kind == "extra_forbidden":

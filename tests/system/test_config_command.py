@@ -98,6 +98,48 @@ def test_check_looks_into_a_street(run: Run, tmp_path: Path) -> None:
     assert done.stderr.startswith("error: s.yaml:4:5: street://?sed=1: no option 'sed'")
 
 
+@pytest.mark.parametrize("command", ["config check", "run", "serve"])
+def test_nothing_starts_from_a_source_that_cannot_be(command: str, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(
+        "models: {m: {model: street}}\n"
+        "streams:\n"
+        "  a: {source: 'street://?seconds=5'}\n"
+        "  b: {source: 'ftp://x/y'}\n"
+        "  c: {source: 'rtsp://'}\n"
+        "  d: {source: pictures/, loop: true}\n"
+        "  e: {source: 'street://', loop: true}\n"
+        "  fine: {source: 'street://?duration=1', outputs: {json_lines: fine.jsonl}}\n"
+    )
+    (tmp_path / "pictures").mkdir()
+    done = subprocess.run(
+        [COMMAND, *command.split(), "s.yaml"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    head, *lines = done.stderr.splitlines()
+    assert head == "error: 5 mistakes"
+    assert [line[: len("s.yaml:3:7: ")] for line in lines] == [
+        f"s.yaml:{n}:7: " for n in range(3, 8)
+    ]
+    for line, what in zip(
+        lines,
+        ["no option 'seconds'", "ftp://x/y", "rtsp://", "begin again", "duration=0"],
+        strict=True,
+    ):
+        assert what in line
+    assert not (tmp_path / "fine.jsonl").exists()
+
+
+def test_run_needs_something_to_run(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("models: {m: {model: street}}\n")
+    done = subprocess.run(
+        [COMMAND, "run", "s.yaml"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "s.yaml:1:1: there is nothing to run: give it `streams` or `serving`" in done.stderr
+
+
 def test_check_shows_no_password_and_says_what_is_not_there(run: Run, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(
         "models: {m: {model: none.onnx}}\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -55,6 +57,10 @@ def process(*arguments: str, **environment: str) -> Iterator[Process]:
 
 def _text(log: IO[str]) -> str:
     return os.pread(log.fileno(), 1 << 24, 0).decode()
+
+
+def message(line: str) -> str:
+    return str(json.loads(line)["message"]) if line.startswith("{") else line
 
 
 def ready(base: str) -> bool:
@@ -137,10 +143,44 @@ streams:
     )
     with process("run", str(site)) as started:
         assert started.wait(timeout=START_S) == 0, started.log()
+        log = started.log()
+    ends = [m for m in map(message, log.splitlines()) if " read, " in m]
+    assert sorted(re.sub(r"in [\d.]+ s", "in T", end) for end in ends) == [
+        f"stream {name}: done, 8 read, 8 analysed, none dropped in T" for name in ("one", "two")
+    ]
     for name in ("one", "two"):
         frames = [json.loads(line)["frame"] for line in (tmp_path / f"{name}.jsonl").open()]
         assert frames == list(range(8))
     assert (tmp_path / "seen.db").stat().st_size
+
+
+def test_a_terminal_gets_a_summary(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "models: {street: {model: street}}\nstreams:\n"
+        "  short: {source: 'street://?seed=1&duration=1&fps=8&width=320&height=192'}\n"
+        "  gone: {source: gone.mp4}\n",
+        encoding="utf-8",
+    )
+    ours, theirs = pty.openpty()
+    started = subprocess.Popen(
+        [SIGHTLINE, "run", str(site)], stderr=theirs, env={**os.environ, "COLUMNS": "120"}
+    )
+    os.close(theirs)
+    text = b""
+    try:
+        while piece := os.read(ours, 4096):
+            text += piece
+    except OSError:
+        pass  # the other end is closed
+    finally:
+        os.close(ours)
+        assert started.wait(timeout=START_S) == 1
+    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text.decode())
+    *_, head, first, second = plain.splitlines()
+    assert head.split() == ["stream", "read", "analysed", "objects", "dropped", "end"]
+    assert (first.split()[:3], first.split()[-1]) == (["short", "8", "8"], "ok")
+    assert (second.split()[0], second.split()[-1]) == ("gone", "failed")
 
 
 def test_an_interrupted_run_has_valid_outputs(tmp_path: Path) -> None:
@@ -182,13 +222,25 @@ def test_serve_a_model_and_put_it_under_load(data: Path) -> None:
     assert code == 0, log
 
 
+def test_the_log_says_from_where_it_can_be_reached(data: Path) -> None:
+    port, model = str(free_port()), str(data / "models" / "yolox_nano.onnx")
+    where = ("--host", "0.0.0.0", "--port", port, "--grpc-port", "-1")
+    with process("serve", "-m", model, *where, SIGHTLINE_TOKEN="secret") as started:
+        eventually(lambda: ready(f"http://127.0.0.1:{port}"))
+        code, log = ends(started, signal.SIGTERM)
+    assert code == 0, log
+    assert f"serving on http://0.0.0.0:{port}" in log
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         pytest.param(["serve"], "either a configuration file or --model", id="nothing"),
         pytest.param(["serve", "-m", "gone.onnx", "--port", "0"], "gone.onnx", id="no model"),
         pytest.param(
-            ["serve", "-m", "street", "--host", "0.0.0.0"], "token", id="exposed without a token"
+            ["serve", "-m", "street", "--host", "0.0.0.0"],
+            "error: serving.host: 0.0.0.0 can be",
+            id="exposed without a token",
         ),
         pytest.param(["run", "gone.yaml"], "gone.yaml", id="no file"),
     ],
@@ -214,3 +266,23 @@ def test_how_many_streams(data: Path) -> None:
     assert load["streams"] == 2
     assert load["failed"] == 0
     assert 2 <= load["analyzed_fps"] <= 4.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        pytest.param(["gone.mp4"], 1, "gone.mp4", id="no file"),
+        pytest.param(
+            ["street://?fps=3"], 2, "street has 3 FPS: --fps 5 cannot", id="a slow source"
+        ),
+        pytest.param(["street://", "--count", "5000"], 2, "4096", id="too many"),
+    ],
+)
+def test_why_not_how_many_streams(
+    tmp_path: Path, arguments: list[str], code: int, message: str
+) -> None:
+    done = subprocess.run(
+        [SIGHTLINE, "bench", "streams", *arguments],
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
+import httpx
 import numpy as np
 import pytest
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 from sightline.build.site import Site
@@ -27,13 +34,25 @@ def meter() -> PrometheusMeter:
 
 
 @pytest.fixture(scope="module")
-def fleet(meter: PrometheusMeter) -> Iterator[ShardedFleet]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the outputs of s0 go."""
+    return tmp_path_factory.mktemp("outputs")
+
+
+@pytest.fixture(scope="module")
+def fleet(meter: PrometheusMeter, folder: Path) -> Iterator[ShardedFleet]:
+    outputs = {"json_lines": str(folder / "s0.jsonl"), "annotated": f"{folder}/"}
     configuration = Configuration.model_validate(
         {
             "models": {"street": {"model": "street"}},
             "workers": 2,
             "streams": {
-                f"s{seed}": {"source": STREET.format(seed), "realtime": True} for seed in range(4)
+                f"s{seed}": {
+                    "source": STREET.format(seed),
+                    "realtime": True,
+                    "outputs": {} if seed else outputs,
+                }
+                for seed in range(4)
             },
         }
     )
@@ -98,8 +117,11 @@ def test_errors_come_back(fleet: ShardedFleet) -> None:
     assert "x" not in fleet.names()
 
 
-def test_a_killed_process_comes_back_with_its_streams(fleet: ShardedFleet) -> None:
+def test_a_killed_process_comes_back_with_its_streams(fleet: ShardedFleet, folder: Path) -> None:
     wait_for(lambda: running(fleet))
+    lines = folder / "s0.jsonl"
+    wait_for(lambda: lines.read_bytes().count(b"\n") > 3)
+    written = lines.read_bytes()
     fleet.pause("s0")
     before = fleet.restarts
     pid = fleet.pids[0]
@@ -113,6 +135,10 @@ def test_a_killed_process_comes_back_with_its_streams(fleet: ShardedFleet) -> No
     fleet.resume("s0")
     wait_for(lambda: running(fleet))
     assert sorted(fleet.names()) == ["s0", "s1", "s2", "s3"]
+    assert lines.read_bytes().startswith(written)
+    wait_for(lambda: lines.stat().st_size > len(written))
+    assert (folder / "s0.mp4").exists()
+    assert (folder / "s0-2.mp4").exists()
 
 
 def test_a_model_that_cannot_be_used_is_said_at_the_start(tmp_path: object) -> None:
@@ -121,3 +147,92 @@ def test_a_model_that_cannot_be_used_is_said_at_the_start(tmp_path: object) -> N
     )
     with pytest.raises(ModelError, match="gone"):
         Site(configuration).open()
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client, Path]]:
+    """A service with two workers in a process group of its own: the process, a client, its log."""
+    site, log, port = folder / "site.yaml", folder / "log", free_port()
+    bad = folder / "bad.mp4"
+    bad.write_text("no video")
+    site.write_text(
+        f"""
+workers: 2
+models: {{street: {{model: street}}}}
+serving: {{port: {port}, grpc_port: null}}
+streams:
+  cam:
+    source: "{STREET.format(1)}"
+    realtime: true
+    outputs: {{annotated: {folder / "cam.mp4"}}}
+  away: {{source: "rtsp://joe:hunter2@127.0.0.1:{free_port()}/x"}}
+  bad: {{source: "{bad}"}}
+"""
+    )
+    with log.open("wb") as written:
+        command = [sys.executable, "-m", "sightline", "run", str(site)]
+        process = subprocess.Popen(command, stderr=written, start_new_session=True)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            wait_for(lambda: analyzed(client) > 3, "the stream does not run", timeout_s=90)
+            yield process, client, log
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def analyzed(client: httpx.Client) -> int:
+    try:
+        answer = client.get("/streams/cam")
+    except httpx.TransportError:
+        return 0
+    return int(answer.json()["analyzed"]) if answer.is_success else 0
+
+
+def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """The processes that were spawned; another child of the same parent tracks resources."""
+    children = Path(f"/proc/{process.pid}/task").glob("*/children")
+    pids = [int(pid) for file in children for pid in file.read_text().split()]
+    return [p for p in pids if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+
+
+def test_a_signal_to_the_group_ends_it_cleanly(tmp_path: Path) -> None:
+    with service(tmp_path) as (process, _, log):
+        wait_for(lambda: b"Connection refused" in log.read_bytes(), "what is away is not told")
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.wait(20) == 1  # a stream has failed
+    lines = [json.loads(line) for line in log.read_text().splitlines()]  # workers log JSON, too
+    assert "bad" in {line.get("stream") for line in lines}
+    assert "hunter2" not in log.read_text()
+    assert "has died" not in log.read_text()
+    video = cv2.VideoCapture(str(tmp_path / "cam.mp4"))
+    assert video.read()[0]
+    video.release()
+
+
+def test_a_worker_that_hangs_does_not_hold_up_the_service(tmp_path: Path) -> None:
+    with service(tmp_path) as (process, client, log):
+        first, second = workers_of(process)
+        os.kill(first, signal.SIGSTOP)
+        os.kill(second, signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/streams/cam/pause", timeout=0.5)
+        assert client.get("/health").is_success
+        assert "sightline_streams 3.0" in client.get("/metrics").text
+        assert client.get("/status").json()["streams"]["cam"] == "running"
+        assert time.monotonic() - began < 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 1
+        assert time.monotonic() - began < 11
+    assert "starts again" not in log.read_text()
+
+
+def test_a_model_is_loaded_again_in_the_workers_too(tmp_path: Path) -> None:
+    with service(tmp_path) as (_, client, log):
+        assert log.read_text().count("model street: inferred") == 3
+        assert client.post("/models/street/reload").is_success
+        assert log.read_text().count("model street: inferred") == 6
+        before = analyzed(client)
+        wait_for(lambda: analyzed(client) > before + 3)

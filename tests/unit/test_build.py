@@ -9,17 +9,30 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from sightline import build
-from sightline.config import EngineOptions, ModelOptions
+from sightline.build.outputs import outputs
+from sightline.build.sources import Input
+from sightline.build.streams import _input
+from sightline.config import (
+    EngineOptions,
+    LiveOptions,
+    ModelOptions,
+    OutputOptions,
+    StreamOptions,
+)
 from sightline.errors import ConfigError, EngineUnavailable, ModelError
 from sightline.models.detector import EngineDetector
 from sightline.models.people import PeopleDetector
+from sightline.runtime.turns import Turns
+from sightline.sources.paced import PacedSource
 from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
+from sightline.types import Detections, Frame, Observation, StreamInfo
 
 MakeModel = Callable[..., Path]
 
@@ -106,6 +119,44 @@ def test_what_an_input_is(spec: str, live: bool, still: bool, target: str | int)
     (one,) = build.inputs([spec])
     assert (one.live, one.still) == (live, still)
     assert one.source.target == target
+
+
+@pytest.mark.usefixtures("fake_sources")
+@pytest.mark.parametrize(
+    ("spec", "realtime", "paced"),
+    [
+        pytest.param("a.mp4", True, True, id="a file like a camera"),
+        pytest.param("a.mp4", False, False, id="a file"),
+        pytest.param("street://", True, True, id="a street like a camera"),
+        pytest.param("rtsp://gate", True, False, id="a camera keeps its own time"),
+        pytest.param("0", True, False, id="a camera at this computer"),
+    ],
+)
+def test_only_what_is_recorded_is_played_in_real_time(
+    spec: str, realtime: bool, paced: bool
+) -> None:
+    options = StreamOptions(source=spec, realtime=realtime)
+    made = _input("s", options, Turns())
+    assert isinstance(made.source, PacedSource) is made.paced is paced
+
+
+@pytest.mark.usefixtures("fake_sources")
+@pytest.mark.parametrize(
+    ("live", "waits"),
+    [
+        pytest.param({}, True, id="not said"),
+        pytest.param({"transport": "udp"}, True, id="something else said"),
+        pytest.param({"wait_for_camera": False}, False, id="not wanted"),
+        pytest.param({"wait_for_camera": True}, True, id="wanted"),
+    ],
+)
+def test_a_stream_waits_for_its_camera_unless_told_otherwise(
+    live: dict[str, Any], waits: bool
+) -> None:
+    options = StreamOptions(source="rtsp://gate", live=LiveOptions(**live))
+    source: Any = _input("s", options, Turns()).source
+    assert source.options["options"].wait_for_camera is waits
+    assert source.options["options"].transport == live.get("transport", "tcp")
 
 
 def test_real_sources_are_made_without_being_opened(tmp_path: Path) -> None:
@@ -289,3 +340,34 @@ def test_a_card_says_which_thresholds_its_tracker_wants() -> None:
         assert isinstance(suited, EngineDetector)
         assert isinstance(made, ByteTrack)
         assert (suited.conf, made.high_threshold) == (LOW_THRESHOLD, 0.3)  # the user's word counts
+
+
+@pytest.mark.parametrize(
+    ("live", "folder", "kept"),
+    [
+        pytest.param(True, False, True, id="a camera"),
+        pytest.param(True, True, True, id="a camera, in folders"),
+        pytest.param(False, False, False, id="a recording is read from its start"),
+    ],
+)
+def test_outputs_go_on(live: bool, folder: bool, kept: bool, tmp_path: Path) -> None:
+    mot, video = tmp_path / "cam.txt", tmp_path / "cam.mp4"
+    options = OutputOptions(
+        json_lines=str(tmp_path / "cam.jsonl"), csv=tmp_path / "cam.csv",
+        coco=tmp_path / "cam.json", mot=f"{tmp_path}/" if folder else str(mot),
+        annotated=f"{tmp_path}/" if folder else str(video), append=True,
+    )  # fmt: skip
+    grey = np.full((48, 64, 3), 90, np.uint8)
+    picture: Any = SimpleNamespace(width=64, height=48, scaled=lambda *_: grey)
+    found = Detections(np.ones((1, 4)), np.ones(1), np.ones(1), np.ones(1))
+    for index in range(2):
+        made = outputs(options, {}, [Input("cam", "url" if live else "file", picture)])
+        for sink in made.sinks(still=False):
+            sink.open(StreamInfo("cam", 64, 48))
+            sink.write(Observation(Frame("cam", index, index / 25, 0.0, picture), found))
+        made.close()
+    assert (tmp_path / "cam.jsonl").read_text().count("\n") == (2 if kept else 1)
+    assert (tmp_path / "cam.csv").read_text().count("\n") == (3 if kept else 2)
+    for path in (mot, video, tmp_path / "cam.json"):
+        assert path.exists()
+        assert path.with_stem("cam-2").exists() is kept

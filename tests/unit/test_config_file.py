@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from pydantic import BaseModel
 
 from sightline import config_file
 from sightline.cli.config import EXAMPLE
-from sightline.config import Configuration, Options
+from sightline.config import AlertOptions, Configuration, Options, ServingOptions, checked
 from sightline.config_schema import schema
 from sightline.errors import ConfigError
 
@@ -156,6 +157,51 @@ def complaints(text: str, **environment: str) -> list[str]:
             id="two streams, one file",
         ),
         pytest.param(
+            MODELS + "streams: {a: {source: '0', outputs: {json_lines: /o, csv: /o}}}",
+            "2:59: streams.a.outputs.csv: its json_lines writes to /o too", id="two outputs, one file",
+        ),
+        pytest.param(
+            MODELS
+            + "streams:\n  a: {source: '0', outputs: {csv: /o}}\n  b: {source: '1', outputs: {database: /o}}",
+            "4:40: streams.b.outputs.database: stream a writes to /o too", id="a database and a file",
+        ),
+        pytest.param(
+            MODELS + "streams: {a: {source: ''}}",
+            "2:23: streams.a.source: give a file, an address", id="no source",
+        ),
+        *(
+            pytest.param(
+                MODELS + f"streams: {{a: {{source: x, adaptive: {{sizes: [320, {size}]}}}}}}",
+                f"2:50: streams.a.adaptive.sizes.1: must be {what}", id=f"size {size}",
+            )
+            for size, what in ((33, "a multiple of 32"), (-5, "a multiple of 32"), (0, "greater than 0"))
+        ),
+        pytest.param(
+            MODELS + "streams: {a: {source: x, min_fps: 10, adaptive: {max_fps: 2}}}",
+            "2:35: streams.a.min_fps: 10 a second are kept for it, but adaptive.max_fps analyses 2",
+            id="rates that exclude one another",
+        ),
+        pytest.param(
+            MODELS + "serving: {port: 8001}",
+            "2:17: serving.port: gRPC has port 8001 too", id="one port for two",
+        ),
+        pytest.param(
+            MODELS + "alerts: [{name: a, metric: stream_down_s, above: 1, model: m}]",
+            "2:60: alerts.0.model: stream_down_s is of streams", id="a stream's metric of a model",
+        ),
+        pytest.param(
+            MODELS + "streams: {s: {source: x}}\nalerts: [{name: a, metric: error_rate, above: 0.5, stream: s}]",
+            "3:60: alerts.0.stream: error_rate is of models", id="a model's metric of a stream",
+        ),
+        pytest.param(
+            MODELS + "alerts: [{name: a, metric: error_rate, above: 2}]",
+            "2:47: alerts.0.above: error_rate goes from 0 to 1", id="a rate above 1",
+        ),
+        pytest.param(
+            MODELS + "alerts: [{name: a, metric: error_rate, below: 0}]",
+            "2:47: alerts.0.below: error_rate goes from 0 to 1", id="a rate below 0",
+        ),
+        pytest.param(
             MODELS + "streams: {a: {source: x, model: n}}",
             "2:33: streams.a.model: there is no model n; there are m", id="model of a stream",
         ),
@@ -164,8 +210,8 @@ def complaints(text: str, **environment: str) -> list[str]:
             "2:10: alerts.0: give either `above` or `below`", id="rule of two keys",
         ),
         pytest.param(
-            MODELS + "alerts: [{name: a, metric: error_rate, above: 1, stream: s}]",
-            "2:58: alerts.0.stream: there is no stream s", id="stream of an alert",
+            MODELS + "alerts: [{name: a, metric: latency_p99_ms, above: 1, stream: s}]",
+            "2:62: alerts.0.stream: there is no stream s", id="stream of an alert",
         ),
         pytest.param(
             MODELS + "alerts: [{name: a, metric: error_rate, above: 1, webhook: 'ftp://x/SECRET'}]",
@@ -262,6 +308,17 @@ def test_keys_are_what_is_written() -> None:
 
 def test_a_section_that_is_commented_out_is_as_good_as_none() -> None:
     assert read(MODELS + "streams:\n  # gate: {}\nserving:\nalerts:\n").streams == {}
+
+
+def test_what_may_be_shared() -> None:
+    streams = """\
+        models: {m: {model: street}}
+        streams:
+          a: {source: a, outputs: {database: seen.db, json_lines: "-", mot: out/, annotated: out/}}
+          b: {source: b, outputs: {database: seen.db, json_lines: "-", mot: out/, csv: seen.csv}}
+        serving: {port: 0, grpc_port: 0}
+        """
+    assert len(read(streams).streams) == 2
 
 
 def test_a_camera_number_needs_no_quotes() -> None:
@@ -595,3 +652,44 @@ def test_any_text_gives_a_configuration_or_one_error(text: str) -> None:
         config_file.parse(MODELS + text, FILE, {})
     except ConfigError as exc:
         assert str(FILE) in str(exc)  # noqa: PT017 - either end is fine
+
+
+SECRET = "geheim1"
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "said"),
+    [
+        pytest.param(
+            Configuration,
+            {"models": {"m": {"model": "x"}}, "serving": {"host": "0.0.0.0", "admin_token": SECRET}},
+            r"^serving\.host: 0\.0\.0\.0 can be reached .* SIGHTLINE_TOKEN\), or take 127\.0\.0\.1$",
+            id="options that do not go together",
+        ),
+        pytest.param(
+            ServingOptions, {"admin_token": [SECRET]}, r"^admin_token: \w.* string$", id="a list"
+        ),
+        pytest.param(
+            ServingOptions, {"token": SECRET.encode() + b"\xff"}, r"^token: .*, not '\*\*\*'$", id="bytes"
+        ),
+        pytest.param(
+            AlertOptions,
+            {"name": "a", "metric": "error_rate", "above": 1, "webhook": SECRET},
+            r"^webhook: an address is written http://host:port/path",
+            id="an address that is secret",
+        ),
+        pytest.param(
+            AlertOptions,
+            {"name": "a", "metric": "error_rate", "webhook": f"http://a/{SECRET}"},
+            "^give either `above` or `below`$",
+            id="a whole section",
+        ),
+        pytest.param(ServingOptions, {"port": 70000}, "^port: .*65535, not 70000$", id="no secret"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_without_secrets(
+    options: type[Options], values: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        checked(options, **values)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))

@@ -13,6 +13,7 @@ from sightline.build.tables import load
 from sightline.config import OutputOptions
 from sightline.errors import ConfigError
 from sightline.protocols import Sink
+from sightline.sinks.files import free_path, is_folder, output_path
 from sightline.types import RunState
 
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".webm"}
@@ -58,15 +59,18 @@ def outputs(options: OutputOptions, run: Mapping[str, Any], inputs: Sequence[Inp
         ConfigError: pictures cannot go where they are sent.
     """
     shared: list[Sink] = []
+    append = options.append and all(i.live for i in inputs)  # a recording is read from its start
     if options.json_lines is not None:
         target = sys.stdout if options.json_lines == "-" else options.json_lines
-        shared.append(load("sightline.sinks.jsonl:JsonLinesSink")(target))
+        shared.append(load("sightline.sinks.jsonl:JsonLinesSink")(target, append=append))
     if options.csv is not None:
-        shared.append(load("sightline.sinks.csv_:CsvSink")(options.csv))
+        shared.append(load("sightline.sinks.csv_:CsvSink")(options.csv, append=append))
     if options.coco is not None:
-        shared.append(load("sightline.sinks.coco:CocoSink")(options.coco))
+        coco = free_path(options.coco) if append else options.coco
+        shared.append(load("sightline.sinks.coco:CocoSink")(coco))
     if options.mot is not None:
-        shared.append(load("sightline.sinks.mot:MotSink")(options.mot))
+        mot = _new_file(options.mot, inputs, ".txt") if append else options.mot
+        shared.append(load("sightline.sinks.mot:MotSink")(mot))
     database = None
     if options.database is not None:
         lasts = any(i.live for i in inputs)
@@ -77,8 +81,6 @@ def outputs(options: OutputOptions, run: Mapping[str, Any], inputs: Sequence[Inp
         shared.append(load("sightline.sinks.window:WindowSink")("Sightline"))
     video = images = None
     if options.annotated is not None:
-        from sightline.sinks.files import is_folder
-
         rate = {"show_fps": options.show_fps}
         videos = sum(not i.still for i in inputs)
         if videos > 1 and not is_folder(options.annotated):
@@ -87,9 +89,16 @@ def outputs(options: OutputOptions, run: Mapping[str, Any], inputs: Sequence[Inp
                 f"{options.annotated}/"
             )
         if videos:
-            video = load("sightline.sinks.video:VideoSink")(options.annotated, **rate)
+            path = _new_file(options.annotated, inputs, ".mp4") if append else options.annotated
+            video = load("sightline.sinks.video:VideoSink")(path, **rate)
         if any(i.still for i in inputs):
             if Path(options.annotated).suffix.lower() in VIDEO_SUFFIXES:
                 raise ConfigError(f"--output {options.annotated}: pictures go to a folder")
             images = load("sightline.sinks.images:ImageSink")(options.annotated)
     return Outputs(shared, video, images, database)
+
+
+def _new_file(path: str, inputs: Sequence[Input], suffix: str) -> Path:
+    """One beside those that are there: their format cannot be gone on with."""
+    (only,) = inputs
+    return free_path(output_path(path, only.name, suffix))

@@ -17,6 +17,7 @@ from sightline.monitoring.watched import WatchedValues
 from sightline.monitoring.webhook import Webhook
 from sightline.runtime.record import StreamStats
 from sightline.runtime.scheduler import SchedulerStats
+from sightline.runtime.workers import ShardedFleet
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +30,15 @@ class Installation:
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
-        self.meter = PrometheusMeter(self._streams, self._queues)
+        self.meter = PrometheusMeter(self._streams, self._queues, self._restarts)
         self.site = Site(configuration, self.meter)
         self._webhook = Webhook()
         self._alerts = self._rules()
         self.failure: SightlineError | None = None
         """What a model failed with at the start."""
         self._ending = threading.Event()
-        self.failed_streams: list[str] = []
-        """Names of those that have ended with a failure, once ``run`` is over."""
+        self.last: Mapping[str, StreamStats] = {}
+        """What the streams had done when ``run`` was over."""
 
     def run(self) -> None:
         """Run until the process is told to end; without a service, until all streams have ended.
@@ -49,7 +50,7 @@ class Installation:
         """
         with ExitStack() as stack:
             stack.callback(self.site.close)
-            stack.callback(self._note_failures)
+            stack.callback(self._note_streams)
             stack.callback(self._webhook.close)
             stack.callback(self._alerts.close)
             if self.configuration.serving is None:
@@ -70,9 +71,8 @@ class Installation:
             if all(one.state in ("ended", "failed") for one in fleet.stats().values()):
                 return
 
-    def _note_failures(self) -> None:
-        stats = self.site.fleet.stats()
-        self.failed_streams = [name for name, one in stats.items() if one.state == "failed"]
+    def _note_streams(self) -> None:
+        self.last = self.site.fleet.stats()
 
     def _serve(self, stack: ExitStack) -> None:
         from sightline.monitoring.tracing import tracing
@@ -118,6 +118,10 @@ class Installation:
 
     def _queues(self) -> SchedulerStats:
         return self.site.scheduler.stats()
+
+    def _restarts(self) -> int:
+        fleet = self.site.fleet
+        return fleet.restarts if isinstance(fleet, ShardedFleet) else 0
 
     def _rules(self) -> AlertRules:
         values = WatchedValues(self.meter, self._streams, frozenset(self.configuration.streams))

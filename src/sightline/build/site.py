@@ -45,9 +45,7 @@ class Site:
         options = configuration.models
         self.repository = ModelRepository(
             self.scheduler,
-            lambda name: served_detector(
-                name, options[name], HANGS_AT * configuration.scheduler.watchdog_s, meter
-            ),
+            self._load,
             list(options),
             cold=[name for name, model in options.items() if not model.warm_up],
         )
@@ -87,12 +85,19 @@ class Site:
         limit = serving.limits.streams if serving else max(256, len(configuration.streams))
         if configuration.workers:
             return ShardedFleet(
-                partial(_open_shard, _share(configuration)),
+                partial(_open_shard, _share(configuration), _verbosity()),
                 configuration.workers,
                 limit,
                 self._meter,
             )
         return Fleet(stream_maker(self.scheduler, self._detector, self._meter), limit)
+
+    def _load(self, name: str) -> EngineDetector:
+        # The workers first: what they cannot use changes nothing here either.
+        if isinstance(self.fleet, ShardedFleet):
+            self.fleet.reload(name)
+        hangs_s = HANGS_AT * self.configuration.scheduler.watchdog_s
+        return served_detector(name, self.configuration.models[name], hangs_s, self._meter)
 
     def _detector(self, name: str) -> tuple[str, EngineDetector]:
         served = self.repository.get(name)
@@ -127,11 +132,23 @@ class _Shard:
     site: Site
     fleet: Fleet
 
+    def reload(self, model: str) -> None:
+        self.site.repository.load(model)
+
     def close(self) -> None:
         self.site.close()
 
 
-def _open_shard(configuration: Configuration, meter: Meter) -> _Shard:
+def _verbosity() -> int:
+    """Of this process's logs, as ``logs.set_up`` takes it."""
+    level = logging.getLogger("sightline").getEffectiveLevel()
+    return 2 if level <= logging.DEBUG else int(level <= logging.INFO)
+
+
+def _open_shard(configuration: Configuration, verbose: int, meter: Meter) -> _Shard:
+    from sightline.monitoring import logs
+
+    logs.set_up(verbose)  # text on a terminal, JSON elsewhere: stderr is the parent's
     site = Site(configuration, meter)
     site.open()
     assert isinstance(site.fleet, Fleet)

@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sightline.build.tables import SOURCES, load
-from sightline.config import LiveOptions
+from sightline.config import LiveOptions, StreamOptions
+from sightline.errors import ConfigError
 from sightline.protocols import Source
 
 LIVE = {"url", "camera"}
@@ -51,6 +52,25 @@ def source_kind(spec: str) -> str:
     if any(c in spec for c in "*?[") and not path.exists():
         return "images"
     return "file"
+
+
+def check_source(options: StreamOptions) -> None:
+    """See whether the source of a stream can be what it is called; nothing is opened.
+
+    Raises ConfigError, SourceError.
+    """
+    kind = source_kind(options.source)
+    if kind == "street":
+        from sightline.sources.street.options import StreetOptions
+
+        StreetOptions.from_url(options.source)
+    elif kind == "url":
+        from sightline.sources.connection import url_target
+
+        url_target(options.source, options.live)
+    if options.loop and kind != "file":
+        hint = "; a street with duration=0 never ends" if kind == "street" else ""
+        raise ConfigError(f"loop: only a video file can begin again{hint}")
 
 
 def inputs(

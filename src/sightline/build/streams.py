@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING
 from sightline._version import __version__
 from sightline.build.models import for_tracking
 from sightline.build.outputs import outputs
-from sightline.build.sources import Input, inputs
+from sightline.build.sources import Input, check_source, inputs
 from sightline.config import StreamOptions
 from sightline.protocols import Detector, Meter, Tracker
 from sightline.redaction import redact_url
@@ -22,6 +25,8 @@ from sightline.types import RunState
 
 if TYPE_CHECKING:
     from sightline.models.detector import EngineDetector
+
+log = logging.getLogger(__name__)
 
 GetDetector = Callable[[str], "tuple[str, EngineDetector]"]
 """The full name of a model and its detector. Raises NotFound."""
@@ -54,10 +59,14 @@ def stream_maker(scheduler: Scheduler, get: GetDetector, meter: Meter | None = N
         )
         run = {"command": "run", "model": model, "version": __version__, "stream": name}
         own = outputs(options.outputs, run, [found])
+        began = time.monotonic()
 
         def close(state: RunState) -> None:
             own.state = state
-            own.close()
+            try:
+                own.close()
+            finally:
+                log.info("stream %s: %s, %s", name, state, _counts(found, record, began))
 
         return StreamParts(
             found.source, analysis, tracker, own.sinks(still=found.still),
@@ -68,14 +77,30 @@ def stream_maker(scheduler: Scheduler, get: GetDetector, meter: Meter | None = N
 
 
 def _input(name: str, options: StreamOptions, turn: Turns) -> Input:
-    """The source; a camera that is not there yet is waited for."""
-    live = options.live.model_copy(update={"wait_for_camera": True})
+    """The source; a camera that is not there yet is waited for, unless the user says otherwise."""
+    check_source(options)
+    live = options.live
+    if "wait_for_camera" not in live.model_fields_set:
+        live = live.model_copy(update={"wait_for_camera": True})
     (found,) = inputs([options.source], live, [name], loop=options.loop, turn=turn)
-    if not options.realtime:
-        return found
+    if found.live or not options.realtime:
+        return found  # what is live keeps its own time
     from sightline.sources.paced import PacedSource
 
     return replace(found, source=PacedSource(found.source), paced=True)
+
+
+def _counts(found: Input, record: StreamRecord, began: float) -> str:
+    """What became of all frames of a stream that has ended."""
+    counts = record.counts()
+    dropped = Counter(found.source.status.dropped)
+    read = counts.taken + dropped.total()
+    dropped.update(counts.dropped)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items() if count)
+    return (
+        f"{read} read, {counts.analyzed} analysed, {reasons or 'none'} dropped "
+        f"in {time.monotonic() - began:.1f} s"
+    )
 
 
 def _terms(name: str, found: Input, options: StreamOptions) -> Terms:

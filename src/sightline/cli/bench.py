@@ -16,7 +16,11 @@ from sightline.cli.options import Backend, Device, Model, Precision, Size, Verbo
 from sightline.errors import ConfigError, InferenceError, SourceError
 
 if TYPE_CHECKING:
+    from sightline.config import StreamOptions
     from sightline.runtime.capacity import FleetLoad
+
+
+MOST_STREAMS = 4096
 
 
 class _Group(TyperGroup):
@@ -137,7 +141,10 @@ def streams(
     fps: Annotated[float, typer.Option(min=0.1, help="Analysed per second of each stream.")] = 5.0,
     p99: Annotated[float, typer.Option(min=1, help="Most ms from decoded to analysed.")] = 100.0,
     count: Annotated[
-        int, typer.Option(min=0, help="Run so many; 0: find the largest number that holds.")
+        int,
+        typer.Option(
+            min=0, max=MOST_STREAMS, help="Run so many; 0: find the largest number that holds."
+        ),
     ] = 0,
     motion: Annotated[bool, typer.Option("--motion", help="Only where something moves.")] = False,
     seconds: Annotated[float, typer.Option(min=1, help="Measured, for each number.")] = 10.0,
@@ -150,7 +157,8 @@ def streams(
     """How many cameras does this machine hold? Decoding, tracking and drops are in it.
 
     Each stream is a copy of the source in real time. A number holds when every stream is analysed
-    at the wanted rate, and 99 of 100 results are younger than --p99.
+    at the wanted rate, and 99 of 100 results are younger than --p99. With --motion no rate is
+    wanted; instead, no more than one in twenty frames may be lost.
 
     [bold]Examples[/bold]
 
@@ -158,30 +166,32 @@ def streams(
 
     sightline bench streams rtsp://camera/stream --count 20 --motion
     """
-    from sightline.build import source_kind
     from sightline.build.site import Site
-    from sightline.config import AdaptiveOptions, Configuration, StreamOptions, checked
+    from sightline.config import Configuration
     from sightline.runtime.capacity import measure_fleet, most_streams
     from sightline.runtime.fleet import Fleet
 
     logs.set_up(verbose)
     served = model_options(model, backend=backend, precision=precision, device=device)
-    wanted = checked(
-        StreamOptions,
-        source=source,
-        realtime=source_kind(source) in {"file", "street"},
-        loop=True,
-        min_fps=0,
-        adaptive=AdaptiveOptions(motion=motion, max_fps=fps, max_latency_ms=p99),
+    wanted = _copies(source, fps, p99, motion=motion)
+    rate = None if motion else fps
+    site = Site(
+        Configuration(
+            models={"bench": served.model_dump(exclude_unset=True)},
+            serving={"limits": {"streams": MOST_STREAMS}},  # nothing is served, but so many may run
+        )
     )
-    site = Site(Configuration(models={"bench": served.model_dump(exclude_unset=True)}))
     site.open()
     assert isinstance(site.fleet, Fleet)
     fleet = site.fleet
 
     def measure(number: int) -> FleetLoad:
         load = measure_fleet(fleet, wanted, number, seconds)
-        held = "holds" if load.holds(0 if motion else fps, p99) else "too many"
+        held = "holds" if load.holds(rate, p99) else "too many"
+        if load.error and number == 1:
+            raise SourceError(load.error)
+        if load.error:
+            held = f"{load.failed} failed: {load.error}"
         typer.echo(
             f"{number} streams: {load.analyzed_fps:.0f} analysed/s, slowest {load.slowest_fps:.1f}, "
             f"p99 {load.age_p99_ms:.0f} ms, {load.cpu_ms:.1f} ms of processor each: {held}",
@@ -190,7 +200,7 @@ def streams(
         return load
 
     try:
-        best = measure(count) if count else most_streams(measure, 0 if motion else fps, p99)
+        best = measure(count) if count else most_streams(measure, rate, p99, MOST_STREAMS)
     finally:
         site.close()
     if best is None:
@@ -199,6 +209,33 @@ def streams(
         typer.echo(json_.dumps(asdict(best)))
     elif not count:
         typer.echo(f"{best.streams} streams at {fps:g} FPS, p99 {best.age_p99_ms:.0f} ms")
+
+
+def _copies(source: str, fps: float, p99: float, *, motion: bool) -> StreamOptions:
+    """The options of each stream. Raises ConfigError, SourceError: it cannot be what is wanted."""
+    from sightline import build
+    from sightline.config import AdaptiveOptions, StreamOptions, checked
+    from sightline.sources.street.options import StreetOptions
+
+    kind = build.source_kind(source)
+    (found,) = build.inputs([source])
+    try:
+        rate = found.source.open().fps
+    finally:
+        found.source.close()
+    if rate and rate < fps and not motion:
+        raise ConfigError(f"{found.name} has {rate:g} FPS: --fps {fps:g} cannot be reached")
+    if kind == "street":  # the same scene, without an end
+        endless = StreetOptions.from_url(source).model_copy(update={"duration": 0.0})
+        source = endless.url()
+    return checked(
+        StreamOptions,
+        source=source,
+        realtime=kind in {"file", "street"},
+        loop=kind == "file",
+        min_fps=0,
+        adaptive=AdaptiveOptions(motion=motion, max_fps=fps, max_latency_ms=p99),
+    )
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
     from sightline.config_file import ConfigurationFile
@@ -58,12 +58,9 @@ def check(
     Nothing is opened: neither models nor cameras nor addresses. Exits with 2 where something is
     wrong.
     """
-    from sightline import config_file
-
-    read = config_file.read(file, os.environ)
-    _check_sources(read)
+    found = read(file)
     typer.echo(f"{typer.style('ok', fg='green')}  {file}")
-    for what, text in _summary(read):
+    for what, text in _summary(found):
         typer.echo(f"{what:<10} {text}")
 
 
@@ -79,16 +76,26 @@ def _schema_text() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _check_sources(read: ConfigurationFile) -> None:
-    """Raise ConfigError, with the line, for a street that cannot be."""
-    from sightline.sources.street.options import StreetOptions
+def read(file: Path) -> ConfigurationFile:
+    """Read a configuration file, and see whether its sources can be what they are called.
 
-    for name, stream in read.configuration.streams.items():
-        if stream.source.startswith("street://"):
-            try:
-                StreetOptions.from_url(stream.source)
-            except ConfigError as exc:
-                raise ConfigError(f"{read.where('streams', name, 'source')}: {exc}") from exc
+    Raises ConfigError, with a line for each mistake.
+    """
+    from sightline import config_file
+    from sightline.build.sources import check_source
+
+    found = config_file.read(file, os.environ)
+    wrong = []
+    for name, stream in found.configuration.streams.items():
+        try:
+            check_source(stream)
+        except (ConfigError, SourceError) as exc:
+            wrong.append(f"{found.where('streams', name, 'source')}: {exc}")
+    if len(wrong) > 1:
+        wrong.insert(0, f"{len(wrong)} mistakes")
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    return found
 
 
 def _summary(read: ConfigurationFile) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,13 +10,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from sightline.build.service import Installation
     from sightline.runtime.record import StreamStats
 
 PERIOD_S = 1.0
 _MOST = 40
+_NAME_WIDTH = 20
 _COLOURS = {
     "running": "green",
     "failed": "red",
@@ -35,39 +37,70 @@ def fleet_view(installation: Installation, *, quiet: bool) -> Iterator[None]:
     from rich.live import Live
 
     over = threading.Event()
-    with Live(console=Console(stderr=True), auto_refresh=False, transient=False) as live:
+    logs = _logs_to(sys.stderr)
+    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
 
         def draw() -> None:
             while not over.wait(PERIOD_S):
-                live.update(table(installation.site.fleet.stats()), refresh=True)
+                live.update(shown(installation.site.fleet.stats()), refresh=True)
 
         thread = threading.Thread(target=draw, name="view", daemon=True)
         thread.start()
+        terminal = [handler.setStream(sys.stderr) for handler in logs]  # Rich's, above the table
         try:
             yield
         finally:
             over.set()
             thread.join()
+            for handler, stream in zip(logs, terminal, strict=True):
+                handler.setStream(stream)
 
 
-def table(streams: Mapping[str, StreamStats]) -> Table:
-    """One row for each stream: those that need attention first, where there are too many."""
+def _logs_to(stream: object) -> list[logging.StreamHandler]:  # type: ignore[type-arg]
+    handlers = logging.getLogger().handlers
+    return [h for h in handlers if isinstance(h, logging.StreamHandler) and h.stream is stream]
+
+
+def shown(streams: Mapping[str, StreamStats]) -> Group:
+    """One line for each stream, those that need attention first; below, what is wrong with them."""
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=None, pad_edge=False)
-    for column in ("stream", "state"):
-        shown.add_column(column)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("stream", no_wrap=True, max_width=_NAME_WIDTH)
+    table.add_column("state", no_wrap=True)
     for column in ("fps in", "analysed", "age p99", "dropped", "objects"):
-        shown.add_column(column, justify="right")
-    shown.add_column("", overflow="ellipsis", no_wrap=True)
+        table.add_column(column, justify="right", no_wrap=True)
     rows = sorted(streams.values(), key=lambda s: (s.state == "running", s.name))
     for one in rows[:_MOST]:
-        shown.add_row(
+        table.add_row(
             one.name, Text(one.state, _COLOURS.get(one.state, "")), f"{one.fps_in:.1f}",
             f"{one.fps_analyzed:.1f}", f"{one.age_p99_ms:.0f} ms",
-            str(sum(one.dropped.values())), str(one.objects), one.error or "",
+            str(sum(one.dropped.values())), str(one.objects),
         )  # fmt: skip
     if len(rows) > _MOST:
-        shown.add_row(f"… {len(rows) - _MOST} more")
-    return shown
+        table.add_row(f"… {len(rows) - _MOST} more")
+    errors = [
+        Text(f"{one.name}: {one.error}", no_wrap=True, overflow="ellipsis")
+        for one in rows[:_MOST]
+        if one.error
+    ]
+    return Group(table, *errors)
+
+
+def summary(streams: Mapping[str, StreamStats]) -> None:
+    """A table of what each stream did, on stderr."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("stream", box=None, pad_edge=False)
+    for column in ("read", "analysed", "objects"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for column in ("dropped", "end"):
+        table.add_column(column, overflow="fold")
+    for one in streams.values():
+        dropped = ", ".join(f"{n} {reason}" for reason, n in one.dropped.items() if n)
+        end = {"ended": "ok", "failed": "[red]failed[/red]"}.get(one.state, "interrupted")
+        table.add_row(one.name, str(one.read), str(one.analyzed), str(one.objects), dropped, end)
+    Console(stderr=True).print(table)

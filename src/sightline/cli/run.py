@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -38,9 +39,14 @@ def run(
 
     sightline run site.yaml
     """
-    from sightline import config_file
+    from sightline.cli.config import read
 
-    _run(config_file.read(config, os.environ).configuration, quiet=quiet, verbose=verbose)
+    found = read(config)
+    if not found.configuration.streams and found.configuration.serving is None:
+        raise ConfigError(
+            f"{found.where()}: there is nothing to run: give it `streams` or `serving`"
+        )
+    _run(found.configuration, quiet=quiet, verbose=verbose)
 
 
 def serve(
@@ -75,13 +81,13 @@ def serve(
 
     sightline serve site.yaml
     """
-    from sightline import config_file
+    from sightline.cli.config import read
     from sightline.config import Configuration, ServingOptions, checked
 
     if (config is None) == (model is None):
         raise ConfigError("give either a configuration file or --model")
     if config is not None:
-        configuration = config_file.read(config, os.environ).configuration
+        configuration = read(config).configuration
         if configuration.serving is None:
             configuration = configuration.model_copy(update={"serving": ServingOptions()})
     else:
@@ -113,7 +119,7 @@ def _served_name(model: str) -> str:
 def _run(configuration: Configuration, *, quiet: bool, verbose: int) -> None:
     """Run to the end, then exit: 1 where a stream failed, 130 when interrupted without a service."""
     from sightline.build.service import Installation
-    from sightline.cli.fleet_view import fleet_view
+    from sightline.cli.fleet_view import fleet_view, summary
     from sightline.monitoring import logs
 
     logs.set_up(verbose + 1)
@@ -121,9 +127,12 @@ def _run(configuration: Configuration, *, quiet: bool, verbose: int) -> None:
     interrupted = _end_on_signals(installation) if configuration.serving is None else []
     with fleet_view(installation, quiet=quiet):
         installation.run()
+    # Elsewhere than on a terminal each stream has logged how it ended, and that is enough.
+    if installation.last and not quiet and sys.stderr.isatty():
+        summary(installation.last)
     if interrupted:
         raise typer.Exit(130)
-    if installation.site.failed or installation.failed_streams:
+    if installation.site.failed or any(one.state == "failed" for one in installation.last.values()):
         raise typer.Exit(1)
 
 

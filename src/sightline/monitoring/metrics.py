@@ -34,7 +34,7 @@ SECONDS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5, 10,
 )  # fmt: skip
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-STATES = (*(str(state) for state in SourceState), "paused", "degraded")
+STATES = (*(str(state) for state in SourceState), "paused", "degraded", "restarting")
 
 MOST_CLASSES = 100
 MOST_STREAMS = 1000
@@ -99,6 +99,7 @@ class PrometheusMeter:
     Args:
         streams: gives what each running stream has done, by name.
         scheduler: gives what waits and runs.
+        restarts: how often worker processes were started again.
         hardware: GPUs (where ``nvidia-ml-py`` and a driver are there) and the processor's energy
             (where Linux lets this user read it).
     """
@@ -107,6 +108,7 @@ class PrometheusMeter:
         self,
         streams: Callable[[], Mapping[str, StreamValues]] | None = None,
         scheduler: Callable[[], SchedulerValues] | None = None,
+        restarts: Callable[[], int] | None = None,
         *,
         hardware: bool = True,
     ) -> None:
@@ -142,7 +144,7 @@ class PrometheusMeter:
         self._routes: set[tuple[str, str]] = set()
         self._detections = _DetectionCounts()
         ProcessCollector(registry=registry)
-        registry.register(_Reading(streams, scheduler, self._detections))
+        registry.register(_Reading(streams, scheduler, restarts, self._detections))
         if hardware:
             registry.register(Energy())
             registry.register(Gpus())
@@ -259,10 +261,12 @@ class _Reading:
         self,
         streams: Callable[[], Mapping[str, StreamValues]] | None,
         scheduler: Callable[[], SchedulerValues] | None,
+        restarts: Callable[[], int] | None,
         detections: _DetectionCounts,
     ) -> None:
         self._streams = streams
         self._scheduler = scheduler
+        self._restarts = restarts
         self._detections = detections
 
     def collect(self) -> Iterator[Metric]:
@@ -280,6 +284,10 @@ class _Reading:
             yield from _of_streams(streams)
         if self._scheduler is not None:
             yield from _of_scheduler(self._scheduler())
+        if self._restarts is not None:
+            yield CounterMetricFamily(
+                "sightline_worker_restarts", "Worker processes that had died or hung and were started again.", value=self._restarts(),
+            )  # fmt: skip
 
 
 def _of_streams(streams: Mapping[str, StreamValues]) -> Iterator[Metric]:

@@ -13,8 +13,11 @@ from sightline.monitoring.metrics import ModelTotals, PrometheusMeter, StreamVal
 
 WINDOW_S = 60.0
 
-DOWN = {"connecting", "reconnecting", "failed"}
+DOWN = {"connecting", "reconnecting", "restarting", "failed"}
 """States of a stream in which it should run and does not; ended and paused streams are not down."""
+
+_COMES_BACK = {"restarting", "connecting"}
+"""States after ``running`` when a worker died. Its streams' values are not gone: nothing is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class WatchedValues:
     ``latency_p99_ms``: of a model the p99 of the time in the queue and that of the inference,
     added; of a stream the p99 age of its results. ``throughput_fps``: pictures, or analysed frames,
     per second. ``error_rate``: the share of a model's pictures that failed or were refused, 0 to 1.
-    ``stream_down_s``: for how long a stream has not been running.
+    ``stream_down_s``: for how long a stream has not been running. While a worker starts again, its
+    streams have a throughput of 0 and the latency that they had.
 
     Models that nobody used in the window have a throughput and nothing else.
 
@@ -58,6 +62,7 @@ class WatchedValues:
         self._clock = clock
         self._past: deque[tuple[float, dict[str, ModelTotals]]] = deque([(clock(), meter.totals())])
         self._up: dict[str, float] = {}
+        self._ages: dict[str, float] = {}  # of streams that have run: p99, as it was last
 
     def __call__(self) -> list[Reading]:
         now = self._clock()
@@ -78,6 +83,7 @@ class WatchedValues:
         self._expected -= streams.keys()
         watched = streams.keys() | self._expected
         self._up = {name: since for name, since in self._up.items() if name in watched}
+        self._ages = {name: age for name, age in self._ages.items() if name in streams}
         for name in self._expected:
             yield Reading("stream_down_s", "stream", name, now - self._up.setdefault(name, now))
         for name, values in streams.items():
@@ -87,8 +93,12 @@ class WatchedValues:
             if values.state in DOWN or values.state == "running":
                 yield Reading("stream_down_s", "stream", name, down)
             if values.state == "running":
+                self._ages[name] = values.age_p99_ms
+            elif values.state not in _COMES_BACK:
+                self._ages.pop(name, None)
+            if name in self._ages:
                 yield Reading("throughput_fps", "stream", name, values.fps_analyzed)
-                yield Reading("latency_p99_ms", "stream", name, values.age_p99_ms)
+                yield Reading("latency_p99_ms", "stream", name, self._ages[name])
 
 
 def _of_model(

@@ -28,8 +28,8 @@ class Analysis(Protocol):
     def begin(self, info: StreamInfo) -> None:
         """The source is open."""
 
-    def submit(self, frame: Frame) -> Pending | None:
-        """Start to detect in the next frame; None where it is left out."""
+    def submit(self, frame: Frame) -> Pending | str:
+        """Start to detect in the next frame; where it is left out, the reason."""
 
     def settle(self, frame: Frame, pending: Pending) -> Detections | None:
         """Wait for what was found; None where the frame is given up. Raises what ends the stream."""
@@ -47,7 +47,7 @@ class EveryFrame:
     def begin(self, info: StreamInfo) -> None:
         """Nothing depends on what the source is."""
 
-    def submit(self, frame: Frame) -> Pending | None:
+    def submit(self, frame: Frame) -> Pending | str:
         return self._detector.submit((frame,))
 
     def settle(self, frame: Frame, pending: Pending) -> Detections | None:  # noqa: ARG002 - the protocol's
@@ -110,15 +110,15 @@ class SelectedFrames:
     def begin(self, info: StreamInfo) -> None:
         self._live = info.live
 
-    def submit(self, frame: Frame) -> Pending | None:
+    def submit(self, frame: Frame) -> Pending | str:
         self._record.took()
         self._taken += 1
         with self._turn:
             reason = self._reason(frame)
         if reason is not None:
             self._record.drop(reason)
-            return None
-        return self._detect(frame)
+            return reason
+        return self._detect(frame) or "overloaded"
 
     def settle(self, frame: Frame, pending: Pending) -> Detections | None:
         current: Pending | None = pending
@@ -202,8 +202,9 @@ class SelectedFrames:
         self._judge()
 
     def _judge(self) -> None:
+        """Go up or down the ladder. A file is never late: all of it is analysed."""
         now = time.monotonic()
-        if now - self._judged_at < PERIOD_S:
+        if not self._live or now - self._judged_at < PERIOD_S:
             return
         stale = self._status().dropped.get("stale", 0)
         self._controller.judge(

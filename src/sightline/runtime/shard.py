@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import signal
 import threading
 import time
 from collections import deque
@@ -19,7 +20,8 @@ from sightline.protocols import Meter
 from sightline.runtime.fleet import Fleet
 from sightline.types import Detections
 
-_SAY_S = 0.2
+_SAY_S = 0.5
+"""A process says how its streams are, and what its meter heard, once in so long."""
 _MOST_EVENTS = 100_000
 """Older ones are forgotten where the other side does not listen."""
 
@@ -31,6 +33,9 @@ class Shard(Protocol):
 
     @property
     def fleet(self) -> Fleet: ...
+
+    def reload(self, model: str) -> None:
+        """Load a model again. Raises SightlineError, and what answered before goes on."""
 
     def close(self) -> None: ...
 
@@ -51,9 +56,12 @@ class Answer(NamedTuple):
     error: BaseException | None
 
 
-READY, FED, METERED = -1, -2, -3
-"""Numbers of what a process says of itself: that it can be called, what its streams see, and what
-its meter was told."""
+READY, FED, METERED, STATED = -1, -2, -3, -4
+"""Numbers of what a process says of itself: that it can be called, what its streams see, what its
+meter was told, and how its streams are."""
+
+CHANGES = frozenset({"add", "remove", "pause", "resume"})
+"""Methods that change a stream. Those of one stream are done in the order of their calls."""
 
 Event = tuple[str, tuple[Any, ...]]
 
@@ -87,32 +95,41 @@ def play(events: list[Event], meter: Meter) -> None:
         getattr(meter, method)(*arguments)
 
 
+class _Voice:
+    """Says things to the other side. Safe from any thread."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._saying, self._stating = threading.Lock(), threading.Lock()
+
+    def say(self, number: int, result: Any, error: BaseException | None = None) -> None:
+        with self._saying:
+            self._pipe.send(Answer(number, result, error))
+
+    def state(self, fleet: Fleet) -> None:
+        """How the streams are; what is said later is never older."""
+        with self._stating:
+            self.say(STATED, fleet.stats())
+
+
 def run_shard(make: MakeShard, pipe: Connection) -> None:
     """The work of a process: answer calls until the other side hangs up."""
-    import signal
-
-    # Ctrl-C in a terminal reaches the whole group; only the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    saying = threading.Lock()
-
-    def say(number: int, result: Any, error: BaseException | None = None) -> None:
-        with saying:
-            pipe.send(Answer(number, result, error))
-
-    relay = Relay()
+    # Ctrl-C in a terminal, and SIGTERM from `timeout` or systemd, reach the whole group. Only the
+    # parent decides what they mean; when it is gone, so is the other end of the pipe.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    voice, relay = _Voice(pipe), Relay()
     try:
         shard = make(relay)
     except SightlineError as exc:
-        say(READY, None, exc)
+        voice.say(READY, None, exc)
         return
     over = threading.Event()
-    feeder = threading.Thread(target=_feed, args=(shard.fleet, relay, say, over), daemon=True)
+    feeder = threading.Thread(target=_feed, args=(shard.fleet, relay, voice, over), daemon=True)
     try:
-        say(READY, None)
+        voice.say(READY, None)
         feeder.start()
-        while (call := pipe.recv()) is not None:
-            # Each in a thread of its own: adding a stream must not hold up a look at the others.
-            threading.Thread(target=_answer, args=(shard.fleet, call, say), daemon=True).start()
+        _serve(shard, pipe, voice)
     except (EOFError, OSError):
         log.warning("the main process is gone: its worker ends")
     finally:
@@ -120,23 +137,42 @@ def run_shard(make: MakeShard, pipe: Connection) -> None:
         shard.close()
 
 
-def _answer(fleet: Fleet, call: Call, say: Callable[..., None]) -> None:
+def _serve(shard: Shard, pipe: Connection, voice: _Voice) -> None:
+    """Answer each call in a thread of its own: adding a stream must not hold up the others."""
+    changing: dict[str, threading.Thread] = {}
+    while (call := pipe.recv()) is not None:
+        changing = {name: thread for name, thread in changing.items() if thread.is_alive()}
+        stream = str(call.arguments[0]) if call.method in CHANGES else ""
+        before = changing.get(stream)
+        thread = threading.Thread(target=_answer, args=(shard, call, voice, before), daemon=True)
+        thread.start()
+        if stream:
+            changing[stream] = thread
+
+
+def _answer(shard: Shard, call: Call, voice: _Voice, before: threading.Thread | None) -> None:
+    if before is not None:
+        before.join()
+    owner = shard if call.method == "reload" else shard.fleet
     try:
-        result, error = getattr(fleet, call.method)(*call.arguments), None
+        result, error = getattr(owner, call.method)(*call.arguments), None
+        if call.method in CHANGES:
+            voice.state(shard.fleet)  # who is answered must find the change
     except Exception as exc:  # noqa: BLE001 - it is raised where the call came from
         result, error = None, exc
-    say(call.number, result, error)
+    voice.say(call.number, result, error)
 
 
-def _feed(fleet: Fleet, relay: Relay, say: Callable[..., None], over: threading.Event) -> None:
+def _feed(fleet: Fleet, relay: Relay, voice: _Voice, over: threading.Event) -> None:
     said = time.monotonic()
     with fleet.subscribe() as items:
         while not over.is_set():
             try:
                 if time.monotonic() - said >= _SAY_S:
                     said = time.monotonic()
-                    say(METERED, relay.take())
-                say(FED, items.get(timeout=_SAY_S))
+                    voice.say(METERED, relay.take())
+                    voice.state(fleet)
+                voice.say(FED, items.get(timeout=_SAY_S))
             except queue.Empty:
                 continue
             except (OSError, ValueError):

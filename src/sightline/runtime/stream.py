@@ -2,7 +2,7 @@
 
 One thread reads frames and submits them to the detector, so that several inferences are in flight;
 another takes the results in order, tracks, and hands observations on. On frames that are not
-analysed the tracker says where its objects are by now.
+analysed the tracker says where its objects are by now; of a paused stream nothing is seen.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from sightline.errors import SightlineError, SourceError
 from sightline.protocols import Sink, Source, Tracker
 from sightline.runtime.analysis import Analysis, Pending
 from sightline.runtime.channel import Channel
-from sightline.types import Frame, Observation, SourceStatus, StreamInfo
+from sightline.types import Detections, Frame, Observation, SourceStatus, StreamInfo
 
-Taken = tuple[Frame, Pending | None]
+Taken = tuple[Frame, Pending | str]
+"""A frame with what is being found in it, or the reason why it is left out."""
 
 FILE_DEPTH = 16
 """Frames of a file between detector and tracker: enough to ride out a slow write, and no more, since
@@ -53,20 +56,21 @@ def observe(
         target=_read, args=(source, analysis, channel), name=f"read-{info.name}", daemon=True
     )
     reader.start()
-    size: tuple[int, int] | None = None
+    following = None if tracker is None else _Following(tracker)
     turn = turn or nullcontext()
     try:
-        for frame, pending in channel:
-            detections = None if pending is None else analysis.settle(frame, pending)
-            if tracker is not None:
-                if size not in {None, (frame.width, frame.height)}:
-                    tracker.reset()  # positions of another geometry say nothing about this one
-                size = (frame.width, frame.height)
+        for frame, taken in channel:
+            detections, reason = None, "lost"
+            if isinstance(taken, str):
+                reason = taken
+            else:
+                detections = analysis.settle(frame, taken)
+            if following is not None:
                 with turn:
-                    if detections is None:
-                        detections = tracker.predict(frame.time)
+                    if detections is not None:
+                        detections = following.update(frame, detections)
                     else:
-                        detections = tracker.update(detections, frame.time)
+                        detections = following.without(frame, reason)
             if detections is not None:
                 yield Observation(frame, detections)
     finally:
@@ -74,6 +78,53 @@ def observe(
         channel.cancel()
         source.close()
         reader.join()
+
+
+class _Following:
+    """The tracker of one stream through all frames, analysed or not."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self._size: tuple[int, int] | None = None
+        self._seen: Detections | None = None
+        self._still = False
+
+    def update(self, frame: Frame, detections: Detections) -> Detections:
+        """The objects of a frame that was analysed."""
+        self._look(frame)
+        self._still = False
+        self._seen = self._tracker.update(detections, frame.time)
+        return self._seen
+
+    def without(self, frame: Frame, reason: str) -> Detections | None:
+        """The objects of a frame that was left out; None where nobody may look."""
+        self._look(frame)
+        if reason == "paused":
+            self._forget()
+            return None
+        # Whether something moved since is not looked at in frames that are skipped.
+        self._still = reason == "still" or (self._still and reason == "skipped")
+        if self._still and self._seen is not None:
+            return self._seen  # nothing has moved: they are where they were
+        return _inside(self._tracker.predict(frame.time), frame)
+
+    def _look(self, frame: Frame) -> None:
+        size = (frame.width, frame.height)
+        if self._size not in {None, size}:
+            self._forget()  # positions of another geometry say nothing about this one
+        self._size = size
+
+    def _forget(self) -> None:
+        self._tracker.reset()
+        self._seen, self._still = None, False
+
+
+def _inside(objects: Detections, frame: Frame) -> Detections:
+    """What can be seen of predicted objects: those that have left the picture are gone."""
+    edges = np.array([frame.width, frame.height] * 2, np.float32)
+    boxes = np.clip(objects.boxes, 0, edges)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return replace(objects, boxes=boxes)[sides.min(axis=1) > 0]
 
 
 def _read(source: Source, analysis: Analysis, channel: Channel[Taken]) -> None:

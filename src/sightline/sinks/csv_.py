@@ -22,14 +22,16 @@ class CsvSink:
 
     Args:
         target: a path, which is overwritten, or an open text stream.
+        append: go on with the file where it is there.
 
     Columns are ``COLUMNS``: time in seconds of the stream, corners in source pixels, ``track_id``
     empty before tracking. Quoting follows RFC 4180, lines end with a newline. Safe to share
     between streams; what is written is whole rows, also after a kill.
     """
 
-    def __init__(self, target: str | Path | TextIO) -> None:
+    def __init__(self, target: str | Path | TextIO, *, append: bool = False) -> None:
         self._target = target
+        self._append = append
         self._lock = threading.Lock()
         self._file: LineFile | None = None
 
@@ -38,8 +40,9 @@ class CsvSink:
         del stream
         with self._lock:
             if self._file is None:
-                self._file = LineFile(self._target)
-                self._file.write(",".join(COLUMNS) + "\n")
+                self._file = LineFile(self._target, append=self._append)
+                if self._file.empty:
+                    self._file.write(",".join(COLUMNS) + "\n")
 
     def write(self, observation: Observation) -> None:
         """Write the rows of one frame. Raises SinkError."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import re
 from pathlib import Path
 
@@ -70,3 +71,9 @@ def output_path(path: str | Path, stream: str, suffix: str) -> Path:
     file = Path(path) / f"{safe_name(stream)}{suffix}" if is_folder(path) else Path(path)
     make_folder(file.parent)
     return file
+
+
+def free_path(path: Path) -> Path:
+    """The path, or where there is such a file the first of ``NAME-2``, ``NAME-3`` that is free."""
+    later = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], later) if not one.exists())

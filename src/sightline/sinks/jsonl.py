@@ -30,6 +30,7 @@ class JsonLinesSink:
 
     Args:
         target: a path, which is overwritten, or an open text stream such as ``sys.stdout``.
+        append: go on with the file where it is there.
 
     A line is ``{"stream", "frame", "time", "width", "height", "objects": [{"box", "score",
     "class_id", "class", "track_id", "labels"}], "events": [{"kind", "time", "track_id", "data"}]}``.
@@ -38,8 +39,9 @@ class JsonLinesSink:
     say. Safe to share between streams; what is written is whole lines, also after a kill.
     """
 
-    def __init__(self, target: str | Path | TextIO) -> None:
+    def __init__(self, target: str | Path | TextIO, *, append: bool = False) -> None:
         self._target = target
+        self._append = append
         self._lock = threading.Lock()
         self._file: LineFile | None = None
 
@@ -48,7 +50,7 @@ class JsonLinesSink:
         del stream
         with self._lock:
             if self._file is None:
-                self._file = LineFile(self._target)
+                self._file = LineFile(self._target, append=self._append)
 
     def write(self, observation: Observation) -> None:
         """Write one line. Raises SinkError."""

@@ -7,6 +7,7 @@ soon as it is done. One write to a file costs a few microseconds, so there is no
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import threading
 from pathlib import Path
@@ -19,11 +20,11 @@ from sightline.sinks.files import make_folder, sink_error
 class LineFile:
     """A text file, or a text stream such as ``sys.stdout``, that takes whole lines.
 
-    A path is overwritten and its folder is made; a stream stays open after ``close``. Safe to
-    share between threads. Raises SinkError.
+    A path is overwritten, or with ``append`` gone on with, after its last whole line; its folder is
+    made. A stream stays open after ``close``. Safe to share between threads. Raises SinkError.
     """
 
-    def __init__(self, target: str | Path | TextIO) -> None:
+    def __init__(self, target: str | Path | TextIO, *, append: bool = False) -> None:
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
         self._stream: TextIO | None = None
@@ -31,12 +32,20 @@ class LineFile:
             self.name = str(target)
             make_folder(Path(target).parent)
             try:
-                self._file = Path(target).open("wb", buffering=0)  # noqa: SIM115 - close() does
+                if append:
+                    _cut_half_line(Path(target))
+                mode = "ab" if append else "wb"
+                self._file = Path(target).open(mode, buffering=0)  # noqa: SIM115 - close() does
             except OSError as error:
                 raise sink_error(target, error) from error
         else:
             self.name = str(getattr(target, "name", "the text stream")).strip("<>")
             self._stream = target
+
+    @property
+    def empty(self) -> bool:
+        """There is nothing in the file; of a stream nobody knows, so it is taken for empty."""
+        return self._file is None or not os.fstat(self._file.fileno()).st_size
 
     def write(self, text: str) -> None:
         """Write ``text``: one or more lines, each ended by a newline."""
@@ -61,6 +70,16 @@ class LineFile:
                     file.close()
                 except OSError as error:
                     raise sink_error(self.name, error) from error
+
+
+def _cut_half_line(path: Path) -> None:
+    """What a machine that lost its power wrote last may end in the middle."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("r+b") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            end = content.rfind(b"\n") + 1
+        file.truncate(end)
 
 
 def _write_whole(file: IO[bytes], data: bytes) -> None:

@@ -25,6 +25,9 @@ Boxes: TypeAlias = NDArray[np.float64]
 LOW_THRESHOLD = 0.1
 """Detections below this are noise; a detector for ByteTrack should hand on those above it."""
 
+PREDICTED_S = 1.0
+"""An object is predicted for so long after the last update: nothing moves evenly for longer."""
+
 
 @dataclass(slots=True, eq=False)
 class _Tracks:
@@ -205,11 +208,12 @@ class ByteTrack:
         """Where the tracked objects are by now, for a frame on which nothing was detected.
 
         The objects of the last update, in boxes of the motion model, with the scores and class
-        ids of their last detection and no masks. Later updates are as if this frame had not been
-        shown, but for the time that has passed.
+        ids of their last detection and no masks; none once that is longer ago than
+        ``PREDICTED_S``. Boxes may reach beyond the picture, whose size is not known here. Later
+        updates are as if this frame had not been shown, but for the time that has passed.
         """
         self._advance(time)
-        if self._updated is None:
+        if self._updated is None or self._clock - self._updated > PREDICTED_S:
             return replace(Detections.empty(), track_ids=np.empty(0, np.int64))
         tracks = self._tracks
         now = (tracks.seen >= self._updated) & (tracks.ids > 0)

@@ -198,7 +198,7 @@ def test_streams_are_read_when_they_are_asked_for() -> None:
     streams["gate"] = Stream(
         "reconnecting", 120, 80, {"stale": 30, "still": 10}, 24.5, 16.0, 31.0, 87.5, 3, 7
     )
-    streams["yard"] = Stream("paused")
+    streams["yard"] = Stream("restarting")
     found = values(meter)
     assert found["sightline_streams"] == 2
     assert found["sightline_stream_frames_read_total{stream=gate}"] == 120
@@ -215,7 +215,15 @@ def test_streams_are_read_when_they_are_asked_for() -> None:
     assert len(states) == 2 * len(metrics.STATES)
     assert sum(states.values()) == 2
     assert states["sightline_stream_state{state=reconnecting,stream=gate}"] == 1
-    assert states["sightline_stream_state{state=paused,stream=yard}"] == 1
+    assert states["sightline_stream_state{state=restarting,stream=yard}"] == 1
+
+
+def test_restarts_of_workers_are_counted() -> None:
+    restarts = 0
+    meter = PrometheusMeter(restarts=lambda: restarts)
+    assert values(meter)["sightline_worker_restarts_total"] == 0
+    restarts = 2
+    assert values(meter)["sightline_worker_restarts_total"] == 2
 
 
 def test_the_scheduler_is_read_when_it_is_asked_for() -> None:
@@ -266,6 +274,7 @@ def full_meter() -> PrometheusMeter:
     meter = PrometheusMeter(
         lambda: {"gate": Stream(dropped={"stale": 1})},
         lambda: Scheduler({"normal": 1}, 1, 1.0),
+        lambda: 1,
     )
     meter.inferred("street", 1, 0.1, None)
     meter.queued("street", "normal", 0.1)

@@ -128,3 +128,21 @@ def test_a_stream_that_should_be_there_and_has_not_come() -> None:
     assert world.read(1)["stream_down_s stream gate"] == 0
     del world.streams["gate"]
     assert world.read(4) == {}, "it was removed on purpose"
+
+
+def test_a_worker_that_starts_again_takes_no_value_away() -> None:
+    world = World()
+    world.stream("gate", "running", 12.5, 870)
+    world.stream("new", "connecting")
+    assert world.read(1)["latency_p99_ms stream gate"] == 870
+    for state in ("restarting", "connecting"):
+        world.stream("gate", state, 0, 0)
+        found = world.read(1)
+        assert found["latency_p99_ms stream gate"] == 870
+        assert found["throughput_fps stream gate"] == 0
+    assert found["stream_down_s stream gate"] == 2
+    assert "throughput_fps stream new" not in found
+    world.stream("gate", "running", 12.5, 30)
+    assert world.read(1)["latency_p99_ms stream gate"] == 30
+    world.stream("gate", "reconnecting")
+    assert world.read(1).keys() == {"stream_down_s stream gate", "stream_down_s stream new"}

@@ -69,7 +69,7 @@ def run(made: SelectedFrames, count: int, each: Callable[[int], None] = lambda _
         each(index)
         picture = frame(index)
         pending = made.submit(picture)
-        if pending is not None:
+        if not isinstance(pending, str):
             made.settle(picture, pending)
 
 
@@ -117,6 +117,8 @@ def test_paused() -> None:
     run(made, 20, pause)
     assert detector.indices == [*range(5), *range(15, 20)]
     assert record.counts().dropped == {"paused": 10}
+    made.paused = True
+    assert made.submit(frame(20)) == "paused"
 
 
 @pytest.mark.parametrize(
@@ -170,6 +172,20 @@ def test_a_failure_ends_a_file() -> None:
         run(made, 3)
     assert (record.counts().taken, record.counts().analyzed) == (2, 1)
     assert record.counts().dropped == {"failed": 1}
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["a camera", "a file"])
+def test_only_a_live_stream_goes_down_the_ladder(
+    live: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames of a file wait for their turn: that they are old says nothing."""
+    monkeypatch.setattr("sightline.runtime.analysis.PERIOD_S", 0.02)
+    made, record = analysis(Scripted(), live=live, max_skip=4, max_latency_ms=1e-6)
+    until = time.monotonic() + (10 if live else 0.2)
+    while made.level == 0 and time.monotonic() < until:
+        run(made, 5)
+    assert (made.level > 0) is live
+    assert live or record.counts().dropped == {}
 
 
 def test_ending_lets_go_of_who_waits_for_room() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
-from sightline.runtime.capacity import FleetLoad, most_streams
+from sightline.config import StreamOptions
+from sightline.runtime.capacity import FleetLoad, measure_fleet, most_streams
+from sightline.runtime.record import StreamStats
 
 
 def machine(holds: int) -> tuple[list[int], object]:
@@ -37,6 +42,48 @@ def test_nothing_holds() -> None:
     assert tried == [1]
 
 
+class SlowToEnd:
+    """A fleet whose streams end only while three others are ending; the last one has failed."""
+
+    def __init__(self) -> None:
+        self.running: list[str] = []
+        self.ending = threading.Barrier(4)
+        self.analyzed = 0
+
+    def add(self, name: str, options: StreamOptions) -> None:
+        self.running.append(name)
+
+    def remove(self, name: str) -> None:
+        self.ending.wait(timeout=20)
+        self.running.remove(name)
+
+    def names(self) -> list[str]:
+        return list(self.running)
+
+    def ages_s(self) -> list[float]:
+        return [0.02]
+
+    def stats(self) -> dict[str, StreamStats]:
+        self.analyzed += 10
+        last = self.running[-1]
+        return {
+            name: StreamStats(
+                name, "failed" if name == last else "running", "x", "m", analyzed=self.analyzed,
+                error="the cable is cut" if name == last else None,
+            )
+            for name in self.running
+        }  # fmt: skip
+
+
+def test_streams_are_measured_and_end_side_by_side() -> None:
+    fleet: Any = SlowToEnd()
+    load = measure_fleet(fleet, StreamOptions(source="x"), 8, seconds=0.05, settle_s=0)
+    assert fleet.names() == []
+    assert (load.streams, load.failed, load.error) == (8, 1, "the cable is cut")
+    assert load.analyzed_fps == pytest.approx(8 * load.slowest_fps)
+    assert load.age_p99_ms == pytest.approx(20)
+
+
 @pytest.mark.parametrize(
     ("fps", "p99_ms", "failed", "holds"),
     [
@@ -50,3 +97,19 @@ def test_nothing_holds() -> None:
 def test_what_holding_means(fps: float, p99_ms: float, failed: int, holds: bool) -> None:
     load = FleetLoad(10, 1.0, 50.0, 5.0, 10.0, 40.0, {}, 2.0, 0.5, failed)
     assert load.holds(fps, p99_ms) is holds
+
+
+@pytest.mark.parametrize(
+    ("dropped", "holds"),
+    [
+        pytest.param({"still": 900, "skipped": 90}, True, id="little moves"),
+        pytest.param({"still": 900, "stale": 40}, True, id="few are lost"),
+        pytest.param({"still": 900, "stale": 60}, False, id="nobody takes them"),
+        pytest.param({"still": 900, "overloaded": 30, "stale": 30}, False, id="too much"),
+    ],
+)
+def test_where_no_rate_is_wanted_frames_may_not_be_lost(
+    dropped: dict[str, int], holds: bool
+) -> None:
+    load = FleetLoad(10, 1.0, 10.0, 0.5, 10.0, 40.0, dropped, 2.0, 0.5, 0)
+    assert load.holds(None, 100.0) is holds

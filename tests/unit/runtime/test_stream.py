@@ -15,7 +15,7 @@ import pytest
 
 from sightline.errors import InferenceError, SinkError, SourceError
 from sightline.protocols import Tracker
-from sightline.runtime.analysis import EveryFrame
+from sightline.runtime.analysis import EveryFrame, Pending
 from sightline.runtime.stream import FILE_DEPTH, Stream, observe
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import (
@@ -124,6 +124,37 @@ class FakeTracker:
 
     def reset(self) -> None:
         self.resets.append(len(self.times))
+
+
+class Drifting(FakeTracker):
+    """An object that moves 20 pixels to the right in each predicted frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = Detections.empty()
+
+    def update(self, detections: Detections, time: float | None = None) -> Detections:
+        self.last = super().update(detections, time)
+        return self.last
+
+    def predict(self, time: float | None = None) -> Detections:
+        self.last = replace(self.last, boxes=self.last.boxes + np.array([20, 0, 20, 0], np.float32))
+        return self.last
+
+    def reset(self) -> None:
+        super().reset()
+        self.last = Detections.empty()
+
+
+class LeavingOut(EveryFrame):
+    """Leaves out the frames of these indices."""
+
+    def __init__(self, detector: FakeDetector, reasons: dict[int, str]) -> None:
+        super().__init__(detector)
+        self.reasons = reasons
+
+    def submit(self, frame: Frame) -> Pending | str:
+        return self.reasons.get(frame.index) or super().submit(frame)
 
 
 class FakeSink:
@@ -336,6 +367,36 @@ def test_the_tracker_starts_again_when_the_picture_changes_its_size(
     sizes = [(64, 48)] * 4 + [(32, 24)] * 3 + [(64, 48)]
     list(observe(FakeSource(8, sizes=sizes), EveryFrame(detector), tracker))
     assert tracker.resets == [4, 7]
+
+
+def test_nothing_is_seen_while_a_stream_is_paused(detector: FakeDetector) -> None:
+    tracker = Drifting()
+    paused = LeavingOut(detector, dict.fromkeys(range(3, 7), "paused") | {7: "skipped"})
+    seen = list(observe(FakeSource(10), paused, tracker))
+    assert [o.frame.index for o in seen] == [0, 1, 2, 7, 8, 9]
+    assert [len(o.detections) for o in seen] == [1, 1, 1, 0, 1, 1]
+    assert tracker.resets, "what was there before may be gone by now"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "lefts"),
+    [
+        pytest.param({}, [0, 1, 2, 3, 4, 5], id="all analysed"),
+        pytest.param(dict.fromkeys((2, 3), "skipped"), [0, 1, 21, 41, 4, 5], id="skipped"),
+        pytest.param(dict.fromkeys((1, 2, 3, 4, 5), "skipped"), [0, 20, 40, 60], id="it leaves"),
+        pytest.param(dict.fromkeys((2, 3), "still"), [0, 1, 1, 1, 4, 5], id="nothing moves"),
+        pytest.param({2: "still", 3: "skipped"}, [0, 1, 1, 1, 4, 5], id="nor is it looked"),
+        pytest.param({2: "still", 3: "overloaded"}, [0, 1, 1, 21, 4, 5], id="it moves again"),
+    ],
+)
+def test_frames_that_are_left_out(
+    detector: FakeDetector, reasons: dict[int, str], lefts: list[int]
+) -> None:
+    seen = list(observe(FakeSource(6), LeavingOut(detector, reasons), Drifting()))
+    assert [o.frame.index for o in seen] == list(range(6))
+    boxes = np.concatenate([o.detections.boxes for o in seen])
+    assert boxes[:, 0].tolist() == lefts
+    assert boxes[:, 2].max() <= 64, "inside of the picture"
 
 
 @pytest.mark.parametrize("tracker", [None, FakeTracker()], ids=["detecting", "tracking"])

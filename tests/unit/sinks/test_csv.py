@@ -42,3 +42,14 @@ def test_names_with_commas_quotes_and_newlines_survive(observe):
     name = 'gate "A", north\nside'
     (row,) = table(observe(name, boxes=[[1, 2, 3, 4, 0.5, 2, 1]]))
     assert row["stream"] == name
+
+
+def test_a_file_is_gone_on_with(observe, tmp_path):
+    path = tmp_path / "out.csv"
+    for index in range(3):
+        sink = CsvSink(path, append=True)
+        sink.open(StreamInfo("cam", 96, 64))
+        sink.write(observe("cam", index, boxes=[[1, 2, 3, 4, 0.5, 2, 0]]))
+        sink.close()
+    with path.open() as file:
+        assert [row["frame"] for row in csv.DictReader(file)] == ["0", "1", "2"]

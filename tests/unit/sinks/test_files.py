@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.sinks.files import output_path, safe_name, sink_error
+from sightline.sinks.files import free_path, output_path, safe_name, sink_error
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,10 @@ def test_two_streams_never_share_a_name(one, other):
 def test_an_unknown_failure_keeps_its_own_words():
     error = OSError(errno.ENXIO, "No such device or address")
     assert str(sink_error("x", error)) == "cannot write x: No such device or address"
+
+
+def test_a_path_beside_those_that_are_there(tmp_path):
+    for name in ("cam.1.mp4", "cam.1-2.mp4", "cam.1-3.mp4"):
+        path = free_path(tmp_path / "cam.1.mp4")
+        assert path == tmp_path / name
+        path.touch()

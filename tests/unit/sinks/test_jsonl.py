@@ -164,3 +164,25 @@ def test_writing_after_close_is_refused(observe, tmp_path: Path):
     sink.close()
     with pytest.raises(SinkError, match="closed"):
         sink.write(observe())
+
+
+@pytest.mark.parametrize(
+    ("there", "kept"),
+    [
+        pytest.param(None, "", id="no file"),
+        pytest.param("", "", id="empty"),
+        pytest.param("{}\n[]\n", "{}\n[]\n", id="whole lines"),
+        pytest.param('{}\n{"stre', "{}\n", id="half a line"),
+        pytest.param('{"stre', "", id="nothing but half a line"),
+    ],
+)
+def test_a_file_is_gone_on_with_after_its_last_whole_line(observe, tmp_path, there, kept):
+    path = tmp_path / "out.jsonl"
+    if there is not None:
+        path.write_text(there)
+    seen = observe("cam", 0)
+    sink = JsonLinesSink(path, append=True)
+    sink.open(INFO)
+    sink.write(seen)
+    sink.close()
+    assert path.read_text() == f"{kept}{to_json(seen)}\n"

@@ -213,6 +213,15 @@ def test_predict_shows_the_objects_of_the_last_update_only() -> None:
     assert ids(tracker.predict()) == []
 
 
+def test_predict_shows_nothing_once_the_last_update_is_long_ago() -> None:
+    tracker = ByteTrack(lost_buffer_s=30)
+    for n in range(5):
+        tracker.update(detections(person(0)), n / 25)
+    shown = [ids(tracker.predict(4 / 25 + age)) for age in (0.5, 0.9, 1.1, 10)]
+    assert shown == [[1], [1], [], []]
+    assert ids(tracker.update(detections(person(0)), 10.2)) == [1]
+
+
 def test_predict_carries_the_last_score_and_class() -> None:
     tracker = ByteTrack()
     for score, class_id in ((0.9, 0), (0.75, 2), (0.3, 1)):

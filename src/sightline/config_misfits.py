@@ -1,0 +1,105 @@
+"""Options that are right one by one and do not go together: where, and what is wrong.
+
+Knows what the options mean to one another; nothing is opened.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+from sightline.redaction import redact
+
+if TYPE_CHECKING:
+    from sightline.config import AlertOptions, Configuration, ServingOptions, StreamOptions
+
+Misfit: TypeAlias = tuple[tuple[str | int, ...], str]
+"""The place of a value within the options that are looked at, and what is wrong with it."""
+
+_FILES = ("json_lines", "csv", "coco", "mot", "annotated", "database")
+
+
+def of_configuration(configuration: Configuration) -> Iterator[Misfit]:
+    """Names that nothing has, files and ports that two want, rules that cannot come true."""
+    models = f"; there are {', '.join(configuration.models)}"
+    for name, stream in configuration.streams.items():
+        if stream.model != "default" and stream.model not in configuration.models:
+            yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
+    yield from _shared_files(configuration)
+    if configuration.serving is not None:
+        yield from _of_serving(configuration.serving)
+    names: set[str] = set()
+    for i, rule in enumerate(configuration.alerts):
+        if rule.name in names:
+            yield ("alerts", i, "name"), f"there are two alerts {rule.name}"
+        names.add(rule.name)
+        if rule.model is not None and rule.model not in configuration.models:
+            yield ("alerts", i, "model"), f"there is no model {rule.model}{models}"
+        # A service can be given more streams while it runs.
+        unknown = rule.stream is not None and rule.stream not in configuration.streams
+        if unknown and not configuration.serving:
+            yield ("alerts", i, "stream"), f"there is no stream {rule.stream}"
+        for at, what in _never(rule):
+            yield ("alerts", i, at), what
+
+
+def of_stream(options: StreamOptions) -> Iterator[Misfit]:
+    """Rates that exclude one another."""
+    most = options.adaptive.max_fps
+    if most is not None and options.min_fps > most:
+        yield (
+            ("min_fps",),
+            (
+                f"{options.min_fps:g} a second are kept for it, but adaptive.max_fps analyses "
+                f"{most:g} at most"
+            ),
+        )
+
+
+def _of_serving(serving: ServingOptions) -> Iterator[Misfit]:
+    if serving.exposed:
+        yield (
+            ("serving", "host"),
+            (
+                f"{serving.host} can be reached from elsewhere: set token too (`serve --model` "
+                "reads it from SIGHTLINE_TOKEN), or take 127.0.0.1"
+            ),
+        )
+    if serving.port and serving.port == serving.grpc_port:  # 0 takes any that is free
+        yield (
+            ("serving", "port"),
+            f"gRPC has port {serving.grpc_port} too: give grpc_port another one, or null for none",
+        )
+
+
+def _never(rule: AlertOptions) -> Iterator[tuple[str, str]]:
+    """Why a rule can never come true: the key, and what is wrong with it."""
+    if rule.metric == "stream_down_s" and rule.model is not None and rule.stream is None:
+        yield "model", "stream_down_s is of streams, never of a model: say `stream`, or neither"
+    if rule.metric != "error_rate":
+        return
+    if rule.stream is not None and rule.model is None:
+        yield "stream", "error_rate is of models, never of a stream: say `model`, or neither"
+    if rule.above is not None and rule.above >= 1:
+        yield "above", f"error_rate goes from 0 to 1: it is never above {rule.above:g}"
+    if rule.below is not None and rule.below <= 0:
+        yield "below", f"error_rate goes from 0 to 1: it is never below {rule.below:g}"
+
+
+def _shared_files(configuration: Configuration) -> Iterator[Misfit]:
+    """Files that two outputs would write over one another; streams may share a database."""
+    owners: dict[str, tuple[str, str]] = {}
+    for name, stream in configuration.streams.items():
+        for kind in _FILES:
+            file = str(getattr(stream.outputs, kind) or "-")
+            if file == "-" or file.endswith("/"):
+                continue
+            other, used_as = owners.setdefault(os.path.normpath(file), (name, kind))
+            if (other, used_as) == (name, kind) or used_as == kind == "database":
+                continue
+            whose = f"stream {other}" if other != name else f"its {used_as}"
+            yield (
+                ("streams", name, "outputs", kind),
+                f"{whose} writes to {redact(file)} too: give each a file of its own",
+            )
