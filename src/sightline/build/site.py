@@ -37,9 +37,12 @@ class Site:
     Args:
         configuration: the whole of it; its service is built around this by ``service``.
         meter: told of what engines and scheduler do in this process.
+        limit: streams at a time, instead of what the service's options say.
     """
 
-    def __init__(self, configuration: Configuration, meter: Meter | None = None) -> None:
+    def __init__(
+        self, configuration: Configuration, meter: Meter | None = None, limit: int | None = None
+    ) -> None:
         self.configuration = configuration
         self.scheduler = Scheduler(configuration.scheduler, meter)
         options = configuration.models
@@ -51,7 +54,9 @@ class Site:
         )
         self._meter = meter
         self._closing = ExitStack()
-        self.fleet = self._fleet()
+        serving = configuration.serving
+        most = serving.limits.streams if serving else max(256, len(configuration.streams))
+        self.fleet = self._fleet(limit or most)
         self.failed: dict[str, SightlineError] = {}
         """Streams that could not be started."""
 
@@ -79,13 +84,11 @@ class Site:
         """End the streams, answer what was accepted, free the engines. Idempotent."""
         self._closing.close()
 
-    def _fleet(self) -> Fleet | ShardedFleet:
+    def _fleet(self, limit: int) -> Fleet | ShardedFleet:
         configuration = self.configuration
-        serving = configuration.serving
-        limit = serving.limits.streams if serving else max(256, len(configuration.streams))
         if configuration.workers:
             return ShardedFleet(
-                partial(_open_shard, _share(configuration), _verbosity()),
+                partial(_open_shard, _share(configuration), limit, _verbosity()),
                 configuration.workers,
                 limit,
                 self._meter,
@@ -145,11 +148,11 @@ def _verbosity() -> int:
     return 2 if level <= logging.DEBUG else int(level <= logging.INFO)
 
 
-def _open_shard(configuration: Configuration, verbose: int, meter: Meter) -> _Shard:
+def _open_shard(configuration: Configuration, limit: int, verbose: int, meter: Meter) -> _Shard:
     from sightline.monitoring import logs
 
     logs.set_up(verbose)  # text on a terminal, JSON elsewhere: stderr is the parent's
-    site = Site(configuration, meter)
+    site = Site(configuration, meter, limit)
     site.open()
     assert isinstance(site.fleet, Fleet)
     return _Shard(site, site.fleet)

@@ -19,7 +19,7 @@ _AGES = 1024
 @dataclass(frozen=True, slots=True)
 class StreamStats:
     """A snapshot of one stream. ``state`` is the source's (``types.SourceState``), or ``paused``, ``failed``,
-    or ``degraded``: it runs, but one of its outputs cannot be written.
+    ``degraded`` (it runs, but one of its outputs cannot be written) or ``restarting`` (its process is).
 
     ``read`` = ``analyzed`` + the sum of ``dropped`` + ``pending``, exactly, at every moment;
     ``pending`` frames are being analysed and are 0 once the stream has ended. ``dropped`` counts
