@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -39,6 +39,8 @@ _WORKERS = 16
 
 def _said_once(request: Request) -> None:
     """Raises InvalidRequest: which of two wishes is meant, nobody knows."""
+    if not request.scope["query_string"]:
+        return
     seen: set[str] = set()
     for name, _ in request.query_params.multi_items():
         if name in seen and name != "classes":
@@ -46,24 +48,20 @@ def _said_once(request: Request) -> None:
         seen.add(name)
 
 
-ONCE = [Depends(_said_once)]
-
-
 @router.post(
     "/detect",
     responses={200: {"model": Found}, **FAILURES},
     openapi_extra=ONE_BODY,
-    dependencies=ONCE,
 )
 @router.post(
     "/predict",
     responses={200: {"model": Found}, **FAILURES},
     openapi_extra=ONE_BODY,
-    dependencies=ONCE,
 )
 async def detect(request: Request, wishes: Asked) -> Response:
     """Find the objects in one picture: the raw file, a form with a file, or JSON with base64."""
     parts = parts_of(request)
+    _said_once(request)
     begin = time.monotonic()
     with parts.tracing.request(f"POST {request.scope['path']}", request.headers) as trace:
         upload = await read_one(request, parts, wishes)
@@ -81,12 +79,12 @@ async def detect(request: Request, wishes: Asked) -> Response:
     "/predict/batch",
     responses={200: {"model": FoundInMany}, **FAILURES},
     openapi_extra=MANY_BODY,
-    dependencies=ONCE,
 )
 async def detect_batch(request: Request, wishes: Asked) -> Response:
     """Find the objects in several pictures. Each has its own answer: one that is damaged leaves
     the others whole."""
     parts = parts_of(request)
+    _said_once(request)
     begin = time.monotonic()
     upload = await read_many(request, parts, wishes)
     if upload.wishes.format != "json":
