@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ import typer
 
 from sightline._version import __version__
 
-PACKAGES = {
+_PURPOSES = {
     "numpy": "arrays",
     "opencv-contrib-python-headless": "pictures, `people`",
     "simplejpeg": "JPEG pictures",
@@ -18,26 +19,62 @@ PACKAGES = {
     "scipy": "tracking",
     "onnx": "models",
     "supervision": "annotated output",
+    "faster-coco-eval": "evaluate",
     "sqlalchemy": "database",
     "rich": "progress",
+    "fastapi": "service",
+    "uvicorn": "service",
+    "httpx": "service: pictures by URL",
+    "grpcio": "service: gRPC",
+    "tritonclient": "service: gRPC",
+    "prometheus-client": "metrics",
 }
+"""What the packages are for that a user may ask about."""
+
+_SERVICE = ("sightline.build.service", "sightline.serving.server", "sightline.serving.grpc_")
+"""Modules that need everything that the service needs."""
 
 
 def doctor() -> None:
     """Show what is installed, which engines and precisions this machine has, one line each.
 
-    Exits with 1 when nothing here can run a model.
+    Exits with 1 when a package that Sightline needs is missing, or nothing here can run a model.
     """
-    ok = False
+    engine, missing = False, []
     for name, state, good in _lines():
         mark = typer.style("ok", fg="green") if good else typer.style("--", fg="yellow")
         typer.echo(f"{mark}  {name:<32} {state}")
-        ok = ok or (good and name.startswith("engine"))
-    if not ok:
+        engine = engine or (good and name.startswith("engine"))
+        if not good and name in {"service", *required_packages()}:
+            missing.append(name)
+    if missing:
+        typer.secho(
+            f"error: not usable: {', '.join(missing)}; install Sightline again with its "
+            "dependencies: pip install sightline",
+            fg="red",
+            err=True,
+        )
+    if not engine:
         typer.secho(
             "error: no engine can run: pip install 'sightline[onnxruntime]'", fg="red", err=True
         )
+    if missing or not engine:
         raise typer.Exit(1)
+
+
+def required_packages() -> list[str]:
+    """The packages that Sightline's own metadata asks for, those for other systems left out."""
+    import importlib.metadata
+
+    try:
+        requirements = importlib.metadata.requires("sightline") or []
+    except importlib.metadata.PackageNotFoundError:  # run from its source folder, not installed
+        return []
+    return [
+        match[0]
+        for requirement in requirements
+        if ";" not in requirement and (match := re.match(r"[\w.-]+", requirement))
+    ]
 
 
 def _lines() -> Iterator[tuple[str, str, bool]]:
@@ -50,13 +87,15 @@ def _lines() -> Iterator[tuple[str, str, bool]]:
         True,
     )
     yield "processor", f"{_processor()}, {len(os.sched_getaffinity(0))} cores", True
-    for package, purpose in PACKAGES.items():
+    for package in required_packages():
+        purpose = f" ({_PURPOSES[package]})" if package in _PURPOSES else ""
         try:
-            yield package, f"{importlib.metadata.version(package)} ({purpose})", True
+            yield package, f"{importlib.metadata.version(package)}{purpose}", True
         except importlib.metadata.PackageNotFoundError:
-            yield package, f"not installed ({purpose})", False
+            yield package, f"not installed{purpose}", False
     yield _onnxruntime()
     yield _openvino()
+    yield _service()
     display = bool(os.environ.get("DISPLAY")) or sys.platform in {"darwin", "win32"}
     yield "display", "here: --show works" if display else "none: --show cannot work", display
 
@@ -82,6 +121,18 @@ def _openvino() -> tuple[str, str, bool]:
     core = shared_core()
     devices = ", ".join(f"{d} ({', '.join(precisions(core, d))})" for d in core.available_devices)
     return "engine openvino", f"{openvino.__version__.partition('-')[0]}: {devices}", bool(devices)
+
+
+def _service() -> tuple[str, str, bool]:
+    """Whether `run` and `serve` can start: their modules are imported, as they would do it."""
+    import importlib
+
+    try:
+        for module in _SERVICE:
+            importlib.import_module(module)
+    except ImportError as exc:
+        return "service", f"not usable: {exc}; extra: sightline[serve]", False
+    return "service", "HTTP, gRPC, metrics", True
 
 
 def _processor() -> str:
