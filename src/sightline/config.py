@@ -138,6 +138,10 @@ class TrackerOptions(Options):
     class_aware: bool = Field(False, description="join only what has the same class")
 
 
+MODEL_SUFFIXES = {".onnx", ".xml", ".pt", ".pth", ".pt2", ".torchscript", ".ts"}
+"""Of files that are meant as models; not all of them can be run. Other words are names."""
+
+
 class ModelOptions(Options):
     """A model and how it is used. What is None is taken from the model's card."""
 

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from sightline.config import Configuration
+from sightline.config import MODEL_SUFFIXES, Configuration
 from sightline.config_mistakes import Loc, Mistake, mistakes
 from sightline.errors import ConfigError
 
@@ -306,8 +306,8 @@ def _texts(tree: Any, at: str) -> Iterator[tuple[str, Any, Any]]:
 def _placed(key: str, text: str, folder: Path) -> str:
     if not text or "://" in text or text == "-" or Path(text).is_absolute():
         return text
-    if key == "model" and not (Path(text).suffix in {".onnx", ".xml"} or "/" in text):
-        return text  # a name
+    if key == "model" and "/" not in text and Path(text).suffix.lower() not in MODEL_SUFFIXES:
+        return text if not (folder / text).is_file() else str(folder / text)
     if key == "source" and text.isdigit():
         return text  # a camera
     wildcard = key == "source" and any(c in text for c in "*?[") and not (folder / text).exists()

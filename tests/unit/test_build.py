@@ -26,7 +26,7 @@ from sightline.config import (
     OutputOptions,
     StreamOptions,
 )
-from sightline.errors import ConfigError, EngineUnavailable, ModelError
+from sightline.errors import ConfigError, EngineUnavailable
 from sightline.models.detector import EngineDetector
 from sightline.models.people import PeopleDetector
 from sightline.runtime.turns import Turns
@@ -261,14 +261,6 @@ def test_people_need_no_file() -> None:
     one = build.detector(ModelOptions(model="people"))
     assert isinstance(one, PeopleDetector)
     one.close()
-
-
-def test_a_model_is_a_path_or_a_name_in_the_folder_of_models(tmp_path: Path) -> None:
-    (tmp_path / "here").write_bytes(b"")
-    for word in ("some/where.onnx", str(tmp_path / "here")):
-        assert build.model_path(ModelOptions(model=word, models_dir=tmp_path)) == Path(word)
-    with pytest.raises(ModelError, match=r"models pull yolox_nano"):
-        build.model_path(ModelOptions(model="yolox_nano", models_dir=tmp_path))
 
 
 def test_tracking_gets_weak_detections_and_keeps_the_threshold(

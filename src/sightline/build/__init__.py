@@ -1,11 +1,11 @@
 """From options to objects: the only package that knows all interchangeable parts."""
 
+from sightline.build.model_files import model_path
 from sightline.build.models import (
     build_engine,
     decoders,
     detector,
     for_tracking,
-    model_path,
     pick_backend,
 )
 from sightline.build.outputs import Outputs, outputs

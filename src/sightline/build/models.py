@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sightline.build.tables import BUNDLED, DECODERS, ENGINES, load
+from sightline.build.model_files import PEOPLE, model_path
+from sightline.build.tables import DECODERS, ENGINES, load
 from sightline.config import EngineOptions, ModelOptions, ServedModelOptions
 from sightline.engines.metered import Metered
-from sightline.errors import ConfigError, ModelError
+from sightline.errors import ConfigError
 from sightline.models.file import TORCH_SUFFIXES
 from sightline.protocols import Decoder, Detector, Engine, Meter, Tracker
 from sightline.types import Normalization
@@ -36,7 +37,7 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
     Raises:
         ModelError, EngineError, ConfigError: see ``read_card``, the engines and EngineDetector.
     """
-    if options.model == "people":
+    if options.model == PEOPLE:
         return _people(options)
 
     def engine(model: Path | bytes, normalization: Normalization) -> Engine:
@@ -59,7 +60,7 @@ def served_detector(
     Raises:
         ModelError, EngineError, ConfigError: as ``detector``.
     """
-    if options.model == "people":
+    if options.model == PEOPLE:
         raise ConfigError(f"models.{name}: `people` has no network that could be served")
 
     def engine(model: Path | bytes, normalization: Normalization) -> Engine:
@@ -126,25 +127,6 @@ def _people(options: ModelOptions) -> Detector:
         if value != ModelOptions.model_fields[name].get_default():
             raise ConfigError(f"the detector `people` has no {name}: leave it out, or give a model")
     return PeopleDetector(options.conf, options.iou, options.max_detections)
-
-
-def model_path(options: ModelOptions) -> Path:
-    """The file that a model option means: a path, a bundled model, or a pulled one's name."""
-    path = Path(options.model).expanduser()
-    bundled = BUNDLED / f"{options.model}.onnx"
-    if not path.exists() and bundled.parent == BUNDLED and bundled.is_file():
-        return bundled
-    if path.suffix or path.exists() or options.models_dir is None:
-        return path
-    from sightline.models import zoo
-
-    found = zoo.resolve(options.model, options.models_dir)
-    if found is None:
-        raise ModelError(
-            f"model {options.model} is not here yet: fetch it with "
-            f"`sightline models pull {options.model}`"
-        )
-    return found
 
 
 def build_engine(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.errors import ConfigError, SourceError
+from sightline.cli.models import cache_folder
+from sightline.errors import ConfigError, ModelError, SourceError
+from sightline.redaction import redact
 
 if TYPE_CHECKING:
+    from sightline.config import ModelOptions
     from sightline.config_file import ConfigurationFile
 
 EXAMPLE = Path(__file__).with_name("example.yaml")
@@ -55,8 +59,8 @@ def check(
 ) -> None:
     """Check a file: each mistake with its line, or what it sets up.
 
-    Nothing is opened: neither models nor cameras nor addresses. Exits with 2 where something is
-    wrong.
+    It says which file each model's name stands for. Nothing is opened: neither models nor cameras
+    nor addresses. Exits with 2 where something is wrong.
     """
     found = read(file)
     typer.echo(f"{typer.style('ok', fg='green')}  {file}")
@@ -77,15 +81,22 @@ def _schema_text() -> str:
 
 
 def read(file: Path) -> ConfigurationFile:
-    """Read a configuration file, and see whether its sources can be what they are called.
+    """Read a configuration file, and see whether its models and sources can be what they are called.
+
+    Models without a ``models_dir`` are looked for where `sightline models pull` puts them.
 
     Raises ConfigError, with a line for each mistake.
     """
     from sightline import config_file
     from sightline.build.sources import check_source
 
-    found = config_file.read(file, os.environ)
+    found = _with_models_dir(config_file.read(file, os.environ))
     wrong = []
+    for name, model in found.configuration.models.items():
+        try:
+            _model_file(model)
+        except ConfigError as exc:
+            wrong.append(f"{found.where('models', name, 'model')}: {exc}")
     for name, stream in found.configuration.streams.items():
         try:
             check_source(stream)
@@ -98,12 +109,36 @@ def read(file: Path) -> ConfigurationFile:
     return found
 
 
-def _summary(read: ConfigurationFile) -> Iterator[tuple[str, str]]:
-    from sightline.redaction import redact
+def _with_models_dir(found: ConfigurationFile) -> ConfigurationFile:
+    models = {
+        name: model
+        if model.models_dir is not None
+        else model.model_copy(update={"models_dir": cache_folder()})
+        for name, model in found.configuration.models.items()
+    }
+    configuration = found.configuration.model_copy(update={"models": models})
+    return dataclasses.replace(found, configuration=configuration)
 
+
+def _model_file(options: ModelOptions) -> str:
+    """The file that a model option means, or why it is not there yet. Raises ConfigError."""
+    from sightline.build.model_files import PEOPLE, is_path, model_path
+
+    if options.model == PEOPLE:
+        return PEOPLE
+    if options.engine.url is not None:
+        return redact(options.engine.url)
+    try:
+        return str(model_path(options))
+    except ModelError as exc:
+        return "not there yet" if is_path(options.model) else str(exc)
+
+
+def _summary(read: ConfigurationFile) -> Iterator[tuple[str, str]]:
     configuration = read.configuration
     for name, model in configuration.models.items():
-        yield "model", f"{name}: {model.model}{_absent(model.model)}"
+        file = _model_file(model)
+        yield "model", f"{name}: {model.model}" + (f" ({file})" if file != model.model else "")
     for name, stream in configuration.streams.items():
         model_name = stream.model if stream.model != "default" else next(iter(configuration.models))
         source = f"{redact(stream.source)}{_absent(stream.source)}"

@@ -98,9 +98,14 @@ class Record:
     pulled_at: str
 
 
+def is_name(text: str) -> bool:
+    """Whether a model in the folder could be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
 def path_of(name: str, folder: Path) -> Path:
     """Where the model of this name lies, or would lie. Raises ConfigError for a bad name."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         given = "a URL" if ":" in name else repr(name)  # a URL may hold a credential
         raise ConfigError(
             f"{given} is no model name: use lower-case letters, digits, '_', '.' and '-'"

@@ -1,0 +1,80 @@
+"""Which file a model option means: a path, the name of a bundled model, or of a pulled one."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from sightline.build.tables import BUNDLED
+from sightline.config import MODEL_SUFFIXES, ModelOptions
+from sightline.errors import ConfigError, ModelError
+
+PEOPLE = "people"
+"""The detector that needs no file."""
+
+
+def model_path(options: ModelOptions) -> Path:
+    """The file that a model option means.
+
+    A file that exists comes first, then a bundled model, then a pulled one.
+
+    Raises:
+        ConfigError: no model has this name; the message suggests the nearest.
+        ModelError: the model can be pulled but was not yet, or was changed since; or there is no
+            file at this path.
+    """
+    from sightline.models import zoo
+
+    text = options.model
+    path = Path(text).expanduser()
+    if path.is_file():
+        return path
+    if is_path(text):
+        raise ModelError(_absent(path, options))
+    if (bundled := BUNDLED / f"{text}.onnx").is_file():
+        return bundled
+    if options.models_dir is not None and zoo.is_name(text):
+        found = zoo.resolve(text, options.models_dir)
+        if found is not None:
+            return found
+    if text in zoo.ZOO:
+        raise ModelError(
+            f"model {text} is not here yet: fetch it with `sightline models pull {text}`"
+        )
+    raise _unknown(text, options)
+
+
+def is_path(text: str) -> bool:
+    """Whether a model option is meant as a file: it has a folder in it or a model file's suffix."""
+    return "/" in text or "\\" in text or Path(text).suffix.lower() in MODEL_SUFFIXES
+
+
+def _names(options: ModelOptions) -> list[str]:
+    """Every name that ``model`` can be."""
+    from sightline.models import zoo
+
+    bundled = sorted(card.stem for card in BUNDLED.glob("*.yaml"))
+    return [PEOPLE, *bundled, *zoo.names(options.models_dir or Path())]
+
+
+def _unknown(text: str, options: ModelOptions) -> ConfigError:
+    known = _names(options)
+    near = difflib.get_close_matches(text.lower(), known, n=2)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."
+    return ConfigError(
+        f"no model is called {text!r}: {hint} For a file of yours give its path: ./{text}.onnx"
+    )
+
+
+def _absent(path: Path, options: ModelOptions) -> str:
+    """What to say of a path that leads to no file."""
+    text = f"no model file at {path}"
+    if path.is_dir():
+        return f"{text}: it is a folder; give the .onnx or .xml file in it"
+    if path.stem in _names(options) and path.parent == Path():
+        return f"{text}; the model's name is {path.stem}, without {path.suffix}"
+    beside = path.parent.glob("*") if path.parent.is_dir() else ()
+    files = [one.name for one in beside if one.suffix.lower() in MODEL_SUFFIXES]
+    if near := difflib.get_close_matches(path.name, files, n=1):
+        return f"{text}; did you mean {path.with_name(near[0])}?"
+    return f"{text}; `sightline models list` shows models that have a name"
