@@ -20,6 +20,8 @@ LEVELS: tuple[set[str], ...] = (
         "geometry",
         "coco",
         "redaction",
+        "addresses",
+        "hosts",
         "config",
         "config_file",
         "config_misfits",

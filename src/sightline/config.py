@@ -6,7 +6,6 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -22,8 +21,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sightline import config_misfits
+from sightline.addresses import database_address, web_address
 from sightline.config_misfits import Misfit
 from sightline.errors import ConfigError
+from sightline.hosts import host_rule, network_rule
 from sightline.redaction import redacted
 
 
@@ -127,6 +128,11 @@ class LiveOptions(Options):
         5.0, gt=0, description="a larger step of the timestamps is replaced by the clock's"
     )
     threads: int = Field(1, ge=0, description="decoder threads; 0: all cores")
+    hosts: tuple[Annotated[str, AfterValidator(host_rule)], ...] | None = Field(
+        None,
+        description="networks (CIDR) and names that may be connected to, also by redirects; none: "
+        "any; []: any but link-local and cloud metadata addresses",
+    )
 
 
 class TrackerOptions(Options):
@@ -170,7 +176,9 @@ class OutputOptions(Options):
     # Text, not paths: "out/" means a folder, also where there is none yet.
     mot: str | None = Field(None, description="file, or folder/ with a file for each stream")
     annotated: str | None = Field(None, description="MP4 or picture file, or a folder/")
-    database: str | None = Field(None, description="SQLite file or database URL")
+    database: Annotated[str, AfterValidator(database_address)] | None = Field(
+        None, description="SQLite file or database URL"
+    )
     show: bool = Field(False, description="a live window")
     show_fps: bool = Field(False, description="the rate is drawn into annotated pictures")
     append: bool = Field(False, description="a live stream keeps what is in its files already")
@@ -290,22 +298,8 @@ class LimitOptions(Options):
     streams: int = Field(256, ge=0, description="streams that may run at a time")
 
 
-def _network(value: str) -> str:
-    """Raises ValueError with the address in its message where it is no network."""
-    ipaddress.ip_network(value)
-    return value
-
-
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an address is written http://host:port/path or https://host/path")
-    return value
-
-
 def _secret_web_address(value: SecretStr) -> SecretStr:
-    _web_address(value.get_secret_value())
-    return value
+    return SecretStr(web_address(value.get_secret_value()))
 
 
 def is_loopback(host: str) -> bool:
@@ -330,7 +324,7 @@ class ServingOptions(Options):
         min_length=1,
         description="demanded for changes of models and streams; else `token` will do",
     )
-    fetch_from: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+    fetch_from: tuple[Annotated[str, AfterValidator(network_rule)], ...] = Field(
         (), description="networks (CIDR) whose pictures may be fetched by URL; none by default"
     )
     files_under: tuple[Path, ...] = Field(
@@ -340,12 +334,17 @@ class ServingOptions(Options):
         ("rtsp", "rtsps", "http", "https", "street"),
         description="kinds of address that clients may open as streams",
     )
+    stream_hosts: tuple[Annotated[str, AfterValidator(host_rule)], ...] = Field(
+        (),
+        description="networks (CIDR) and names (*.cams.lan) that clients' streams may connect to; "
+        "by default any; link-local and cloud metadata addresses only where they are named",
+    )
     origins: tuple[str, ...] = Field(
         (), description="web pages (origins) that may call from elsewhere"
     )
     drain_s: float = Field(10.0, ge=0, description="to finish what was accepted after SIGTERM")
     limits: LimitOptions = Field(LimitOptions(), description="what is accepted from a client")
-    trace_to: Annotated[str, AfterValidator(_web_address)] | None = Field(
+    trace_to: Annotated[str, AfterValidator(web_address)] | None = Field(
         None, description="address of an OpenTelemetry (OTLP/HTTP) collector"
     )
 

@@ -17,7 +17,7 @@ import yaml
 from pydantic import SecretStr, ValidationError
 
 from sightline.config import Configuration, Options
-from sightline.redaction import redact
+from sightline.redaction import redact, redact_address
 
 Loc = tuple[str | int, ...]
 """Where a value stands: ``("streams", "gate", "fps")``."""
@@ -185,7 +185,7 @@ def _shown(node: yaml.Node | None, *, secret: bool) -> str:
     if isinstance(node, yaml.ScalarNode):
         if secret:
             return "what is given"
-        text = redact(node.value)
+        text = redact(redact_address(node.value))
         if not text and node.style is None:
             return "nothing"
         text = text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + "…"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from sightline.addresses import read_address
 from sightline.build.tables import SOURCES, load
 from sightline.config import LiveOptions, StreamOptions
 from sightline.errors import ConfigError
@@ -110,8 +110,11 @@ def _stream_name(spec: str, kind: str) -> str:
     if kind == "street":
         return "street"
     if kind == "url":
-        parts = urlsplit(spec)
-        return Path(parts.path).stem or parts.hostname or "stream"
+        try:
+            address = read_address(spec)
+        except ValueError:
+            return "stream"  # opening it tells what is wrong
+        return Path(address.path).stem or address.host
     if kind == "camera":
         return f"camera-{spec}" if spec.isdigit() else Path(spec).name
     return Path(spec).stem if kind == "file" else spec

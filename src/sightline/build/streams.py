@@ -15,7 +15,7 @@ from sightline.build.outputs import outputs
 from sightline.build.sources import Input, check_source, inputs
 from sightline.config import StreamOptions
 from sightline.protocols import Detector, Meter, Tracker
-from sightline.redaction import redact_url
+from sightline.redaction import redact_address
 from sightline.runtime.analysis import SelectedFrames
 from sightline.runtime.fleet import MakeStream, StreamParts
 from sightline.runtime.record import StreamRecord
@@ -70,7 +70,7 @@ def stream_maker(scheduler: Scheduler, get: GetDetector, meter: Meter | None = N
 
         return StreamParts(
             found.source, analysis, tracker, own.sinks(still=found.still),
-            redact_url(options.source), model, close, turn,
+            redact_address(options.source), model, close, turn,
         )  # fmt: skip
 
     return make

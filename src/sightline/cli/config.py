@@ -13,7 +13,7 @@ import typer
 
 from sightline.cli.models import cache_folder
 from sightline.errors import ConfigError, ModelError, SourceError
-from sightline.redaction import redact
+from sightline.redaction import redact_address
 
 if TYPE_CHECKING:
     from sightline.config import ModelOptions
@@ -127,7 +127,7 @@ def _model_file(options: ModelOptions) -> str:
     if options.model == PEOPLE:
         return PEOPLE
     if options.engine.url is not None:
-        return redact(options.engine.url)
+        return redact_address(options.engine.url)
     try:
         return str(model_path(options))
     except ModelError as exc:
@@ -141,7 +141,7 @@ def _summary(read: ConfigurationFile) -> Iterator[tuple[str, str]]:
         yield "model", f"{name}: {model.model}" + (f" ({file})" if file != model.model else "")
     for name, stream in configuration.streams.items():
         model_name = stream.model if stream.model != "default" else next(iter(configuration.models))
-        source = f"{redact(stream.source)}{_absent(stream.source)}"
+        source = f"{redact_address(stream.source)}{_absent(stream.source)}"
         yield "stream", f"{name}: {source}, {model_name}, priority {stream.priority}"
     serving = configuration.serving
     if serving is None:

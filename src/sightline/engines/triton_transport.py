@@ -6,14 +6,16 @@ import http.client
 import json
 import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.addresses import decoded, read_address
 from sightline.errors import ConfigError, EngineUnavailable
+from sightline.redaction import redact_address
 
 PORTS = {"grpc": 8001, "grpcs": 8001, "http": 8000, "https": 8000}
 """Triton's own, where an address does not say one."""
@@ -51,20 +53,18 @@ class Address:
     @classmethod
     def parse(cls, url: str) -> Self:
         """Read ``grpc://host:port/model``. Raises ConfigError where it is none."""
-        parts = urlsplit(url)
-        names = [name for name in parts.path.split("/") if name]
         try:
-            port = parts.port or PORTS.get(parts.scheme, 0)
-        except ValueError:
-            port = 0
-        known = parts.scheme in PORTS
-        if not (known and parts.hostname and port and 1 <= len(names) <= 2):
+            read = read_address(url, PORTS)
+            names = [decoded(name) for name in read.path.split("/") if name]
+            if read.login or read.query or not 1 <= len(names) <= 2:
+                raise ValueError("it names no model, or has a login or parameters")
+        except ValueError as exc:
             raise ConfigError(
-                f"{url} is no address of a model: grpc://host:{PORTS['grpc']}/model, or "
-                f"http://host:{PORTS['http']}/model"
-            )
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        return cls(parts.scheme, f"{host}:{port}", names[0], "".join(names[1:]))
+                f"{redact_address(url)} is no address of a model ({exc}): "
+                f"grpc://host:{PORTS['grpc']}/model, or http://host:{PORTS['http']}/model"
+            ) from None
+        target = replace(read, port=read.port or PORTS[read.scheme]).authority
+        return cls(read.scheme, target, names[0], "".join(names[1:]))
 
     def __str__(self) -> str:
         version = f"/{self.version}" if self.version else ""

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
 
 from sightline._version import __version__
+from sightline.addresses import read_address
 from sightline.errors import ConfigError
 from sightline.redaction import redact
 
@@ -153,5 +153,7 @@ class _Request:
 def _endpoint(collector: str) -> str:
     """The address of a collector is its own, or that of its traces."""
     return (
-        collector if urlsplit(collector).path.strip("/") else f"{collector.rstrip('/')}/v1/traces"
+        collector
+        if read_address(collector).path.strip("/")
+        else f"{collector.rstrip('/')}/v1/traces"
     )

@@ -10,29 +10,26 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Sequence
-from typing import TypeAlias
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from sightline.addresses import read_address
 from sightline.errors import ConfigError, Forbidden, InvalidRequest, TooLarge
-
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+from sightline.hosts import AllowedHosts, network_rule
 
 TIMEOUT_S = 5.0
 """For all of it: the name, the connection and the whole picture."""
 
 
-def networks(ranges: Sequence[str]) -> tuple[Network, ...]:
-    """Networks of CIDR texts. Raises ConfigError."""
+def networks(ranges: Sequence[str]) -> AllowedHosts | None:
+    """The networks of CIDR texts, or None where there are none. Raises ConfigError."""
     try:
-        return tuple(ipaddress.ip_network(text) for text in ranges)
+        return AllowedHosts(map(network_rule, ranges)) if ranges else None
     except ValueError as exc:
         raise ConfigError(f"serving.fetch_from: {exc}") from exc
 
 
-async def fetch(url: str, allowed: Sequence[Network], limit_bytes: int) -> bytes:
+async def fetch(url: str, allowed: AllowedHosts | None, limit_bytes: int) -> bytes:
     """The bytes that an http or https address answers.
 
     Raises:
@@ -40,7 +37,7 @@ async def fetch(url: str, allowed: Sequence[Network], limit_bytes: int) -> bytes
         InvalidRequest: it is no such address, or does not answer with a picture in time.
         TooLarge: there is more than ``limit_bytes``.
     """
-    if not allowed:
+    if allowed is None:
         raise Forbidden("this service fetches nothing by URL: send the picture itself")
     try:
         async with asyncio.timeout(TIMEOUT_S):
@@ -51,7 +48,7 @@ async def fetch(url: str, allowed: Sequence[Network], limit_bytes: int) -> bytes
         raise InvalidRequest(f"url: it cannot be fetched ({type(exc).__name__})") from exc
 
 
-async def _fetch(url: str, allowed: Sequence[Network], limit_bytes: int) -> bytes:
+async def _fetch(url: str, allowed: AllowedHosts, limit_bytes: int) -> bytes:
     pinned, host, header = await _pin(url, allowed)
     headers = {"Host": header, "Accept": "image/*", "Accept-Encoding": "identity"}
     async with (
@@ -71,33 +68,21 @@ async def _fetch(url: str, allowed: Sequence[Network], limit_bytes: int) -> byte
         return bytes(data)
 
 
-async def _pin(url: str, allowed: Sequence[Network]) -> tuple[str, str, str]:
+async def _pin(url: str, allowed: AllowedHosts) -> tuple[str, str, str]:
     """The URL with the address in place of the name, the name, and the Host header."""
     try:
-        parts = urlsplit(url)
-        port, host = parts.port, parts.hostname
+        address = read_address(url, ("http", "https"), drop_fragment=True)
     except ValueError as exc:
-        raise InvalidRequest("url: it is no address") from exc
-    if parts.scheme not in {"http", "https"} or not host or parts.username or parts.password:
+        raise InvalidRequest(f"url: only http:// and https:// are fetched: {exc}") from None
+    if address.login:
         raise InvalidRequest("url: only http:// and https:// without a login are fetched")
-    if not host.isascii():  # digits of other scripts are digits to a resolver, not to a Host header
-        raise InvalidRequest("url: write its host in ASCII (xn--...)")
-    address = await _resolve(host, port or (443 if parts.scheme == "https" else 80), allowed)
-    shown = f"[{address}]" if address.version == 6 else str(address)
-    netloc = shown if port is None else f"{shown}:{port}"
-    header = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, "")), host, header
-
-
-async def _resolve(host: str, port: int, allowed: Sequence[Network]) -> Address:
+    port = address.port or (443 if address.scheme == "https" else 80)
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await loop.getaddrinfo(address.host, port, type=socket.SOCK_STREAM)
         addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
     except (OSError, ValueError) as exc:
         raise InvalidRequest("url: its host is not known") from exc
-    # An IPv4 address may be dressed up as IPv6; and one bad address of a name spoils all of them.
-    plain = [getattr(address, "ipv4_mapped", None) or address for address in addresses]
-    if not plain or not all(any(address in network for network in allowed) for address in plain):
+    if not allowed.allow(address.host, addresses):
         raise Forbidden("url: its host lies in no network that this service may fetch from")
-    return plain[0]
+    return address.at(str(addresses[0])).url, address.host, address.authority

@@ -13,11 +13,11 @@ from starlette.requests import Request
 
 from sightline.config import ServingOptions, StreamOptions
 from sightline.errors import NotFound
+from sightline.hosts import AllowedHosts
 from sightline.monitoring.tracing import Tracing
 from sightline.runtime.fleet import FeedItem
 from sightline.runtime.record import StreamStats
 from sightline.runtime.scheduler import Scheduler
-from sightline.serving.fetch import Network
 from sightline.serving.models import ModelRepository
 
 
@@ -50,7 +50,7 @@ class Parts:
     fleet: Streams | None
     options: ServingOptions
     metrics: Metrics | None
-    networks: tuple[Network, ...]
+    networks: AllowedHosts | None
     tracing: Tracing
     started_at: float = field(default_factory=time.time)
     draining: bool = False

@@ -16,8 +16,10 @@ from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sightline.addresses import decoded, read_address
 from sightline.config import ServingOptions, is_loopback
 from sightline.errors import ConfigError, Forbidden, InvalidRequest, Unauthorized
+from sightline.hosts import AllowedHosts, resolve
 
 PLAYLISTS = {".m3u", ".m3u8", ".pls", ".sdp", ".mpd", ".xspf", ".asx", ".ffconcat", ".concat"}
 """Files that make a player open other files or addresses."""
@@ -126,6 +128,9 @@ def _is_from(origin: str, host: str) -> bool:
 def check_stream_source(source: str, options: ServingOptions) -> str:
     """The source of a stream that a client adds, as it may be opened.
 
+    Names are resolved, which may take seconds; where they are not known, that is for the stream to
+    tell. The stream checks again whenever it connects, if it is given ``stream_hosts``.
+
     Raises:
         Forbidden: its kind of address, or its place, is not allowed to clients.
         InvalidRequest: it is no source.
@@ -137,17 +142,30 @@ def check_stream_source(source: str, options: ServingOptions) -> str:
         if scheme not in options.stream_schemes:
             allowed = ", ".join(options.stream_schemes)
             raise Forbidden(f"source: {scheme}:// is not opened for clients; allowed are {allowed}")
-        try:
-            path = urlsplit(source).path
-        except ValueError as exc:
-            raise InvalidRequest("source: it is no address") from exc
-        if Path(path).suffix.lower() in PLAYLISTS:
-            raise Forbidden("source: playlists are not opened for clients")
-        return source
+        return source if scheme == "street" else _allowed_address(source, options)
     file = _allowed_file(source, options.files_under)
     if file.suffix.lower() in PLAYLISTS or _starts_like_playlist(file):
         raise Forbidden("source: playlists are not opened for clients")
     return str(file)
+
+
+def _allowed_address(source: str, options: ServingOptions) -> str:
+    try:
+        address = read_address(source)
+    except ValueError as exc:
+        raise InvalidRequest(f"source: it is no address: {exc}") from None
+    if Path(decoded(address.path)).suffix.lower() in PLAYLISTS:
+        raise Forbidden("source: playlists are not opened for clients")
+    try:
+        found = resolve(address.host, address.port or 0)
+    except OSError:
+        return address.url
+    if not AllowedHosts(options.stream_hosts).allow(address.host, found):
+        raise Forbidden(
+            f"source: {address.host} is not a host that this service opens for clients "
+            "(serving.stream_hosts)"
+        )
+    return address.url
 
 
 def _starts_like_playlist(path: Path) -> bool:

@@ -14,7 +14,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sightline.addresses import database_address
 from sightline.errors import SinkError
+from sightline.redaction import redact_address
 from sightline.sinks import tables
 from sightline.sinks.background import Background
 from sightline.sinks.files import make_folder, sink_error
@@ -69,14 +71,16 @@ class DatabaseSink:
         patient: bool = False,
     ) -> None:
         try:
-            self._url = sa.make_url(str(url)) if "://" in str(url) else None
+            address = database_address(str(url))
+            self._url = sa.make_url(address) if "://" in address else None
         except (sa.exc.ArgumentError, ValueError) as error:
             # Its text may hold a password, so it is not repeated.
             scheme = str(url).split("://", 1)[0]
-            raise SinkError(f"cannot write {scheme}://...: it is no database URL") from error
+            why = f" ({error})" if type(error) is ValueError else ""
+            raise SinkError(f"cannot write {scheme}://...: it is no database URL{why}") from None
         if self._url is None:
             self._url = sa.URL.create("sqlite", database=str(url))
-        self._name = self._url.render_as_string(hide_password=True)
+        self._name = redact_address(self._url.render_as_string(hide_password=True))
         self._file: Path | None = None
         if self._url.get_backend_name() == "sqlite":
             if self._url.database in (None, "", ":memory:"):

@@ -5,16 +5,21 @@ from __future__ import annotations
 import errno
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import av
+from av.container import InputContainer
 
+from sightline.addresses import Address, read_address
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
-from sightline.redaction import redact_url
+from sightline.hosts import AllowedHosts
+from sightline.redaction import redact_address
 from sightline.sources import redirects
 from sightline.sources.ffmpeg import Turn, VideoReader, explain, video_stream
+from sightline.sources.redirects import RedirectError
+from sightline.sources.restricted import check_ffmpeg_options, open_within
 
 # What a stream of each scheme may open in its turn (redirects, playlists, transports): never a
 # file, never a protocol with less protection than its own.
@@ -38,10 +43,6 @@ class AuthenticationError(SourceError):
     """The password was refused; asking again soon may lock the account."""
 
 
-class RedirectError(SourceError):
-    """The server redirects in a circle."""
-
-
 @dataclass(frozen=True)
 class Target:
     """What FFmpeg is asked to open. ``label`` may be shown; ``url`` may hold a password.
@@ -54,25 +55,26 @@ class Target:
     format: str | None = None
     options: dict[str, str] = field(default_factory=dict)
     may_be_recording: bool = False
+    address: Address | None = field(default=None, repr=False)
+    allowed: AllowedHosts | None = field(default=None, repr=False)
+    """The only hosts that may be connected to, also where the server redirects."""
 
 
 def url_target(url: str, options: LiveOptions) -> Target:
     """The target of an rtsp, rtsps, http, https, rtmp, rtmps or udp address.
 
-    Raises SourceError for any other scheme, and where there is no host.
+    Raises SourceError for any other scheme, and where the strict reader refuses the address.
     """
-    label = redact_url(url)
+    label = redact_address(url)
     try:
-        parts = urlsplit(url)
-        scheme, host = parts.scheme.lower(), parts.hostname
-    except ValueError:
-        # Not "from": urlsplit quotes the address with its password.
-        scheme, host = "", None
-    if scheme not in _PROTOCOLS or not host:
-        known = ", ".join(_PROTOCOLS)
+        address = read_address(url, _PROTOCOLS)
+        check_ffmpeg_options(address, restricted=options.hosts is not None)
+    except ValueError as exc:
         raise SourceError(
-            f"{label} is no address of a stream: give SCHEME://HOST/..., with {known}"
-        )
+            f"{label} is no address of a stream: {exc}; it is written SCHEME://HOST/..., with "
+            f"{', '.join(_PROTOCOLS)}"
+        ) from None
+    scheme = address.scheme
     # The read timeout of connect() comes first; this one is for what it does not reach.
     patience_us = str(int(options.stall_timeout_s * 2e6))
     extra = {"protocol_whitelist": _PROTOCOLS[scheme]}
@@ -86,7 +88,14 @@ def url_target(url: str, options: LiveOptions) -> Target:
         extra |= {"rw_timeout": patience_us}
     else:
         extra |= {"fpsprobesize": "0"}  # else the first second or two goes by in counting frames
-    return Target(label, url, options=extra, may_be_recording=scheme in ("http", "https"))
+    return Target(
+        label,
+        address.url,
+        options=extra,
+        may_be_recording=scheme in ("http", "https"),
+        address=address,
+        allowed=None if options.hosts is None else AllowedHosts(options.hosts),
+    )
 
 
 def camera_target(device: int | str, platform: str = sys.platform) -> Target:
@@ -114,17 +123,13 @@ def connect(
         SourceError: AuthenticationError where the login was refused, RedirectError where the
             server redirects in a circle.
     """
-    if wary and redirects.endless(target.url):
+    if wary and _is_endless(target):
         raise _in_a_circle(target)
     started = time.monotonic()
     try:
-        container = av.open(
-            target.url,
-            mode="r",
-            format=target.format,
-            options=target.options,
-            timeout=(options.open_timeout_s, options.stall_timeout_s),
-        )
+        container = _opened(target, options)
+    except SourceError:
+        raise
     except (av.FFmpegError, OSError, ValueError) as exc:
         # An RTSP open that ran out of time is "invalid data" to FFmpeg.
         late = time.monotonic() - started >= options.open_timeout_s
@@ -132,7 +137,7 @@ def connect(
         error = meaning(target, TimeoutError() if late else exc, silence)
         # In a circle it runs until its time is over (RTSP), or gives up soon (HTTP).
         gave_up = isinstance(exc, OSError) and exc.errno == errno.EIO
-        if (late or gave_up) and redirects.endless(target.url):
+        if (late or gave_up) and _is_endless(target):
             error = _in_a_circle(target)
     else:
         stream = video_stream(container)
@@ -144,11 +149,35 @@ def connect(
     raise error
 
 
+def _opened(target: Target, options: LiveOptions) -> InputContainer:
+    """Raises FFmpegError, OSError, ValueError; SourceError where a host is not allowed."""
+
+    def open_(url: str, extra: Mapping[str, str]) -> InputContainer:
+        return av.open(
+            url,
+            mode="r",
+            format=target.format,
+            options={**target.options, **extra},
+            timeout=(options.open_timeout_s, options.stall_timeout_s),
+        )
+
+    if target.address is None or target.allowed is None:
+        return open_(target.url, {})
+    return open_within(
+        target.allowed, target.address, open_, target.label,
+        time.monotonic() + options.open_timeout_s,
+    )  # fmt: skip
+
+
+def _is_endless(target: Target) -> bool:
+    # Where hosts are restricted, whatever is redirected is asked by us, and counted there.
+    if target.address is None or target.allowed is not None:
+        return False
+    return redirects.endless(target.address)
+
+
 def _in_a_circle(target: Target) -> RedirectError:
-    return RedirectError(
-        f"{target.label}: the server redirects more than {redirects.MOST} times in a row: "
-        "check the address"
-    )
+    return redirects.in_a_circle(target.label)
 
 
 def meaning(target: Target, exc: Exception, silence: str) -> SourceError:

@@ -18,7 +18,6 @@ from sightline.errors import DecodeError, SourceError
 from sightline.sources.clock import StreamClock
 from sightline.sources.connection import (
     AuthenticationError,
-    RedirectError,
     Target,
     camera_target,
     connect,
@@ -27,6 +26,7 @@ from sightline.sources.connection import (
 )
 from sightline.sources.ffmpeg import Turn, VideoReader, expected_frames, frame_rate
 from sightline.sources.pictures import Scalers, VideoPicture
+from sightline.sources.redirects import RedirectError
 from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
 
 _GRACE_S = 0.5  # in which FFmpeg's own timeout should have ended a read

@@ -1,58 +1,101 @@
-"""Servers that redirect for ever. FFmpeg follows RTSP redirects without a limit, thousands a second."""
+"""Servers that redirect: where to, and whether for ever.
+
+FFmpeg follows RTSP redirects without a limit, thousands a second, and to wherever they lead.
+"""
 
 from __future__ import annotations
 
 import socket
+import ssl
 import time
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin
+
+from sightline.addresses import Address, read_address
+from sightline.errors import SourceError
 
 MOST = 8
 """Redirects in a row that are followed."""
 _TIMEOUT_S = 0.3  # a server that redirects all the time answers fast
 _HEAD = 8192
-_PORTS = {"rtsp": 554, "http": 80}
+PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935, "rtmps": 443}
+"""Where an address does not say one."""
+_ASKED = {"rtsp", "rtsps", "http", "https"}
 
 
-def endless(url: str) -> bool:
-    """Whether this rtsp or http address is redirected more than ``MOST`` times in a row.
+class RedirectError(SourceError):
+    """The server redirects in a circle."""
 
-    Asks as FFmpeg does (RTSP: RFC 2326, OPTIONS and DESCRIBE), but without the login. False also
-    where that cannot be told within a third of a second.
+
+def in_a_circle(label: str) -> RedirectError:
+    """The error; ``label`` names the source and may be shown."""
+    return RedirectError(
+        f"{label}: the server redirects more than {MOST} times in a row: check the address"
+    )
+
+
+def endless(address: Address) -> bool:
+    """Whether this address is redirected more than ``MOST`` times in a row.
+
+    False also where that cannot be told within a third of a second.
     """
     deadline = time.monotonic() + _TIMEOUT_S
     try:
         for _ in range(MOST + 1):
-            found = _redirected(urlsplit(url), deadline)
+            found = redirected(address, address.host, deadline)
             if found is None:
                 return False
-            url = urljoin(url, found)
+            address = found
     except (OSError, ValueError):
         return False  # it is only asked because something else has failed, and that is said
     return True
 
 
-def _redirected(address: SplitResult, deadline: float) -> str | None:
-    """Where one request is sent on to."""
-    if address.scheme not in _PORTS or not address.hostname:
+def redirected(address: Address, host: str, deadline: float) -> Address | None:
+    """Where one request is sent on to; None where it is answered, or not asked (UDP, RTMP).
+
+    Asks as FFmpeg does (RTSP: RFC 2326, OPTIONS and DESCRIBE), but without the login.
+
+    Args:
+        address: what is asked for.
+        host: what is connected to: the host of ``address``, or the IP address that it stands for.
+        deadline: of ``time.monotonic()``.
+
+    Raises:
+        OSError: the server does not answer in time, or cannot be reached.
+        ValueError: it answers with something else, or redirects to what is no address.
+    """
+    if address.scheme not in _ASKED:
         return None
-    host, port = address.hostname, address.port or _PORTS[address.scheme]
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    path = (address.path or "/") + (f"?{address.query}" if address.query else "")
-    if address.scheme == "http":
-        requests = [f"GET {path} HTTP/1.0\r\nHost: {where}\r\n\r\n"]
-    else:
-        requests = [
-            f"{method} rtsp://{where}{path} RTSP/1.0\r\nCSeq: {number}\r\n\r\n"
-            for number, method in enumerate(("OPTIONS", "DESCRIBE"), 1)
-        ]
-    with socket.create_connection((host, port), _left_s(deadline)) as connection:
-        for request in requests:
+    with _connected(address, host, deadline) as connection:
+        for request in _requests(address):
             connection.settimeout(_left_s(deadline))
             connection.sendall(request.encode())
             location = _location(_head(connection, deadline))
             if location is not None:
-                return location
+                # Without the login: where it leads to is another server, perhaps.
+                bare = f"{address.scheme}://{address.authority}{address.target}"
+                return read_address(urljoin(bare, location.partition("#")[0]), PORTS)
     return None
+
+
+def _connected(address: Address, host: str, deadline: float) -> socket.socket:
+    port = address.port or PORTS[address.scheme]
+    connection = socket.create_connection((host, port), _left_s(deadline))
+    if address.scheme not in ("rtsps", "https"):
+        return connection
+    # As FFmpeg does: cameras sign their certificates themselves.
+    context = ssl._create_unverified_context()  # noqa: S323, SLF001 - only the Location is read
+    return context.wrap_socket(connection, server_hostname=address.host)
+
+
+def _requests(address: Address) -> list[str]:
+    target = address.target or "/"
+    if address.scheme in ("http", "https"):
+        return [f"GET {target} HTTP/1.0\r\nHost: {address.authority}\r\n\r\n"]
+    return [
+        f"{method} {address.scheme}://{address.authority}{target} RTSP/1.0\r\nCSeq: {number}\r\n\r\n"
+        for number, method in enumerate(("OPTIONS", "DESCRIBE"), 1)
+    ]
 
 
 def _left_s(deadline: float) -> float:

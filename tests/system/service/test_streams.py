@@ -132,6 +132,14 @@ def places(tmp_path: Path) -> Path:
         pytest.param("a\0b", 422, id="a zero byte"),
         pytest.param("http://[", 422, id="no address"),
         pytest.param("street://?seed=x", 422, id="a street that is none"),
+        pytest.param("rtsp://cam/a\r\nDELETE / HTTP/1.1", 422, id="lines"),
+        pytest.param("rtsp://cam/a%0d%0ab", 422, id="encoded lines"),
+        pytest.param("http://a b/", 422, id="a blank"),
+        pytest.param("rtsp://0x7f.1/", 422, id="an address as no one writes it"),
+        pytest.param("http://169.254.169.254/latest/meta-data", 403, id="metadata"),
+        pytest.param("http://[::ffff:a9fe:a9fe]/", 403, id="metadata in IPv6"),
+        pytest.param("rtsp://[fe80::1%25eth0]/", 403, id="link-local"),
+        pytest.param("http://10.0.0.1/list%2Em3u8", 403, id="an encoded playlist"),
         pytest.param("rtsp://user:topsecret@127.0.0.1:9/a", 201, id="a camera that is away"),
     ],
 )
@@ -142,6 +150,26 @@ def test_what_clients_may_open(serve: Any, places: Path, source: str, status: in
         assert "root:" not in answer.text
         everything = client.get("/streams").text + client.get("/status").text
         assert "topsecret" not in everything + answer.text
+
+
+@pytest.mark.parametrize(
+    ("hosts", "source", "status"),
+    [
+        pytest.param(["10.0.0.0/8"], "rtsp://127.0.0.1:9/a", 403, id="another network"),
+        pytest.param(["10.0.0.0/8"], "rtsp://localhost:9/a", 403, id="a name in another network"),
+        pytest.param(["10.0.0.0/8"], STREET, 201, id="no network at all"),
+        pytest.param(["127.0.0.1"], "rtsp://127.0.0.1:9/a", 201, id="the network"),
+        pytest.param(["*.lan", "localhost"], "rtsp://localhost:9/a", 201, id="the name"),
+        pytest.param(["169.254.1.0/24"], "rtsp://169.254.1.1:9/a", 201, id="link-local, named"),
+    ],
+)
+def test_networks_of_clients(serve: Any, hosts: list[str], source: str, status: int) -> None:
+    with serve(stream_hosts=tuple(hosts)).client() as client:
+        answer = add(client, source=source)
+        assert answer.status_code == status, answer.text
+        if status == 403:
+            assert "stream_hosts" in answer.text
+        assert add(client, name="own", live={"hosts": ["0.0.0.0/0"]}).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_answers_that_are_not_taken(
         pytest.param("http://10.1.2.3/", Forbidden, id="another network"),
         pytest.param("http://169.254.169.254/latest/meta-data", Forbidden, id="metadata"),
         pytest.param("http://[::ffff:10.1.2.3]/", Forbidden, id="dressed up as IPv6"),
-        pytest.param("http://0x0a010203/", Forbidden, id="as a number"),
+        pytest.param("http://0x0a010203/", InvalidRequest, id="as a number"),
         pytest.param("http://[fe80::1]/", Forbidden, id="link-local"),
         pytest.param("http://0.0.0.0/", Forbidden, id="any"),
         pytest.param("ftp://127.0.0.1/a", InvalidRequest, id="ftp"),
@@ -141,7 +141,7 @@ def test_a_name_is_resolved_once_and_every_address_counts(
 
 def test_off_by_default() -> None:
     with pytest.raises(Forbidden, match="fetches nothing"):
-        get("http://127.0.0.1/", allowed=())
+        get("http://127.0.0.1/", allowed=None)
 
 
 def test_networks_are_checked() -> None:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.ports import free_port
 
+from sightline.addresses import read_address
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.sources import redirects
-from sightline.sources.connection import RedirectError, connect, url_target
+from sightline.sources.connection import connect, url_target
+from sightline.sources.redirects import RedirectError
 
 QUICK = LiveOptions(open_timeout_s=1, stall_timeout_s=1)
 FOUND = "302 Found\r\nLocation: {}"
@@ -110,14 +112,16 @@ def test_told_apart(
     serve: Callable[[Answer], Server], scheme: str, answer: Answer, expected: bool
 ) -> None:
     server = serve(answer)
-    assert redirects.endless(f"{scheme}://joe:geheim@{server.host}/live?x=1") is expected
+    assert (
+        redirects.endless(read_address(f"{scheme}://joe:geheim@{server.host}/live?x=1")) is expected
+    )
     assert 1 <= len(server.asked) <= redirects.MOST + 1
     assert "geheim" not in "".join(server.asked)
 
 
 def test_redirected_when_it_describes_itself(serve: Callable[[Answer], Server]) -> None:
     server = serve(on_describe)
-    assert redirects.endless(f"rtsp://{server.host}/live")
+    assert redirects.endless(read_address(f"rtsp://{server.host}/live"))
     assert len(server.asked) == 2 * (redirects.MOST + 1)
 
 
@@ -126,7 +130,7 @@ def test_two_that_send_everybody_to_the_other(serve: Callable[[Answer], Server])
     one = serve(lambda *_: FOUND.format(f"rtsp://{hosts[1]}/b"))
     two = serve(lambda *_: FOUND.format(f"rtsp://{hosts[0]}/a"))
     hosts += [one.host, two.host]
-    assert redirects.endless(f"rtsp://{one.host}/a")
+    assert redirects.endless(read_address(f"rtsp://{one.host}/a"))
     assert len(one.asked) + len(two.asked) == redirects.MOST + 1
 
 
@@ -149,13 +153,15 @@ def test_who_does_not_answer_is_not_waited_for(text: bytes) -> None:
         accepting = threading.Thread(target=lambda: drip(server.accept()[0]), daemon=True)
         accepting.start()
         started = time.monotonic()
-        assert not redirects.endless(f"rtsp://127.0.0.1:{server.getsockname()[1]}/live")
+        assert not redirects.endless(
+            read_address(f"rtsp://127.0.0.1:{server.getsockname()[1]}/live")
+        )
         assert time.monotonic() - started < 2
 
 
 def test_who_is_not_there_is_not_in_a_circle() -> None:
-    assert not redirects.endless(f"rtsp://127.0.0.1:{free_port()}/live")
-    assert not redirects.endless("rtsps://127.0.0.1/live")
+    assert not redirects.endless(read_address(f"rtsp://127.0.0.1:{free_port()}/live"))
+    assert not redirects.endless(read_address("rtsps://127.0.0.1/live"))
 
 
 @pytest.mark.parametrize("scheme", ["rtsp", "http"])

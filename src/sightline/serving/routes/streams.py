@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sightline.config import Name
-from sightline.errors import Conflict, InvalidRequest, NotFound, Overloaded, SourceError
+from sightline.errors import Conflict, Forbidden, InvalidRequest, NotFound, Overloaded, SourceError
 from sightline.redaction import redact
 from sightline.runtime.fleet import FeedItem
 from sightline.runtime.record import StreamStats
@@ -54,9 +54,13 @@ async def add(request: Request, body: StreamRequest) -> dict[str, Any]:
     fleet = parts.streams
     parts.repository.state(body.model)  # NotFound
 
+    if body.live.hosts is not None:
+        raise Forbidden("live.hosts: which hosts clients may open says serving.stream_hosts")
+
     def start() -> None:
         source = check_stream_source(body.source, parts.options)
-        fleet.add(body.name, body.options().model_copy(update={"source": source}))
+        live = body.live.model_copy(update={"hosts": parts.options.stream_hosts})
+        fleet.add(body.name, body.options().model_copy(update={"source": source, "live": live}))
 
     try:
         await asyncio.to_thread(start)
