@@ -13,8 +13,10 @@ from starlette.responses import Response
 
 from sightline._version import __version__
 from sightline.config import ServingOptions
+from sightline.errors import InvalidRequest
 from sightline.monitoring.tracing import NoTracing, Tracing
 from sightline.runtime.scheduler import Scheduler
+from sightline.serving.encodings import UnpackedBody
 from sightline.serving.envelope import Envelope, Told
 from sightline.serving.failures import answer
 from sightline.serving.fetch import networks
@@ -24,6 +26,7 @@ from sightline.serving.parts import Metrics, Parts, Streams
 from sightline.serving.patterns import Patterns
 from sightline.serving.routes import detection, health, models, streams
 from sightline.serving.security import Guard, check_exposure
+from sightline.serving.validation import said_wrong_of
 
 ROUTERS = (health.router, detection.router, models.router, streams.router)
 
@@ -73,6 +76,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _failed)
     app.add_exception_handler(RequestValidationError, _failed)
     # The last one added is the outermost.
+    app.add_middleware(UnpackedBody, limits=options.limits)
     app.add_middleware(WholeBody, limits=options.limits)
     app.add_middleware(
         Admission, limits=options.limits, capacity=lambda: scheduler.stats().capacity
@@ -90,4 +94,6 @@ def create_app(
 
 async def _failed(request: Request, error: Exception) -> Response:
     """FastAPI's own errors look like all others."""
+    if isinstance(error, RequestValidationError):
+        error = InvalidRequest(said_wrong_of(error, request.scope.get("route")))
     return answer(error, request.scope["request_id"], request.scope["path"])

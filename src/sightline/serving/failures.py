@@ -7,8 +7,6 @@ import math
 from http import HTTPStatus
 from typing import Any
 
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -22,9 +20,6 @@ from sightline.errors import (
     Unauthorized,
 )
 from sightline.redaction import redact
-
-MOST_MISTAKES = 1000
-"""Listing more of them takes longer than the request deserves."""
 
 log = logging.getLogger(__name__)
 
@@ -72,32 +67,15 @@ def explain(error: Exception) -> tuple[int, str, dict[str, str]]:
         return error.status, redact(str(error)), headers
     if isinstance(error, (DecodeError, ConfigError)):
         return 422, redact(str(error)), headers
-    if isinstance(error, RequestValidationError):
-        return 422, _first_of(error.errors()), headers
     if isinstance(error, HTTPException):
         return error.status_code, str(error.detail), dict(error.headers or {})
     return 500, "the service failed; its log has more under this id", headers
 
 
-def said_wrong(error: ValidationError) -> str:
-    """The first few of pydantic's complaints, by name of the field."""
-    if error.error_count() > MOST_MISTAKES:
-        return f"the request has more than {MOST_MISTAKES} mistakes"
-    return _first_of(error.errors(include_url=False, include_input=False))
-
-
-def _first_of(errors: Any) -> str:
-    lines = [
-        f"{'.'.join(str(part) for part in one['loc']) or 'request'}: {one['msg']}"
-        for one in errors[:3]
-    ]
-    return "; ".join(lines)
-
-
 def _code(error: Exception, status: int) -> str:
     if status == 500:
         return "InternalError"
-    if isinstance(error, (ConfigError, RequestValidationError)):
+    if isinstance(error, ConfigError):
         return InvalidRequest.__name__
     if isinstance(error, SightlineError):
         return type(error).__name__

@@ -19,14 +19,24 @@ if TYPE_CHECKING:
 class Part:
     """One part: a field, or where it has a ``filename``, a file."""
 
-    name: str = ""
+    name: str | None = None
+    """None: no Content-Disposition has come."""
     filename: str | None = None
     content_type: str = ""
     data: bytearray = field(default_factory=bytearray)
 
     @property
     def is_file(self) -> bool:
-        return self.filename is not None or self.content_type.startswith("image/")
+        return (
+            self.filename is not None
+            or self.content_type.startswith("image/")
+            or self.content_type.partition(";")[0].strip() == "application/octet-stream"
+        )
+
+    @property
+    def is_unchosen(self) -> bool:
+        """A field for a file where the user of a browser chose none."""
+        return self.filename == "" and not self.data
 
     def text(self) -> str:
         """Raises Malformed: it is no UTF-8."""
@@ -44,7 +54,10 @@ def parse(content_type: str, body: bytes, limit: int) -> list[Part]:
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if not boundary:
-        raise Malformed("the multipart body has no boundary in its Content-Type")
+        raise Malformed(
+            "the multipart body has no boundary in its Content-Type: let the client set this "
+            "header itself"
+        )
     reader = _Reader(limit)
     try:
         parser = MultipartParser(boundary, reader.callbacks())
@@ -73,6 +86,7 @@ class _Reader:
             "on_header_field": self._header_name,
             "on_header_value": self._header_value,
             "on_header_end": self._header,
+            "on_headers_finished": self._headers_end,
             "on_part_data": self._data,
             "on_end": self._end,
         }
@@ -97,9 +111,18 @@ class _Reader:
             part.content_type = value.decode("latin-1").lower()
         elif name == b"content-disposition":
             _, options = parse_options_header(value)
+            if part.name is not None:
+                raise Malformed(f"part {len(self.parts)} has two headers Content-Disposition")
             part.name = options.get(b"name", b"").decode("utf-8", "replace")
             if b"filename" in options:
                 part.filename = options[b"filename"].decode("utf-8", "replace")
+
+    def _headers_end(self) -> None:
+        if self.parts[-1].name is None:
+            raise Malformed(
+                f"part {len(self.parts)} of the form has no Content-Disposition: each begins with "
+                'Content-Disposition: form-data; name="..."'
+            )
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         self.parts[-1].data += data[start:end]

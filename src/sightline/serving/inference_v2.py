@@ -20,10 +20,10 @@ from starlette.requests import ClientDisconnect
 
 from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from sightline.serving.failures import answer as answer_failure
-from sightline.serving.failures import said_wrong
 from sightline.serving.limits import MEGABYTE
 from sightline.serving.open_inference import VERSION, OpenInference, kept
 from sightline.serving.tensors_v2 import InferRequest, Input, Output, Parameter, wrong
+from sightline.serving.validation import said_wrong
 from sightline.serving.waiting import unless_gone
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -310,4 +310,4 @@ def _read(kind: type[Any], body: bytes) -> Any:
     try:
         return kind.model_validate_json(body)
     except ValidationError as exc:
-        raise InvalidRequest(said_wrong(exc)) from exc
+        raise InvalidRequest(said_wrong(exc, kind)) from exc

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from pydantic import ValidationError
 from starlette.requests import Request
 
 from sightline.config import LimitOptions
-from sightline.errors import InvalidRequest, Malformed, TooLarge, UnsupportedMedia
+from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from sightline.serving import forms
-from sightline.serving.failures import said_wrong
 from sightline.serving.fetch import fetch
 from sightline.serving.limits import MEGABYTE
 from sightline.serving.parts import Parts
 from sightline.serving.schemas import ManyPictures, OnePicture, Wishes
+from sightline.serving.validation import content_type, is_json, read_json, said_wrong
 from sightline.sources.encoded import EncodedPicture
 from sightline.sources.image_header import read_header
 from sightline.types import Frame
 
-_LARGE_JSON = 256 * 1024
-"""Parsing more than this would hold up other requests, so a thread does it."""
+_FORM, _JSON, _PICTURE = "multipart/form-data", "application/json", "picture"
 
-_OPTIONS = 64 * 1024
+_DEFAULTS = {
+    "", "application/octet-stream", "application/x-www-form-urlencoded", "binary/octet-stream",
+    "text/plain",
+}  # fmt: skip
+"""Media types that tools send where their user has said none."""
+
+_BLANKS = {ord(blank): None for blank in " \t\r\n\f\v"}
+_URL_SAFE = str.maketrans("-_", "+/")
 
 SomeWishes = TypeVar("SomeWishes", bound=Wishes)
 
@@ -61,32 +67,27 @@ def frame_of(data: bytes, limits: LimitOptions, name: str = "picture") -> Frame:
     return Frame(name, 0, 0.0, time.monotonic(), picture)
 
 
-async def small(request: Request) -> None:
-    """Of routes whose body is a few options. Raises TooLarge before they are looked at."""
-    if len(await request.body()) > _OPTIONS:
-        raise TooLarge(f"the body has more than {_OPTIONS} bytes, which are enough for options")
-
-
 async def read_one(request: Request, parts: Parts, asked: Wishes) -> Upload:
     """The one picture of a request, and its wishes: those of the address and those of the body.
 
     Raises RequestError: what is wrong with it.
     """
-    kind, body = _kind_of(request), await request.body()
-    if kind == "multipart/form-data":
+    body = await request.body()
+    kind = _kind(request, body)
+    if kind == _FORM:
         upload = _from_form(request, body, asked, parts.options.limits)
         if len(upload.pictures) > 1:
             raise InvalidRequest("one picture is looked at here: send more to /predict/batch")
         return upload
-    if kind == "application/json":
-        json = await _json(OnePicture, body)
-        if json.url is not None:
+    if kind == _JSON:
+        found = await read_json(OnePicture, body)
+        if found.url is not None:
             limit = int(parts.options.limits.body_mb * MEGABYTE)
-            data = await fetch(json.url, parts.networks, limit)
+            data = await fetch(found.url, parts.networks, limit)
         else:
-            data = _decoded(json.image or "", "image")
-        return Upload([data], _merged(asked, json))
-    if kind.startswith("image/") or kind in {"", "application/octet-stream"}:
+            data = picture_bytes(found.image or "", "image")
+        return Upload([data], _merged(asked, found))
+    if kind == _PICTURE:
         if not body:
             raise InvalidRequest("the body is empty: send a picture")
         return Upload([body], asked)
@@ -95,23 +96,38 @@ async def read_one(request: Request, parts: Parts, asked: Wishes) -> Upload:
 
 async def read_many(request: Request, parts: Parts, asked: Wishes) -> Upload:
     """The pictures of a batch, likewise."""
-    kind, body = _kind_of(request), await request.body()
+    body = await request.body()
+    kind = _kind(request, body)
     limits = parts.options.limits
-    if kind == "multipart/form-data":
+    if kind == _FORM:
         return _from_form(request, body, asked, limits)
-    if kind == "application/json":
-        json = await _json(ManyPictures, body)
-        if len(json.images) > limits.parts:
+    if kind == _JSON:
+        found = await read_json(ManyPictures, body)
+        if len(found.images) > limits.parts:
             raise TooLarge(f"a batch has {limits.parts} pictures at most")
-        pictures = [_decoded(text, f"images.{i}") for i, text in enumerate(json.images)]
-        return Upload(pictures, _merged(asked, json))
-    raise _unsupported(kind)
+        pictures = [picture_bytes(text, f"images.{i}") for i, text in enumerate(found.images)]
+        return Upload(pictures, _merged(asked, found))
+    raise _unsupported("image/*" if kind == _PICTURE else kind)
 
 
-def _kind_of(request: Request) -> str:
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedMedia("compressed bodies are not accepted: pictures are small already")
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+def _kind(request: Request, body: bytes) -> str:
+    """What a body is: ``_FORM``, ``_JSON``, ``_PICTURE``, or a media type that is not accepted.
+
+    Where the client does not say, or says what its tool says by default (``curl --data-binary``),
+    the first bytes decide.
+    """
+    kind = content_type(request)
+    if kind == _FORM or kind.startswith("image/"):
+        return _FORM if kind == _FORM else _PICTURE
+    if is_json(kind):
+        return _JSON
+    if kind in _DEFAULTS:
+        start = body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+        if start.startswith(b"{") and kind != "application/octet-stream":
+            return _JSON
+        if kind in {"", "application/octet-stream"} or read_header(body) is not None:
+            return _PICTURE
+    return kind
 
 
 def _unsupported(kind: str) -> UnsupportedMedia:
@@ -123,16 +139,23 @@ def _unsupported(kind: str) -> UnsupportedMedia:
 
 def _from_form(request: Request, body: bytes, asked: Wishes, limits: LimitOptions) -> Upload:
     parts = forms.parse(request.headers["content-type"], body, limits.parts)
-    pictures = [bytes(part.data) for part in parts if part.is_file]
-    if not pictures:
-        raise InvalidRequest("the form has no file: send the picture as a part with a filename")
+    pictures = [bytes(part.data) for part in parts if part.is_file and not part.is_unchosen]
     fields: dict[str, Any] = {}
     for part in parts:
-        if part.is_file:
+        if part.is_file or part.name == "_charset_":  # which browsers add (RFC 7578, 4.6)
             continue
-        if part.name in fields:
+        if part.name == "classes":
+            fields.setdefault("classes", []).append(part.text())
+        elif part.name in fields:
             raise InvalidRequest(f"field {part.name!r:.80} is given twice")
-        fields[part.name] = part.text()
+        else:
+            fields[part.name or ""] = part.text()
+    if not pictures:
+        names = ", ".join(repr(name)[:80] for name in fields)
+        only = f"; {names} came without a filename" if names else ""
+        raise InvalidRequest(
+            f"the form has no file: send the picture as a part with a filename{only}"
+        )
     return Upload(pictures, _merged(asked, _checked(Wishes, fields)) if fields else asked)
 
 
@@ -140,28 +163,31 @@ def _checked(model: type[SomeWishes], values: dict[str, Any]) -> SomeWishes:
     try:
         return model.model_validate(values)
     except ValidationError as exc:
-        raise InvalidRequest(said_wrong(exc)) from exc
+        raise InvalidRequest(said_wrong(exc, model)) from exc
 
 
-async def _json(model: type[SomeWishes], body: bytes) -> SomeWishes:
-    try:
-        if len(body) > _LARGE_JSON:
-            return await asyncio.to_thread(model.model_validate_json, body)
-        return model.model_validate_json(body)
-    except ValidationError as exc:
-        if exc.error_count() == 1 and exc.errors(include_input=False)[0]["type"] == "json_invalid":
-            raise Malformed("the body is no JSON") from exc
-        raise InvalidRequest(said_wrong(exc)) from exc
+def picture_bytes(text: str, name: str) -> bytes:
+    """The bytes of base64 (RFC 4648), or of a ``data:`` URL (RFC 2397) in base64.
 
+    Accepted are line breaks, the URL-safe alphabet, and padding that is left out.
 
-def _decoded(text: str, name: str) -> bytes:
-    """The bytes of base64, or of a ``data:`` URL (RFC 2397) in base64."""
-    if text.startswith("data:"):
-        head, _, text = text.partition(",")
-        if not head.endswith(";base64"):
-            raise InvalidRequest(f"{name}: of data: URLs only base64 is read")
+    Raises InvalidRequest: it is neither; ``name`` says which field.
+    """
+    if text[:5].lower() == "data:":
+        head, comma, text = text.partition(",")
+        if not comma or head.rpartition(";")[2].strip().lower() != "base64":
+            raise InvalidRequest(f"{name}: of data: URLs only base64 is read (data:...;base64,...)")
+        if "%" in text:
+            text = unquote(text)
     try:
         return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        pass  # it may be another form of it
+    try:
+        plain = text.translate(_BLANKS).rstrip("=")
+        if ("-" in plain or "_" in plain) and not ("+" in plain or "/" in plain):
+            plain = plain.translate(_URL_SAFE)
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError) as exc:
         raise InvalidRequest(f"{name}: it is no base64") from exc
 

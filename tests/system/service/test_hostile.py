@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from tests.waiting import wait_for
 
-from sightline.serving import failures
+from sightline.serving import validation
 from sightline.sources.image_header import read_header
 
 SERVER_FAULTS = {500, 501, 502, 505}
@@ -231,9 +231,9 @@ def test_a_hundred_thousand_mistakes_are_not_listed(
 ) -> None:
     """Listing them took most of a second, in which nobody else was served."""
     listed: list[int] = []
-    known = failures._first_of
+    known = validation._told
     monkeypatch.setattr(
-        failures, "_first_of", lambda all_: (listed.append(len(all_)), known(all_))[1]
+        validation, "_told", lambda all_, names: (listed.append(len(all_)), known(all_, names))[1]
     )
     answer = client.post(path, json=body)
     assert answer.status_code in {413, 422}, answer.text

@@ -17,6 +17,7 @@ import pytest
 
 from sightline.errors import InferenceError
 
+JSON = {"Content-Type": "application/json"}
 JPEG = {"Content-Type": "image/jpeg"}
 # OBJECT of the tiny model, 64 x 64, in a picture of 128 x 96: scaled by a half, 8 pixels lower.
 BOX = [16.0, 16.0, 64.0, 80.0]
@@ -135,8 +136,40 @@ def test_a_batch_may_be_larger_than_the_queue_takes(serve: Any, jpeg: bytes) -> 
             "fetches nothing", id="url",
         ),
         pytest.param(
-            "/detect", b"x", {**JPEG, "Content-Encoding": "gzip"}, 415, "compressed", id="packed"
+            "/detect", b"x", {**JPEG, "Content-Encoding": "br"}, 415, "gzip or deflate", id="packed"
         ),
+        pytest.param("/detect?cofn=0.5", b"x", JPEG, 422, "did you mean conf", id="nearest"),
+        pytest.param("/detect?conf=true", b"x", JPEG, 422, "must be a number", id="no number"),
+        pytest.param("/detect", b'{"image":"a","conf":true}', JSON, 422, "conf: it must be a number",
+                     id="true is no number"),
+        pytest.param("/detect", b'{"image":"a","conf":"0.5"}', JSON, 422, "conf: it must be a number",
+                     id="text is no number"),
+        pytest.param("/detect", b'{"image":"a","timeout_ms":"9"}', JSON, 422, "timeout_ms",
+                     id="text is no time"),
+        pytest.param("/detect", b'{"image":5}', JSON, 422, "image: it must be text", id="no text"),
+        pytest.param("/detect", b'{"image":"a","cofn":1}', JSON, 422, "did you mean conf", id="json"),
+        pytest.param("/detect", b'{"image":"a","conf":0.1,"conf":0.9}', JSON, 400, "'conf' is given",
+                     id="a key twice"),
+        pytest.param("/detect", b'{"image":"a","\\u0063onf":0.1,"conf":0.9}', JSON, 400, "'conf'",
+                     id="a key twice, written differently"),
+        pytest.param("/detect", b'{"image":"a","conf":NaN}', JSON, 422, "finite", id="NaN"),
+        pytest.param("/detect", b"[]", JSON, 422, "must be an object", id="a list"),
+        pytest.param("/detect", b'{"image":"a","image":"b"}', JSON, 400, "twice", id="two pictures"),
+        pytest.param("/detect", b"conf=1", {"Content-Type": "application/x-www-form-urlencoded"}, 415,
+                     "send image", id="a form of another kind"),
+        pytest.param("/models/tiny?nmae=1", b"x", JPEG, 405, "", id="another method first"),
+        pytest.param("/models/tiny/engine", b'{"use":null,"use":"x"}', JSON, 400, "twice", id="engine"),
+        pytest.param("/models/tiny/engine", b'{"us":"x"}', JSON, 422, "did you mean use", id="us"),
+        pytest.param("/models/tiny/reload?froce=1", b"", JPEG, 422, "no such parameter", id="reload"),
+        pytest.param("/streams", b'{"name":"a","source":"x","weight":true}', JSON, 422,
+                     "weight: it must be a number", id="a stream"),
+        pytest.param("/streams", b'{"name":"a","source":"x","adaptive":{"max_fsp":1}}', JSON, 422,
+                     "adaptive.max_fsp: there is no such field; did you mean max_fps", id="deeper"),
+        pytest.param("/streams", b'{"name":"a","source":"x","loop":"yes"}', JSON, 422,
+                     "loop: it must be true or false", id="no truth"),
+        pytest.param("/streams", b'{"source":"x"}', JSON, 422, "name: it is missing", id="missing"),
+        pytest.param("/streams", b"name=a", {"Content-Type": "application/x-www-form-urlencoded"}, 415,
+                     "send application/json", id="as curl -d sends it"),
         pytest.param("/nothing", b"x", JPEG, 404, "Not Found", id="no such route"),
         pytest.param("/health", b"x", JPEG, 405, "Not Allowed", id="another method"),
         pytest.param("/models/tiny%2F..%2Fx/reload", b"", JPEG, 404, "Not Found", id="path"),

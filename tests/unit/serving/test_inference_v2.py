@@ -517,7 +517,7 @@ class TestParse:
             pytest.param(b"[" * 100_000, None, "JSON", id="nested for ever"),
             pytest.param(b"[]", None, "request", id="no object"),
             pytest.param(b"{}", None, "inputs", id="no inputs"),
-            pytest.param(b'{"inputs": [], "input": []}', None, "input: Extra", id="unknown key"),
+            pytest.param(b'{"inputs": [], "input": []}', None, "input: there is no such field; did you mean inputs", id="unknown key"),
             pytest.param(b'{"inputs": []}', "15", "is 15, but the body has 14", id="beyond the body"),
             pytest.param(b'{"inputs": []}', "-1", "must be a number", id="negative length"),
             pytest.param(b'{"inputs": []}', "٣", "must be a number", id="other digits"),

@@ -23,6 +23,7 @@ from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES, MANY_BODY, ONE_BODY
 from sightline.serving.schemas import Found, FoundInMany, Wishes
 from sightline.serving.uploads import frame_of, read_many, read_one
+from sightline.serving.validation import check_query
 from sightline.serving.waiting import unless_gone, until
 from sightline.types import Detections, Frame
 
@@ -37,15 +38,10 @@ _WORKERS = 16
 """Pictures of one batch that wait in the queue at a time, at most."""
 
 
-def _said_once(request: Request) -> None:
+def _check_query(request: Request) -> None:
     """Raises InvalidRequest: which of two wishes is meant, nobody knows."""
-    if not request.scope["query_string"]:
-        return
-    seen: set[str] = set()
-    for name, _ in request.query_params.multi_items():
-        if name in seen and name != "classes":
-            raise InvalidRequest(f"{name:.80} is given twice")
-        seen.add(name)
+    if request.scope["query_string"]:
+        check_query(request, Wishes.model_fields, ("classes",))
 
 
 @router.post(
@@ -61,7 +57,7 @@ def _said_once(request: Request) -> None:
 async def detect(request: Request, wishes: Asked) -> Response:
     """Find the objects in one picture: the raw file, a form with a file, or JSON with base64."""
     parts = parts_of(request)
-    _said_once(request)
+    _check_query(request)
     begin = time.monotonic()
     with parts.tracing.request(f"POST {request.scope['path']}", request.headers) as trace:
         upload = await read_one(request, parts, wishes)
@@ -84,7 +80,7 @@ async def detect_batch(request: Request, wishes: Asked) -> Response:
     """Find the objects in several pictures. Each has its own answer: one that is damaged leaves
     the others whole."""
     parts = parts_of(request)
-    _said_once(request)
+    _check_query(request)
     begin = time.monotonic()
     upload = await read_many(request, parts, wishes)
     if upload.wishes.format != "json":

@@ -14,9 +14,9 @@ from sightline.config import Name
 from sightline.errors import ConfigError, Conflict, EngineError, InvalidRequest
 from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES
-from sightline.serving.uploads import small
+from sightline.serving.validation import exact_body, exact_query
 
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], dependencies=[Depends(exact_query)])
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     status: FAILURES[status] for status in (401, 403, 404, 422)
 }
@@ -65,7 +65,9 @@ class Choice(BaseModel):
     use: str | None = None
 
 
-@router.post("/models/{name}/engine", responses=_CHANGES, dependencies=[Depends(small)])
+@router.post(
+    "/models/{name}/engine", responses=_CHANGES, dependencies=[Depends(exact_body(Choice))]
+)
 async def choose_engine(request: Request, name: Name, choice: Choice) -> dict[str, Any]:
     """Choose one of a model's engines by hand, by its label, or let the service choose again."""
     parts = parts_of(request)

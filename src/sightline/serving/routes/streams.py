@@ -21,9 +21,9 @@ from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES
 from sightline.serving.schemas import StreamRequest
 from sightline.serving.security import check_stream_source
-from sightline.serving.uploads import small
+from sightline.serving.validation import exact_body, exact_query
 
-router = APIRouter(tags=["streams"])
+router = APIRouter(tags=["streams"], dependencies=[Depends(exact_query)])
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     status: FAILURES[status] for status in (401, 403, 404, 422)
 }
@@ -47,7 +47,12 @@ async def streams(request: Request) -> dict[str, Any]:
     return {"streams": [dataclasses.asdict(one) for one in stats.values()]}
 
 
-@router.post("/streams", status_code=201, responses=_ADDING, dependencies=[Depends(small)])
+@router.post(
+    "/streams",
+    status_code=201,
+    responses=_ADDING,
+    dependencies=[Depends(exact_body(StreamRequest))],
+)
 async def add(request: Request, body: StreamRequest) -> dict[str, Any]:
     """Add a stream; it connects by itself, so a camera that is away is no error."""
     parts = parts_of(request)
