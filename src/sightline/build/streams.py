@@ -111,6 +111,7 @@ def _terms(name: str, found: Input, options: StreamOptions) -> Terms:
         options.weight,
         options.min_fps,
         options.max_age_ms / 1e3 if found.live else None,
+        live=found.live,
     )
 
 

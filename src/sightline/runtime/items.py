@@ -34,6 +34,8 @@ class Terms:
         max_age_s: since ``since``; what has waited for longer is dropped ("stale").
         deadline: monotonic moment after which the item is not run.
         since: monotonic moment that the age counts from; None: its arrival.
+        live: a frame of a live stream. Under overload it is not refused but waits as a spare, until
+            a frame of the same client comes that is newer (``since``).
     """
 
     client: str
@@ -43,6 +45,7 @@ class Terms:
     max_age_s: float | None = None
     deadline: float | None = None
     since: float | None = None
+    live: bool = False
 
 
 NOBODY = Client("", 0.0)
@@ -54,7 +57,7 @@ class Item:
 
     __slots__ = (
         "again", "arrived", "client", "deadline", "error", "expiry", "fill", "future", "gone",
-        "lane", "pictures", "priority", "rank", "read", "result", "tag", "terms",
+        "lane", "number", "pictures", "priority", "rank", "read", "result", "since", "spare", "tag", "terms",
     )  # fmt: skip
 
     def __init__(
@@ -71,13 +74,16 @@ class Item:
         self.priority: Priority = terms.priority
         self.arrived = now
         self.deadline = NEVER if terms.deadline is None else terms.deadline
-        since = now if terms.since is None else terms.since
-        stale = NEVER if terms.max_age_s is None else since + terms.max_age_s
+        self.since = now if terms.since is None else terms.since
+        stale = NEVER if terms.max_age_s is None else self.since + terms.max_age_s
         self.expiry = min(self.deadline, stale)
         self.future: Future[Any] = Future()
         self.rank = RANK[terms.priority]
         self.tag = 0.0
+        self.number = 0
         self.client = NOBODY
+        self.spare = False
+        """It has given way to items of clients that have had less: see ``Waiting``."""
         self.again = False
         """It was in a batch that failed as a whole, and is run alone."""
         self.gone = False

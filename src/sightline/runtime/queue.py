@@ -7,7 +7,6 @@ take turns by their weights.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Sequence
 
@@ -28,6 +27,7 @@ from sightline.runtime.items import (
 from sightline.runtime.room import Room, share_out
 from sightline.runtime.shares import RANKS, Clients, Rate
 from sightline.runtime.speed import Lane, Speed
+from sightline.runtime.waiting import Waiting
 
 __all__ = ["Batch", "BatchQueue", "Dropped", "Item", "Room", "Terms"]
 
@@ -38,10 +38,6 @@ URGENT_SLOWER = 1.5
 not within its budget anyway."""
 LEAST_SHARE = 0.05
 """Of the engine, that a rank is thought to get however busy the ranks before it are."""
-
-Entry = tuple[float, int, Item]
-Ranks = tuple[list[Entry], ...]
-"""One lane's waiting items, a heap by tag for each rank."""
 
 
 class BatchQueue:
@@ -57,7 +53,8 @@ class BatchQueue:
     def __init__(self, name: str, options: SchedulerOptions, room: Room, speed: Speed) -> None:
         self.name = name
         self.speed = speed
-        self.waiting: dict[Item, None] = {}  # in the order of arrival
+        self._line = Waiting()
+        self.waiting = self._line.items
         self.again: deque[Item] = deque()  # of failed batches; they have waited already
         self.in_flight: dict[Batch, None] = {}  # in the order in which they were started
         self._options = options
@@ -66,25 +63,29 @@ class BatchQueue:
             "normal": options.normal_ms / 1e3,
             "batch": options.batch_ms / 1e3,
         }
+        self._least_budget = min(self._budgets.values())
         self._room = room
-        self._lanes: dict[Lane, Ranks] = {}
         self.clients = Clients()
-        self._pictures = [0] * RANKS
         self._rates = tuple(Rate() for _ in range(RANKS))
         self._arrivals = Rate()
         self._came = self._pause = 0.0  # when the last item came, and the usual time between two
-        self._number = 0
         self._since_batch = 0
         self._next_expiry = NEVER
         self._dropped: list[Dropped] = []
         room.queues.append(self)
+
+    @property
+    def spares(self) -> int:
+        """Live frames among those that wait, that have given way to others."""
+        return self._line.spares
 
     # Coming in.
 
     def push(self, item: Item, now: float) -> None:
         """Let an item wait. What it pushes out is in ``dropped``.
 
-        Raises Overloaded: there is no room, or it would wait for too long.
+        Raises Overloaded: there is no room, or it would wait for too long. A live frame is never
+        refused: it becomes a spare where it would wait for too long.
         """
         if self.speed.hung:
             raise Overloaded(
@@ -93,22 +94,20 @@ class BatchQueue:
             )
         terms = item.terms
         item.client = client = self.clients.get(terms, now)
+        self._supersede(item, now)
         if (
             item.rank != URGENT
             and terms.min_rate
             and self.clients.spend(client, terms.min_rate, now)
         ):
             item.rank = KEPT
-        if self._room.full or self.predicted_wait(item, now) > self._limit(item):
-            self._admit(item, now)
-        item.tag = self.clients.arrived(client, item.rank, item.pictures)
-        self._number += 1
-        lane = self._lanes.get(item.lane)
-        if lane is None:
-            lane = self._lanes[item.lane] = ([], [], [], [])
-        heapq.heappush(lane[item.rank], (item.tag, self._number, item))
-        self.waiting[item] = None
-        self._pictures[item.rank] += item.pictures
+        placed = self._find_place(item, now)
+        item.tag = self.clients.arrived(item)
+        self._line.add(item)
+        if not placed:
+            self._make_spare(item)
+        elif terms.live:
+            self._give_way(item.rank, now)
         self._rates[item.rank].add(item.pictures, now)
         self._arrivals.add(1, now)
         self._came, self._pause = now, 1.0 / self._arrivals.value(now)
@@ -116,15 +115,19 @@ class BatchQueue:
 
     def predicted_wait(self, item: Item, now: float) -> float:
         """Seconds until an item's turn would come, from what is served before it."""
-        cost, rank = self.speed.cost, item.rank
-        ahead = sum(self._pictures[: rank + 1])
+        return self._wait(item.rank, self._line.pictures[item.rank], now)
+
+    def _wait(self, rank: int, before: int, now: float) -> float:
+        """``predicted_wait`` of an item that ``before`` pictures of its own rank go before."""
+        cost = self.speed.cost
+        ahead = sum(self._line.pictures[:rank]) + before
         if cost is None or not ahead:
             return 0.0
         # What comes before it while it waits takes its part of the engine too.
         share = 1.0 - cost * sum(rate.value(now) for rate in self._rates[:rank])
         wait = ahead * cost / max(share, LEAST_SHARE)
         if rank == BATCH:
-            wait = min(wait, max(self._pictures[BATCH], 1) * cost * BATCH_TURN)
+            wait = min(wait, max(before, 1) * cost * BATCH_TURN)
         return wait
 
     def requeue(self, items: Sequence[Item]) -> None:
@@ -204,7 +207,7 @@ class BatchQueue:
             at = min(at, batch.started + self._options.watchdog_s)
             break
         if self.waiting and self.speed.free > 0:
-            at = min([at, *(self._closes_at(lane, now) for lane in self._lanes)])
+            at = min([at, *(self._closes_at(lane, now) for lane in self._line.lanes)])
         return max(at, now)
 
     def waiting_by_priority(self) -> dict[Priority, int]:
@@ -224,12 +227,67 @@ class BatchQueue:
         message = f"model {self.name}: pushed out of the queue by more pressing items"
         self._drop(item, "overloaded", Overloaded(message, self._limit(item)))
 
-    def _admit(self, item: Item, now: float) -> None:
-        """Make room for an item, or raise Overloaded."""
-        self._room.sweep(now)
-        while (full := self._room.full) or self.predicted_wait(item, now) > self._limit(item):
-            if not (self._room.make(item) if full else share_out(item, [self])):
-                raise self._refusal(item, now)
+    def _find_place(self, item: Item, now: float) -> bool:
+        """Make room for an item where that is needed; False where a live frame finds none.
+
+        Raises Overloaded where another item finds none.
+        """
+        if item.terms.live:
+            if self._room.full:
+                self._room.sweep(now)
+            return self._room.make(item) if self._room.full else True
+        if self._room.full or self.predicted_wait(item, now) > self._limit(item):
+            self._room.sweep(now)
+            while (full := self._room.full) or self.predicted_wait(item, now) > self._limit(item):
+                if not (self._room.make(item) if full else share_out(item, [self])):
+                    raise self._refusal(item, now)
+        return True
+
+    # Live frames: how fresh they are counts as much as whose turn it is.
+
+    def _supersede(self, item: Item, now: float) -> None:
+        """Drop older frames of the same stream that are spares, or that would wait too long."""
+        if not item.terms.live:
+            return
+        for older in list(item.client.frames):
+            if older.since < item.since and (older.spare or self._is_crowded(older, now)):
+                if older.rank == KEPT:
+                    item.client.tokens += 1.0
+                message = f"model {self.name}: a newer frame came before this one had its turn"
+                self._drop(older, "overloaded", Overloaded(message))
+
+    def _is_crowded(self, item: Item, now: float) -> bool:
+        """Whether the last of an item's rank would wait beyond the item's budget."""
+        waiting = self._line.pictures[item.rank]
+        return self._wait(item.rank, waiting, now) > self._budgets[item.priority]
+
+    def _give_way(self, rank: int, now: float) -> None:
+        """Live frames that would wait beyond their budget become spares.
+
+        These are the last in the order of tags: those of the streams that have had most.
+        """
+        if self._wait(rank, self._line.pictures[rank], now) <= self._least_budget:
+            return
+        ahead = 0
+        for item in self._line.in_turn(rank):
+            if item.terms.live and self._wait(rank, ahead, now) > self._budgets[item.priority]:
+                self._make_spare(item)
+            else:
+                ahead += item.pictures
+
+    def _let_go_stale(self, now: float) -> None:
+        """Live frames that have waited beyond their budget become spares."""
+        for heaps in self._line.lanes.values():
+            for heap in filter(None, heaps):
+                while self._is_stale(heap[0][2], now):
+                    self._make_spare(heap[0][2])
+
+    def _is_stale(self, item: Item, now: float) -> bool:
+        waited = now - item.arrived
+        return item.terms.live and not item.spare and waited > self._budgets[item.priority]
+
+    def _make_spare(self, item: Item) -> None:
+        self._line.make_spare(item, self.clients.spared(item))
 
     def _refusal(self, item: Item, now: float) -> Overloaded:
         if item.rank == KEPT:
@@ -253,20 +311,21 @@ class BatchQueue:
 
     def _gather(self, now: float) -> list[Item] | None:
         """The items of the next batch; empty where the one whose turn it was came too late."""
-        ready = [lane for lane in self._lanes if self._closes_at(lane, now) <= now]
+        self._let_go_stale(now)
+        ready = [lane for lane in self._line.lanes if self._closes_at(lane, now) <= now]
         if not ready:
             return None
         rank, lane = self._next(ready, now)
-        head = self._lanes[lane][rank][0][2]
+        head = self._line.lanes[lane][rank][0][2]
         if self._drop_late(head, now):
             return []
         items = [head, *self._company(head, rank, now)]
         for item in items:
-            self._leave(item)
-            self.clients.served(item.client, item.rank, item.pictures, item.tag)
+            self._line.remove(item)
+            self.clients.served(item)
         if any(item.rank == BATCH for item in items):
             self._since_batch = 0
-        elif self._pictures[BATCH]:
+        elif self._line.pictures[BATCH]:
             self._since_batch += 1
         return items
 
@@ -276,7 +335,7 @@ class BatchQueue:
         largest = speed.sizes(lane)[-1]
         if largest == 1 or speed.in_flight < speed.parallel(lane):
             return now  # a larger batch brings nothing, or the engine would stand still meanwhile
-        items = [entry[2] for heap in self._lanes[lane] for entry in heap]
+        items = [entry[2] for heap in self._line.lanes[lane] for entry in heap]
         pictures = sum(item.pictures for item in items)
         if pictures >= largest or not self.clients.idle():
             return now
@@ -290,7 +349,7 @@ class BatchQueue:
         heads = [
             (rank, heap[0][0], heap[0][1], lane)
             for lane in lanes
-            for rank, heap in enumerate(self._lanes[lane])
+            for rank, heap in enumerate(self._line.lanes[lane])
             if heap
         ]
         first = min(heads)
@@ -301,7 +360,7 @@ class BatchQueue:
         return first[0], first[3]
 
     def _head(self, head: tuple[int, float, int, Lane]) -> Item:
-        return self._lanes[head[3]][head[0]][0][2]
+        return self._line.lanes[head[3]][head[0]][0][2]
 
     def _company(self, head: Item, rank: int, now: float) -> list[Item]:
         """Who is run together with an item: as many as make up the largest batch that will do."""
@@ -322,7 +381,7 @@ class BatchQueue:
         end = now + speed.time(lane, sizes[-1])
         company: list[Item] = []
         good, total = 0, head.pictures
-        heaps = self._lanes[lane]
+        heaps = self._line.lanes[lane]
         for heap in (heaps[rank], *(h for r, h in enumerate(heaps) if r != rank)):
             for _, _, item in sorted(heap):
                 if item is head or item.deadline < end or self._drop_dead(item, now):
@@ -361,20 +420,6 @@ class BatchQueue:
         for item in batch.items:
             self.clients.end(item.client)
 
-    def _leave(self, item: Item) -> None:
-        """An item waits no more."""
-        del self.waiting[item]
-        self._pictures[item.rank] -= item.pictures
-        heaps = self._lanes[item.lane]
-        heap = heaps[item.rank]
-        if heap[0][2] is item:
-            heapq.heappop(heap)
-        else:
-            heap[:] = [entry for entry in heap if entry[2] is not item]
-            heapq.heapify(heap)
-        if not any(heaps):
-            del self._lanes[item.lane]
-
     def _drop_late(self, item: Item, now: float) -> bool:
         """Drop an item that cannot be in time any more.
 
@@ -412,8 +457,8 @@ class BatchQueue:
         if item.again:
             self.again.remove(item)
         else:
-            self._leave(item)
-            self.clients.dropped(item.client, item.rank, item.pictures)
+            self._line.remove(item)
+            self.clients.dropped(item)
         self.clients.end(item.client)
         if not (item.again or item.future.set_running_or_notify_cancel()):
             reason, error = "cancelled", None

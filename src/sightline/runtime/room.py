@@ -16,7 +16,10 @@ SWEEP_S = 0.01
 
 
 class Room:
-    """How many items may wait, in the queues of all models together."""
+    """How many items may wait, in the queues of all models together.
+
+    Spares do not count: of these, each live stream has one.
+    """
 
     def __init__(self, limit: int) -> None:
         self.queues: list[BatchQueue] = []
@@ -25,7 +28,7 @@ class Room:
 
     @property
     def full(self) -> bool:
-        return sum(len(queue.waiting) for queue in self.queues) >= self._limit
+        return sum(len(q.waiting) - q.spares for q in self.queues) >= self._limit
 
     def sweep(self, now: float) -> None:
         """Drop what is too old or was cancelled, everywhere, if that was not done just now."""
@@ -42,7 +45,7 @@ class Room:
         for rank in range(BATCH, item.rank, -1):
             for queue in self.queues:
                 for other in reversed(queue.waiting):
-                    if other.rank == rank:
+                    if other.rank == rank and not other.spare:
                         queue.push_out(other)
                         return True
         return share_out(item, self.queues)
@@ -60,7 +63,7 @@ def share_out(item: Item, queues: Sequence[BatchQueue]) -> bool:
         return False
     for queue in queues:
         for other in reversed(queue.waiting):
-            if other.rank == item.rank and other.client.name == greedy:
+            if other.rank == item.rank and other.client.name == greedy and not other.spare:
                 queue.push_out(other)
                 return True
     return False

@@ -6,11 +6,18 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sightline.runtime.items import Terms
+    from sightline.runtime.items import Item, Terms
 
 RANKS = 4
 ACTIVE_S = 1.0
 """A client that was silent for longer is not waited for."""
+REMEMBERED_S = 10.0
+"""What a live stream has had is known for so long: most send several frames meanwhile."""
+CREDIT = 6.0
+"""Turns that a live stream may have missed, because its frames came when the engine was busy, and
+still gets."""
+SPARE_LATER = 2.0
+"""A spare runs so many turns later than its stream's share allows: a fresh frame may come until then."""
 BURST = 2.0
 """Items of a client's minimum rate that it may save up."""
 FORGET_EVERY_S = 0.25
@@ -19,15 +26,21 @@ FORGET_EVERY_S = 0.25
 class Client:
     """One client of one engine: a stream, or whoever sends requests."""
 
-    __slots__ = ("busy", "known_until", "name", "tags", "tokens", "tokens_at", "waiting", "weight")
+    __slots__ = (
+        "active_until", "away", "busy", "frames", "known_until", "name", "passed_over", "tags",
+        "tokens", "tokens_at", "waiting", "weight",
+    )  # fmt: skip
 
     def __init__(self, name: str, now: float) -> None:
         self.name = name
         self.weight = 1.0
         self.busy = 0  # items that wait or are in flight
-        self.waiting = [0] * RANKS  # pictures
+        self.waiting = [0] * RANKS  # pictures, without those of spares
+        self.frames: list[Item] = []  # of a live stream, those that wait
         self.tags = [0.0] * RANKS
-        self.known_until = now
+        self.passed_over = False  # a live stream has turns to its credit
+        self.active_until = self.known_until = now
+        self.away = False
         self.tokens, self.tokens_at = 1.0, now
 
 
@@ -51,7 +64,8 @@ class Clients:
     """Start-time fair queueing (Goyal, Vin and Cheng, 1996) between clients, within each rank.
 
     An item's tag is the moment, counted in service and not in seconds, at which its client's turn
-    has come; whoever has the smallest tag is next. A client that was away does not save up turns.
+    has come; whoever has the smallest tag is next. A client that was away does not save up turns; a
+    live stream whose frames were dropped does, a few.
     """
 
     def __init__(self) -> None:
@@ -60,6 +74,7 @@ class Clients:
         self._latest = [0.0] * RANKS  # the largest one that was given
         self._waiting = [0] * RANKS
         self._forgot = 0.0
+        self._away = 0  # clients that are remembered, but not counted on
         self.busy = 0
         """Clients with an item that waits or is in flight."""
 
@@ -71,12 +86,16 @@ class Clients:
             client = self._clients[terms.client] = Client(terms.client, now)
         client.weight = terms.weight
         # Forgotten sooner, a client would have its first token again and again.
-        client.known_until = now + max(ACTIVE_S, 1.0 / terms.min_rate if terms.min_rate else 0.0)
+        client.active_until = now + max(ACTIVE_S, 1.0 / terms.min_rate if terms.min_rate else 0.0)
+        client.known_until = max(client.active_until, now + REMEMBERED_S if terms.live else 0.0)
+        if client.away:
+            client.away = False
+            self._away -= 1
         return client
 
     def idle(self) -> int:
         """Clients that were active lately and have nothing here: something may come from them."""
-        return len(self._clients) - self.busy
+        return len(self._clients) - self.busy - self._away
 
     def spend(self, client: Client, min_rate: float, now: float) -> bool:
         """Whether an item is one of those that the client's minimum rate assures it of."""
@@ -87,29 +106,51 @@ class Clients:
         client.tokens -= 1.0
         return True
 
-    def arrived(self, client: Client, rank: int, pictures: int) -> float:
-        """An item of a client waits from now on. Returns its tag."""
-        tag = max(self._now[rank], client.tags[rank])
-        client.tags[rank] = after = tag + pictures / client.weight
+    def arrived(self, item: Item) -> float:
+        """An item waits from now on. Returns its tag."""
+        client, rank = item.client, item.rank
+        now = self._now[rank]
+        if client.passed_over:
+            client.passed_over = client.tags[rank] < now
+            now -= CREDIT / client.weight
+        tag = max(now, client.tags[rank])
+        client.tags[rank] = after = tag + item.pictures / client.weight
         self._latest[rank] = max(self._latest[rank], after)
-        self._waiting[rank] += pictures
-        client.waiting[rank] += pictures
+        self._waiting[rank] += item.pictures
+        client.waiting[rank] += item.pictures
+        if item.terms.live:
+            client.frames.append(item)
         self.begin(client)
         return tag
 
-    def served(self, client: Client, rank: int, pictures: int, tag: float) -> None:
+    def spared(self, item: Item) -> float:
+        """An item waits as a spare from now on. Returns the tag that it has as such.
+
+        It is counted in whole turns, so that among those who are about equally served the freshest
+        is next.
+        """
+        item.client.waiting[item.rank] -= item.pictures
+        weight = item.client.weight
+        return math.ceil(item.tag * weight + SPARE_LATER) / weight
+
+    def served(self, item: Item) -> None:
         """An item waits no more: it is run."""
-        self._now[rank] = max(self._now[rank], tag)
-        self._left(client, rank, pictures)
+        self._now[item.rank] = max(self._now[item.rank], item.tag)
+        self._left(item)
 
-    def dropped(self, client: Client, rank: int, pictures: int) -> None:
+    def dropped(self, item: Item) -> None:
         """An item waits no more, and its client has had nothing of it."""
-        client.tags[rank] -= pictures / client.weight
-        self._left(client, rank, pictures)
+        item.client.tags[item.rank] -= item.pictures / item.client.weight
+        item.client.passed_over = item.terms.live
+        self._left(item)
 
-    def _left(self, client: Client, rank: int, pictures: int) -> None:
-        client.waiting[rank] -= pictures
-        self._waiting[rank] -= pictures
+    def _left(self, item: Item) -> None:
+        client, rank = item.client, item.rank
+        if not item.spare:
+            client.waiting[rank] -= item.pictures
+        if item.terms.live:
+            client.frames.remove(item)
+        self._waiting[rank] -= item.pictures
         if not self._waiting[rank]:
             self._now[rank] = self._latest[rank]
 
@@ -135,6 +176,10 @@ class Clients:
 
     def _forget(self, now: float) -> None:
         self._forgot = now
-        gone = [c for c in self._clients.values() if not c.busy and now > c.known_until]
-        for client in gone:
-            del self._clients[client.name]
+        for client in [c for c in self._clients.values() if not c.busy and now > c.active_until]:
+            if now > client.known_until:
+                self._away -= client.away
+                del self._clients[client.name]
+            elif not client.away:
+                client.away = True
+                self._away += 1
