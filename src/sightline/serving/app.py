@@ -24,11 +24,12 @@ from sightline.serving.limits import Admission, WholeBody
 from sightline.serving.models import ModelRepository
 from sightline.serving.parts import Metrics, Parts, Streams
 from sightline.serving.patterns import Patterns
-from sightline.serving.routes import detection, health, models, streams
+from sightline.serving.routes import detection, health, models, pages, streams
 from sightline.serving.security import Guard, check_exposure
+from sightline.serving.signatures import Signer
 from sightline.serving.validation import said_wrong_of
 
-ROUTERS = (health.router, detection.router, models.router, streams.router)
+ROUTERS = (health.router, detection.router, models.router, streams.router, pages.router)
 
 
 def create_app(
@@ -60,9 +61,9 @@ def create_app(
     check_exposure(options)
     parts = Parts(
         repository, scheduler, fleet, options, metrics, networks(options.fetch_from),
-        tracing or NoTracing(),
+        tracing or NoTracing(), Signer(options),
     )  # fmt: skip
-    # No pages of documentation: theirs load scripts from elsewhere.
+    # FastAPI's own pages of documentation load scripts from elsewhere; see `routes.pages`.
     app = FastAPI(
         title="Sightline", version=__version__, docs_url=None, redoc_url=None,
         redirect_slashes=False,
@@ -86,7 +87,7 @@ def create_app(
             CORSMiddleware, allow_origins=options.origins, allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
         )  # fmt: skip
-    app.add_middleware(Guard, options=options)
+    app.add_middleware(Guard, options=options, signer=parts.signer)
     patterns = Patterns(route for one in (*ROUTERS, *routers) for route in one.routes)
     app.add_middleware(Envelope, closing=lambda: parts.draining, pattern=patterns.of, told=told)
     return app

@@ -19,6 +19,7 @@ from sightline.runtime.fleet import FeedItem
 from sightline.runtime.record import StreamStats
 from sightline.runtime.scheduler import Scheduler
 from sightline.serving.models import ModelRepository
+from sightline.serving.signatures import Signer
 
 
 class Metrics(Protocol):
@@ -52,6 +53,7 @@ class Parts:
     metrics: Metrics | None
     networks: AllowedHosts | None
     tracing: Tracing
+    signer: Signer
     started_at: float = field(default_factory=time.time)
     draining: bool = False
     """Nothing new should come; what comes is answered still."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from sightline.addresses import decoded, read_address
 from sightline.config import ServingOptions, is_loopback
 from sightline.errors import ConfigError, Forbidden, InvalidRequest, Unauthorized
 from sightline.hosts import AllowedHosts, resolve
+from sightline.serving.signatures import Signer
 
 PLAYLISTS = {".m3u", ".m3u8", ".pls", ".sdp", ".mpd", ".xspf", ".asx", ".ffconcat", ".concat"}
 """Files that make a player open other files or addresses."""
@@ -29,7 +31,9 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 _CLIENT_POSTS = re.compile(
     r"/detect|/predict|/predict/batch|/v2/models/[^/]+(/versions/[^/]+)?/infer|/v2/repository/index"
 )
-_OPEN = {"/health", "/ready"}
+_OPEN = {"/health", "/ready", "/", "/docs"}
+_OPEN_FILES = "/web/"
+"""Pages and their files hold nothing of the service: what they show they ask for with a token."""
 # Written so that `redact` takes no word of it for a token.
 _ASKED = "a token is needed, in the header `Authorization` and of the kind `Bearer`"
 
@@ -45,7 +49,8 @@ class Access(IntEnum):
 def access(method: str, path: str) -> Access:
     """What a request to a path needs, whether there is a route or not."""
     if method in _SAFE:
-        return Access.OPEN if path in _OPEN else Access.CLIENT
+        is_open = path in _OPEN or path.startswith(_OPEN_FILES)
+        return Access.OPEN if is_open else Access.CLIENT
     if method == "POST" and _CLIENT_POSTS.fullmatch(path):
         return Access.CLIENT
     return Access.ADMIN
@@ -75,8 +80,9 @@ class Guard:
     Raises Unauthorized or Forbidden before the body is read.
     """
 
-    def __init__(self, app: ASGIApp, options: ServingOptions) -> None:
+    def __init__(self, app: ASGIApp, options: ServingOptions, signer: Signer | None = None) -> None:
         self.app = app
+        self._signer = signer or Signer(options)
         self._client_tokens = _tokens(options.token, options.admin_token)
         self._admin_tokens = _tokens(options.admin_token or options.token)
         self._open_to_clients = options.token is None
@@ -84,10 +90,10 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            self.check(scope["method"], scope["path"], Headers(scope=scope))
+            self.check(scope["method"], scope["path"], Headers(scope=scope), scope["query_string"])
         await self.app(scope, receive, send)
 
-    def check(self, method: str, path: str, headers: Headers) -> None:
+    def check(self, method: str, path: str, headers: Headers, query: bytes = b"") -> None:
         """Raises Unauthorized or Forbidden."""
         self._check_page(headers)
         if method == "OPTIONS" and "access-control-request-method" in headers:
@@ -95,6 +101,12 @@ class Guard:
         needed = access(method, path)
         if needed is Access.OPEN:
             return
+        if needed is Access.CLIENT and method in _SAFE:
+            signed = self._signer.check(path, query) if query else None
+            if signed:
+                return
+            if signed is False:
+                raise Unauthorized("this signed address has expired, or is none: ask for a new one")
         token = _bearer(headers)
         if needed is Access.CLIENT:
             if not self._open_to_clients and not _matches(token, self._client_tokens):
@@ -116,6 +128,24 @@ class Guard:
             return
         if not _is_from(origin, host):
             raise Forbidden("web pages of this origin may not call this service")
+
+
+def may_embed(headers: Headers, query: bytes, origins: Sequence[str]) -> bool:
+    """Whether a page of another origin may show what is answered, in an ``<img>`` for example.
+
+    The browser says which page it is in ``Referer``. A page that lets it say nothing must have been
+    given a signed address.
+    """
+    if not origins:
+        return False
+    page = headers.get("referer")
+    if not page:
+        return b"signature=" in query  # the guard has checked it
+    try:
+        parts = urlsplit(page)
+    except ValueError:
+        return False
+    return f"{parts.scheme}://{parts.netloc}" in origins
 
 
 def _is_from(origin: str, host: str) -> bool:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from sightline.errors import InvalidRequest, Malformed, TooLarge, UnsupportedMedia
+from sightline.serving.signatures import CACHE_BUSTERS, EXPIRES, SIGNATURE
 
 MOST_MISTAKES = 1000
 """Listing more of them takes longer than the request deserves."""
@@ -28,8 +29,7 @@ _LARGE_JSON = 256 * 1024
 _OPTIONS = 64 * 1024
 """Bytes that are enough for the options of a stream or an engine."""
 _BOM = b"\xef\xbb\xbf"
-_CACHE_BUSTERS = {"_", "t", "ts"}
-"""Parameters that web pages add so that a picture is fetched anew."""
+_OF_ANY_GET = {EXPIRES, SIGNATURE, *CACHE_BUSTERS}
 
 SomeModel = TypeVar("SomeModel", bound=BaseModel)
 
@@ -208,7 +208,7 @@ def check_query(request: Request, names: Collection[str], lists: Collection[str]
     seen: set[str] = set()
     for name, _ in request.query_params.multi_items():
         if name not in names:
-            if request.method == "GET" and name in _CACHE_BUSTERS:
+            if request.method == "GET" and name in _OF_ANY_GET:
                 continue
             raise InvalidRequest(f"{name[:80]}: there is no such parameter{nearest(name, names)}")
         if name in seen and name not in lists:

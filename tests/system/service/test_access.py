@@ -16,10 +16,12 @@ from tritonclient.utils import InferenceServerException
 from sightline.config import ServingOptions
 from sightline.errors import ConfigError
 from sightline.serving.app import create_app
+from sightline.serving.routes.pages import FILES
 from sightline.serving.security import Access, access
 from sightline.serving.server import Server
 
-OPEN = {("GET", "/health"), ("GET", "/ready")}
+PAGES = {("GET", "/"), ("GET", "/docs"), *(("GET", f"/web/{name}") for name in FILES)}
+OPEN = {("GET", "/health"), ("GET", "/ready"), *PAGES}
 CLIENT_POSTS = {"/detect", "/predict", "/predict/batch"}
 
 
@@ -43,7 +45,7 @@ def test_the_walk_sees_every_route(serve: Any) -> None:
     app = serve().app
     described = app.openapi()["paths"]
     shown = {(m.upper(), p.replace("{name}", "tiny")) for p, ms in described.items() for m in ms}
-    assert set(routes(app)) == shown | {("GET", "/openapi.json")}
+    assert set(routes(app)) == shown | PAGES | {("GET", "/openapi.json")}
     assert len(shown) > 15
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import queue
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
@@ -20,7 +20,8 @@ from sightline.runtime.record import StreamStats
 from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES
 from sightline.serving.schemas import StreamRequest
-from sightline.serving.security import check_stream_source
+from sightline.serving.security import check_stream_source, may_embed
+from sightline.serving.signatures import LONGEST_S
 from sightline.serving.validation import exact_body, exact_query
 
 router = APIRouter(tags=["streams"], dependencies=[Depends(exact_query)])
@@ -121,7 +122,24 @@ async def snapshot(
     """The newest picture as JPEG, with what was found drawn on it."""
     take = parts_of(request).streams.snapshot
     data = await asyncio.to_thread(take, name, annotated=annotated, quality=quality)
-    return Response(data, media_type="image/jpeg")
+    return Response(data, media_type="image/jpeg", headers=_embedding(request))
+
+
+@router.get("/streams/{name}/link", responses=_RESPONSES)
+async def link(
+    request: Request,
+    name: Name,
+    of: Literal["mjpeg", "snapshot"] = "mjpeg",
+    seconds: Annotated[int, Query(ge=1, le=LONGEST_S)] = 300,
+    annotated: bool = True,
+    quality: Annotated[int, Query(ge=1, le=100)] = 80,
+) -> dict[str, Any]:
+    """A signed address of live pictures, for an ``<img>`` element: it needs no token, and expires."""
+    parts = parts_of(request)
+    parts.streams.version(name)  # NotFound
+    parameters = [("annotated", str(annotated).lower()), ("quality", str(quality))]
+    url, expires = parts.signer.sign(f"/streams/{name}/{of}", seconds, parameters)
+    return {"url": url, "expires": expires}
 
 
 @router.get("/streams/{name}/mjpeg", responses=_RESPONSES, response_class=Response)
@@ -138,6 +156,7 @@ async def mjpeg(
         parts,
         _pictures(parts, name, annotated, quality),
         "multipart/x-mixed-replace; boundary=frame",
+        _embedding(request),
     )
 
 
@@ -148,10 +167,35 @@ async def events(
     """What all streams, or those that are named, see from now on: server-sent events in JSON."""
     parts = parts_of(request)
     _ = parts.streams
-    return _watched(parts, _events(parts, set(stream or ())), "text/event-stream")
+    content = _events(parts, set(stream or ()))
+    return _watched(parts, content, "text/event-stream", _embedding(request))
 
 
-def _watched(parts: Parts, content: AsyncIterator[bytes], media_type: str) -> Response:
+@router.get("/events/link", responses=_RESPONSES)
+async def events_link(
+    request: Request,
+    stream: Annotated[list[Name] | None, Query(max_length=256)] = None,
+    seconds: Annotated[int, Query(ge=1, le=LONGEST_S)] = 300,
+) -> dict[str, Any]:
+    """A signed address of events, for an ``EventSource``: it needs no token, and expires."""
+    parts = parts_of(request)
+    _ = parts.streams
+    named = [("stream", name) for name in stream or ()]
+    url, expires = parts.signer.sign("/events", seconds, named)
+    return {"url": url, "expires": expires}
+
+
+def _embedding(request: Request) -> dict[str, str]:
+    """Browsers show pictures in a page of another origin only where this says so."""
+    origins = parts_of(request).options.origins
+    if may_embed(request.headers, request.scope["query_string"], origins):
+        return {"Cross-Origin-Resource-Policy": "cross-origin"}
+    return {}
+
+
+def _watched(
+    parts: Parts, content: AsyncIterator[bytes], media_type: str, headers: Mapping[str, str]
+) -> Response:
     """An answer that goes on until the client leaves or the service stops."""
     if parts.watchers >= WATCHERS:
         raise Overloaded(f"{WATCHERS} clients are watching already")
@@ -164,7 +208,7 @@ def _watched(parts: Parts, content: AsyncIterator[bytes], media_type: str) -> Re
         finally:
             parts.watchers -= 1
 
-    return StreamingResponse(counted(), media_type=media_type)
+    return StreamingResponse(counted(), media_type=media_type, headers=dict(headers))
 
 
 async def _pictures(parts: Parts, name: str, annotated: bool, quality: int) -> AsyncIterator[bytes]:
