@@ -26,6 +26,7 @@ LEVELS: tuple[set[str], ...] = (
         "config_file",
         "config_misfits",
         "config_mistakes",
+        "config_paths",
         "config_schema",
     },
     {"sources", "engines", "models", "tracking", "analytics", "sinks", "monitoring", "evaluation"},

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 from sightline import config_misfits
 from sightline.addresses import database_address, web_address
 from sightline.config_misfits import Misfit
+from sightline.config_paths import PathField
 from sightline.errors import ConfigError
 from sightline.hosts import host_rule, network_rule
 from sightline.redaction import redacted
@@ -98,7 +99,9 @@ class EngineOptions(Options):
         description="of the backend `triton`: grpc://host:8001/model or http://host:8000/model",
     )
     hang_s: float = Field(60.0, gt=0, description="an inference that takes longer is given up")
-    cache_dir: Path | None = Field(None, description="compiled models are kept here (OpenVINO)")
+    cache_dir: Annotated[Path | None, PathField("folder")] = Field(
+        None, description="compiled models are kept here (OpenVINO)"
+    )
 
 
 class LiveOptions(Options):
@@ -151,7 +154,9 @@ MODEL_SUFFIXES = {".onnx", ".xml", ".pt", ".pth", ".pt2", ".torchscript", ".ts"}
 class ModelOptions(Options):
     """A model and how it is used. What is None is taken from the model's card."""
 
-    model: str = Field(description="path of an .onnx or .xml file, a zoo name, or `people`")
+    model: Annotated[str, PathField("model")] = Field(
+        description="path of an .onnx or .xml file, a zoo name, or `people`"
+    )
     backend: Literal["auto", "onnxruntime", "openvino", "torch", "triton"] = Field(
         "auto", description="auto takes the fastest that is installed and fits the device"
     )
@@ -164,21 +169,42 @@ class ModelOptions(Options):
     classes: tuple[str, ...] | None = Field(None, description="names of the only classes wanted")
     max_detections: int | None = Field(None, ge=1, description="most objects in a picture")
     agnostic_nms: bool | None = Field(None, description="boxes of different classes compete too")
-    models_dir: Path | None = Field(None, description="folder of pulled models")
+    models_dir: Annotated[Path | None, PathField("folder")] = Field(
+        None, description="folder of pulled models"
+    )
+
+
+def _path_text(value: Any) -> Any:
+    """Python callers may give a ``Path``."""
+    return str(value) if isinstance(value, Path) else value
+
+
+_TEXT = BeforeValidator(_path_text)
 
 
 class OutputOptions(Options):
     """Where a run writes what it sees. What is None is not written."""
 
-    json_lines: str | None = Field(None, description="file for JSON lines, or - for stdout")
-    csv: Path | None = Field(None, description="file with a row for each object")
-    coco: Path | None = Field(None, description="one COCO JSON file")
     # Text, not paths: "out/" means a folder, also where there is none yet.
-    mot: str | None = Field(None, description="file, or folder/ with a file for each stream")
-    annotated: str | None = Field(None, description="MP4 or picture file, or a folder/")
-    database: Annotated[str, AfterValidator(database_address)] | None = Field(
-        None, description="SQLite file or database URL"
+    json_lines: Annotated[str | None, PathField("output", "--json", ".jsonl", shared=True)] = Field(
+        None, description="JSON lines: a file, a folder/ with one for each stream, - for stdout"
     )
+    csv: Annotated[str | None, _TEXT, PathField("output", "--csv", ".csv", shared=True)] = Field(
+        None, description="a row for each object: a file, or a folder/ with one for each stream"
+    )
+    coco: Annotated[
+        str | None, _TEXT, PathField("output", "--coco", ".json", companions=(".part",))
+    ] = Field(None, description="COCO JSON: a file, or a folder/ with one for each stream")
+    mot: Annotated[str | None, PathField("output", "--mot", ".txt")] = Field(
+        None, description="MOT rows: a file, or a folder/ with one for each stream"
+    )
+    annotated: Annotated[str | None, PathField("output", "--output", ".mp4")] = Field(
+        None, description="MP4 or picture file, or a folder/"
+    )
+    database: Annotated[
+        Annotated[str, AfterValidator(database_address)] | None,
+        PathField("output", "--db", ".db", shared=True, companions=("-wal", "-shm", "-journal")),
+    ] = Field(None, description="SQLite file or database URL")
     show: bool = Field(False, description="a live window")
     show_fps: bool = Field(False, description="the rate is drawn into annotated pictures")
     append: bool = Field(False, description="a live stream keeps what is in its files already")
@@ -239,7 +265,9 @@ def _something(value: str) -> str:
 class StreamOptions(Options):
     """One camera, file or other source that is analysed for as long as it runs."""
 
-    source: Annotated[str, BeforeValidator(_camera_number), AfterValidator(_something)] = Field(
+    source: Annotated[
+        str, BeforeValidator(_camera_number), AfterValidator(_something), PathField("source")
+    ] = Field(
         description="file, rtsp://, http://, camera number, folder, street://",
         json_schema_extra={"type": ["string", "integer"]},
     )
@@ -327,7 +355,7 @@ class ServingOptions(Options):
     fetch_from: tuple[Annotated[str, AfterValidator(network_rule)], ...] = Field(
         (), description="networks (CIDR) whose pictures may be fetched by URL; none by default"
     )
-    files_under: tuple[Path, ...] = Field(
+    files_under: Annotated[tuple[Path, ...], PathField("folder")] = Field(
         (), description="folders whose files clients may open as streams; none by default"
     )
     stream_schemes: tuple[str, ...] = Field(

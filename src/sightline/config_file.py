@@ -19,28 +19,13 @@ from pydantic import ValidationError
 
 from sightline.config import MODEL_SUFFIXES, Configuration
 from sightline.config_mistakes import Loc, Mistake, mistakes
+from sightline.config_paths import path_patterns
 from sightline.errors import ConfigError
 
 MOST_BYTES = 4_000_000
 MOST_VALUES = 200_000
 """Values of one file, each alias counted as what it stands for: a bomb is a few lines long."""
 MOST_SHOWN = 20
-
-# Where a path or a source may stand. Relative ones are meant from the file's folder.
-PATHS = (
-    "models/*/model",
-    "models/*/models_dir",
-    "models/*/engine/cache_dir",
-    "models/*/fallback/*/cache_dir",
-    "streams/*/source",
-    "streams/*/outputs/json_lines",
-    "streams/*/outputs/csv",
-    "streams/*/outputs/coco",
-    "streams/*/outputs/mot",
-    "streams/*/outputs/annotated",
-    "streams/*/outputs/database",
-    "serving/files_under/*",
-)
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
 _PLAIN = "tag:yaml.org,2002:"
@@ -287,8 +272,9 @@ def _no_numbers(tree: Any, options: Any, at: Loc = ()) -> Iterator[Mistake]:
 
 def _place(tree: dict[str, Any], folder: Path) -> None:
     """Make the paths in a tree absolute, from ``folder`` on."""
+    patterns = ["/".join(pattern) for pattern in path_patterns(Configuration)]
     for at, parent, key in list(_texts(tree, "")):
-        if any(fnmatch(at, path) and at.count("/") == path.count("/") for path in PATHS):
+        if any(fnmatch(at, path) and at.count("/") == path.count("/") for path in patterns):
             parent[key] = _placed(at.rpartition("/")[2], parent[key], folder)
 
 

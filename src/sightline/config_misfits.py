@@ -5,11 +5,8 @@ Knows what the options mean to one another; nothing is opened.
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
-
-from sightline.redaction import redact
 
 if TYPE_CHECKING:
     from sightline.config import AlertOptions, Configuration, ServingOptions, StreamOptions
@@ -17,16 +14,13 @@ if TYPE_CHECKING:
 Misfit: TypeAlias = tuple[tuple[str | int, ...], str]
 """The place of a value within the options that are looked at, and what is wrong with it."""
 
-_FILES = ("json_lines", "csv", "coco", "mot", "annotated", "database")
-
 
 def of_configuration(configuration: Configuration) -> Iterator[Misfit]:
-    """Names that nothing has, files and ports that two want, rules that cannot come true."""
+    """Names that nothing has, ports that two want, rules that cannot come true."""
     models = f"; there are {', '.join(configuration.models)}"
     for name, stream in configuration.streams.items():
         if stream.model != "default" and stream.model not in configuration.models:
             yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
-    yield from _shared_files(configuration)
     if configuration.serving is not None:
         yield from _of_serving(configuration.serving)
     names: set[str] = set()
@@ -85,21 +79,3 @@ def _never(rule: AlertOptions) -> Iterator[tuple[str, str]]:
         yield "above", f"error_rate goes from 0 to 1: it is never above {rule.above:g}"
     if rule.below is not None and rule.below <= 0:
         yield "below", f"error_rate goes from 0 to 1: it is never below {rule.below:g}"
-
-
-def _shared_files(configuration: Configuration) -> Iterator[Misfit]:
-    """Files that two outputs would write over one another; streams may share a database."""
-    owners: dict[str, tuple[str, str]] = {}
-    for name, stream in configuration.streams.items():
-        for kind in _FILES:
-            file = str(getattr(stream.outputs, kind) or "-")
-            if file == "-" or file.endswith("/"):
-                continue
-            other, used_as = owners.setdefault(os.path.normpath(file), (name, kind))
-            if (other, used_as) == (name, kind) or used_as == kind == "database":
-                continue
-            whose = f"stream {other}" if other != name else f"its {used_as}"
-            yield (
-                ("streams", name, "outputs", kind),
-                f"{whose} writes to {redact(file)} too: give each a file of its own",
-            )

@@ -154,6 +154,35 @@ streams:
     assert (tmp_path / "seen.db").stat().st_size
 
 
+def test_streams_write_to_one_file_and_to_a_folder(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    source = "street://?seed={}&duration=2&fps=10&width=160&height=96"
+    outputs = "{json_lines: all.jsonl, csv: all.csv, coco: each/, database: each/}"
+    folder = "{json_lines: each/, csv: each/}"
+    site.write_text(
+        "models: {street: {model: street}}\nstreams:\n"
+        + "".join(
+            f"  {name}: {{source: '{source.format(i)}', outputs: {outputs}}}\n"
+            for i, name in enumerate(("a", "b", "c"))
+        )
+        + f"  d: {{source: '{source.format(4)}', outputs: {folder}}}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "all.jsonl").write_text("of an earlier run\n")
+    with process("run", str(site)) as started:
+        assert started.wait(timeout=START_S) == 0, started.log()
+    lines = [json.loads(line) for line in (tmp_path / "all.jsonl").open()]
+    found = sorted((line["stream"], line["frame"]) for line in lines)
+    assert found == [(name, frame) for name in "abc" for frame in range(20)]
+    rows = (tmp_path / "all.csv").read_text().splitlines()
+    assert [i for i, row in enumerate(rows) if row.startswith("stream,")] == [0]
+    assert len(rows) - 1 == sum(len(line["objects"]) for line in lines)
+    written = sorted(file.name for file in (tmp_path / "each").iterdir())
+    whole = [f"{name}.{kind}" for name in "abc" for kind in ("db", "json")]
+    assert written == sorted([*whole, "d.csv", "d.jsonl"])
+    assert len((tmp_path / "each" / "d.jsonl").read_text().splitlines()) == 20
+
+
 def test_a_terminal_gets_a_summary(tmp_path: Path) -> None:
     site = tmp_path / "site.yaml"
     site.write_text(

@@ -353,8 +353,9 @@ def test_outputs_go_on(live: bool, folder: bool, kept: bool, tmp_path: Path) -> 
     picture: Any = SimpleNamespace(width=64, height=48, scaled=lambda *_: grey)
     found = Detections(np.ones((1, 4)), np.ones(1), np.ones(1), np.ones(1))
     for index in range(2):
-        made = outputs(options, {}, [Input("cam", "url" if live else "file", picture)])
-        for sink in made.sinks(still=False):
+        cam = Input("cam", "url" if live else "file", picture)
+        made = outputs(options, {}, [cam])
+        for sink in made.sinks(cam):
             sink.open(StreamInfo("cam", 64, 48))
             sink.write(Observation(Frame("cam", index, index / 25, 0.0, picture), found))
         made.close()

@@ -44,6 +44,21 @@ def model_path(options: ModelOptions) -> Path:
     raise _unknown(text, options)
 
 
+def located(options: ModelOptions) -> Path | None:
+    """Where the file of a model option lies or would lie, unchecked; None where nothing is known."""
+    from sightline.models import zoo
+
+    text = options.model
+    path = Path(text).expanduser()
+    if path.is_file() or is_path(text):
+        return path
+    if (bundled := BUNDLED / f"{text}.onnx").is_file():
+        return bundled
+    if options.models_dir is not None and zoo.is_name(text):
+        return zoo.path_of(text, options.models_dir)
+    return None
+
+
 def is_path(text: str) -> bool:
     """Whether a model option is meant as a file: it has a folder in it or a model file's suffix."""
     return "/" in text or "\\" in text or Path(text).suffix.lower() in MODEL_SUFFIXES

@@ -2,103 +2,166 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from sightline.build.file_identity import Key, file_keys
 from sightline.build.sources import Input
 from sightline.build.tables import load
-from sightline.config import OutputOptions
+from sightline.config import OutputOptions, StreamOptions
+from sightline.config_paths import path_fields
 from sightline.errors import ConfigError
 from sightline.protocols import Sink
-from sightline.sinks.files import free_path, is_folder, output_path
+from sightline.sinks.files import free_path, is_folder, stream_file
 from sightline.types import RunState
+
+log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".webm"}
 
-
-class Outputs:
-    """The sinks of a run: some shared by all streams, one kind for videos, one for pictures.
-
-    ``state`` is how the run ended ("done", "failed", "interrupted"); the database keeps it.
-    """
-
-    def __init__(
-        self, shared: Sequence[Sink], video: Sink | None, images: Sink | None, database: Any
-    ) -> None:
-        self.state: RunState = (
-            "failed"  # unless it is told otherwise, a run that closes was cut off
-        )
-        self._shared, self._video, self._images, self._database = shared, video, images, database
-
-    def sinks(self, *, still: bool) -> list[Sink]:
-        """Those of one stream."""
-        annotated = self._images if still else self._video
-        return [*self._shared, *([annotated] if annotated is not None else [])]
-
-    def close(self) -> None:
-        """Close every sink; the first failure is raised after all were closed."""
-        if self._database is not None:
-            self._database.state = self.state
-        with ExitStack() as stack:
-            for sink in (*self._shared, self._video, self._images):
-                if sink is not None:
-                    stack.callback(sink.close)
-
+TEXTS = {"json_lines": "jsonl:JsonLinesSink", "csv": "csv_:CsvSink"}
+"""Outputs in lines, which several streams may write to one file."""
 
 LOCK_TIMEOUT_S = 5.0
 """For a database of a live stream, which tries again anyway and says what it waits for."""
 
 
-def outputs(options: OutputOptions, run: Mapping[str, Any], inputs: Sequence[Input]) -> Outputs:
-    """The sinks that options describe, for these inputs; ``run`` goes into the database.
+class Outputs:
+    """The sinks of a run: some are shared by all streams, some belong to one.
+
+    ``state`` is how the run ended ("done", "failed", "interrupted"); databases keep it.
+    """
+
+    def __init__(self) -> None:
+        self.state: RunState = (
+            "failed"  # unless it is told otherwise, a run that closes was cut off
+        )
+        self._sinks: list[tuple[Sink, Input | None, bool | None]] = []
+        self._databases: list[Any] = []
+
+    def add(self, sink: Sink, only: Input | None = None, *, still: bool | None = None) -> None:
+        """Take a sink for all streams, for one, or for those that are (or are not) unrelated pictures."""
+        self._sinks.append((sink, only, still))
+
+    def add_database(self, sink: Any, only: Input | None = None) -> None:
+        """Take a sink that keeps how the run ended."""
+        self._databases.append(sink)
+        self.add(sink, only)
+
+    def sinks(self, stream: Input) -> list[Sink]:
+        """Those of one stream."""
+        return [
+            sink
+            for sink, only, still in self._sinks
+            if (only is None or only is stream) and still in {None, stream.still}
+        ]
+
+    def close(self) -> None:
+        """Close every sink; the first failure is raised after all were closed."""
+        for database in self._databases:
+            database.state = self.state
+        with ExitStack() as stack:
+            for sink, _, _ in reversed(self._sinks):
+                stack.callback(sink.close)
+
+
+def outputs(
+    options: OutputOptions,
+    run: Mapping[str, Any],
+    inputs: Sequence[Input],
+    joined: Collection[str] = (),
+) -> Outputs:
+    """The sinks that options describe, for these inputs.
+
+    Args:
+        run: goes into the database.
+        joined: text files that other streams write to as well, begun by whoever knows of all.
 
     Raises:
         ConfigError: pictures cannot go where they are sent.
     """
-    shared: list[Sink] = []
+    made = Outputs()
     append = options.append and all(i.live for i in inputs)  # a recording is read from its start
-    if options.json_lines is not None:
-        target = sys.stdout if options.json_lines == "-" else options.json_lines
-        shared.append(load("sightline.sinks.jsonl:JsonLinesSink")(target, append=append))
-    if options.csv is not None:
-        shared.append(load("sightline.sinks.csv_:CsvSink")(options.csv, append=append))
-    if options.coco is not None:
-        coco = free_path(options.coco) if append else options.coco
-        shared.append(load("sightline.sinks.coco:CocoSink")(coco))
+    if options.append and not append:
+        log.warning(
+            "%s: `append` is for cameras; what is read from its start is written anew",
+            ", ".join(i.name for i in inputs),
+        )
+    marks = path_fields(OutputOptions)
+
+    def targets(name: str) -> list[tuple[str, Input | None]]:
+        """The file for all inputs, or where a folder is meant one for each of them."""
+        path = getattr(options, name)
+        if path is None:
+            return []
+        if path == "-" or "://" in path or not is_folder(path):
+            return [(path, None)]
+        return [(str(stream_file(path, i.name, marks[name].suffix)), i) for i in inputs]
+
+    for kind, sink in TEXTS.items():
+        for path, only in targets(kind):
+            target = sys.stdout if path == "-" else path
+            how = {"join": True} if path in joined else {"append": append}
+            made.add(load(f"sightline.sinks.{sink}")(target, **how), only)
+    for path, only in targets("coco"):
+        coco = free_path(Path(path)) if append else path
+        made.add(load("sightline.sinks.coco:CocoSink")(coco), only)
     if options.mot is not None:
         mot = _new_file(options.mot, inputs, ".txt") if append else options.mot
-        shared.append(load("sightline.sinks.mot:MotSink")(mot))
-    database = None
-    if options.database is not None:
+        made.add(load("sightline.sinks.mot:MotSink")(mot))
+    for path, only in targets("database"):
         lasts = any(i.live for i in inputs)
         patience = {"patient": True, "lock_timeout_s": LOCK_TIMEOUT_S} if lasts else {}
-        database = load("sightline.sinks.database:DatabaseSink")(options.database, run, **patience)
-        shared.append(database)
+        made.add_database(
+            load("sightline.sinks.database:DatabaseSink")(path, run, **patience), only
+        )
     if options.show:
-        shared.append(load("sightline.sinks.window:WindowSink")("Sightline"))
-    video = images = None
+        made.add(load("sightline.sinks.window:WindowSink")("Sightline"))
     if options.annotated is not None:
-        rate = {"show_fps": options.show_fps}
-        videos = sum(not i.still for i in inputs)
-        if videos > 1 and not is_folder(options.annotated):
-            raise ConfigError(
-                f"--output {options.annotated}: {videos} videos go to a folder: "
-                f"{options.annotated}/"
-            )
-        if videos:
-            path = _new_file(options.annotated, inputs, ".mp4") if append else options.annotated
-            video = load("sightline.sinks.video:VideoSink")(path, **rate)
-        if any(i.still for i in inputs):
-            if Path(options.annotated).suffix.lower() in VIDEO_SUFFIXES:
-                raise ConfigError(f"--output {options.annotated}: pictures go to a folder")
-            images = load("sightline.sinks.images:ImageSink")(options.annotated)
-    return Outputs(shared, video, images, database)
+        _add_annotated(made, options, inputs, append=append)
+    return made
+
+
+def joined_files(streams: Mapping[str, StreamOptions]) -> dict[str, bool]:
+    """Text files that several streams write to, and whether what is in them stays."""
+    writers: dict[Key, list[tuple[str, StreamOptions]]] = {}
+    for stream in streams.values():
+        for name in TEXTS:
+            path = getattr(stream.outputs, name)
+            if path is not None and path != "-" and not is_folder(path):
+                for key in file_keys(path):
+                    writers.setdefault(key, []).append((path, stream))
+    found: dict[str, bool] = {}
+    for same in writers.values():
+        if len(same) > 1:
+            append = any(stream.outputs.append for _, stream in same)
+            found |= dict.fromkeys((path for path, _ in same), append)
+    return found
+
+
+def _add_annotated(
+    made: Outputs, options: OutputOptions, inputs: Sequence[Input], *, append: bool
+) -> None:
+    path = options.annotated
+    assert path is not None
+    videos = sum(not i.still for i in inputs)
+    if videos > 1 and not is_folder(path):
+        raise ConfigError(f"--output {path}: {videos} videos go to a folder: {path}/")
+    if videos:
+        film = _new_file(path, inputs, ".mp4") if append else path
+        sink = load("sightline.sinks.video:VideoSink")(film, show_fps=options.show_fps)
+        made.add(sink, still=False)
+    if videos < len(inputs):
+        if Path(path).suffix.lower() in VIDEO_SUFFIXES and not is_folder(path):
+            raise ConfigError(f"--output {path}: pictures go to a folder")
+        made.add(load("sightline.sinks.images:ImageSink")(path), still=True)
 
 
 def _new_file(path: str, inputs: Sequence[Input], suffix: str) -> Path:
     """One beside those that are there: their format cannot be gone on with."""
     (only,) = inputs
-    return free_path(output_path(path, only.name, suffix))
+    return free_path(stream_file(path, only.name, suffix))

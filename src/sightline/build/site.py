@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sightline.build.models import served_detector
+from sightline.build.outputs import joined_files
 from sightline.build.streams import stream_maker
 from sightline.config import Configuration, EngineOptions
-from sightline.errors import SightlineError
+from sightline.errors import SightlineError, SinkError
 from sightline.protocols import Meter
 from sightline.runtime.fleet import Fleet
 from sightline.runtime.scheduler import Scheduler
 from sightline.runtime.workers import ShardedFleet
 from sightline.serving.models import ModelRepository
+from sightline.sinks.lines import begin
 
 if TYPE_CHECKING:
     from sightline.models.detector import EngineDetector
@@ -38,12 +41,22 @@ class Site:
         configuration: the whole of it; its service is built around this by ``service``.
         meter: told of what engines and scheduler do in this process.
         limit: streams at a time, instead of what the service's options say.
+        joined: text files that several streams of the whole installation write to, where this is
+            only a part of it.
     """
 
     def __init__(
-        self, configuration: Configuration, meter: Meter | None = None, limit: int | None = None
+        self,
+        configuration: Configuration,
+        meter: Meter | None = None,
+        limit: int | None = None,
+        joined: Collection[str] | None = None,
     ) -> None:
         self.configuration = configuration
+        self._begun = joined is not None
+        self._joined = (
+            joined_files(configuration.streams) if joined is None else dict.fromkeys(joined, True)
+        )
         self.scheduler = Scheduler(configuration.scheduler, meter)
         options = configuration.models
         self.repository = ModelRepository(
@@ -72,6 +85,7 @@ class Site:
             self.repository.load_all()
             stack.callback(self.fleet.close)
             self.fleet.open()
+            self._begin_joined()
             for name, options in self.configuration.streams.items():
                 try:
                     self.fleet.add(name, options)
@@ -84,16 +98,29 @@ class Site:
         """End the streams, answer what was accepted, free the engines. Idempotent."""
         self._closing.close()
 
+    def _begin_joined(self) -> None:
+        """Empty the files that streams share, once and before any of them writes."""
+        if self._begun:
+            return
+        for path, append in self._joined.items():
+            try:
+                begin(path, append=append)
+            except SinkError as exc:  # each stream says it again, and a camera goes on trying
+                log.error("%s", exc)
+        self._begun = True
+
     def _fleet(self, limit: int) -> Fleet | ShardedFleet:
         configuration = self.configuration
         if configuration.workers:
             return ShardedFleet(
-                partial(_open_shard, _share(configuration), limit, _verbosity()),
+                partial(
+                    _open_shard, _share(configuration), limit, _verbosity(), tuple(self._joined)
+                ),
                 configuration.workers,
                 limit,
                 self._meter,
             )
-        return Fleet(stream_maker(self.scheduler, self._detector, self._meter), limit)
+        return Fleet(stream_maker(self.scheduler, self._detector, self._meter, self._joined), limit)
 
     def _load(self, name: str) -> EngineDetector:
         # The workers first: what they cannot use changes nothing here either.
@@ -148,11 +175,17 @@ def _verbosity() -> int:
     return 2 if level <= logging.DEBUG else int(level <= logging.INFO)
 
 
-def _open_shard(configuration: Configuration, limit: int, verbose: int, meter: Meter) -> _Shard:
+def _open_shard(
+    configuration: Configuration,
+    limit: int,
+    verbose: int,
+    joined: tuple[str, ...],
+    meter: Meter,
+) -> _Shard:
     from sightline.monitoring import logs
 
     logs.set_up(verbose)  # text on a terminal, JSON elsewhere: stderr is the parent's
-    site = Site(configuration, meter, limit)
+    site = Site(configuration, meter, limit, joined)
     site.open()
     assert isinstance(site.fleet, Fleet)
     return _Shard(site, site.fleet)

@@ -24,6 +24,8 @@ class Input:
     name: str
     kind: str
     source: Source
+    spec: str = ""
+    """What the user wrote."""
     paced: bool = False
     """A recording that is played at its own speed, as a camera would."""
 
@@ -102,7 +104,7 @@ def inputs(
         taken.add(name)
         target = int(spec) if spec.isdigit() else spec
         options = streams if kind in LIVE else files if kind == "file" else {}
-        found.append(Input(name, kind, load(SOURCES[kind])(target, name, **options)))
+        found.append(Input(name, kind, load(SOURCES[kind])(target, name, **options), spec))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,13 +32,19 @@ GetDetector = Callable[[str], "tuple[str, EngineDetector]"]
 """The full name of a model and its detector. Raises NotFound."""
 
 
-def stream_maker(scheduler: Scheduler, get: GetDetector, meter: Meter | None = None) -> MakeStream:
+def stream_maker(
+    scheduler: Scheduler,
+    get: GetDetector,
+    meter: Meter | None = None,
+    joined: Collection[str] = (),
+) -> MakeStream:
     """What makes the parts of a fleet's streams.
 
     Args:
         scheduler: runs the models' engines.
         get: finds a model by name.
         meter: told of each analysed frame.
+        joined: text files that several streams write to; they are begun already.
     """
 
     turn = Turns()
@@ -58,7 +64,7 @@ def stream_maker(scheduler: Scheduler, get: GetDetector, meter: Meter | None = N
             name, detectors, options.adaptive, record, lambda: found.source.status, meter, turn
         )
         run = {"command": "run", "model": model, "version": __version__, "stream": name}
-        own = outputs(options.outputs, run, [found])
+        own = outputs(options.outputs, run, [found], joined)
         began = time.monotonic()
 
         def close(state: RunState) -> None:
@@ -69,7 +75,7 @@ def stream_maker(scheduler: Scheduler, get: GetDetector, meter: Meter | None = N
                 log.info("stream %s: %s, %s", name, state, _counts(found, record, began))
 
         return StreamParts(
-            found.source, analysis, tracker, own.sinks(still=found.still),
+            found.source, analysis, tracker, own.sinks(found),
             redact_address(options.source), model, close, turn,
         )  # fmt: skip
 

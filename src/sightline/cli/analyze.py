@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -52,8 +51,8 @@ Json = Annotated[
         rich_help_panel=RESULTS,
     ),
 ]
-Csv = Annotated[Path | None, typer.Option(help="CSV to this file.", rich_help_panel=RESULTS)]
-Coco = Annotated[Path | None, typer.Option(help="COCO JSON to this file.", rich_help_panel=RESULTS)]
+Csv = Annotated[str | None, typer.Option(help="CSV to this file.", rich_help_panel=RESULTS)]
+Coco = Annotated[str | None, typer.Option(help="COCO JSON to this file.", rich_help_panel=RESULTS)]
 Mot = Annotated[
     str | None,
     typer.Option(help="MOT rows to this file, or a folder of files.", rich_help_panel=RESULTS),
@@ -182,10 +181,12 @@ def analyze(
 ) -> None:
     """Run every source to its end, then exit: 1 where one failed, 130 when interrupted."""
     from sightline import build
+    from sightline.build.file_conflicts import check_command
     from sightline.cli.progress import summary
     from sightline.runtime.analysis import EveryFrame
     from sightline.runtime.stream import Stream
 
+    check_command([(i.spec, i.name, i.still) for i in inputs], model, output_options)
     with ExitStack() as closing:
         detector = build.detector(model, stills=all(i.still for i in inputs))
         closing.callback(detector.close)
@@ -199,7 +200,7 @@ def analyze(
                 i.source,
                 EveryFrame(detector),
                 tracker() if tracked and not i.still else None,
-                outputs.sinks(still=i.still),
+                outputs.sinks(i),
             )
             for i in inputs
         ]

@@ -35,6 +35,8 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
 ) -> None:
     """Write a commented example that runs as it is."""
+    from sightline.build.file_conflicts import check_files
+
     text = EXAMPLE.read_text(encoding="utf-8").replace("FILE", file.name)
     written = [file]
     if schema:
@@ -44,6 +46,8 @@ def init(
     for path in written:
         if path.exists() and not force:
             raise ConfigError(f"{path} exists: --force replaces it")
+    if schema:
+        check_files({}, {"the configuration": file, "its schema": beside})
     try:
         file.write_text(text, encoding="utf-8")
         if schema:
@@ -88,6 +92,7 @@ def read(file: Path) -> ConfigurationFile:
     Raises ConfigError, with a line for each mistake.
     """
     from sightline import config_file
+    from sightline.build.file_conflicts import configuration_conflicts
     from sightline.build.sources import check_source
 
     found = _with_models_dir(config_file.read(file, os.environ))
@@ -102,6 +107,8 @@ def read(file: Path) -> ConfigurationFile:
             check_source(stream)
         except (ConfigError, SourceError) as exc:
             wrong.append(f"{found.where('streams', name, 'source')}: {exc}")
+    for use, why in configuration_conflicts(found.configuration, {"this configuration": file}):
+        wrong.append(f"{found.where(*use.at)}: {'.'.join(map(str, use.at))}: {why}")
     if len(wrong) > 1:
         wrong.insert(0, f"{len(wrong)} mistakes")
     if wrong:

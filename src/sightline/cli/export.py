@@ -25,13 +25,27 @@ def export(
     sightline export yolox_nano.onnx yolox_nano.xml
     """
     from sightline import build
+    from sightline.build.file_conflicts import check_files, read_by_model
     from sightline.engines.openvino_ import save_ir
     from sightline.models.card import read_card, write_card
     from sightline.models.file import open_model
 
     if to.suffix != ".xml":
         raise ConfigError(f"{to}: OpenVINO IR is written to a file that ends in .xml")
-    reading = read_card(open_model(build.model_path(model_options(str(model)))), build.decoders())
+    options = model_options(str(model))
+    path = build.model_path(options)
+    check_files(
+        {use.what: Path(use.path) for use in read_by_model(options)},
+        {"the export": to, "its weights": to.with_suffix(".bin")},
+    )
+    reading = read_card(open_model(path), build.decoders())
+    card, own = to.with_suffix(".yaml"), path.with_suffix(".yaml")
+    shared = card.exists() and own.exists() and card.samefile(own)
+    if shared and reading.card.sha256 is not None:
+        raise ConfigError(
+            f"{card} is the card of {path} and holds its checksum: give the export another name"
+        )
     save_ir(reading.file.content, to, fp16=not fp32)
-    write_card(reading.card, to)
+    if not shared:
+        write_card(reading.card, to)
     typer.echo(to)

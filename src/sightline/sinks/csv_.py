@@ -23,15 +23,19 @@ class CsvSink:
     Args:
         target: a path, which is overwritten, or an open text stream.
         append: go on with the file where it is there.
+        join: write to a file that other sinks write to as well (``lines.begin`` makes it ready).
 
     Columns are ``COLUMNS``: time in seconds of the stream, corners in source pixels, ``track_id``
     empty before tracking. Quoting follows RFC 4180, lines end with a newline. Safe to share
     between streams; what is written is whole rows, also after a kill.
     """
 
-    def __init__(self, target: str | Path | TextIO, *, append: bool = False) -> None:
+    def __init__(
+        self, target: str | Path | TextIO, *, append: bool = False, join: bool = False
+    ) -> None:
         self._target = target
         self._append = append
+        self._join = join
         self._lock = threading.Lock()
         self._file: LineFile | None = None
 
@@ -40,9 +44,12 @@ class CsvSink:
         del stream
         with self._lock:
             if self._file is None:
-                self._file = LineFile(self._target, append=self._append)
-                if self._file.empty:
-                    self._file.write(",".join(COLUMNS) + "\n")
+                self._file = LineFile(
+                    self._target,
+                    append=self._append,
+                    join=self._join,
+                    header=",".join(COLUMNS) + "\n",
+                )
 
     def write(self, observation: Observation) -> None:
         """Write the rows of one frame. Raises SinkError."""
@@ -58,6 +65,11 @@ class CsvSink:
             for item in objects
         )  # fmt: skip
         self._file.write(rows.getvalue())
+
+    def reopen(self) -> None:
+        """Go on with the file that is at the path by then, or a new one. From any thread."""
+        if self._file is not None:
+            self._file.reopen()
 
     def close(self) -> None:
         """Close the file. Idempotent."""

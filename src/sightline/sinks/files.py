@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import itertools
+import os
 import re
 from pathlib import Path
 
@@ -54,6 +55,11 @@ def is_folder(path: str | Path) -> bool:
     return str(path).endswith("/") or Path(path).is_dir()
 
 
+def is_picture(path: str | Path) -> bool:
+    """Whether a path is named like one annotated picture."""
+    return Path(path).suffix.lower() in {".jpg", ".jpeg", ".png"}
+
+
 def make_folder(folder: Path) -> Path:
     """The folder, made with its parents where it is missing. Raises SinkError."""
     try:
@@ -63,14 +69,25 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def output_path(path: str | Path, stream: str, suffix: str) -> Path:
-    """The file for one stream: ``path`` itself, or ``NAME.suffix`` in it where it is a folder.
+def stream_file(path: str | Path, stream: str, suffix: str) -> Path:
+    """The file for one stream: ``path`` itself, or ``NAME.suffix`` in it where it is a folder."""
+    return Path(path) / f"{safe_name(stream)}{suffix}" if is_folder(path) else Path(path)
 
-    Makes the folder that the file goes to. Raises SinkError.
-    """
-    file = Path(path) / f"{safe_name(stream)}{suffix}" if is_folder(path) else Path(path)
+
+def output_path(path: str | Path, stream: str, suffix: str) -> Path:
+    """As ``stream_file``; makes the folder that the file goes to. Raises SinkError."""
+    file = stream_file(path, stream, suffix)
     make_folder(file.parent)
     return file
+
+
+def file_id(path: str | Path) -> tuple[int, int] | None:
+    """Device and inode of the file that a path leads to; None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - quicker than Path.stat, and asked for often
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def free_path(path: Path) -> Path:

@@ -11,10 +11,8 @@ import cv2
 
 from sightline.errors import SinkError
 from sightline.sinks.drawing import Annotator
-from sightline.sinks.files import is_folder, make_folder, safe_name, sink_error
+from sightline.sinks.files import is_folder, is_picture, make_folder, safe_name, sink_error
 from sightline.types import Observation, StreamInfo
-
-ONE_FILE = (".jpg", ".jpeg", ".png")
 
 
 class ImageSink:
@@ -34,7 +32,7 @@ class ImageSink:
     def __init__(
         self, path: str | Path, *, kind: Literal["jpg", "png"] = "jpg", quality: int = 90
     ) -> None:
-        one = not is_folder(path) and Path(path).suffix.lower() in ONE_FILE
+        one = is_picture(path) and not is_folder(path)
         self._file = Path(path) if one else None
         self._directory = Path(path).parent if one else Path(path)
         self._suffix = Path(path).suffix.lower() if one else f".{kind}"

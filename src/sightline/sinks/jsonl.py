@@ -31,6 +31,7 @@ class JsonLinesSink:
     Args:
         target: a path, which is overwritten, or an open text stream such as ``sys.stdout``.
         append: go on with the file where it is there.
+        join: write to a file that other sinks write to as well (``lines.begin`` makes it ready).
 
     A line is ``{"stream", "frame", "time", "width", "height", "objects": [{"box", "score",
     "class_id", "class", "track_id", "labels"}], "events": [{"kind", "time", "track_id", "data"}]}``.
@@ -39,9 +40,12 @@ class JsonLinesSink:
     say. Safe to share between streams; what is written is whole lines, also after a kill.
     """
 
-    def __init__(self, target: str | Path | TextIO, *, append: bool = False) -> None:
+    def __init__(
+        self, target: str | Path | TextIO, *, append: bool = False, join: bool = False
+    ) -> None:
         self._target = target
         self._append = append
+        self._join = join
         self._lock = threading.Lock()
         self._file: LineFile | None = None
 
@@ -50,13 +54,18 @@ class JsonLinesSink:
         del stream
         with self._lock:
             if self._file is None:
-                self._file = LineFile(self._target, append=self._append)
+                self._file = LineFile(self._target, append=self._append, join=self._join)
 
     def write(self, observation: Observation) -> None:
         """Write one line. Raises SinkError."""
         if self._file is None:
             raise SinkError(f"cannot write {self._target}: no stream was opened")
         self._file.write(to_json(observation) + "\n")
+
+    def reopen(self) -> None:
+        """Go on with the file that is at the path by then, or a new one. From any thread."""
+        if self._file is not None:
+            self._file.reopen()
 
     def close(self) -> None:
         """Close the file; a stream that was handed in stays open. Idempotent."""

@@ -2,78 +2,191 @@
 
 A process that is killed leaves whole lines, and a reader that follows the file sees each frame as
 soon as it is done. One write to a file costs a few microseconds, so there is nothing to buffer.
+
+A file may be removed, renamed or emptied while it is written, by ``logrotate`` or by hand: a new one
+is begun in its place. Files are open for appending, so that one that was emptied has no hole.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
+import logging
 import mmap
 import os
+import stat
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TextIO
+from typing import TextIO
 
 from sightline.errors import SinkError
-from sightline.sinks.files import make_folder, sink_error
+from sightline.sinks.files import file_id, is_folder, make_folder, sink_error
+
+CHECK_S = 0.5
+"""A path is compared with the open file once in so long."""
+
+_log = logging.getLogger(__name__)
 
 
 class LineFile:
     """A text file, or a text stream such as ``sys.stdout``, that takes whole lines.
 
-    A path is overwritten, or with ``append`` gone on with, after its last whole line; its folder is
-    made. A stream stays open after ``close``. Safe to share between threads. Raises SinkError.
+    Args:
+        target: a path, whose folder is made, or an open text stream, which stays open.
+        append: go on with a file that is there, after its last whole line; else it is overwritten.
+        join: write to a file that others write to as well; nothing in it is cut off.
+        header: a line that stands first in the file.
+
+    Where the file at the path is no longer the one that is open, a new one is begun: at once where it
+    was removed, and within ``CHECK_S`` where it was renamed. Nothing that is written is lost to that:
+    what went to a removed file is written again, what went to a renamed one is in it. Safe to share
+    between threads. Raises SinkError.
     """
 
-    def __init__(self, target: str | Path | TextIO, *, append: bool = False) -> None:
+    def __init__(
+        self,
+        target: str | Path | TextIO,
+        *,
+        append: bool = False,
+        join: bool = False,
+        header: str = "",
+    ) -> None:
         self._lock = threading.Lock()
-        self._file: IO[bytes] | None = None
+        self._join = join
+        self._header = header.encode()
+        self._path: Path | None = None
+        self._fd: int | None = None
         self._stream: TextIO | None = None
+        self._id: tuple[int, int] | None = None
+        self._reopen = False
+        self._checked_at = 0.0
         if isinstance(target, (str, Path)):
             self.name = str(target)
-            make_folder(Path(target).parent)
-            try:
+            self._path = Path(target)
+            if is_folder(target):
+                raise sink_error(target, IsADirectoryError(errno.EISDIR, ""))
+            with self._mapped():
                 if append:
-                    _cut_half_line(Path(target))
-                mode = "ab" if append else "wb"
-                self._file = Path(target).open(mode, buffering=0)  # noqa: SIM115 - close() does
-            except OSError as error:
-                raise sink_error(target, error) from error
+                    cut_half_line(self._path)
+                self._open(0 if append or join else os.O_TRUNC)
         else:
             self.name = str(getattr(target, "name", "the text stream")).strip("<>")
             self._stream = target
-
-    @property
-    def empty(self) -> bool:
-        """There is nothing in the file; of a stream nobody knows, so it is taken for empty."""
-        return self._file is None or not os.fstat(self._file.fileno()).st_size
+            if self._header:
+                self.write("")
 
     def write(self, text: str) -> None:
         """Write ``text``: one or more lines, each ended by a newline."""
-        with self._lock:
-            try:
-                if self._file is not None:
-                    _write_whole(self._file, text.encode(errors="backslashreplace"))
-                elif self._stream is not None:
-                    self._stream.write(text)
-                    self._stream.flush()
-                else:
-                    raise SinkError(f"cannot write {self.name}: it is closed")
-            except OSError as error:
-                raise sink_error(self.name, error) from error
+        with self._lock, self._mapped():
+            if self._path is not None:
+                self._put(text.encode(errors="backslashreplace"))
+            elif self._stream is not None:
+                self._stream.write(self._header.decode() + text)
+                self._header = b""
+                self._stream.flush()
+            else:
+                raise SinkError(f"cannot write {self.name}: it is closed")
+
+    def reopen(self) -> None:
+        """Let go of the file with the next line, and go on with the one at the path. From any thread."""
+        self._reopen = True
+
+    def moved(self) -> bool:
+        """Whether the file at the path is no longer the one that is open."""
+        return self._id is not None and self._path is not None and file_id(self._path) != self._id
+
+    def kept(self) -> bool:
+        """Whether the open file still has a name."""
+        return self._fd is not None and os.fstat(self._fd).st_nlink > 0
 
     def close(self) -> None:
         """Close the file. Idempotent."""
-        with self._lock:
-            file, self._file, self._stream = self._file, None, None
-            if file is not None:
-                try:
-                    file.close()
-                except OSError as error:
-                    raise sink_error(self.name, error) from error
+        with self._lock, self._mapped():
+            self._path = self._stream = None
+            self._let_go()
+
+    def _put(self, data: bytes) -> None:
+        if self._fd is None or self._reopen or self._has_moved():
+            self._begin_anew()
+        self._append(data)
+        if self._id is not None and not self.kept():  # it was removed, and this line with it
+            self._begin_anew()
+            self._append(data)
+
+    def _has_moved(self) -> bool:
+        now = time.monotonic()
+        if now - self._checked_at < CHECK_S:
+            return False
+        self._checked_at = now
+        return self.moved()
+
+    def _begin_anew(self) -> None:
+        if not self._reopen:
+            _log.warning("%s was removed or renamed: a new file is begun", self.name)
+        self._let_go()
+        self._open(0)
+        self._reopen = False
+
+    def _open(self, flags: int) -> None:
+        assert self._path is not None
+        make_folder(self._path.parent)
+        flags |= os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._fd = os.open(self._path, flags, 0o666)
+        found = os.fstat(self._fd)
+        # A pipe or a device is not replaced.
+        self._id = (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+        self._checked_at = time.monotonic()
+        if self._header:
+            self._append(b"")
+
+    def _append(self, data: bytes) -> None:
+        assert self._fd is not None
+        with self._alone():
+            if self._header and self._id is not None and not os.fstat(self._fd).st_size:
+                data = self._header + data
+            elif self._header and self._id is None:
+                data, self._header = self._header + data, b""
+            if data:
+                _write_whole(self._fd, data)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Held while a line is written to a file that other processes may write to."""
+        if not self._join or self._id is None or self._fd is None:
+            yield
+            return
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def _let_go(self) -> None:
+        fd, self._fd, self._id = self._fd, None, None
+        if fd is not None:
+            os.close(fd)
+
+    @contextlib.contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise sink_error(self.name, error) from error
 
 
-def _cut_half_line(path: Path) -> None:
-    """What a machine that lost its power wrote last may end in the middle."""
+def begin(path: str | Path, *, append: bool) -> None:
+    """Make ready a file that several streams will ``join``: empty, or with its whole lines only.
+
+    Raises SinkError.
+    """
+    LineFile(path, append=append).close()
+
+
+def cut_half_line(path: Path) -> None:
+    """Cut off what follows the last newline: a machine that lost its power may leave half a line."""
     if not path.is_file() or not path.stat().st_size:
         return
     with path.open("r+b") as file:
@@ -82,15 +195,15 @@ def _cut_half_line(path: Path) -> None:
         file.truncate(end)
 
 
-def _write_whole(file: IO[bytes], data: bytes) -> None:
+def _write_whole(fd: int, data: bytes) -> None:
     """Write all of ``data``, or nothing of it: half a line is no line."""
-    done = file.write(data)
+    done = os.write(fd, data)
     if done == len(data):
         return
     try:
         while done < len(data):
-            done += file.write(data[done:])
+            done += os.write(fd, data[done:])
     except OSError:
         with contextlib.suppress(OSError):  # a pipe cannot be cut; the first failure is raised
-            os.ftruncate(file.fileno(), os.lseek(file.fileno(), -done, os.SEEK_CUR))
+            os.ftruncate(fd, os.lseek(fd, -done, os.SEEK_CUR))
         raise

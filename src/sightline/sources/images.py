@@ -134,7 +134,7 @@ class ImageSource:
         fps: float | None = None,
         limit_pixels: int = LIMIT_PIXELS,
     ) -> None:
-        self._paths, below = _resolve(where)
+        self._paths, below = picture_paths(where)
         single = self._paths[0].stem if len(self._paths) == 1 else ""
         self._name = name or single or below.name or "pictures"
         self._below = below
@@ -247,7 +247,7 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
-def _resolve(where: str | Path | Sequence[str | Path]) -> tuple[list[Path], Path]:
+def picture_paths(where: str | Path | Sequence[str | Path]) -> tuple[list[Path], Path]:
     """The files that are meant, and the folder that they lie below."""
     if not isinstance(where, str | Path):
         paths = [Path(item) for item in where]

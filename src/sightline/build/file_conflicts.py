@@ -1,0 +1,260 @@
+"""Outputs that would destroy what a command reads, or another output: found before anything is opened.
+
+Which options are files, and what for, stands in their types (``config_paths``); here it is said
+which files they mean, and which of those must not be the same.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sightline.build.file_identity import (
+    STDOUT,
+    Key,
+    file_keys,
+    folder_keys,
+    is_stream,
+    local_path,
+)
+from sightline.build.model_files import PEOPLE, located
+from sightline.config import Configuration, ModelOptions, OutputOptions, StreamOptions
+from sightline.config_paths import Loc, path_fields
+from sightline.errors import ConfigError, SightlineError
+from sightline.redaction import redact
+
+_PICTURE = r".*-\d{6,}(-\d+)?\.(jpg|png)"
+"""Names of annotated pictures in a folder."""
+_ONNX_LOCATION = re.compile(rb"\x0a\x08location\x12(.)(.{1,255})", re.DOTALL)
+"""How ONNX (a protobuf) names a file of weights: key `location`, then the name with its length."""
+
+
+@dataclass(frozen=True)
+class FileUse:
+    """A file that is read or written.
+
+    Args:
+        path: as it was given; ``-`` is standard output.
+        what: what an error calls it: ``--csv``, ``the model default``.
+        at: the option's place in a configuration.
+        shared: writers with the same word may share one file.
+        pattern: not the file ``path`` but all in this folder whose names match.
+    """
+
+    path: str
+    what: str
+    at: Loc = ()
+    shared: str = ""
+    pattern: str = ""
+    text: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return redact(self.text or self.path)
+
+
+def conflicts(reads: Iterable[FileUse], writes: Sequence[FileUse]) -> Iterator[tuple[FileUse, str]]:
+    """Each output that cannot be, and why: it is what another part reads or writes."""
+    by_key: dict[Key, FileUse] = {}
+    refused: set[FileUse] = set()
+    pictures = [use for use in writes if use.pattern]
+    files = [use for use in writes if not use.pattern]
+    for use in files:
+        keys = file_keys(use.path)
+        other = next((by_key[key] for key in keys if key in by_key), None)
+        if other is None:
+            by_key |= dict.fromkeys(keys, use)
+        elif not (use.shared and use.shared == other.shared) and not is_stream(use.path):
+            refused.add(use)
+            yield use, f"{other.what} writes to {other} too: give each a file of its own"
+    folders = [
+        (use, file_keys(use.path), re.compile(use.pattern, re.IGNORECASE)) for use in pictures
+    ]
+    for use in files:
+        for folder, keys, names in folders:
+            if names.fullmatch(Path(use.path).name) and keys & folder_keys(use.path):
+                yield (
+                    use,
+                    f"{folder.what} writes pictures of such names to {folder}: choose another",
+                )
+    for read in reads if writes else ():
+        for key in file_keys(read.path):
+            if key in by_key and (written_too := by_key[key]) not in refused:
+                refused.add(written_too)
+                yield written_too, _is_read(written_too, read)
+        for folder, keys, names in folders:
+            name = Path(os.path.realpath(read.path)).name
+            matches = names.fullmatch(Path(read.path).name) or names.fullmatch(name)
+            if folder not in refused and matches and keys & folder_keys(read.path):
+                refused.add(folder)
+                yield folder, f"{_is_read(folder, read)}; pictures in it could be overwritten"
+
+
+def _is_read(use: FileUse, read: FileUse) -> str:
+    same = "" if str(use) == str(read) else f" ({read})"
+    where = "is in it" if use.pattern else "is this file"
+    return f"{use} would be overwritten: {read.what}{same} {where}; write to another place"
+
+
+def written(
+    options: OutputOptions, stream: str, *, still: bool, at: Loc = (), whose: str = ""
+) -> Iterator[FileUse]:
+    """The files that the outputs of one stream write to.
+
+    Args:
+        at: the place of ``options`` in a configuration; without it, outputs are called by their flags.
+        whose: goes before what an error calls them.
+    """
+    from sightline.sinks.files import is_folder, stream_file
+
+    for name, mark in path_fields(type(options)).items():
+        text = getattr(options, name)
+        path = None if text is None else local_path(text)
+        if not path:
+            continue
+        what = f"{whose}{name}" if at else mark.flag
+        place = (*at, name) if at else ()
+        if name == "annotated" and still:
+            yield from _pictures(path, what, place)
+            continue
+        if path != STDOUT and is_folder(path):
+            path = str(stream_file(path, stream, mark.suffix))
+        shared = name if mark.shared else ""
+        yield FileUse(path, what, place, shared, text=text if path == local_path(text) else "")
+        for suffix in mark.companions if path != STDOUT else ():
+            yield FileUse(path + suffix, what, place, shared)
+
+
+def _pictures(path: str, what: str, at: Loc) -> Iterator[FileUse]:
+    from sightline.sinks.files import is_folder, is_picture
+
+    if is_picture(path) and not is_folder(path):
+        yield FileUse(path, what, at)
+    else:
+        yield FileUse(path, what, at, pattern=_PICTURE)
+
+
+def read_by_source(spec: str, what: str) -> Iterator[FileUse]:
+    """The files that a source reads: one, or all pictures of a folder or a glob."""
+    from sightline.build.sources import source_kind
+
+    path = local_path(spec)
+    kind = source_kind(spec)
+    if path is None or (kind == "camera" and spec.isdigit()) or kind == "street":
+        return
+    if kind != "images":
+        yield FileUse(path, what, text=spec)
+        return
+    from sightline.sources.images import picture_paths
+
+    try:
+        pictures = picture_paths(spec)[0]
+    except SightlineError:  # there are none yet, which is said when the source is opened
+        return
+    for picture in pictures:
+        yield FileUse(str(picture), what)
+
+
+def read_by_model(options: ModelOptions, name: str = "") -> Iterator[FileUse]:
+    """A model's file, and what lies beside it and belongs to it: weights, card and record."""
+    if options.model == PEOPLE or options.engine.url is not None:
+        return
+    path = located(options)
+    if path is None:  # there is no such file, which is said when it is opened
+        return
+    what = f"the model {name or options.model}"
+    yield FileUse(str(path), what)
+    yield FileUse(str(path.with_suffix(".yaml")), f"the card of {what}")
+    beside = [path.with_suffix(suffix) for suffix in (".bin", ".json", ".data")]
+    beside += [path.with_name(path.name + suffix) for suffix in (".data", "_data")]
+    for file in [*beside, *_weights(path)]:
+        if file.exists():  # else it is a name like any other
+            yield FileUse(str(file), f"a part of {what}")
+
+
+def _weights(path: Path) -> Iterator[Path]:
+    """Files that an ONNX file names for its weights."""
+    if path.suffix.lower() != ".onnx" or not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        names = {match[2][: match[1][0]] for match in _ONNX_LOCATION.finditer(content)}
+    for name in names:
+        yield path.parent / os.fsdecode(name)
+
+
+def check_command(
+    inputs: Sequence[tuple[str, str, bool]], model: ModelOptions, options: OutputOptions
+) -> None:
+    """Refuse outputs of a command that would destroy an input, the model or one another.
+
+    Args:
+        inputs: what the user wrote, the stream's name, and whether it is unrelated pictures.
+
+    Raises:
+        ConfigError: names the output and what it would destroy.
+    """
+    writes: list[FileUse] = []
+    for _, name, still in inputs:
+        for use in written(options, name, still=still):
+            # One sink is shared by all streams of a command.
+            if use not in writes:
+                writes.append(use)
+    for use, why in conflicts(_reads(inputs, model, writes), writes):
+        raise ConfigError(
+            f"{use.what} {use}: {why}" if use.path not in why else f"{use.what}: {why}"
+        )
+
+
+def _reads(
+    inputs: Sequence[tuple[str, str, bool]], model: ModelOptions, writes: Sequence[FileUse]
+) -> Iterator[FileUse]:
+    yield from read_by_model(model)
+    # A folder of many pictures is looked through only where there is something to destroy.
+    for spec, _, still in inputs:
+        if not still or any(use.pattern or os.path.lexists(use.path) for use in writes):
+            yield from read_by_source(spec, f"the input {redact(spec)}")
+
+
+def stream_uses(name: str, stream: StreamOptions, at: Loc) -> tuple[list[FileUse], list[FileUse]]:
+    """What one stream reads and what it writes."""
+    from sightline.build.sources import source_kind
+
+    still = source_kind(stream.source) == "images"
+    reads = list(read_by_source(stream.source, f"the source of stream {name}"))
+    at = (*at, "outputs")
+    return reads, list(written(stream.outputs, name, still=still, at=at, whose=f"stream {name}: "))
+
+
+def configuration_conflicts(
+    configuration: Configuration,
+    files: Mapping[str, Path],
+    streams: Mapping[str, StreamOptions] | None = None,
+) -> Iterator[tuple[FileUse, str]]:
+    """Each output of a configuration that cannot be, and why.
+
+    Args:
+        files: further files that must not be written, by what they are called.
+        streams: instead of those of the configuration.
+    """
+    reads = [FileUse(str(path), what) for what, path in files.items()]
+    writes: list[FileUse] = []
+    for name, model in configuration.models.items():
+        reads += read_by_model(model, name)
+    for name, stream in (configuration.streams if streams is None else streams).items():
+        inputs, outputs = stream_uses(name, stream, ("streams", name))
+        reads += inputs
+        writes += outputs
+    yield from conflicts(reads, writes)
+
+
+def check_files(reads: Mapping[str, Path], writes: Mapping[str, Path]) -> None:
+    """Refuse a command's files that would destroy one another, each by what it is called.
+
+    Raises ConfigError.
+    """
+    read = [FileUse(str(path), what) for what, path in reads.items()]
+    for use, why in conflicts(read, [FileUse(str(path), what) for what, path in writes.items()]):
+        raise ConfigError(f"{use.what} {use}: {why}")

@@ -1,0 +1,205 @@
+"""Outputs that would destroy something are refused before anything is opened, and change nothing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sightline.build import file_identity
+from sightline.build.file_conflicts import check_command
+from sightline.build.tables import BUNDLED
+from sightline.cli.config import read
+from sightline.config import ModelOptions, OutputOptions
+from sightline.errors import ConfigError
+
+Prepare = Callable[[Path], None]
+
+
+def contents(folder: Path) -> dict[str, bytes | str]:
+    """What every file of a folder holds, and where its links lead to."""
+    return {
+        str(path.relative_to(folder)): str(path.readlink())
+        if path.is_symlink()
+        else path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or path.is_file()
+    }
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a picture, others in a folder, a model with its parts, and links to them."""
+    monkeypatch.chdir(tmp_path)
+    grey = np.full((48, 64, 3), 90, np.uint8)
+    (tmp_path / "in").mkdir()
+    for name in ("b.jpg", "in/1.jpg", "in/2-000007.jpg"):
+        cv2.imwrite(name, grey)
+    (tmp_path / "v.mp4").write_bytes(b"a film")
+    shutil.copy(BUNDLED / "street.onnx", tmp_path / "model.onnx")
+    shutil.copy(BUNDLED / "street.yaml", tmp_path / "model.yaml")
+    (tmp_path / "model.onnx.data").write_bytes(b"weights")
+    (tmp_path / "soft.csv").symlink_to("model.onnx")
+    (tmp_path / "hard.csv").hardlink_to("v.mp4")
+    (tmp_path / "linked").symlink_to("in")
+    (tmp_path / "dangling.db").symlink_to("new.csv")
+    return tmp_path
+
+
+COMMANDS = [
+    pytest.param("b.jpg", {"json_lines": "b.jpg"}, "b.jpg", id="the input"),
+    pytest.param("v.mp4", {"annotated": "v.mp4"}, "v.mp4", id="the video"),
+    pytest.param("v.mp4", {"annotated": "./in/../v.mp4"}, "v.mp4", id="by another way"),
+    pytest.param("v.mp4", {"json_lines": "{cwd}/v.mp4"}, "v.mp4", id="absolute"),
+    pytest.param("v.mp4", {"csv": "hard.csv"}, "v.mp4", id="a hard link"),
+    pytest.param("v.mp4", {"csv": "soft.csv"}, "model.onnx", id="a symbolic link to the model"),
+    pytest.param("v.mp4", {"csv": "model.onnx"}, "model.onnx", id="the model"),
+    pytest.param("v.mp4", {"coco": "model.yaml"}, "model.yaml", id="the model's card"),
+    pytest.param("v.mp4", {"mot": "model.onnx.data"}, "model.onnx", id="the model's weights"),
+    pytest.param("v.mp4", {"database": "v.mp4"}, "v.mp4", id="a database over the video"),
+    pytest.param("v.mp4", {"database": "sqlite:///v.mp4"}, "v.mp4", id="by an address"),
+    pytest.param("v.mp4", {"database": "sqlite:////{cwd}/v.mp4"}, "v.mp4", id="absolute address"),
+    pytest.param("file://{cwd}/v.mp4", {"csv": "v.mp4"}, "v.mp4", id="the input by an address"),
+    pytest.param("in", {"json_lines": "in/1.jpg"}, "in/1.jpg", id="a picture of the folder"),
+    pytest.param("in/*.jpg", {"json_lines": "in/1.jpg"}, "in/1.jpg", id="what the glob matches"),
+    pytest.param("linked", {"csv": "in/1.jpg"}, "1.jpg", id="a linked folder"),
+    pytest.param("in", {"annotated": "in/"}, "in/2-000007.jpg", id="annotated pictures' names"),
+    pytest.param("in", {"annotated": "linked/"}, "in/2-000007.jpg", id="the same, linked"),
+    pytest.param("b.jpg", {"annotated": "b.jpg"}, "b.jpg", id="one annotated picture"),
+    pytest.param("v.mp4", {"json_lines": "o", "csv": "./o"}, "--json", id="two outputs"),
+    pytest.param("v.mp4", {"csv": "new.csv", "database": "dangling.db"}, "--csv", id="a dangling link"),
+    pytest.param("v.mp4", {"database": "d", "csv": "d-wal"}, "--db", id="a database's own file"),
+    pytest.param("v.mp4", {"coco": "c", "csv": "c.part"}, "--coco", id="a file under way"),
+    pytest.param("v.mp4", {"mot": "out/", "csv": "out/v.txt"}, "--mot", id="a file in a folder"),
+    pytest.param("v.mp4", {"json_lines": "in/", "csv": "linked/v.jsonl"}, "--json", id="linked folders"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "outputs", "named"), COMMANDS)
+def test_a_command_refuses(source: str, outputs: dict[str, str], named: str, place: Path) -> None:
+    before = contents(place)
+    options = OutputOptions(**{key: path.format(cwd=place) for key, path in outputs.items()})
+    still = source.startswith(("in", "linked", "b."))
+    given = [(source.format(cwd=place), "v", still)]
+    with pytest.raises(ConfigError) as caught:
+        check_command(given, ModelOptions(model="model.onnx"), options)
+    assert named in str(caught.value)
+    assert any(
+        flag in str(caught.value)
+        for flag in ("--json", "--csv", "--coco", "--mot", "--output", "--db")
+    )
+    assert contents(place) == before
+
+
+@pytest.mark.parametrize(
+    ("source", "outputs"),
+    [
+        pytest.param("v.mp4", {"json_lines": "v.jsonl", "csv": "v.csv"}, id="files of their own"),
+        pytest.param("v.mp4", {"json_lines": "-", "csv": "/dev/null", "mot": "/dev/null"}, id="no files"),
+        pytest.param("in/1.jpg", {"annotated": "in/"}, id="beside the input"),
+        pytest.param("v.mp4", {"json_lines": "o/", "csv": "o/", "coco": "o/", "annotated": "o/"}, id="a folder"),
+        pytest.param("v.mp4", {"json_lines": "model.json", "csv": "model.bin"}, id="names beside the model"),
+        pytest.param("street://", {"json_lines": "street"}, id="an input that is no file"),
+        pytest.param("0", {"json_lines": "0"}, id="a camera's number"),
+    ],
+)  # fmt: skip
+def test_a_command_accepts(source: str, outputs: dict[str, str], place: Path) -> None:
+    given = [(source, "v", source.startswith("in"))]
+    check_command(given, ModelOptions(model="model.onnx"), OutputOptions(**outputs))
+
+
+def test_weights_that_a_model_names(place: Path) -> None:
+    import onnx
+
+    model = onnx.load(place / "model.onnx")
+    onnx.save(
+        model, place / "big.onnx", save_as_external_data=True, location="tensors", size_threshold=0
+    )
+    with pytest.raises(ConfigError, match="a part of the model big"):
+        check_command(
+            [("v.mp4", "v", False)], ModelOptions(model="big.onnx"), OutputOptions(csv="tensors")
+        )
+
+
+def test_case_counts_only_where_the_file_system_says_so(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = OutputOptions(json_lines="Out.txt", csv="out.txt")
+    given = [("v.mp4", "v", False)]
+    check_command(given, ModelOptions(model="model.onnx"), options)
+    monkeypatch.setattr(file_identity, "_ignores_case", lambda _folder: True)
+    with pytest.raises(ConfigError, match="--json writes to"):
+        check_command(given, ModelOptions(model="model.onnx"), options)
+
+
+STREAMS = "models: {default: {model: ./model.onnx}}\nstreams:\n"
+CONFIGURATIONS = [
+    pytest.param("  a: {source: v.mp4, outputs: {json_lines: site.yaml}}\n", "4:38: streams.a.outputs.json_lines: ", "this configuration", id="the configuration"),
+    pytest.param("  a: {source: v.mp4, outputs: {csv: model.onnx}}\n", "streams.a.outputs.csv: ", "the model default", id="the model"),
+    pytest.param("  a: {source: v.mp4, outputs: {csv: model.yaml}}\n", "streams.a.outputs.csv: ", "the card of the model default", id="its card"),
+    pytest.param("  a: {source: v.mp4, outputs: {mot: v.mp4}}\n", "streams.a.outputs.mot: ", "the source of stream a", id="the source"),
+    pytest.param("  a: {source: '0', outputs: {csv: hard.csv}}\n  b: {source: v.mp4}\n", "streams.a.outputs.csv: ", "the source of stream b", id="another's source"),
+    pytest.param("  a: {source: '0', outputs: {mot: o}}\n  b: {source: '1', outputs: {mot: ./o}}\n", "streams.b.outputs.mot: ", "stream a: mot", id="two streams"),
+    pytest.param("  a: {source: '0', outputs: {json_lines: o, csv: o}}\n", "streams.a.outputs.csv: ", "stream a: json_lines", id="two outputs"),
+    pytest.param("  a: {source: '0', outputs: {csv: o}}\n  b: {source: '1', outputs: {database: o}}\n", "streams.b.outputs.database: ", "stream a: csv", id="two kinds"),
+    pytest.param("  a: {source: '0', outputs: {annotated: o/}}\n  b: {source: '1', outputs: {coco: o/a.mp4}}\n", "streams.b.outputs.coco: ", "stream a: annotated", id="a folder's file"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("streams", "where", "named"), CONFIGURATIONS)
+def test_a_configuration_refuses(streams: str, where: str, named: str, place: Path) -> None:
+    (place / "site.yaml").write_text(STREAMS + streams)
+    before = contents(place)
+    with pytest.raises(ConfigError) as caught:
+        read(Path("site.yaml"))
+    assert where.removeprefix("4:38: ") in str(caught.value)
+    assert str(caught.value).startswith("site.yaml:")
+    assert named in str(caught.value)
+    assert contents(place) == before
+
+
+def test_streams_share_lines_and_databases(place: Path) -> None:
+    outputs = "outputs: {json_lines: all.jsonl, csv: ./all.csv, database: all.db, mot: o/}"
+    (place / "site.yaml").write_text(
+        STREAMS + "".join(f"  {name}: {{source: '0', {outputs}}}\n" for name in "abc")
+    )
+    assert len(read(Path("site.yaml")).configuration.streams) == 3
+
+
+REAL = [
+    pytest.param(["detect", "b.jpg", "--model", "model.onnx", "--json", "b.jpg"], id="detect"),
+    pytest.param(["track", "v.mp4", "--model", "model.onnx", "--output", "v.mp4"], id="track"),
+    pytest.param(["demo", "in/../v.mp4", "--folder", "."], id="demo"),
+    pytest.param(["export", "model.onnx", "model.onnx"], id="export"),
+    pytest.param(["config", "check", "site.yaml"], id="config check"),
+    pytest.param(["run", "site.yaml"], id="run"),
+    pytest.param(["serve", "site.yaml"], id="serve"),
+    pytest.param(["config", "init", "v.yaml", "--schema", "--force"], id="config init"),
+]
+
+
+@pytest.mark.parametrize("arguments", REAL)
+def test_no_command_destroys(arguments: list[str], place: Path) -> None:
+    (place / "annotated.mp4").hardlink_to("v.mp4")
+    (place / "v.yaml").write_text("mine")
+    (place / "v.schema.json").symlink_to("v.yaml")
+    (place / "site.yaml").write_text(
+        STREAMS + "  a: {source: b.jpg, outputs: {json_lines: site.yaml}}\n"
+    )
+    before = contents(place)
+    done = subprocess.run(
+        [sys.executable, "-m", "sightline", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert contents(place) == before
