@@ -220,7 +220,7 @@ class SchedulerOptions(Options):
     """How frames of streams and requests of clients share the engines."""
 
     max_batch: int = Field(8, ge=1, le=256, description="most pictures in one inference")
-    queue: int = Field(256, ge=1, description="items that may wait at a time, of all together")
+    queue: int = Field(1024, ge=1, description="items that may wait at a time, of all together")
     urgent_ms: float = Field(10.0, gt=0, description="queue budget of priority `urgent`")
     normal_ms: float = Field(50.0, gt=0, description="queue budget of priority `normal`")
     batch_ms: float = Field(100.0, gt=0, description="queue budget of priority `batch`")
@@ -322,7 +322,10 @@ class LimitOptions(Options):
     )
     timeout_ms: float = Field(10_000.0, gt=0, description="for an answer, where none is asked for")
     connections: int = Field(1000, ge=1, description="that may be open at a time")
-    in_flight: int = Field(256, ge=1, description="requests that are worked on at a time")
+    queue_ms: float = Field(
+        1000.0, gt=0, description="refuse at once what would wait longer in the queue"
+    )
+    in_flight: int = Field(1024, ge=1, description="requests that are worked on at a time")
     streams: int = Field(256, ge=0, description="streams that may run at a time")
 
 

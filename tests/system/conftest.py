@@ -30,7 +30,13 @@ class OpenInferenceService:
 def open_inference(data: Path) -> Iterator[OpenInferenceService]:
     """YOLOX-nano as ``yolox`` and the bundled model as ``street``; ``spare`` is loaded by nobody."""
     from sightline import build
-    from sightline.config import EngineOptions, ModelOptions, SchedulerOptions, ServingOptions
+    from sightline.config import (
+        EngineOptions,
+        LimitOptions,
+        ModelOptions,
+        SchedulerOptions,
+        ServingOptions,
+    )
     from sightline.models.detector import EngineDetector
     from sightline.runtime.scheduler import Scheduler
     from sightline.serving.app import create_app
@@ -53,9 +59,10 @@ def open_inference(data: Path) -> Iterator[OpenInferenceService]:
         assert isinstance(detector, EngineDetector)
         return detector
 
-    options = ServingOptions(port=0, grpc_port=0, admin_token=ADMIN)
     # On a busy computer nothing is refused: these tests are not about load.
-    scheduler = Scheduler(SchedulerOptions(refuse_after=1000))
+    limits = LimitOptions(queue_ms=1e5)
+    options = ServingOptions(port=0, grpc_port=0, admin_token=ADMIN, limits=limits)
+    scheduler = Scheduler(SchedulerOptions())
     repository = ModelRepository(scheduler, make, list(files), cold=files)
     repository.load("yolox")
     repository.load("street")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -118,6 +119,7 @@ def _terms(name: str, found: Input, options: StreamOptions) -> Terms:
         options.min_fps,
         options.max_age_ms / 1e3 if found.live else None,
         live=found.live,
+        max_wait_s=None if found.live else math.inf,
     )
 
 

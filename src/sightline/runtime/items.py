@@ -36,6 +36,8 @@ class Terms:
         since: monotonic moment that the age counts from; None: its arrival.
         live: a frame of a live stream. Under overload it is not refused but waits as a spare, until
             a frame of the same client comes that is newer (``since``).
+        max_wait_s: it is refused at once where it would wait longer; None: as its priority's budget
+            has it.
     """
 
     client: str
@@ -46,6 +48,7 @@ class Terms:
     deadline: float | None = None
     since: float | None = None
     live: bool = False
+    max_wait_s: float | None = None
 
 
 NOBODY = Client("", 0.0)

@@ -79,6 +79,11 @@ class BatchQueue:
         """Live frames among those that wait, that have given way to others."""
         return self._line.spares
 
+    @property
+    def places(self) -> int:
+        """Items that take a place: spares do not."""
+        return len(self.waiting) - self._line.spares
+
     # Coming in.
 
     def push(self, item: Item, now: float) -> None:
@@ -114,11 +119,33 @@ class BatchQueue:
         self._next_expiry = min(self._next_expiry, item.expiry)
 
     def predicted_wait(self, item: Item, now: float) -> float:
-        """Seconds until an item's turn would come, from what is served before it."""
-        return self._wait(item.rank, self._line.pictures[item.rank], now)
+        """Seconds until all that waits is served that may come before an item.
 
-    def _wait(self, rank: int, before: int, now: float) -> float:
-        """``predicted_wait`` of an item that ``before`` pictures of its own rank go before."""
+        From the engine's speed, and from how fast its rank and its client have been served.
+        """
+        waiting, rank = self._line.pictures[item.rank], item.rank
+        paced = waiting * self.clients.cost(rank)
+        return max(self._wait(rank, waiting, now), paced, self._own_wait(item, now))
+
+    def _turn(self, item: Item, now: float) -> float:
+        """Seconds until an item has its turn among the clients: less, where others wait for more."""
+        ahead = self.clients.ahead(item.client, item.rank)
+        return max(self._wait(item.rank, ahead, now), self._own_wait(item, now))
+
+    def _own_wait(self, item: Item, now: float) -> float:
+        """Seconds for what the item's client has waiting, where others go on as they do."""
+        client, rank = item.client, item.rank
+        own = client.waiting[rank]
+        if not own or self.speed.cost is None:
+            return 0.0
+        others = max(0.0, self._rates[rank].value(now) - client.rates[rank].value(now))
+        # Seconds of the engine that the others' pictures of a second need, of those there are.
+        used = others * self._wait(rank, 1.0, now) if others else 0.0
+        share = self.clients.share(client, rank, used)
+        return max(self._wait(rank, own, now) / share, self.clients.paced(client, rank))
+
+    def _wait(self, rank: int, before: float, now: float) -> float:
+        """Seconds that ``before`` pictures of a rank take, and all of the ranks before it."""
         cost = self.speed.cost
         ahead = sum(self._line.pictures[:rank]) + before
         if cost is None or not ahead:
@@ -219,13 +246,22 @@ class BatchQueue:
 
     # Admission.
 
-    def _limit(self, item: Item) -> float:
+    def _longest(self, item: Item) -> float:
+        """The longest wait with which an item is taken."""
+        if item.terms.max_wait_s is not None:
+            return item.terms.max_wait_s
         return self._budgets[item.priority] * self._options.refuse_after
+
+    def _time_left(self, item: Item, now: float) -> float:
+        """The longest wait with which an item's answer is there by its deadline."""
+        if item.deadline == NEVER:
+            return NEVER
+        return max(0.0, item.deadline - now - self.speed.time(item.lane, item.pictures))
 
     def push_out(self, item: Item) -> None:
         """Drop an item for one that has more right to its place."""
         message = f"model {self.name}: pushed out of the queue by more pressing items"
-        self._drop(item, "overloaded", Overloaded(message, self._limit(item)))
+        self._drop(item, "overloaded", Overloaded(message))
 
     def _find_place(self, item: Item, now: float) -> bool:
         """Make room for an item where that is needed; False where a live frame finds none.
@@ -233,15 +269,25 @@ class BatchQueue:
         Raises Overloaded where another item finds none.
         """
         if item.terms.live:
-            if self._room.full:
+            if self._room.full(self):
                 self._room.sweep(now)
-            return self._room.make(item) if self._room.full else True
-        if self._room.full or self.predicted_wait(item, now) > self._limit(item):
-            self._room.sweep(now)
-            while (full := self._room.full) or self.predicted_wait(item, now) > self._limit(item):
-                if not (self._room.make(item) if full else share_out(item, [self])):
-                    raise self._refusal(item, now)
+            return self._room.make(item) if self._room.full(self) else True
+        limit = min(self._longest(item), self._time_left(item, now))
+        if self._room.full(self) or self.predicted_wait(item, now) > limit:
+            self._admit(item, now)
         return True
+
+    def _admit(self, item: Item, now: float) -> None:
+        """Make room for an item, or raise Overloaded."""
+        self._room.sweep(now)
+        longest = self._longest(item)
+        while (full := self._room.full(self)) or self.predicted_wait(item, now) > longest:
+            # Where its own client's items are what is slow, nobody else's place helps.
+            own = not full and self._own_wait(item, now) > longest
+            if own or not (self._room.make(item) if full else share_out(item, [self], 2.0)):
+                raise self._refusal(item, now)
+        if self._turn(item, now) > self._time_left(item, now):
+            raise self._refusal(item, now)
 
     # Live frames: how fresh they are counts as much as whose turn it is.
 
@@ -293,10 +339,12 @@ class BatchQueue:
         if item.rank == KEPT:
             item.client.tokens += 1.0
         wait = self.predicted_wait(item, now)
+        left = self._time_left(item, now)
+        late = "" if left > wait else f", {(wait - left) * 1e3:.0f} ms too late for its deadline"
         return Overloaded(
             f"model {self.name}: {len(self.waiting)} items wait, and a new one of priority "
-            f"{item.priority} for about {wait * 1e3:.0f} ms: send less, or later",
-            max(wait, 0.1),
+            f"{item.priority} for about {wait * 1e3:.0f} ms{late}: send less, or later",
+            max(wait - min(self._longest(item), left), 0.1),
         )
 
     # Choosing.
@@ -322,7 +370,7 @@ class BatchQueue:
         items = [head, *self._company(head, rank, now)]
         for item in items:
             self._line.remove(item)
-            self.clients.served(item)
+            self.clients.served(item, now)
         if any(item.rank == BATCH for item in items):
             self._since_batch = 0
         elif self._line.pictures[BATCH]:

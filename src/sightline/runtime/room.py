@@ -19,6 +19,8 @@ class Room:
     """How many items may wait, in the queues of all models together.
 
     Spares do not count: of these, each live stream has one.
+    Half of the places are shared out evenly and kept for each queue, so that a slow model whose queue
+    is full shuts no other out; whoever comes first takes the other half.
     """
 
     def __init__(self, limit: int) -> None:
@@ -26,9 +28,11 @@ class Room:
         self._limit = limit
         self._swept = -SWEEP_S
 
-    @property
-    def full(self) -> bool:
-        return sum(len(q.waiting) - q.spares for q in self.queues) >= self._limit
+    def full(self, queue: BatchQueue) -> bool:
+        """Whether one more item of a queue has no place."""
+        kept = self._limit // (2 * len(self.queues))
+        taken = sum(max(kept, other.places) for other in self.queues)
+        return taken >= self._limit and queue.places >= kept
 
     def sweep(self, now: float) -> None:
         """Drop what is too old or was cancelled, everywhere, if that was not done just now."""
@@ -51,15 +55,18 @@ class Room:
         return share_out(item, self.queues)
 
 
-def share_out(item: Item, queues: Sequence[BatchQueue]) -> bool:
-    """Push out the newest item of whoever has most waiting of this rank; False where that is fair."""
+def share_out(item: Item, queues: Sequence[BatchQueue], unfair: float = 1.0) -> bool:
+    """Push out the newest item of whoever has most waiting of this rank; False where that is fair.
+
+    Having ``unfair`` times what this client has is fair still.
+    """
     loads: Counter[str] = Counter()
     for queue in queues:
         loads.update(queue.clients.loads(item.rank))
     mine = loads.pop(item.client.name, 0.0) + item.pictures / item.client.weight
     # With one more of mine it must still have more than I: else two clients push each other out.
     greedy = max(loads, key=loads.__getitem__, default="")
-    if loads.get(greedy, 0.0) <= mine:
+    if loads.get(greedy, 0.0) <= unfair * mine:
         return False
     for queue in queues:
         for other in reversed(queue.waiting):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from sightline.runtime.pace import Pace
+
 if TYPE_CHECKING:
     from sightline.runtime.items import Item, Terms
 
@@ -27,8 +29,8 @@ class Client:
     """One client of one engine: a stream, or whoever sends requests."""
 
     __slots__ = (
-        "active_until", "away", "busy", "frames", "known_until", "name", "passed_over", "tags",
-        "tokens", "tokens_at", "waiting", "weight",
+        "active_until", "away", "busy", "frames", "known_until", "name", "paces", "passed_over",
+        "rates", "tags", "tokens", "tokens_at", "waiting", "weight",
     )  # fmt: skip
 
     def __init__(self, name: str, now: float) -> None:
@@ -41,6 +43,8 @@ class Client:
         self.passed_over = False  # a live stream has turns to its credit
         self.active_until = self.known_until = now
         self.away = False
+        self.paces = [Pace() for _ in range(RANKS)]
+        self.rates = [Rate() for _ in range(RANKS)]
         self.tokens, self.tokens_at = 1.0, now
 
 
@@ -73,6 +77,7 @@ class Clients:
         self._now = [0.0] * RANKS  # the tag that was served last
         self._latest = [0.0] * RANKS  # the largest one that was given
         self._waiting = [0] * RANKS
+        self._paces = [Pace() for _ in range(RANKS)]
         self._forgot = 0.0
         self._away = 0  # clients that are remembered, but not counted on
         self.busy = 0
@@ -116,6 +121,11 @@ class Clients:
         tag = max(now, client.tags[rank])
         client.tags[rank] = after = tag + item.pictures / client.weight
         self._latest[rank] = max(self._latest[rank], after)
+        if not self._waiting[rank]:
+            self._paces[rank].begin(item.arrived)
+        if not client.waiting[rank]:
+            client.paces[rank].begin(item.arrived)
+        client.rates[rank].add(item.pictures, item.arrived)
         self._waiting[rank] += item.pictures
         client.waiting[rank] += item.pictures
         if item.terms.live:
@@ -133,8 +143,10 @@ class Clients:
         weight = item.client.weight
         return math.ceil(item.tag * weight + SPARE_LATER) / weight
 
-    def served(self, item: Item) -> None:
+    def served(self, item: Item, now: float) -> None:
         """An item waits no more: it is run."""
+        self._paces[item.rank].left(item.pictures, now)
+        item.client.paces[item.rank].left(item.pictures, now)
         self._now[item.rank] = max(self._now[item.rank], item.tag)
         self._left(item)
 
@@ -153,6 +165,35 @@ class Clients:
         self._waiting[rank] -= item.pictures
         if not self._waiting[rank]:
             self._now[rank] = self._latest[rank]
+
+    def ahead(self, client: Client, rank: int) -> float:
+        """Pictures of a rank that have their turn before one more item of a client: its own, and of
+        each other client those whose tags are not larger than the tag that the item would have."""
+        tag = max(self._now[rank], client.tags[rank])
+        ahead = float(client.waiting[rank])
+        for other in self._clients.values():
+            if waiting := other.waiting[rank] * (other is not client):
+                first = other.tags[rank] - waiting / other.weight
+                if first <= tag:
+                    ahead += min(waiting, (tag - first) * other.weight + 1.0)
+        return ahead
+
+    def cost(self, rank: int) -> float:
+        """Seconds for each picture of a rank that has left lately; 0 where nothing is known."""
+        return self._paces[rank].cost
+
+    def paced(self, client: Client, rank: int) -> float:
+        """Seconds that a client's items of a rank wait, by how fast they have left lately."""
+        return client.waiting[rank] * client.paces[rank].cost
+
+    def share(self, client: Client, rank: int, others_use: float) -> float:
+        """The part that a client gets of what there is for its rank.
+
+        That is what the other clients leave (``others_use``: the part that they need), and at least
+        what its weight gives it beside those that wait.
+        """
+        waiting = sum(c.weight for c in self._clients.values() if c.waiting[rank] or c.frames)
+        return max(1.0 - others_use, client.weight / max(client.weight, waiting))
 
     def loads(self, rank: int) -> dict[str, float]:
         """Pictures that wait of each client, by its weight."""

@@ -78,10 +78,8 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _failed)
     # The last one added is the outermost.
     app.add_middleware(UnpackedBody, limits=options.limits)
+    app.add_middleware(Admission, limits=options.limits)
     app.add_middleware(WholeBody, limits=options.limits)
-    app.add_middleware(
-        Admission, limits=options.limits, capacity=lambda: scheduler.stats().capacity
-    )
     if options.origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=options.origins, allow_methods=["*"],

@@ -6,86 +6,49 @@ Deadlines for headers and limits of connections lie below HTTP: see ``protocol``
 from __future__ import annotations
 
 import asyncio
-import math
-import time
-from collections.abc import Callable
-from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightline.config import LimitOptions
 from sightline.errors import Malformed, Overloaded, TooLarge, TooSlow
-from sightline.serving.security import is_work
 
 MEGABYTE = 1_000_000
 
 LARGE_BODIES = 16
 """Bodies that are being worked on may take so many times the largest one's memory in all."""
 
-SOON_S = 0.05
-"""Work of so many seconds is let in, the queue budget of normal requests: what is accepted takes at
-most twice as long as at capacity."""
-
-_LEAST_ROOM = 8
-_MEASURE_S = 0.25
 _NO_ADMISSION = {"/health", "/ready", "/metrics"}
-_URGENT_DOOR = {"/detect", "/predict"}
 
 
 class Admission:
-    """Lets so many requests in at a time; the others are refused at once, before their body.
+    """Lets so many requests be worked on at a time; the others are refused at once.
 
-    Of those that bring pictures or tensors no more are let in than could be answered soon: reading
-    bodies that the scheduler would refuse anyway takes the time of those that it would not.
+    It stands behind ``WholeBody``: a request counts once its body is there, so that slow senders take
+    nobody's place. How long a picture may wait for its model, the scheduler decides: it knows
+    how fast each one is.
 
     Args:
         app: everything else.
         limits: at most so many requests.
-        capacity: pictures per second of all models, 0 where it is not known.
     """
 
-    def __init__(self, app: ASGIApp, limits: LimitOptions, capacity: Callable[[], float]) -> None:
+    def __init__(self, app: ASGIApp, limits: LimitOptions) -> None:
         self.app = app
         self.in_flight = 0
-        self.working = 0
         self._limit = limits.in_flight
-        self._capacity = capacity
-        self._room = limits.in_flight
-        self._measured_at = -math.inf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in _NO_ADMISSION:
             await self.app(scope, receive, send)
             return
-        work = is_work(scope["method"], scope["path"])
-        urgent = _is_urgent(scope)
-        if self.in_flight >= self._limit or (work and not urgent and self.working >= self.room()):
-            raise Overloaded("as many requests are being worked on as can be answered in time")
+        if self.in_flight >= self._limit:
+            raise Overloaded(f"{self.in_flight} requests are being worked on already")
         self.in_flight += 1
-        self.working += work
         try:
             await self.app(scope, receive, send)
         finally:
             self.in_flight -= 1
-            self.working -= work
-
-    def room(self) -> int:
-        """Requests with pictures that can be answered soon."""
-        now = time.monotonic()
-        if now > self._measured_at + _MEASURE_S:
-            self._measured_at = now
-            capacity = self._capacity()
-            room = max(_LEAST_ROOM, round(capacity * SOON_S)) if capacity else self._limit
-            self._room = min(room, self._limit)
-        return self._room
-
-
-def _is_urgent(scope: Scope) -> bool:
-    """Whether its address says so: what a body says comes too late for this."""
-    if scope["path"] not in _URGENT_DOOR:
-        return False
-    return parse_qs(scope["query_string"].decode("latin-1")).get("priority") == ["urgent"]
 
 
 class WholeBody:

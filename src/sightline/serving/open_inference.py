@@ -218,7 +218,12 @@ class OpenInference:
                 f"parameter 'priority' must be urgent (1), normal (2) or batch (3), not {wanted!r:.40}"
             )
         own = self._clock() + self._timeout_s(parameters)
-        return Terms(named, priority, deadline=own if deadline is None else min(own, deadline))
+        return Terms(
+            named,
+            priority,
+            deadline=own if deadline is None else min(own, deadline),
+            max_wait_s=self.limits.queue_ms / 1e3,
+        )
 
     def _timeout_s(self, parameters: Mapping[str, Parameter]) -> float:
         """As Triton has it: ``timeout`` is in microseconds, 0 stands for the default."""

@@ -56,11 +56,6 @@ def access(method: str, path: str) -> Access:
     return Access.ADMIN
 
 
-def is_work(method: str, path: str) -> bool:
-    """Whether a request brings pictures or tensors to look at."""
-    return method == "POST" and access(method, path) is Access.CLIENT
-
-
 def check_exposure(options: ServingOptions) -> None:
     """Raises ConfigError where others could reach the service and no token is demanded."""
     for name in ("token", "admin_token"):

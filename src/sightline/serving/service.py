@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field
 
-from sightline.config import Options, Priority, SchedulerOptions, checked
+from sightline.config import LimitOptions, Options, Priority, SchedulerOptions, checked
 from sightline.errors import ConfigError, Overloaded
 from sightline.protocols import Detector, Meter
 from sightline.runtime.scheduler import Scheduler, Terms
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sightline.sources.stills import Image
 
 _DRAIN_S = 10.0
+_QUEUE_S = LimitOptions().queue_ms / 1e3
+"""What would wait for longer is refused, as it is over a network."""
 
 
 def _one_or_more(value: Any) -> Any:
@@ -111,7 +113,7 @@ class Service:
 
         wishes = checked(_Wishes, priority=priority, conf=conf, iou=iou, classes=classes)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        terms = Terms(client, wishes.priority, deadline=deadline)
+        terms = Terms(client, wishes.priority, deadline=deadline, max_wait_s=_QUEUE_S)
         return self._model.submit(
             encoded_frame(image), terms, conf=wishes.conf, iou=wishes.iou, classes=wishes.classes
         )

@@ -143,7 +143,7 @@ def serve(tiny_model: Path) -> Iterator[Callable[..., Service]]:
         fleet = Fleet(stream_maker(sharing, lambda name: named(repository.get(name))))
         serving = ServingOptions(
             port=0,
-            limits=LimitOptions(**(limits or {})),
+            limits=LimitOptions(**({"queue_ms": 1e4} | (limits or {}))),
             token=None if token is None else SecretStr(token),
             admin_token=None if admin_token is None else SecretStr(admin_token),
             **{"drain_s": 5.0, **options},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -455,7 +456,7 @@ def test_a_deadline_that_will_be_missed_is_not_worth_an_inference() -> None:
     bench.push("running")
     bench.take()
     bench.push("hopeless", deadline_ms=30)
-    bench.push("possible", deadline_ms=50)
+    bench.push("possible", deadline_ms=90)
     assert bench.take() == ["possible"]
     assert bench.dropped() == [("hopeless", "deadline")]
 
@@ -494,7 +495,7 @@ def test_what_would_wait_for_too_long_is_refused() -> None:
         bench.push(f"{i}")
     with pytest.raises(Overloaded, match=r"model m: 11 items .* normal for about 110 ms") as caught:
         bench.push("too many")
-    assert caught.value.retry_after_s == pytest.approx(0.11)
+    assert caught.value.retry_after_s == pytest.approx(0.1)
     assert len(bench.queue.waiting) == 11
 
 
@@ -535,6 +536,77 @@ def test_a_lively_higher_priority_leaves_less_of_the_engine() -> None:
     assert bench.queue.predicted_wait(
         Item((1, 8, 8), print, print, Terms("x"), bench.now), bench.now
     ) == pytest.approx(0.04, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("terms", "accepted"),
+    [
+        pytest.param({"max_wait_s": 1.0}, 101, id="as long as it takes 1 s"),
+        pytest.param({"max_wait_s": 0.2}, 21, id="0.2 s"),
+        pytest.param({"max_wait_s": 1.0, "deadline_ms": 310}, 31, id="its deadline is earlier"),
+        pytest.param({"max_wait_s": 1.0, "deadline_ms": 5000}, 101, id="its deadline is later"),
+        pytest.param({"max_wait_s": 1.0, "deadline_ms": 3}, 1, id="it can only come too late"),
+        pytest.param({}, 11, id="by its priority's budget"),
+    ],
+)
+@pytest.mark.parametrize("clients", [1, 1000])
+def test_what_can_be_answered_in_time_is_taken(
+    terms: dict[str, Any], accepted: int, clients: int
+) -> None:
+    bench = Bench(sizes=(1,), alone_ms=(10,))
+    bench.push("running", max_wait_s=1.0)
+    bench.take()
+    for i in range(accepted):
+        bench.push(f"{i}", f"{i % clients}", **terms)
+    with pytest.raises(Overloaded) as caught:
+        bench.push("too many", f"{accepted % clients}", **terms)
+    assert bench.dropped() == []
+    assert caught.value.retry_after_s == pytest.approx(0.1)
+
+
+def test_before_the_speed_is_known_everything_is_taken() -> None:
+    bench = Bench(queue=300)
+    for i in range(300):
+        bench.push(f"{i}", "a", max_wait_s=1.0, deadline_ms=10_000)
+    with pytest.raises(Overloaded):
+        bench.push("too many", "a", max_wait_s=1.0)
+
+
+def test_a_client_in_a_hurry_is_taken_before_one_that_fills_the_queue() -> None:
+    bench = Bench(sizes=(1,), alone_ms=(10,))
+    bench.push("running")
+    bench.take()
+    for _ in range(80):
+        bench.push("greedy", max_wait_s=1.0)
+    for _ in range(4):  # each client has every other turn
+        bench.push("modest", max_wait_s=1.0, deadline_ms=100)
+    with pytest.raises(Overloaded, match="too late for its deadline"):
+        bench.push("modest", max_wait_s=1.0, deadline_ms=60)
+    assert bench.dropped() == []
+    taken = [bench.take() for _ in range(8) if not bench.end(after_ms=10)]
+    assert taken.count(["modest"]) == 4
+
+
+def test_a_client_whose_turns_are_slow_waits_no_longer_than_promised() -> None:
+    """Its items leave half as fast as the engine works: something else is served between them."""
+    bench = Bench(sizes=(1,), alone_ms=(10,))
+    bench.push("running", "a", max_wait_s=1.0)
+    bench.take()
+    bench.push("first", "a", max_wait_s=1.0)
+    waits: list[float] = []
+    for turn in range(600):
+        with suppress(Overloaded):
+            bench.push("a", max_wait_s=1.0)
+        with suppress(Overloaded):
+            bench.push("a", max_wait_s=1.0)
+        if turn % 2:
+            bench.wait(10)  # the engine is free, and nobody hands it anything
+        else:
+            bench.end(after_ms=10)
+            bench.take()
+            assert bench.last is not None
+            waits += [bench.now - item.arrived for item in bench.last.items]
+    assert 0.8 < max(waits) < 1.2
 
 
 def test_the_next_in_line_is_never_refused() -> None:
@@ -587,25 +659,43 @@ def test_room_is_made_in_the_queues_of_other_models_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "limits",
+    ("limits", "modest"),
     [
-        pytest.param({"queue": 8}, id="items"),
-        pytest.param({"cost_ms": 10, "normal_ms": 35, "refuse_after": 2}, id="waiting time"),
+        pytest.param({"queue": 8}, 4, id="items: half of them"),
+        # Whoever has had a place keeps it, unless it has more than twice as many as the other.
+        pytest.param({"cost_ms": 10, "normal_ms": 35, "refuse_after": 2}, 2, id="waiting time"),
     ],
 )
-def test_a_client_cannot_fill_the_queue_for_others(limits: dict[str, Any]) -> None:
+def test_a_client_cannot_fill_the_queue_for_others(limits: dict[str, Any], modest: int) -> None:
     bench = Bench(**limits)
     bench.push("running")
     bench.take()
     for _ in range(8):
         bench.push("greedy")
-    for _ in range(4):
+    for _ in range(modest):
         bench.push("modest")
     with pytest.raises(Overloaded):
         bench.push("modest")
     clients = [item.terms.client for item in bench.queue.waiting]
-    assert clients == ["greedy"] * 4 + ["modest"] * 4
-    assert bench.dropped() == [("greedy", "overloaded")] * 4
+    assert clients == ["greedy"] * (8 - modest) + ["modest"] * modest
+    assert bench.dropped() == [("greedy", "overloaded")] * modest
+
+
+def test_a_slow_model_shuts_no_other_out() -> None:
+    room = Room(40)
+    slow, fast, third = Bench(room=room), Bench(room=room), Bench(room=room)
+    for _ in range(28):  # 2 × 6 places are kept for the other two
+        slow.push("a")
+    with pytest.raises(Overloaded):
+        slow.push("a")
+    for _ in range(6):
+        fast.push("a")
+    with pytest.raises(Overloaded):
+        fast.push("a")
+    for _ in range(6):
+        third.push("a")
+    assert sum(len(bench.queue.waiting) for bench in (slow, fast, third)) == 40
+    assert slow.dropped() == fast.dropped() == []
 
 
 def test_the_cancelled_make_room_first() -> None:

@@ -14,6 +14,7 @@ from tests.simulated_queue import Simulation, p99_of
 
 from sightline.config import Priority, SchedulerOptions
 from sightline.errors import Overloaded
+from sightline.runtime.items import NEVER
 from sightline.runtime.queue import Batch, BatchQueue, Item, Room, Terms
 from sightline.runtime.speed import Speed
 
@@ -39,6 +40,52 @@ def test_four_times_the_capacity_hardly_slows_what_is_accepted(seconds: float) -
     # Two budgets in the queue, and what the engine has inside.
     assert p99[4] <= 2 * 0.05 + 6 * seconds
     assert rates[4] == pytest.approx(capacity, rel=0.02)
+
+
+@pytest.mark.parametrize("seconds", [0.005, 0.02, 0.06])
+@pytest.mark.parametrize(
+    ("clients", "urgent", "cameras"),
+    [
+        pytest.param(1, 0.0, 0, id="one client"),
+        pytest.param(20, 0.0, 0, id="twenty clients"),
+        pytest.param(1, 0.4, 0, id="two fifths for urgent ones"),
+        pytest.param(1, 0.0, 4, id="beside four streams that take all they get"),
+    ],
+)
+def test_requests_wait_no_longer_than_they_may(
+    seconds: float, clients: int, urgent: float, cameras: int
+) -> None:
+    capacity = 2 / seconds
+    simulation = Simulation(lambda n: seconds * n)
+    for i in range(clients):
+        terms = Terms(f"{i}", max_wait_s=1.0, deadline=NEVER)
+        simulation.open_load(terms, 4 * capacity / clients, SECONDS, i, start=2.0)
+    if urgent:
+        terms = Terms("urgent", "urgent", max_wait_s=1.0)
+        simulation.open_load(terms, urgent * capacity, 2 + SECONDS, seed=77)
+    for i in range(cameras):
+        simulation.closed_load(Terms(f"camera {i}", max_wait_s=1e9), 2, 2 + SECONDS)
+    simulation.run()
+    told = [simulation.told[f"{i}"] for i in range(clients)]
+    queued = [waited for one in told for waited in one.queued]
+    late = [waited for one in told for waited in one.dropped]
+    at_once = [0.0] * sum(one.refused for one in told)
+    assert np.percentile(queued, 90) > 0.6
+    # Fewer pictures a second, larger steps: one picture more or less is a tenth of the time.
+    assert np.percentile(queued, 99) < 1.12 + 16 * seconds
+    assert np.percentile(late + at_once, 99) < 0.05 + 2 * seconds
+    if urgent:
+        assert np.percentile(simulation.told["urgent"].queued, 99) < 0.01 + 2 * seconds
+        assert not simulation.told["urgent"].refused
+
+
+@pytest.mark.parametrize("seconds", [0.002, 0.01])
+def test_closed_loops_are_never_refused(seconds: float) -> None:
+    simulation = Simulation(lambda n: seconds * n)
+    for i in range(64):
+        simulation.closed_load(Terms(f"{i % 3}", max_wait_s=1.0), 1, SECONDS)
+    simulation.run()
+    assert sum(one.refused + len(one.dropped) for one in simulation.told.values()) == 0
 
 
 def test_a_greedy_client_slows_nobody_else() -> None:

@@ -119,6 +119,7 @@ class Job:
             client=f"http:{client}",
             priority=wishes.priority or priority,
             deadline=self._deadline,
+            max_wait_s=parts.options.limits.queue_ms / 1e3,
         )
 
     async def run(self, frame: Frame, trace: Trace = NOTHING) -> tuple[Detections, float]:
