@@ -160,8 +160,10 @@ def _check_characters(text: str) -> None:
             raise ValueError(f"character {number} is a backslash: write / (in a password %5C)")
         if one.isspace() or not one.isprintable():
             name = _NAMES.get(one) or ("a blank" if one.isspace() else f"U+{ord(one):04X}")
-            hint = "" if one < " " else f": write {quote(one, safe='', errors='replace')}"
-            raise ValueError(f"character {number} is {name}{hint} ({_LOGIN_HINT})")
+            if one < " ":
+                raise ValueError(f"character {number} is {name}: an address is one line of text")
+            escape = quote(one, safe="", errors="replace")
+            raise ValueError(f"character {number} is {name}: write {escape} ({_LOGIN_HINT})")
         if "\ud800" <= one <= "\udfff":
             raise ValueError(f"character {number} is half of a character")
     if at := _ESCAPE.search(_BARE_ZONE.sub(r"\1%25", text)):

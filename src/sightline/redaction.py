@@ -31,7 +31,7 @@ HARMLESS = frozenset({
 
 _SECRET_HOSTS = re.compile(
     r"(?i)(?:[\w.-]+\.)?(?:hooks\.slack\.com|discord(?:app)?\.com|api\.telegram\.org|"
-    r"webhook\.office\.com|hooks\.zapier\.com|maker\.ifttt\.com|hook\.\w+\.make\.com)(?::\d+)?"
+    r"outlook\.office(?:365)?\.com|webhook\.office\.com|hooks\.zapier\.com|maker\.ifttt\.com|hook\.\w+\.make\.com)(?::\d+)?"
 )
 """Hosts whose paths are the secret."""
 
@@ -48,7 +48,7 @@ _WEB = re.compile(r"(?i)(?<![a-z0-9+.-])(?P<begin>(?:https?|rtmps?)://(?P<host>[
 _ADDRESS = re.compile(r"(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]*")
 _PARAMETER = re.compile(r"(?P<before>[?&;/])(?P<name>[\w.\[\]%~-]{1,64})=(?P<value>[^&;#\s]*)")
 _BARE_QUERY = re.compile(r"\?(?P<value>[^=&;#\s/?]{8,})(?=[&;#\s]|$)")
-_TOKEN = re.compile(r"(?<=/)(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{16,}(?=/|$)")
+_TOKEN = re.compile(r"(?<=/)(?=[\w:~+-]*\d)(?=[\w:~+-]*[A-Za-z])[\w:~+-]{16,}(?=/|$)")
 _WORD_ENDS = re.compile(r"[\s'\"<>]")
 _BLANK = "\ue000"
 """Stands for one of these while an address is looked at as one word."""
@@ -58,6 +58,7 @@ _HEADER = re.compile(
     r"(?i)((?:proxy-)?authorization|x-api-key|x-auth-token|private-token|api-key|x-amz-[\w-]*token|"
     r"(?:set-)?cookie)(['\"]?\s*[:=,]\s*(?:b?['\"])?)[^'\"\r\n]+"
 )
+_HEADER_WORDS = ("authorization", "key", "token", "cookie")
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]+")
 _MEMBER = re.compile(
     rf"(?i)(['\"][\w-]{{0,64}}?{_KEY}[\w-]{{0,64}}['\"]\s*:\s*)(['\"])(?:\\.|(?!\2)[^\\])*\2"
@@ -69,7 +70,17 @@ _SECRET_NAME = re.compile(
 
 
 def redact_address(text: str) -> str:
-    """A text that is one address, or none, without its secrets, also where it holds blanks."""
+    """A text that is one address, or none, without its secrets, also where it holds blanks.
+
+    It is one line: control characters are shown as escapes.
+    """
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape", "replace").decode()
+        for one in _redact_whole(text)
+    )
+
+
+def _redact_whole(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if not separator or not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]*", scheme):
         return redact_url(text)
@@ -98,10 +109,12 @@ def redact_url(text: str) -> str:
         user = match["user"]
         return match["scheme"] + (f"{user}:{HIDDEN}@" if user is not None else f"{HIDDEN}@")
 
-    text = _LOGIN.sub(hide, text)
-    text = _ADDRESS.sub(lambda match: _without_values(match[0]), text)
-    text = _WEB.sub(_without_tokens, text)
-    return _QUERY.sub(rf"\1{HIDDEN}", text)
+    # Most texts are lines of a log without any of this: a look for it costs less than a pattern.
+    if "://" in text:
+        text = _LOGIN.sub(hide, text)
+        text = _ADDRESS.sub(lambda match: _without_values(match[0]), text)
+        text = _WEB.sub(_without_tokens, text)
+    return text if "=" not in text else _QUERY.sub(rf"\1{HIDDEN}", text)
 
 
 def _without_values(address: str) -> str:
@@ -129,9 +142,14 @@ def redact(text: str) -> str:
         kept = text[:MOST]
         kept = kept[: max(kept.rfind(" "), kept.rfind("\n"), 0)]
         text = f"{kept}… ({len(text) - len(kept)} more characters)"
-    text = _MEMBER.sub(rf"\1\2{HIDDEN}\2", text)
-    text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
-    return redact_url(_BEARER.sub(rf"\1{HIDDEN}", text))
+    if "'" in text or '"' in text:
+        text = _MEMBER.sub(rf"\1\2{HIDDEN}\2", text)
+    lower = text.lower()
+    if any(word in lower for word in _HEADER_WORDS):
+        text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
+    if "bearer" in lower:
+        text = _BEARER.sub(rf"\1{HIDDEN}", text)
+    return redact_url(text)
 
 
 def redacted(value: Any) -> Any:

@@ -61,6 +61,7 @@ def test_no_password_survives(password: str) -> None:
                      id="Slack"),
         pytest.param("https://discord.com/api/webhooks/1/x", "https://discord.com/***", id="Discord"),
         pytest.param("https://h/hooks/a1b2c3d4e5f6a7b8c9/x", "https://h/hooks/***/x", id="token"),
+        pytest.param("http://h/bot12345:ABC-DEF1234ghIkl/send", "http://h/***/send", id="bot"),
         pytest.param("rtmp://h/live/abcd-1234-efgh-5678", "rtmp://h/live/***", id="stream key"),
         pytest.param("postgresql://u:a b@h/db?password=x y", "postgresql://u:***@h/db?password=***",
                      id="database"),
@@ -69,6 +70,7 @@ def test_no_password_survives(password: str) -> None:
         pytest.param("street://?seed=7&light=night&fps=5", "street://?seed=7&light=night&fps=5",
                      id="street"),
         pytest.param("runs/a b.db", "runs/a b.db", id="a path"),
+        pytest.param("rtsp://h/a\r\nb\x1b[0m", "rtsp://h/a\\r\\nb\\x1b[0m", id="one line"),
     ],
 )  # fmt: skip
 def test_one_address(address: str, shown: str) -> None:

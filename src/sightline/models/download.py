@@ -27,6 +27,7 @@ from typing import IO, Any, TypeAlias
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from sightline._version import __version__
+from sightline.addresses import read_address
 from sightline.config import is_loopback
 from sightline.errors import ConfigError, ModelError
 
@@ -351,9 +352,10 @@ def _split(url: str) -> SplitResult:
         raise ConfigError("the URL holds spaces or characters that must be percent-encoded")
     try:
         parts = urlsplit(url)
-        _ = parts.port  # parsed when it is asked for
+        if parts.scheme in {"http", "https"} and parts.hostname:
+            parts = urlsplit(read_address(url, drop_fragment=True).url)
     except ValueError as exc:
-        raise ConfigError("the URL cannot be read: check its host and port") from exc
+        raise ConfigError(f"the URL cannot be read: check its host and port: {exc}") from None
     if not parts.scheme or (parts.scheme in {"http", "https"} and not parts.hostname):
         raise ConfigError("the URL must look like https://HOST/PATH.onnx")
     return parts

@@ -9,11 +9,12 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import numpy as np
 
+from sightline.addresses import read_address
 from sightline.errors import ConfigError
+from sightline.redaction import redact_address
 
 
 @dataclass
@@ -59,16 +60,19 @@ class Target:
         cls, url: str, body: bytes, media_type: str = "image/jpeg", token: str | None = None
     ) -> Target:
         """POST ``body`` to ``url``. Raises ConfigError: it is no http:// address."""
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname:
-            raise ConfigError(f"{url}: give an address such as http://127.0.0.1:8000/detect")
-        path = (parts.path or "/detect") + (f"?{parts.query}" if parts.query else "")
+        try:
+            address = read_address(url, ("http",))
+        except ValueError as exc:
+            raise ConfigError(
+                f"{redact_address(url)}: give an address such as http://127.0.0.1:8000/detect: {exc}"
+            ) from None
+        path = (address.path or "/detect") + (f"?{address.query}" if address.query else "")
         login = f"Authorization: Bearer {token}\r\n" if token else ""
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: {parts.hostname}\r\nContent-Type: {media_type}\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: {address.authority}\r\nContent-Type: {media_type}\r\n"
             f"{login}Content-Length: {len(body)}\r\n\r\n"
         )
-        return cls(parts.hostname, parts.port or 80, head.encode() + body)
+        return cls(address.host, address.port or 80, head.encode() + body)
 
 
 class _Connection(asyncio.Protocol):

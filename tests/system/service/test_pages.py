@@ -170,6 +170,21 @@ def test_a_page_of_an_allowed_origin_shows_live_pictures(serve: Any, page: Any, 
     assert page.evaluate(SIZE) == 0  # no token
 
 
+def test_without_a_token_a_listed_page_needs_no_signature(serve: Any, page: Any, site: Any) -> None:
+    allowed, show_allowed = site("strict-origin-when-cross-origin")
+    strange, show_strange = site("strict-origin-when-cross-origin")
+    service = serve(origins=(allowed,))
+    with service.client() as client:
+        add_stream(client)
+    for set_page in (show_allowed, show_strange):
+        set_page(f"<body><img src='{service.url}/streams/gate/mjpeg'></body>")
+    page.goto(allowed)
+    shows(page, f"({SIZE}) == 128")
+    page.goto(strange)
+    shows(page, "document.querySelector('img').complete")
+    assert page.evaluate(SIZE) == 0
+
+
 def test_events_in_a_page(serve: Any, page: Any) -> None:
     service = serve(token="secret")
     with service.client("secret") as client:
