@@ -18,6 +18,7 @@ LEVELS: tuple[set[str], ...] = (
         "types",
         "protocols",
         "geometry",
+        "interpreter",
         "coco",
         "redaction",
         "addresses",

@@ -16,6 +16,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+# Its exit handler runs after those that are registered from here on, which may still use models.
+import sightline.interpreter  # noqa: F401 - imported for that
 from sightline._version import __version__
 
 if TYPE_CHECKING:

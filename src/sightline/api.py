@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
 
-from sightline import build
+from sightline import build, interpreter
 from sightline.config import EngineOptions, ModelOptions, SchedulerOptions, checked
 from sightline.protocols import Detector, Source, Tracker
 from sightline.runtime.analysis import EveryFrame
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 class Model:
-    """A detector that is ready to use. Also a context manager; ``close`` frees its engine."""
+    """A detector that is ready to use. Also a context manager; ``close`` frees its engine.
+
+    It may be pickled and inherited through a fork: each process loads the model for itself, when it is
+    unpickled or first used.
+    """
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
@@ -167,3 +171,4 @@ def track(
         if isinstance(source, (str, Path, int)):
             source = build.inputs([str(source)])[0].source
         yield from observe(source, EveryFrame(detector), tracker or make_tracker())
+    interpreter.stop_if_ending()  # a thread that is cut off must not take that for the end

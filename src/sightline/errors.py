@@ -28,6 +28,8 @@ libraries are mapped to these once, at the seam, with ``from exc``.
 
 from __future__ import annotations
 
+import traceback
+
 
 class SightlineError(Exception):
     """Root of every error that Sightline raises on purpose."""
@@ -144,3 +146,20 @@ class DeadlineExceeded(RequestError):
     """The answer would have come later than the request allowed."""
 
     status = 504
+
+
+def let_go_of_frames(error: BaseException) -> None:
+    """Empty the functions in an error's trace of their local variables; its lines stay readable.
+
+    For an error that is kept or handed to another thread: its trace would hold every picture that
+    those functions had in hand, and often the very object that holds the error, a circle that only the
+    garbage collector ends. Functions that are still running are left alone.
+    """
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            left += [one.__cause__, one.__context__]

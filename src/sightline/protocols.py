@@ -182,3 +182,16 @@ class Meter(Protocol):
 
     def detected(self, stream: str, detections: Detections) -> None:
         """A frame of a stream was analysed."""
+
+
+class RunsThreads(Protocol):
+    """Owns threads that must end before the interpreter does, and that a fork does not copy."""
+
+    def end_threads(self, deadline: float) -> None:
+        """The interpreter ends: wait for the threads until ``deadline`` (monotonic) at most."""
+
+    def after_fork(self) -> None:
+        """This is the copy in a forked child: no thread runs, and no lock can be trusted.
+
+        From now on every call must work again, or fail at once; none may wait for a thread.
+        """

@@ -47,6 +47,10 @@ class Frame:
     captured_at: float
     picture: Picture = field(repr=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled and copied: the picture, without the pixels that were made of it."""
+        return {name: value for name, value in self.__dict__.items() if name != "image"}
+
     @property
     def width(self) -> int:
         return self.picture.width

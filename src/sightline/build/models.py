@@ -19,6 +19,7 @@ from sightline.protocols import Decoder, Detector, Engine, Meter, Tracker
 from sightline.types import Normalization
 
 if TYPE_CHECKING:
+    from sightline.models.card import CardReading
     from sightline.models.detector import EngineDetector
 
 
@@ -41,9 +42,21 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
         return _people(options)
 
     def engine(model: Path | bytes, normalization: Normalization) -> Engine:
-        return build_engine(model, normalization, options, stills=stills)
+        from sightline.engines.per_process import PerProcessEngine
+
+        built = build_engine(model, normalization, options, stills=stills)
+        # Another process may work in another folder.
+        path = str(model_path(options).absolute())
+        again = options.model_copy(update={"model": path})
+        return PerProcessEngine(built, partial(_engine, again, stills=stills))
 
     return _around(options, engine)
+
+
+def _engine(options: ModelOptions, *, stills: bool) -> Engine:
+    """The engine of a model that was loaded before, in another process."""
+    reading = _read(options)
+    return build_engine(reading.file.content, reading.card.normalization, options, stills=stills)
 
 
 def served_detector(
@@ -73,19 +86,16 @@ def served_detector(
 def _around(
     options: ModelOptions, make_engine: Callable[[Path | bytes, Normalization], Engine]
 ) -> EngineDetector:
-    from sightline.models.card import read_card
     from sightline.models.detector import EngineDetector
-    from sightline.models.file import open_model
 
-    families = decoders()
-    reading = read_card(open_model(model_path(options)), families)
+    reading = _read(options)
     card = reading.card
     engine = make_engine(reading.file.content, card.normalization)
     try:
         return EngineDetector(
             engine,
             card,
-            families[card.decoder],
+            load(DECODERS[card.decoder])(),
             **options.model_dump(
                 include={"conf", "iou", "size", "classes", "max_detections", "agnostic_nms"}
             ),
@@ -93,6 +103,13 @@ def _around(
     except BaseException:  # whatever it is, it goes on; the engine must not stay
         engine.close()
         raise
+
+
+def _read(options: ModelOptions) -> CardReading:
+    from sightline.models.card import read_card
+    from sightline.models.file import open_model
+
+    return read_card(open_model(model_path(options)), decoders())
 
 
 def _composed(

@@ -63,7 +63,7 @@ class OnnxRuntimeEngine(WorkersEngine):
         providers = _providers(options, onnxruntime.get_available_providers())
         content = fold_input(model, normalization)
         try:
-            self._session = onnxruntime.InferenceSession(
+            self._session: Any = onnxruntime.InferenceSession(
                 content, session_options, providers=providers
             )
         except Exception as exc:  # its exceptions share no base but this one
@@ -71,6 +71,10 @@ class OnnxRuntimeEngine(WorkersEngine):
             raise ModelError(f"ONNX Runtime cannot load {name}: {exc}") from exc
         self._info = self._describe(requests, providers[0][0])
         self._workers = Workers("onnxruntime", requests, self._request, hang_s=options.hang_s)
+
+    def close(self) -> None:
+        super().close()
+        self._session = None  # its weights need not wait until this object goes
 
     def _request(self, shape: Shape) -> _Request:
         own = self._info.input.shape

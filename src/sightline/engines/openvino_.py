@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sightline import interpreter
 from sightline.config import EngineOptions
 from sightline.engines.openvino_stem import channels_last
 from sightline.engines.requests import KEPT_SHAPES, Shape, Workers, WorkersEngine, as_floats
@@ -69,6 +70,7 @@ class OpenVinoEngine(WorkersEngine):
     def close(self) -> None:
         super().close()
         self._compiled.clear()
+        self._model = None  # its weights need not wait until this object goes
 
     def _request(self, shape: Shape) -> _Request:
         compiled = self._compile(shape)
@@ -185,9 +187,8 @@ def _runtime() -> Any:
     return openvino
 
 
-@cache
 def shared_core() -> Any:
-    """The process's one ``openvino.Core``, which is never freed.
+    """The process's one ``openvino.Core``, which is never freed. A forked child has its own.
 
     Its processor plugin gives the thread that loads it a stack for signal handlers (AMX registers do
     not fit the usual one), and frees that stack with the core, in whichever thread the last reference
@@ -195,7 +196,14 @@ def shared_core() -> Any:
 
     Raises EngineUnavailable where OpenVINO is not installed.
     """
-    return _runtime().Core()
+    return _core(interpreter.forks())
+
+
+@cache
+def _core(_forks: int) -> Any:
+    core = _runtime().Core()
+    interpreter.abandon(core)
+    return core
 
 
 def precisions(core: Any, device: str) -> list[str]:

@@ -21,7 +21,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Generic, Protocol, TypeVar
 
-from sightline.errors import EngineError, InferenceError
+from sightline import interpreter
+from sightline.errors import EngineError, InferenceError, let_go_of_frames
 from sightline.types import EngineInfo, Floats, Pixels
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Workers:
         self._room = threading.Semaphore(ACCEPTED * count)
         self._changed = threading.Condition()  # its lock guards what follows
         self._closed = False
+        self._forked = False
         self._working: dict[_Worker, threading.Thread] = {}
         self._stuck: set[_Worker] = set()
         self._done = threading.Event()
@@ -88,6 +90,7 @@ class Workers:
                 self._start_worker()
         self._watchdog = threading.Thread(target=self._watch, name=f"{name}-watchdog", daemon=True)
         self._watchdog.start()
+        interpreter.watch(self)
 
     def submit(
         self, shape: Shape, fill: Callable[[Pixels], None], read: Callable[[Sequence[Floats]], T]
@@ -99,27 +102,58 @@ class Workers:
             if not self._closed and self._working:
                 self._jobs.put(job)
                 return job.future
-            closed = self._closed
         self._room.release()
-        if closed:
-            raise EngineError(f"engine {self._name} was closed")
-        raise EngineError(f"engine {self._name}: every worker hangs in an inference")
+        interpreter.stop_if_ending()
+        raise EngineError(f"engine {self._name}{self._refusal()}")
 
     def close(self) -> None:
         """Finish what was accepted, or give it up where it hangs; end the threads. Idempotent."""
+        self._end(None)
+        self._make_request = _none  # it may be the engine's own method: no circle keeps its memory
+
+    def end_threads(self, deadline: float) -> None:
+        self._end(deadline)
+
+    def after_fork(self) -> None:
+        """The runtime is a copy that no thread serves: whoever wants it is told so at once."""
+        self._jobs = queue.SimpleQueue()
+        self._room = threading.Semaphore(ACCEPTED * self._count)
+        self._changed = threading.Condition()
+        self._working.clear()
+        self._stuck.clear()
+        self._forked = True
+        interpreter.abandon(self._make_request)
+
+    def _end(self, deadline: float | None) -> None:
+        """Take no more jobs, and wait for the threads (until a monotonic time)."""
+
+        def left_s() -> float | None:
+            return None if deadline is None else max(0.0, deadline - time.monotonic())
+
         with self._changed:
             threads = list(self._working.values())
             if not self._closed:
                 self._closed = True
                 for _ in threads:
                     self._jobs.put(None)
-            self._changed.wait_for(lambda: not self._working)
+            self._changed.wait_for(lambda: not self._working, left_s())
             stuck = {worker.thread for worker in self._stuck}
         for thread in threads:
             if thread not in stuck:
-                thread.join()
+                thread.join(left_s())
         self._done.set()
-        self._watchdog.join()
+        self._watchdog.join(left_s())
+
+    def _refusal(self) -> str:
+        """Why a job is not taken."""
+        if self._closed:
+            return " was closed"
+        if self._forked:
+            return (
+                " was inherited through a fork, and its threads were not: load the model in this "
+                "process, or start processes with `spawn`"
+            )
+        return ": every worker hangs in an inference"
 
     def _start_worker(self) -> None:
         worker = _Worker()
@@ -153,7 +187,9 @@ class Workers:
                 return False
             job.future.set_result(job.read(outputs))
         except BaseException as exc:  # noqa: BLE001 - the caller gets it, whatever it is
+            let_go_of_frames(exc)
             job.future.set_exception(exc)
+            del job  # the trace holds this function, and the future the trace: no circle
         self._room.release()
         return True
 
@@ -176,7 +212,10 @@ class Workers:
         if not in_time:
             return None
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # its trace holds this function: no circle
         return outputs
 
     def _rejoin(self, worker: _Worker) -> bool:
@@ -292,6 +331,10 @@ class WorkersEngine:
 
     def close(self) -> None:
         self._workers.close()
+
+
+def _none(shape: Shape) -> Request:
+    raise EngineError(f"no request for {shape} can be made: the engine was closed")
 
 
 def as_floats(outputs: Sequence[Any]) -> list[Floats]:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from sightline import interpreter
 from sightline.config import EngineOptions
 from sightline.engines.requests import Shape, Workers, WorkersEngine
 from sightline.engines.torch_archive import archive_kind
@@ -71,10 +72,15 @@ class TorchEngine(WorkersEngine):
         ]
         self._normalization = normalization
         requests, self._threads = _shares(options, self._device.type)
+        if interpreter.forks():
+            # OpenMP's threads are the parent's: a computation that wants them would never end.
+            torch.set_num_threads(1)
+            self._threads = 1
         if self._device.type == "cuda" and options.memory_limit_mb is not None:
             total = torch.cuda.get_device_properties(self._device).total_memory
             share = min(1.0, options.memory_limit_mb * 2**20 / total)
             torch.cuda.set_per_process_memory_fraction(share, self._device)
+        self._network: Any
         self._network, shape = self._load(model)
         self._able: set[Shape] = set()
         self._trying = threading.Lock()
@@ -88,6 +94,10 @@ class TorchEngine(WorkersEngine):
             outputs=self._outputs(shape, name),
         )
         self._workers = Workers("torch", requests, self._request, hang_s=options.hang_s)
+
+    def close(self) -> None:
+        super().close()
+        self._network = None  # its weights need not wait until this object goes
 
     def _load(self, model: Path | bytes) -> tuple[Callable[[Any], Any], tuple[int | None, ...]]:
         """The network in its place and precision, and the input that it says it takes."""

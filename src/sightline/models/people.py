@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import cv2
 import numpy as np
 
+from sightline import interpreter
 from sightline.errors import EngineError
 from sightline.geometry import Placement
 from sightline.models.nms import suppress
@@ -42,8 +44,12 @@ class PeopleDetector:
         self._limit = limit or 100
         self._hog = cv2.HOGDescriptor()
         self._hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
-        self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="people")
-        self._room = threading.Semaphore(2 * WORKERS)
+        self._closed = False
+        self._start()
+        interpreter.watch(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PeopleDetector, (self._conf, self._iou, self._limit)
 
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
         """Detect in a batch of frames, one after another."""
@@ -57,7 +63,19 @@ class PeopleDetector:
         return future
 
     def close(self) -> None:
+        self._closed = True
         self._workers.shutdown()
+
+    def end_threads(self, deadline: float) -> None:
+        """The pool's threads are no daemons: the interpreter waits for them by itself."""
+
+    def after_fork(self) -> None:
+        if not self._closed:
+            self._start()
+
+    def _start(self) -> None:
+        self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="people")
+        self._room = threading.Semaphore(2 * WORKERS)
 
     def _detect(self, frame: Frame) -> Detections:
         scale = WIDTH / frame.width

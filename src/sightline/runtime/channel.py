@@ -40,7 +40,7 @@ class Channel(Generic[T]):
         """Nothing more will come. The first call counts."""
         with self._changed:
             if not self._closed:
-                self._closed, self._error = True, error
+                self._closed, self._error = True, None if self._cancelled else error
                 self._changed.notify_all()
 
     def cancel(self) -> None:
@@ -48,7 +48,15 @@ class Channel(Generic[T]):
         with self._changed:
             self._cancelled = True
             self._items.clear()
+            self._error = None  # its trace holds this channel, and frames with their pictures
             self._changed.notify_all()
+
+    def renew(self, error: BaseException) -> None:
+        """In a forked child: the other side and its lock stayed behind, so the iteration raises this."""
+        self._changed = threading.Condition()
+        self._items.clear()
+        self._cancelled = self._closed = True
+        self._error = error
 
     def __iter__(self) -> Iterator[T]:
         while True:
@@ -56,9 +64,14 @@ class Channel(Generic[T]):
                 while not self._items and not self._closed:
                     self._changed.wait()
                 if not self._items:
-                    if self._error is not None:
-                        raise self._error
-                    return
+                    error, self._error = self._error, None
+                    break
                 item = self._items.popleft()
                 self._changed.notify_all()
             yield item
+            del item  # while this waits, whoever has the item decides how long it lives
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its trace holds this frame: no circle

@@ -14,12 +14,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
+from sightline import interpreter
 from sightline.config import SchedulerOptions
 from sightline.errors import (
     Conflict,
     InferenceError,
     NotFound,
     Overloaded,
+    let_go_of_frames,
 )
 from sightline.protocols import Engine, Meter
 from sightline.runtime.items import NEVER, Batch, Dropped, Item, Terms
@@ -81,6 +83,7 @@ class Scheduler:
         self._known: list[_Model] = []  # also those that are on their way out
         self._models: dict[str, _Model] = {}
         self._refusing: str | None = None
+        interpreter.watch(self)
 
     # Engines.
 
@@ -184,6 +187,21 @@ class Scheduler:
         for model in models:
             _join(model)
 
+    def end_threads(self, deadline: float) -> None:
+        """They run no native code: the interpreter may end them where they are."""
+
+    def after_fork(self) -> None:
+        """Its models' threads are the parent's, so it has no models any more and refuses everything."""
+        self._refusing = (
+            "this process was forked from the one that schedules: make a scheduler, or a service, "
+            "in each process"
+        )
+        self._lock = threading.Lock()
+        self._ended = threading.Condition(self._lock)
+        self._known, self._models = [], {}
+        self._room = Room(self._options.queue)
+        self._awaited = self._settling = 0
+
     # Jobs.
 
     def submit(
@@ -218,7 +236,10 @@ class Scheduler:
         if refused is not None:
             if self._meter is not None:
                 self._meter.refused(name, item.priority, "overloaded")
-            raise refused
+            try:
+                raise refused
+            finally:
+                del refused  # its trace holds this function, which holds a picture: no circle
         if batch is not None:
             self._run(model, engine, batch)
         return item.future
@@ -303,6 +324,7 @@ class Scheduler:
             if item.error is None:
                 item.future.set_result(item.result)
             else:
+                let_go_of_frames(item.error)
                 item.future.set_exception(item.error)
         self._settled()
 
@@ -342,6 +364,8 @@ class Scheduler:
 
     def _model(self, name: str) -> _Model:
         model = self._models.get(name)
+        if model is None and self._refusing and not self._models:
+            raise Overloaded(f"model {name}: {self._refusing}")
         if model is None:
             raise NotFound(f"there is no model {name!r}; there are {', '.join(self._models)}")
         return model

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sightline.errors import SightlineError, SourceError
+from sightline import interpreter
+from sightline.errors import SightlineError, SourceError, let_go_of_frames
 from sightline.protocols import Sink, Source, Tracker
 from sightline.runtime.analysis import Analysis, Pending
 from sightline.runtime.channel import Channel
@@ -49,17 +50,11 @@ def observe(
 
     Ending the iteration early closes the source.
     """
-    info = source.open()
-    analysis.begin(info)
-    channel: Channel[Taken] = Channel(LIVE_DEPTH if info.live else FILE_DEPTH)
-    reader = threading.Thread(
-        target=_read, args=(source, analysis, channel), name=f"read-{info.name}", daemon=True
-    )
-    reader.start()
+    reading = _Reading(source, analysis)
     following = None if tracker is None else _Following(tracker)
     turn = turn or nullcontext()
     try:
-        for frame, taken in channel:
+        for frame, taken in reading.channel:
             detections, reason = None, "lost"
             if isinstance(taken, str):
                 reason = taken
@@ -74,10 +69,55 @@ def observe(
             if detections is not None:
                 yield Observation(frame, detections)
     finally:
-        analysis.end()
-        channel.cancel()
-        source.close()
-        reader.join()
+        reading.close()
+
+
+class _Reading:
+    """The thread that reads a source and hands its frames to the detector."""
+
+    def __init__(self, source: Source, analysis: Analysis) -> None:
+        info = source.open()
+        analysis.begin(info)
+        self.channel: Channel[Taken] = Channel(LIVE_DEPTH if info.live else FILE_DEPTH)
+        self._source, self._analysis = source, analysis
+        self._name = info.name
+        self._inherited = False
+        # The thread holds no reference to this object, so an iteration that is forgotten is closed.
+        self._thread = threading.Thread(
+            target=_read,
+            args=(source, analysis, self.channel),
+            name=f"read-{info.name}",
+            daemon=True,
+        )
+        self._thread.start()
+        interpreter.watch(self)
+
+    def close(self) -> None:
+        """Stop reading and close the source."""
+        if not self._inherited:
+            self._stop()
+            self._thread.join()
+
+    def end_threads(self, deadline: float) -> None:
+        self._stop()
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+
+    def after_fork(self) -> None:
+        """The parent goes on reading; here there is nobody who does."""
+        self._inherited = True
+        for inherited in (self._source, self._analysis):  # their locks and threads are the parent's
+            interpreter.abandon(inherited)
+        self.channel.renew(
+            SourceError(
+                f"{self._name} is being read by the process that this one was forked from: "
+                "begin to read in the process that uses it"
+            )
+        )
+
+    def _stop(self) -> None:
+        self._analysis.end()
+        self.channel.cancel()
+        self._source.close()
 
 
 class _Following:
@@ -201,7 +241,9 @@ class Stream:
         except SightlineError as exc:
             # A source that stop() closed while it was opening says so: that is no failure.
             if not (self._stopping.is_set() and isinstance(exc, SourceError)):
-                result.error = exc
+                # Without its trace, which holds this function and so the result itself.
+                let_go_of_frames(exc)
+                result.error = exc.with_traceback(None)
         finally:
             self._source.close()
             result.interrupted = self._stopping.is_set()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
 
 from pydantic import BeforeValidator, Field
 
+from sightline import interpreter
 from sightline.config import LimitOptions, Options, Priority, SchedulerOptions, checked
 from sightline.errors import ConfigError, Overloaded
 from sightline.protocols import Detector, Meter
@@ -77,10 +79,11 @@ class Service:
         if not isinstance(detector, EngineDetector):
             raise ConfigError("this detector has no engine to share: give a model file")
         self.detector = detector
-        self.scheduler = Scheduler(options or SchedulerOptions(), meter)
+        self._options, self._meter = options or SchedulerOptions(), meter
         self._owned = owned
-        self._model = ServedModel("model", detector, self.scheduler)
-        self._started = False
+        self._inherited = self._started = False
+        self._make()
+        interpreter.watch(self)
 
     def submit(
         self,
@@ -111,6 +114,8 @@ class Service:
         """
         from sightline.sources.stills import encoded_frame
 
+        if self._inherited:
+            self._start_again()
         wishes = checked(_Wishes, priority=priority, conf=conf, iou=iou, classes=classes)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         terms = Terms(client, wishes.priority, deadline=deadline, max_wait_s=_QUEUE_S)
@@ -182,6 +187,30 @@ class Service:
         self.scheduler.close()
         if self._owned:
             self.detector.close()
+
+    def end_threads(self, deadline: float) -> None:
+        """Those that run native code are the engine's, and are seen to there."""
+
+    def after_fork(self) -> None:
+        """The child has a scheduler of its own; the engine makes itself again likewise."""
+        self._inherited = self._started
+        self._make()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Service cannot be pickled: send its model, and make one in each process")
+
+    def _make(self) -> None:
+        self._starting = threading.Lock()
+        self.scheduler = Scheduler(self._options, self._meter)
+        self._model = ServedModel("model", self.detector, self.scheduler)
+        self._started = False
+
+    def _start_again(self) -> None:
+        """In a forked child: start at the first use, since the parent's start is past."""
+        with self._starting:
+            if self._inherited:
+                self.start()
+                self._inherited = False
 
     def __enter__(self) -> Self:
         self.start()

@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
+from sightline import interpreter
+from sightline.errors import SinkError
+
 T = TypeVar("T")
 
 
@@ -40,9 +43,7 @@ class Background(Generic[T]):
         self._batch = min(batch, capacity)
         self._linger_s = linger_s
         self._items: deque[T] = deque()
-        self._lock = threading.Lock()
-        self._work = threading.Condition(self._lock)
-        self._space = threading.Condition(self._lock)
+        self._make_locks()
         self._closing = False
         self._trouble: BaseException | None = None
         self._failure: BaseException | None = None
@@ -51,6 +52,7 @@ class Background(Generic[T]):
         # A daemon: a program that forgets to close a sink can still end.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+        interpreter.watch(self)
 
     @property
     def failure(self) -> BaseException | None:
@@ -103,13 +105,34 @@ class Background(Generic[T]):
 
     def close(self) -> None:
         """Finish what waits, end the thread, and raise its failure if nobody saw it yet."""
-        with self._lock:
-            self._closing = True
-            self._work.notify()
+        self._finish()
         self._thread.join()
         if self._failure is not None and not self._reported:
             self._reported = True
             raise self._failure
+
+    def end_threads(self, deadline: float) -> None:
+        self._finish()
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+
+    def after_fork(self) -> None:
+        self._make_locks()
+        self._items.clear()
+        self._failure = SinkError(
+            f"{self._thread.name}: this output belongs to the process that this one was forked from: "
+            "open outputs in the process that writes them"
+        )
+        self._reported = True  # closing it is the parent's affair
+
+    def _make_locks(self) -> None:
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._space = threading.Condition(self._lock)
+
+    def _finish(self) -> None:
+        with self._lock:
+            self._closing = True
+            self._work.notify()
 
     def _run(self) -> None:
         items: list[T] = []

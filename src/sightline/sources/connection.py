@@ -146,7 +146,10 @@ def connect(
         container.close()
         error = SourceError(f"{target.label} sends no video: check the address")
     # Outside of the handler: FFmpeg's own exception quotes the address with its password.
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # its trace holds this function: no circle
 
 
 def _opened(target: Target, options: LiveOptions) -> InputContainer:

@@ -174,7 +174,10 @@ class FileSource:
                     f"read, then {exc if isinstance(exc, DecodeError) else explain(exc)}"
                 )
                 self._fail(error)
-                raise error from exc
+                try:
+                    raise error from exc
+                finally:
+                    del error  # its trace holds this function: no circle
             return frame
 
     def _rewind(self) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import av
 from av import VideoFrame
 
+from sightline import interpreter
 from sightline.config import LiveOptions
 from sightline.errors import DecodeError, SourceError
 from sightline.sources.clock import StreamClock
@@ -168,6 +169,20 @@ class NewestFrameSource:
                     self._set_lost(f"{self._target.label}: the read is stuck, left it behind")
                     self._spawn()
 
+    def end_threads(self, deadline: float) -> None:
+        """A thread that FFmpeg keeps in a silent connection does no harm: it is left behind."""
+        del deadline
+        self.close()
+
+    def after_fork(self) -> None:
+        self._changed = Condition()
+        self._thread = self._newest = None
+        self._error = (
+            f"{self._target.label} is being read by the process that this one was forked from: "
+            "open it in the process that uses it"
+        )
+        self._state = SourceState.FAILED
+
     # The rest runs in the reading thread, or with the condition held.
 
     def _spawn(self) -> None:
@@ -176,6 +191,7 @@ class NewestFrameSource:
             target=self._run, args=(self._session,), name=f"source {self._name}", daemon=True
         )
         self._thread.start()
+        interpreter.watch(self)
 
     def _end(self, state: SourceState) -> None:
         self._state = state
@@ -259,7 +275,10 @@ class NewestFrameSource:
             silence = f"no picture for {self._options.stall_timeout_s:g} s"
             error = meaning(self._target, exc, silence)
         # Outside of the handler: FFmpeg's own exception may quote the address with its password.
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # its trace holds this function: no circle
 
     def _publish(
         self, session: int, reader: VideoReader, frame: VideoFrame, recording: bool

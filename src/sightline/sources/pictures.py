@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -148,6 +148,10 @@ class VideoPicture:
         self._turn = round(frame.rotation / 90) * 90 % 360
         upright = self._turn % 180 == 0
         self._size = (frame.width, frame.height) if upright else (frame.height, frame.width)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What a decoder left behind cannot leave its process: its pixels do."""
+        return ArrayPicture, (self.scaled(self.width, self.height, "bgr"),)
 
     @property
     def width(self) -> int:
