@@ -61,7 +61,9 @@ class Block:
     @property
     def is_configuration(self) -> bool:
         """Whether it is a whole configuration file, not a part of one."""
-        return self.language == "yaml" and re.search(r"^models:", self.text, re.MULTILINE) is not None
+        return (
+            self.language == "yaml" and re.search(r"^models:", self.text, re.MULTILINE) is not None
+        )
 
 
 @dataclass
