@@ -142,7 +142,9 @@ def test_recordings_that_are_broken(tmp_path: Path) -> None:
         "sound": r"has no video in it",
     }.items():
         assert re.search(said, stats[name].error or ""), stats[name]
-    assert stats["cut"].analyzed >= 10
+    # How many of them a busy machine drops is not what this is about.
+    assert stats["cut"].read >= 10
+    assert stats["cut"].analyzed
     assert (stats["one"].analyzed, stats["one"].error) == (1, None)
     assert (stats["street"].state, stats["street"].error) == ("running", None)
     assert stats["street"].analyzed > 0

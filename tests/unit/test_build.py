@@ -29,6 +29,7 @@ from sightline.config import (
 from sightline.errors import ConfigError, EngineUnavailable
 from sightline.models.detector import EngineDetector
 from sightline.models.people import PeopleDetector
+from sightline.runtime.decoding import Decoding
 from sightline.runtime.turns import Turns
 from sightline.sources.paced import PacedSource
 from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
@@ -136,7 +137,7 @@ def test_only_what_is_recorded_is_played_in_real_time(
     spec: str, realtime: bool, paced: bool
 ) -> None:
     options = StreamOptions(source=spec, realtime=realtime)
-    made = _input("s", options, Turns())
+    made = _input("s", options, Decoding(Turns()))
     assert isinstance(made.source, PacedSource) is made.paced is paced
 
 
@@ -154,7 +155,7 @@ def test_a_stream_waits_for_its_camera_unless_told_otherwise(
     live: dict[str, Any], waits: bool
 ) -> None:
     options = StreamOptions(source="rtsp://gate", live=LiveOptions(**live))
-    source: Any = _input("s", options, Turns()).source
+    source: Any = _input("s", options, Decoding(Turns())).source
     assert source.options["options"].wait_for_camera is waits
     assert source.options["options"].transport == live.get("transport", "tcp")
 

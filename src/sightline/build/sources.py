@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sightline.addresses import read_address
 from sightline.build.tables import SOURCES, load
 from sightline.config import LiveOptions, StreamOptions
 from sightline.errors import ConfigError
 from sightline.protocols import Source
+
+if TYPE_CHECKING:
+    from sightline.sources.ffmpeg import Turn
 
 LIVE = {"url", "camera"}
 
@@ -81,7 +84,7 @@ def inputs(
     names: Sequence[str] | None = None,
     *,
     loop: bool = False,
-    turn: AbstractContextManager[None] | None = None,
+    turn: Turn | None = None,
 ) -> list[Input]:
     """A source for each word, under names that differ: the file's, ``camera-0``, ``host``.
 

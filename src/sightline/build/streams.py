@@ -18,6 +18,7 @@ from sightline.config import StreamOptions
 from sightline.protocols import Detector, Meter, Tracker
 from sightline.redaction import redact_address
 from sightline.runtime.analysis import SelectedFrames
+from sightline.runtime.decoding import Decoding
 from sightline.runtime.fleet import MakeStream, StreamParts
 from sightline.runtime.record import StreamRecord
 from sightline.runtime.scheduler import ScheduledDetector, Scheduler, Terms
@@ -26,6 +27,7 @@ from sightline.types import RunState
 
 if TYPE_CHECKING:
     from sightline.models.detector import EngineDetector
+    from sightline.sources.ffmpeg import Turn
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,8 @@ def stream_maker(
     def make(name: str, options: StreamOptions, record: StreamRecord) -> StreamParts:
         model, detector = get(options.model)
         tracker: Tracker | None = None
-        found = _input(name, options, turn)
+        decoding = Decoding(turn)
+        found = _input(name, options, decoding)
         if options.track and not found.still:
             detector, make_tracker = for_tracking(detector)
             tracker = make_tracker()
@@ -62,8 +65,9 @@ def stream_maker(
             for sized in _sizes(detector, options)
         ]
         analysis = SelectedFrames(
-            name, detectors, options.adaptive, record, lambda: found.source.status, meter, turn
-        )
+            name, detectors, options.adaptive, record, lambda: found.source.status, meter, turn,
+            decoding,
+        )  # fmt: skip
         run = {"command": "run", "model": model, "version": __version__, "stream": name}
         own = outputs(options.outputs, run, [found], joined)
         began = time.monotonic()
@@ -83,7 +87,7 @@ def stream_maker(
     return make
 
 
-def _input(name: str, options: StreamOptions, turn: Turns) -> Input:
+def _input(name: str, options: StreamOptions, turn: Turn) -> Input:
     """The source; a camera that is not there yet is waited for, unless the user says otherwise."""
     check_source(options)
     live = options.live

@@ -17,9 +17,13 @@ from sightline.runtime.record import StreamRecord
 from sightline.types import Detections, Frame, SourceStatus, StreamInfo
 
 if TYPE_CHECKING:
+    from sightline.runtime.decoding import Decoding
     from sightline.runtime.motion import Motion
 
 Pending = Future[list[Detections]]
+
+_LOST = ("overloaded", "stale")
+"""Reasons for which a frame is dropped that came to nothing, because nobody had time for it."""
 
 
 class Analysis(Protocol):
@@ -70,6 +74,7 @@ class SelectedFrames:
         status: of the source, whose own drops tell that nobody keeps up with it.
         meter: told of each analysed frame.
         turn: held for the work of the processor.
+        decoding: told of how it goes, so that no more is decoded than can be used.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class SelectedFrames:
         status: Callable[[], SourceStatus],
         meter: Meter | None = None,
         turn: AbstractContextManager[None] | None = None,
+        decoding: Decoding | None = None,
     ) -> None:
         self._name = name
         self._detectors = detectors
@@ -89,6 +95,7 @@ class SelectedFrames:
         self._status = status
         self._meter = meter
         self._turn = turn or nullcontext()
+        self._decoding = decoding
         self._live = False
         self._ending = threading.Event()
         self.paused = False
@@ -206,7 +213,17 @@ class SelectedFrames:
         now = time.monotonic()
         if not self._live or now - self._judged_at < PERIOD_S:
             return
-        stale = self._status().dropped.get("stale", 0)
+        dropped = self._status().dropped
+        stale = dropped.get("stale", 0)
+        if self._decoding is not None:
+            counts = self._record.counts()
+            lost = sum(counts.dropped.get(reason, 0) for reason in _LOST)
+            self._decoding.judge(
+                counts.taken + stale,
+                lost + stale,
+                dropped.get("skipped", 0),
+                late=stale > self._stale,
+            )
         self._controller.judge(
             age_p99_ms=self._record.ages_ms(99, window_s=2 * PERIOD_S)[0],
             fps=self._record.rates()[1],

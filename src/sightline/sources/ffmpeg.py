@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from contextlib import AbstractContextManager, nullcontext
-from typing import TypeAlias, cast
+from types import TracebackType
+from typing import Protocol, cast
 
 import av
 from av import Packet, VideoFrame
@@ -16,7 +16,40 @@ from av.video.stream import VideoStream
 
 from sightline.errors import DecodeError
 
-Turn: TypeAlias = AbstractContextManager[None]
+
+class Turn(Protocol):
+    """A context manager that is held while a packet is decoded, where many sources share few cores."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def admits(self, key: bool) -> bool:
+        """Whether the next packet is to be decoded; ``key``: it is that of a key frame."""
+
+
+class _EveryPacket:
+    """The turn of a reader that is alone: nobody waits, and everything is decoded."""
+
+    def __enter__(self) -> None:
+        """There is nothing to wait for."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nobody waits."""
+
+    def admits(self, key: bool) -> bool:  # noqa: ARG002 - the protocol's
+        return True
+
 
 _MAX_FAILURES = 100
 _TIME = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
@@ -79,7 +112,8 @@ class VideoReader:
     """Good frames of the picture stream of an open container. Not safe for several threads.
 
     Damaged packets and frames are skipped and counted in ``corrupt``; ``cut_off`` tells whether
-    the last packet was damaged, ``end_s`` how far the packets reached.
+    the last packet was damaged, ``end_s`` how far the packets reached. Packets that ``turn`` does not
+    admit are counted in ``skipped``; the last one came at ``skipped_at``.
 
     Args:
         threads: decoder threads, 0 for as many as there are cores. One adds no delay.
@@ -90,10 +124,12 @@ class VideoReader:
         self, container: InputContainer, stream: VideoStream, threads: int = 1,
         turn: Turn | None = None,
     ) -> None:  # fmt: skip
-        self._turn = turn or nullcontext()
+        self._turn = turn or _EveryPacket()
         self.container = container
         self.stream = stream
         self.corrupt = 0
+        self.skipped = 0
+        self.skipped_at = float("-inf")
         self.cut_off = False
         self.end_s = 0.0
         stream.thread_type = "NONE" if threads == 1 else "AUTO"
@@ -102,13 +138,16 @@ class VideoReader:
         self._packets = container.demux()
         self._decoded: deque[VideoFrame] = deque()
         self._failures = 0
+        self._held = 0  # packets that are decoded, but whose frames have not come out
+        self._gap = False  # the packets before the next one were skipped
 
     def read(self, timeout_s: float = float("inf")) -> VideoFrame | None:
         """The next good frame, None at the end.
 
         Raises:
             DecodeError: 100 packets in a row could not be decoded.
-            TimeoutError: packets came for ``timeout_s``, but none that completed a good frame.
+            TimeoutError: packets came for ``timeout_s``, but none that completed a good frame or that
+                was skipped.
             av.FFmpegError: the file or the connection failed.
         """
         deadline = time.monotonic() + timeout_s
@@ -123,6 +162,12 @@ class VideoReader:
                     continue
                 if packet.size:
                     self._note_end(packet)
+                    if not self._turn.admits(packet.is_keyframe):
+                        self._skip()
+                        deadline = self.skipped_at + timeout_s
+                        continue
+                if self._gap:
+                    self._begin_anew()
                 with self._turn:
                     frames = packet.decode()
             except StopIteration:
@@ -130,6 +175,7 @@ class VideoReader:
             except av.InvalidDataError as exc:
                 self._count_failure(exc)
                 continue
+            self._held = max(0, self._held + 1 - len(frames))
             self._decoded.extend(frame for frame in frames if not frame.is_corrupt)
             self.corrupt += sum(frame.is_corrupt for frame in frames)
         self._failures = 0
@@ -139,6 +185,18 @@ class VideoReader:
         """Free the decoder and the file or connection. Idempotent."""
         self._decoded.clear()
         self.container.close()
+
+    def _skip(self) -> None:
+        self.skipped += 1
+        self.skipped_at = time.monotonic()
+        self._gap = True
+
+    def _begin_anew(self) -> None:
+        """After a gap: frames that the decoder still holds are old by now."""
+        self._gap = False
+        self.stream.codec_context.flush_buffers()
+        self.skipped += self._held
+        self._held = 0
 
     def _note_end(self, packet: Packet[VideoStream]) -> None:
         self.cut_off = packet.is_corrupt

@@ -39,7 +39,8 @@ class FileSource:
         name: of the stream; the file's stem by default.
         loop: play it so many times, 0 for ever. ``Frame.index`` and ``Frame.time`` go on.
         threads: decoder threads; one is best where inference uses the other cores, 0 is all.
-        turn: held while decoding, where many sources share few cores.
+        turn: held while decoding, where many sources share few cores. Frames that it has no time for
+            are not decoded, and counted as ``skipped``.
 
     Damaged packets and frames are skipped and counted as ``corrupt``. A file that breaks off
     yields its good frames; then DecodeError says how many there were.
@@ -69,7 +70,7 @@ class FileSource:
         self._error: str | None = None
         self._iterated = False
         self._handed = 0
-        self._corrupt_before = 0  # the reader that is open counts for itself
+        self._corrupt_before = self._skipped_before = 0  # the reader that is open counts for itself
 
     def open(self) -> StreamInfo:
         """Open the file and decode its first frame. Called again, it says the same.
@@ -109,7 +110,7 @@ class FileSource:
         step_s = 1 / (info.fps or _DEFAULT_FPS)
         for loop in itertools.count(1):
             while (frame := self._next(info)) is not None:
-                index, self._handed = self._handed, self._handed + 1
+                index, self._handed = self._handed + self._skipped, self._handed + 1
                 now = clock.tick(frame.time, step_s)
                 yield Frame(self._name, index, now, time.monotonic(), VideoPicture(frame, scalers))
             if loop == self._loop or not self._rewind():
@@ -121,12 +122,18 @@ class FileSource:
     def status(self) -> SourceStatus:
         reader = self._reader
         corrupt = self._corrupt_before + (reader.corrupt if reader else 0)
+        dropped = {"corrupt": corrupt, "skipped": self._skipped}
         return SourceStatus(
             self._state,
-            read=self._handed + corrupt,
-            dropped={"corrupt": corrupt} if corrupt else {},
+            read=self._handed + sum(dropped.values()),
+            dropped={reason: count for reason, count in dropped.items() if count},
             error=self._error,
         )
+
+    @property
+    def _skipped(self) -> int:
+        reader = self._reader
+        return self._skipped_before + (reader.skipped if reader else 0)
 
     def close(self) -> None:
         """Free the file. An iteration in another thread ends with the frame it has."""
@@ -200,6 +207,7 @@ class FileSource:
     def _release(self) -> None:
         if self._reader is not None:
             self._corrupt_before += self._reader.corrupt
+            self._skipped_before += self._reader.skipped
             self._reader.close()
         self._reader = self._first = None
 

@@ -48,7 +48,8 @@ class _Taken(NamedTuple):
 class NewestFrameSource:
     """Reads a target in a thread of its own and keeps the newest frame for who iterates.
 
-    A frame that nobody took in time is counted as ``stale``, a damaged one as ``corrupt``. A lost
+    A frame that nobody took in time is counted as ``stale``, a damaged one as ``corrupt``, one that
+    there was no time to decode as ``skipped``. A lost
     connection is made again after growing, jittered pauses. A recording over HTTP is not live:
     nothing of it is dropped, it is not read again, and it ends.
 
@@ -72,6 +73,7 @@ class NewestFrameSource:
         self._clock = StreamClock(options.max_time_step_s)
         self._newest: _Taken | None = None
         self._arrived = 0.0
+        self._reader: VideoReader | None = None  # of the session that runs
         self._iterated = False
         self._handed = 0
         self._dropped: Counter[str] = Counter()
@@ -164,7 +166,9 @@ class NewestFrameSource:
                 if self._state is SourceState.FAILED:
                     raise SourceError(self._error)
                 self._changed.wait(silence_s)
-                silent = time.monotonic() - self._arrived > silence_s
+                reader = self._reader
+                heard = max(self._arrived, reader.skipped_at if reader else 0.0)
+                silent = time.monotonic() - heard > silence_s
                 if silent and self._state is SourceState.RUNNING and self._newest is None:
                     self._set_lost(f"{self._target.label}: the read is stuck, left it behind")
                     self._spawn()
@@ -250,6 +254,8 @@ class NewestFrameSource:
         reader = connect(self._target, self._options, self._turn, wary)
         recording = self._target.may_be_recording and (reader.container.duration or 0) > 0
         with self._changed:
+            if session == self._session:
+                self._reader = reader
             self._clock.restart()
             if recording:
                 self._clock = StreamClock()
@@ -263,7 +269,9 @@ class NewestFrameSource:
                 self._publish(session, reader, frame, recording)
         finally:
             with self._changed:
-                self._count_corrupt(reader)  # of those after the last good one
+                self._count_left_out(reader)  # of those after the last good one
+                if self._reader is reader:
+                    self._reader = None
             reader.close()
 
     def _read(self, reader: VideoReader) -> VideoFrame | None:
@@ -294,7 +302,7 @@ class NewestFrameSource:
                 self._info = self._describe(reader, frame, recording)
             if recording:
                 step_s = 1 / (self._info.fps or _DEFAULT_FPS)
-            self._count_corrupt(reader)
+            self._count_left_out(reader)
             if self._newest is not None:
                 self._dropped["stale"] += 1
             self._newest = _Taken(self._clock.tick(frame.time, step_s), captured_at, frame)
@@ -306,10 +314,13 @@ class NewestFrameSource:
                 log.info("%s is running", self._target.label)
             self._changed.notify_all()
 
-    def _count_corrupt(self, reader: VideoReader) -> None:
+    def _count_left_out(self, reader: VideoReader) -> None:
         if reader.corrupt:
             self._dropped["corrupt"] += reader.corrupt
             reader.corrupt = 0
+        if reader.skipped:
+            self._dropped["skipped"] += reader.skipped
+            reader.skipped = 0
 
     def _describe(self, reader: VideoReader, frame: VideoFrame, recording: bool) -> StreamInfo:
         picture = VideoPicture(frame, Scalers())

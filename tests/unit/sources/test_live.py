@@ -40,6 +40,7 @@ class ScriptedReader:
     def __init__(self, steps: Iterator[float | Exception]) -> None:
         self.steps = steps
         self.corrupt = 0
+        self.skipped, self.skipped_at = 0, 0.0
         self.decoded = 0
         self.closed = False
         self.container = SimpleNamespace(duration=self.duration)
