@@ -36,6 +36,8 @@ Told = Callable[[str, int, float], None]
 
 log = logging.getLogger(__name__)
 
+_PROBES = {"/health", "/ready", "/metrics", "/v2/health/live", "/v2/health/ready"}
+
 
 class Envelope:
     """The outermost ASGI app: nothing inside it fails without an answer.
@@ -82,7 +84,10 @@ class Envelope:
             route = getattr(scope.get("route"), "path", None)
             pattern = self._pattern(scope["path"]) if route is None else route
             self._told(f"{scope['method']} {pattern}", status, seconds)
-        log.info("%s %s %d in %.1f ms", scope["method"], scope["path"], status, seconds * 1e3)
+        # Probes come every few seconds for years: metrics count them, the log leaves them out.
+        level = logging.DEBUG if scope["path"] in _PROBES else logging.INFO
+        text = "%s %s %d in %.1f ms"
+        log.log(level, text, scope["method"], scope["path"], status, seconds * 1e3)
 
 
 class _Reply:

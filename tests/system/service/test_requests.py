@@ -253,6 +253,19 @@ def test_a_fault_of_ours_is_told_by_its_id_only(
         assert client.post("/detect", content=jpeg, headers=JPEG).status_code == 200
 
 
+def test_probes_do_not_fill_the_log(
+    serve: Any, jpeg: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = serve()
+    with service.client() as client, caplog.at_level(logging.INFO, "sightline.serving"):
+        for path in ("/health", "/ready", "/v2/health/live"):
+            assert client.get(path).status_code == 200
+        client.post("/detect", content=jpeg, headers=JPEG)
+    assert "POST /detect 200" in caplog.text
+    assert "/health" not in caplog.text
+    assert "/ready" not in caplog.text
+
+
 def test_state_of_the_service(serve: Any) -> None:
     service = serve()
     with service.client() as client:
