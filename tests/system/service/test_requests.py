@@ -258,7 +258,7 @@ def test_probes_do_not_fill_the_log(
 ) -> None:
     service = serve()
     with service.client() as client, caplog.at_level(logging.INFO, "sightline.serving"):
-        for path in ("/health", "/ready", "/v2/health/live"):
+        for path in ("/health", "/ready"):
             assert client.get(path).status_code == 200
         client.post("/detect", content=jpeg, headers=JPEG)
     assert "POST /detect 200" in caplog.text
