@@ -7,17 +7,33 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
+import time
 import traceback
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from sightline._version import __version__
-from sightline.cli import bench, config, demo, doctor, evaluate, export, inspect, models, street
+from sightline.cli import (
+    bench,
+    config,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    inspect,
+    models,
+    street,
+    terminal,
+)
 from sightline.cli import run as run_
 from sightline.cli.analyze import detect, track
 from sightline.errors import ConfigError, SightlineError
+
+_ONE_PRESS_S = 1.0
 
 app = typer.Typer(
     name="sightline",
@@ -75,15 +91,30 @@ def main() -> None:
     gc.set_threshold(100_000, 20, 20)
     # Looking for pydantic's plugins reads the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    terminal.set_up()
+    signal.signal(signal.SIGINT, _Interrupts())
     code = _run()
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _forget_stdout()
-    sys.stderr.flush()
+    terminal.flush()
     # Commands have closed what they opened. Unloading the runtimes would take as long as one
     # detection in a picture, and gives back only what the system takes back anyway.
     os._exit(code)
+
+
+class _Interrupts:
+    """Ctrl-C, for once: while outputs are being closed, another within a second is not heard.
+
+    One press often arrives twice (from the terminal and from whoever started the command), and the
+    second would cut off what makes the outputs valid. After that second it ends the command at once.
+    """
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._first is None or now - self._first > _ONE_PRESS_S:
+            self._first = self._first or now
+            raise KeyboardInterrupt
 
 
 def _run() -> int:
@@ -91,6 +122,9 @@ def _run() -> int:
     try:
         app()
     except SystemExit as exc:
+        if isinstance(exc.__context__, BrokenPipeError):  # rich's way to say so
+            terminal.forget(sys.stdout)
+            return 0
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     except SightlineError as exc:
         typer.secho(f"error: {exc}", fg="red", err=True)
@@ -98,13 +132,8 @@ def _run() -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        _forget_stdout()
+        terminal.forget(sys.stdout)
     except Exception:  # noqa: BLE001 - a defect: the trace is for its report
         traceback.print_exc()
         return 1
     return 0
-
-
-def _forget_stdout() -> None:
-    """The reader of our output has left (`| head`): what is in the buffer has nowhere to go."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
