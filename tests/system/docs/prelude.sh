@@ -5,8 +5,8 @@ ip link set lo up
 service=
 end_service() {
   [ -n "$service" ] || return 0
-  kill -TERM "$service" 2>/dev/null
-  wait "$service" 2>/dev/null
+  kill -TERM "$service" 2>/dev/null || true
+  wait "$service" 2>/dev/null || true
   service=
 }
 trap end_service EXIT
