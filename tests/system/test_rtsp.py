@@ -231,3 +231,21 @@ def test_over_udp(start: Start, port: int) -> None:
     assert source.open().width == 320
     assert next(iter(source)).index == 0
     source.close()
+
+
+@pytest.mark.parametrize(
+    "hosts", [pytest.param((), id="any"), pytest.param(("127.0.0.0/8", "localhost"), id="some")]
+)
+def test_a_stream_of_a_client_with_an_odd_password(
+    start: Start, port: int, hosts: tuple[str, ...]
+) -> None:
+    """Restricted to hosts, asked for redirects first, with a login that needs percent-encoding."""
+    start("joe", "p@ss w:rd")
+    options = LiveOptions(open_timeout_s=10, hosts=hosts)
+    url = f"rtsp://joe:p%40ss%20w%3Ard@localhost:{port}/live"
+    source = LiveSource(url, "gate", options)
+    try:
+        assert source.open().width == 320
+        assert next(iter(source)).image.shape == (240, 320, 3)
+    finally:
+        source.close()

@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from sightline._version import __version__
 from sightline.config import ServingOptions
-from sightline.errors import InvalidRequest
 from sightline.monitoring.tracing import NoTracing, Tracing
 from sightline.runtime.scheduler import Scheduler
 from sightline.serving.encodings import UnpackedBody
@@ -27,7 +26,7 @@ from sightline.serving.patterns import Patterns
 from sightline.serving.routes import detection, health, models, pages, streams
 from sightline.serving.security import Guard, check_exposure
 from sightline.serving.signatures import Signer
-from sightline.serving.validation import said_wrong_of
+from sightline.serving.validation import request_error
 
 ROUTERS = (health.router, detection.router, models.router, streams.router, pages.router)
 
@@ -94,5 +93,5 @@ def create_app(
 async def _failed(request: Request, error: Exception) -> Response:
     """FastAPI's own errors look like all others."""
     if isinstance(error, RequestValidationError):
-        error = InvalidRequest(said_wrong_of(error, request.scope.get("route")))
+        error = request_error(error, request.scope.get("route"))
     return answer(error, request.scope["request_id"], request.scope["path"])

@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from sightline.errors import InvalidRequest, Malformed, TooLarge, UnsupportedMedia
+from sightline.errors import InvalidRequest, Malformed, RequestError, TooLarge, UnsupportedMedia
 from sightline.serving.signatures import CACHE_BUSTERS, EXPIRES, SIGNATURE
 
 MOST_MISTAKES = 1000
@@ -89,13 +89,14 @@ def said_wrong(error: ValidationError, model: type[BaseModel] | None = None) -> 
     return _told(errors, lambda at: _fields_at(model, at))
 
 
-def said_wrong_of(error: RequestValidationError, route: Any) -> str:
-    """The same of what FastAPI has read itself; the first of a place is ``query``, ``path``, ``body``."""
+def request_error(error: RequestValidationError, route: Any) -> RequestError:
+    """The error for what FastAPI has read itself: paths, parameters, small bodies."""
+    if any(one["type"] == "json_invalid" for one in error.errors()):
+        return Malformed("the body is no JSON")
     names = query_names(route)
+    # The first of a place is `query`, `path` or `body`.
     errors = [{**one, "loc": one["loc"][1:]} for one in error.errors()]
-    if any(one["type"] == "json_invalid" for one in errors):
-        return "the body is no JSON"
-    return _told(errors, lambda _: names)
+    return InvalidRequest(_told(errors, lambda _: names))
 
 
 def _told(errors: Sequence[Any], names: Callable[[Sequence[Any]], Collection[str]]) -> str:

@@ -8,8 +8,10 @@ not opened: FFmpeg would go wherever they lead.
 from __future__ import annotations
 
 import errno
+import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 
 import av
@@ -88,7 +90,7 @@ def open_within(
         FFmpegError, OSError, ValueError: what opening it failed with.
     """
     for _ in range(redirects.MOST + 1):
-        pinned = _judged(allowed, address, label)
+        pinned = _reachable(address, _judged(allowed, address, label), deadline)
         if address.scheme in ("rtsp", "rtsps"):
             # FFmpeg would follow by itself, wherever it leads.
             onward = redirects.redirected(address, pinned, deadline)
@@ -110,8 +112,19 @@ def open_within(
     raise redirects.in_a_circle(label)
 
 
-def _judged(allowed: AllowedHosts, address: Address, label: str) -> str:
-    """The IP address to connect to."""
+def _reachable(address: Address, found: Sequence[str], deadline: float) -> str:
+    """The first of several IP addresses that can be connected to; the very first if none can."""
+    port = address.port or redirects.PORTS.get(address.scheme)
+    if len(found) > 1 and port is not None:
+        for host in found:
+            left_s = (deadline - time.monotonic()) / len(found)
+            with suppress(OSError), socket.create_connection((host, port), max(left_s, 0.1)):
+                return host
+    return found[0]
+
+
+def _judged(allowed: AllowedHosts, address: Address, label: str) -> list[str]:
+    """The IP addresses that may be connected to, in the system's order."""
     try:
         found = resolve(address.host, address.port or redirects.PORTS.get(address.scheme, 0))
     except OSError:
@@ -121,7 +134,7 @@ def _judged(allowed: AllowedHosts, address: Address, label: str) -> str:
             f"{label}: the host {address.host} is not one that may be connected to "
             "(serving.stream_hosts)"
         )
-    return str(found[0])
+    return list(dict.fromkeys(map(str, found)))
 
 
 def _pinned_url(allowed: AllowedHosts, address: Address, pinned: str) -> str:

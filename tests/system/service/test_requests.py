@@ -167,6 +167,8 @@ def test_a_batch_may_be_larger_than_the_queue_takes(serve: Any, jpeg: bytes) -> 
                      "adaptive.max_fsp: there is no such field; did you mean max_fps", id="deeper"),
         pytest.param("/streams", b'{"name":"a","source":"x","loop":"yes"}', JSON, 422,
                      "loop: it must be true or false", id="no truth"),
+        pytest.param("/streams", b"[", JSON, 400, "no JSON", id="no JSON of a stream"),
+        pytest.param("/streams", b"", JSON, 400, "no JSON", id="nothing for a stream"),
         pytest.param("/streams", b'{"source":"x"}', JSON, 422, "name: it is missing", id="missing"),
         pytest.param("/streams", b"name=a", {"Content-Type": "application/x-www-form-urlencoded"}, 415,
                      "send application/json", id="as curl -d sends it"),

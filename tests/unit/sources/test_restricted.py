@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -110,6 +111,18 @@ def test_a_name_is_resolved_once_and_kept(
     assert answers == [ELSEWHERE]
     with pytest.raises(SourceError, match=r"cam\.test is not one .*stream_hosts"):
         opens(f"http://cam.test:{port}/live", HERE)
+
+
+def test_an_address_that_nobody_answers_at_is_passed_over(
+    web: Callable[..., Web], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``localhost`` may be ``::1`` first, with a server that listens to 127.0.0.1."""
+    camera = web(pictures)
+    port = camera.place.rpartition(":")[2]
+    found = [ipaddress.ip_address(host) for host in ("127.0.0.9", HERE)]
+    monkeypatch.setattr(restricted, "resolve", lambda *_: found)
+    opens(f"http://cam.test:{port}/live", "127.0.0.0/8")
+    assert camera.asked
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "rtsp", "rtsps"])
