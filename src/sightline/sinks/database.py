@@ -7,8 +7,10 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from sightline.errors import SinkError
 from sightline.redaction import redact_address
 from sightline.sinks import tables
 from sightline.sinks.background import Background
-from sightline.sinks.files import make_folder, sink_error
+from sightline.sinks.files import file_id, locked_folder, make_folder, sink_error
 from sightline.sinks.tables import Found
 from sightline.types import Observation, RunState, StreamInfo
 
@@ -27,6 +29,9 @@ _log = logging.getLogger(__name__)
 _WAITING = 4096  # observations that may wait for the database; a few kilobytes each
 _BATCH = 512
 _LINGER_S = 0.5
+_BUSY_PAUSE_S = 0.02
+_RETIRED: list[sa.Engine] = []
+"""Of files that were exchanged by others: closing them would remove a part of the new file."""
 _PAUSE_S = 1.0  # between two tries of a database that is away
 
 # What SQLite says of files that are not, or no longer, a database.
@@ -57,7 +62,8 @@ class DatabaseSink:
     ``write`` takes microseconds: a thread stores what came in the last half second in one
     transaction, so after a kill every frame that is there is whole, and a run that was killed
     stays ``running``. When the database falls behind, ``write`` waits; nothing is dropped. A
-    damaged SQLite file is renamed to ``NAME.broken-TIME`` with a warning, and a new one begun.
+    SQLite file that is removed or renamed meanwhile is begun anew, with the run and its streams, and
+    nothing is lost to that. A damaged SQLite file is renamed to ``NAME.broken-TIME`` with a warning, and a new one begun.
     ``close`` notes how the run ended: as ``state`` says, which whoever runs it may set before, or
     ``failed`` if the database failed. Safe to share between streams.
     """
@@ -94,9 +100,13 @@ class DatabaseSink:
         self._engine: sa.Engine | None = None
         self._work: Background[Found] | None = None
         self._run_id = 0
+        self._id: tuple[int, int] | None = None
         self.state: RunState = "done"
         self._closed = False
-        self._stream_ids: dict[str, int] = {}
+        self._swap = threading.RLock()  # held while the database is written, or another one begun
+        self._stream_numbers: dict[str, int] = {}
+        self._streams: list[dict[str, Any]] = []  # by number: what its row holds
+        self._stream_ids: list[int] = []  # by number: the id of its row
         self._stills = False
 
     @property
@@ -108,10 +118,10 @@ class DatabaseSink:
     def open(self, stream: StreamInfo) -> None:
         """Open the database and begin the run with the first stream. Raises SinkError."""
         with self._lock, self._mapped():
-            if self._engine is None:
+            if self._work is None:
                 self._begin()
             self._stills |= stream.still
-            self._stream_ids[stream.name] = self._add_stream(
+            self._stream_numbers[stream.name] = self._add_stream(
                 stream.name, stream.width, stream.height, stream.fps
             )
 
@@ -120,19 +130,19 @@ class DatabaseSink:
         frame = observation.frame
         if self._work is None or self._closed:
             raise SinkError(f"cannot write {self._name}: it is not open")
-        stream_id = self._stream_ids.get(frame.stream)
-        if stream_id is None:
+        number = self._stream_numbers.get(frame.stream)
+        if number is None:
             if not self._stills:
                 raise SinkError(f"cannot write {self._name}: {frame.stream} was not opened")
             # A picture of a still stream is a stream of its own, with its own name and size.
             with self._lock, self._mapped():
-                stream_id = self._add_stream(frame.stream, frame.width, frame.height, None)
-        self._work.put(Found.of(stream_id, observation))
+                number = self._add_stream(frame.stream, frame.width, frame.height, None)
+        self._work.put(Found.of(number, observation))
 
     def close(self) -> None:
         """Store what waits and note how the run ended. Idempotent. Raises SinkError."""
         with self._lock:
-            if self._engine is None or self._work is None or self._closed:
+            if self._work is None or self._closed:
                 return
             self._closed = True
             try:
@@ -147,32 +157,71 @@ class DatabaseSink:
                 self._end(self.state)
 
     def _begin(self) -> None:
-        if self._file is not None:
+        self._connect()
+        self._work = Background(
+            self._store, capacity=_WAITING, batch=_BATCH, linger_s=_LINGER_S, name="database"
+        )
+
+    def _connect(self) -> None:
+        """Open the database and note the run in it, and the streams that there are already."""
+        if self._file is None:
+            engine = self._connected()
+        else:
             make_folder(self._file.parent)
             if self._file.is_dir():
                 raise SinkError(f"cannot write {self._file}: it is a folder: give a file's name")
-        try:
-            engine = self._connected()
-        except sa.exc.DatabaseError as error:
-            if self._file is None or _code(error) not in _BROKEN:
-                raise
-            _set_aside(self._file)
-            engine = self._connected()
+            # Whoever makes the tables of a new file must be alone with it.
+            with locked_folder(self._file.parent):
+                self._retire()
+                engine = self._connected_file(self._file)
         values = {key: self._run.get(key) for key in ("command", "model", "version")}
         # JSON has no paths, dates or enums: what it does not know is kept as text.
         settings = json.loads(json.dumps(self._run.get("settings"), default=str))
         with engine.begin() as connection:
-            self._run_id = _new_id(
-                connection.execute(
-                    tables.runs.insert().values(
-                        started_at=datetime.now(UTC), state="running", settings=settings, **values
-                    )
-                )
+            row = tables.runs.insert().values(
+                started_at=datetime.now(UTC), state="running", settings=settings, **values
             )
+            self._run_id = _new_id(connection.execute(row))
+            self._stream_ids = [
+                _new_id(connection.execute(tables.streams.insert().values(run_id=self._run_id, **one)))
+                for one in self._streams
+            ]
         self._engine = engine
-        self._work = Background(
-            self._store, capacity=_WAITING, batch=_BATCH, linger_s=_LINGER_S, name="database"
-        )
+
+    def _connected_file(self, file: Path) -> sa.Engine:
+        if not file.exists():
+            _forget_parts(file)
+        try:
+            engine = self._connected()
+        except sa.exc.DatabaseError as error:
+            if _code(error) not in _BROKEN:
+                raise
+            _set_aside(file)
+            engine = self._connected()
+        self._id = file_id(file)
+        return engine
+
+    @property
+    def _moved(self) -> bool:
+        """The file at the path is no longer the one that is open."""
+        return self._file is not None and file_id(self._file) != self._id
+
+    def _retire(self) -> None:
+        """Let go of a file that was renamed, whole, or removed."""
+        if self._engine is None:
+            return
+        engine, self._engine = self._engine, None
+        assert self._file is not None
+        with contextlib.suppress(sa.exc.SQLAlchemyError):  # it may be gone, or broken by the move
+            with engine.begin() as connection:
+                self._note_end(connection, "done")
+            with engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self._file.exists():
+            # SQLite removes NAME-wal when a file is closed by its last user; by now that is another's.
+            _RETIRED.append(engine)
+        else:
+            engine.dispose()
 
     def _connected(self) -> sa.Engine:
         assert self._url is not None
@@ -187,37 +236,51 @@ class DatabaseSink:
             ) from error
         if self._file is not None:
             sa.event.listen(engine, "connect", _set_up_sqlite)
-        try:
-            with engine.begin() as connection:
-                tables.create(connection)
-        except BaseException:  # whatever it is, it goes on; the connections must not stay
-            engine.dispose()
-            raise
-        return engine
+        deadline = time.monotonic() + self._lock_timeout_s
+        while True:
+            try:
+                with engine.begin() as connection:
+                    tables.create(connection)
+                return engine
+            except BaseException as error:  # whatever it is, it goes on; no connection must stay
+                engine.dispose()
+                # SQLite does not wait where two programs change the mode of a file at once.
+                if not _is_busy(error) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_BUSY_PAUSE_S)
 
     def _add_stream(self, name: str, width: int, height: int, fps: float | None) -> int:
-        assert self._engine is not None
-        row = tables.streams.insert().values(
-            run_id=self._run_id, name=name, width=width, height=height, fps=fps
-        )
-        with self._engine.begin() as connection:
-            return _new_id(connection.execute(row))
+        """Note a stream; its number, which stays the same in whatever file is begun later."""
+        values = {"name": name, "width": width, "height": height, "fps": fps}
+        with self._swap:
+            if self._moved:
+                self._connect()
+            assert self._engine is not None
+            row = tables.streams.insert().values(run_id=self._run_id, **values)
+            with self._engine.begin() as connection:
+                self._stream_ids.append(_new_id(connection.execute(row)))
+            self._streams.append(values)
+            return len(self._streams) - 1
 
     def _store(self, found: Sequence[Found]) -> None:
         """Store a batch in one transaction: after a failure nothing of it is there."""
-        assert self._engine is not None
         assert self._work is not None
         held_up = False
         while True:
             try:
-                with self._mapped(), self._engine.begin() as connection:
-                    tables.insert(connection, found)
+                with self._swap, self._mapped():
+                    if self._engine is None or self._moved:
+                        _log.warning("%s was removed or renamed: a new one is begun", self._name)
+                        self._connect()
+                    self._insert(found)
+                    if self._moved:  # perhaps before this was stored: then nobody would find it
+                        continue
                 break
             except SinkError as error:
                 if held_up and isinstance(error.__cause__, sa.exc.IntegrityError):
                     break  # it was stored before, only the server's word of that was lost
                 passing = isinstance(
-                    error.__cause__, sa.exc.OperationalError | sa.exc.InterfaceError
+                    error.__cause__, sa.exc.OperationalError | sa.exc.InterfaceError | OSError
                 )
                 if not (self._patient and passing) or self._work.closing:
                     raise
@@ -230,18 +293,29 @@ class DatabaseSink:
             _log.warning("%s can be written again", self._name)
             self._work.tell(None)
 
-    def _end(self, state: RunState) -> None:
+    def _insert(self, found: Sequence[Found]) -> None:
         assert self._engine is not None
-        with self._mapped():
+        with self._engine.begin() as connection:
+            tables.insert(
+                connection, [replace(one, stream_id=self._stream_ids[one.stream_id]) for one in found]
+            )
+
+    def _end(self, state: RunState) -> None:
+        with self._swap, self._mapped():
+            if self._engine is None:
+                return  # a file that was removed could not be begun anew
             try:
                 with self._engine.begin() as connection:
-                    connection.execute(
-                        tables.runs.update()
-                        .where(tables.runs.c.id == self._run_id)
-                        .values(ended_at=datetime.now(UTC), state=state)
-                    )
+                    self._note_end(connection, state)
             finally:
                 self._engine.dispose()
+
+    def _note_end(self, connection: sa.Connection, state: RunState) -> None:
+        connection.execute(
+            tables.runs.update()
+            .where(tables.runs.c.id == self._run_id)
+            .values(ended_at=datetime.now(UTC), state=state)
+        )
 
     @contextlib.contextmanager
     def _mapped(self) -> Iterator[None]:
@@ -256,7 +330,8 @@ class DatabaseSink:
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Readers do not stop the writer, and a killed process leaves whole transactions.
-    connection.execute("PRAGMA journal_mode=WAL")
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
 
@@ -270,6 +345,18 @@ def _new_id(result: sa.CursorResult[Any]) -> int:
 def _code(error: sa.exc.SQLAlchemyError) -> str | None:
     """SQLite's name for an error, such as SQLITE_FULL; None for others."""
     return getattr(getattr(error, "orig", None), "sqlite_errorname", None)
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sa.exc.OperationalError) and (_code(error) or "").startswith(
+        ("SQLITE_BUSY", "SQLITE_LOCKED")
+    )
+
+
+def _forget_parts(file: Path) -> None:
+    """Remove what a database that was removed or renamed left behind: it is not the new one's."""
+    for suffix in ("-wal", "-shm", "-journal"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
 def _set_aside(file: Path) -> None:

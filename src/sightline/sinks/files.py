@@ -5,11 +5,14 @@ Knows paths and operating-system errors; knows nothing of formats.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import hashlib
 import itertools
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from sightline.errors import SinkError
@@ -88,6 +91,22 @@ def file_id(path: str | Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Held by one process and thread at a time, where the file system knows such locks."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:  # who may write there may not always read it
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def free_path(path: Path) -> Path:

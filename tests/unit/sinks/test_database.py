@@ -279,3 +279,51 @@ def test_many_may_begin_in_a_new_file_at_once(tmp_path: Path) -> None:
     assert failures == []
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM streams").fetchone() == (6,)
+
+
+def test_a_program_that_writes_to_a_new_file_is_waited_for(tmp_path: Path) -> None:
+    # SQLite refuses at once to change the mode of a file that is being written.
+    path = tmp_path / "run.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE theirs (a)")
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.3, lambda: other.execute("COMMIT")).start()
+    sink = DatabaseSink(path)
+    sink.open(INFO)
+    sink.close()
+    other.close()
+
+
+def frames_in(path: Path) -> list[tuple[str, int]]:
+    try:
+        db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        db.execute("SELECT 1 FROM frames")
+    except sqlite3.OperationalError:
+        return []
+    with contextlib.closing(db):
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return db.execute(
+            "SELECT s.name, f.frame FROM frames f JOIN streams s ON s.id = f.stream_id ORDER BY 1, 2"
+        ).fetchall()
+
+
+@pytest.mark.parametrize("how", ["removed", "renamed"])
+def test_a_file_that_goes_away_is_begun_anew(observe, tmp_path: Path, monkeypatch, how: str):
+    monkeypatch.setattr("sightline.sinks.database._LINGER_S", 0.01)
+    path, old = tmp_path / "run.db", tmp_path / "old.db"
+    sinks = {name: DatabaseSink(path) for name in ("a", "b")}  # as two streams of a site
+    for name, sink in sinks.items():
+        sink.open(StreamInfo(name, 64, 48, 25.0))
+    for round_ in range(3):
+        for name, sink in sinks.items():
+            sink.write(observe(name, round_))
+        wait_for(lambda done=round_: ("b", done) in frames_in(path) and ("a", done) in frames_in(path))
+        if round_ < 2:
+            path.unlink() if how == "removed" else path.rename(old)
+    for sink in sinks.values():
+        sink.close()
+    assert frames_in(path) == [("a", 2), ("b", 2)]
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT state FROM runs").fetchall() == [("done",), ("done",)]
+    if how == "renamed":
+        assert frames_in(old) == [("a", 1), ("b", 1)]
