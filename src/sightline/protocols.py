@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from sightline.types import (
     ChannelOrder,
@@ -166,6 +166,17 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Make everything that was written valid and lasting. Idempotent. Raises SinkError."""
+
+
+@runtime_checkable
+class Rotating(Protocol):
+    """What a sink offers whose files may be removed, renamed or rotated by others."""
+
+    lost: int
+    """Observations that went to a file that was removed, and could not be kept."""
+
+    def reopen(self) -> None:
+        """End the file soon, and begin or go on with the one at the path. From any thread or signal."""
 
 
 class Meter(Protocol):

@@ -15,7 +15,7 @@ from sightline.build.tables import load
 from sightline.config import OutputOptions, StreamOptions
 from sightline.config_paths import path_fields
 from sightline.errors import ConfigError
-from sightline.protocols import Sink
+from sightline.protocols import Rotating, Sink
 from sightline.sinks.files import free_path, is_folder, stream_file
 from sightline.types import RunState
 
@@ -59,6 +59,12 @@ class Outputs:
             for sink, only, still in self._sinks
             if (only is None or only is stream) and still in {None, stream.still}
         ]
+
+    def reopen(self) -> None:
+        """Let go of all files, and go on with those at the paths. From any thread or signal."""
+        for sink, _, _ in tuple(self._sinks):
+            if isinstance(sink, Rotating):
+                sink.reopen()
 
     def close(self) -> None:
         """Close every sink; the first failure is raised after all were closed."""

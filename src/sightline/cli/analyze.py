@@ -182,6 +182,7 @@ def analyze(
     """Run every source to its end, then exit: 1 where one failed, 130 when interrupted."""
     from sightline import build
     from sightline.build.file_conflicts import check_command
+    from sightline.cli.hangup import reopen_on_hangup
     from sightline.cli.progress import summary
     from sightline.runtime.analysis import EveryFrame
     from sightline.runtime.stream import Stream
@@ -205,7 +206,10 @@ def analyze(
             for i in inputs
         ]
         results = [stream.result for stream in streams]
-        interrupted = _run(streams, results, max(jobs, sum(i.live for i in inputs)), quiet=quiet)
+        with reopen_on_hangup(outputs.reopen):
+            interrupted = _run(
+                streams, results, max(jobs, sum(i.live for i in inputs)), quiet=quiet
+            )
         outputs.state = "interrupted" if interrupted else _state(results)
     if not quiet and (len(results) > 1 or sys.stderr.isatty()):
         summary(results)

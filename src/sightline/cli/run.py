@@ -120,12 +120,14 @@ def _run(configuration: Configuration, *, quiet: bool, verbose: int) -> None:
     """Run to the end, then exit: 1 where a stream failed, 130 when interrupted without a service."""
     from sightline.build.service import Installation
     from sightline.cli.fleet_view import fleet_view, summary
+    from sightline.cli.hangup import reopen_on_hangup
     from sightline.monitoring import logs
 
     logs.set_up(verbose + 1)
     installation = Installation(configuration)
     interrupted = _end_on_signals(installation) if configuration.serving is None else []
-    with fleet_view(installation, quiet=quiet):
+    fleet = installation.site.fleet
+    with fleet_view(installation, quiet=quiet), reopen_on_hangup(fleet.reopen):
         installation.run()
     # Elsewhere than on a terminal each stream has logged how it ended, and that is enough.
     if installation.last and not quiet and sys.stderr.isatty():

@@ -138,6 +138,11 @@ class Member:
         """Let it end soon; does not wait."""
         self._stream.stop()
 
+    def reopen(self) -> None:
+        """Let the outputs begin their files anew."""
+        for output in self._outputs:
+            output.reopen()
+
     def join(self, timeout_s: float) -> bool:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -262,6 +267,11 @@ class Fleet:
         """Go on after ``pause``. Raises NotFound."""
         with self._lock:
             self._member(name).parts.analysis.paused = False
+
+    def reopen(self) -> None:
+        """Let all outputs go on with the files at their paths: they were rotated."""
+        for member in self._running().values():
+            member.reopen()
 
     def names(self) -> list[str]:
         return list(self._running())

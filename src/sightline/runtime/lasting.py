@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from sightline.errors import SinkError
-from sightline.protocols import Sink
+from sightline.protocols import Rotating, Sink
 from sightline.types import Observation, StreamInfo
 
 RETRY_S = 1.0
@@ -35,7 +35,17 @@ class LastingSink:
         self._is_open = False
         self._retry_at = 0.0
         self._error: str | None = None
-        self.lost = 0
+        self._lost = 0
+
+    @property
+    def lost(self) -> int:
+        """Observations that were not written, or went to a file that was removed."""
+        return self._lost + (self._sink.lost if isinstance(self._sink, Rotating) else 0)
+
+    def reopen(self) -> None:
+        """As the sink's own, where it has files."""
+        if isinstance(self._sink, Rotating):
+            self._sink.reopen()
 
     @property
     def error(self) -> str | None:
@@ -61,14 +71,14 @@ class LastingSink:
             self._sink.write(observation)
             return
         if self._error is not None and self._clock() < self._retry_at:
-            self.lost += 1
+            self._lost += 1
             return
         try:
             if not self._is_open:
                 self._open(stream)
             self._sink.write(observation)
         except SinkError as exc:
-            self.lost += 1
+            self._lost += 1
             self._fail(exc)
             return
         if self._error is not None:

@@ -116,7 +116,7 @@ def run_shard(make: MakeShard, pipe: Connection) -> None:
     """The work of a process: answer calls until the other side hangs up."""
     # Ctrl-C in a terminal, and SIGTERM from `timeout` or systemd, reach the whole group. Only the
     # parent decides what they mean; when it is gone, so is the other end of the pipe.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     voice, relay = _Voice(pipe), Relay()
     try:

@@ -114,6 +114,13 @@ class ShardedFleet:
         worker.paused.discard(name)
         self._tell(worker, "resume", name)
 
+    def reopen(self) -> None:
+        for worker in self._workers:
+            try:
+                worker.call("reopen")
+            except Overloaded as exc:  # it is gone, and opens its files when it is back
+                log.info("outputs are not reopened: %s", exc)
+
     def reload(self, model: str) -> None:
         """Load a model again in all processes. Raises what the first one that cannot raises."""
         for worker in self._workers:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from sightline.errors import SinkError
-from sightline.sinks.files import sink_error
-from sightline.sinks.lines import LineFile
+from sightline.sinks.files import free_path, sink_error
+from sightline.sinks.lines import CHECK_S, LineFile
 from sightline.types import Observation, StreamInfo
+
+_log = logging.getLogger(__name__)
 
 
 class CocoSink:
@@ -33,6 +37,9 @@ class CocoSink:
         self._part = self._path.with_name(self._path.name + ".part")
         self._lock = threading.Lock()
         self._file: LineFile | None = None
+        self._opened = self._reopen = self._rotated = False
+        self._checked_at = 0.0
+        self.lost = 0
         self._images = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - close() does
         self._videos: set[str] = set()
         self._names: tuple[str, ...] = ()
@@ -47,15 +54,18 @@ class CocoSink:
             if self._file is None:
                 if self._path.is_dir():
                     raise sink_error(self._path, IsADirectoryError(errno.EISDIR, "a folder"))
-                self._file = LineFile(self._part)
-                self._file.write('{"annotations":[\n')
+                self._begin()
 
     def write(self, observation: Observation) -> None:
         """Write the annotations of one frame. Raises SinkError."""
         frame, objects = observation.frame, observation.detections.to_dict()
         with self._lock:
-            if self._file is None:
+            if not self._opened:
                 raise SinkError(f"cannot write {self._path}: no stream was opened")
+            if self._file is None:
+                self._begin()
+            self._follow()
+            assert self._file is not None
             self._names = self._names or observation.detections.class_names
             self._image_count += 1
             film = frame.stream in self._videos  # a picture carries its own name instead
@@ -81,15 +91,60 @@ class CocoSink:
                 return
             try:
                 if self._whole:  # else a write has failed, and said so
-                    self._finish(self._file)
-                    self._file.close()
-                    self._part.replace(self._path)
+                    self._end(free_path(self._path) if self._rotated else self._path)
             except OSError as exc:
                 raise sink_error(self._path, exc) from exc
             finally:
                 self._images.close()
                 self._file.close()
-                self._part.unlink(missing_ok=True)
+                if not self._file.moved():
+                    self._part.unlink(missing_ok=True)
+
+    def reopen(self) -> None:
+        """End the file with the next frame, and begin a new one. From any thread."""
+        self._reopen = True
+
+    def _begin(self) -> None:
+        self._opened = True
+        self._file = LineFile(self._part, follow=False)
+        self._file.write('{"annotations":[\n')
+        self._checked_at = time.monotonic()
+
+    def _follow(self) -> None:
+        """End the file and begin a new one where that is asked for, or it was removed or renamed."""
+        assert self._file is not None
+        now = time.monotonic()
+        if not self._reopen and now - self._checked_at < CHECK_S:
+            return
+        self._checked_at = now
+        if not (self._reopen or self._file.moved()):
+            return
+        # What was ended before stays: the new one gets a name of its own.
+        try:
+            if self._whole:
+                self._end(free_path(self._path))
+        except OSError as exc:
+            raise sink_error(self._path, exc) from exc
+        self._file.close()
+        self._file = None
+        self._images.close()
+        self._images = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - close() does
+        self._image_count = self._annotation_count = 0
+        self._whole, self._reopen, self._rotated = True, False, True
+        self._begin()
+
+    def _end(self, path: Path) -> None:
+        """Make the file whole at ``path``, or where it was renamed to; a removed one is lost."""
+        assert self._file is not None
+        moved = self._file.moved()
+        if moved and not self._file.kept():
+            self.lost += self._image_count
+            _log.warning("%s was removed: %d frames are lost", self._part, self._image_count)
+            return
+        self._finish(self._file)
+        self._file.close()
+        if not moved:
+            self._part.replace(path)
 
     def _annotation(self, item: dict[str, Any]) -> str:
         x1, y1, x2, y2 = item["box"]

@@ -30,6 +30,8 @@ class CsvSink:
     between streams; what is written is whole rows, also after a kill.
     """
 
+    lost = 0  # a line that went to a removed file is written again
+
     def __init__(
         self, target: str | Path | TextIO, *, append: bool = False, join: bool = False
     ) -> None:

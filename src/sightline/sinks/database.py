@@ -9,8 +9,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +183,9 @@ class DatabaseSink:
             )
             self._run_id = _new_id(connection.execute(row))
             self._stream_ids = [
-                _new_id(connection.execute(tables.streams.insert().values(run_id=self._run_id, **one)))
+                _new_id(
+                    connection.execute(tables.streams.insert().values(run_id=self._run_id, **one))
+                )
                 for one in self._streams
             ]
         self._engine = engine
@@ -241,12 +243,13 @@ class DatabaseSink:
             try:
                 with engine.begin() as connection:
                     tables.create(connection)
-                return engine
             except BaseException as error:  # whatever it is, it goes on; no connection must stay
                 engine.dispose()
                 # SQLite does not wait where two programs change the mode of a file at once.
                 if not _is_busy(error) or time.monotonic() >= deadline:
                     raise
+            else:
+                return engine
             time.sleep(_BUSY_PAUSE_S)
 
     def _add_stream(self, name: str, width: int, height: int, fps: float | None) -> int:
@@ -297,7 +300,8 @@ class DatabaseSink:
         assert self._engine is not None
         with self._engine.begin() as connection:
             tables.insert(
-                connection, [replace(one, stream_id=self._stream_ids[one.stream_id]) for one in found]
+                connection,
+                [replace(one, stream_id=self._stream_ids[one.stream_id]) for one in found],
             )
 
     def _end(self, state: RunState) -> None:

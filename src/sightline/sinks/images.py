@@ -104,7 +104,11 @@ class ImageSink:
 def _replace(path: Path, part: Path, data: bytes) -> None:
     """Write a whole file, or none: first beside its place, then moved there."""
     try:
-        part.write_bytes(data)
+        try:
+            part.write_bytes(data)
+        except FileNotFoundError:  # the folder was removed
+            make_folder(part.parent)
+            part.write_bytes(data)
         part.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):  # the first failure is raised

@@ -40,6 +40,8 @@ class JsonLinesSink:
     say. Safe to share between streams; what is written is whole lines, also after a kill.
     """
 
+    lost = 0  # a line that went to a removed file is written again
+
     def __init__(
         self, target: str | Path | TextIO, *, append: bool = False, join: bool = False
     ) -> None:

@@ -39,6 +39,7 @@ class LineFile:
         append: go on with a file that is there, after its last whole line; else it is overwritten.
         join: write to a file that others write to as well; nothing in it is cut off.
         header: a line that stands first in the file.
+        follow: begin anew where the path leads elsewhere; else whoever writes asks ``moved``.
 
     Where the file at the path is no longer the one that is open, a new one is begun: at once where it
     was removed, and within ``CHECK_S`` where it was renamed. Nothing that is written is lost to that:
@@ -53,9 +54,11 @@ class LineFile:
         append: bool = False,
         join: bool = False,
         header: str = "",
+        follow: bool = True,
     ) -> None:
         self._lock = threading.Lock()
         self._join = join
+        self._follow = follow
         self._header = header.encode()
         self._path: Path | None = None
         self._fd: int | None = None
@@ -109,10 +112,12 @@ class LineFile:
             self._let_go()
 
     def _put(self, data: bytes) -> None:
-        if self._fd is None or self._reopen or self._has_moved():
+        if self._fd is None or self._reopen or (self._follow and self._has_moved()):
             self._begin_anew()
         self._append(data)
-        if self._id is not None and not self.kept():  # it was removed, and this line with it
+        if (
+            self._follow and self._id is not None and not self.kept()
+        ):  # it was removed, and this line with it
             self._begin_anew()
             self._append(data)
 

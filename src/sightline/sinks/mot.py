@@ -24,6 +24,8 @@ class MotSink:
     stream for one file raises SinkError, and so do unrelated pictures in a folder.
     """
 
+    lost = 0  # a row that went to a removed file is written again
+
     def __init__(self, path: str | Path) -> None:
         self._path = path
         self._in_folder = is_folder(path)
@@ -61,8 +63,12 @@ class MotSink:
                 ids, found.scores.tolist(), found.boxes.tolist(), strict=True
             )
         ]
-        if rows:
-            self._files[name].write("".join(rows))
+        self._files[name].write("".join(rows))
+
+    def reopen(self) -> None:
+        """Go on with the files that are at the paths by then, or new ones. From any thread."""
+        for file in tuple(self._files.values()):
+            file.reopen()
 
     def close(self) -> None:
         """Close the files. Idempotent."""

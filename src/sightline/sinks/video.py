@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import struct
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +21,15 @@ import numpy as np
 from sightline.errors import SinkError
 from sightline.sinks.background import Background
 from sightline.sinks.drawing import Annotator, FrameRate
-from sightline.sinks.files import is_folder, output_path, sink_error
+from sightline.sinks.files import (
+    file_id,
+    free_path,
+    is_folder,
+    make_folder,
+    output_path,
+    sink_error,
+)
+from sightline.sinks.lines import CHECK_S
 from sightline.types import Observation, Pixels, StreamInfo
 
 # The usual clock of video: fine enough for any frame rate, so that times are kept as they are.
@@ -27,6 +37,8 @@ _TIME_BASE = Fraction(1, 90_000)
 _WAITING = 8  # pictures that may wait for the encoder; each is a few megabytes
 _BT709 = 1  # matrix, primaries and transfer: H.273's code for all three
 _LIMITED_RANGE = 1
+
+_log = logging.getLogger(__name__)
 
 _Drawn: TypeAlias = tuple[Observation, float | None]
 
@@ -94,6 +106,16 @@ class VideoSink:
             )
         file.write(observation)
 
+    @property
+    def lost(self) -> int:
+        """Frames that went to files that were removed."""
+        return sum(file.lost for file in tuple(self._files.values()))
+
+    def reopen(self) -> None:
+        """End the files with their next frame, and begin new ones. From any thread."""
+        for file in tuple(self._files.values()):
+            file.reopen = True
+
     def close(self) -> None:
         """Finish all files. Idempotent. Raises the first SinkError that nobody saw yet."""
         with self._lock, contextlib.ExitStack() as all_files:
@@ -113,8 +135,22 @@ class _VideoFile:
         self._rate = FrameRate() if show_fps else None
         self._last_pts = -1
         self._closed = False
+        self._stream, self._options = stream, options
+        self._checked_at = time.monotonic()
+        self._unchecked = 0  # frames since then
+        self._began_at = 0.0
+        self._last_index = -1
+        self.reopen = False
+        self.lost = 0
+        self._begin()
+        self._work: Background[_Drawn] = Background(
+            self._encode, capacity=_WAITING, name=f"video {stream.name}"
+        )
+
+    def _begin(self) -> None:
+        path, stream, options = self._path, self._stream, self._options
         with _mapped(path):
-            path.write_bytes(b"")  # PyAV creates the file only with the first frame
+            path.write_bytes(b"")  # PyAV opens the file with the first packet only
             self._container = av.open(
                 str(path),
                 "w",
@@ -137,9 +173,36 @@ class _VideoFile:
             codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
             codec.color_range = _LIMITED_RANGE
             codec.open(strict=False)
-        self._work: Background[_Drawn] = Background(
-            self._encode, capacity=_WAITING, name=f"video {stream.name}"
-        )
+        self._fd: int | None = None
+        self._id: tuple[int, int] | None = None  # none before the first packet
+
+    def _follow(self, time_s: float) -> None:
+        """End the file and begin a new one where that is asked for, or it was removed or renamed."""
+        now = time.monotonic()
+        if not self.reopen and now - self._checked_at < CHECK_S:
+            return
+        moved = self._id is not None and file_id(self._path) != self._id
+        if moved or self.reopen:
+            if self._fd is not None and not os.fstat(self._fd).st_nlink:
+                self.lost += self._unchecked
+            if not self.reopen:
+                _log.warning("%s was removed or renamed: a new file is begun", self._path)
+            self._end()
+            make_folder(self._path.parent)
+            self._path = free_path(self._path)  # one that was ended here stays
+            self._last_pts, self._began_at, self.reopen = -1, time_s, False
+            self._begin()
+        self._checked_at, self._unchecked = now, 0
+
+    def _end(self) -> None:
+        with _mapped(self._path):
+            if self._last_pts >= 0:
+                self._container.mux(self._video.encode(None))
+            self._container.close()
+            if self._last_pts < 0:
+                self._path.unlink(missing_ok=True)  # a video of no pictures is no video
+            if self._fd is not None:
+                os.close(self._fd)
 
     def write(self, observation: Observation) -> None:
         if self._closed:
@@ -154,12 +217,7 @@ class _VideoFile:
         try:
             self._work.close()
             if self._work.failure is None:
-                with _mapped(self._path):
-                    if self._last_pts >= 0:
-                        self._container.mux(self._video.encode(None))
-                    self._container.close()
-                    if self._last_pts < 0:
-                        self._path.unlink()  # a video of no pictures is no video
+                self._end()
                 whole = True
         finally:
             if not whole:
@@ -169,15 +227,25 @@ class _VideoFile:
 
     def _encode(self, items: Sequence[_Drawn]) -> None:
         for observation, fps in items:
+            self._follow(observation.frame.time)
+            self._unchecked += 1
             scene = self._fitted(self._annotator.annotate(observation, fps))
             picture = av.VideoFrame.from_ndarray(scene, format="bgr24").reformat(
                 format="yuv420p", dst_colorspace="ITU709"
             )
             # Two frames at one time would be refused: the later one moves by a tick.
-            pts = max(self._last_pts + 1, round(observation.frame.time / _TIME_BASE))
+            pts = max(
+                self._last_pts + 1, round((observation.frame.time - self._began_at) / _TIME_BASE)
+            )
             self._last_pts, picture.pts, picture.time_base = pts, pts, _TIME_BASE
             with _mapped(self._path):
-                self._container.mux(self._video.encode(picture))
+                packets = self._video.encode(picture)
+                self._container.mux(packets)
+                if packets and self._id is None:
+                    # The descriptor tells whether the file still has a name.
+                    self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+                    self._id = file_id(self._path)
+            self._last_index = observation.frame.index
 
     def _fitted(self, scene: Pixels) -> Pixels:
         width, height = self._size

@@ -317,7 +317,9 @@ def test_a_file_that_goes_away_is_begun_anew(observe, tmp_path: Path, monkeypatc
     for round_ in range(3):
         for name, sink in sinks.items():
             sink.write(observe(name, round_))
-        wait_for(lambda done=round_: ("b", done) in frames_in(path) and ("a", done) in frames_in(path))
+        wait_for(
+            lambda done=round_: ("b", done) in frames_in(path) and ("a", done) in frames_in(path)
+        )
         if round_ < 2:
             path.unlink() if how == "removed" else path.rename(old)
     for sink in sinks.values():

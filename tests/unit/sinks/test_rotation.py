@@ -1,0 +1,199 @@
+"""Outputs that are removed, renamed or rotated while streams write to them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from tests.waiting import wait_for
+
+from sightline.protocols import Rotating
+from sightline.runtime.lasting import LastingSink
+from sightline.sinks import coco, lines, video
+from sightline.sinks.coco import CocoSink
+from sightline.sinks.csv_ import CsvSink
+from sightline.sinks.database import DatabaseSink
+from sightline.sinks.images import ImageSink
+from sightline.sinks.jsonl import JsonLinesSink
+from sightline.sinks.mot import MotSink
+from sightline.sinks.video import VideoSink
+from sightline.types import StreamInfo
+
+BOX = [[1, 2, 30, 40, 0.5, 2, 7]]
+FPS = 50
+ROUNDS = 20
+COUNT = 60  # more than the encoder holds back
+
+
+def info(name: str, *, live: bool = True) -> StreamInfo:
+    return StreamInfo(name, 96, 64, FPS, live=live)
+
+
+def read_lines(path: Path) -> set[tuple[str, int]]:
+    return {(one["stream"], one["frame"]) for one in map(json.loads, path.open())}
+
+
+def read_rows(path: Path) -> set[tuple[str, int]]:
+    with path.open(newline="") as file:
+        return {(row["stream"], int(row["frame"])) for row in csv.DictReader(file)}
+
+
+def read_database(path: Path) -> set[tuple[str, int]]:
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        query = "SELECT s.name, f.frame FROM frames f JOIN streams s ON s.id = f.stream_id"
+        return set(db.execute(query).fetchall())
+
+
+@pytest.mark.parametrize("how", ["removed", "renamed", "folder removed"])
+@pytest.mark.parametrize(
+    ("make", "read"),
+    [
+        pytest.param(lambda path: JsonLinesSink(path, join=True), read_lines, id="json lines"),
+        pytest.param(lambda path: CsvSink(path, join=True), read_rows, id="csv"),
+        pytest.param(lambda path: DatabaseSink(path, patient=True), read_database, id="database"),
+    ],
+)
+def test_three_streams_lose_less_than_a_second(
+    make: Callable[[Path], Any],
+    read: Callable[[Path], set[tuple[str, int]]],
+    how: str,
+    observe: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "CHECK_S", 0.05)
+    monkeypatch.setattr("sightline.sinks.database._LINGER_S", 0.02)
+    path = tmp_path / "out" / "all"
+    seen: set[tuple[str, int]] = set()
+    written: dict[str, list[float]] = {}
+    going = threading.Event()
+    sinks = {name: make(path) for name in "abc"}
+
+    def run(name: str) -> None:
+        output = LastingSink(sinks[name])
+        output.open(info(name))
+        times = written.setdefault(name, [])
+        while not going.is_set():
+            output.write(observe(name, len(times), boxes=BOX))
+            times.append(time.monotonic())
+            going.wait(1 / FPS)
+        assert output.lost == 0
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    gone_at: list[float] = []
+    for number in range(ROUNDS + 1):
+        last = {name: len(times) for name, times in written.items()}
+        wait_for(
+            lambda last=last: (
+                len(written) == 3
+                and all(len(written[n]) > last.get(n, 0) + 8 for n in "abc")
+                and path.exists()
+            ),
+        )
+        if number == ROUNDS:
+            break
+        gone_at.append(time.monotonic())
+        if how == "renamed":
+            path.rename(tmp_path / f"old-{number}")
+        elif how == "removed":
+            path.unlink()
+        else:
+            shutil.rmtree(path.parent, ignore_errors=True)
+    going.set()
+    for thread in threads:
+        thread.join()
+    for sink in sinks.values():
+        sink.close()
+    seen = read(path)
+    for name, times in written.items():
+        # What was written after the last time is there, whole.
+        after = [i for i, at in enumerate(times) if at >= gone_at[-1] + 1.0]
+        assert {(name, i) for i in after} <= seen
+        if how == "renamed":
+            kept = seen.union(*(read(tmp_path / f"old-{n}") for n in range(ROUNDS)))
+            assert {(name, i) for i in range(len(times))} <= kept
+
+
+def test_coco_ends_what_was_renamed_and_counts_what_was_removed(
+    observe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coco, "CHECK_S", 0.0)
+    path, part, old = tmp_path / "a.json", tmp_path / "a.json.part", tmp_path / "old.json"
+    sink = CocoSink(path)
+    sink.open(info("a"))
+    sink.write(observe("a", 0, boxes=BOX))
+    part.rename(old)
+    sink.write(observe("a", 1, boxes=BOX))
+    part.unlink()
+    sink.write(observe("a", 2, boxes=BOX))
+    assert isinstance(sink, Rotating)
+    sink.reopen()
+    sink.write(observe("a", 3, boxes=BOX))
+    sink.close()
+
+    def frames(file: Path) -> list[str]:
+        return [image["file_name"] for image in json.loads(file.read_text())["images"]]
+
+    assert frames(old) == ["a/000000"]
+    assert sink.lost == 1
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a-2.json", "a.json", "old.json"]
+    assert {name for file in tmp_path.iterdir() for name in frames(file)} == {
+        "a/000000", "a/000002", "a/000003",
+    }  # fmt: skip
+
+
+def test_videos_end_and_begin(
+    observe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "CHECK_S", 0.0)
+    path, old = tmp_path / "a.mp4", tmp_path / "old.mp4"
+    sink = VideoSink(path)
+    sink.open(info("a"))
+
+    def write(first: int) -> None:
+        for index in range(first, first + COUNT):
+            sink.write(observe("a", index, time=index / FPS, boxes=BOX))
+        wait_for(lambda: sink._files["a"]._last_index == first + COUNT - 1)
+
+    write(0)
+    path.rename(old)
+    write(COUNT)
+    sink.reopen()
+    write(2 * COUNT)
+    (tmp_path / "a-2.mp4").unlink()
+    write(3 * COUNT)
+    sink.close()
+
+    def times(file: Path) -> list[int]:
+        with av.open(str(file)) as container:
+            return [round(frame.time * FPS) for frame in container.decode(video=0)]
+
+    assert times(old) == times(path) == times(tmp_path / "a-2.mp4") == list(range(COUNT))
+    assert sink.lost > 0
+
+
+def test_rows_of_tracks_and_pictures_go_on(observe: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    sinks: list[Any] = [MotSink(f"{folder}/"), ImageSink(folder)]
+    for index in range(2):
+        for sink in sinks:
+            if not index:
+                sink.open(info("a"))
+            sink.write(observe("a", index, boxes=BOX))
+        if not index:
+            shutil.rmtree(folder)
+    assert (folder / "a.txt").read_text().startswith("2,7,")
+    assert (folder / "a-000001.jpg").exists()
