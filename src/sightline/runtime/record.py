@@ -24,7 +24,7 @@ class StreamStats:
     ``read`` = ``analyzed`` + the sum of ``dropped`` + ``pending``, exactly, at every moment;
     ``pending`` frames are being analysed and are 0 once the stream has ended. ``dropped`` counts
     by reason: ``stale`` (a newer frame came, or it waited too long), ``corrupt``, ``skipped``
-    (only every n-th is analysed), ``still`` (nothing moved), ``paused``, ``overloaded`` and
+    (only every n-th is analysed, or no time to decode it), ``still`` (nothing moved), ``paused``, ``overloaded`` and
     ``failed``, ``stopped`` (the stream was ended). ``lost`` are observations that an output could not
     take. Ages are milliseconds from decoded to analysed. ``since`` is Unix time.
     """
