@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import zlib
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sightline.config import LimitOptions
 from sightline.errors import Malformed, Overloaded, TooLarge, UnsupportedMedia
-
-MEGABYTE = 1_000_000
-LARGE_BODIES = 16
-"""Unpacked bodies may take so many times the largest one's memory in all."""
+from sightline.serving.limits import LARGE_BODIES, MEGABYTE, replay
 
 _SMALL = 64 * 1024
 """Bodies of fewer bytes are unpacked at once: a thread would cost more."""
@@ -50,7 +47,7 @@ class UnpackedBody:
             self._held += len(body) - held
             held = len(body)
             _say_plain(scope, held)
-            await self.app(scope, _replay(body, receive), send)
+            await self.app(scope, replay(body, receive), send)
         finally:
             self._held -= held
 
@@ -127,14 +124,3 @@ async def _whole(receive: Receive) -> bytes:
         pieces.append(message.get("body", b""))
         more = message.get("more_body", False)
     return b"".join(pieces)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    waiting = [body]
-
-    async def replayed() -> Message:
-        if waiting:
-            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
-        return await receive()
-
-    return replayed

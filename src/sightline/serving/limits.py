@@ -74,7 +74,7 @@ class WholeBody:
         held: list[int] = []
         try:
             body = await self._read(receive, held)
-            await self.app(scope, _replay(body, receive), send)
+            await self.app(scope, replay(body, receive), send)
         finally:
             self._held -= sum(held)
 
@@ -122,7 +122,7 @@ def _too_large(limit: int) -> str:
     return f"the body has more than {limit} bytes, which is the limit here"
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+def replay(body: bytes, receive: Receive) -> Receive:
     """A ``receive`` that gives the whole body at once, then whatever comes after it."""
     waiting: list[bytes] = [body]
 
