@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from tests.system.camera_clips import FPS, SIZES, Clips, encoded, join, make_clips
@@ -42,7 +41,7 @@ from sightline.monitoring.metrics import PrometheusMeter
 from sightline.runtime.fleet import FeedItem, Fleet
 from sightline.runtime.record import StreamStats
 from sightline.runtime.scheduler import ScheduledDetector
-from sightline.sources.ffmpeg import VideoReader
+from sightline.sources.ffmpeg import DecodedFrame, VideoReader
 
 STEADY = ("steady-1", "steady-2")
 HELD_S = {"never answers": 6.5, "redirect": 7.0, "flipped bytes": 6.0, "changing size": 7.0}
@@ -131,7 +130,7 @@ def debug_records() -> Iterator[Records]:
 def inflict_all(fleet: Fleet, clips: Clips, made: Report) -> None:
     read = VideoReader.read
 
-    def counting(self: VideoReader, timeout_s: float = 1) -> av.VideoFrame | None:
+    def counting(self: VideoReader, timeout_s: float = 1) -> DecodedFrame | None:
         frame = read(self, timeout_s)
         made.decoded += frame is not None
         return frame
@@ -300,7 +299,7 @@ def test_too_fast_for_a_slow_detector(
     read, submit = VideoReader.read, ScheduledDetector.submit
     ages: list[float] = []
 
-    def counting(self: VideoReader, timeout_s: float = 1) -> av.VideoFrame | None:
+    def counting(self: VideoReader, timeout_s: float = 1) -> DecodedFrame | None:
         nonlocal decoded
         frame = read(self, timeout_s)
         decoded += frame is not None

@@ -19,7 +19,7 @@ from tests.ports import free_port
 
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
-from sightline.sources.ffmpeg import VideoReader
+from sightline.sources.ffmpeg import DecodedFrame, VideoReader
 from sightline.sources.live import LiveSource
 from sightline.types import Frame, SourceState
 
@@ -203,7 +203,7 @@ def test_too_fast_for_its_reader(
     decoded = 0
     read = VideoReader.read
 
-    def counting(self: VideoReader, timeout_s: float = 1) -> av.VideoFrame | None:
+    def counting(self: VideoReader, timeout_s: float = 1) -> DecodedFrame | None:
         nonlocal decoded
         frame = read(self, timeout_s)
         decoded += frame is not None

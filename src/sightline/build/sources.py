@@ -31,11 +31,18 @@ class Input:
     """What the user wrote."""
     paced: bool = False
     """A recording that is played at its own speed, as a camera would."""
+    endless: bool = False
+    """A street without an end, or one that is played at its own speed."""
 
     @property
     def live(self) -> bool:
         """It goes on by itself: it must not wait for its turn."""
         return self.paced or self.kind in LIVE
+
+    @property
+    def takes_turns(self) -> bool:
+        """It may wait until other sources have ended, because it ends by itself."""
+        return not (self.live or self.endless)
 
     @property
     def still(self) -> bool:
@@ -107,8 +114,18 @@ def inputs(
         taken.add(name)
         target = int(spec) if spec.isdigit() else spec
         options = streams if kind in LIVE else files if kind == "file" else {}
-        found.append(Input(name, kind, load(SOURCES[kind])(target, name, **options), spec))
+        source = load(SOURCES[kind])(target, name, **options)
+        found.append(
+            Input(name, kind, source, spec, endless=kind == "street" and _is_endless(spec))
+        )
     return found
+
+
+def _is_endless(street: str) -> bool:
+    from sightline.sources.street.options import StreetOptions
+
+    options = StreetOptions.from_url(street)
+    return options.live or options.frames is None
 
 
 def _stream_name(spec: str, kind: str) -> str:

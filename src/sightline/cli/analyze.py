@@ -206,10 +206,9 @@ def analyze(
             for i in inputs
         ]
         results = [stream.result for stream in streams]
+        turns = [stream for stream, i in zip(streams, inputs, strict=True) if i.takes_turns]
         with reopen_on_hangup(outputs.reopen):
-            interrupted = _run(
-                streams, results, max(jobs, sum(i.live for i in inputs)), quiet=quiet
-            )
+            interrupted = _run(streams, turns, jobs, quiet=quiet)
         outputs.state = "interrupted" if interrupted else _state(results)
     if not quiet and (len(results) > 1 or sys.stderr.isatty()):
         summary(results)
@@ -243,17 +242,18 @@ def _state(results: Sequence[StreamResult]) -> RunState:
     return "failed" if any(result.error for result in results) else "done"
 
 
-def _run(
-    streams: Sequence[Stream], results: Sequence[StreamResult], jobs: int, *, quiet: bool
-) -> bool:
-    """Run the streams to their end; True when the user or the system ended them."""
+def _run(streams: Sequence[Stream], turns: Sequence[Stream], jobs: int, *, quiet: bool) -> bool:
+    """Run the streams to their end; True when the user or the system ended them.
+
+    Those in ``turns`` run ``jobs`` at a time, all others at once.
+    """
     from sightline.cli.progress import progress
     from sightline.runtime.parallel import run_all
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with progress(results, quiet=quiet) as display:
-            run_all(streams, jobs=jobs, tick=display.show)
+        with progress([stream.result for stream in streams], quiet=quiet) as display:
+            run_all(streams, turns=turns, jobs=jobs, tick=display.show)
     except KeyboardInterrupt:
         return True
     finally:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections import deque
 from types import TracebackType
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import av
 from av import Packet, VideoFrame
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from sightline.errors import DecodeError
+from sightline.sources.pixel_aspect import PixelAspect
 
 
 class Turn(Protocol):
@@ -56,16 +59,59 @@ _TIME = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 _TOLERANCE_S = 0.5
 # FFmpeg takes any text file for the screen of a terminal and would "play" it.
 _NO_VIDEO_FORMATS = {"tty"}
+_NOT_MOVING = Disposition.attached_pic | Disposition.timed_thumbnails
+
+_STILL_CODECS = {"mjpeg", "png", "bmp", "gif", "tiff", "webp"}
+_ONE_PICTURE_S = 0.1
+
+
+class DecodedFrame(NamedTuple):
+    """A frame as the decoder left it, and the width of its pixels over their height."""
+
+    frame: VideoFrame
+    pixel_aspect: float
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The first stream of moving pictures; the cover picture of a song is none."""
+    """The video track that a player shows; the cover picture of a song is none.
+
+    As in ffplay: a track marked as default before others, then the one with more frames and more
+    bits. A track whose codec is unknown here is left out.
+    """
     if container.format.name in _NO_VIDEO_FORMATS:
         return None
-    for stream in container.streams.video:
-        if Disposition.attached_pic not in stream.disposition:
-            return stream
-    return None
+    known = [stream for stream in container.streams.video if _has_decoder(stream)]
+    moving = [stream for stream in known if not stream.disposition & _NOT_MOVING]
+    candidates = [stream for stream in moving if not _is_one_picture(stream)] or moving
+    best = container.streams.best("video")
+    if any(stream is best for stream in candidates):
+        return cast("VideoStream", best)
+    return max(candidates, key=_rank, default=None)
+
+
+def _has_decoder(stream: VideoStream) -> bool:
+    # PyAV's type does not say that there may be no context.
+    return cast("VideoCodecContext | None", stream.codec_context) is not None
+
+
+def _is_one_picture(stream: VideoStream) -> bool:
+    """A cover that is not marked as one, as a copy with FFmpeg leaves it."""
+    if stream.codec_context.name not in _STILL_CODECS:
+        return False
+    took_s = _TIME.fullmatch(stream.metadata.get("DURATION", ""))
+    one_in_matroska = took_s is not None and _seconds(took_s) < _ONE_PICTURE_S
+    return stream.frames == 1 or one_in_matroska
+
+
+def _seconds(time: re.Match[str]) -> float:
+    hours, minutes, seconds = map(float, time.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _rank(stream: VideoStream) -> tuple[bool, int, int]:
+    """How much a track is the one to show, where FFmpeg's own choice is a cover."""
+    size = stream.codec_context.width * stream.codec_context.height
+    return Disposition.default in stream.disposition, size, -stream.index
 
 
 def frame_rate(stream: VideoStream) -> float | None:
@@ -98,8 +144,7 @@ def is_cut_off(reader: VideoReader) -> bool:
         promised = _TIME.fullmatch(reader.stream.metadata.get("DURATION", ""))
         if promised is None:
             return False
-        hours, minutes, seconds = map(float, promised.groups())
-        return reader.end_s < hours * 3600 + minutes * 60 + seconds - _TOLERANCE_S
+        return reader.end_s < _seconds(promised) - _TOLERANCE_S
     return reader.cut_off and "avi" in formats
 
 
@@ -134,15 +179,17 @@ class VideoReader:
         self.end_s = 0.0
         stream.thread_type = "NONE" if threads == 1 else "AUTO"
         stream.codec_context.thread_count = threads
+        self._aspect = PixelAspect(stream)
         # Of all streams, so that read() keeps its deadline where only sound arrives.
         self._packets = container.demux()
-        self._decoded: deque[VideoFrame] = deque()
+        self._decoded: deque[DecodedFrame] = deque()
         self._failures = 0
         self._held = 0  # packets that are decoded, but whose frames have not come out
         self._gap = False  # the packets before the next one were skipped
+        self._error: DecodeError | av.FFmpegError | None = None
 
-    def read(self, timeout_s: float = float("inf")) -> VideoFrame | None:
-        """The next good frame, None at the end.
+    def read(self, timeout_s: float = float("inf")) -> DecodedFrame | None:
+        """The next good frame, None at the end. An error comes after the last good frame.
 
         Raises:
             DecodeError: 100 packets in a row could not be decoded.
@@ -152,32 +199,32 @@ class VideoReader:
         """
         deadline = time.monotonic() + timeout_s
         while not self._decoded:
+            if self._error is not None:
+                raise self._error
             try:
-                packet = cast("Packet[VideoStream]", next(self._packets))
-                # Checked here: FFmpeg answers a read that timed out with the packet that its
-                # parser still held, as if it had come now, and only the next one with an error.
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"no picture for {timeout_s:g} s")
-                if packet.stream_index != self.stream.index:
-                    continue
-                if packet.size:
-                    self._note_end(packet)
-                    if not self._turn.admits(packet.is_keyframe):
-                        self._skip()
-                        deadline = self.skipped_at + timeout_s
-                        continue
-                if self._gap:
-                    self._begin_anew()
-                with self._turn:
-                    frames = packet.decode()
+                packet = next(self._packets)
             except StopIteration:
                 return None
             except av.InvalidDataError as exc:
                 self._count_failure(exc)
+                self._packets = self.container.demux()  # an error ends the generator
                 continue
-            self._held = max(0, self._held + 1 - len(frames))
-            self._decoded.extend(frame for frame in frames if not frame.is_corrupt)
-            self.corrupt += sum(frame.is_corrupt for frame in frames)
+            except av.FFmpegError as exc:
+                self._end_with(exc)
+                continue
+            # Checked here: FFmpeg answers a read that timed out with the packet that its
+            # parser still held, as if it had come now, and only the next one with an error.
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no picture for {timeout_s:g} s")
+            # Not packet.stream_index: it is 0 in the packets that flush the decoders at the end.
+            if packet.stream.index != self.stream.index:
+                continue
+            if packet.size and not self._turn.admits(packet.is_keyframe):
+                self._note_end(cast("Packet[VideoStream]", packet))
+                self._skip()
+                deadline = self.skipped_at + timeout_s
+            else:
+                self._decode(cast("Packet[VideoStream]", packet))
         self._failures = 0
         return self._decoded.popleft()
 
@@ -198,17 +245,52 @@ class VideoReader:
         self.skipped += self._held
         self._held = 0
 
+    def _decode(self, packet: Packet[VideoStream]) -> None:
+        if packet.size:
+            self._note_end(packet)
+        if self._gap:
+            self._begin_anew()
+        try:
+            with self._turn:
+                frames = packet.decode()
+        except av.FFmpegError as exc:
+            self._count_failure(exc)
+            return
+        self._held = max(0, self._held + 1 - len(frames))
+        self._aspect.note(packet)
+        self._keep(frames)
+
+    def _keep(self, frames: list[VideoFrame]) -> None:
+        for frame in frames:
+            aspect = self._aspect.of(frame)
+            if frame.is_corrupt:
+                self.corrupt += 1
+            else:
+                self._decoded.append(DecodedFrame(frame, aspect))
+
     def _note_end(self, packet: Packet[VideoStream]) -> None:
         self.cut_off = packet.is_corrupt
         if packet.pts is not None and packet.time_base is not None:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self.end_s = max(self.end_s, end)
 
-    def _count_failure(self, exc: av.InvalidDataError) -> None:
+    def _count_failure(self, exc: av.FFmpegError) -> None:
         self.corrupt += 1
         self._failures += 1
         if self._failures >= _MAX_FAILURES:
-            raise DecodeError(
+            error = DecodeError(
                 f"{_MAX_FAILURES} packets in a row could not be decoded ({explain(exc)})"
-            ) from exc
-        self._packets = self.container.demux()  # an error ends the generator
+            )
+            error.__cause__ = exc
+            self._end_with(error)
+
+    def _end_with(self, error: DecodeError | av.FFmpegError) -> None:
+        """Hand on the good frames that the decoder still holds, and then the error."""
+        self._error = error
+        if isinstance(error, av.ExitError):
+            return  # of a stream that was silent for seconds they are too old to be of use
+        flush = cast("Packet[VideoStream]", Packet())
+        if self.stream.time_base is not None:
+            flush.time_base = self.stream.time_base
+        with contextlib.suppress(av.FFmpegError):  # the first error is raised
+            self._keep(self.stream.codec_context.decode(flush))

@@ -10,11 +10,11 @@ from pathlib import Path
 from threading import Lock
 
 import av
-from av import VideoFrame
 
 from sightline.errors import DecodeError, SourceError
 from sightline.sources.clock import StreamClock
 from sightline.sources.ffmpeg import (
+    DecodedFrame,
     Turn,
     VideoReader,
     expected_frames,
@@ -64,7 +64,7 @@ class FileSource:
         self._turn = turn
         self._lock = Lock()  # around every use of the reader: close() may come at any moment
         self._reader: VideoReader | None = None
-        self._first: VideoFrame | None = None
+        self._first: DecodedFrame | None = None
         self._info: StreamInfo | None = None
         self._state = SourceState.CONNECTING
         self._error: str | None = None
@@ -109,10 +109,11 @@ class FileSource:
         scalers = Scalers()
         step_s = 1 / (info.fps or _DEFAULT_FPS)
         for loop in itertools.count(1):
-            while (frame := self._next(info)) is not None:
+            while (decoded := self._next(info)) is not None:
                 index, self._handed = self._handed + self._skipped, self._handed + 1
-                now = clock.tick(frame.time, step_s)
-                yield Frame(self._name, index, now, time.monotonic(), VideoPicture(frame, scalers))
+                now = clock.tick(decoded.frame.time, step_s)
+                picture = VideoPicture(decoded.frame, scalers, decoded.pixel_aspect)
+                yield Frame(self._name, index, now, time.monotonic(), picture)
             if loop == self._loop or not self._rewind():
                 break
             clock.restart()
@@ -155,7 +156,7 @@ class FileSource:
             raise DecodeError(
                 f"{self._path} holds no frame that can be decoded: record or copy it again"
             )
-        picture = VideoPicture(self._first, Scalers())
+        picture = VideoPicture(self._first.frame, Scalers(), self._first.pixel_aspect)
         return StreamInfo(
             self._name,
             picture.width,
@@ -164,7 +165,7 @@ class FileSource:
             frames=expected * self._loop if expected and self._loop else None,
         )
 
-    def _next(self, info: StreamInfo) -> VideoFrame | None:
+    def _next(self, info: StreamInfo) -> DecodedFrame | None:
         """The next good frame; None at the end, or when somebody closed the source."""
         with self._lock:
             reader = self._reader

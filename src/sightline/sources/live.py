@@ -11,7 +11,6 @@ from threading import Condition, Thread, current_thread
 from typing import NamedTuple
 
 import av
-from av import VideoFrame
 
 from sightline import interpreter
 from sightline.config import LiveOptions
@@ -25,7 +24,7 @@ from sightline.sources.connection import (
     meaning,
     url_target,
 )
-from sightline.sources.ffmpeg import Turn, VideoReader, expected_frames, frame_rate
+from sightline.sources.ffmpeg import DecodedFrame, Turn, VideoReader, expected_frames, frame_rate
 from sightline.sources.pictures import Scalers, VideoPicture
 from sightline.sources.redirects import RedirectError
 from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
@@ -42,7 +41,7 @@ log = logging.getLogger(__name__)
 class _Taken(NamedTuple):
     time: float
     captured_at: float
-    frame: VideoFrame
+    decoded: DecodedFrame
 
 
 class NewestFrameSource:
@@ -123,7 +122,7 @@ class NewestFrameSource:
         self._iterated = True
         scalers = Scalers()
         while (taken := self._take()) is not None:
-            picture = VideoPicture(taken.frame, scalers)
+            picture = VideoPicture(taken.decoded.frame, scalers, taken.decoded.pixel_aspect)
             yield Frame(self._name, self._handed - 1, taken.time, taken.captured_at, picture)
 
     @property
@@ -261,12 +260,12 @@ class NewestFrameSource:
                 self._clock = StreamClock()
         try:
             while session == self._session:
-                frame = self._read(reader)
-                if frame is None:
+                decoded = self._read(reader)
+                if decoded is None:
                     if recording:
                         return
                     raise SourceError(f"{self._target.label}: the stream broke off")
-                self._publish(session, reader, frame, recording)
+                self._publish(session, reader, decoded, recording)
         finally:
             with self._changed:
                 self._count_left_out(reader)  # of those after the last good one
@@ -274,7 +273,7 @@ class NewestFrameSource:
                     self._reader = None
             reader.close()
 
-    def _read(self, reader: VideoReader) -> VideoFrame | None:
+    def _read(self, reader: VideoReader) -> DecodedFrame | None:
         try:
             return reader.read(self._options.stall_timeout_s)
         except DecodeError as exc:
@@ -289,7 +288,7 @@ class NewestFrameSource:
             del error  # its trace holds this function: no circle
 
     def _publish(
-        self, session: int, reader: VideoReader, frame: VideoFrame, recording: bool
+        self, session: int, reader: VideoReader, decoded: DecodedFrame, recording: bool
     ) -> None:
         captured_at = time.monotonic()
         with self._changed:
@@ -299,13 +298,15 @@ class NewestFrameSource:
                 return
             step_s = captured_at - self._arrived
             if self._info is None:
-                self._info = self._describe(reader, frame, recording)
+                self._info = self._describe(reader, decoded, recording)
             if recording:
                 step_s = 1 / (self._info.fps or _DEFAULT_FPS)
             self._count_left_out(reader)
             if self._newest is not None:
                 self._dropped["stale"] += 1
-            self._newest = _Taken(self._clock.tick(frame.time, step_s), captured_at, frame)
+            self._newest = _Taken(
+                self._clock.tick(decoded.frame.time, step_s), captured_at, decoded
+            )
             self._arrived = time.monotonic()
             if self._state is not SourceState.RUNNING:
                 if self._state is SourceState.RECONNECTING:
@@ -322,8 +323,8 @@ class NewestFrameSource:
             self._dropped["skipped"] += reader.skipped
             reader.skipped = 0
 
-    def _describe(self, reader: VideoReader, frame: VideoFrame, recording: bool) -> StreamInfo:
-        picture = VideoPicture(frame, Scalers())
+    def _describe(self, reader: VideoReader, decoded: DecodedFrame, recording: bool) -> StreamInfo:
+        picture = VideoPicture(decoded.frame, Scalers(), decoded.pixel_aspect)
         return StreamInfo(
             self._name,
             picture.width,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from sightline.sources.pixel_aspect import SQUARE, displayed_width
 from sightline.types import ChannelOrder, Pixels
 
 if TYPE_CHECKING:
@@ -137,17 +138,20 @@ class VideoPicture:
     Args:
         frame: from the decoder, in its own pixel format.
         scalers: the pool of its source.
+        pixel_aspect: the width of its pixels over their height.
 
-    A display matrix (a telephone held upright) is honoured: width, height and pixels are turned.
+    The picture is the one that a player shows. Pixels that are not square are made so: the width
+    is scaled, in the one pass that scales anyway. A display matrix (a telephone held upright) is
+    honoured: width, height and pixels are turned.
     """
 
-    def __init__(self, frame: VideoFrame, scalers: Scalers) -> None:
+    def __init__(self, frame: VideoFrame, scalers: Scalers, pixel_aspect: float = SQUARE) -> None:
         self._frame = frame
         self._scalers = scalers
         self._lock = Lock()
         self._turn = round(frame.rotation / 90) * 90 % 360
-        upright = self._turn % 180 == 0
-        self._size = (frame.width, frame.height) if upright else (frame.height, frame.width)
+        width, height = displayed_width(frame.width, pixel_aspect), frame.height
+        self._size = (width, height) if self._turn % 180 == 0 else (height, width)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What a decoder left behind cannot leave its process: its pixels do."""

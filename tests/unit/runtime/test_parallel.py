@@ -94,6 +94,30 @@ def test_no_more_than_jobs_run_at_a_time(ticks: list[float]) -> None:
     assert most == [2]
 
 
+def test_streams_that_never_end_take_no_place_of_those_that_do(ticks: list[float]) -> None:
+    endless = [FakeStream(until_stopped) for _ in range(3)]
+
+    def last(_: FakeStream) -> None:
+        """The last file to run ends the live streams, which all must have begun by then."""
+        for stream in endless:
+            assert stream.started.wait(timeout=10)
+            stream.stop()
+
+    files = [FakeStream(nothing), FakeStream(nothing), FakeStream(last)]
+    run([files[0], *endless, *files[1:]], ticks, jobs=1, turns=files)
+    assert all(stream.ended for stream in [*files, *endless])
+
+
+def test_streams_that_never_end_do_not_wait_for_those_that_do(ticks: list[float]) -> None:
+    live = FakeStream(nothing)
+
+    def file(_: FakeStream) -> None:
+        assert live.started.wait(timeout=10)
+
+    files = [FakeStream(file), FakeStream(file)]
+    run([*files, live], ticks, jobs=1, turns=files)
+
+
 def test_no_streams_at_all(ticks: list[float]) -> None:
     run([], ticks)
 

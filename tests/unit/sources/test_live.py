@@ -17,6 +17,7 @@ from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.sources import live
 from sightline.sources.connection import AuthenticationError
+from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.live import CameraSource, LiveSource
 from sightline.types import SourceState
 
@@ -46,7 +47,7 @@ class ScriptedReader:
         self.container = SimpleNamespace(duration=self.duration)
         self.stream = SimpleNamespace(average_rate=25, guessed_rate=25, frames=0)
 
-    def read(self, timeout_s: float) -> av.VideoFrame | None:
+    def read(self, timeout_s: float) -> DecodedFrame | None:
         step = next(self.steps, None)
         if step is None:
             return None
@@ -55,7 +56,7 @@ class ScriptedReader:
         frame = av.VideoFrame(32, 16, "yuv420p")
         frame.pts, frame.time_base = round(step * 1000), Fraction(1, 1000)
         self.decoded += 1
-        return frame
+        return DecodedFrame(frame, 1.0)
 
     def close(self) -> None:
         self.closed = True

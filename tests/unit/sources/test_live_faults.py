@@ -15,6 +15,7 @@ from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.sources import live
 from sightline.sources.connection import RedirectError
+from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.live import LiveSource
 from sightline.types import SourceState
 
@@ -34,14 +35,14 @@ class Damaged:
         self._damaged = damaged
         self._read = False
 
-    def read(self, timeout_s: float) -> av.VideoFrame:
+    def read(self, timeout_s: float) -> DecodedFrame:
         if self._read:
             self.corrupt += self._damaged
             raise TimeoutError("no picture")
         self._read = True
         frame = av.VideoFrame(32, 16, "yuv420p")
         frame.pts, frame.time_base = 0, Fraction(1, 25)
-        return frame
+        return DecodedFrame(frame, 1.0)
 
     def close(self) -> None:
         """Nothing is open."""
