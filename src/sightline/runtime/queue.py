@@ -24,6 +24,7 @@ from sightline.runtime.items import (
     Reason,
     Terms,
 )
+from sightline.runtime.live_frames import LiveFrames
 from sightline.runtime.room import Room, share_out
 from sightline.runtime.shares import RANKS, Clients, Rate
 from sightline.runtime.speed import Lane, Speed
@@ -58,14 +59,14 @@ class BatchQueue:
         self.again: deque[Item] = deque()  # of failed batches; they have waited already
         self.in_flight: dict[Batch, None] = {}  # in the order in which they were started
         self._options = options
-        self._budgets = {
+        self._budgets: dict[Priority, float] = {
             "urgent": options.urgent_ms / 1e3,
             "normal": options.normal_ms / 1e3,
             "batch": options.batch_ms / 1e3,
         }
-        self._least_budget = min(self._budgets.values())
         self._room = room
         self.clients = Clients()
+        self._live = LiveFrames(self._line, self.clients, self._budgets, self._wait)
         self._rates = tuple(Rate() for _ in range(RANKS))
         self._arrivals = Rate()
         self._came = self._pause = 0.0  # when the last item came, and the usual time between two
@@ -99,7 +100,8 @@ class BatchQueue:
             )
         terms = item.terms
         item.client = client = self.clients.get(terms, now)
-        self._supersede(item, now)
+        for older in self._live.replaced(item, now):
+            self._replace(older)
         if (
             item.rank != URGENT
             and terms.min_rate
@@ -110,9 +112,9 @@ class BatchQueue:
         item.tag = self.clients.arrived(item)
         self._line.add(item)
         if not placed:
-            self._make_spare(item)
+            self._live.make_spare(item)
         elif terms.live:
-            self._give_way(item.rank, now)
+            self._live.give_way(item.rank, now)
         self._rates[item.rank].add(item.pictures, now)
         self._arrivals.add(1, now)
         self._came, self._pause = now, 1.0 / self._arrivals.value(now)
@@ -263,6 +265,13 @@ class BatchQueue:
         message = f"model {self.name}: pushed out of the queue by more pressing items"
         self._drop(item, "overloaded", Overloaded(message))
 
+    def _replace(self, older: Item) -> None:
+        """Drop a live frame for a newer one, which may have what was assured to it."""
+        if older.rank == KEPT:
+            older.client.tokens += 1.0
+        message = f"model {self.name}: a newer frame came before this one had its turn"
+        self._drop(older, "overloaded", Overloaded(message))
+
     def _find_place(self, item: Item, now: float) -> bool:
         """Make room for an item where that is needed; False where a live frame finds none.
 
@@ -289,52 +298,6 @@ class BatchQueue:
         if self._turn(item, now) > self._time_left(item, now):
             raise self._refusal(item, now)
 
-    # Live frames: how fresh they are counts as much as whose turn it is.
-
-    def _supersede(self, item: Item, now: float) -> None:
-        """Drop older frames of the same stream that are spares, or that would wait too long."""
-        if not item.terms.live:
-            return
-        for older in list(item.client.frames):
-            if older.since < item.since and (older.spare or self._is_crowded(older, now)):
-                if older.rank == KEPT:
-                    item.client.tokens += 1.0
-                message = f"model {self.name}: a newer frame came before this one had its turn"
-                self._drop(older, "overloaded", Overloaded(message))
-
-    def _is_crowded(self, item: Item, now: float) -> bool:
-        """Whether the last of an item's rank would wait beyond the item's budget."""
-        waiting = self._line.pictures[item.rank]
-        return self._wait(item.rank, waiting, now) > self._budgets[item.priority]
-
-    def _give_way(self, rank: int, now: float) -> None:
-        """Live frames that would wait beyond their budget become spares.
-
-        These are the last in the order of tags: those of the streams that have had most.
-        """
-        if self._wait(rank, self._line.pictures[rank], now) <= self._least_budget:
-            return
-        ahead = 0
-        for item in self._line.in_turn(rank):
-            if item.terms.live and self._wait(rank, ahead, now) > self._budgets[item.priority]:
-                self._make_spare(item)
-            else:
-                ahead += item.pictures
-
-    def _let_go_stale(self, now: float) -> None:
-        """Live frames that have waited beyond their budget become spares."""
-        for heaps in self._line.lanes.values():
-            for heap in filter(None, heaps):
-                while self._is_stale(heap[0][2], now):
-                    self._make_spare(heap[0][2])
-
-    def _is_stale(self, item: Item, now: float) -> bool:
-        waited = now - item.arrived
-        return item.terms.live and not item.spare and waited > self._budgets[item.priority]
-
-    def _make_spare(self, item: Item) -> None:
-        self._line.make_spare(item, self.clients.spared(item))
-
     def _refusal(self, item: Item, now: float) -> Overloaded:
         if item.rank == KEPT:
             item.client.tokens += 1.0
@@ -359,7 +322,7 @@ class BatchQueue:
 
     def _gather(self, now: float) -> list[Item] | None:
         """The items of the next batch; empty where the one whose turn it was came too late."""
-        self._let_go_stale(now)
+        self._live.let_go_stale(now)
         ready = [lane for lane in self._line.lanes if self._closes_at(lane, now) <= now]
         if not ready:
             return None
