@@ -320,6 +320,15 @@ class LimitOptions(Options):
     body_timeout_s: float = Field(
         30.0, gt=0, description="to send a whole body; to go on reading an answer"
     )
+    least_kb_s: float = Field(
+        0.0, ge=0, description="kB a second that a body must come with, after 2 s; 0: any"
+    )
+    arriving_per_address: int = Field(
+        256, ge=1, description="requests of one address that may be on their way at a time"
+    )
+    keep_alive_s: int = Field(
+        75, ge=1, description="an idle connection is kept; longer than a proxy before it keeps it"
+    )
     timeout_ms: float = Field(10_000.0, gt=0, description="for an answer, where none is asked for")
     connections: int = Field(1000, ge=1, description="that may be open at a time")
     queue_ms: float = Field(

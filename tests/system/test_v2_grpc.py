@@ -30,6 +30,7 @@ from tritonclient.utils import InferenceServerException
 from sightline.config import LimitOptions, ServingOptions
 from sightline.errors import ConfigError, InferenceError, NotFound
 from sightline.runtime.scheduler import Terms
+from sightline.serving import grpc_calls
 from sightline.serving.grpc_ import GrpcServer
 from sightline.serving.models import ModelState
 from sightline.serving.open_inference import OpenInference
@@ -392,6 +393,71 @@ def test_too_many_streams_are_refused() -> None:
         slow.served.release()
         assert next(first).infer_response.id == "7"
         more.set()
+
+
+@contextmanager
+def silent(address: str, method: str, count: int) -> Iterator[list[Any]]:
+    """Calls that send no message, over connections of their own."""
+    over = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        over.wait(WAIT_S)
+        yield from ()
+
+    channels = [
+        grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1), ("number", i)])
+        for i in range(count)
+    ]
+    calls = []
+    for channel in channels:
+        if method == "ModelInfer":
+            calls.append(channel.stream_unary(INFER).future(nothing()))
+        else:
+            calls.append(
+                service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelStreamInfer(nothing())
+            )
+    try:
+        yield calls
+    finally:
+        over.set()
+        for channel in channels:
+            channel.close()
+
+
+def test_calls_that_send_nothing_take_nobodys_place() -> None:
+    with running(limits=LimitOptions(in_flight=2, arriving_per_address=6)) as slow:
+        slow.served.at_once = True
+        arriving = slow.server._calls._arrivals
+        with silent(slow.address, "ModelInfer", 6):
+            wait_for(lambda: len(arriving) == 6)
+            time.sleep(1.1)  # those who have sent nothing for so long make room
+            for _ in range(5):
+                assert slow.stub.ModelInfer(asking()).id == "7"
+
+
+def test_streams_that_are_silent_give_their_places_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(grpc_calls, "SILENT_STREAM_S", 0.2)
+    with running(limits=LimitOptions(in_flight=2)) as slow:
+        slow.served.at_once = True
+        with silent(slow.address, "ModelStreamInfer", 2) as streams:
+            wait_for(lambda: len(slow.server._calls._readers) == 2)
+            time.sleep(0.3)
+            found = list(slow.stub.ModelStreamInfer(iter([asking(), asking()])))
+            assert [one.infer_response.id for one in found] == ["7", "7"]
+            assert code(lambda: next(streams[0])) == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_calls_that_have_sent_nothing_hear_that_the_service_ends() -> None:
+    slow = Running()
+    with silent(slow.address, "ModelInfer", 2) as calls:
+        wait_for(lambda: len(slow.server._calls._arrivals) == 2)
+        begin = time.monotonic()
+        slow.loop.run(slow.server.stop(10.0))
+        assert time.monotonic() - begin < 5
+        assert [code(call.result) for call in calls] == [grpc.StatusCode.UNAVAILABLE] * 2
+    slow.close()
 
 
 def test_messages_that_wait_take_no_more_memory_than_is_set_apart() -> None:

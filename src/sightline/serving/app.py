@@ -19,7 +19,7 @@ from sightline.serving.encodings import UnpackedBody
 from sightline.serving.envelope import Envelope, Told
 from sightline.serving.failures import answer
 from sightline.serving.fetch import networks
-from sightline.serving.limits import Admission, WholeBody
+from sightline.serving.limits import Admission, WholeBody, arrivals, fetches
 from sightline.serving.models import ModelRepository
 from sightline.serving.parts import Metrics, Parts, Streams
 from sightline.serving.patterns import Patterns
@@ -60,7 +60,7 @@ def create_app(
     check_exposure(options)
     parts = Parts(
         repository, scheduler, fleet, options, metrics, networks(options.fetch_from),
-        tracing or NoTracing(), Signer(options),
+        tracing or NoTracing(), Signer(options), arrivals(options.limits), fetches(options.limits),
     )  # fmt: skip
     # FastAPI's own pages of documentation load scripts from elsewhere; see `routes.pages`.
     app = FastAPI(
@@ -78,7 +78,7 @@ def create_app(
     # The last one added is the outermost.
     app.add_middleware(UnpackedBody, limits=options.limits)
     app.add_middleware(Admission, limits=options.limits)
-    app.add_middleware(WholeBody, limits=options.limits)
+    app.add_middleware(WholeBody, limits=options.limits, arrivals=parts.arriving)
     if options.origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=options.origins, allow_methods=["*"],

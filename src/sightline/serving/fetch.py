@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 import httpx
 
 from sightline.addresses import read_address
-from sightline.errors import ConfigError, Forbidden, InvalidRequest, TooLarge
+from sightline.errors import ConfigError, Forbidden, InvalidRequest, TooLarge, TooSlow
 from sightline.hosts import AllowedHosts, network_rule
+from sightline.serving.arrivals import Arrivals
 
 TIMEOUT_S = 5.0
 """For all of it: the name, the connection and the whole picture."""
@@ -29,26 +31,43 @@ def networks(ranges: Sequence[str]) -> AllowedHosts | None:
         raise ConfigError(f"serving.fetch_from: {exc}") from exc
 
 
-async def fetch(url: str, allowed: AllowedHosts | None, limit_bytes: int) -> bytes:
+async def fetch(
+    url: str, allowed: AllowedHosts | None, limit_bytes: int, fetching: Arrivals, client: str
+) -> bytes:
     """The bytes that an http or https address answers.
+
+    Args:
+        url: the address.
+        allowed: where it may lie; None: nothing is fetched.
+        limit_bytes: of the picture.
+        fetching: where all that is being fetched is counted.
+        client: who asks for it.
 
     Raises:
         Forbidden: fetching is off, or the address lies in no allowed network.
         InvalidRequest: it is no such address, or does not answer with a picture in time.
         TooLarge: there is more than ``limit_bytes``.
+        Overloaded: too much is being fetched already.
     """
     if allowed is None:
         raise Forbidden("this service fetches nothing by URL: send the picture itself")
     try:
-        async with asyncio.timeout(TIMEOUT_S):
-            return await _fetch(url, allowed, limit_bytes)
-    except TimeoutError as exc:
+        async with fetching.arriving(client, TIMEOUT_S, "the picture") as arrival:
+            data = bytearray()
+            async with aclosing(_fetch(url, allowed)) as pieces:
+                async for piece in pieces:
+                    data += piece
+                    if len(data) > limit_bytes:
+                        raise TooLarge(f"url: it has more than {limit_bytes} bytes")
+                    fetching.grew(arrival, len(piece))
+            return bytes(data)
+    except TooSlow as exc:
         raise InvalidRequest(f"url: no answer within {TIMEOUT_S:g} s") from exc
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise InvalidRequest(f"url: it cannot be fetched ({type(exc).__name__})") from exc
 
 
-async def _fetch(url: str, allowed: AllowedHosts, limit_bytes: int) -> bytes:
+async def _fetch(url: str, allowed: AllowedHosts) -> AsyncGenerator[bytes]:
     pinned, host, header = await _pin(url, allowed)
     headers = {"Host": header, "Accept": "image/*", "Accept-Encoding": "identity"}
     async with (
@@ -60,12 +79,8 @@ async def _fetch(url: str, allowed: AllowedHosts, limit_bytes: int) -> bytes:
     ):
         if response.status_code != 200:
             raise InvalidRequest(f"url: it answers {response.status_code}, not 200")
-        data = bytearray()
         async for piece in response.aiter_raw():
-            data += piece
-            if len(data) > limit_bytes:
-                raise TooLarge(f"url: it has more than {limit_bytes} bytes")
-        return bytes(data)
+            yield piece
 
 
 async def _pin(url: str, allowed: AllowedHosts) -> tuple[str, str, str]:

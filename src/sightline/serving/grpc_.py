@@ -56,9 +56,12 @@ class GrpcServer:
     async def start(self) -> None:
         """Listen. Raises ConfigError: the port is taken, or the address is not ours."""
         self._calls = Calls(self._service, self._options, self._told)
+        limits = self._options.limits
         self._server = grpc.aio.server(
             options=_core_options(self._options),
-            maximum_concurrent_rpcs=2 * self._options.limits.in_flight + SPARE_CALLS,
+            maximum_concurrent_rpcs=2 * limits.in_flight
+            + limits.arriving_per_address
+            + SPARE_CALLS,
         )
         self._server.add_generic_rpc_handlers(self._calls.handlers())
         self._port = _listen(self._server, self._options)
@@ -72,6 +75,7 @@ class GrpcServer:
             # before, and go elsewhere.
             notice_s = min(NOTICE_S, grace_s)
             await asyncio.sleep(notice_s)
+            self._calls.end_arrivals()
             await self._server.stop(grace_s - notice_s)
 
 

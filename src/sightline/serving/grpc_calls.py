@@ -23,10 +23,10 @@ from starlette.types import Receive, Scope, Send
 from tritonclient.grpc import service_pb2 as pb
 
 from sightline.config import ServingOptions
-from sightline.errors import InvalidRequest, Overloaded, TooSlow
+from sightline.errors import InvalidRequest, Overloaded
 from sightline.monitoring.context import bound, bound_ids
 from sightline.serving.failures import explain, report
-from sightline.serving.limits import LARGE_BODIES, MEGABYTE
+from sightline.serving.limits import LARGE_BODIES, MEGABYTE, arrivals
 from sightline.serving.memory import Held, Memory
 from sightline.serving.messages_v2 import (
     parse,
@@ -47,6 +47,8 @@ AHEAD = 8
 """Requests of one stream that are worked on at a time."""
 LONGEST_MESSAGE = 1000
 """Characters of an error: it travels as a header, which must be short."""
+SILENT_STREAM_S = 10.0
+"""A stream that has brought no request for so long gives its place to a new one, where all are taken."""
 FINAL = "triton_enable_empty_final_response"
 
 CODES = {
@@ -106,8 +108,10 @@ class Calls:
         self._told = told
         self._in_flight = 0
         self._memory = Memory(int(LARGE_BODIES * options.limits.body_mb * MEGABYTE))
+        self._arrivals = arrivals(options.limits)
         self._ending = False
-        self._readers: set[asyncio.Task[None]] = set()
+        self._readers: dict[asyncio.Task[None], float] = {}
+        """What reads each stream, and when it heard something last."""
 
     def handlers(self) -> list[Any]:
         """All methods, for ``grpc.aio.Server.add_generic_rpc_handlers``."""
@@ -137,6 +141,10 @@ class Calls:
         self._ending = True
         for reader in self._readers:
             reader.cancel()
+
+    def end_arrivals(self) -> None:
+        """Answer those that have not sent their message yet: it would come too late."""
+        self._arrivals.end(0.0, lambda: Ending("the service is going down"))
 
     # Calls with one message each way
 
@@ -198,11 +206,14 @@ class Calls:
 
     async def _infer(self, _: Any, context: Context) -> bytes:
         async with self._seam("ModelInfer", context):
+            if self._ending:
+                raise Ending("the service is going down")
+            # A call that sends nothing takes nobody's place.
+            data = await self._receive(context)
             with self._working():
                 held = Held(self._memory)
                 # Not before: gRPC keeps an answer until its client has read it.
                 context.add_done_callback(lambda _: held.drop_all())
-                data = await self._receive(context)
                 held.add(data)
                 message, raw = parse_request(data)
                 answer = await self._answer(message, raw, context, write_response)
@@ -215,7 +226,7 @@ class Calls:
         decoupled; a request that fails has its error as its answer, and the stream goes on."""
         async with self._seam("ModelStreamInfer", context):
             if len(self._readers) >= self._limits.in_flight:
-                raise Overloaded(f"{len(self._readers)} streams are open already")
+                self._end_silent()
             answers: Answers = asyncio.Queue()
             room = asyncio.Semaphore(AHEAD)
             with Held(self._memory) as held:
@@ -223,8 +234,8 @@ class Calls:
                     reader = group.create_task(
                         self._read_stream(context, group, answers, room, held)
                     )
-                    self._readers.add(reader)
-                    reader.add_done_callback(self._readers.discard)
+                    self._readers[reader] = time.monotonic()
+                    reader.add_done_callback(lambda done: self._readers.pop(done, None))
                     while (answer := await answers.get()) is not None:
                         written = await answer
                         await _write(written, context)
@@ -232,6 +243,16 @@ class Calls:
                         room.release()
             if self._ending:
                 raise Ending("the service is going down")
+            if reader.cancelled():
+                raise Overloaded("the stream was silent, and others needed its place")
+
+    def _end_silent(self) -> None:
+        """End the stream that has been silent for longest. Raises Overloaded: none is."""
+        reader, heard = min(self._readers.items(), key=lambda entry: entry[1])
+        if time.monotonic() - heard < SILENT_STREAM_S:
+            raise Overloaded(f"{len(self._readers)} streams are open already")
+        del self._readers[reader]
+        reader.cancel()
 
     async def _read_stream(
         self,
@@ -247,6 +268,9 @@ class Calls:
                 data = await context.read()
                 if data is grpc.aio.EOF:
                     break
+                reading = asyncio.current_task()
+                if reading in self._readers:
+                    self._readers[reading] = time.monotonic()
                 answers.put_nowait(group.create_task(self._answer_in_stream(data, context, held)))
         finally:
             answers.put_nowait(None)
@@ -341,11 +365,9 @@ class Calls:
             self._in_flight -= 1
 
     async def _receive(self, context: Context) -> bytes:
-        try:
-            async with asyncio.timeout(self._limits.body_timeout_s):
-                data = await context.read()
-        except TimeoutError as exc:
-            raise TooSlow("the request did not arrive in time") from exc
+        within_s = self._limits.body_timeout_s
+        async with self._arrivals.arriving(_client(context), within_s, "the request"):
+            data = await context.read()
         if data is grpc.aio.EOF:
             raise InvalidRequest("the call has no message")
         return bytes(data)

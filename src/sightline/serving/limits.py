@@ -5,20 +5,39 @@ Deadlines for headers and limits of connections lie below HTTP: see ``protocol``
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightline.config import LimitOptions
-from sightline.errors import Malformed, Overloaded, TooLarge, TooSlow
+from sightline.errors import Malformed, Overloaded, TooLarge
+from sightline.serving.arrivals import Arrivals
 
 MEGABYTE = 1_000_000
 
 LARGE_BODIES = 16
 """Bodies that are being worked on may take so many times the largest one's memory in all."""
 
+ARRIVING_BODIES = 8
+"""Bodies that are on their way, likewise."""
+
+FETCHES = 64
+"""Pictures that are fetched by URL at a time, for one client."""
+
 _NO_ADMISSION = {"/health", "/ready", "/metrics"}
+
+
+def fetches(limits: LimitOptions) -> Arrivals:
+    """Counts pictures that are being fetched, within these limits."""
+    return Arrivals(int(ARRIVING_BODIES * limits.body_mb * MEGABYTE), FETCHES)
+
+
+def arrivals(limits: LimitOptions) -> Arrivals:
+    """Counts bodies that are on their way, within these limits."""
+    return Arrivals(
+        int(ARRIVING_BODIES * limits.body_mb * MEGABYTE),
+        limits.arriving_per_address,
+        limits.least_kb_s * 1e3,
+    )
 
 
 class Admission:
@@ -59,49 +78,49 @@ class WholeBody:
         TooSlow: it did not come within its time.
         Overloaded: other requests' bodies take all the memory that there is for bodies.
         ClientDisconnect: nobody is left to answer to.
+
+    Args:
+        app: everything else.
+        limits: of bytes and times.
+        arrivals: where bodies are counted that are on their way.
     """
 
-    def __init__(self, app: ASGIApp, limits: LimitOptions) -> None:
+    def __init__(self, app: ASGIApp, limits: LimitOptions, arrivals: Arrivals) -> None:
         self.app = app
         self._limit = int(limits.body_mb * MEGABYTE)
         self._timeout_s = limits.body_timeout_s
+        self._arrivals = arrivals
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _has_body(scope, self._limit):
             await self.app(scope, receive, send)
             return
-        held: list[int] = []
+        client = scope.get("client")
+        body = await self._read(receive, client[0] if client else "local")
+        if self._held + len(body) > LARGE_BODIES * self._limit:
+            raise Overloaded("the bodies of other requests take all memory that is set apart")
+        self._held += len(body)
         try:
-            body = await self._read(receive, held)
             await self.app(scope, replay(body, receive), send)
         finally:
-            self._held -= sum(held)
+            self._held -= len(body)
 
-    async def _read(self, receive: Receive, held: list[int]) -> bytes:
+    async def _read(self, receive: Receive, address: str) -> bytes:
         pieces: list[bytes] = []
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                more = True
-                while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientDisconnect
-                    piece = message.get("body", b"")
-                    more = message.get("more_body", False)
-                    self._hold(len(piece), held)
-                    pieces.append(piece)
-        except TimeoutError as exc:
-            raise TooSlow(f"the body did not come within {self._timeout_s:g} s") from exc
+        async with self._arrivals.arriving(address, self._timeout_s, "the body") as arrival:
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                piece = message.get("body", b"")
+                more = message.get("more_body", False)
+                self._arrivals.grew(arrival, len(piece))
+                if arrival.size > self._limit:
+                    raise TooLarge(_too_large(self._limit))
+                pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def _hold(self, size: int, held: list[int]) -> None:
-        held.append(size)
-        self._held += size
-        if sum(held) > self._limit:
-            raise TooLarge(_too_large(self._limit))
-        if self._held > LARGE_BODIES * self._limit:
-            raise Overloaded("the bodies of other requests take all memory that is set apart")
 
 
 def _has_body(scope: Scope, limit: int) -> bool:

@@ -18,6 +18,7 @@ from sightline.monitoring.tracing import Tracing
 from sightline.runtime.fleet import FeedItem
 from sightline.runtime.record import StreamStats
 from sightline.runtime.scheduler import Scheduler
+from sightline.serving.arrivals import Arrivals
 from sightline.serving.models import ModelRepository
 from sightline.serving.signatures import Signer
 
@@ -54,6 +55,10 @@ class Parts:
     networks: AllowedHosts | None
     tracing: Tracing
     signer: Signer
+    arriving: Arrivals
+    """Bodies that are on their way."""
+    fetching: Arrivals
+    """Pictures that are fetched by URL, likewise."""
     started_at: float = field(default_factory=time.time)
     draining: bool = False
     """Nothing new should come; what comes is answered still."""

@@ -16,10 +16,13 @@ import struct
 from pathlib import Path
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from sightline.config import LimitOptions
 from sightline.serving.limits import MEGABYTE
+
+WATCHING = "sightline.watching"
+"""In the scope of requests whose answers go on for as long as the client reads."""
 
 MAX_HEADERS = 100
 MAX_HEAD_BYTES = 64 * 1024
@@ -29,6 +32,11 @@ _SPARE_DESCRIPTORS = 48
 """Left for models, cameras and files that are opened later."""
 _DISCARDED_BYTES = 16 * MEGABYTE
 """Of a body that was refused, so that its client comes to read the answer."""
+_SILENT_S = 5.0
+"""Where there are too many connections, one that owes us a request and has been silent for so long is
+closed for a new one."""
+LAG_S = 5.0
+"""Of clients that watch something live: who takes nothing for so long is let go."""
 _GRACE_S = 1.5
 """The app says 408 first, where it reads the body; this ends what nobody reads."""
 
@@ -47,11 +55,13 @@ class GuardedProtocol(HttpToolsProtocol):
     _received = 0
     _head_bytes = 0
     _plain_head: bytes | None = None
+    heard = 0.0  # when data came last, by the loop's clock
 
     # uvicorn narrows what asyncio declares here, and so must we.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.most_connections:
+        self.heard = self.loop.time()
+        if len(self.connections) > self.most_connections and not self._make_room():
             self._refuse(503, "Overloaded", "too many connections", "retry-after: 1\r\n")
         else:
             self._owe(self.limits.header_timeout_s)
@@ -63,7 +73,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = self.loop.call_later(self.limits.body_timeout_s, self._give_up)
+        cycle = self._cycle()
+        watching = cycle is not None and WATCHING in cycle.scope
+        patience_s = (
+            min(LAG_S, self.limits.body_timeout_s) if watching else self.limits.body_timeout_s
+        )
+        self._unread = self.loop.call_later(patience_s, self._give_up)
 
     def resume_writing(self) -> None:
         self._is_read()
@@ -73,6 +88,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._received += len(data)
+        self.heard = self.loop.time()
         if self._timer is None:  # also where only empty lines come, which begin no request
             self._owe(self.limits.header_timeout_s)
         self._unset_keepalive_if_required()
@@ -144,6 +160,37 @@ class GuardedProtocol(HttpToolsProtocol):
         self._settle()
         self._received = 0
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The service ends: what has been asked is answered, and half a request too."""
+        if self._in_headers and self._received and not self.transport.is_closing():
+            self._refuse(503, "Overloaded", "the service is going down", "retry-after: 1\r\n")
+        else:
+            super().shutdown()
+
+    def give_way(self) -> None:
+        """Close this connection for another one."""
+        self._too_slow()
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been silent for longest, where one waits for its client."""
+        idle = [c for c in self.connections if isinstance(c, GuardedProtocol) and c.is_idle]
+        silent = min(idle, key=lambda c: c.heard, default=self)
+        if self.loop.time() - silent.heard < _SILENT_S:
+            return False
+        silent.give_way()
+        return True
+
+    @property
+    def is_idle(self) -> bool:
+        """No request is being worked on or received."""
+        cycle = self._cycle()
+        asked = cycle is not None and not cycle.response_complete
+        return not asked and not self.transport.is_closing()
+
+    def _cycle(self) -> RequestResponseCycle | None:
+        """The last request; None where there was none yet, which uvicorn's annotation leaves out."""
+        return self.cycle
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "Malformed", msg)

@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from sightline.config import ServingOptions
-from sightline.errors import ConfigError, SightlineError
+from sightline.errors import ConfigError, Overloaded, SightlineError
 from sightline.serving.parts import Parts
 from sightline.serving.protocol import GuardedProtocol, protocol_class
 from sightline.serving.security import check_exposure
@@ -32,6 +32,10 @@ FRESH_S = 0.5
 SWITCH_S = 0.0005
 """A Python thread that computes lets others have their turn after so long."""
 
+STALLED_S = 0.5
+"""A body that does not go on for so long is not waited for after SIGTERM."""
+
+_LAST_WORDS_S = 0.5
 _TICK_S = 0.02
 _BACKLOG = 1024
 _START_S = 30.0
@@ -71,7 +75,7 @@ class Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=30,
+            timeout_keep_alive=options.limits.keep_alive_s,
             timeout_graceful_shutdown=max(1, round(options.drain_s)),
         )
         self._uvicorn = _Uvicorn(config, self._parts, tuple(companions))
@@ -197,8 +201,22 @@ class _Uvicorn(uvicorn.Server):
         await self._accept_last()
         # Whoever has just come in has a request under way.
         await self._wait_while(lambda: any(map(_is_fresh, self.server_state.connections)), FRESH_S)
-        await super().shutdown(sockets)
+        end_s = asyncio.get_running_loop().time() + grace_s - _LAST_WORDS_S
+        refusing = asyncio.ensure_future(self._end_arrivals(end_s))
+        try:
+            await super().shutdown(sockets)
+        finally:
+            refusing.cancel()
         await asyncio.gather(*ends)
+
+    async def _end_arrivals(self, end_s: float) -> None:
+        """Refuse bodies that do not go on, and all that are still on their way when time is up."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            silent_s = STALLED_S if clock() < end_s else 0.0
+            for arriving in (self._parts.arriving, self._parts.fetching):
+                arriving.end(silent_s, lambda: Overloaded("the service is going down"))
+            await asyncio.sleep(_TICK_S)
 
     async def _accept_last(self) -> None:
         """Stop listening. Connections that the kernel has accepted for us are taken before: closing

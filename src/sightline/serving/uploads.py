@@ -83,7 +83,8 @@ async def read_one(request: Request, parts: Parts, asked: Wishes) -> Upload:
         found = await read_json(OnePicture, body)
         if found.url is not None:
             limit = int(parts.options.limits.body_mb * MEGABYTE)
-            data = await fetch(found.url, parts.networks, limit)
+            address = request.client.host if request.client else "local"
+            data = await fetch(found.url, parts.networks, limit, parts.fetching, address)
         else:
             data = picture_bytes(found.image or "", "image")
         return Upload([data], _merged(asked, found))

@@ -13,6 +13,7 @@ import pytest
 
 from sightline.errors import ConfigError, Forbidden, InvalidRequest, TooLarge
 from sightline.serving import fetch as module
+from sightline.serving.arrivals import Arrivals
 from sightline.serving.fetch import fetch, networks
 
 LOOPBACK = networks(["127.0.0.0/8", "::1/128"])
@@ -55,7 +56,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def get(url: str, allowed: Any = LOOPBACK, limit: int = 1000) -> bytes:
-    return asyncio.run(fetch(url, allowed, limit))
+    return asyncio.run(fetch(url, allowed, limit, Arrivals(10 * limit, 64), "client"))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

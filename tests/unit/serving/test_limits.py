@@ -9,7 +9,7 @@ import pytest
 
 from sightline.config import LimitOptions
 from sightline.errors import Overloaded, TooLarge
-from sightline.serving.limits import LARGE_BODIES, Admission, WholeBody
+from sightline.serving.limits import LARGE_BODIES, Admission, WholeBody, arrivals
 
 
 def scope(path: str = "/detect", method: str = "POST", **more: Any) -> dict[str, Any]:
@@ -72,7 +72,8 @@ def test_a_body_is_counted_as_it_comes() -> None:
     async def run() -> None:
         inner = Inner()
         inner.go.set()
-        app = WholeBody(inner, LimitOptions(body_mb=0.001))
+        limits = LimitOptions(body_mb=0.001)
+        app = WholeBody(inner, limits, arrivals(limits))
         await app(scope(), chunks(b"a" * 600, b"b" * 400), None)
         with pytest.raises(TooLarge, match="1000 bytes"):
             await app(scope(), chunks(b"a" * 600, b"b" * 401), None)
@@ -84,7 +85,8 @@ def test_a_body_is_counted_as_it_comes() -> None:
 def test_all_bodies_together_have_a_limit_too() -> None:
     async def run() -> None:
         inner = Inner()
-        app = WholeBody(inner, LimitOptions(body_mb=0.001))
+        limits = LimitOptions(body_mb=0.001)
+        app = WholeBody(inner, limits, arrivals(limits))
         tasks = [
             asyncio.create_task(app(scope(), chunks(b"a" * 1000), None))
             for _ in range(LARGE_BODIES)

@@ -18,6 +18,7 @@ from sightline.redaction import redact
 from sightline.runtime.fleet import FeedItem
 from sightline.runtime.record import StreamStats
 from sightline.serving.parts import Parts, parts_of
+from sightline.serving.protocol import WATCHING
 from sightline.serving.routes.openapi import FAILURES
 from sightline.serving.schemas import StreamRequest
 from sightline.serving.security import check_stream_source, may_embed
@@ -153,7 +154,7 @@ async def mjpeg(
     parts = parts_of(request)
     parts.streams.version(name)  # NotFound, while there can still be an answer
     return _watched(
-        parts,
+        request,
         _pictures(parts, name, annotated, quality),
         "multipart/x-mixed-replace; boundary=frame",
         _embedding(request),
@@ -168,7 +169,7 @@ async def events(
     parts = parts_of(request)
     _ = parts.streams
     content = _events(parts, set(stream or ()))
-    return _watched(parts, content, "text/event-stream", _embedding(request))
+    return _watched(request, content, "text/event-stream", _embedding(request))
 
 
 @router.get("/events/link", responses=_RESPONSES)
@@ -194,9 +195,11 @@ def _embedding(request: Request) -> dict[str, str]:
 
 
 def _watched(
-    parts: Parts, content: AsyncIterator[bytes], media_type: str, headers: Mapping[str, str]
+    request: Request, content: AsyncIterator[bytes], media_type: str, headers: Mapping[str, str]
 ) -> Response:
-    """An answer that goes on until the client leaves or the service stops."""
+    """An answer that goes on until the client leaves, lags, or the service stops."""
+    parts = parts_of(request)
+    request.scope[WATCHING] = True  # who reads nothing is let go soon: see `protocol`
     if parts.watchers >= WATCHERS:
         raise Overloaded(f"{WATCHERS} clients are watching already")
 
