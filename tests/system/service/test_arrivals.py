@@ -54,7 +54,7 @@ def answer_of(sock: socket.socket) -> int:
     ],
 )
 def test_a_hundred_sockets_that_stall_shut_nobody_out(serve: Any, jpeg: bytes, sent: bytes) -> None:
-    service = serve(limits={"in_flight": 64})
+    service = serve(limits={"in_flight": 80})
     with stalled(service, 100, sent):
         wait_for(lambda: len(service.server._uvicorn.server_state.connections) >= 100)
         target = Target.of(f"{service.url}/detect", jpeg)
