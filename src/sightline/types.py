@@ -218,12 +218,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What sinks see of one frame. ``labels`` are keyed by track id."""
+    """What sinks see of one frame. ``labels`` are keyed by track id.
+
+    ``predicted`` frames were not analysed: the tracker says where its objects are by now.
+    """
 
     frame: Frame
     detections: Detections
     labels: Mapping[int, tuple[Label, ...]] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
+    predicted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

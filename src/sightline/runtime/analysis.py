@@ -72,7 +72,7 @@ class SelectedFrames:
         options: motion gating and adaptive control.
         record: where everything is counted.
         status: of the source, whose own drops tell that nobody keeps up with it.
-        meter: told of each analysed frame.
+        meter: told of what outputs are given.
         turn: held for the work of the processor.
         decoding: told of how it goes, so that no more is decoded than can be used.
     """
@@ -147,6 +147,12 @@ class SelectedFrames:
                 return self._analyzed(frame, found)
         return None
 
+    def saw(self, objects: Detections) -> None:
+        """Objects of a frame, analysed or predicted, were handed to the outputs."""
+        self._record.saw(len(objects))
+        if self._meter is not None:
+            self._meter.detected(self._name, objects)
+
     def end(self) -> None:
         self._ending.set()
 
@@ -169,9 +175,7 @@ class SelectedFrames:
 
     def _analyzed(self, frame: Frame, found: Detections) -> Detections:
         self.error = None
-        self._record.analyze(time.monotonic() - frame.captured_at, len(found))
-        if self._meter is not None:
-            self._meter.detected(self._name, found)
+        self._record.analyze(time.monotonic() - frame.captured_at)
         self._judge()
         return found
 

@@ -20,7 +20,7 @@ from sightline.runtime.lasting import LastingSink
 from sightline.runtime.record import StreamRecord, StreamStats
 from sightline.runtime.stream import Stream
 from sightline.sinks.jsonl import to_json
-from sightline.types import Observation, RunState, SourceState, StreamInfo
+from sightline.types import Detections, Observation, RunState, SourceState, StreamInfo
 
 FEED_DEPTH = 256
 """Observations that wait for one subscriber; a slow one loses the oldest."""
@@ -91,10 +91,15 @@ class Feed:
 
 
 class Newest:
-    """A ``Sink`` that keeps the newest observation of one stream, and passes it to the feed."""
+    """A ``Sink`` that keeps the newest observation of one stream, and passes it to the feed.
 
-    def __init__(self, feed: Feed) -> None:
+    Args:
+        saw: told what the outputs of the stream were given.
+    """
+
+    def __init__(self, feed: Feed, saw: Callable[[Detections], None]) -> None:
         self._feed = feed
+        self._saw = saw
         self.observation: Observation | None = None
         self.version = 0
 
@@ -102,6 +107,7 @@ class Newest:
         """Every stream is welcome."""
 
     def write(self, observation: Observation) -> None:
+        self._saw(observation.detections)
         self.observation = observation
         self.version += 1
         self._feed.publish(observation)
@@ -117,7 +123,7 @@ class Member:
         self.name = name
         self.parts = parts
         self.record = record
-        self.newest = Newest(feed)
+        self.newest = Newest(feed, parts.analysis.saw)
         self.since = time.time()
         self._error: str | None = None
         self._outputs = [LastingSink(sink) for sink in parts.sinks]
@@ -307,7 +313,9 @@ class Fleet:
             raise Conflict(f"stream {name!r} has no picture: look at its state")
         image = observation.frame.image
         if annotated:
-            image = annotate(image, observation.detections, observation.labels)
+            image = annotate(
+                image, observation.detections, observation.labels, predicted=observation.predicted
+            )
         jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         return bytes(jpeg)
 

@@ -25,7 +25,8 @@ class StreamStats:
     ``pending`` frames are being analysed and are 0 once the stream has ended. ``dropped`` counts
     by reason: ``stale`` (a newer frame came, or it waited too long), ``corrupt``, ``skipped``
     (only every n-th is analysed, or no time to decode it), ``still`` (nothing moved), ``paused``, ``overloaded`` and
-    ``failed``, ``stopped`` (the stream was ended). ``lost`` are observations that an output could not
+    ``failed``, ``stopped`` (the stream was ended). ``objects`` are those that outputs were given, with the
+    tracker's predictions for frames that were not analysed. ``lost`` are observations that an output could not
     take. Ages are milliseconds from decoded to analysed. ``since`` is Unix time.
     """
 
@@ -107,11 +108,15 @@ class StreamRecord:
         with self._lock:
             self._dropped[reason] += 1
 
-    def analyze(self, age_s: float, objects: int) -> None:
+    def saw(self, objects: int) -> None:
+        """So many objects of a frame were handed to the outputs."""
+        with self._lock:
+            self._objects += objects
+
+    def analyze(self, age_s: float) -> None:
         """A frame was analysed, ``age_s`` after it was decoded."""
         with self._lock:
             self._analyzed += 1
-            self._objects += objects
             self._rate_out.count()
             self._ages.append((self._clock(), age_s))
 

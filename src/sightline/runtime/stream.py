@@ -60,6 +60,7 @@ def observe(
                 reason = taken
             else:
                 detections = analysis.settle(frame, taken)
+            predicted = detections is None
             if following is not None:
                 with turn:
                     if detections is not None:
@@ -67,7 +68,7 @@ def observe(
                     else:
                         detections = following.without(frame, reason)
             if detections is not None:
-                yield Observation(frame, detections)
+                yield Observation(frame, detections, predicted=predicted)
     finally:
         reading.close()
 

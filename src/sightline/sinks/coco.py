@@ -69,12 +69,14 @@ class CocoSink:
             self._names = self._names or observation.detections.class_names
             self._image_count += 1
             film = frame.stream in self._videos  # a picture carries its own name instead
-            image = {
+            image: dict[str, Any] = {
                 "id": self._image_count,
                 "file_name": f"{frame.stream}/{frame.index:06d}" if film else frame.stream,
                 "width": frame.width,
                 "height": frame.height,
             }
+            if observation.predicted:
+                image["predicted"] = True
             rows = [self._annotation(item) for item in objects]
             whole, self._whole = self._whole, False
             try:

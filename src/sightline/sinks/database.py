@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,8 @@ class DatabaseSink:
                 raise
             _set_aside(file)
             engine = self._connected()
+        with engine.connect() as connection:
+            _checkpoint(connection)  # so that a file that is renamed has its tables
         self._id = file_id(file)
         return engine
 
@@ -214,11 +217,13 @@ class DatabaseSink:
             return
         engine, self._engine = self._engine, None
         assert self._file is not None
-        with contextlib.suppress(sa.exc.SQLAlchemyError):  # it may be gone, or broken by the move
-            with engine.begin() as connection:
-                self._note_end(connection, "done")
-            with engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        # The file itself first: what is in NAME-wal did not move with it.
+        for work in (_checkpoint, partial(self._note_end, state="done"), _checkpoint):
+            try:
+                with engine.begin() as connection:
+                    work(connection)
+            except sa.exc.SQLAlchemyError as error:  # it may be gone, or broken by the move
+                _log.info("%s was not ended where it was moved to: %s", self._name, error)
         if self._file.exists():
             # SQLite removes NAME-wal when a file is closed by its last user; by now that is another's.
             _RETIRED.append(engine)
@@ -338,6 +343,11 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _checkpoint(connection: sa.Connection) -> None:
+    """Bring what waits in NAME-wal into the file."""
+    connection.exec_driver_sql("PRAGMA wal_checkpoint(FULL)")
 
 
 def _new_id(result: sa.CursorResult[Any]) -> int:

@@ -34,6 +34,8 @@ def annotate(
     detections: Detections,
     labels: Mapping[int, Sequence[Label]] | None = None,
     fps: float | None = None,
+    *,
+    predicted: bool = False,
 ) -> Pixels:
     """A copy of a picture with boxes, masks and captions such as ``car #3 0.91``.
 
@@ -42,6 +44,7 @@ def annotate(
         detections: what to draw; its boxes are pixels of ``image``.
         labels: what classifiers say, by track id; drawn behind the caption.
         fps: frames per second, drawn in the corner where it is given.
+        predicted: the boxes are a tracker's predictions: only their corners are drawn.
 
     Colours tell tracks apart where there are any, else classes. Lines and text grow with the
     picture. For a video, ``Annotator`` draws the tracks' traces too.
@@ -49,7 +52,7 @@ def annotate(
     Raises:
         SinkError: supervision is not installed.
     """
-    return Annotator(traces=False).draw(image, detections, labels, fps)
+    return Annotator(traces=False).draw(image, detections, labels, fps, predicted=predicted)
 
 
 class Annotator:
@@ -66,7 +69,13 @@ class Annotator:
 
     def annotate(self, observation: Observation, fps: float | None = None) -> Pixels:
         """The observation's picture as ``draw`` makes it."""
-        return self.draw(observation.frame.image, observation.detections, observation.labels, fps)
+        return self.draw(
+            observation.frame.image,
+            observation.detections,
+            observation.labels,
+            fps,
+            predicted=observation.predicted,
+        )
 
     def draw(
         self,
@@ -74,8 +83,10 @@ class Annotator:
         detections: Detections,
         labels: Mapping[int, Sequence[Label]] | None = None,
         fps: float | None = None,
+        *,
+        predicted: bool = False,
     ) -> Pixels:
-        """As the function ``annotate``; remembers where the tracks were."""
+        """As the function ``annotate``; of predicted boxes the corners only. Remembers where the tracks were."""
         height, width = image.shape[:2]
         style = _style(width, height)
         scene = image.copy()
@@ -86,7 +97,8 @@ class Annotator:
                 style.masks.annotate(scene, found, custom_color_lookup=lookup)
             if self._traces and detections.track_ids is not None:
                 self._draw_traces(scene, found, lookup, style)
-            style.boxes.annotate(scene, found, custom_color_lookup=lookup)
+            boxes = style.corners if predicted else style.boxes
+            boxes.annotate(scene, found, custom_color_lookup=lookup)
             captions = _captions(detections, labels or {})
             _shorten(captions, detections, min(width, height))
             _hold_inside(found, captions, scene, style)
@@ -129,6 +141,7 @@ class _Style:
 
     palette: Any
     boxes: Any
+    corners: Any
     masks: Any
     captions: Any
     thickness: int
@@ -149,6 +162,9 @@ def _style(width: int, height: int) -> _Style:
     return _Style(
         palette=palette,
         boxes=sv.BoxAnnotator(color=palette, thickness=thickness),
+        corners=sv.BoxCornerAnnotator(
+            color=palette, thickness=thickness, corner_length=max(4, size // 60)
+        ),
         masks=sv.MaskAnnotator(color=palette, opacity=0.4),
         captions=sv.LabelAnnotator(
             color=palette,

@@ -36,7 +36,8 @@ class JsonLinesSink:
     A line is ``{"stream", "frame", "time", "width", "height", "objects": [{"box", "score",
     "class_id", "class", "track_id", "labels"}], "events": [{"kind", "time", "track_id", "data"}]}``.
     Boxes are x1 y1 x2 y2 in source pixels with two decimals, times are seconds in the stream.
-    ``track_id``, ``labels``, ``events`` and ``data`` are there only when there is something to
+    ``"predicted": true`` marks a frame that was not analysed, whose objects are the tracker's
+    predictions. It, ``track_id``, ``labels``, ``events`` and ``data`` are there only when there is something to
     say. Safe to share between streams; what is written is whole lines, also after a kill.
     """
 
@@ -92,6 +93,8 @@ def to_json(observation: Observation) -> str:
             f'"time":{_encode(round(frame.time, 6))},"width":{frame.width},"height":{frame.height},'
             f'"objects":[{_objects(observation)}]'
         )
+        if observation.predicted:
+            line += ',"predicted":true'
         if observation.events:
             line += f',"events":{_encode([_event(event) for event in observation.events])}'
     except (TypeError, ValueError) as error:

@@ -46,6 +46,8 @@ frames = sa.Table(
     sa.Column("frame", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("time", sa.Float, nullable=False),  # seconds in the stream
     sa.Column("objects", sa.Integer, nullable=False),  # how many
+    # 1: it was not analysed, and the tracker says where its objects are
+    sa.Column("predicted", sa.Integer, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 objects = sa.Table(
@@ -95,6 +97,7 @@ class Found:
     class_ids: Ints
     track_ids: Ints | None
     class_names: tuple[str, ...]
+    predicted: bool = False
 
     @classmethod
     def of(cls, stream_id: int, observation: Observation) -> Found:
@@ -102,6 +105,7 @@ class Found:
         return cls(
             stream_id, frame.index, frame.time,
             found.boxes, found.scores, found.class_ids, found.track_ids, found.class_names,
+            observation.predicted,
         )  # fmt: skip
 
 
@@ -111,6 +115,19 @@ def create(connection: sa.Connection) -> None:
         connection.execute(CreateTable(table, if_not_exists=True))
         for index in table.indexes:
             connection.execute(CreateIndex(index, if_not_exists=True))
+    _migrate(connection)
+
+
+def _migrate(connection: sa.Connection) -> None:
+    """Add what files of earlier versions lack."""
+    if any(
+        column["name"] == "predicted" for column in sa.inspect(connection).get_columns("frames")
+    ):
+        return
+    missing = "IF NOT EXISTS " if connection.dialect.name == "postgresql" else ""
+    connection.exec_driver_sql(
+        f"ALTER TABLE frames ADD COLUMN {missing}predicted INTEGER NOT NULL DEFAULT 0"
+    )
 
 
 def insert(connection: sa.Connection, found: Iterable[Found]) -> None:
@@ -124,6 +141,7 @@ def insert(connection: sa.Connection, found: Iterable[Found]) -> None:
                 "frame": item.frame,
                 "time": item.time,
                 "objects": len(item.boxes),
+                "predicted": int(item.predicted),
             }
         )
         object_rows.extend(_object_rows(item))

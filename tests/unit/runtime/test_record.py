@@ -41,7 +41,8 @@ def test_counts_add_up() -> None:
     record.drop("stale")
     record.drop("still")
     for _ in range(4):
-        record.analyze(0.01, 3)
+        record.analyze(0.01)
+        record.saw(3)
     counts = record.counts()
     assert (counts.taken, counts.analyzed, counts.objects) == (10, 4, 12)
     assert counts.dropped == {"still": 2, "stale": 1}
@@ -55,10 +56,10 @@ def test_ages_are_those_of_the_last_seconds() -> None:
     clock = Clock()
     record = StreamRecord(clock)
     assert record.ages_ms(50, 99) == [0, 0]
-    record.analyze(5.0, 0)
+    record.analyze(5.0)
     clock.now += WINDOW_S + 1
     for age in range(1, 101):
-        record.analyze(age / 1000, 0)
+        record.analyze(age / 1000)
     p50, p99 = record.ages_ms(50, 99)
     assert p50 == pytest.approx(50.5)
     assert p99 == pytest.approx(99.01)

@@ -38,7 +38,7 @@ def test_a_run_and_all_that_it_found(observe, tmp_path: Path):
     assert (number, rest) == (1, ["done", "track cam", "m.onnx", "1", '{"p": "a"}'])
     assert datetime.fromisoformat(str(started)) <= datetime.fromisoformat(str(ended))
     assert rows(path, "SELECT * FROM streams") == [(1, 1, "cam", 96, 64, 25.0)]
-    assert rows(path, "SELECT * FROM frames") == [(1, 3, 0.12, 2), (1, 4, 0.16, 0)]
+    assert rows(path, "SELECT * FROM frames") == [(1, 3, 0.12, 2, 0), (1, 4, 0.16, 0, 0)]
     assert rows(path, "SELECT * FROM objects") == [
         (1, 3, 0, 7, 2, "car", 0.5, 1.0, 2.0, 30.0, 40.0),
         (1, 3, 1, 8, 0, "person", 0.75, 3.0, 4.0, 5.0, 6.0),

@@ -50,6 +50,8 @@ def read_rows(path: Path) -> set[tuple[str, int]]:
 
 def read_database(path: Path) -> set[tuple[str, int]]:
     with closing(sqlite3.connect(path)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'frames'").fetchone():
+            return set()
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         query = "SELECT s.name, f.frame FROM frames f JOIN streams s ON s.id = f.stream_id"
         return set(db.execute(query).fetchall())
@@ -124,7 +126,9 @@ def test_three_streams_lose_less_than_a_second(
         assert {(name, i) for i in after} <= seen
         if how == "renamed":
             kept = seen.union(*(read(tmp_path / f"old-{n}") for n in range(ROUNDS)))
-            assert {(name, i) for i in range(len(times))} <= kept
+            missing = {(name, i) for i in range(len(times))} - kept
+            # What waits in NAME-wal when a database is renamed may stay behind; lines may not.
+            assert len(missing) <= (ROUNDS * FPS if read is read_database else 0)
 
 
 def test_coco_ends_what_was_renamed_and_counts_what_was_removed(
