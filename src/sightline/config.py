@@ -308,6 +308,11 @@ class ServedModelOptions(ModelOptions):
         (), description="engines that take over, in this order, when the first one fails"
     )
     warm_up: bool = Field(True, description="run once at each batch size before being ready")
+    tensors: Literal["auto", "native"] = Field(
+        "auto",
+        description="what the Open Inference Protocol describes as NAME: auto takes uint8 pictures, or "
+        "the file's own tensors where it is no vision model; native always the file's own",
+    )
 
 
 class LimitOptions(Options):

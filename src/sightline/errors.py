@@ -5,6 +5,7 @@
     ├── SourceError              a source cannot be opened or read
     │   └── DecodeError          it can be read, but its content is broken or is no picture
     ├── ModelError               a model file or its card cannot be used
+    │   └── NotVision            it is no vision model that we know
     ├── EngineError              a tensor runtime failed
     │   ├── EngineUnavailable    the runtime is not installed, or its device is not here
     │   └── InferenceError       one inference failed
@@ -49,6 +50,10 @@ class DecodeError(SourceError):
 
 class ModelError(SightlineError):
     """A model file or its card cannot be used."""
+
+
+class NotVision(ModelError):
+    """A model file that is no vision model that we know; its tensors may be served as they are."""
 
 
 class EngineError(SightlineError):

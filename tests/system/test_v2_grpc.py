@@ -65,7 +65,8 @@ class TestRealModels:
         assert client.is_model_ready("yolox")
         assert client.is_model_ready("street.detect", "1")
         assert not client.is_model_ready("spare")
-        assert not client.is_model_ready("nobody")
+        with pytest.raises(InferenceServerException, match="nobody"):
+            client.is_model_ready("nobody")
         assert client.get_server_metadata().name == "sightline"
         found = client.get_model_metadata("yolox")
         assert (found.inputs[0].datatype, list(found.inputs[0].shape)) == ("UINT8", [-1, -1, -1, 3])
@@ -190,6 +191,7 @@ class Served:
     """Stands in for a model; its answers come when ``release`` says so."""
 
     name = "slow"
+    native = None
     canvases = ((4, 4),)
 
     def __init__(self) -> None:
@@ -225,6 +227,7 @@ class Served:
 class Repository:
     names = ("slow",)
     ready = True
+    described: frozenset[str] = frozenset()
 
     def __init__(self, served: Served) -> None:
         self._served = served
@@ -233,6 +236,11 @@ class Repository:
         if name != "slow":
             raise NotFound(f"there is no model {name!r}")
         return self._served
+
+    find = get
+
+    def answers(self, name: str) -> bool:
+        return bool(self.get(name))
 
     def states(self) -> list[ModelState]:
         return [ModelState("slow", "ready")]

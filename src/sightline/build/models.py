@@ -13,12 +13,13 @@ from sightline.build.model_files import PEOPLE, model_path
 from sightline.build.tables import DECODERS, ENGINES, load
 from sightline.config import EngineOptions, ModelOptions, ServedModelOptions
 from sightline.engines.metered import Metered
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, ModelError, NotVision
 from sightline.models.file import TORCH_SUFFIXES
 from sightline.protocols import Decoder, Detector, Engine, Meter, Tracker
 from sightline.types import Normalization
 
 if TYPE_CHECKING:
+    from sightline.engines.native import NativeEngine
     from sightline.models.card import CardReading
     from sightline.models.detector import EngineDetector
 
@@ -83,6 +84,21 @@ def served_detector(
     return _around(options, engine)
 
 
+def native_engine(options: ServedModelOptions) -> NativeEngine:
+    """The engine that runs a model's file by its own tensors.
+
+    Raises:
+        ModelError: it is no ONNX file, or ONNX Runtime cannot read it.
+        EngineUnavailable, ConfigError: as ``detector``.
+    """
+    from sightline.engines.native import NativeEngine
+
+    path = model_path(options)
+    if path.suffix.lower() != ".onnx":
+        raise ModelError(f"{path}: only the tensors of ONNX files are served as they are")
+    return NativeEngine(path, options.engine)
+
+
 def _around(
     options: ModelOptions, make_engine: Callable[[Path | bytes, Normalization], Engine]
 ) -> EngineDetector:
@@ -109,7 +125,11 @@ def _read(options: ModelOptions) -> CardReading:
     from sightline.models.card import read_card
     from sightline.models.file import open_model
 
-    return read_card(open_model(model_path(options)), decoders())
+    path = model_path(options)
+    try:
+        return read_card(open_model(path), decoders())
+    except ModelError as exc:
+        raise NotVision(str(exc)) from exc
 
 
 def _composed(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sightline.build.models import served_detector
+from sightline.build.models import native_engine, served_detector
 from sightline.build.outputs import joined_files
 from sightline.build.streams import stream_maker
 from sightline.config import Configuration, EngineOptions
@@ -64,6 +64,8 @@ class Site:
             self._load,
             list(options),
             cold=[name for name, model in options.items() if not model.warm_up],
+            native=lambda name: native_engine(options[name]),
+            described=[name for name, model in options.items() if model.tensors == "native"],
         )
         self._meter = meter
         self._closing = ExitStack()

@@ -11,6 +11,8 @@ from sightline.errors import ModelError
 from sightline.types import Normalization
 
 PIXELS = "sightline_pixels"
+NAME = "sightline_input"
+"""Key of the metadata that keeps what the model itself calls its input."""
 
 
 def fold_input(model: Path | bytes, normalization: Normalization) -> bytes:
@@ -53,6 +55,7 @@ def fold_input(model: Path | bytes, normalization: Normalization) -> bytes:
     graph.graph.input.insert(0, pixels)
     for i, node in enumerate(nodes):
         graph.graph.node.insert(i, node)
+    graph.metadata_props.add(key=NAME, value=tensor.name)
     content: bytes = graph.SerializeToString()
     return content
 

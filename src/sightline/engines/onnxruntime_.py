@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from sightline.config import EngineOptions
+from sightline.engines.onnx_fold import NAME, fold_input
 from sightline.engines.requests import Shape, Workers, WorkersEngine, as_floats
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
@@ -45,7 +47,6 @@ class OnnxRuntimeEngine(WorkersEngine):
             import onnxruntime
         except ImportError as exc:
             raise EngineUnavailable.not_installed("ONNX Runtime", "onnxruntime") from exc
-        from sightline.engines.onnx_fold import fold_input
 
         options = options or EngineOptions()
         if options.precision not in {"auto", "fp32"}:
@@ -59,8 +60,8 @@ class OnnxRuntimeEngine(WorkersEngine):
         session_options.intra_op_num_threads = max(1, cores // requests)
         session_options.enable_cpu_mem_arena = options.arena
         session_options.log_severity_level = 3  # errors: its warnings are about graph internals
-        session_options.graph_optimization_level = _level(onnxruntime, options)
-        providers = _providers(options, onnxruntime.get_available_providers())
+        session_options.graph_optimization_level = graph_level(onnxruntime, options)
+        providers = onnx_providers(options, onnxruntime.get_available_providers())
         content = fold_input(model, normalization)
         try:
             self._session: Any = onnxruntime.InferenceSession(
@@ -94,12 +95,14 @@ class OnnxRuntimeEngine(WorkersEngine):
             dims = tuple(d if isinstance(d, int) else None for d in value.shape)
             return TensorSpec(value.name, dims, "uint8" if "uint8" in value.type else "float32")
 
+        pixels = spec(self._session.get_inputs()[0])
+        names = self._session.get_modelmeta().custom_metadata_map
         return EngineInfo(
             backend="onnxruntime",
             device=next((d for d, p in PROVIDERS.items() if p == used), used),
             precision="fp32",
             requests=requests,
-            input=spec(self._session.get_inputs()[0]),
+            input=replace(pixels, name=names.get(NAME, pixels.name)),
             outputs=tuple(spec(o) for o in self._session.get_outputs()),
         )
 
@@ -119,7 +122,8 @@ class _Request:
             raise InferenceError(f"ONNX Runtime failed: {exc}") from exc
 
 
-def _level(onnxruntime: Any, options: EngineOptions) -> Any:
+def graph_level(onnxruntime: Any, options: EngineOptions) -> Any:
+    """ONNX Runtime's own constant for how far it rewrites graphs."""
     levels = onnxruntime.GraphOptimizationLevel
     return {
         "all": levels.ORT_ENABLE_ALL,
@@ -129,7 +133,7 @@ def _level(onnxruntime: Any, options: EngineOptions) -> Any:
     }[options.graph_optimization]
 
 
-def _providers(
+def onnx_providers(
     options: EngineOptions, available: Sequence[str]
 ) -> list[tuple[str, dict[str, Any]]]:
     """Execution providers in order of preference; the processor is always the last."""

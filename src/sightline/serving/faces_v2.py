@@ -1,8 +1,9 @@
-"""How a model is seen through the Open Inference Protocol: as a network, and as a detector.
+"""How a model is seen through the Open Inference Protocol: as a network, a detector, or as its file is.
 
-Every served model has two faces there, each a model of its own to clients:
+Every served model has three faces there, each a model of its own to clients:
 
-    NAME          the network: uint8 pixels in, its raw outputs out
+    NAME          the network: uint8 pixels in, its raw outputs out; the file's own tensors are taken too
+    NAME.native   the model as its file is: its own tensors in and out
     NAME.detect   the detector: encoded pictures in; boxes, scores and class ids out
 
 Knows no transport.
@@ -19,17 +20,20 @@ from operator import itemgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.config import LimitOptions
 from sightline.errors import ConfigError, InvalidRequest
 from sightline.runtime.scheduler import Terms
 from sightline.serving.models import ServedModel
+from sightline.serving.native import NativeModel
 from sightline.serving.tensors_v2 import (
     DATATYPES,
     Input,
     Output,
     Parameter,
     Spec,
+    array,
     encoded,
     pixels,
     wrong,
@@ -41,6 +45,8 @@ T = TypeVar("T")
 
 DETECT = ".detect"
 """What is put behind a model's name for its face as a detector."""
+NATIVE = ".native"
+"""And for its face as its file is."""
 
 
 Write: TypeAlias = Callable[[Sequence[Output]], T]
@@ -68,12 +74,15 @@ class Face(Protocol):
     @property
     def outputs(self) -> tuple[Spec, ...]: ...
     @property
-    def parameters(self) -> frozenset[str]:
-        """Names of the request parameters that it understands beside everybody's."""
+    def batched(self) -> bool:
+        """Whether the first side of every tensor is the batch's, so that requests are joined."""
 
     @property
     def facts(self) -> dict[str, str]:
         """What a client should know that the shapes do not say."""
+
+    def unloaded(self, tensors: Sequence[Input], /) -> Callable[[], None] | None:
+        """What must be called first, as it takes long: it loads what these tensors need."""
 
     def work(
         self,
@@ -87,17 +96,39 @@ class Face(Protocol):
 
 
 class Network:
-    """A model's raw tensors: (N, H, W, 3) uint8 in, float32 out, under the graph's own names."""
+    """A model's raw tensors: (N, H, W, 3) uint8 in, float32 out, under the graph's own names.
 
-    parameters: frozenset[str] = frozenset()
+    Tensors of another kind are those of the model's file, and are answered by ``Tensors``.
 
-    def __init__(self, served: ServedModel, limits: LimitOptions) -> None:
+    Args:
+        served: the model.
+        limits: what a request may be.
+        described: describes the model by its file's own tensors.
+    """
+
+    def __init__(
+        self, served: ServedModel, limits: LimitOptions, described: NativeModel | None = None
+    ) -> None:
         self._served = served
         self._limits = limits
+        self._described = described
         self.name = served.name
-        info = served.info
-        self.inputs = (_spec(info.input),)
-        self.outputs = tuple(_spec(output) for output in info.outputs)
+
+    @property
+    def inputs(self) -> tuple[Spec, ...]:
+        if self._described is not None:
+            return tuple(map(_spec, self._described.engine.inputs))
+        return (_spec(self._served.info.input),)
+
+    @property
+    def outputs(self) -> tuple[Spec, ...]:
+        if self._described is not None:
+            return tuple(map(_spec, self._described.engine.outputs))
+        return tuple(map(_spec, self._served.info.outputs))
+
+    @property
+    def batched(self) -> bool:
+        return self._described is not None and self._described.engine.batched
 
     @property
     def facts(self) -> dict[str, str]:
@@ -111,9 +142,28 @@ class Network:
         _: Mapping[str, Parameter],
         write: Write[T],
     ) -> Work[T]:
+        if (own := self._own(tensors)) is not None:
+            return Tensors(self.name, own).work(tensors, terms, _, write)
+        return self._pixels(tensors, terms, write)
+
+    def unloaded(self, tensors: Sequence[Input]) -> Callable[[], None] | None:
+        own = self._own(tensors) if tensors else self._described
+        return None if own is None or own.loaded else own.load
+
+    def _own(self, tensors: Sequence[Input]) -> NativeModel | None:
+        """What answers these tensors, where they are no uint8 pictures."""
+        if not tensors:
+            return self._described
+        if len(tensors) == 1 and tensors[0].datatype == "UINT8":
+            shape = tensors[0].shape
+            if len(shape) != 4 or shape[3] == 3 or shape[1] != 3:
+                return None
+        return self._served.native
+
+    def _pixels(self, tensors: Sequence[Input], terms: Terms, write: Write[T]) -> Work[T]:
         """Pictures of a batch go to the scheduler one by one: it makes batches of sizes that the
         engine is ready for, and of several clients' pictures."""
-        spec = self.inputs[0]
+        spec = _spec(self._served.info.input)
         tensor = only(tensors, spec)
         batch = pixels(tensor, spec)
         self._check_size(tensor)
@@ -127,12 +177,13 @@ class Network:
         return Work(jobs, lambda results: write(self._joined(results)))
 
     def _named(self, arrays: Sequence[Floats]) -> list[Output]:
-        return [Output(s.name, a) for s, a in zip(self.outputs, arrays, strict=True)]
+        names = [output.name for output in self._served.info.outputs]
+        return [Output(name, a) for name, a in zip(names, arrays, strict=True)]
 
     def _joined(self, results: Sequence[list[Floats]]) -> list[Output]:
         if any(len(array) != 1 for result in results for array in result):
             raise InvalidRequest(
-                f"input {self.inputs[0].name!r}: the outputs of this model have not one row "
+                f"input {self._served.info.input.name!r}: the outputs of this model have not one row "
                 "for each picture: send one at a time"
             )
         return self._named([np.concatenate(rows) for rows in zip(*results, strict=True)])
@@ -145,6 +196,80 @@ class Network:
         if (width, height) not in self._served.canvases:
             sizes = self.facts["sizes"]
             raise wrong(tensor, f"height and width must be one of {sizes}; not {height}x{width}")
+
+
+class Tensors:
+    """A model as its file is: the inputs and outputs that it declares, of any type.
+
+    Args:
+        name: of the face.
+        native: runs it. ``inputs``, ``outputs`` and ``work`` need it to be loaded.
+    """
+
+    def __init__(self, name: str, native: NativeModel) -> None:
+        self.name = name
+        self._native = native
+
+    @property
+    def inputs(self) -> tuple[Spec, ...]:
+        return tuple(map(_spec, self._native.engine.inputs))
+
+    @property
+    def outputs(self) -> tuple[Spec, ...]:
+        return tuple(map(_spec, self._native.engine.outputs))
+
+    @property
+    def batched(self) -> bool:
+        return self._native.engine.batched
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return {}
+
+    def unloaded(self, _: Sequence[Input]) -> Callable[[], None] | None:
+        return None if self._native.loaded else self._native.load
+
+    def work(
+        self,
+        tensors: Sequence[Input],
+        terms: Terms,
+        _: Mapping[str, Parameter],
+        write: Write[T],
+    ) -> Work[T]:
+        specs = {spec.name: spec for spec in self.inputs}
+        feed: dict[str, NDArray[Any]] = {}
+        for tensor in tensors:
+            if tensor.name not in specs:
+                raise wrong(tensor, f"the model has no such input; it takes {_listed(specs)}")
+            if tensor.name in feed:
+                raise wrong(tensor, "it is given twice")
+            feed[tensor.name] = array(tensor, specs[tensor.name])
+        for name in specs:
+            if name not in feed:
+                raise InvalidRequest(
+                    f"input {name!r}: is missing; the model takes {_listed(specs)}"
+                )
+        rows = self._rows(feed)
+        outputs = self._native.engine.outputs
+
+        def read(arrays: Sequence[NDArray[Any]]) -> T:
+            return write([Output(s.name, a) for s, a in zip(outputs, arrays, strict=True)])
+
+        job = partial(self._native.infer, feed, rows, terms, read)
+        return Work([job], itemgetter(0))
+
+    def _rows(self, feed: Mapping[str, NDArray[Any]]) -> int:
+        """Rows of a batch, 1 where the model knows none. Raises InvalidRequest: inputs differ in it."""
+        if not self.batched:
+            return 1
+        counts = {name: len(given) for name, given in feed.items()}
+        first, rows = next(iter(counts.items()))
+        for name, count in counts.items():
+            if count != rows:
+                raise InvalidRequest(
+                    f"input {name!r}: a batch of {count}, but input {first!r} has {rows}"
+                )
+        return rows
 
 
 class Pictures:
@@ -160,7 +285,7 @@ class Pictures:
         Spec("class_ids", "INT64", (-1,)),
         Spec("counts", "INT64", (-1,)),
     )
-    parameters = frozenset({"conf", "iou", "classes"})
+    batched = False
 
     def __init__(self, served: ServedModel, limits: LimitOptions) -> None:
         self._served = served
@@ -171,6 +296,9 @@ class Pictures:
     def facts(self) -> dict[str, str]:
         """The names of the class ids, in their order."""
         return {"classes": ", ".join(self._served.class_names)}
+
+    def unloaded(self, _: Sequence[Input]) -> Callable[[], None] | None:
+        return None
 
     def work(
         self,
@@ -225,6 +353,10 @@ def _outputs(pictures: Sequence[Detections]) -> list[Output]:
 
 def _copied(arrays: Sequence[Floats]) -> list[Floats]:
     return [array.copy() for array in arrays]
+
+
+def _listed(specs: Mapping[str, Spec]) -> str:
+    return ", ".join(f"{s.name!r} {s.datatype} {list(s.shape)}" for s in specs.values())
 
 
 def _spec(tensor: TensorSpec) -> Spec:

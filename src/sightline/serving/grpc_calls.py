@@ -176,11 +176,11 @@ class Calls:
         return pb.ModelReadyResponse(ready=ready)
 
     async def _model_metadata(self, request: Any, _: Context) -> Any:
-        found = self._service.metadata(request.name, request.version)
+        found = await asyncio.to_thread(self._service.metadata, request.name, request.version)
         return ParseDict(found, pb.ModelMetadataResponse())
 
     async def _model_config(self, request: Any, _: Context) -> Any:
-        found = self._service.config(request.name, request.version)
+        found = await asyncio.to_thread(self._service.config, request.name, request.version)
         return ParseDict({"config": found}, pb.ModelConfigResponse())
 
     async def _statistics(self, request: Any, _: Context) -> Any:

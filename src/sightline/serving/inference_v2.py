@@ -22,7 +22,14 @@ from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from sightline.serving.failures import answer as answer_failure
 from sightline.serving.limits import MEGABYTE
 from sightline.serving.open_inference import VERSION, OpenInference, kept
-from sightline.serving.tensors_v2 import InferRequest, Input, Output, Parameter, wrong
+from sightline.serving.tensors_v2 import (
+    InferRequest,
+    Input,
+    Output,
+    Parameter,
+    check_parameters,
+    wrong,
+)
 from sightline.serving.validation import said_wrong
 from sightline.serving.waiting import unless_gone
 
@@ -97,10 +104,12 @@ def _about_server(routes: APIRouter, service: OpenInference) -> None:
     async def metadata() -> dict[str, Any]:
         return service.server()
 
+    @routes.head("/health/live", include_in_schema=False)
     @routes.get("/health/live")
     async def live() -> dict[str, bool]:
         return {"live": True}
 
+    @routes.head("/health/ready", include_in_schema=False)
     @routes.get("/health/ready")
     async def ready() -> Response:
         return _readiness(service.ready())
@@ -114,9 +123,11 @@ def _about_models(routes: APIRouter, service: OpenInference) -> None:
     @routes.get("/models/{model}")
     @routes.get("/models/{model}/versions/{version}")
     async def model_metadata(model: str, version: str = "") -> dict[str, Any]:
-        return service.metadata(model, version)
+        return await asyncio.to_thread(service.metadata, model, version)  # may load it
 
+    @routes.head("/models/{model}/ready", include_in_schema=False)
     @routes.get("/models/{model}/ready")
+    @routes.head("/models/{model}/versions/{version}/ready", include_in_schema=False)
     @routes.get("/models/{model}/versions/{version}/ready")
     async def model_ready(model: str, version: str = "") -> Response:
         return _readiness(service.model_ready(model, version))
@@ -124,7 +135,7 @@ def _about_models(routes: APIRouter, service: OpenInference) -> None:
     @routes.get("/models/{model}/config")
     @routes.get("/models/{model}/versions/{version}/config")
     async def model_config(model: str, version: str = "") -> dict[str, Any]:
-        return service.config(model, version)
+        return await asyncio.to_thread(service.config, model, version)
 
     @routes.get("/models/{model}/stats")
     @routes.get("/models/{model}/versions/{version}/stats")
@@ -189,10 +200,8 @@ def parse(
 def _input(tensor: _Tensor, body: memoryview, at: int) -> tuple[Input, int]:
     """A tensor, and where the bytes of the next one begin."""
     found = Input(tensor.name, tensor.datatype, tuple(tensor.shape), values=tensor.data)
-    parameters = dict(tensor.parameters)
-    size = parameters.pop("binary_data_size", None)
-    if parameters:
-        raise wrong(found, f"parameter {next(iter(parameters))!r:.80} is not supported")
+    check_parameters(f"input {tensor.name!r:.80}", tensor.parameters)
+    size = tensor.parameters.get("binary_data_size")
     if (size is None) == (tensor.data is None):
         raise wrong(found, "give either `data` or the parameter binary_data_size")
     if size is None:
@@ -207,13 +216,8 @@ def _binary(asked: _Infer) -> Callable[[str], bool]:
     default = _flag(asked.parameters, "binary_data_output", default=False)
     single = {}
     for wish in asked.outputs:
-        parameters = dict(wish.parameters)
-        single[wish.name] = _flag(parameters, "binary_data", default=default)
-        parameters.pop("binary_data", None)
-        if parameters:
-            raise InvalidRequest(
-                f"output {wish.name!r:.80}: parameter {next(iter(parameters))!r:.80} is not supported"
-            )
+        check_parameters(f"output {wish.name!r:.80}", wish.parameters)
+        single[wish.name] = _flag(wish.parameters, "binary_data", default=default)
     return lambda name: single.get(name, default)
 
 
@@ -236,8 +240,9 @@ async def answer(
             "shape": list(output.array.shape),
         }
         if binary(output.name):
-            head["parameters"] = {"binary_data_size": output.array.nbytes}
-            tail.append(output.raw)
+            raw = output.raw
+            head["parameters"] = {"binary_data_size": len(raw)}
+            tail.append(raw)
             described.append(json.dumps(head))
         else:
             # In a thread: a hundred thousand numbers take long, and others want to be heard.

@@ -11,10 +11,30 @@ from tritonclient.grpc import service_pb2 as pb
 
 from sightline.errors import InvalidRequest
 from sightline.serving.open_inference import VERSION
-from sightline.serving.tensors_v2 import InferRequest, Input, Output, Parameter, wrong
+from sightline.serving.tensors_v2 import (
+    InferRequest,
+    Input,
+    Output,
+    Parameter,
+    check_parameters,
+    wrong,
+)
 
-CONTENTS = {"UINT8": "uint_contents", "BYTES": "bytes_contents"}
-"""Where typed elements stand, of the types that some model takes."""
+CONTENTS = {
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
+}
+"""Where typed elements stand; FP16 comes as raw bytes only."""
 
 
 RAW_INPUTS = pb.ModelInferRequest.RAW_INPUT_CONTENTS_FIELD_NUMBER
@@ -158,9 +178,8 @@ def _input(message: Any, raw: bytes | memoryview | None) -> Input:
         raise InvalidRequest(
             f"input {message.name!r:.80}: its shape has more than {MOST_SIDES} sides"
         )
+    check_parameters(f"input {message.name!r:.80}", message.parameters)
     tensor = Input(message.name, message.datatype, tuple(message.shape), raw)
-    for name in message.parameters:
-        raise wrong(tensor, f"parameter {name!r:.80} is not supported")
     filled = [field.name for field, _ in message.contents.ListFields()]
     if raw is not None:
         if filled:
@@ -185,10 +204,7 @@ def _few(message: Any, name: str) -> None:
 
 
 def _output(message: Any) -> str:
-    for name in message.parameters:
-        raise InvalidRequest(
-            f"output {message.name!r:.80}: parameter {name!r:.80} is not supported"
-        )
+    check_parameters(f"output {message.name!r:.80}", message.parameters)
     return str(message.name)
 
 

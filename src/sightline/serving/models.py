@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -18,12 +19,22 @@ import numpy as np
 from sightline.engines.around import Around
 from sightline.engines.fallback import Fallback
 from sightline.engines.metered import Metered
-from sightline.errors import ConfigError, Conflict, EngineError, ModelError, NotFound
+from sightline.errors import (
+    ConfigError,
+    Conflict,
+    EngineError,
+    InvalidRequest,
+    ModelError,
+    NotFound,
+    NotVision,
+)
 from sightline.protocols import Engine
 from sightline.runtime.scheduler import Scheduler, Terms
+from sightline.serving.native import NativeModel
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
 
 if TYPE_CHECKING:
+    from sightline.engines.native import NativeEngine
     from sightline.models.detector import EngineDetector
 
 T = TypeVar("T")
@@ -33,6 +44,9 @@ Started = Callable[[], None]
 ASPECTS = ((1, 1), (4, 3), (3, 4), (16, 9), (9, 16))
 """Pictures of clients run on inputs of these shapes (width, height) only: some engines compile each
 shape, which takes a second, and pictures of one shape can share a batch."""
+
+OWN_QUEUE = ":native"
+"""Behind a model's name for the queue of its own tensors; no model can be called so."""
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +58,18 @@ class ServedModel:
         name: that clients, and the scheduler, call it by.
         detector: with the engine itself.
         scheduler: that runs it.
+        native: runs the file's own tensors; None where they are not served.
     """
 
-    def __init__(self, name: str, detector: EngineDetector, scheduler: Scheduler) -> None:
+    def __init__(
+        self,
+        name: str,
+        detector: EngineDetector,
+        scheduler: Scheduler,
+        native: NativeModel | None = None,
+    ) -> None:
         self.name = name
+        self.native = native
         self.detector = detector
         self.loaded_at = time.time()
         self._scheduler = scheduler
@@ -125,6 +147,14 @@ class ServedModel:
         return self._scheduler.engine(self.name, terms).submit((n, height, width), fill, read)
 
 
+class ServedTensors:
+    """A model that takes no pictures: it is served by the tensors of its file only."""
+
+    def __init__(self, name: str, native: NativeModel) -> None:
+        self.name = name
+        self.native = native
+
+
 class _Announced(Around):
     """An Engine that tells when a job's turn comes."""
 
@@ -182,6 +212,8 @@ class ModelRepository:
         make: a new detector, with an engine of its own, for a name. Raises SightlineError.
         names: of all models; the first is the default.
         cold: those that answer without having been run before.
+        native: a new engine of the file's own tensors, for a name; None: they are not served.
+        described: those that are described by the file's own tensors.
 
     Nothing is loaded yet: ``load`` does it, in the caller's thread, and takes seconds.
     """
@@ -193,14 +225,18 @@ class ModelRepository:
         names: Sequence[str],
         *,
         cold: Collection[str] = (),
+        native: Callable[[str], NativeEngine] | None = None,
+        described: Collection[str] = (),
     ) -> None:
         self.scheduler = scheduler
         self.names = tuple(names)
         self._make = make
         self._cold = frozenset(cold)
+        self._native = native
+        self.described = frozenset(described)
         self.users: Callable[[], Collection[str]] = tuple
         """Gives the models that streams use, which are not unloaded."""
-        self._served: dict[str, ServedModel] = {}
+        self._served: dict[str, ServedModel | ServedTensors] = {}
         self._states: dict[str, ModelState] = {n: ModelState(n, "unloaded") for n in self.names}
         self._changing = threading.Lock()
 
@@ -216,7 +252,26 @@ class ModelRepository:
         return "ready" in states and not {"loading", "failed"} & set(states)
 
     def get(self, name: str = "default") -> ServedModel:
-        """The model of this name. Raises NotFound, also where it is not loaded."""
+        """The model of this name that detects in pictures.
+
+        Raises:
+            NotFound: there is none, or it is not loaded.
+            InvalidRequest: it takes no pictures.
+        """
+        served = self.find(name)
+        if isinstance(served, ServedTensors):
+            raise InvalidRequest(
+                f"model {name!r} takes no pictures: it answers tensors of its own at "
+                f"/v2/models/{served.name}/infer"
+            )
+        return served
+
+    def answers(self, name: str) -> bool:
+        """Whether requests for a model are answered, whatever its last load came to."""
+        return self._full_name(name) in self._served
+
+    def find(self, name: str = "default") -> ServedModel | ServedTensors:
+        """The model of this name, whatever it takes. Raises NotFound, as ``get``."""
         served = self._served.get(name) or self._served.get(self._full_name(name))
         if served is None:
             raise NotFound(f"model {name!r} is {self.state(name).state}")
@@ -234,7 +289,7 @@ class ModelRepository:
         for name in self.names:
             self.load(name)
 
-    def load(self, name: str) -> ServedModel:
+    def load(self, name: str) -> ServedModel | ServedTensors:
         """Load a model, or load it again; requests go on being answered meanwhile.
 
         Where a model of that name answers already, the new one takes its place once it has run;
@@ -264,7 +319,7 @@ class ModelRepository:
             self._states[name] = ModelState(name, "ready")
         return served
 
-    def load_for_client(self, name: str) -> ServedModel:
+    def load_for_client(self, name: str) -> ServedModel | ServedTensors:
         """As ``load``, but why a model cannot be used stays in the log: it names files of this computer.
 
         Raises NotFound, Conflict.
@@ -294,17 +349,31 @@ class ModelRepository:
 
     def _free(self, name: str) -> None:
         with self._changing:
-            if self._served.pop(name, None) is not None:
+            served = self._served.pop(name, None)
+            if served is not None and served.native is not None:
+                served.native.close()
+            if isinstance(served, ServedModel):
                 self.scheduler.remove(name).close()
             self._states[name] = ModelState(name, "unloaded")
 
-    def _exchange(self, name: str, before: ServedModel | None) -> ServedModel:
-        detector = self._make(name)
-        served = ServedModel(name, detector, self.scheduler)
+    def _exchange(
+        self, name: str, before: ServedModel | ServedTensors | None
+    ) -> ServedModel | ServedTensors:
+        try:
+            detector = self._make(name)
+        except NotVision as exc:
+            return self._exchange_tensors(name, before, exc)
+        if isinstance(before, ServedTensors):
+            detector.close()
+            raise Conflict(f"the new model {name} takes pictures: give it a name of its own")
+        native = self._native_of(name, f"{name}{OWN_QUEUE}") if before is None else before.native
+        served = ServedModel(name, detector, self.scheduler, native)
         try:
             if before is not None:
                 _check_alike(name, before.detector, detector)
                 _try_out(served)
+                if native is not None:
+                    native.reload()
         except BaseException:  # whatever it is, it goes on; the engine must not stay
             detector.close()
             raise
@@ -314,7 +383,40 @@ class ModelRepository:
             self.scheduler.add(name, detector.engine, _batch_sizes(detector.card.max_batch))
             if name not in self._cold:
                 served.warm_up()
+            if native is not None and name in self.described:
+                native.load(measure=name not in self._cold)
         return served
+
+    def _exchange_tensors(
+        self, name: str, before: ServedModel | ServedTensors | None, reason: NotVision
+    ) -> ServedTensors:
+        """A model that is no vision model is served by the tensors of its file.
+
+        Raises ``reason`` where that cannot be either.
+        """
+        if isinstance(before, ServedModel):
+            raise reason
+        if before is not None:
+            before.native.reload()
+            return before
+        native = self._native_of(name, name)
+        if native is None:
+            raise reason
+        try:
+            native.load(measure=name not in self._cold)
+        except ModelError as exc:
+            native.close()
+            raise (exc if name in self.described else reason) from exc
+        if name not in self.described:
+            log.warning(
+                "model %s is served by its tensors only, it takes no pictures: %s", name, reason
+            )
+        return ServedTensors(name, native)
+
+    def _native_of(self, name: str, key: str) -> NativeModel | None:
+        if self._native is None:
+            return None
+        return NativeModel(key, self.scheduler, partial(self._native, name))
 
     def _full_name(self, name: str) -> str:
         name = self.default if name == "default" and name not in self._states else name

@@ -6,6 +6,7 @@ protocol's own JSON; a gRPC message has the same field names.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import defaultdict
@@ -18,8 +19,8 @@ from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, NotFound
 from sightline.runtime.scheduler import Terms
 from sightline.serving.batches import run_all
-from sightline.serving.faces_v2 import DETECT, Face, Network, Pictures
-from sightline.serving.models import ModelRepository
+from sightline.serving.faces_v2 import DETECT, NATIVE, Face, Network, Pictures, Tensors
+from sightline.serving.models import ModelRepository, ModelState, ServedTensors
 from sightline.serving.tensors_v2 import InferRequest, Output, Parameter, Spec
 from sightline.serving.waiting import until
 
@@ -29,11 +30,6 @@ VERSION = "1"
 """Every model has this one version."""
 
 EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "statistics")
-COMMON_PARAMETERS = frozenset(
-    {"priority", "timeout", "client", "binary_data_output"}
-    # Of stateful models and of streams, as Triton's clients send them: nothing to do for us.
-    | {"sequence_id", "sequence_start", "sequence_end", "triton_enable_empty_final_response"}
-)
 PRIORITIES: dict[Parameter, Priority] = {
     "urgent": "urgent",
     "normal": "normal",
@@ -77,26 +73,55 @@ class OpenInference:
         """The model of the protocol that has this name. Raises NotFound."""
         if version not in {"", VERSION}:
             raise NotFound(f"model {name!r:.80} has version {VERSION} only, not {version!r:.40}")
-        known = self.repository.names
-        if name in known or not name.endswith(DETECT):
-            return Network(self.repository.get(name), self.limits)
-        return Pictures(self.repository.get(name.removesuffix(DETECT)), self.limits)
+        owner, face = self._parts(name)
+        served = self.repository.find(owner)
+        native = served.native
+        if isinstance(served, ServedTensors):
+            if face == DETECT:
+                raise NotFound(f"model {owner!r:.80} takes no pictures: there is no {name!r:.80}")
+            return Tensors(served.name + face, served.native)
+        if face == DETECT:
+            return Pictures(served, self.limits)
+        if face == NATIVE:
+            if native is None:
+                raise NotFound(f"model {owner!r:.80} is not served by its file's own tensors")
+            return Tensors(served.name + face, native)
+        described = native if served.name in self.repository.described else None
+        return Network(served, self.limits, described)
+
+    def _parts(self, name: str) -> tuple[str, str]:
+        """The loaded model and the face of it that a name means; a model's own name comes first."""
+        for face in (DETECT, NATIVE):
+            if name.endswith(face) and name not in self.repository.names:
+                return name.removesuffix(face), face
+        return name, ""
+
+    def _described(self, name: str, version: str) -> Face:
+        """A model that can tell of its tensors; blocks where it must be loaded first."""
+        face = self.model(name, version)
+        if load := face.unloaded(()):
+            load()
+        return face
 
     def ready(self) -> bool:
         return self.ready_too() and self.repository.ready
 
     def model_ready(self, name: str, version: str = "") -> bool:
-        try:
+        """Whether a model answers. Raises NotFound: there is no such model or version."""
+        if version not in {"", VERSION}:
             self.model(name, version)
-        except NotFound:
+        owner, _ = self._parts(name)
+        if not self.repository.answers(owner):
             return False
+        self.model(name)
         return True
 
     def server(self) -> dict[str, Any]:
         return {"name": "sightline", "version": __version__, "extensions": list(EXTENSIONS)}
 
     def metadata(self, name: str, version: str = "") -> dict[str, Any]:
-        face = self.model(name, version)
+        """Names, types and shapes. Blocks where the model's own tensors are to be loaded first."""
+        face = self._described(name, version)
         return {
             "name": face.name,
             "versions": [VERSION],
@@ -106,15 +131,18 @@ class OpenInference:
         }
 
     def config(self, name: str, version: str = "") -> dict[str, Any]:
-        """As Triton's model configuration; sides are given in full, the batch's too."""
-        face = self.model(name, version)
+        """As Triton's model configuration. The batch's side is left out of ``dims`` where the model
+        is ``batched``; it stands there otherwise. Blocks as ``metadata`` does."""
+        face = self._described(name, version)
+        most = self.limits.parts if face.batched else 0
         return {
             "name": face.name,
             "platform": "sightline",
             "backend": "sightline",
-            "max_batch_size": 0,
-            "input": [_config(spec) for spec in face.inputs],
-            "output": [_config(spec) for spec in face.outputs],
+            "max_batch_size": most,
+            "input": [_config(spec, batched=face.batched) for spec in face.inputs],
+            "output": [_config(spec, batched=face.batched) for spec in face.outputs],
+            **({"dynamic_batching": {}} if face.batched else {}),
             "parameters": {name: {"string_value": fact} for name, fact in face.facts.items()},
         }
 
@@ -129,7 +157,7 @@ class OpenInference:
                 "reason": "" if state.state == "ready" else state.state,
             }
             for state in self.repository.states()
-            for name in (state.name, state.name + DETECT)
+            for name in self._faces(state)
             if state.state == "ready" or not ready
         ]
 
@@ -150,9 +178,19 @@ class OpenInference:
         """Free a model. Raises NotFound, or Conflict where a stream uses it."""
         self.repository.unload(self._loaded(name))
 
+    def _faces(self, state: ModelState) -> list[str]:
+        """The names of a model in the protocol; of one that is not loaded, all that it may have."""
+        served = self.repository.find(state.name) if state.state == "ready" else None
+        names = [state.name]
+        if not isinstance(served, ServedTensors):
+            names.append(state.name + DETECT)
+        if served is not None and served.native is not None:
+            names.append(state.name + NATIVE)
+        return [name for name in names if name == state.name or name not in self.repository.names]
+
     def _loaded(self, name: str) -> str:
-        """What is loaded for a model of the protocol: both faces are of one network."""
-        return name if name in self.repository.names else name.removesuffix(DETECT)
+        """What is loaded for a model of the protocol: all faces are of one file."""
+        return self._parts(name)[0]
 
     async def infer(
         self,
@@ -178,8 +216,10 @@ class OpenInference:
         started = self._clock()
         pictures = 0
         try:
+            if load := face.unloaded(request.inputs):
+                await asyncio.to_thread(load)
             specs = _wanted(face, request.outputs)
-            terms = self._terms(request.parameters, face, client, deadline)
+            terms = self._terms(request.parameters, client, deadline)
 
             def chosen(outputs: Sequence[Output]) -> T:
                 named = {output.name: output for output in outputs}
@@ -189,7 +229,7 @@ class OpenInference:
             async with until(terms.deadline, self._clock):
                 results = await run_all(jobs)
             written = finish(results)
-            pictures = request.inputs[0].shape[0]
+            pictures = _rows(request)
             return written
         finally:
             with self._counting:
@@ -198,16 +238,9 @@ class OpenInference:
     def _terms(
         self,
         parameters: Mapping[str, Parameter],
-        face: Face,
         client: str,
         deadline: float | None,
     ) -> Terms:
-        known = COMMON_PARAMETERS | face.parameters
-        for name in parameters:
-            if name not in known:
-                raise InvalidRequest(
-                    f"there is no parameter {name!r:.80}; there are {', '.join(sorted(known))}"
-                )
         named = parameters.get("client", client)
         if not isinstance(named, str) or not 0 < len(named) <= 64:
             raise InvalidRequest("parameter 'client' must be text of 1 to 64 characters")
@@ -284,9 +317,16 @@ class _Counts:
         }
 
 
-def _config(spec: Spec) -> dict[str, Any]:
+def _rows(request: InferRequest) -> int:
+    """What a request counts as: the first side of its first tensor, at least 1."""
+    shape = request.inputs[0].shape if request.inputs else ()
+    return max(1, shape[0]) if shape else 1
+
+
+def _config(spec: Spec, *, batched: bool) -> dict[str, Any]:
     kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
-    return {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": list(spec.shape)}
+    dims = list(spec.shape[1:] if batched else spec.shape)
+    return {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": dims}
 
 
 def _wanted(face: Face, names: Sequence[str]) -> Sequence[Spec]:

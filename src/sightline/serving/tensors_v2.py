@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, TypeAlias
@@ -21,8 +22,24 @@ from numpy.typing import NDArray
 from sightline.errors import InferenceError, InvalidRequest
 from sightline.types import Pixels
 
-DATATYPES = {"uint8": "UINT8", "float32": "FP32", "int64": "INT64"}
+DATATYPES = {
+    "bool": "BOOL",
+    "int8": "INT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": "INT64",
+    "uint8": "UINT8",
+    "uint16": "UINT16",
+    "uint32": "UINT32",
+    "uint64": "UINT64",
+    "float16": "FP16",
+    "float32": "FP32",
+    "float64": "FP64",
+    "object": "BYTES",
+}
 """NumPy's names of element types -> the protocol's."""
+
+NUMPY = {datatype: name for name, datatype in DATATYPES.items()}
 
 JSON_PIECE = 4096
 """Numbers that are written as JSON at a time: other threads get their turn between pieces."""
@@ -81,28 +98,128 @@ class Output:
         return DATATYPES[self.array.dtype.name]
 
     @property
-    def raw(self) -> memoryview:
-        """The elements' bytes, not copied."""
-        return self.array.data.cast("B") if self.array.size else memoryview(b"")
+    def raw(self) -> memoryview | bytes:
+        """The elements' bytes, not copied but for BYTES, each of which stands behind its length."""
+        if self.array.dtype.kind == "O":
+            texts = [_encoded(value) for value in self.array.reshape(-1).tolist()]
+            return b"".join(piece for text in texts for piece in (_LENGTH.pack(len(text)), text))
+        flat = np.ascontiguousarray(self.array).reshape(-1)
+        return flat.view(np.uint8).data if flat.size else memoryview(b"")
 
     def json(self) -> Iterator[str]:
         """The elements as a flat JSON list, in pieces.
 
-        Nine digits give back the same float32. Raises InferenceError for what JSON cannot say.
+        Nine digits give back the same float32, seventeen the same float64. Raises InvalidRequest for
+        FP16, which the protocol has as bytes only, and InferenceError for what JSON cannot say.
         """
-        floats = self.array.dtype.kind == "f"
-        if floats and not np.isfinite(self.array).all():
+        kind = self.array.dtype.kind
+        if self.array.dtype.name == "float16":
+            raise InvalidRequest(
+                f"output {self.name!r}: FP16 has no form in JSON: ask for binary data"
+            )
+        if kind == "f" and not np.isfinite(self.array).all():
             raise InferenceError(
                 f"output {self.name!r} holds NaN or infinity, which JSON cannot say: "
                 "ask for binary data"
             )
         flat = self.array.reshape(-1)
-        write = "%.9g".__mod__ if floats else str
+        write = _WRITERS.get(self.array.dtype.name, str)
         yield "["
         for at in range(0, flat.size, JSON_PIECE):
             piece = ",".join(map(write, flat[at : at + JSON_PIECE].tolist()))
             yield f",{piece}" if at else piece
         yield "]"
+
+
+_LENGTH = struct.Struct("<I")
+
+
+def _encoded(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _text(value: Any) -> str:
+    """A JSON string; bytes that are no UTF-8 are replaced."""
+    return json.dumps(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
+
+
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "float32": "%.9g".__mod__,
+    "float64": repr,
+    "bool": ("false", "true").__getitem__,
+    "object": _text,
+}
+
+
+def array(tensor: Input, spec: Spec) -> NDArray[Any]:
+    """An input as an array of the type and shape that a model declares; read-only where it came as
+    bytes, which are not copied. Sides that are left open may be 0.
+
+    Raises InvalidRequest, naming the tensor.
+    """
+    check(tensor, spec, least=0)
+    wanted = math.prod(tensor.shape)
+    if spec.datatype == "BYTES":
+        return _texts(tensor, wanted).reshape(tensor.shape)
+    dtype = np.dtype(NUMPY[spec.datatype])
+    if tensor.raw is not None:
+        if len(tensor.raw) != wanted * dtype.itemsize:
+            raise wrong(
+                tensor,
+                f"shape {list(tensor.shape)} of {spec.datatype} needs {wanted * dtype.itemsize} "
+                f"bytes, not {len(tensor.raw)}",
+            )
+        flat = np.frombuffer(tensor.raw, dtype)
+        if dtype.kind == "b" and flat.size and flat.view(np.uint8).max() > 1:
+            raise wrong(tensor, "its elements must be 0 or 1")
+    else:
+        flat = _numbers(tensor, dtype)
+        if flat.size != wanted:
+            raise wrong(
+                tensor, f"shape {list(tensor.shape)} needs {wanted} elements, not {flat.size}"
+            )
+    if dtype.kind == "f" and not np.isfinite(flat).all():
+        raise wrong(tensor, "it holds NaN or infinity")
+    return flat.reshape(tensor.shape)
+
+
+def _numbers(tensor: Input, dtype: np.dtype[Any]) -> NDArray[Any]:
+    if dtype == np.float16:
+        raise wrong(tensor, "FP16 has no form as numbers: send it as binary data")
+    values = _flat(tensor)
+    kinds: dict[str, set[type]] = {"b": {bool}, "f": {int, float}}
+    allowed = kinds.get(dtype.kind, {int})
+    if not set(map(type, values)) <= allowed:
+        what = {"b": "true or false", "f": "numbers"}.get(dtype.kind, "whole numbers")
+        raise wrong(tensor, f"its elements must be {what}")
+    if dtype.kind in "iu" and values:
+        info = np.iinfo(dtype)
+        if min(values) < info.min or max(values) > info.max:
+            raise wrong(tensor, f"its elements must be from {info.min} to {info.max}")
+    try:
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+            return np.array(values, dtype)
+    except (OverflowError, ValueError) as exc:
+        raise wrong(tensor, f"its elements must be numbers that {dtype.name} holds") from exc
+
+
+def _texts(tensor: Input, wanted: int) -> NDArray[Any]:
+    """The elements of BYTES as texts: ONNX has no other strings than UTF-8."""
+    if tensor.raw is not None:
+        items: Sequence[Any] = _split(tensor, wanted)
+    else:
+        items = _flat(tensor)
+    if len(items) != wanted:
+        raise wrong(tensor, f"shape {list(tensor.shape)} needs {wanted} elements, not {len(items)}")
+    found = np.empty(wanted, object)
+    for i, item in enumerate(items):
+        try:
+            found[i] = item.decode() if isinstance(item, bytes) else item
+        except UnicodeDecodeError as exc:
+            raise wrong(tensor, f"element {i} is no UTF-8 text") from exc
+        if not isinstance(found[i], str):
+            raise wrong(tensor, f"element {i} must be text")
+    return found
 
 
 def pixels(tensor: Input, spec: Spec) -> Pixels:
@@ -138,16 +255,37 @@ def encoded(tensor: Input, spec: Spec) -> list[bytes]:
     return items
 
 
-def check(tensor: Input, spec: Spec) -> None:
+def check(tensor: Input, spec: Spec, least: int = 1) -> None:
     """Type and shape must be the model's. Raises InvalidRequest, naming the tensor."""
     if tensor.datatype != spec.datatype:
         raise wrong(tensor, f"datatype must be {spec.datatype}, not {tensor.datatype!r:.40}")
     shape = tensor.shape
     fits = len(shape) == len(spec.shape) and all(
-        have > 0 and want in {-1, have} for have, want in zip(shape, spec.shape, strict=True)
+        have >= least and want in {-1, have} for have, want in zip(shape, spec.shape, strict=True)
     )
     if not fits:
-        raise wrong(tensor, f"shape must be {list(spec.shape)} (-1: 1 or more), not {list(shape)}")
+        raise wrong(
+            tensor, f"shape must be {list(spec.shape)} (-1: {least} or more), not {list(shape)}"
+        )
+
+
+UNSERVED = frozenset(
+    {
+        "classification",
+        "shared_memory_region",
+        "shared_memory_byte_size",
+        "shared_memory_offset",
+    }
+)
+"""Parameters that would change what is answered; all others that are unknown are accepted, as the
+protocol has it."""
+
+
+def check_parameters(what: str, names: Iterable[str]) -> None:
+    """Raises InvalidRequest where a tensor has a parameter that cannot be obeyed."""
+    for name in names:
+        if name in UNSERVED:
+            raise InvalidRequest(f"{what}: parameter {name!r} is not supported")
 
 
 def wrong(tensor: Input, message: str) -> InvalidRequest:

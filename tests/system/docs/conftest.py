@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 import pytest
+from tests import native_models
 from tests.system.docs.pages import ROOT
 
 
@@ -65,6 +66,7 @@ def samples(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(folder / "street.mp4", folder / "people.mp4")
     for name in ("my_model.onnx", "model.onnx", "helmets.onnx"):
         shutil.copy(data / "models" / "yolox_nano.onnx", folder / name)
+    native_models.perceptron(folder / "prices.onnx")
     models = folder / "home" / ".cache" / "sightline" / "models"
     models.mkdir(parents=True)
     shutil.copy(data / "models" / "yolox_nano.onnx", models)

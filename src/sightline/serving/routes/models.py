@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from sightline.config import Name
 from sightline.errors import ConfigError, Conflict, EngineError, InvalidRequest
+from sightline.serving.models import ServedTensors
 from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES
 from sightline.serving.validation import exact_body, exact_query
@@ -92,7 +93,15 @@ def describe(parts: Parts, name: str) -> dict[str, Any]:
         told["error"] = state.error
     if state.state != "ready":
         return told
-    served = parts.repository.get(state.name)
+    served = parts.repository.find(state.name)
+    if isinstance(served, ServedTensors):
+        info = served.native.engine.info
+        return told | {
+            "task": "tensors",
+            "backend": info.backend,
+            "device": info.device,
+            "loaded_at": served.native.loaded_at,
+        }
     card, info = served.detector.card, served.info
     fallback = served.fallback
     if fallback is not None:
