@@ -2,7 +2,8 @@
 
 Both serve YOLOX-nano with OpenVINO to the same load generator. Measured are requests per second
 with 8 clients that keep their connections (rounds alternate), then, of ours, the latency at 80 % of
-that (arrivals at a fixed rate, whether earlier ones were answered or not) and four times of it.
+that (arrivals at a fixed rate, whether earlier ones were answered or not) and four times of it, and
+how many of 64 clients are refused, alone and beside sockets that send headers and no body.
 
     python benchmarks/serve.py --data ../shared
     python benchmarks/serve.py --data ../shared --litserve /path/to/python    # that has litserve
@@ -26,11 +27,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
 from sightline.serving.load import Load, Target, closed_loop, open_loop
+
+STALLED = 100
+"""Sockets that send headers and no body."""
 
 PEER = """
 import base64, sys
@@ -182,7 +186,11 @@ def main() -> None:
             told += f"   LitServe {show(load)}   ratio {rates[-1] / peers[-1]:.2f}"
         print(told, flush=True)
     capacity = median(rates)
-    result = {"requests_per_s": capacity, **overload(model, jpeg, capacity, asked.seconds)}
+    result = {
+        "requests_per_s": capacity,
+        **overload(model, jpeg, capacity, asked.seconds),
+        **crowd(model, jpeg, asked.seconds),
+    }
     if peers:
         result["litserve_per_s"] = median(peers)
         result["ratio"] = median(a / b for a, b in zip(rates, peers, strict=True))
@@ -224,6 +232,22 @@ def overload(model: Path, jpeg: bytes, capacity: float, seconds: float) -> dict[
         "refused_p99_ms": rush.percentile(99, 503),
         "memory_growth": after / before - 1,
         "answers_per_request": sum(rush.counts.values()) / sent,
+    }
+
+
+def crowd(model: Path, jpeg: bytes, seconds: float) -> dict[str, float]:
+    """How many of 64 clients with one picture each are refused, alone and beside sockets that stall."""
+    with ours(model) as (port, _), ExitStack() as stack:
+        target = Target.of(f"http://127.0.0.1:{port}/detect", jpeg)
+        alone = asyncio.run(closed_loop(target, 64, seconds))
+        for _ in range(STALLED):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            sock.sendall(b"POST /detect HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+        beside = asyncio.run(closed_loop(target, 64, seconds))
+        print(f"64 clients: {show(alone)}\nbeside {STALLED} that stall: {show(beside)}")
+    return {
+        "refused_of_64_clients": alone.counts.total() - alone.counts[200],
+        "refused_beside_stalled": beside.counts.total() - beside.counts[200],
     }
 
 
