@@ -365,3 +365,20 @@ def test_outputs_go_on(live: bool, folder: bool, kept: bool, tmp_path: Path) -> 
     for path in (mot, video, tmp_path / "cam.json"):
         assert path.exists()
         assert path.with_stem("cam-2").exists() is kept
+
+
+@pytest.mark.parametrize(
+    ("spec", "waits"),
+    [
+        ("street.mp4", True),
+        ("rtsp://127.0.0.1/live", False),
+        ("http://127.0.0.1/live.ts", False),
+        ("0", False),
+        ("street://?duration=5", True),
+        ("street://?duration=0", False),
+        ("street://?duration=5&live=true", False),
+    ],
+)
+def test_only_what_ends_by_itself_takes_turns(spec: str, waits: bool) -> None:
+    (found,) = build.inputs([spec])
+    assert found.takes_turns is waits

@@ -145,7 +145,7 @@ def is_cut_off(reader: VideoReader) -> bool:
         if promised is None:
             return False
         return reader.end_s < _seconds(promised) - _TOLERANCE_S
-    return reader.cut_off and "avi" in formats
+    return reader.cut_off and not {"avi", "flv"}.isdisjoint(formats)
 
 
 def explain(error: av.FFmpegError | OSError) -> str:

@@ -9,13 +9,17 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import av
 import pytest
 
 from sightline.errors import DecodeError
 from sightline.sources.file import FileSource
+from sightline.sources.live import LiveSource
 from sightline.types import Frame
 
 pytestmark = pytest.mark.skipif(
@@ -285,6 +289,21 @@ def test_one_frame_after_sound(tmp_path: Path, container: str) -> None:
     assert len(shown(path)) == 1
 
 
+@pytest.mark.parametrize("container", ["flv", "mkv"])
+def test_a_file_that_breaks_off_within_a_packet(
+    tmp_path: Path, encoded: Callable[[str], Path], container: str
+) -> None:
+    path = tmp_path / f"video.{container}"
+    ffmpeg(*SOUND, "-i", encoded("h264"), "-map", "0", "-map", "1", "-c:v", "copy", path)
+    with av.open(str(path)) as file:
+        whole = [packet.pos for packet in file.demux(file.streams.video[0]) if packet.size]
+    path.write_bytes(path.read_bytes()[: whole[15] + 60])
+    source, frames = FileSource(path), []
+    with pytest.raises(DecodeError, match=r"\d+ of \d+ frames were read, then it breaks off"):
+        frames.extend(source)
+    assert 13 <= len(frames) <= 15
+
+
 def test_good_frames_before_the_end_of_a_file_that_breaks_off(
     tmp_path: Path, encoded: Callable[[str], Path]
 ) -> None:
@@ -415,3 +434,30 @@ def test_the_container_precedes_the_codec(tmp_path: Path, encoded: Callable[[str
     path = tmp_path / "video.mkv"
     ffmpeg("-i", encoded("h264"), "-c", "copy", "-aspect", "10:3", path)
     assert {(frame.width, frame.height) for frame in shown(path)} == {(320, 96)}
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing on stderr."""
+
+
+def test_a_recording_from_the_network(tmp_path: Path, cover: Path) -> None:
+    """Sound first, a cover, wide pixels: the reading thread follows the same rules."""
+    path = tmp_path / "video.mp4"
+    ffmpeg(
+        *(*PICTURES, *SOUND, "-i", cover, "-map", "1", "-map", "2", "-map", "0"),
+        *("-disposition:v:0", "attached_pic", "-c:v:0", "mjpeg", "-filter:v:1", "setsar=2"),
+        *("-c:v:1", "libx264", "-bf:v:1", "2", "-pix_fmt:v:1", "yuv420p"),
+        *("-movflags", "+faststart", path),
+    )
+    handler = partial(QuietHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        source = LiveSource(f"http://127.0.0.1:{server.server_port}/video.mp4")
+        info = source.open()
+        frames = list(source)
+        server.shutdown()
+    assert (info.width, info.height, info.live) == (320, 96, False)
+    assert len(frames) == 30
+    assert {(frame.width, frame.height) for frame in frames} == {(320, 96)}
+    assert source.status.dropped == {}
