@@ -100,8 +100,9 @@ class BatchQueue:
             )
         terms = item.terms
         item.client = client = self.clients.get(terms, now)
-        for older in self._live.replaced(item, now):
-            self._replace(older)
+        if client.frames:
+            for older in self._live.replaced(item, now):
+                self._replace(older)
         if (
             item.rank != URGENT
             and terms.min_rate
@@ -322,7 +323,8 @@ class BatchQueue:
 
     def _gather(self, now: float) -> list[Item] | None:
         """The items of the next batch; empty where the one whose turn it was came too late."""
-        self._live.let_go_stale(now)
+        if self._line.fresh:
+            self._live.let_go_stale(now)
         ready = [lane for lane in self._line.lanes if self._closes_at(lane, now) <= now]
         if not ready:
             return None

@@ -29,11 +29,14 @@ class Waiting:
         self.pictures = [0] * RANKS
         """Pictures by rank, without those of spares."""
         self.spares = 0
+        self.fresh = 0
+        """Live frames that are no spares."""
         self._number = 0
 
     def add(self, item: Item) -> None:
         """An item waits from now on, at the place that its tag gives it."""
         self.items[item] = None
+        self.fresh += item.terms.live
         self.pictures[item.rank] += item.pictures
         heaps = self.lanes.get(item.lane)
         if heaps is None:
@@ -49,6 +52,7 @@ class Waiting:
             self.spares -= 1
         else:
             self.pictures[item.rank] -= item.pictures
+            self.fresh -= item.terms.live
         heaps = self.lanes[item.lane]
         _take_out(heaps[item.rank], item)
         if not any(heaps):
@@ -61,6 +65,7 @@ class Waiting:
         """
         item.spare = True
         self.spares += 1
+        self.fresh -= item.terms.live
         self.pictures[item.rank] -= item.pictures
         heap = self.lanes[item.lane][item.rank]
         _take_out(heap, item)

@@ -269,3 +269,4 @@ def test_nothing_is_lost_or_run_twice(
     assert queue.clients.busy == 0
     assert not queue._line.lanes
     assert not queue.spares
+    assert not queue._line.fresh
