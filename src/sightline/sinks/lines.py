@@ -41,8 +41,8 @@ class LineFile:
         header: a line that stands first in the file.
         follow: begin anew where the path leads elsewhere; else whoever writes asks ``moved``.
 
-    Where the file at the path is no longer the one that is open, a new one is begun: at once where it
-    was removed, and within ``CHECK_S`` where it was renamed. Nothing that is written is lost to that:
+    Where the file at the path is no longer the one that is open, a new one is begun
+    within ``CHECK_S``. Nothing that is written is lost to that:
     what went to a removed file is written again, what went to a renamed one is in it. Safe to share
     between threads. Raises SinkError.
     """
@@ -66,6 +66,7 @@ class LineFile:
         self._id: tuple[int, int] | None = None
         self._reopen = False
         self._checked_at = 0.0
+        self._recent: list[bytes] = []  # written since the path was looked at
         if isinstance(target, (str, Path)):
             self.name = str(target)
             self._path = Path(target)
@@ -115,25 +116,30 @@ class LineFile:
         if self._fd is None or self._reopen or (self._follow and self._has_moved()):
             self._begin_anew()
         self._append(data)
-        if (
-            self._follow and self._id is not None and not self.kept()
-        ):  # it was removed, and this line with it
-            self._begin_anew()
-            self._append(data)
+        if self._follow and self._id is not None:
+            self._recent.append(data)
 
     def _has_moved(self) -> bool:
         now = time.monotonic()
         if now - self._checked_at < CHECK_S:
             return False
         self._checked_at = now
-        return self.moved()
+        moved = self.moved()
+        if not moved or self.kept():
+            self._recent.clear()  # they are in a file that has a name
+        return moved
 
     def _begin_anew(self) -> None:
-        if not self._reopen:
+        if self._reopen and self.kept():
+            self._recent.clear()
+        elif not self._reopen:
             _log.warning("%s was removed or renamed: a new file is begun", self.name)
         self._let_go()
         self._open(0)
         self._reopen = False
+        for data in self._recent:  # they went to a file that was removed
+            self._append(data)
+        self._recent.clear()
 
     def _open(self, flags: int) -> None:
         assert self._path is not None
@@ -150,7 +156,7 @@ class LineFile:
     def _append(self, data: bytes) -> None:
         assert self._fd is not None
         with self._alone():
-            if self._header and self._id is not None and not os.fstat(self._fd).st_size:
+            if self._header and self._id is not None and not os.lseek(self._fd, 0, os.SEEK_END):
                 data = self._header + data
             elif self._header and self._id is None:
                 data, self._header = self._header + data, b""
