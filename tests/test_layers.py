@@ -16,6 +16,7 @@ LEVELS: tuple[set[str], ...] = (
         "_version",
         "errors",
         "types",
+        "value_errors",
         "protocols",
         "geometry",
         "interpreter",

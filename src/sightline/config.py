@@ -27,6 +27,7 @@ from sightline.config_paths import PathField
 from sightline.errors import ConfigError
 from sightline.hosts import host_rule, network_rule
 from sightline.redaction import redacted
+from sightline.value_errors import in_words
 
 
 class Options(BaseModel):
@@ -51,9 +52,10 @@ def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
     try:
         return options(**values)
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_context=False)[0]
+        first = exc.errors(include_url=False)[0]
         at, value = ".".join(map(str, first["loc"])), first["input"]
-        message = first["msg"].removeprefix("Value error, ")
+        message = in_words(first["type"], first.get("ctx", {}), first["msg"])
+        message = message.removeprefix("Value error, ")
         text = f"{at}: {message}" if at else message
         # A whole section is nothing to read and may hold secrets; our own validators say it all.
         if not isinstance(value, (Mapping, list)) and first["type"] not in {

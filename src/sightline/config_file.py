@@ -25,6 +25,8 @@ from sightline.errors import ConfigError
 MOST_BYTES = 4_000_000
 MOST_VALUES = 200_000
 """Values of one file, each alias counted as what it stands for: a bomb is a few lines long."""
+MOST_NESTED = 100
+"""Values inside of one another, aliases followed."""
 MOST_SHOWN = 20
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
@@ -145,6 +147,8 @@ class _Reader:
             raise ConfigError(
                 f"{self.path}: more than {MOST_VALUES} values, each alias counted in full"
             )
+        if len(at) > MOST_NESTED:
+            raise ConfigError(f"{self.where(at)}: values are nested {MOST_NESTED} deep at most")
         if id(node) in self._inside:
             self._wrong(at, "an alias stands inside of what it names", node)
             return None
@@ -187,11 +191,17 @@ class _Reader:
                 continue
             # Read at a place of their own, so that positions of own keys are not overwritten.
             place = (*at, "<<")
-            for key, value in self.value(one, place).items():
+            for key, value in (self.value(one, place) or {}).items():
                 if key in merged:
                     continue
                 merged[key] = value
                 self._move((*place, key), (*at, key))
+            self._forget(place)  # else a chain of merges doubles with each of its links
+
+    def _forget(self, place: Loc) -> None:
+        for places in (self.nodes, self.keys):
+            for at in [at for at in places if at[: len(place)] == place]:
+                del places[at]
 
     def _move(self, old: Loc, new: Loc) -> None:
         for places in (self.nodes, self.keys):

@@ -653,7 +653,7 @@ SECRET = "geheim1"
             id="options that do not go together",
         ),
         pytest.param(
-            ServingOptions, {"admin_token": [SECRET]}, r"^admin_token: \w.* string$", id="a list"
+            ServingOptions, {"admin_token": [SECRET]}, r"^admin_token: it must be text$", id="a list"
         ),
         pytest.param(
             ServingOptions, {"token": SECRET.encode() + b"\xff"}, r"^token: .*, not '\*\*\*'$", id="bytes"
@@ -670,7 +670,7 @@ SECRET = "geheim1"
             "^give either `above` or `below`$",
             id="a whole section",
         ),
-        pytest.param(ServingOptions, {"port": 70000}, "^port: .*65535, not 70000$", id="no secret"),
+        pytest.param(ServingOptions, {"port": 70000}, "^port: .*65535 or less, not 70000$", id="no secret"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_without_secrets(
@@ -679,3 +679,36 @@ def test_a_mistake_is_told_without_secrets(
     with pytest.raises(ConfigError, match=said) as caught:
         checked(options, **values)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def nested(opening: str, closing: str, times: int) -> str:
+    return f"models: {opening * times}1{closing * times}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("models: &m\n  <<: *m\n  a: {model: street}\n", id="merges itself"),
+        pytest.param("models: &m\n  <<: [*m]\n", id="merges itself in a list"),
+        pytest.param("&r\n<<: *r\n", id="the whole merges itself"),
+        pytest.param("models: {a: &a {b: {<<: *a}}}\n", id="merges what it is in"),
+        pytest.param("models: &m [*m]\n", id="a list in itself"),
+        pytest.param(nested("[", "]", 3000), id="deep lists"),
+        pytest.param(nested("{a: ", "}", 600), id="deep keys"),
+        pytest.param(
+            "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{x: *a{i - 1}}}\n" for i in range(1, 900)),
+            id="deep by aliases",
+        ),
+        pytest.param(
+            "a0: &a0 {x: 1}\n"
+            + "".join(f"a{i}: &a{i}\n  <<: *a{i - 1}\n  y{i}: 1\n" for i in range(1, 60)),
+            id="a chain of merges",
+        ),
+        pytest.param(f"serving: {{port: {'9' * 6000}}}\n", id="a huge number"),
+        pytest.param(f"serving: {{port: {':'.join(['59'] * 3000)}}}\n", id="huge in base 60"),
+        pytest.param("models: !!python/object/apply:os.system ['x']\n", id="an object"),
+    ],
+)
+def test_hostile_yaml_is_an_error_with_its_place(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"site\.yaml"):
+        config_file.parse(text, Path("site.yaml"), {})

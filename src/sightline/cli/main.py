@@ -91,6 +91,8 @@ def main() -> None:
     gc.set_threshold(100_000, 20, 20)
     # Looking for pydantic's plugins reads the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # Its handlers of forks print a line for each one. No fork of ours goes on with a connection.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     terminal.set_up()
     signal.signal(signal.SIGINT, _Interrupts())
     code = _run()

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from sightline import interpreter
 from sightline.config import EngineOptions
 from sightline.engines.onnx_fold import NAME, fold_input
 from sightline.engines.requests import Shape, Workers, WorkersEngine, as_floats
@@ -76,6 +77,7 @@ class OnnxRuntimeEngine(WorkersEngine):
     def close(self) -> None:
         super().close()
         self._session = None  # its weights need not wait until this object goes
+        interpreter.give_back_memory()
 
     def _request(self, shape: Shape) -> _Request:
         own = self._info.input.shape

@@ -32,6 +32,7 @@ from sightline.models.focus import fold_focus
 from sightline.models.relax import relax
 from sightline.protocols import Decoder
 from sightline.types import ChannelOrder, Normalization
+from sightline.value_errors import in_words
 
 log = logging.getLogger(__name__)
 
@@ -350,6 +351,15 @@ def _validated(path: Path, fields: Mapping[str, Any]) -> ModelCard:
     except ValidationError as exc:
         first = exc.errors()[0]
         key = ".".join(str(k) for k in first["loc"])
-        raise ModelError(
-            f"{_beside(path)}: {key}: {first['msg']} (got {first['input']!r})"
-        ) from exc
+        raise ModelError(f"{_beside(path)}: {key}: {_misvalued(first)}") from exc
+
+
+def _misvalued(item: Any) -> str:
+    kind, value = item["type"], item["input"]
+    if kind == "extra_forbidden":
+        return f"there is no such key; there are {', '.join(ModelCard.model_fields)}"
+    if kind == "missing":
+        return "it is missing"
+    said = in_words(kind, item.get("ctx", {}), item["msg"]).removeprefix("Value error, ")
+    shown = "" if isinstance(value, Mapping | list | tuple) else f", not {value!r:.60}"
+    return said + shown

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sightline import interpreter
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, NotFound, Overloaded, SightlineError
 from sightline.monitoring.context import bound
@@ -261,6 +262,8 @@ class Fleet:
             # The name is free once the outputs are closed: another stream may write to the same.
             self._members[name] = None
         self._end([member], _JOIN_S)
+        del member
+        interpreter.give_back_memory()  # large pictures, of this and of what waited to be seen
         with self._lock:
             self._members.pop(name, None)
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from sightline import interpreter
 from sightline.config import SchedulerOptions
+from sightline.engines.metered import unmetered
 from sightline.errors import (
     Conflict,
     InferenceError,
@@ -377,7 +378,7 @@ class Scheduler:
         if not joinable(engine):
             sizes = (1,)
         powers = [1 << i for i in range(self._options.max_batch.bit_length())]
-        measured = measure_sizes(engine, lane, sizes or powers, choose=sizes is None)
+        measured = measure_sizes(unmetered(engine), lane, sizes or powers, choose=sizes is None)
         with self._lock:
             speed.learn(lane, measured)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from sightline.engines.around import Around
 from sightline.engines.fallback import Fallback
-from sightline.engines.metered import Metered
+from sightline.engines.metered import Metered, unmetered
 from sightline.errors import (
     ConfigError,
     Conflict,
@@ -103,9 +103,7 @@ class ServedModel:
     def warm_up(self) -> None:
         """Run every canvas once, and measure the largest; takes seconds."""
         self._scheduler.warm_up(self.name, self.canvases[-1])
-        for width, height in self.canvases[:-1]:
-            grey = np.full((1, height, width, 3), 114, np.uint8)
-            self.infer(grey, Terms("warm-up"), len).result()
+        _try_out(self, self.canvases[:-1])
 
     def submit(
         self,
@@ -371,7 +369,7 @@ class ModelRepository:
         try:
             if before is not None:
                 _check_alike(name, before.detector, detector)
-                _try_out(served)
+                _try_out(served, served.canvases)
                 if native is not None:
                     native.reload()
         except BaseException:  # whatever it is, it goes on; the engine must not stay
@@ -430,14 +428,15 @@ def _batch_sizes(limit: int | None) -> list[int] | None:
     return None if limit is None else [n for n in (1, 2, 4, 8, 16, 32) if n <= limit]
 
 
-def _try_out(served: ServedModel) -> None:
-    """Run a grey picture of each shape through a new engine; what fails here must not take over."""
+def _try_out(served: ServedModel, canvases: Sequence[tuple[int, int]]) -> None:
+    """Run a grey picture of each shape through an engine. Nobody asked for them: they count nowhere."""
 
     def fill(batch: Pixels) -> None:
         batch[:] = 114
 
-    for width, height in served.canvases:
-        served.detector.engine.submit((1, height, width), fill, lambda _: None).result()
+    engine = unmetered(served.detector.engine)
+    for width, height in canvases:
+        engine.submit((1, height, width), fill, lambda _: None).result()
 
 
 def _check_alike(name: str, old: EngineDetector, new: EngineDetector) -> None:

@@ -19,6 +19,7 @@ from starlette.requests import Request
 
 from sightline.errors import InvalidRequest, Malformed, RequestError, TooLarge, UnsupportedMedia
 from sightline.serving.signatures import CACHE_BUSTERS, EXPIRES, SIGNATURE
+from sightline.value_errors import in_words
 
 MOST_MISTAKES = 1000
 """Listing more of them takes longer than the request deserves."""
@@ -33,40 +34,6 @@ _OF_ANY_GET = {EXPIRES, SIGNATURE, *CACHE_BUSTERS}
 
 SomeModel = TypeVar("SomeModel", bound=BaseModel)
 
-_WORDS = {
-    "missing": "it is missing",
-    "float_type": "it must be a number",
-    "float_parsing": "it must be a number",
-    "int_type": "it must be a whole number",
-    "int_parsing": "it must be a whole number",
-    "int_from_float": "it must be a whole number",
-    "int_parsing_size": "it is too large a number",
-    "finite_number": "it must be a finite number",
-    "bool_type": "it must be true or false",
-    "bool_parsing": "it must be true or false",
-    "string_type": "it must be text",
-    "string_unicode": "it must be text in UTF-8",
-    "path_type": "it must be text",
-    "list_type": "it must be a list",
-    "tuple_type": "it must be a list",
-    "dict_type": "it must be an object",
-    "model_type": "it must be an object",
-    "model_attributes_type": "it must be an object",
-    "none_required": "it must be null",
-}
-_LIMITS = {
-    "greater_than": ("gt", "it must be more than {}"),
-    "greater_than_equal": ("ge", "it must be {} or more"),
-    "less_than": ("lt", "it must be less than {}"),
-    "less_than_equal": ("le", "it must be {} or less"),
-    "multiple_of": ("multiple_of", "it must be a multiple of {}"),
-    "too_short": ("min_length", "it must have at least {} items"),
-    "too_long": ("max_length", "it must have at most {} items"),
-    "string_too_short": ("min_length", "it must have {} characters or more"),
-    "string_too_long": ("max_length", "it must have {} characters at most"),
-    "literal_error": ("expected", "it must be {}"),
-    "enum": ("expected", "it must be {}"),
-}
 _NAME = (
     "it must be a name: letters, digits, _, . and -, 64 at most, beginning with a letter or digit"
 )
@@ -118,12 +85,7 @@ def _in_words(one: Any, names: Callable[[Sequence[Any]], Collection[str]]) -> st
         return _NAME
     if kind == "value_error":
         return str(context["error"])
-    if kind in _LIMITS:
-        key, text = _LIMITS[kind]
-        value = context.get(key, "")
-        return text.format(f"{value:g}" if isinstance(value, float) else value)
-    message = str(one["msg"]).replace("Input should", "it must").replace("Value should", "it must")
-    return _WORDS.get(kind, message)
+    return in_words(kind, context, one["msg"])
 
 
 def _fields_at(model: Any, at: Iterable[Any]) -> Collection[str]:

@@ -190,7 +190,9 @@ def test_an_open_size_is_the_card_s_or_640(pyramid_model: MakeModel) -> None:
     ("text", "messages"),
     [
         pytest.param("nmaes: [a]", ["tiny.yaml", "nmaes"], id="unknown key"),
-        pytest.param("conf: 2", ["tiny.yaml", "conf", "got 2"], id="out of range"),
+        pytest.param(
+            "conf: 2", ["tiny.yaml", "conf", "it must be 1 or less, not 2"], id="out of range"
+        ),
         pytest.param("order: gbr", ["tiny.yaml", "order", "'bgr'", "'gbr'"], id="unknown order"),
         pytest.param("mean: [1, 2]", ["tiny.yaml", "mean"], id="two means"),
         pytest.param("size: wide", ["tiny.yaml", "size", "'wide'"], id="size is a word"),

@@ -12,6 +12,7 @@ import pytest
 
 from sightline import build
 from sightline.config import EngineOptions, LimitOptions, ModelOptions, SchedulerOptions
+from sightline.engines.metered import Metered
 from sightline.errors import Conflict, ModelError, NotFound
 from sightline.runtime.scheduler import Scheduler, Terms
 from sightline.serving.models import ModelRepository
@@ -186,4 +187,43 @@ def test_pictures_run_on_few_shapes(pyramid_model: Callable[..., Path], tmp_path
         assert served.canvas((1080, 1920)) == (96, 128)
     finally:
         made.close()
+        scheduler.close()
+
+
+class Counting:
+    """A ``Meter`` that counts inferences."""
+
+    def __init__(self) -> None:
+        self.inferences = 0
+
+    def inferred(self, model: str, batch: int, seconds: float, error: str | None) -> None:
+        self.inferences += 1
+
+    def queued(self, model: str, priority: str, seconds: float) -> None: ...
+    def refused(self, model: str, priority: str, reason: str) -> None: ...
+    def detected(self, stream: str, detections: Any) -> None: ...
+
+
+def test_warming_up_is_no_inference(files: dict[str, Path]) -> None:
+    """Of loading and of exchanging a model; what clients ask for counts, once each."""
+    meter = Counting()
+    scheduler = Scheduler(SchedulerOptions(max_batch=2), meter)
+
+    def make(name: str) -> Any:
+        detector = make_detector(files, name)
+        return detector.replaced(engine=Metered(detector.engine, name, meter))
+
+    repository = ModelRepository(scheduler, make, ["street"])
+    try:
+        repository.load_all()
+        repository.load("street")
+        assert meter.inferences == 0
+        assert sum(scheduler.stats().models["street"].outcomes.values()) == 0
+        grey = np.full((1, 64, 64, 3), 114, np.uint8)
+        for _ in range(3):
+            repository.get("street").infer(grey, Terms("somebody"), len).result()
+        assert meter.inferences == 3
+        assert scheduler.stats().models["street"].outcomes["done"] == 3
+    finally:
+        repository.close()
         scheduler.close()

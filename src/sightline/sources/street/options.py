@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sightline.errors import ConfigError
+from sightline.value_errors import in_words
 
 HELD_OUT_SEED = 10_000
 """Seeds from here on are for evaluation only: nothing may be trained or tuned on them."""
@@ -73,7 +74,8 @@ class StreetOptions(BaseModel):
         except ValidationError as exc:
             first = exc.errors()[0]
             key = str(first["loc"][0]) if first["loc"] else ""
-            raise ConfigError(_explain(where, key, values, first["msg"])) from exc
+            message = in_words(first["type"], first.get("ctx", {}), first["msg"])
+            raise ConfigError(_explain(where, key, values, message)) from exc
 
     def url(self) -> str:
         """The URL that gives these options; only what differs from the defaults is in it."""
@@ -116,4 +118,4 @@ def _explain(where: str, key: str, values: dict[str, Any], message: str) -> str:
     if key in _CHOICES:
         words = (*get_args(_CHOICES[key]), RANDOM)
         return f"{where}: {key} cannot be {value!r}{_nearest(str(value), words)}"
-    return f"{where}: {key}={value}: {message[0].lower()}{message[1:]}"
+    return f"{where}: {key}={value}: {message}"
