@@ -213,7 +213,7 @@ class _Reader:
             return self._replaced(node, at)
         try:
             return self._scalars.construct_object(node)
-        except ValueError:
+        except (ValueError, IndexError, KeyError):  # PyYAML checks little of what a tag forces
             self._wrong(at, f"{node.value!r} cannot be read as {node.tag.rpartition(':')[2]}", node)
             return None
 
