@@ -121,6 +121,20 @@ class BatchQueue:
         self._came, self._pause = now, 1.0 / self._arrivals.value(now)
         self._next_expiry = min(self._next_expiry, item.expiry)
 
+    def check(self, item: Item, now: float) -> None:
+        """See whether an item would be refused, without taking it.
+
+        Only a client that has items waiting already is told so: another may be given a place of theirs.
+
+        Raises Overloaded.
+        """
+        client = self.clients.find(item.terms.client)
+        if client is None or item.rank == URGENT or not client.waiting[item.rank]:
+            return
+        item.client = client
+        if self.predicted_wait(item, now) > self._longest(item):
+            raise self._refusal(item, now)
+
     def predicted_wait(self, item: Item, now: float) -> float:
         """Seconds until all that waits is served that may come before an item.
 

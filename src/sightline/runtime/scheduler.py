@@ -245,6 +245,23 @@ class Scheduler:
             self._run(model, engine, batch)
         return item.future
 
+    def check(self, name: str, terms: Terms) -> None:
+        """See whether one more picture of a busy client would be refused, before it is read.
+
+        Raises Overloaded, as ``submit`` would.
+        """
+        now = self._clock()
+        item = Item((1, 0, 0), _nothing, _nothing, terms, now)
+        with self._lock:
+            model = self._model(name)
+            try:
+                model.queue.check(item, now)
+            except Overloaded:
+                model.outcomes["overloaded"] += 1
+                if self._meter is not None:
+                    self._meter.refused(name, item.priority, "overloaded")
+                raise
+
     def _dispatch(self, model: _Model) -> None:
         """The thread of one model: runs what waited, and sees to what is late."""
         while self._step(model):
@@ -389,6 +406,10 @@ class Scheduler:
             return self._ended.wait_for(lambda: not self._settling and over(), timeout_s)
         finally:
             self._awaited -= 1
+
+
+def _nothing(_: object) -> None:
+    """Fills and reads nothing: of an item that is never run."""
 
 
 def _busy(model: _Model) -> bool:

@@ -98,6 +98,10 @@ class Clients:
             self._away -= 1
         return client
 
+    def find(self, name: str) -> Client | None:
+        """A client that is known already."""
+        return self._clients.get(name)
+
     def idle(self) -> int:
         """Clients that were active lately and have nothing here: something may come from them."""
         return len(self._clients) - self.busy - self._away

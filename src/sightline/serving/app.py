@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -13,13 +14,15 @@ from starlette.responses import Response
 
 from sightline._version import __version__
 from sightline.config import ServingOptions
+from sightline.errors import RequestError
 from sightline.monitoring.tracing import NoTracing, Tracing
+from sightline.runtime.items import PRIORITIES, Terms
 from sightline.runtime.scheduler import Scheduler
 from sightline.serving.encodings import UnpackedBody
 from sightline.serving.envelope import Envelope, Told
 from sightline.serving.failures import answer
 from sightline.serving.fetch import networks
-from sightline.serving.limits import Admission, WholeBody, arrivals, fetches
+from sightline.serving.limits import Admission, EarlyRefusal, WholeBody, arrivals, fetches
 from sightline.serving.models import ModelRepository
 from sightline.serving.parts import Metrics, Parts, Streams
 from sightline.serving.patterns import Patterns
@@ -79,6 +82,7 @@ def create_app(
     app.add_middleware(UnpackedBody, limits=options.limits)
     app.add_middleware(Admission, limits=options.limits)
     app.add_middleware(WholeBody, limits=options.limits, arrivals=parts.arriving)
+    app.add_middleware(EarlyRefusal, check=partial(_check_room, parts))
     if options.origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=options.origins, allow_methods=["*"],
@@ -88,6 +92,19 @@ def create_app(
     patterns = Patterns(route for one in (*ROUTERS, *routers) for route in one.routes)
     app.add_middleware(Envelope, closing=lambda: parts.draining, pattern=patterns.of, told=told)
     return app
+
+
+def _check_room(parts: Parts, address: str, query: Mapping[str, str]) -> None:
+    """Raises Overloaded where the scheduler would refuse this client's picture now."""
+    priority = next((one for one in PRIORITIES if one == query.get("priority", "normal")), None)
+    if priority is None:
+        return  # an error that the route tells
+    try:
+        model = parts.repository.get(query.get("model", "default"))
+    except RequestError:  # likewise
+        return
+    terms = Terms(f"http:{address}", priority, max_wait_s=parts.options.limits.queue_ms / 1e3)
+    parts.scheduler.check(model.name, terms)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

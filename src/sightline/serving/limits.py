@@ -5,6 +5,9 @@ Deadlines for headers and limits of connections lie below HTTP: see ``protocol``
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from urllib.parse import parse_qsl
+
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +26,7 @@ ARRIVING_BODIES = 8
 FETCHES = 64
 """Pictures that are fetched by URL at a time, for one client."""
 
+_PICTURES = {"/detect", "/predict"}
 _NO_ADMISSION = {"/health", "/ready", "/metrics"}
 
 
@@ -68,6 +72,41 @@ class Admission:
             await self.app(scope, receive, send)
         finally:
             self.in_flight -= 1
+
+
+class EarlyRefusal:
+    """Refuses a picture before its body is read where the scheduler would refuse it anyway.
+
+    Reading such a body takes the time of those that are not refused. It stands before ``WholeBody``,
+    and is only about requests whose parameters all stand in the address and whose body is the picture: of
+    others nobody knows yet what they ask for.
+
+    Args:
+        app: everything else.
+        check: called with the client's address and the parameters of the query; raises Overloaded.
+
+    Raises:
+        Overloaded: what ``check`` says.
+    """
+
+    def __init__(self, app: ASGIApp, check: Callable[[str, Mapping[str, str]], None]) -> None:
+        self.app = app
+        self._check = check
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in _PICTURES and _is_raw(scope):
+            client = scope.get("client")
+            query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+            self._check(client[0] if client else "local", query)
+        await self.app(scope, receive, send)
+
+
+def _is_raw(scope: Scope) -> bool:
+    """Whether the body is a picture as it is, not a form or JSON that has one in it."""
+    return any(
+        name == b"content-type" and value.startswith((b"image/", b"application/octet-stream"))
+        for name, value in scope["headers"]
+    )
 
 
 class WholeBody:

@@ -539,6 +539,28 @@ def test_a_lively_higher_priority_leaves_less_of_the_engine() -> None:
 
 
 @pytest.mark.parametrize(
+    ("client", "priority", "refused"),
+    [
+        pytest.param("busy", "normal", True, id="whose items wait already"),
+        pytest.param("busy", "urgent", False, id="urgent"),
+        pytest.param("new", "normal", False, id="a client that may get another's place"),
+    ],
+)
+def test_a_check_tells_what_a_push_would_do(client: str, priority: Priority, refused: bool) -> None:
+    bench = Bench(cost_ms=10, requests=1)
+    item = Item((1, *LANE), print, print, Terms(client, priority, max_wait_s=0.2), bench.now)
+    bench.queue.check(item, bench.now)  # nothing waits yet
+    for _ in range(21):
+        bench.push("x", "busy", max_wait_s=0.2)
+    if refused:
+        with pytest.raises(Overloaded, match="items wait"):
+            bench.queue.check(item, bench.now)
+    else:
+        bench.queue.check(item, bench.now)
+    assert len(bench.queue.waiting) == 21
+
+
+@pytest.mark.parametrize(
     ("terms", "accepted"),
     [
         pytest.param({"max_wait_s": 1.0}, 101, id="as long as it takes 1 s"),

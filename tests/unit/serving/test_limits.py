@@ -9,7 +9,7 @@ import pytest
 
 from sightline.config import LimitOptions
 from sightline.errors import Overloaded, TooLarge
-from sightline.serving.limits import LARGE_BODIES, Admission, WholeBody, arrivals
+from sightline.serving.limits import LARGE_BODIES, Admission, EarlyRefusal, WholeBody, arrivals
 
 
 def scope(path: str = "/detect", method: str = "POST", **more: Any) -> dict[str, Any]:
@@ -52,6 +52,43 @@ def test_no_more_requests_are_let_in_than_allowed() -> None:
         inner.go.set()
         await asyncio.gather(*tasks)
         assert door.in_flight == 0
+
+    asyncio.run(run())
+
+
+EARLY = [
+    pytest.param("/detect", b"image/jpeg", True, id="a picture as it is"),
+    pytest.param("/predict", b"application/octet-stream", True, id="bytes"),
+    pytest.param("/detect", b"multipart/form-data; boundary=x", False, id="a form may say more"),
+    pytest.param("/detect", b"application/json", False, id="JSON may say more"),
+    pytest.param("/streams", b"image/jpeg", False, id="no picture is asked for"),
+]
+
+
+@pytest.mark.parametrize(("path", "content_type", "early"), EARLY)
+def test_a_picture_that_will_be_refused_is_not_read(
+    path: str, content_type: bytes, early: bool
+) -> None:
+    asked = []
+
+    def check(client: str, query: Any) -> None:
+        asked.append((client, query))
+        raise Overloaded("busy")
+
+    async def run() -> None:
+        inner = Inner()
+        inner.go.set()
+        app = EarlyRefusal(inner, check)
+        request = scope(path, query_string=b"model=m&priority=batch", client=("10.0.0.7", 5))
+        request["headers"].append((b"content-type", content_type))
+        if early:
+            with pytest.raises(Overloaded):
+                await app(request, chunks(b"x"), None)
+            assert asked == [("10.0.0.7", {"model": "m", "priority": "batch"})]
+        else:
+            await app(request, chunks(b"x"), None)
+            assert asked == []
+        assert inner.bodies == ([] if early else [b"x"])
 
     asyncio.run(run())
 
