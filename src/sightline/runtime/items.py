@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from sightline.config import Priority
 from sightline.errors import SightlineError
+from sightline.runtime.executions import Watch
 from sightline.runtime.shares import RANKS, Client
 from sightline.runtime.speed import Lane, Speed
 from sightline.types import Floats, Pixels
@@ -38,6 +39,7 @@ class Terms:
             a frame of the same client comes that is newer (``since``).
         max_wait_s: it is refused at once where it would wait longer; None: as its priority's budget
             has it.
+        watch: is told of the batches that the item's jobs are run in; None: nothing is measured.
     """
 
     client: str
@@ -49,6 +51,7 @@ class Terms:
     since: float | None = None
     live: bool = False
     max_wait_s: float | None = None
+    watch: Watch | None = None
 
 
 NOBODY = Client("", 0.0)

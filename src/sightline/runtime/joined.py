@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from sightline.errors import InferenceError
+from sightline.runtime.executions import Execution
 from sightline.runtime.items import Item
 from sightline.types import Floats, Pixels
 
@@ -23,9 +25,13 @@ class JoinedJob:
     def __init__(self, items: Sequence[Item]) -> None:
         self._items = items
         self._pictures = sum(item.pictures for item in items)
+        watched = any(item.terms.watch is not None for item in items)
+        self._execution = Execution(self._pictures) if watched else None
 
     def fill(self, pixels: Pixels) -> None:
         """Fill an input (N, H, W, C). Raises the first failure where no item could be filled."""
+        if self._execution is not None:
+            self._execution.begun = time.perf_counter_ns()
         at, good = 0, False
         for item in self._items:
             part = pixels[at : at + item.pictures]
@@ -42,9 +48,13 @@ class JoinedJob:
         errors = [item.error for item in self._items if item.error is not None]
         if errors and not good:
             raise errors[0]
+        if self._execution is not None:
+            self._execution.filled = time.perf_counter_ns()
 
     def read(self, outputs: Sequence[Floats]) -> None:
         """Hand each item its rows. Raises NotABatch."""
+        if self._execution is not None:
+            self._execution.inferred = time.perf_counter_ns()
         if len(self._items) > 1:
             check_rows(outputs, self._pictures)
         at = 0
@@ -58,6 +68,14 @@ class JoinedJob:
                 item.result = item.read(outputs if alone else [o[rows] for o in outputs])
             except BaseException as exc:  # noqa: BLE001 - whatever it is, it is this item's outcome
                 item.error = exc
+        if self._execution is not None:
+            self._tell(self._execution)
+
+    def _tell(self, execution: Execution) -> None:
+        execution.done = time.perf_counter_ns()
+        for item in self._items:
+            if item.terms.watch is not None and item.error is None and not item.gone:
+                item.terms.watch.executions.append(execution)
 
 
 def check_rows(outputs: Sequence[Floats], pictures: int) -> None:

@@ -57,11 +57,12 @@ engine's memory: they are gone when it returns."""
 class Work(NamedTuple, Generic[T]):
     """What is to be run for a request, and what makes the answer of the results.
 
-    A job raises Overloaded where the queue takes no more.
+    A job raises Overloaded where the queue takes no more. ``rows`` is the batch that the request brings.
     """
 
     jobs: Sequence[Callable[[], Future[Any]]]
     finish: Callable[[list[Any]], T]
+    rows: int
 
 
 class Face(Protocol):
@@ -172,9 +173,9 @@ class Network:
             job = partial(
                 self._served.infer, batch, terms, lambda arrays: write(self._named(arrays))
             )
-            return Work([job], itemgetter(0))
+            return Work([job], itemgetter(0), len(batch))
         jobs = [partial(self._served.infer, one[None], terms, _copied) for one in batch]
-        return Work(jobs, lambda results: write(self._joined(results)))
+        return Work(jobs, lambda results: write(self._joined(results)), len(batch))
 
     def _named(self, arrays: Sequence[Floats]) -> list[Output]:
         names = [output.name for output in self._served.info.outputs]
@@ -256,7 +257,7 @@ class Tensors:
             return write([Output(s.name, a) for s, a in zip(outputs, arrays, strict=True)])
 
         job = partial(self._native.infer, feed, rows, terms, read)
-        return Work([job], itemgetter(0))
+        return Work([job], itemgetter(0), rows)
 
     def _rows(self, feed: Mapping[str, NDArray[Any]]) -> int:
         """Rows of a batch, 1 where the model knows none. Raises InvalidRequest: inputs differ in it."""
@@ -324,7 +325,7 @@ class Pictures:
                 raise InvalidRequest(f"parameter 'classes': {exc}") from exc
 
         jobs = [partial(run, frame) for frame in frames]
-        return Work(jobs, lambda results: write(_outputs(results)))
+        return Work(jobs, lambda results: write(_outputs(results)), len(frames))
 
     def _frame(self, data: bytes, index: int) -> Frame:
         picture = EncodedPicture(data, self._limits.pixels, f"input 'image': picture {index}")

@@ -7,20 +7,19 @@ protocol's own JSON; a gRPC message has the same field names.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sightline._version import __version__
 from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, NotFound
+from sightline.runtime.executions import Watch
 from sightline.runtime.scheduler import Terms
 from sightline.serving.batches import run_all
 from sightline.serving.faces_v2 import DETECT, NATIVE, Face, Network, Pictures, Tensors
 from sightline.serving.models import ModelRepository, ModelState, ServedTensors
+from sightline.serving.statistics_v2 import Statistics
 from sightline.serving.tensors_v2 import InferRequest, Output, Parameter, Spec
 from sightline.serving.waiting import until
 
@@ -66,8 +65,7 @@ class OpenInference:
         self.limits = limits
         self.ready_too: Callable[[], bool] = lambda: True
         self._clock = clock
-        self._counts: dict[str, _Counts] = defaultdict(_Counts)
-        self._counting = threading.Lock()
+        self._statistics = Statistics()
 
     def model(self, name: str, version: str = "") -> Face:
         """The model of the protocol that has this name. Raises NotFound."""
@@ -167,8 +165,11 @@ class OpenInference:
             names = [self.model(name, version).name]
         else:
             names = [item["name"] for item in self.index(ready=True)]
-        with self._counting:
-            return {"model_stats": [self._counts[n].to_dict(n) for n in names]}
+        return {
+            "model_stats": [
+                {"name": n, "version": VERSION, **self._statistics.of(n)} for n in names
+            ]
+        }
 
     def load(self, name: str) -> None:
         """Load a model, or load it again; blocks until it can be used. Raises NotFound, Conflict."""
@@ -213,33 +214,39 @@ class OpenInference:
             NotFound, InvalidRequest, DecodeError, Overloaded, DeadlineExceeded, InferenceError.
         """
         face = self.model(request.model, request.version)
-        started = self._clock()
-        pictures = 0
+        started = time.perf_counter_ns()
+        watch, work = Watch(started), None
+        answered = False
         try:
             if load := face.unloaded(request.inputs):
                 await asyncio.to_thread(load)
             specs = _wanted(face, request.outputs)
-            terms = self._terms(request.parameters, client, deadline)
+            terms = self._terms(request.parameters, client, deadline, watch)
 
             def chosen(outputs: Sequence[Output]) -> T:
                 named = {output.name: output for output in outputs}
                 return write(face.name, [named[spec.name] for spec in specs])
 
-            jobs, finish = face.work(request.inputs, terms, request.parameters, chosen)
+            work = face.work(request.inputs, terms, request.parameters, chosen)
+            watch.since = time.perf_counter_ns()
             async with until(terms.deadline, self._clock):
-                results = await run_all(jobs)
-            written = finish(results)
-            pictures = _rows(request)
+                results = await run_all(work.jobs)
+            written = work.finish(results)
+            answered = True
             return written
         finally:
-            with self._counting:
-                self._counts[face.name].add(pictures, self._clock() - started)
+            took = time.perf_counter_ns() - started
+            if answered and work is not None:
+                self._statistics.answered(face.name, took, work.rows, len(work.jobs), watch)
+            else:
+                self._statistics.failed(face.name, took)
 
     def _terms(
         self,
         parameters: Mapping[str, Parameter],
         client: str,
         deadline: float | None,
+        watch: Watch,
     ) -> Terms:
         named = parameters.get("client", client)
         if not isinstance(named, str) or not 0 < len(named) <= 64:
@@ -256,6 +263,7 @@ class OpenInference:
             priority,
             deadline=own if deadline is None else min(own, deadline),
             max_wait_s=self.limits.queue_ms / 1e3,
+            watch=watch,
         )
 
     def _timeout_s(self, parameters: Mapping[str, Parameter]) -> float:
@@ -279,48 +287,6 @@ STATES = {
     "unloaded": "UNAVAILABLE",
     "failed": "UNAVAILABLE",
 }
-
-
-@dataclass(slots=True)
-class _Counts:
-    """What became of the requests of one model since the start."""
-
-    success: int = 0
-    success_ns: int = 0
-    fail: int = 0
-    fail_ns: int = 0
-    pictures: int = 0
-    last_ms: int = 0
-
-    def add(self, pictures: int, seconds: float) -> None:
-        """One request that was answered with so many pictures; 0: it failed."""
-        if pictures:
-            self.success += 1
-            self.success_ns += round(seconds * 1e9)
-            self.pictures += pictures
-            self.last_ms = round(time.time() * 1e3)
-        else:
-            self.fail += 1
-            self.fail_ns += round(seconds * 1e9)
-
-    def to_dict(self, name: str) -> dict[str, Any]:
-        return {
-            "name": name,
-            "version": VERSION,
-            "last_inference": self.last_ms,
-            "inference_count": self.pictures,
-            "execution_count": self.success,
-            "inference_stats": {
-                "success": {"count": self.success, "ns": self.success_ns},
-                "fail": {"count": self.fail, "ns": self.fail_ns},
-            },
-        }
-
-
-def _rows(request: InferRequest) -> int:
-    """What a request counts as: the first side of its first tensor, at least 1."""
-    shape = request.inputs[0].shape if request.inputs else ()
-    return max(1, shape[0]) if shape else 1
 
 
 def _config(spec: Spec, *, batched: bool) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from sightline.errors import (
     Overloaded,
     TooLarge,
 )
+from sightline.runtime.executions import Execution
 from sightline.runtime.scheduler import Terms
 from sightline.serving import faces_v2, messages_v2
 from sightline.serving.inference_v2 import HEADER_LENGTH, _unpacked, parse, router
@@ -98,6 +99,8 @@ class Served:
         if self.refuse_after is not None and len(self.futures) >= self.refuse_after:
             raise Overloaded("full")
         self.terms.append(terms)
+        assert terms.watch is not None
+        terms.watch.executions.append(Execution(1, begun=time.perf_counter_ns()))
         future: Future[Any] = Future()
         self.futures.append(future)
         if not self.hold:
@@ -810,7 +813,7 @@ def test_statistics(service: OpenInference, served: Served) -> None:
     with pytest.raises(Overloaded):
         ask(service, blank())
     (found,) = service.statistics("tiny")["model_stats"]
-    assert (found["inference_count"], found["execution_count"]) == (2, 1)
+    assert (found["inference_count"], found["execution_count"]) == (2, 2)  # one by one
     assert found["inference_stats"]["success"]["count"] == 1
     assert found["inference_stats"]["fail"]["count"] == 1
     assert abs(found["last_inference"] / 1e3 - time.time()) < 60
