@@ -9,7 +9,7 @@ from sightline.build.models import (
     pick_backend,
 )
 from sightline.build.outputs import Outputs, outputs
-from sightline.build.sources import Input, inputs, source_kind
+from sightline.build.sources import Input, few_pictures, inputs, source_kind
 from sightline.build.tables import BUNDLED, DECODERS, ENGINES, SOURCES, load
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "build_engine",
     "decoders",
     "detector",
+    "few_pictures",
     "for_tracking",
     "inputs",
     "load",

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 LIVE = {"url", "camera"}
 
+FEW_PICTURES = 100
+"""From so many on, what a runtime takes longer to start is made up for by its speed."""
+
 
 @dataclass(frozen=True)
 class Input:
@@ -48,6 +51,16 @@ class Input:
     def still(self) -> bool:
         """Pictures that have nothing to do with one another."""
         return self.kind == "images"
+
+
+def few_pictures(inputs: Sequence[Input]) -> bool:
+    """Whether only so few pictures will come that a quick start counts more than speed later."""
+    from sightline.sources.images import ImageSource
+
+    sources = [i.source for i in inputs]
+    return (
+        sum(len(s) if isinstance(s, ImageSource) else FEW_PICTURES for s in sources) < FEW_PICTURES
+    )
 
 
 def source_kind(spec: str) -> str:

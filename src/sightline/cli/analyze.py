@@ -189,7 +189,7 @@ def analyze(
 
     check_command([(i.spec, i.name, i.still) for i in inputs], model, output_options)
     with ExitStack() as closing:
-        detector = build.detector(model, stills=all(i.still for i in inputs))
+        detector = build.detector(model, stills=build.few_pictures(inputs))
         closing.callback(detector.close)
         if tracked:
             detector, tracker = build.for_tracking(detector)

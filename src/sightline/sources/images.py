@@ -149,6 +149,10 @@ class ImageSource:
         self._handed = 0
         self._failures: list[SourceError] = []
 
+    def __len__(self) -> int:
+        """How many pictures there are, those that cannot be read included."""
+        return len(self._paths)
+
     def open(self) -> StreamInfo:
         """Decode the first good picture; it stands for the size of all. Repeated, says the same.
 
