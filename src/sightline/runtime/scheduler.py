@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextvars import Context
 from typing import TypeVar
 
 from sightline import interpreter
@@ -242,7 +243,8 @@ class Scheduler:
             finally:
                 del refused  # its trace holds this function, which holds a picture: no circle
         if batch is not None:
-            self._run(model, engine, batch)
+            # A batch may be of several clients: what an engine logs is not of this one's request.
+            Context().run(self._run, model, engine, batch)
         return item.future
 
     def check(self, name: str, terms: Terms) -> None:

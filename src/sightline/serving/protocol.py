@@ -13,6 +13,7 @@ import resource
 import secrets
 import socket
 import struct
+from contextvars import Context
 from pathlib import Path
 
 import httptools
@@ -78,7 +79,7 @@ class GuardedProtocol(HttpToolsProtocol):
         patience_s = (
             min(LAG_S, self.limits.body_timeout_s) if watching else self.limits.body_timeout_s
         )
-        self._unread = self.loop.call_later(patience_s, self._give_up)
+        self._unread = self.loop.call_later(patience_s, self._give_up, context=Context())
 
     def resume_writing(self) -> None:
         self._is_read()
@@ -213,7 +214,8 @@ class GuardedProtocol(HttpToolsProtocol):
             if not again:
                 return
             self._timer.cancel()
-        self._timer = self.loop.call_later(seconds, self._too_slow)
+        # Not in the context of the request that has just been answered: its id is not the next one's.
+        self._timer = self.loop.call_later(seconds, self._too_slow, context=Context())
 
     def _settle(self) -> None:
         if self._timer is not None:

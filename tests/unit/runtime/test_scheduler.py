@@ -30,6 +30,7 @@ from sightline.errors import (
     NotFound,
     Overloaded,
 )
+from sightline.monitoring.context import bound, bound_ids
 from sightline.protocols import Engine
 from sightline.runtime.scheduler import ScheduledDetector, Scheduler, Terms
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels, TensorSpec
@@ -192,6 +193,17 @@ def test_an_idle_engine_is_given_its_item_by_the_thread_that_brings_it(make: Any
         assert result(put(scheduler, i)) == [i]
         wait_for(lambda: scheduler.stats().in_flight == 0)
     assert set(engine.submitted_by) == {threading.current_thread()}
+
+
+def test_an_engine_does_not_log_under_the_id_of_a_request(make: Any) -> None:
+    scheduler, engine = make()
+    seen = []
+    submit = engine.submit
+    engine.submit = lambda *args: (seen.append(dict(bound_ids())), submit(*args))[1]
+    with bound(request="7f3a"):
+        assert result(put(scheduler, 1)) == [1]
+        assert bound_ids() == {"request": "7f3a"}
+    assert seen == [{}]
 
 
 def test_engines_are_never_given_anything_in_their_own_threads(make: Any) -> None:
