@@ -377,6 +377,9 @@ class ServingOptions(Options):
     files_under: Annotated[tuple[Path, ...], PathField("folder")] = Field(
         (), description="folders whose files clients may open as streams; none by default"
     )
+    outputs_under: Annotated[Path | None, PathField("folder")] = Field(
+        None, description="folder below which clients' streams may write files; none by default"
+    )
     stream_schemes: tuple[str, ...] = Field(
         ("rtsp", "rtsps", "http", "https", "street"),
         description="kinds of address that clients may open as streams",

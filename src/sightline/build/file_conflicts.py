@@ -10,7 +10,7 @@ import mmap
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sightline.build.file_identity import (
@@ -248,6 +248,43 @@ def configuration_conflicts(
         reads += inputs
         writes += outputs
     yield from conflicts(reads, writes)
+
+
+def added_stream_conflict(
+    configuration: Configuration,
+    files: Mapping[str, Path],
+    running: Mapping[str, StreamOptions],
+    name: str,
+    added: StreamOptions,
+) -> str | None:
+    """Why a stream cannot be added: it would write what another part uses, or read what is written.
+
+    A database may be shared. A text file may not: those that share one agree on that at the start.
+
+    Args:
+        files: as of ``configuration_conflicts``.
+        running: the streams that there are now; those of the configuration count too.
+    """
+    others = {n: one for n, one in {**configuration.streams, **running}.items() if n != name}
+    if not any(path_uses(one.outputs) for one in (added, *others.values())):
+        return None
+    reads = [FileUse(str(path), what) for what, path in files.items()]
+    for model_name, model in configuration.models.items():
+        reads += read_by_model(model, model_name)
+    inputs, outputs = stream_uses(name, added, ())
+    writes = [replace(use, shared="") if use.shared != "database" else use for use in outputs]
+    for other, stream in others.items():
+        more, written_too = stream_uses(other, stream, ("streams", other))
+        inputs += more
+        writes += written_too
+    for use, why in conflicts([*reads, *inputs], writes):
+        return f"{use.what}: {why}"
+    return None
+
+
+def path_uses(options: OutputOptions) -> bool:
+    """Whether outputs name any file."""
+    return any(getattr(options, name) is not None for name in path_fields(type(options)))
 
 
 def check_files(reads: Mapping[str, Path], writes: Mapping[str, Path]) -> None:

@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
+from sightline.build.file_conflicts import added_stream_conflict
 from sightline.build.site import Site
 from sightline.config import Configuration
 from sightline.errors import SightlineError
@@ -26,9 +28,16 @@ class Installation:
     """A site that is watched, and served where the configuration says so.
 
     ``run`` does everything that ``sightline run`` and ``sightline serve`` promise.
+
+    Args:
+        configuration: the whole of it.
+        files: that no client's stream may write, by what they are called.
     """
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(
+        self, configuration: Configuration, files: Mapping[str, Path] | None = None
+    ) -> None:
+        self._files = files or {}
         self.configuration = configuration
         self.meter = PrometheusMeter(self._streams, self._queues, self._restarts)
         self.site = Site(configuration, self.meter)
@@ -91,6 +100,7 @@ class Installation:
         app = create_app(
             site.repository, site.scheduler, site.fleet, options, self.meter,
             routers=[router(protocol)], tracing=traces, told=partial(self.meter.answered, "http"),
+            clash=partial(added_stream_conflict, self.configuration, self._files),
         )  # fmt: skip
         grpc = GrpcServer(protocol, options, partial(self.meter.answered, "grpc"))
         server = Server(app, options, [] if options.grpc_port is None else [grpc])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -46,7 +47,7 @@ def run(
         raise ConfigError(
             f"{found.where()}: there is nothing to run: give it `streams` or `serving`"
         )
-    _run(found.configuration, quiet=quiet, verbose=verbose)
+    _run(found.configuration, {"the configuration": config}, quiet=quiet, verbose=verbose)
 
 
 def serve(
@@ -106,7 +107,8 @@ def serve(
                 "admin_token": os.environ.get("SIGHTLINE_ADMIN_TOKEN"),
             },
         )
-    _run(configuration, quiet=quiet, verbose=verbose)
+    files = {} if config is None else {"the configuration": config}
+    _run(configuration, files, quiet=quiet, verbose=verbose)
 
 
 def _served_name(model: str) -> str:
@@ -116,7 +118,9 @@ def _served_name(model: str) -> str:
     return name[:64] or "model"
 
 
-def _run(configuration: Configuration, *, quiet: bool, verbose: int) -> None:
+def _run(
+    configuration: Configuration, files: Mapping[str, Path], *, quiet: bool, verbose: int
+) -> None:
     """Run to the end, then exit: 1 where a stream failed, 130 when interrupted without a service."""
     from sightline.build.service import Installation
     from sightline.cli.fleet_view import fleet_view, summary
@@ -124,7 +128,7 @@ def _run(configuration: Configuration, *, quiet: bool, verbose: int) -> None:
     from sightline.monitoring import logs
 
     logs.set_up(verbose + 1)
-    installation = Installation(configuration)
+    installation = Installation(configuration, files)
     interrupted = _end_on_signals(installation) if configuration.serving is None else []
     fleet = installation.site.fleet
     with fleet_view(installation, quiet=quiet), reopen_on_hangup(fleet.reopen):

@@ -120,8 +120,16 @@ class Newest:
 class Member:
     """One stream of a fleet, with the thread that runs it."""
 
-    def __init__(self, name: str, parts: StreamParts, record: StreamRecord, feed: Feed) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: StreamOptions,
+        parts: StreamParts,
+        record: StreamRecord,
+        feed: Feed,
+    ) -> None:
         self.name = name
+        self.options = options
         self.parts = parts
         self.record = record
         self.newest = Newest(feed, parts.analysis.saw)
@@ -246,7 +254,7 @@ class Fleet:
         self._reserve(name)
         record = StreamRecord()
         try:
-            member = Member(name, self._make(name, options, record), record, self._feed)
+            member = Member(name, options, self._make(name, options, record), record, self._feed)
         except BaseException:  # whatever it is goes on to the caller; the name is free again
             with self._lock:
                 self._members.pop(name, None)
@@ -284,6 +292,10 @@ class Fleet:
 
     def names(self) -> list[str]:
         return list(self._running())
+
+    def options(self) -> Mapping[str, StreamOptions]:
+        """What each stream was added with."""
+        return {name: member.options for name, member in self._running().items()}
 
     def stats(self) -> Mapping[str, StreamStats]:
         """A snapshot of each stream."""

@@ -130,6 +130,10 @@ class ShardedFleet:
         with self._lock:
             return list(self._homes)
 
+    def options(self) -> Mapping[str, StreamOptions]:
+        with self._lock:
+            return {n: one for worker in self._workers for n, one in worker.streams.items()}
+
     def stats(self) -> Mapping[str, StreamStats]:
         found: dict[str, StreamStats] = {}
         for worker in self._workers:

@@ -24,7 +24,7 @@ from sightline.serving.failures import answer
 from sightline.serving.fetch import networks
 from sightline.serving.limits import Admission, EarlyRefusal, WholeBody, arrivals, fetches
 from sightline.serving.models import ModelRepository
-from sightline.serving.parts import Metrics, Parts, Streams
+from sightline.serving.parts import Clash, Metrics, Parts, Streams, no_clash
 from sightline.serving.patterns import Patterns
 from sightline.serving.routes import detection, health, models, pages, streams
 from sightline.serving.security import Guard, check_exposure
@@ -44,6 +44,7 @@ def create_app(
     routers: Sequence[APIRouter] = (),
     tracing: Tracing | None = None,
     told: Told | None = None,
+    clash: Clash = no_clash,
 ) -> FastAPI:
     """The service around what was built elsewhere; it owns none of it.
 
@@ -55,6 +56,7 @@ def create_app(
         metrics: for ``GET /metrics``.
         routers: more routes; ``request.app.state.parts`` is what they work with.
         tracing: traces requests for pictures.
+        clash: says why a stream that a client adds cannot run beside the others.
         told: called with the route ("POST /detect"), status and seconds after each request.
 
     Raises:
@@ -64,6 +66,7 @@ def create_app(
     parts = Parts(
         repository, scheduler, fleet, options, metrics, networks(options.fetch_from),
         tracing or NoTracing(), Signer(options), arrivals(options.limits), fetches(options.limits),
+        clash,
     )  # fmt: skip
     # FastAPI's own pages of documentation load scripts from elsewhere; see `routes.pages`.
     app = FastAPI(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from starlette.requests import Request
 
@@ -37,10 +38,19 @@ class Streams(Protocol):
     def remove(self, name: str) -> None: ...
     def pause(self, name: str) -> None: ...
     def resume(self, name: str) -> None: ...
+    def options(self) -> Mapping[str, StreamOptions]: ...
     def stats(self) -> Mapping[str, StreamStats]: ...
     def version(self, name: str) -> int: ...
     def snapshot(self, name: str, *, annotated: bool = True, quality: int = 80) -> bytes: ...
     def subscribe(self) -> AbstractContextManager[queue.Queue[FeedItem]]: ...
+
+
+Clash: TypeAlias = Callable[[Mapping[str, StreamOptions], str, StreamOptions], str | None]
+"""Why a stream cannot be added beside those that run: one would write what another uses."""
+
+
+def no_clash(running: Mapping[str, StreamOptions], name: str, added: StreamOptions) -> None:
+    """For a service that has no configuration to compare with."""
 
 
 @dataclass
@@ -59,6 +69,9 @@ class Parts:
     """Bodies that are on their way."""
     fetching: Arrivals
     """Pictures that are fetched by URL, likewise."""
+    clash: Clash = no_clash
+    adding: threading.Lock = field(default_factory=threading.Lock)
+    """Held from the look at what runs until the new stream does."""
     started_at: float = field(default_factory=time.time)
     draining: bool = False
     """Nothing new should come; what comes is answered still."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sightline.config import Name, OutputOptions, Priority, StreamOptions
+from sightline.config import Name, Priority, StreamOptions
 
 PictureFormat = Literal["json", "jpeg", "png"]
 
@@ -108,17 +108,11 @@ class FoundInMany(BaseModel):
 
 
 class StreamRequest(StreamOptions):
-    """A stream that a client adds. It writes no files: outputs belong to the configuration."""
+    """A stream that a client adds; its outputs are files below ``serving.outputs_under``."""
 
     model_config = ConfigDict(defer_build=False)
 
     name: Name
-
-    @model_validator(mode="after")
-    def _no_outputs(self) -> StreamRequest:
-        if self.outputs != OutputOptions():
-            raise ValueError("outputs are for streams of the configuration file only")
-        return self
 
     def options(self) -> StreamOptions:
         """Without the name."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from sightline import build
+from sightline.build.file_conflicts import added_stream_conflict
 from sightline.build.streams import stream_maker
 from sightline.config import (
+    Configuration,
     EngineOptions,
     LimitOptions,
     ModelOptions,
     SchedulerOptions,
+    ServedModelOptions,
     ServingOptions,
 )
 from sightline.protocols import Engine
@@ -124,6 +128,7 @@ def serve(tiny_model: Path) -> Iterator[Callable[..., Service]]:
         scheduler: SchedulerOptions | None = None,
         token: str | None = None,
         admin_token: str | None = None,
+        files: dict[str, Path] | None = None,
         **options: Any,
     ) -> Service:
         engines: list[HeldEngine] = []
@@ -148,7 +153,11 @@ def serve(tiny_model: Path) -> Iterator[Callable[..., Service]]:
             admin_token=None if admin_token is None else SecretStr(admin_token),
             **{"drain_s": 5.0, **options},
         )
-        app = create_app(repository, sharing, fleet, serving)
+        configuration = Configuration(
+            models={"tiny": ServedModelOptions(model=str(tiny_model))}, serving=serving
+        )
+        clash = partial(added_stream_conflict, configuration, files or {})
+        app = create_app(repository, sharing, fleet, serving, clash=clash)
         server = Server(app, serving)
         server.start()
         service = Service(app, server, repository, sharing, fleet, serving, tiny_model, engines)

@@ -180,8 +180,8 @@ def test_networks_of_clients(serve: Any, hosts: list[str], source: str, status: 
         pytest.param({"model": "other"}, 404, id="no such model"),
         pytest.param({"fps": 0}, 422, id="a value out of range"),
         pytest.param({"colour": "red"}, 422, id="a key that is none"),
-        pytest.param({"outputs": {"json_lines": "/etc/cron.d/x"}}, 422, id="files to write"),
-        pytest.param({"outputs": {"database": "sqlite:////tmp/x"}}, 422, id="a database"),
+        pytest.param({"outputs": {"json_lines": "/etc/cron.d/x"}}, 403, id="files to write"),
+        pytest.param({"outputs": {"database": "sqlite:////tmp/x"}}, 403, id="a database"),
         pytest.param({"adaptive": {"max_skip": 3}, "min_fps": 2.0}, 201, id="options"),
     ],
 )

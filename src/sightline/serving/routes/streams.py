@@ -23,6 +23,7 @@ from sightline.serving.routes.openapi import FAILURES
 from sightline.serving.schemas import StreamRequest
 from sightline.serving.security import check_stream_source, may_embed
 from sightline.serving.signatures import LONGEST_S
+from sightline.serving.stream_outputs import placed_outputs
 from sightline.serving.validation import exact_body, exact_query
 
 router = APIRouter(tags=["streams"], dependencies=[Depends(exact_query)])
@@ -31,7 +32,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 _ADDING: dict[int | str, dict[str, Any]] = {
     **_RESPONSES,
-    409: {"description": "there is a stream of this name"},
+    409: {"description": "there is a stream of this name, or a file is in use"},
     503: FAILURES[503],
 }
 
@@ -65,9 +66,17 @@ async def add(request: Request, body: StreamRequest) -> dict[str, Any]:
         raise Forbidden("live.hosts: which hosts clients may open says serving.stream_hosts")
 
     def start() -> None:
-        source = check_stream_source(body.source, parts.options)
-        live = body.live.model_copy(update={"hosts": parts.options.stream_hosts})
-        fleet.add(body.name, body.options().model_copy(update={"source": source, "live": live}))
+        placed = {
+            "outputs": placed_outputs(body.outputs, parts.options),
+            "source": check_stream_source(body.source, parts.options),
+            "live": body.live.model_copy(update={"hosts": parts.options.stream_hosts}),
+        }
+        options = body.options().model_copy(update=placed)
+        with parts.adding:
+            running = fleet.options()
+            if body.name not in running and (why := parts.clash(running, body.name, options)):
+                raise Conflict(why)
+            fleet.add(body.name, options)
 
     try:
         await asyncio.to_thread(start)
