@@ -19,6 +19,7 @@ from sightline.serving.grpc_ import GrpcServer
 from sightline.serving.inference_v2 import router
 from sightline.serving.open_inference import OpenInference
 from sightline.serving.server import Server
+from sightline.serving.shared_memory import Regions
 
 LIBRARIES = {"http": triton_http, "grpc": triton_grpc}
 
@@ -47,7 +48,9 @@ def running(models: dict[str, Any], **serving: Any) -> Iterator[Running]:
     assert options is not None
     site = Site(configuration)
     site.open()
-    service = OpenInference(site.repository, options.limits)
+    service = OpenInference(
+        site.repository, options.limits, regions=Regions() if options.shared_memory else None
+    )
     app = create_app(site.repository, site.scheduler, None, options, routers=[router(service)])
     grpc = GrpcServer(service, options)
     server = Server(app, options, [grpc])

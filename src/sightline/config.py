@@ -392,6 +392,11 @@ class ServingOptions(Options):
     origins: tuple[str, ...] = Field(
         (), description="web pages (origins) that may call from elsewhere"
     )
+    shared_memory: bool = Field(
+        False,
+        description="whether requests under /v2 may name tensors in POSIX shared memory of this "
+        "computer, which administrators register",
+    )
     drain_s: float = Field(10.0, ge=0, description="to finish what was accepted after SIGTERM")
     limits: LimitOptions = Field(LimitOptions(), description="what is accepted from a client")
     trace_to: Annotated[str, AfterValidator(web_address)] | None = Field(

@@ -90,13 +90,15 @@ class Installation:
         from sightline.serving.inference_v2 import router
         from sightline.serving.open_inference import OpenInference
         from sightline.serving.server import Server
+        from sightline.serving.shared_memory import Regions
 
         options = self.configuration.serving
         assert options is not None
         site = self.site
         traces = tracing(options.trace_to)
         stack.callback(traces.close)
-        protocol = OpenInference(site.repository, options.limits)
+        regions = Regions() if options.shared_memory else None
+        protocol = OpenInference(site.repository, options.limits, regions=regions)
         app = create_app(
             site.repository, site.scheduler, site.fleet, options, self.meter,
             routers=[router(protocol)], tracing=traces, told=partial(self.meter.answered, "http"),

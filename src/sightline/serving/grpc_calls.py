@@ -26,6 +26,7 @@ from sightline.config import ServingOptions
 from sightline.errors import InvalidRequest, Overloaded
 from sightline.monitoring.context import bound, bound_ids
 from sightline.serving.failures import explain, report
+from sightline.serving.grpc_shared_memory import shared_memory_calls
 from sightline.serving.limits import LARGE_BODIES, MEGABYTE, arrivals
 from sightline.serving.memory import Held, Memory
 from sightline.serving.messages_v2 import (
@@ -37,6 +38,7 @@ from sightline.serving.messages_v2 import (
 )
 from sightline.serving.open_inference import OpenInference
 from sightline.serving.security import Guard
+from sightline.serving.shared_memory import NotOffered
 
 SERVICE = "inference.GRPCInferenceService"
 HEALTH = "grpc.health.v1.Health"
@@ -74,6 +76,8 @@ LIKE = {
     "ModelStreamInfer": ("POST", "/v2/models/any/infer"),
     "RepositoryModelLoad": ("POST", "/v2/repository/models/any/load"),
     "RepositoryModelUnload": ("POST", "/v2/repository/models/any/unload"),
+    "SystemSharedMemoryRegister": ("POST", "/v2/systemsharedmemory/region/any/register"),
+    "SystemSharedMemoryUnregister": ("POST", "/v2/systemsharedmemory/region/any/unregister"),
 }
 """The REST call that a caller must be allowed to make; for all others it is reading."""
 
@@ -126,6 +130,7 @@ class Calls:
             "RepositoryIndex": (pb.RepositoryIndexRequest, self._index),
             "RepositoryModelLoad": (pb.RepositoryModelLoadRequest, self._load),
             "RepositoryModelUnload": (pb.RepositoryModelUnloadRequest, self._unload),
+            **shared_memory_calls(self._service),
         }
         served = {name: self._unary(name, *method) for name, method in methods.items()}
         served["ModelInfer"] = grpc.stream_unary_rpc_method_handler(self._infer)
@@ -383,6 +388,8 @@ def _explained(error: Exception) -> tuple[grpc.StatusCode, str, float | None]:
     status, text, _ = explain(error)
     if isinstance(error, Ending):
         return grpc.StatusCode.UNAVAILABLE, text, error.retry_after_s
+    if isinstance(error, NotOffered):
+        return grpc.StatusCode.UNIMPLEMENTED, text, None
     reference = bound_ids().get("request", "-")
     if report(error, status, reference):
         text = f"{text} ({reference})"

@@ -22,12 +22,14 @@ from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from sightline.serving.failures import answer as answer_failure
 from sightline.serving.limits import MEGABYTE
 from sightline.serving.open_inference import VERSION, OpenInference, kept
+from sightline.serving.shared_memory import NO_CUDA, NotOffered
 from sightline.serving.tensors_v2 import (
     InferRequest,
     Input,
     Output,
     Parameter,
     check_parameters,
+    place_of,
     wrong,
 )
 from sightline.serving.validation import said_wrong
@@ -76,6 +78,12 @@ class _Index(_Message):
     ready: StrictBool = False
 
 
+class _Region(_Message):
+    key: str
+    offset: StrictInt = 0
+    byte_size: StrictInt
+
+
 class _Change(_Message):
     parameters: dict[str, Any] = {}
 
@@ -86,6 +94,7 @@ def router(service: OpenInference) -> APIRouter:
     _about_server(routes, service)
     _about_models(routes, service)
     _repository(routes, service)
+    _shared_memory(routes, service)
 
     @routes.post("/models/{model}/infer")
     @routes.post("/models/{model}/versions/{version}/infer")
@@ -163,6 +172,33 @@ def _repository(routes: APIRouter, service: OpenInference) -> None:
         return Response()
 
 
+def _shared_memory(routes: APIRouter, service: OpenInference) -> None:
+    @routes.get("/systemsharedmemory/status")
+    @routes.get("/systemsharedmemory/region/{region}/status")
+    async def status(region: str = "") -> list[dict[str, Any]]:
+        return service.regions.status(region)
+
+    @routes.post("/systemsharedmemory/region/{region}/register")
+    async def register(request: Request, region: str) -> Response:
+        body = await request.body()
+        regions = service.regions
+        asked = _read(_Region, body)
+        regions.register(region, asked.key, asked.offset, asked.byte_size)
+        return Response()
+
+    @routes.post("/systemsharedmemory/unregister")
+    @routes.post("/systemsharedmemory/region/{region}/unregister")
+    async def unregister(request: Request, region: str = "") -> Response:
+        await request.body()
+        service.regions.unregister(region)
+        return Response()
+
+    @routes.api_route("/cudasharedmemory/{_:path}", methods=["GET", "POST"])
+    async def cuda(request: Request, _: str) -> Response:
+        await request.body()
+        raise NotOffered(NO_CUDA)
+
+
 def parse(
     model: str, version: str, body: bytes, header_length: str | None
 ) -> tuple[InferRequest, Callable[[str], bool]]:
@@ -192,8 +228,9 @@ def parse(
     if at != len(body):
         raise InvalidRequest(f"{len(body) - at} bytes follow the last tensor")
     request = InferRequest(
-        model, inputs, version, asked.id, [wish.name for wish in asked.outputs], asked.parameters
-    )
+        model, inputs, version, asked.id, [wish.name for wish in asked.outputs], asked.parameters,
+        {w.name: p for w in asked.outputs if (p := place_of(f"output {w.name!r:.80}", w.parameters))},
+    )  # fmt: skip
     return request, _binary(asked)
 
 
@@ -202,6 +239,10 @@ def _input(tensor: _Tensor, body: memoryview, at: int) -> tuple[Input, int]:
     found = Input(tensor.name, tensor.datatype, tuple(tensor.shape), values=tensor.data)
     check_parameters(f"input {tensor.name!r:.80}", tensor.parameters)
     size = tensor.parameters.get("binary_data_size")
+    if place := place_of(f"input {tensor.name!r:.80}", tensor.parameters):
+        if size is not None or tensor.data is not None:
+            raise wrong(found, "its content is given twice, in shared memory and in the request")
+        return Input(found.name, found.datatype, found.shape, place=place), at
     if (size is None) == (tensor.data is None):
         raise wrong(found, "give either `data` or the parameter binary_data_size")
     if size is None:
@@ -239,7 +280,10 @@ async def answer(
             "datatype": output.datatype,
             "shape": list(output.array.shape),
         }
-        if binary(output.name):
+        if output.place:
+            head["parameters"] = output.place.parameters
+            described.append(json.dumps(head))
+        elif binary(output.name):
             raw = output.raw
             head["parameters"] = {"binary_data_size": len(raw)}
             tail.append(raw)

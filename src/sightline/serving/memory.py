@@ -23,10 +23,14 @@ class Held:
 
     def add(self, data: bytes) -> None:
         """Raises Overloaded: all calls together would hold too much."""
-        if self._memory.held + len(data) > self._memory.limit:
+        self.take(len(data))
+
+    def take(self, size: int) -> None:
+        """As ``add``, for so many bytes."""
+        if self._memory.held + size > self._memory.limit:
             raise Overloaded("the messages of other calls take all memory that is set apart")
-        self._memory.held += len(data)
-        self._held += len(data)
+        self._memory.held += size
+        self._held += size
 
     def drop(self, data: bytes) -> None:
         """Give back what was added; what was not (the text of an error) changes nothing."""

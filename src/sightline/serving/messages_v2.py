@@ -12,11 +12,14 @@ from tritonclient.grpc import service_pb2 as pb
 from sightline.errors import InvalidRequest
 from sightline.serving.open_inference import VERSION
 from sightline.serving.tensors_v2 import (
+    PLACE,
     InferRequest,
     Input,
     Output,
     Parameter,
+    Place,
     check_parameters,
+    place_of,
     wrong,
 )
 
@@ -71,17 +74,26 @@ def read_request(message: Any, raw: Sequence[bytes | memoryview]) -> InferReques
     """A ModelInferRequest and its raw tensors in our words. Raises InvalidRequest."""
     for name in ("inputs", "outputs", "parameters"):
         _few(message, name)
-    if raw and len(raw) != len(message.inputs):
-        raise InvalidRequest(
-            f"raw_input_contents has {len(raw)} elements for {len(message.inputs)} inputs"
-        )
+    inputs = [_place(t) for t in message.inputs]
+    sent = inputs.count(None)  # those in shared memory have no content in the message
+    if raw and len(raw) != sent:
+        raise InvalidRequest(f"raw_input_contents has {len(raw)} elements for {sent} inputs")
+    contents = iter(raw)
     return InferRequest(
         message.model_name,
-        [_input(t, raw[i] if raw else None) for i, t in enumerate(message.inputs)],
+        [
+            _input(t, place, next(contents, None) if place is None else None)
+            for t, place in zip(message.inputs, inputs, strict=True)
+        ],
         message.model_version,
         message.id,
         [_output(t) for t in message.outputs],
-        {name: _parameter(name, value) for name, value in message.parameters.items()},
+        _parameters(message),
+        {
+            t.name: place
+            for t in message.outputs
+            if (place := place_of(f"output {t.name!r:.80}", _places(t)))
+        },
     )
 
 
@@ -112,10 +124,17 @@ def _response(
     for name, value in parameters.items():
         head.parameters[name].bool_param = value
     for output in outputs:
-        head.outputs.add(name=output.name, datatype=output.datatype, shape=output.array.shape)
+        told = head.outputs.add(
+            name=output.name, datatype=output.datatype, shape=output.array.shape
+        )
+        for key, where in (output.place.parameters if output.place else {}).items():
+            kind = "string_param" if isinstance(where, str) else "int64_param"
+            setattr(told.parameters[key], kind, where)
     pieces: list[bytes | memoryview] = [head.SerializeToString()]
     for output in outputs:
-        pieces += _field(pb.ModelInferResponse.RAW_OUTPUT_CONTENTS_FIELD_NUMBER, [output.raw])
+        # Clients count through these, so what is in shared memory has an empty one.
+        raw = b"" if output.place else output.raw
+        pieces += _field(pb.ModelInferResponse.RAW_OUTPUT_CONTENTS_FIELD_NUMBER, [raw])
     return pieces
 
 
@@ -173,14 +192,18 @@ def _varint(value: int) -> bytes:
     return bytes(digits)
 
 
-def _input(message: Any, raw: bytes | memoryview | None) -> Input:
+def _input(message: Any, place: Place | None, raw: bytes | memoryview | None) -> Input:
     if len(message.shape) > MOST_SIDES:
         raise InvalidRequest(
             f"input {message.name!r:.80}: its shape has more than {MOST_SIDES} sides"
         )
     check_parameters(f"input {message.name!r:.80}", message.parameters)
-    tensor = Input(message.name, message.datatype, tuple(message.shape), raw)
+    tensor = Input(message.name, message.datatype, tuple(message.shape), raw, place=place)
     filled = [field.name for field, _ in message.contents.ListFields()]
+    if place is not None:
+        if filled:
+            raise wrong(tensor, "its content is given twice, in shared memory and in the message")
+        return tensor
     if raw is not None:
         if filled:
             raise wrong(tensor, "its content is given twice, raw and typed")
@@ -206,6 +229,23 @@ def _few(message: Any, name: str) -> None:
 def _output(message: Any) -> str:
     check_parameters(f"output {message.name!r:.80}", message.parameters)
     return str(message.name)
+
+
+def _place(message: Any) -> Place | None:
+    return place_of(f"input {message.name!r:.80}", _places(message))
+
+
+def _places(message: Any) -> dict[str, Parameter]:
+    """The parameters of a tensor that name its place; all others may be of any kind."""
+    return {
+        name: _parameter(name, message.parameters[name])
+        for name in PLACE
+        if name in message.parameters
+    }
+
+
+def _parameters(message: Any) -> dict[str, Parameter]:
+    return {name: _parameter(name, value) for name, value in message.parameters.items()}
 
 
 def _parameter(name: str, value: Any) -> Parameter:

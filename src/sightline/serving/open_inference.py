@@ -18,9 +18,12 @@ from sightline.runtime.executions import Watch
 from sightline.runtime.scheduler import Terms
 from sightline.serving.batches import run_all
 from sightline.serving.faces_v2 import DETECT, NATIVE, Face, Network, Pictures, Tensors
+from sightline.serving.limits import LARGE_BODIES, MEGABYTE
+from sightline.serving.memory import Held, Memory
 from sightline.serving.models import ModelRepository, ModelState, ServedTensors
+from sightline.serving.shared_memory import NotOffered, Regions, taken
 from sightline.serving.statistics_v2 import Statistics
-from sightline.serving.tensors_v2 import InferRequest, Output, Parameter, Spec
+from sightline.serving.tensors_v2 import InferRequest, Input, Output, Parameter, Spec
 from sightline.serving.waiting import until
 
 T = TypeVar("T")
@@ -51,6 +54,7 @@ class OpenInference:
         repository: the models.
         limits: what a request may be.
         clock: monotonic, in seconds.
+        regions: shared memory that requests may name; None: they may not.
 
     ``ready_too`` says whether the service takes requests, beside its models being ready.
     """
@@ -60,12 +64,16 @@ class OpenInference:
         repository: ModelRepository,
         limits: LimitOptions,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        regions: Regions | None = None,
     ) -> None:
         self.repository = repository
         self.limits = limits
         self.ready_too: Callable[[], bool] = lambda: True
         self._clock = clock
         self._statistics = Statistics()
+        self._regions = regions
+        self._memory = Memory(int(LARGE_BODIES * limits.body_mb * MEGABYTE))
 
     def model(self, name: str, version: str = "") -> Face:
         """The model of the protocol that has this name. Raises NotFound."""
@@ -114,8 +122,20 @@ class OpenInference:
         self.model(name)
         return True
 
+    @property
+    def regions(self) -> Regions:
+        """Shared memory. Raises NotOffered: it is off."""
+        if self._regions is None:
+            raise NotOffered("shared memory is off: set serving.shared_memory to true to allow it")
+        return self._regions
+
     def server(self) -> dict[str, Any]:
-        return {"name": "sightline", "version": __version__, "extensions": list(EXTENSIONS)}
+        shared = () if self._regions is None else ("system_shared_memory",)
+        return {
+            "name": "sightline",
+            "version": __version__,
+            "extensions": [*EXTENSIONS, *shared],
+        }
 
     def metadata(self, name: str, version: str = "") -> dict[str, Any]:
         """Names, types and shapes. Blocks where the model's own tensors are to be loaded first."""
@@ -222,15 +242,20 @@ class OpenInference:
                 await asyncio.to_thread(load)
             specs = _wanted(face, request.outputs)
             terms = self._terms(request.parameters, client, deadline, watch)
+            targets = {n: self.regions.target(n, place) for n, place in request.places.items()}
 
             def chosen(outputs: Sequence[Output]) -> T:
                 named = {output.name: output for output in outputs}
+                for name, target in targets.items():
+                    named[name] = target.put(named[name])
                 return write(face.name, [named[spec.name] for spec in specs])
 
-            work = face.work(request.inputs, terms, request.parameters, chosen)
-            watch.since = time.perf_counter_ns()
-            async with until(terms.deadline, self._clock):
-                results = await run_all(work.jobs)
+            with Held(self._memory) as held:
+                inputs = await self._fetched(request.inputs, held)
+                work = face.work(inputs, terms, request.parameters, chosen)
+                watch.since = time.perf_counter_ns()
+                async with until(terms.deadline, self._clock):
+                    results = await run_all(work.jobs)
             written = work.finish(results)
             answered = True
             return written
@@ -240,6 +265,14 @@ class OpenInference:
                 self._statistics.answered(face.name, took, work.rows, len(work.jobs), watch)
             else:
                 self._statistics.failed(face.name, took)
+
+    async def _fetched(self, inputs: Sequence[Input], held: Held) -> Sequence[Input]:
+        """The inputs, those in shared memory with a copy of their bytes."""
+        if all(tensor.place is None for tensor in inputs):
+            return inputs
+        regions = self.regions
+        held.take(taken(inputs, int(self.limits.body_mb * MEGABYTE)))
+        return await asyncio.to_thread(lambda: [regions.fetched(tensor) for tensor in inputs])
 
     def _terms(
         self,
@@ -278,7 +311,7 @@ class OpenInference:
 
 def kept(model: str, outputs: Sequence[Output]) -> tuple[str, list[Output]]:
     """The model's name and the outputs, which stay when the engine goes on."""
-    return model, [Output(output.name, output.array.copy()) for output in outputs]
+    return model, [o if o.place else Output(o.name, o.array.copy()) for o in outputs]
 
 
 STATES = {

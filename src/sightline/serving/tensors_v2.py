@@ -60,11 +60,28 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tensor's bytes are in shared memory: so many, at an offset in a registered region."""
+
+    region: str
+    size: int
+    offset: int = 0
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        named: dict[str, Parameter] = dict(
+            zip(PLACE, (self.region, self.size, self.offset), strict=True)
+        )
+        return named if self.offset else {n: v for n, v in named.items() if n != PLACE[2]}
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """A tensor of a request, unchecked.
 
     Its content is either ``raw``, the elements' bytes (little-endian; each of BYTES behind its
-    length, uint32), or ``values``: numbers, nested or flat, or for BYTES ``bytes`` or base64 text.
+    length, uint32), or ``values``: numbers, nested or flat, or for BYTES ``bytes`` or base64 text; or
+    it is at a ``place``.
     """
 
     name: str
@@ -72,11 +89,13 @@ class Input:
     shape: tuple[int, ...]
     raw: bytes | memoryview | None = None
     values: Sequence[Any] | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """One inference that a client asks for. ``outputs`` are those wanted, in order; none: all."""
+    """One inference that a client asks for. ``outputs`` are those wanted, in order; none: all.
+    ``places`` are of outputs that go into shared memory."""
 
     model: str
     inputs: Sequence[Input]
@@ -84,14 +103,16 @@ class InferRequest:
     id: str = ""
     outputs: Sequence[str] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A tensor of an answer; ``array`` is contiguous."""
+    """A tensor of an answer; ``array`` is contiguous. With a ``place`` its bytes are there already."""
 
     name: str
     array: NDArray[Any]
+    place: Place | None = None
 
     @property
     def datatype(self) -> str:
@@ -269,14 +290,9 @@ def check(tensor: Input, spec: Spec, least: int = 1) -> None:
         )
 
 
-UNSERVED = frozenset(
-    {
-        "classification",
-        "shared_memory_region",
-        "shared_memory_byte_size",
-        "shared_memory_offset",
-    }
-)
+PLACE = ("shared_memory_region", "shared_memory_byte_size", "shared_memory_offset")
+
+UNSERVED = frozenset({"classification"})
 """Parameters that would change what is answered; all others that are unknown are accepted, as the
 protocol has it."""
 
@@ -286,6 +302,24 @@ def check_parameters(what: str, names: Iterable[str]) -> None:
     for name in names:
         if name in UNSERVED:
             raise InvalidRequest(f"{what}: parameter {name!r} is not supported")
+
+
+def place_of(what: str, parameters: Mapping[str, Parameter]) -> Place | None:
+    """The place that a tensor's parameters name. Raises InvalidRequest."""
+    region, size, offset = (parameters.get(name) for name in PLACE)
+    if region is None:
+        if size is not None or offset is not None:
+            raise InvalidRequest(f"{what}: {PLACE[1]} and {PLACE[2]} need {PLACE[0]}")
+        return None
+    if not isinstance(region, str):
+        raise InvalidRequest(f"{what}: {PLACE[0]} must be the name of a region")
+    return Place(region, _whole(what, PLACE[1], size), _whole(what, PLACE[2], offset or 0))
+
+
+def _whole(what: str, name: str, value: Parameter | None) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidRequest(f"{what}: {name} must be a whole number of bytes, not {value!r:.40}")
+    return value
 
 
 def wrong(tensor: Input, message: str) -> InvalidRequest:

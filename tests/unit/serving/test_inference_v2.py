@@ -369,7 +369,7 @@ class TestMessages:
                     .parameters["shared_memory_region"]
                     .CopyFrom(pb.InferParameter(string_param="x"))
                 ),
-                "input 'images': parameter 'shared_memory_region'",
+                "input 'images': shared_memory_byte_size must be a whole number of bytes, not None",
                 id="shared memory",
             ),
             pytest.param(

@@ -1,0 +1,45 @@
+"""The gRPC calls about shared memory."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tritonclient.grpc import service_pb2 as pb
+
+from sightline.serving.open_inference import OpenInference
+from sightline.serving.shared_memory import NO_CUDA, NotOffered
+
+Method = Callable[[Any, Any], Awaitable[Any]]
+
+
+def shared_memory_calls(service: OpenInference) -> dict[str, tuple[Any, Method]]:
+    """By name: the kind of the request, and what answers it. Raise as ``Regions`` does."""
+
+    async def status(request: Any, _: Any) -> Any:
+        answer = pb.SystemSharedMemoryStatusResponse()
+        for region in service.regions.status(request.name):
+            told = answer.regions[region["name"]]
+            for field, value in region.items():
+                setattr(told, field, value)
+        return answer
+
+    async def register(request: Any, _: Any) -> Any:
+        service.regions.register(request.name, request.key, request.offset, request.byte_size)
+        return pb.SystemSharedMemoryRegisterResponse()
+
+    async def unregister(request: Any, _: Any) -> Any:
+        service.regions.unregister(request.name)
+        return pb.SystemSharedMemoryUnregisterResponse()
+
+    async def cuda(_: Any, __: Any) -> Any:
+        raise NotOffered(NO_CUDA)
+
+    return {
+        "SystemSharedMemoryStatus": (pb.SystemSharedMemoryStatusRequest, status),
+        "SystemSharedMemoryRegister": (pb.SystemSharedMemoryRegisterRequest, register),
+        "SystemSharedMemoryUnregister": (pb.SystemSharedMemoryUnregisterRequest, unregister),
+        "CudaSharedMemoryStatus": (pb.CudaSharedMemoryStatusRequest, cuda),
+        "CudaSharedMemoryRegister": (pb.CudaSharedMemoryRegisterRequest, cuda),
+        "CudaSharedMemoryUnregister": (pb.CudaSharedMemoryUnregisterRequest, cuda),
+    }
