@@ -8,7 +8,11 @@ the mean of the raw rounds before and after it. On a computer that has other wor
 tell little; the processor time of an answer (service and client together) over that of a raw inference
 does not depend on it, and is printed beside them.
 
+With ``--native`` the file's own tensors are sent (FP32), by ``tritonclient``, and the raw engine is ONNX
+Runtime called directly: one session set up as the service's, with as many inferences in flight.
+
     python benchmarks/serve_v2.py --data ../shared
+    python benchmarks/serve_v2.py --data ../shared --native
 """
 
 from __future__ import annotations
@@ -22,17 +26,22 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import grpc
 import numpy as np
+import onnxruntime
+import tritonclient.grpc.aio as triton
 from end_to_end import RawEngine
 from tritonclient.grpc import service_pb2 as pb
+from tritonclient.utils import InferenceServerException
 
 from sightline import build
-from sightline.config import ModelOptions, SchedulerOptions, ServingOptions
+from sightline.config import EngineOptions, ModelOptions, SchedulerOptions, ServingOptions
+from sightline.engines.native import NativeEngine
 from sightline.models.detector import EngineDetector
 from sightline.runtime.scheduler import Scheduler
 from sightline.serving.grpc_ import GrpcServer
@@ -44,13 +53,34 @@ SIZE = 416
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 
 
-def client(port: int, clients: int, seconds: float) -> None:
+def client(port: int, clients: int, seconds: float, *, native: bool) -> None:
     """The load: prints answers per second, latencies in ms and the processor time it took."""
 
     refused = 0
 
-    async def one(until: float, request: bytes, latencies: list[float]) -> None:
+    def overloaded(status: object) -> None:
+        """Count a refusal: the scheduler thinks that the request would wait too long."""
         nonlocal refused
+        if "RESOURCE_EXHAUSTED" not in str(status):
+            raise SystemExit(f"the service answered {status}")
+        refused += 1
+
+    async def one_native(until: float, latencies: list[float]) -> None:
+        tensor = triton.InferInput("images", [1, 3, SIZE, SIZE], "FP32")
+        tensor.set_data_from_numpy(natural())
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        address = f"127.0.0.1:{port}"
+        async with triton.InferenceServerClient(address, channel_args=options) as server:
+            while (start := time.perf_counter()) < until:
+                try:
+                    await server.infer("default.native", [tensor])
+                except InferenceServerException as error:
+                    overloaded(error.status())
+                    await asyncio.sleep(0.01)
+                    continue
+                latencies.append((time.perf_counter() - start) * 1e3)
+
+    async def one(until: float, request: bytes, latencies: list[float]) -> None:
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
             infer: Any = channel.unary_unary(METHOD)  # bytes both ways: nothing is parsed here
@@ -58,9 +88,7 @@ def client(port: int, clients: int, seconds: float) -> None:
                 try:
                     await infer(request)
                 except grpc.aio.AioRpcError as error:
-                    if error.code() != grpc.StatusCode.RESOURCE_EXHAUSTED:
-                        raise
-                    refused += 1  # the scheduler thinks that it would wait too long
+                    overloaded(error.code())
                     await asyncio.sleep(0.01)
                     continue
                 latencies.append((time.perf_counter() - start) * 1e3)
@@ -73,7 +101,13 @@ def client(port: int, clients: int, seconds: float) -> None:
         request = message.SerializeToString()
         latencies: list[float] = []
         start, before = time.perf_counter(), cpu_s()
-        await asyncio.gather(*(one(start + seconds, request, latencies) for _ in range(clients)))
+        until = start + seconds
+        await asyncio.gather(
+            *(
+                one_native(until, latencies) if native else one(until, request, latencies)
+                for _ in range(clients)
+            )
+        )
         wall, used = time.perf_counter() - start, cpu_s() - before
         cut = quantiles(latencies, n=100)
         print(
@@ -98,7 +132,40 @@ def cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def run_raw(raw: RawEngine, seconds: float) -> tuple[float, float]:
+def natural() -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A tensor as the file of YOLOX takes it."""
+    drawn = np.random.default_rng(0).integers(0, 256, (1, 3, SIZE, SIZE), np.uint8)
+    return drawn.astype(np.float32)
+
+
+class Direct:
+    """ONNX Runtime alone: so many threads that run one session."""
+
+    def __init__(self, model: Path, requests: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = max(1, len(os.sched_getaffinity(0)) // requests)
+        self._requests = requests
+        self._session = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"]
+        )
+
+    def fps(self, seconds: float) -> float:
+        """Inferences per second."""
+        start = time.perf_counter()
+
+        def run(_: int) -> int:
+            feed, done = {"images": natural()}, 0
+            while time.perf_counter() < start + seconds:
+                self._session.run(None, feed)
+                done += 1
+            return done
+
+        with ThreadPoolExecutor(self._requests) as pool:
+            done = sum(pool.map(run, range(self._requests)))
+        return done / (time.perf_counter() - start)
+
+
+def run_raw(raw: RawEngine | Direct, seconds: float) -> tuple[float, float]:
     """Inferences per second, and the milliseconds of processor time that each took."""
     before = cpu_s()
     rate = raw.fps(seconds)
@@ -108,14 +175,22 @@ def run_raw(raw: RawEngine, seconds: float) -> tuple[float, float]:
 class Service:
     """The gRPC server with one model, in a thread of this process."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, *, native: bool) -> None:
+        self._native = native
+
         def make(_: str) -> EngineDetector:
             detector = build.detector(ModelOptions(model=str(model)))
             assert isinstance(detector, EngineDetector)
             return detector
 
         self.scheduler = Scheduler(SchedulerOptions())
-        self.repository = ModelRepository(self.scheduler, make, ["default"])
+        self.repository = ModelRepository(
+            self.scheduler,
+            make,
+            ["default"],
+            native=lambda _: NativeEngine(model, EngineOptions()),
+            described=["default"] if native else [],
+        )
         self.repository.load_all()
         options = ServingOptions(grpc_port=0)
         self.server = GrpcServer(OpenInference(self.repository, options.limits), options)
@@ -124,8 +199,16 @@ class Service:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self.server.start(), self._loop).result()
 
+    @property
+    def requests(self) -> int:
+        """Inferences of the file's own tensors that may run at a time."""
+        native = self.repository.find().native
+        assert native is not None
+        return native.engine.info.requests
+
     def round(self, clients: int, seconds: float) -> dict[str, float]:
         load = ["--client", str(self.server.port), "--clients", str(clients)]
+        load += ["--native"] if self._native else []
         command = [sys.executable, __file__, *load, "--seconds", str(seconds)]
         before = cpu_s()
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -147,13 +230,20 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=5.0, help="of a round")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--native", action="store_true", help="the file's own tensors")
     parser.add_argument("--client", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.client is not None:
-        client(options.client, options.clients, options.seconds)
+        client(options.client, options.clients, options.seconds, native=options.native)
         return
     model = options.data / "models" / "yolox_nano.onnx"
-    service, raw = Service(model), RawEngine(model, (SIZE, SIZE), 1.0)
+    service = Service(model, native=options.native)
+    raw: RawEngine | Direct
+    if options.native:
+        raw = Direct(model, service.requests)
+        raw.fps(1.0)
+    else:
+        raw = RawEngine(model, (SIZE, SIZE), 1.0)
     try:
         service.round(options.clients, 1.0)
         before, rounds = run_raw(raw, options.seconds), []
