@@ -107,10 +107,14 @@ class LineFile:
         return self._fd is not None and os.fstat(self._fd).st_nlink > 0
 
     def close(self) -> None:
-        """Close the file. Idempotent."""
+        """Close the file; what went to a removed one since it was looked at is written again. Idempotent."""
         with self._lock, self._mapped():
-            self._path = self._stream = None
-            self._let_go()
+            try:
+                if self._recent and self._fd is not None and not self.kept():
+                    self._begin_anew()
+            finally:
+                self._path = self._stream = None
+                self._let_go()
 
     def _put(self, data: bytes) -> None:
         if self._fd is None or self._reopen or (self._follow and self._has_moved()):

@@ -131,6 +131,27 @@ def test_three_streams_lose_less_than_a_second(
             assert len(missing) <= (ROUNDS * FPS if read is read_database else 0)
 
 
+@pytest.mark.parametrize("make", [JsonLinesSink, CsvSink])
+@pytest.mark.parametrize("reopened", [False, True])
+def test_lines_to_a_file_that_is_removed_just_before_the_end_are_kept(
+    make: Callable[[Path], Any], reopened: bool, observe: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "out" / "a"
+    sink = make(path)
+    sink.open(info("a"))
+    for frame in range(3):
+        sink.write(observe("a", frame, boxes=BOX))
+    shutil.rmtree(path.parent)
+    if reopened:
+        sink.reopen()
+    sink.close()
+    read = read_lines if make is JsonLinesSink else read_rows
+    assert read(path) == {("a", frame) for frame in range(3)}
+    path.unlink()
+    sink.close()
+    assert not path.exists()
+
+
 def test_coco_ends_what_was_renamed_and_counts_what_was_removed(
     observe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
