@@ -315,3 +315,28 @@ def test_why_not_how_many_streams(
         capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
     )  # fmt: skip
     assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+
+
+def test_a_hangup_reopens_the_outputs_and_the_run_goes_on(tmp_path: Path) -> None:
+    lines, film = tmp_path / "all.jsonl", tmp_path / "cam.mp4"
+    site = tmp_path / "site.yaml"
+    site.write_text(f"""
+models: {{street: {{model: street}}}}
+streams:
+  cam:
+    source: "street://?duration=0&fps=10&width=128&height=96&live=true"
+    outputs: {{json_lines: {lines}, annotated: {film}}}
+""")
+    with process("run", str(site), "--quiet") as running:
+        eventually(lambda: film.exists() and lines.exists() and lines.stat().st_size > 0)
+        lines.rename(tmp_path / "old.jsonl")
+        running.send_signal(signal.SIGHUP)
+        # Nobody moved the film: only the signal begins another.
+        eventually((tmp_path / "cam-2.mp4").exists)
+        eventually(lambda: lines.exists() and lines.read_bytes().count(b"\n") > 5)
+        running.send_signal(signal.SIGTERM)
+        running.wait(30)
+    texts = [(tmp_path / "old.jsonl").read_text(), lines.read_text()]
+    frames = [json.loads(line)["frame"] for text in texts for line in text.splitlines()]
+    assert len(frames) > 5
+    assert sorted(set(frames)) == frames  # nothing twice, and in order
