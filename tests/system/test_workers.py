@@ -25,6 +25,9 @@ from sightline.errors import Conflict, ModelError, NotFound
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.runtime.workers import ShardedFleet
 
+# Each test starts processes that load and measure models; on a busy computer that takes a minute.
+pytestmark = pytest.mark.timeout(400)
+
 STREET = "street://?seed={}&duration=0&fps=10&width=320&height=192"
 
 
