@@ -102,6 +102,9 @@ def shell(
         ).returncode
     ):
         pytest.skip("needs `unshare --net`, so that ports are free and nothing is fetched")
+    absent = [tool for tool in ("curl", "ip", "jq", "sqlite3") if shutil.which(tool) is None]
+    if absent:
+        pytest.skip(f"the pages use {', '.join(absent)}, which is not installed here")
     folder = tmp_path / "here"
     shutil.copytree(samples, folder)
 
