@@ -131,8 +131,11 @@ def inflict_all(fleet: Fleet, clips: Clips, made: Report) -> None:
     read = VideoReader.read
 
     def counting(self: VideoReader, timeout_s: float = 1) -> DecodedFrame | None:
-        frame = read(self, timeout_s)
-        made.decoded += frame is not None
+        frame = None
+        try:
+            frame = read(self, timeout_s)
+        finally:  # what was left out before it, or before the end, is read too
+            made.decoded += self.skipped + (frame is not None)
         return frame
 
     meter = PrometheusMeter(fleet.stats)
@@ -302,7 +305,8 @@ def test_too_fast_for_a_slow_detector(
     def counting(self: VideoReader, timeout_s: float = 1) -> DecodedFrame | None:
         nonlocal decoded
         frame = read(self, timeout_s)
-        decoded += frame is not None
+        if frame is not None:
+            decoded += 1 + self.skipped  # what the decoder left out before it is read too
         return frame
 
     def slow(self: ScheduledDetector, frames: object) -> object:

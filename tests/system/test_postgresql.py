@@ -124,7 +124,7 @@ def test_a_server_that_comes_later_than_the_camera(server: Server) -> None:
     sink = LastingSink(database)
     sink.open(CAMERA)
     assert sink.error is not None
-    assert "postgres@127.0.0.1" in sink.error
+    assert "postgresql+pg8000://***@127.0.0.1" in sink.error
     server.start()
 
     def written() -> bool:

@@ -54,6 +54,9 @@ class _EveryPacket:
         return True
 
 
+_DAMAGED_S = 10.0
+"""For so long after damage nothing is left out."""
+
 _MAX_FAILURES = 100
 _TIME = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 _TOLERANCE_S = 0.5
@@ -186,6 +189,8 @@ class VideoReader:
         self._failures = 0
         self._held = 0  # packets that are decoded, but whose frames have not come out
         self._gap = False  # the packets before the next one were skipped
+        self._corrupt_seen = 0
+        self._damaged_at = float("-inf")
         self._error: DecodeError | av.FFmpegError | None = None
 
     def read(self, timeout_s: float = float("inf")) -> DecodedFrame | None:
@@ -219,7 +224,7 @@ class VideoReader:
             # Not packet.stream_index: it is 0 in the packets that flush the decoders at the end.
             if packet.stream.index != self.stream.index:
                 continue
-            if packet.size and not self._turn.admits(packet.is_keyframe):
+            if packet.size and not self._admits(packet.is_keyframe):
                 self._note_end(cast("Packet[VideoStream]", packet))
                 self._skip()
                 deadline = self.skipped_at + timeout_s
@@ -232,6 +237,14 @@ class VideoReader:
         """Free the decoder and the file or connection. Idempotent."""
         self._decoded.clear()
         self.container.close()
+
+    def _admits(self, key: bool) -> bool:
+        """Whether a packet is decoded. A damaged stream has gaps enough: of it none is left out."""
+        if self.corrupt != self._corrupt_seen:  # its owner counts it and sets it back
+            self._corrupt_seen, self._damaged_at = self.corrupt, time.monotonic()
+        if not self._gap and time.monotonic() - self._damaged_at < _DAMAGED_S:
+            return True
+        return self._turn.admits(key)
 
     def _skip(self) -> None:
         self.skipped += 1
