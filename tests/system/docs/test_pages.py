@@ -76,10 +76,8 @@ def _prepared(step: Step, installed: Installed) -> bool:
     if step.block.language != "bash":
         return True
     for requirement in pip_requirements(step.script):
-        ours = requirement.startswith("sightline") or requirement == "."
-        installed.pip("install", requirement.replace("sightline", str(installed.wheel))) if not (
-            ours and requirement in {".", "sightline"}
-        ) else None
+        if requirement not in {".", "sightline"}:  # the wheel itself is there already
+            installed.pip("install", requirement.replace("sightline", str(installed.wheel)))
     lines = [
         line
         for line in step.script.splitlines()
