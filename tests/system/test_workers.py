@@ -28,6 +28,9 @@ from sightline.runtime.workers import ShardedFleet
 # Each test starts processes that load and measure models; on a busy computer that takes a minute.
 pytestmark = pytest.mark.timeout(400)
 
+# Three processes load a model in turn: a small input, and no larger batches to measure.
+STREET_MODEL = {"model": "street", "size": (320, 192)}
+SCHEDULER = {"max_batch": 1}
 STREET = "street://?seed={}&duration=0&fps=10&width=320&height=192"
 
 
@@ -47,7 +50,8 @@ def fleet(meter: PrometheusMeter, folder: Path) -> Iterator[ShardedFleet]:
     outputs = {"json_lines": str(folder / "s0.jsonl"), "annotated": f"{folder}/"}
     configuration = Configuration.model_validate(
         {
-            "models": {"street": {"model": "street"}},
+            "models": {"street": STREET_MODEL},
+            "scheduler": SCHEDULER,
             "workers": 2,
             "streams": {
                 f"s{seed}": {
@@ -162,7 +166,8 @@ def service(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Clien
     site.write_text(
         f"""
 workers: 2
-models: {{street: {{model: street}}}}
+models: {{street: {json.dumps(STREET_MODEL)}}}
+scheduler: {json.dumps(SCHEDULER)}
 serving: {{port: {port}, grpc_port: null}}
 streams:
   cam:
@@ -178,7 +183,7 @@ streams:
         process = subprocess.Popen(command, stderr=written, start_new_session=True)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            wait_for(lambda: analyzed(client) > 3, "the stream does not run", timeout_s=90)
+            wait_for(lambda: analyzed(client) > 3, "the stream does not run", timeout_s=240)
             yield process, client, log
     finally:
         if process.poll() is None:

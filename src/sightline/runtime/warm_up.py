@@ -14,6 +14,10 @@ from sightline.types import Floats, Pixels
 
 ROUNDS = 3
 """The best one counts: other programs can only make a round slower."""
+ROUNDS_S = 0.4
+"""Rounds of one kind end after so long. A slow model is measured well by fewer."""
+CHOOSING_S = 5.0
+"""Larger batches are not tried after so long: whoever starts a model waits for it."""
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +36,14 @@ def measure_sizes(
     """Run an engine at each batch size, smallest first.
 
     With ``choose`` it ends at the first size that does not pay, or that the engine cannot run, and
-    returns those before it. Raises what the engine raises otherwise.
+    returns those before it; so it does after ``CHOOSING_S``. Raises what the engine raises otherwise.
     """
     found: list[Measured] = []
+    began = time.monotonic()
     for pictures in sizes:
+        if choose and found and time.monotonic() - began > CHOOSING_S:
+            log.info("batches of %d pictures and more are not tried: that takes long", pictures)
+            break
         try:
             measured = _measure(engine, (pictures, *lane))
         except SightlineError as exc:
@@ -69,8 +77,12 @@ def _measure(engine: Engine, shape: tuple[int, int, int]) -> Measured:
             future.result()
         return time.perf_counter() - start
 
+    def best(batches: int) -> float:
+        times: list[float] = []
+        while len(times) < ROUNDS and sum(times) < ROUNDS_S:
+            times.append(run(batches))
+        return min(times)
+
     run(1)  # compiles
     run(requests)  # each request makes its memory
-    alone = min(run(1) for _ in range(ROUNDS))
-    together = min(run(2 * requests) for _ in range(ROUNDS)) / (2 * requests)
-    return Measured(shape[0], alone, together / shape[0])
+    return Measured(shape[0], best(1), best(2 * requests) / (2 * requests) / shape[0])
