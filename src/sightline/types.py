@@ -37,7 +37,8 @@ RunState: TypeAlias = Literal["done", "failed", "interrupted"]
 class Frame:
     """One picture of one stream. Pixels are made when they are asked for.
 
-    ``time`` is the position in the stream in seconds and never goes back; ``captured_at`` is
+    ``index`` is the number of frames before it in the stream, damaged ones included; what a live
+    stream dropped does not count. ``time`` is the position in the stream in seconds and never goes back; ``captured_at`` is
     ``time.monotonic()`` at the moment the picture was decoded.
     """
 

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from sightline.errors import DecodeError
 from sightline.sources.pixel_aspect import PixelAspect
+from sightline.sources.places import FramePlaces
 
 
 class Turn(Protocol):
@@ -69,10 +70,15 @@ _ONE_PICTURE_S = 0.1
 
 
 class DecodedFrame(NamedTuple):
-    """A frame as the decoder left it, and the width of its pixels over their height."""
+    """A frame as the decoder left it.
+
+    ``pixel_aspect`` is the width of its pixels over their height, ``place`` the number of frames
+    before it in the stream, those included that were damaged or not decoded.
+    """
 
     frame: VideoFrame
     pixel_aspect: float
+    place: int = 0
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
@@ -121,6 +127,12 @@ def frame_rate(stream: VideoStream) -> float | None:
     """The nominal frames per second, or None where the container does not say."""
     rate = stream.average_rate or stream.guessed_rate
     return float(rate) if rate else None
+
+
+def _tells_order(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether timestamps are in the order in which frames are shown: AVI holds that of decoding."""
+    reorders = stream.codec_context.name in {"h264", "hevc"}
+    return not (reorders and container.format.name == "avi")
 
 
 def expected_frames(container: InputContainer, stream: VideoStream) -> int | None:
@@ -183,6 +195,9 @@ class VideoReader:
         stream.thread_type = "NONE" if threads == 1 else "AUTO"
         stream.codec_context.thread_count = threads
         self._aspect = PixelAspect(stream)
+        rate = frame_rate(stream)
+        step = 1 / (rate * stream.time_base) if rate and stream.time_base else None
+        self._places = FramePlaces(step, timed=_tells_order(container, stream))
         # Of all streams, so that read() keeps its deadline where only sound arrives.
         self._packets = container.demux()
         self._decoded: deque[DecodedFrame] = deque()
@@ -211,6 +226,7 @@ class VideoReader:
             except StopIteration:
                 return None
             except av.InvalidDataError as exc:
+                self._places.note_torn()
                 self._count_failure(exc)
                 self._packets = self.container.demux()  # an error ends the generator
                 continue
@@ -248,6 +264,7 @@ class VideoReader:
 
     def _skip(self) -> None:
         self.skipped += 1
+        self._places.note_left_out()
         self.skipped_at = time.monotonic()
         self._gap = True
 
@@ -256,6 +273,7 @@ class VideoReader:
         self._gap = False
         self.stream.codec_context.flush_buffers()
         self.skipped += self._held
+        self._places.note_left_out(self._held)
         self._held = 0
 
     def _decode(self, packet: Packet[VideoStream]) -> None:
@@ -276,19 +294,26 @@ class VideoReader:
     def _keep(self, frames: list[VideoFrame]) -> None:
         for frame in frames:
             aspect = self._aspect.of(frame)
+            place = self._places.place(frame.pts)
+            self.corrupt += self._places.silent
+            self._places.silent = 0
             if frame.is_corrupt:
                 self.corrupt += 1
-            else:
-                self._decoded.append(DecodedFrame(frame, aspect))
+            elif place is not None:
+                self._decoded.append(DecodedFrame(frame, aspect, place))
 
     def _note_end(self, packet: Packet[VideoStream]) -> None:
         self.cut_off = packet.is_corrupt
+        self._places.note_packet(packet.pts)
+        if packet.is_corrupt:
+            self._places.note_torn()
         if packet.pts is not None and packet.time_base is not None:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self.end_s = max(self.end_s, end)
 
     def _count_failure(self, exc: av.FFmpegError) -> None:
         self.corrupt += 1
+        self._places.note_left_out()
         self._failures += 1
         if self._failures >= _MAX_FAILURES:
             error = DecodeError(

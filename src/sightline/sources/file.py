@@ -108,15 +108,17 @@ class FileSource:
         clock = StreamClock()
         scalers = Scalers()
         step_s = 1 / (info.fps or _DEFAULT_FPS)
+        began_at = index = 0
         for loop in itertools.count(1):
             while (decoded := self._next(info)) is not None:
-                index, self._handed = self._handed + self._skipped, self._handed + 1
+                index, self._handed = began_at + decoded.place, self._handed + 1
                 now = clock.tick(decoded.frame.time, step_s)
                 picture = VideoPicture(decoded.frame, scalers, decoded.pixel_aspect)
                 yield Frame(self._name, index, now, time.monotonic(), picture)
             if loop == self._loop or not self._rewind():
                 break
             clock.restart()
+            began_at = max(index + 1, self.status.read)
         self.close()
 
     @property

@@ -192,12 +192,12 @@ class ImageSource:
         found = self._first
         while found is not None and self._state is SourceState.RUNNING:
             at, pixels = found
-            index, self._handed = self._handed, self._handed + 1
+            self._handed += 1
             if self._fps is None:
                 stream, now = str(self._paths[at].relative_to(self._below)), 0.0
             else:
                 stream, now = self._name, at / self._fps
-            yield Frame(stream, index, now, time.monotonic(), ArrayPicture(pixels))
+            yield Frame(stream, at, now, time.monotonic(), ArrayPicture(pixels))
             found = self._read_from(at + 1)
         with self._lock:
             if self._failures and self._state is SourceState.RUNNING:

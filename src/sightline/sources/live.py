@@ -123,7 +123,10 @@ class NewestFrameSource:
         scalers = Scalers()
         while (taken := self._take()) is not None:
             picture = VideoPicture(taken.decoded.frame, scalers, taken.decoded.pixel_aspect)
-            yield Frame(self._name, self._handed - 1, taken.time, taken.captured_at, picture)
+            # Of a recording damaged frames count; what a live stream dropped does not.
+            live = self._info is None or self._info.live
+            index = self._handed - 1 if live else taken.decoded.place
+            yield Frame(self._name, index, taken.time, taken.captured_at, picture)
 
     @property
     def status(self) -> SourceStatus:

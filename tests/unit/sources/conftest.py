@@ -28,7 +28,7 @@ def picture(index: int, width: int, height: int) -> Pixels:
 
 @pytest.fixture
 def make_video(tmp_path: Path) -> Callable[..., Path]:
-    """A factory of video files: name, frames, size, timestamps in 1/25 s, codec, rotation."""
+    """A factory of video files: name, frames, size, timestamps in 1/25 s, codec …"""
 
     def make(
         name: str = "street.mp4",
@@ -38,6 +38,7 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
         pts: Sequence[int] | None = None,
         codec: str = "libx264",
         rotation: int = 0,
+        b_frames: int = 0,
     ) -> Path:
         path = tmp_path / name
         # The index first, so that what is cut off later still opens.
@@ -48,7 +49,8 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
             stream.codec_context.gop_size = 10
             if codec == "libx264":
-                stream.codec_context.options = {"preset": "ultrafast", "qp": "10"}
+                options = {"preset": "ultrafast", "qp": "10", "bf": str(b_frames)}
+                stream.codec_context.options = options
             if codec == "mpeg4":
                 stream.codec_context.bit_rate = 8_000_000
             if rotation:

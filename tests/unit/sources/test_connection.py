@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -265,6 +266,27 @@ def test_a_recording_that_breaks_off_is_not_read_again(
     assert 20 <= len(indices) < 60
     assert source.status.state is SourceState.FAILED
     assert source.status.reconnects == 0
+
+
+def test_damaged_frames_of_a_recording_count(
+    make_video: Callable[..., Path], serve: Callable[[Respond], str]
+) -> None:
+    path = make_video("street.avi", 20, (64, 48), codec="mjpeg")
+    content = bytearray(path.read_bytes())
+    with av.open(str(path)) as file:
+        packets = [(p.pos or 0, p.size) for p in file.demux(video=0) if p.size]
+    for pos, size in packets[5:8]:
+        content[pos : pos + size] = bytes(size)
+
+    def send(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
+
+    source = LiveSource(f"http://{serve(send)}/street.avi", options=QUICK)
+    indices = [frame.index for frame in source]
+    assert indices == [i for i in range(20) if i not in (5, 6, 7)]
 
 
 def test_motion_jpeg_over_http(serve: Callable[[Respond], str]) -> None:

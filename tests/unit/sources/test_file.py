@@ -198,7 +198,58 @@ def test_damage_is_skipped_and_counted(make_video: MakeVideo) -> None:
     assert status.state is SourceState.ENDED
     assert 4 <= status.dropped["corrupt"] <= 30
     assert status.read == len(frames) + status.dropped["corrupt"] == 60
-    assert [frame.index for frame in frames] == list(range(len(frames)))
+    assert_numbered_by_time(frames)
+
+
+def assert_numbered_by_time(frames: list[Frame]) -> None:
+    """Damaged frames count: at 25 frames a second a frame's number tells its time."""
+    assert [frame.index for frame in frames] == [round(frame.time * 25) for frame in frames]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "threads"),
+    [
+        pytest.param("street.mp4", "libx264", 1, id="mp4"),
+        pytest.param("street.mp4", "libx264", 0, id="several threads"),
+        pytest.param("street.mkv", "libx264", 1, id="mkv"),
+        pytest.param("street.ts", "libx264", 1, id="transport stream"),
+        pytest.param("street.avi", "mjpeg", 1, id="motion jpeg"),
+        pytest.param("street.webm", "libvpx-vp9", 1, id="webm"),
+    ],
+)
+def test_damaged_frames_keep_their_numbers(
+    make_video: MakeVideo, name: str, codec: str, threads: int
+) -> None:
+    path = make_video(name, 75, codec=codec, b_frames=2)
+    content = bytearray(path.read_bytes())
+    with av.open(str(path)) as file:
+        packets = [(p.pos or 0, p.size) for p in file.demux(video=0) if p.size]
+    random = np.random.default_rng(3)
+    for pos, size in (packets[31], *packets[40:44]):
+        # The container's own header of the packet stays.
+        content[pos + 24 : pos + size] = random.bytes(max(0, size - 24))
+    if name.endswith("ts"):  # as a network loses them
+        content = bytearray(path.read_bytes())
+        del content[packets[40][0] + 188 : packets[44][0] + 188]
+    path.write_bytes(content)
+    source = FileSource(path, threads=threads)
+    frames = list(source)
+    assert len(frames) < 75
+    assert frames[-1].index == 74
+    assert source.status.read == 75
+    assert_numbered_by_time(frames)
+
+
+def test_numbers_of_a_damaged_file_in_a_loop(make_video: MakeVideo) -> None:
+    path = make_video("street.avi", 20, (64, 48), codec="mjpeg")
+    content = bytearray(path.read_bytes())
+    with av.open(str(path)) as file:
+        packets = [(p.pos or 0, p.size) for p in file.demux(video=0) if p.size]
+    for pos, size in packets[5:8]:
+        content[pos : pos + size] = bytes(size)
+    path.write_bytes(content)
+    indices = [frame.index for frame in FileSource(path, loop=2)]
+    assert indices == [i for i in range(40) if i % 20 not in (5, 6, 7)]
 
 
 def test_damage_everywhere(make_video: MakeVideo) -> None:

@@ -233,10 +233,10 @@ def test_bad_ones_are_left_out_and_named_at_the_end(folder: Path) -> None:
     (folder / "p3.png").write_bytes(encode("png")[:-60])
     source = ImageSource(folder)
     assert source.open().width == 66
-    read: list[str] = []
+    read: list[tuple[int, str]] = []
     with pytest.raises(DecodeError, match=r"2 of 5 pictures .*p0\.jpg.*p3\.png") as caught:
-        read.extend(frame.stream for frame in source)
-    assert read == ["p1.JPG", "p2.JPG", "p10.JPG"]
+        read.extend((frame.index, frame.stream) for frame in source)
+    assert read == [(1, "p1.JPG"), (2, "p2.JPG"), (4, "p10.JPG")]
     status = source.status
     assert status.state is SourceState.FAILED
     assert status.error == str(caught.value)
