@@ -6,6 +6,7 @@ import sightline
 
 PUBLIC = {
     "ByteTrack",
+    "Detection",
     "Detections",
     "Event",
     "Frame",

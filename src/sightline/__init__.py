@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from sightline.api import Model, Service, load, track
     from sightline.errors import SightlineError
     from sightline.tracking.bytetrack import ByteTrack
-    from sightline.types import Detections, Event, Frame, Label, Observation
+    from sightline.types import Detection, Detections, Event, Frame, Label, Observation
 
 __all__ = [
     "ByteTrack",
+    "Detection",
     "Detections",
     "Event",
     "Frame",
@@ -43,6 +44,7 @@ __all__ = [
 
 _HOMES = {
     "ByteTrack": "sightline.tracking.bytetrack",
+    "Detection": "sightline.types",
     "Detections": "sightline.types",
     "Event": "sightline.types",
     "Frame": "sightline.types",

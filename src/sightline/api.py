@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 
 import numpy as np
 
 from sightline import build, interpreter
-from sightline.config import EngineOptions, ModelOptions, SchedulerOptions, checked
-from sightline.protocols import Detector, Source, Tracker
+from sightline.config import (
+    DetectParameters,
+    EngineOptions,
+    ModelOptions,
+    SchedulerOptions,
+    checked,
+)
+from sightline.errors import ConfigError
+from sightline.protocols import AdjustableDetector, Detector, Source, Tracker
 from sightline.runtime.analysis import EveryFrame
 from sightline.runtime.stream import observe
 from sightline.serving import service
@@ -21,6 +30,9 @@ from sightline.types import Detections, Frame, Observation
 
 if TYPE_CHECKING:
     from sightline.sources.stills import Image
+
+Classes: TypeAlias = int | str | Sequence[int | str]
+"""Classes by name or id: one, several in a list, or text with commas."""
 
 
 class Model:
@@ -39,25 +51,66 @@ class Model:
         return self.detector.class_names
 
     @overload  # a str is a Sequence of str too: the first match counts
-    def detect(self, image: Image) -> Detections: ...  # type: ignore[overload-overlap]
+    def detect(  # type: ignore[overload-overlap]
+        self,
+        image: Image,
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Classes | None = None,
+    ) -> Detections: ...
     @overload
-    def detect(self, image: Sequence[Image]) -> list[Detections]: ...
-    def detect(self, image: Image | Sequence[Image]) -> Detections | list[Detections]:
+    def detect(
+        self,
+        image: Sequence[Image],
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Classes | None = None,
+    ) -> list[Detections]: ...
+    def detect(
+        self,
+        image: Image | Sequence[Image],
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Classes | None = None,
+    ) -> Detections | list[Detections]:
         """The objects in a picture, or in each picture of a list.
 
         Args:
             image: a path, an encoded picture as bytes, an array (height, width, 3) uint8 in BGR, or a
                 Frame. A list may mix them; its pictures run in batches.
+            conf, iou, classes: for this call, instead of the model's own; as for ``load``.
 
         Raises:
             DecodeError: it is no picture that can be read.
+            ConfigError: an argument is wrong, or the model has no such class.
             InferenceError: the engine failed.
         """
-        from sightline.sources.stills import still_frame
+        from sightline.sources.stills import frame_reference, still_frame
+
+        detector = adjusted(self.detector, conf=conf, iou=iou, classes=classes)
+
+        def detect(images: Sequence[Image]) -> list[Detections]:
+            frames = [still_frame(each) for each in images]
+            found = detector.submit(frames).result()
+            return [
+                replace(objects, frame_ref=frame_reference(each, frame))
+                for objects, each, frame in zip(found, images, frames, strict=True)
+            ]
 
         if isinstance(image, (str, Path, bytes, np.ndarray, Frame)):
-            return self.detector.submit((still_frame(image),)).result()[0]
-        return self.detector.submit([still_frame(one) for one in image]).result()
+            return detect((image,))[0]
+        return detect(image)
+
+    __call__ = detect
+
+    def track(
+        self, source: str | Path | int | Source, tracker: Tracker | None = None, **options: Any
+    ) -> Iterator[Observation]:
+        """``sightline.track`` with this model."""
+        return track(source, self, tracker, **options)
 
     def close(self) -> None:
         """Finish what is in flight and free the engine."""
@@ -96,6 +149,27 @@ class Service(service.Service):
         super().__init__(loaded.detector, options, owned=loaded is not model)
 
 
+def adjusted(
+    detector: Detector,
+    *,
+    conf: float | None = None,
+    iou: float | None = None,
+    classes: Classes | None = None,
+) -> Detector:
+    """The detector with these thresholds and classes where they are given, else as it is.
+
+    Raises ConfigError: one is wrong, or this detector's cannot be changed.
+    """
+    if conf is None and iou is None and classes is None:
+        return detector
+    wanted = checked(DetectParameters, conf=conf, iou=iou, classes=classes)
+    if not isinstance(detector, AdjustableDetector):
+        raise ConfigError(
+            f"{type(detector).__name__} has no `replaced`: its conf, iou and classes are fixed"
+        )
+    return detector.replaced(conf=wanted.conf, iou=wanted.iou, classes=wanted.classes)
+
+
 def load(
     model: str | Path,
     *,
@@ -105,7 +179,7 @@ def load(
     conf: float | None = None,
     iou: float | None = None,
     size: int | tuple[int, int] | None = None,
-    classes: Sequence[str] | None = None,
+    classes: Classes | None = None,
     max_detections: int | None = None,
     agnostic_nms: bool | None = None,
     models_dir: Path | None = None,
@@ -121,7 +195,7 @@ def load(
         conf: lowest score of an object; the card's (.25) by default.
         iou: overlap above which NMS drops a box; the card's (.45) by default.
         size: longer side of an input that fits each picture, or (width, height).
-        classes: names of the only classes wanted.
+        classes: names or ids of the only classes wanted.
         max_detections: most objects in a picture; the card's (300) by default.
         agnostic_nms: boxes of different classes compete too.
         models_dir: folder of pulled models, instead of the user's cache.
@@ -140,7 +214,7 @@ def load(
         conf=conf,
         iou=iou,
         size=size,
-        classes=None if classes is None else tuple(classes),
+        classes=classes,
         max_detections=max_detections,
         agnostic_nms=agnostic_nms,
         models_dir=models_dir or zoo.default_folder(os.environ),
@@ -149,7 +223,13 @@ def load(
 
 
 def track(
-    source: str | Path | int | Source, model: Model | str | Path, tracker: Tracker | None = None
+    source: str | Path | int | Source,
+    model: Model | str | Path,
+    tracker: Tracker | None = None,
+    *,
+    conf: float | None = None,
+    iou: float | None = None,
+    classes: Classes | None = None,
 ) -> Iterator[Observation]:
     """Detect and track in a source, frame by frame, in order.
 
@@ -158,6 +238,7 @@ def track(
             Source.
         model: of ``load``, or what ``load`` takes.
         tracker: instead of ByteTrack with the model's threshold.
+        conf, iou, classes: for this source, instead of the model's own; as for ``load``.
 
     Raises:
         SightlineError: the first failure, after the observations of all frames before it.
@@ -167,8 +248,14 @@ def track(
     with ExitStack() as stack:
         if not isinstance(model, Model):
             model = stack.enter_context(load(model))
-        detector, make_tracker = build.for_tracking(model.detector)
+        adjusted_detector = adjusted(model.detector, conf=conf, iou=iou, classes=classes)
+        detector, make_tracker = build.for_tracking(adjusted_detector)
         if isinstance(source, (str, Path, int)):
             source = build.inputs([str(source)])[0].source
-        yield from observe(source, EveryFrame(detector), tracker or make_tracker())
+        observations = observe(source, EveryFrame(detector), tracker or make_tracker())
+        for seen in stack.enter_context(closing(observations)):
+            # The frame is not kept alive by its objects: programs keep those of whole videos.
+            yield replace(
+                seen, detections=replace(seen.detections, frame_ref=weakref.ref(seen.frame))
+            )
     interpreter.stop_if_ending()  # a thread that is cut off must not take that for the end

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, SupportsIndex, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -140,6 +141,43 @@ class LiveOptions(Options):
     )
 
 
+def _class_words(value: Any) -> Any:
+    """One class, or several with commas, need not stand in a list; ids are as good as names."""
+    if isinstance(value, str):
+        value = [word.strip() for word in value.split(",") if word.strip()]
+    elif isinstance(value, SupportsIndex) and not isinstance(value, Iterable):
+        value = [value]
+    if isinstance(value, Mapping) or not isinstance(value, Iterable):
+        return value
+    return tuple(
+        str(one) if isinstance(one, SupportsIndex) and not isinstance(one, bool) else one
+        for one in value
+    )
+
+
+ClassNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_class_words),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": {"type": ["string", "integer"]}},
+                {"type": ["string", "integer"]},
+            ]
+        }
+    ),
+]
+"""Names or ids of classes: a list, or text with commas."""
+
+
+class DetectParameters(Options):
+    """What one call may ask for instead of the model's own."""
+
+    conf: float | None = Field(None, ge=0, le=1, description="lowest score of an object")
+    iou: float | None = Field(None, ge=0, le=1, description="overlap above which NMS drops a box")
+    classes: ClassNames | None = Field(None, description="names or ids of the only classes wanted")
+
+
 class TrackerOptions(Options):
     """Thresholds of ByteTrack that suit a model; see ``tracking.bytetrack``."""
 
@@ -168,7 +206,7 @@ class ModelOptions(Options):
     size: int | tuple[int, int] | None = Field(
         None, description="longer side of an input fitted to the picture, or its width and height"
     )
-    classes: tuple[str, ...] | None = Field(None, description="names of the only classes wanted")
+    classes: ClassNames | None = Field(None, description="names or ids of the only classes wanted")
     max_detections: int | None = Field(None, ge=1, description="most objects in a picture")
     agnostic_nms: bool | None = Field(None, description="boxes of different classes compete too")
     models_dir: Annotated[Path | None, PathField("folder")] = Field(

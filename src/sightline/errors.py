@@ -10,6 +10,7 @@
     │   ├── EngineUnavailable    the runtime is not installed, or its device is not here
     │   └── InferenceError       one inference failed
     ├── SinkError                an output cannot be written
+    ├── MissingPackage           an optional package is not installed; an ImportError too
     └── RequestError             a request to the service, with its HTTP status
         ├── Malformed            400
         ├── Unauthorized         401
@@ -75,6 +76,15 @@ class InferenceError(EngineError):
 
 class SinkError(SightlineError):
     """An output cannot be written."""
+
+
+class MissingPackage(SightlineError, ImportError):
+    """What was called needs an optional package that is not installed."""
+
+    @classmethod
+    def of(cls, package: str, extra: str) -> MissingPackage:
+        """The error for a package, naming the extra that brings it."""
+        return cls(f"{package} is not installed: pip install 'sightline[{extra}]'", name=package)
 
 
 class RequestError(SightlineError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 from sightline.types import (
     ChannelOrder,
@@ -109,6 +109,23 @@ class Detector(Protocol):
         """Detect in a batch of frames; waits only while too much is in flight already."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class AdjustableDetector(Detector, Protocol):
+    """A Detector whose thresholds and classes may differ from call to call."""
+
+    def replaced(
+        self,
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> Self:
+        """The same detector, on the same engine, with these instead of its own.
+
+        Raises ConfigError: a class has no such name. Only one of the two may be closed.
+        """
 
 
 class Classifier(Protocol):

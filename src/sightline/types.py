@@ -6,16 +6,21 @@ the object that is handed on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.errors import ConfigError
+
 if TYPE_CHECKING:
+    import pandas as pd
     import supervision
 
     from sightline.protocols import Picture
@@ -28,6 +33,9 @@ Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
 
 ChannelOrder: TypeAlias = Literal["bgr", "rgb"]
+
+MOST_CLASSES = 100_000
+"""Names are listed up to this class id: a list for wilder ids would fill the memory."""
 
 RunState: TypeAlias = Literal["done", "failed", "interrupted"]
 """How a run, or a stream of one, has ended."""
@@ -75,6 +83,43 @@ class Frame:
         """
         return self.picture.scaled(width, height, order, out)
 
+    def save(self, path: str | Path | None = None) -> Path:
+        """Write the picture to a file, as it is.
+
+        Args:
+            path: .jpg, .png, .webp, .bmp or .tif; ``STREAM-000012.jpg`` in the current folder
+                where it is None. The folder is made where it is missing.
+
+        Returns the file. Raises SinkError.
+        """
+        from sightline.picture_files import save_picture
+
+        return save_picture(path or _file_name(self), self.image)
+
+
+def _file_name(frame: Frame, suffix: str = "") -> str:
+    """A name for a picture of a frame, in the current folder; never that of a file it was read from."""
+    from sightline.whole_files import safe_name
+
+    stem = PurePath(PurePath(frame.stream).name).stem or "image"
+    return f"{safe_name(stem)}-{frame.index:06d}{suffix}.jpg"
+
+
+_OTHER_NAMES = {
+    **dict.fromkeys(("xyxy", "bbox", "xywh", "xyxyn", "xywhn"), "boxes"),
+    **dict.fromkeys(("confidence", "conf", "confidences"), "scores"),
+    **dict.fromkeys(("class_id", "cls", "classes", "labels"), "class_ids"),
+    **dict.fromkeys(("tracker_id", "track_id", "id", "ids"), "track_ids"),
+    **dict.fromkeys(("names", "data"), "class_names"),
+    "mask": "masks",
+    "orig_img": "frame.image",
+    "show": "plot() or save(path)",
+    "pandas": "to_pandas()",
+    "to_df": "to_pandas()",
+    "summary": "to_dict()",
+}
+"""What other libraries call these things."""
+
 
 @dataclass(frozen=True, eq=False)
 class Detections:
@@ -87,11 +132,14 @@ class Detections:
         track_ids: (N,) int64, or None before tracking.
         masks: (N, height, width) bool, or None.
         class_names: name of each class id; may be empty. Shared, not copied.
+        frame_ref: gives the frame that they were found in, or None where it is gone. Pixels of a
+            stream are not kept for it, and it is not pickled.
 
     Raises:
         ValueError: the arrays differ in length or have another shape.
 
-    Indexing with a mask, a slice or an index array gives ``Detections``.
+    Indexing with a mask, a slice or an index array gives ``Detections``; with a number, and in a
+    loop, a ``Detection``.
     """
 
     boxes: Floats
@@ -100,6 +148,7 @@ class Detections:
     track_ids: Ints | None = None
     masks: Mask | None = None
     class_names: tuple[str, ...] = field(default=(), repr=False)
+    frame_ref: Callable[[], Frame | None] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
@@ -127,15 +176,126 @@ class Detections:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def __getitem__(self, index: slice | Mask | NDArray[np.integer[Any]]) -> Detections:
-        return Detections(
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Detection: ...
+    @overload
+    def __getitem__(
+        self, index: slice | Mask | NDArray[np.integer[Any]] | Sequence[int] | Sequence[bool]
+    ) -> Detections: ...
+    def __getitem__(self, index: Any) -> Detections:
+        if isinstance(index, list):
+            index = np.asarray(index, None if index else np.int64)
+        if isinstance(index, slice) or (isinstance(index, np.ndarray) and index.ndim):
+            return self._taken(Detections, index)
+        if isinstance(index, (bool, np.bool_)):
+            raise TypeError("one bool picks nothing: give a mask, (N,) bool")
+        try:
+            number = operator.index(index)
+        except TypeError:
+            kind = type(index).__name__
+            message = f"objects are picked by a number, a slice, a mask or a list, not by a {kind}"
+            raise TypeError(message) from None
+        n = len(self)
+        if not -n <= number < n:
+            raise IndexError(f"there is no object {number}: there are {n}")
+        return self._taken(Detection, slice(number % n, number % n + 1))
+
+    def _taken(self, kind: type[Detections], index: Any) -> Detections:
+        return kind(
             self.boxes[index],
             self.scores[index],
             self.class_ids[index],
             None if self.track_ids is None else self.track_ids[index],
             None if self.masks is None else self.masks[index],
             self.class_names,
+            self.frame_ref,
         )
+
+    def __iter__(self) -> Iterator[Detection]:
+        """Each object as a ``Detection``."""
+        return (self[i] for i in range(len(self)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled and copied: the arrays and names, without the picture."""
+        return {**self.__dict__, "frame_ref": None}
+
+    if not TYPE_CHECKING:  # else every attribute would be fine for type checkers
+
+        def __getattr__(self, name: str) -> Any:
+            ours = _OTHER_NAMES.get(name)
+            hint = f": it is called {ours} here" if ours else ""
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}{hint}",
+                name=name,
+                obj=self,
+            )
+
+    @property
+    def frame(self) -> Frame | None:
+        """The frame that the objects were found in; None where it is not known or is gone."""
+        return None if self.frame_ref is None else self.frame_ref()
+
+    def plot(self, image: Pixels | Frame | None = None) -> Pixels:
+        """A copy of the picture with boxes, masks and captions such as ``car #3 0.91``.
+
+        Args:
+            image: what to draw on, (height, width, 3) uint8 BGR or a Frame; the picture that
+                the objects were found in where it is None.
+
+        Returns:
+            (height, width, 3) uint8, BGR. RGB, for matplotlib, is ``plot()[..., ::-1]``.
+
+        Raises:
+            ConfigError: no image is given, and the picture is not known (any more).
+            SinkError: supervision is not installed.
+            SourceError: the picture was a file, which cannot be read any more.
+        """
+        from sightline.drawing import annotate
+
+        return annotate(self._pixels(image), self)
+
+    def save(self, path: str | Path | None = None, image: Pixels | Frame | None = None) -> Path:
+        """Write the picture of ``plot`` to a file.
+
+        Args:
+            path: .jpg, .png, .webp, .bmp or .tif; ``PICTURE-000000-annotated.jpg`` in the current
+                folder where it is None. The folder is made where it is missing.
+            image: as for ``plot``.
+
+        Returns the file. Raises what ``plot`` does, and SinkError: it cannot be written.
+        """
+        from sightline.picture_files import save_picture
+
+        if path is None:
+            frame = image if isinstance(image, Frame) else self.frame
+            path = _file_name(frame, "-annotated") if frame else "image-annotated.jpg"
+        return save_picture(path, self.plot(image))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A table: track_id (after tracking), class_id, class, score, x1, y1, x2, y2.
+
+        Raises MissingPackage: pandas is not installed.
+        """
+        from sightline.display import data_frame
+
+        return data_frame(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the picture where it is known, and a table."""
+        from sightline.display import as_html
+
+        return as_html(self)
+
+    def _pixels(self, image: Pixels | Frame | None) -> Pixels:
+        if image is not None:
+            return image.image if isinstance(image, Frame) else image
+        frame = self.frame
+        if frame is None:
+            raise ConfigError(
+                "these detections do not know their picture (any more): give it, plot(image)"
+            )
+        # Not frame.image, which keeps the pixels: results of a thousand pictures may be drawn.
+        return frame.scaled(frame.width, frame.height, "bgr")
 
     def class_name(self, class_id: int) -> str:
         """The name of a class id, or its number where no name is known."""
@@ -177,24 +337,98 @@ class Detections:
             tracker_id=self.track_ids,
             mask=self.masks,
             data={"class_name": names},
+            # All names, for the way back; supervision keeps it through its own steps.
+            metadata={"class_names": self.class_names} if self.class_names else {},
         )
 
     @classmethod
     def from_supervision(
-        cls, detections: supervision.Detections, class_names: tuple[str, ...] = ()
+        cls, detections: supervision.Detections, class_names: Sequence[str] = ()
     ) -> Detections:
-        """Objects of a ``supervision.Detections``; missing scores are 1, missing classes 0."""
+        """Objects of a ``supervision.Detections``; missing scores are 1, missing classes 0.
+
+        Args:
+            detections: of any origin.
+            class_names: name of each class id. Where none are given, they are those that
+                ``to_supervision`` kept, else those in ``data["class_name"]``.
+
+        Raises:
+            ValueError: one class id has two names in ``data``.
+        """
         n = len(detections)
         scores, classes = detections.confidence, detections.class_id
         tracks, masks = detections.tracker_id, detections.mask
+        names = tuple(class_names) or tuple(detections.metadata.get("class_names", ()))
+        if classes is None or not names:
+            classes, names = _classes_of(classes, detections.data.get("class_name"), names, n)
         return cls(
             np.asarray(detections.xyxy, np.float32).reshape(n, 4),
             np.ones(n, np.float32) if scores is None else np.asarray(scores, np.float32),
-            np.zeros(n, np.int64) if classes is None else np.asarray(classes, np.int64),
+            np.asarray(classes, np.int64),
             None if tracks is None else np.asarray(tracks, np.int64),
             None if masks is None else np.asarray(masks, np.bool_),
-            class_names,
+            names,
         )
+
+
+def _classes_of(
+    class_ids: Any, each: Any, class_names: tuple[str, ...], n: int
+) -> tuple[Any, tuple[str, ...]]:
+    """Class ids and the names of all ids, from the name of each object."""
+    if each is None or len(each) != n:
+        return np.zeros(n, np.int64) if class_ids is None else class_ids, class_names
+    words = [str(name) for name in each]
+    if class_ids is None:
+        class_names = class_names or tuple(dict.fromkeys(words))
+        missing = sorted({word for word in words if word not in class_names})
+        if missing:
+            raise ValueError(f"class_names has no {missing[0]!r}, which an object is called")
+        return np.array([class_names.index(word) for word in words], np.int64), class_names
+    named: dict[int, str] = {}
+    for class_id, word in zip(np.asarray(class_ids).tolist(), words, strict=True):
+        if named.setdefault(int(class_id), word) != word:
+            raise ValueError(
+                f"class id {class_id} is called both {named[int(class_id)]!r} and {word!r}: "
+                "give class_names"
+            )
+    if any(not 0 <= class_id < MOST_CLASSES for class_id in named):
+        return class_ids, ()
+    # Ids that no object has are called by their number, as ids without a name are.
+    return class_ids, tuple(named.get(i, str(i)) for i in range(max(named, default=-1) + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Detection(Detections):
+    """One object: ``Detections`` of length 1 whose values can be had without an index."""
+
+    @property
+    def box(self) -> Floats:
+        """(4,) float32, x1 y1 x2 y2 in pixels of the source picture."""
+        box: Floats = self.boxes[0]
+        return box
+
+    @property
+    def score(self) -> float:
+        return float(self.scores[0])
+
+    @property
+    def class_id(self) -> int:
+        return int(self.class_ids[0])
+
+    @property
+    def name(self) -> str:
+        """The name of its class, or the class's number where no name is known."""
+        return self.class_name(self.class_id)
+
+    @property
+    def track_id(self) -> int | None:
+        """None before tracking."""
+        return None if self.track_ids is None else int(self.track_ids[0])
+
+    @property
+    def mask(self) -> Mask | None:
+        """(height, width) bool, or None."""
+        return None if self.masks is None else self.masks[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +463,38 @@ class Observation:
     labels: Mapping[int, tuple[Label, ...]] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     predicted: bool = False
+
+    def plot(self) -> Pixels:
+        """A copy of the picture with what was found, (height, width, 3) uint8, BGR.
+
+        Of predicted boxes the corners are drawn. Raises SinkError: supervision is not installed.
+        """
+        from sightline.drawing import annotate
+
+        return annotate(self.frame.image, self.detections, self.labels, predicted=self.predicted)
+
+    def save(self, path: str | Path | None = None) -> Path:
+        """Write the picture of ``plot`` to a file.
+
+        Args:
+            path: .jpg, .png, .webp, .bmp or .tif; ``STREAM-000012-annotated.jpg`` in the current
+                folder where it is None. The folder is made where it is missing.
+
+        Returns the file. Raises SinkError.
+        """
+        from sightline.picture_files import save_picture
+
+        return save_picture(path or _file_name(self.frame, "-annotated"), self.plot())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A table of the objects, as of ``Detections``, after columns stream, frame and time.
+
+        Raises MissingPackage: pandas is not installed.
+        """
+        from sightline.display import data_frame
+
+        frame = self.frame
+        return data_frame(self.detections, stream=frame.stream, frame=frame.index, time=frame.time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -90,11 +92,89 @@ def test_leaving_the_loop_closes_the_source(model: sl.Model, data: Path) -> None
     assert names(model.detect(data / "images" / "bus.jpg"))  # the model stays usable
 
 
+def test_thresholds_and_classes_of_one_call(model: sl.Model, data: Path) -> None:
+    bus = data / "images" / "bus.jpg"
+    usual = model.detect(bus).to_dict()
+    sure = model.detect(bus, conf=0.8)
+    assert 0 < len(sure) < len(usual)
+    assert sure.scores.min() >= 0.8
+    assert set(names(model.detect(bus, classes=["bus"]))) == {"bus"}
+    ids = [model.class_names.index("person"), model.class_names.index("bus")]
+    for classes in (ids, "person,bus", ["person", str(ids[1])], np.array(ids)):
+        assert set(names(model.detect(bus, classes=classes))) == {"person", "bus"}
+    assert set(names(model.detect(bus, classes=ids[0]))) == {"person"}
+    assert len(model.detect(bus, iou=0.99)) > len(usual)
+    several = model.detect([bus, data / "images" / "bus.jpg"], classes="bus", conf=0.5)
+    assert [set(names(one)) for one in several] == [{"bus"}] * 2
+    assert model(bus, conf=0.8).to_dict() == sure.to_dict()
+    assert model.detect(bus).to_dict() == usual  # the model's own are as they were
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param({"conf": 1.5}, "conf: it must be 1 or less, not 1.5", id="conf"),
+        pytest.param({"conf": 25}, "conf", id="percent"),
+        pytest.param({"iou": -0.1}, "iou", id="iou"),
+        pytest.param({"classes": "prson"}, "did you mean 'person'", id="class name"),
+        pytest.param({"classes": [80]}, "no class '80'", id="class id"),
+        pytest.param({"classes": [-1]}, "no class '-1'", id="negative class id"),
+        pytest.param({"classes": [True]}, "classes", id="a bool"),
+        pytest.param({"classes": {"person": 1}}, "classes", id="a dictionary"),
+    ],
+)
+def test_what_a_call_cannot_ask_for(
+    model: sl.Model, data: Path, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        model.detect(data / "images" / "bus.jpg", **options)
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        next(sl.track(data / "videos" / "car-detection.mp4", model, **options))
+
+
+def test_results_know_their_picture(model: sl.Model, data: Path, tmp_path: Path) -> None:
+    bus = data / "images" / "bus.jpg"
+    found = model.detect(bus)
+    assert found.plot().shape == cv2.imread(str(bus)).shape
+    assert found.save(tmp_path / "bus.png").is_file()
+    assert "<img" in found._repr_html_()
+    assert [one.name for one in found] == names(found)
+
+
+def test_a_model_tracks_with_thresholds_and_classes(model: sl.Model, data: Path) -> None:
+    video = data / "videos" / "car-detection.mp4"
+    seen = []
+    for observation in model.track(
+        video, conf=0.3, classes="cell phone,bus"
+    ):  # it knows no cars from above
+        assert (observation.detections.plot() == observation.plot()).all()
+        seen.append(observation.detections)
+        if len(seen) == 100:
+            break
+    found = [one for detections in seen for one in detections]
+    assert found
+    assert {one.name for one in found} == {"cell phone", "bus"}
+    assert all(one.track_id is not None for one in found)
+    with pytest.raises(ConfigError, match="do not know their picture"):
+        seen[0].plot()  # frames are not kept alive by what was found in them
+
+
+def test_people_take_thresholds_too(data: Path) -> None:
+    with sl.load("people") as people:
+        picture = data / "images" / "bus.jpg"
+        everyone = people.detect(picture, conf=0.0)
+        assert len(people.detect(picture, conf=0.99)) == 0 < len(everyone)
+        assert len(people.detect(picture, classes=[0], conf=0.0)) == len(everyone)
+        with pytest.raises(ConfigError, match="no class 'car'"):
+            people.detect(picture, classes="car")
+
+
 def test_supervision_there_and_back(model: sl.Model, data: Path) -> None:
     found = model.detect(data / "images" / "bus.jpg")
     there = found.to_supervision()
     assert there.data["class_name"].tolist() == [found.class_name(i) for i in found.class_ids]
-    back = sl.Detections.from_supervision(there, found.class_names)
+    back = sl.Detections.from_supervision(there)
+    assert back.class_names == found.class_names
     assert np.array_equal(back.boxes, found.boxes)
     assert np.array_equal(back.scores, found.scores)
     assert back.to_dict() == found.to_dict()

@@ -291,7 +291,7 @@ def test_tracking_takes_another_detector_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     "option",
-    [{"size": 640}, {"classes": ("person",)}, {"backend": "openvino"}, {"agnostic_nms": True}],
+    [{"size": 640}, {"backend": "openvino"}, {"agnostic_nms": True}],
     ids=str,
 )
 def test_people_refuses_what_it_has_not(option: dict[str, object]) -> None:

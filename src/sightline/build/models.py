@@ -158,12 +158,13 @@ def _composed(
 def _people(options: ModelOptions) -> Detector:
     from sightline.models.people import PeopleDetector
 
-    kept = {"model", "models_dir", "conf", "iou", "max_detections"}
+    kept = {"model", "models_dir", "conf", "iou", "classes", "max_detections"}
     for name in sorted(options.model_fields_set - kept):
         value = getattr(options, name)
         if value != ModelOptions.model_fields[name].get_default():
             raise ConfigError(f"the detector `people` has no {name}: leave it out, or give a model")
-    return PeopleDetector(options.conf, options.iou, options.max_detections)
+    detector = PeopleDetector(options.conf, options.iou, options.max_detections)
+    return detector if options.classes is None else detector.replaced(classes=options.classes)
 
 
 def build_engine(

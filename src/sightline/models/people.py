@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from sightline import interpreter
 from sightline.errors import EngineError
 from sightline.geometry import Placement
+from sightline.models.detector import class_ids
 from sightline.models.nms import suppress
 from sightline.types import Detections, Frame
 
@@ -42,6 +43,7 @@ class PeopleDetector:
         self._conf = 0.25 if conf is None else conf
         self._iou = 0.45 if iou is None else iou
         self._limit = limit or 100
+        self._wanted = True
         self._hog = cv2.HOGDescriptor()
         self._hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
         self._closed = False
@@ -50,6 +52,25 @@ class PeopleDetector:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PeopleDetector, (self._conf, self._iou, self._limit)
+
+    def replaced(
+        self,
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> Self:
+        """The same detector, with the same threads, with other thresholds.
+
+        Raises ConfigError: ``classes`` names another one than person.
+        """
+        other = object.__new__(type(self))  # copy() would start threads of its own
+        other.__dict__.update(self.__dict__)
+        other._conf = self._conf if conf is None else conf
+        other._iou = self._iou if iou is None else iou
+        if classes is not None:
+            other._wanted = bool(class_ids(self.class_names, classes))
+        return other
 
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
         """Detect in a batch of frames, one after another."""
@@ -84,7 +105,7 @@ class PeopleDetector:
         rects, weights = self._hog.detectMultiScale(
             picture, winStride=(8, 8), padding=(8, 8), scale=1.05, groupThreshold=0
         )
-        if not len(rects):
+        if not len(rects) or not self._wanted:
             return Detections.empty(self.class_names)
         rects = np.asarray(rects, np.float32)
         # The training windows have a margin of about an eighth around the person.

@@ -320,7 +320,7 @@ class Fleet:
         """
         import cv2
 
-        from sightline.sinks.drawing import annotate
+        from sightline.drawing import annotate
 
         with self._lock:
             observation = self._member(name).newest.observation

@@ -20,7 +20,7 @@ from sightline.errors import SightlineError, SourceError, let_go_of_frames
 from sightline.protocols import Sink, Source, Tracker
 from sightline.runtime.analysis import Analysis, Pending
 from sightline.runtime.channel import Channel
-from sightline.types import Detections, Frame, Observation, SourceStatus, StreamInfo
+from sightline.types import Detections, Frame, Mask, Observation, SourceStatus, StreamInfo
 
 Taken = tuple[Frame, Pending | str]
 """A frame with what is being found in it, or the reason why it is left out."""
@@ -165,7 +165,8 @@ def _inside(objects: Detections, frame: Frame) -> Detections:
     edges = np.array([frame.width, frame.height] * 2, np.float32)
     boxes = np.clip(objects.boxes, 0, edges)
     sides = boxes[:, 2:] - boxes[:, :2]
-    return replace(objects, boxes=boxes)[sides.min(axis=1) > 0]
+    visible: Mask = sides.min(axis=1) > 0
+    return replace(objects, boxes=boxes)[visible]
 
 
 def _read(source: Source, analysis: Analysis, channel: Channel[Taken]) -> None:

@@ -11,12 +11,10 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
-
-from pydantic import BeforeValidator, Field
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from sightline import interpreter
-from sightline.config import LimitOptions, Options, Priority, SchedulerOptions, checked
+from sightline.config import DetectParameters, LimitOptions, Priority, SchedulerOptions, checked
 from sightline.errors import ConfigError, Overloaded
 from sightline.protocols import Detector, Meter
 from sightline.runtime.scheduler import Scheduler, Terms
@@ -31,18 +29,10 @@ _QUEUE_S = LimitOptions().queue_ms / 1e3
 """What would wait for longer is refused, as it is over a network."""
 
 
-def _one_or_more(value: Any) -> Any:
-    """One class need not stand in a list."""
-    return (value,) if isinstance(value, str) else value
-
-
-class _Wishes(Options):
+class SubmitParameters(DetectParameters):
     """How a picture is looked at; the arguments of ``submit``."""
 
     priority: Priority
-    conf: float | None = Field(ge=0, le=1)
-    iou: float | None = Field(ge=0, le=1)
-    classes: Annotated[tuple[str, ...] | None, BeforeValidator(_one_or_more)]
 
 
 class Service:
@@ -94,7 +84,7 @@ class Service:
         client: str = "local",
         conf: float | None = None,
         iou: float | None = None,
-        classes: str | Sequence[str] | None = None,
+        classes: int | str | Sequence[int | str] | None = None,
     ) -> Future[Detections]:
         """Start looking at a picture; what ``predict`` and ``predict_sync`` wait for.
 
@@ -116,7 +106,7 @@ class Service:
 
         if self._inherited:
             self._start_again()
-        wishes = checked(_Wishes, priority=priority, conf=conf, iou=iou, classes=classes)
+        wishes = checked(SubmitParameters, priority=priority, conf=conf, iou=iou, classes=classes)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         terms = Terms(client, wishes.priority, deadline=deadline, max_wait_s=_QUEUE_S)
         return self._model.submit(

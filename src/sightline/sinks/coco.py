@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import SinkError
-from sightline.sinks.files import free_path, sink_error
+from sightline.sinks.files import free_path
 from sightline.sinks.lines import CHECK_S, LineFile
 from sightline.types import Observation, StreamInfo
+from sightline.whole_files import sink_error
 
 _log = logging.getLogger(__name__)
 

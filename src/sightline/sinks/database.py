@@ -22,9 +22,10 @@ from sightline.errors import SinkError
 from sightline.redaction import redact_address
 from sightline.sinks import tables
 from sightline.sinks.background import Background
-from sightline.sinks.files import file_id, locked_folder, make_folder, sink_error
+from sightline.sinks.files import file_id, locked_folder
 from sightline.sinks.tables import Found
 from sightline.types import Observation, RunState, StreamInfo
+from sightline.whole_files import make_folder, sink_error
 
 _log = logging.getLogger(__name__)
 _WAITING = 4096  # observations that may wait for the database; a few kilobytes each

@@ -6,51 +6,13 @@ Knows paths and operating-system errors; knows nothing of formats.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
-import hashlib
 import itertools
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from sightline.errors import SinkError
-
-_LONGEST = 150  # bytes of a file's name; the limit of most file systems is 255
-
-_REMEDIES = {
-    errno.ENOSPC: "the disk is full: free some space or write elsewhere",
-    errno.EDQUOT: "the disk quota is used up: free some space or write elsewhere",
-    errno.EFBIG: "the file-size limit is reached: raise it (ulimit -f) or write elsewhere",
-    errno.EACCES: "permission denied: choose a place that you may write to",
-    errno.EPERM: "permission denied: choose a place that you may write to",
-    errno.EROFS: "the file system is read-only: choose another place",
-    errno.EISDIR: "it is a folder: give the name of a file",
-    errno.ENOTDIR: "a part of the path is a file, not a folder: choose another place",
-    errno.EEXIST: "a file of that name is in the way: choose another place",
-    errno.EPIPE: "its reader has gone away",
-}
-
-
-def sink_error(target: str | Path, error: OSError) -> SinkError:
-    """What to raise (``from error``) when ``target`` cannot be written: its name and the remedy."""
-    remedy = _REMEDIES.get(error.errno or 0) or error.strerror or str(error)
-    return SinkError(f"cannot write {target}: {remedy}")
-
-
-def safe_name(stream: str) -> str:
-    """A stream's name as one plain file name: no separator, no leading dot, not too long.
-
-    Two different streams get two different names: where something had to be replaced, a short
-    hash of the full name is added.
-    """
-    plain = re.sub(r"[^\w.+=@-]+", "_", stream).lstrip(".")
-    plain = plain.encode()[:_LONGEST].decode(errors="ignore")
-    if plain and plain == stream:
-        return plain
-    digest = hashlib.sha256(stream.encode(errors="surrogateescape")).hexdigest()[:8]
-    return f"{plain.strip('_.') or 'stream'}-{digest}"
+from sightline.whole_files import make_folder, safe_name
 
 
 def is_folder(path: str | Path) -> bool:
@@ -61,15 +23,6 @@ def is_folder(path: str | Path) -> bool:
 def is_picture(path: str | Path) -> bool:
     """Whether a path is named like one annotated picture."""
     return Path(path).suffix.lower() in {".jpg", ".jpeg", ".png"}
-
-
-def make_folder(folder: Path) -> Path:
-    """The folder, made with its parents where it is missing. Raises SinkError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise sink_error(folder, error) from error
-    return folder
 
 
 def stream_file(path: str | Path, stream: str, suffix: str) -> Path:

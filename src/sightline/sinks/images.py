@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from pathlib import Path, PurePath
 from typing import Literal
 
-import cv2
-
+from sightline.drawing import Annotator
 from sightline.errors import SinkError
-from sightline.sinks.drawing import Annotator
-from sightline.sinks.files import is_folder, is_picture, make_folder, safe_name, sink_error
+from sightline.picture_files import encoded
+from sightline.sinks.files import is_folder, is_picture
 from sightline.types import Observation, StreamInfo
+from sightline.whole_files import make_folder, safe_name, write_whole
 
 
 class ImageSink:
@@ -36,7 +35,7 @@ class ImageSink:
         self._file = Path(path) if one else None
         self._directory = Path(path).parent if one else Path(path)
         self._suffix = Path(path).suffix.lower() if one else f".{kind}"
-        self._options = [] if self._suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, quality]
+        self._quality = quality
         self._lock = threading.Lock()
         self._annotators: dict[str, Annotator] = {}
         self._pictures: Annotator | None = None
@@ -47,7 +46,7 @@ class ImageSink:
         """Make the folder. Raises SinkError."""
         make_folder(self._directory)
         probe = self._directory / f".{safe_name(stream.name)}.part"
-        _replace(probe, probe, b"")
+        write_whole(probe, b"")
         probe.unlink(missing_ok=True)
         with self._lock:
             if stream.still:
@@ -70,14 +69,12 @@ class ImageSink:
             name = self._only(self._file)
         if annotator is None:
             raise SinkError(f"cannot write {self._directory}: {frame.stream} was not opened")
-        done, data = cv2.imencode(self._suffix, annotator.annotate(observation), self._options)
         path = self._directory / f"{name}{self._suffix}"
-        if not done:
-            raise SinkError(
-                f"cannot write {path}: a picture of {frame.width}x{frame.height} pixels does not "
-                "fit the format; use png"
-            )
-        _replace(path, self._directory / f".{name}.part", data.tobytes())
+        try:
+            data = encoded(annotator.annotate(observation), self._suffix, self._quality)
+        except SinkError as exc:
+            raise SinkError(f"cannot write {path}: {exc}") from exc
+        write_whole(path, data)
 
     def close(self) -> None:
         """Nothing is left to do: every file is whole already."""
@@ -99,18 +96,3 @@ class ImageSink:
                 unused = f"{name}-{count}"
             self._names.add(unused)
             return unused
-
-
-def _replace(path: Path, part: Path, data: bytes) -> None:
-    """Write a whole file, or none: first beside its place, then moved there."""
-    try:
-        try:
-            part.write_bytes(data)
-        except FileNotFoundError:  # the folder was removed
-            make_folder(part.parent)
-            part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # the first failure is raised
-            part.unlink(missing_ok=True)
-        raise sink_error(path, error) from error

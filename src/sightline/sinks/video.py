@@ -18,19 +18,13 @@ import av.error
 import cv2
 import numpy as np
 
+from sightline.drawing import Annotator, FrameRate
 from sightline.errors import SinkError
 from sightline.sinks.background import Background
-from sightline.sinks.drawing import Annotator, FrameRate
-from sightline.sinks.files import (
-    file_id,
-    free_path,
-    is_folder,
-    make_folder,
-    output_path,
-    sink_error,
-)
+from sightline.sinks.files import file_id, free_path, is_folder, output_path
 from sightline.sinks.lines import CHECK_S
 from sightline.types import Observation, Pixels, StreamInfo
+from sightline.whole_files import make_folder, sink_error
 
 # The usual clock of video: fine enough for any frame rate, so that times are kept as they are.
 _TIME_BASE = Fraction(1, 90_000)

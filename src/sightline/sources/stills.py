@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import time
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,7 +16,7 @@ from sightline.errors import DecodeError, InvalidRequest, SourceError
 from sightline.sources.encoded import EncodedPicture
 from sightline.sources.images import decode_image, read_image
 from sightline.sources.pictures import ArrayPicture
-from sightline.types import Frame
+from sightline.types import ChannelOrder, Frame, Pixels
 
 Image: TypeAlias = str | Path | bytes | NDArray[np.uint8] | Frame
 """A path, a base64 ``data:`` URL, an encoded picture, pixels (height, width, 3) uint8 BGR, or a
@@ -58,6 +60,43 @@ def encoded_frame(image: Image) -> Frame:
     if isinstance(image, bytes):
         return Frame(name, 0, 0.0, time.monotonic(), EncodedPicture(image, name=name))
     return _of_array(name, image)
+
+
+class StoredPicture:
+    """A picture that is decoded anew for whoever looks at it, and takes no memory until then.
+
+    Args:
+        image: the path of a file, a ``data:`` URL, or an encoded picture. A path is kept as it is
+            now, wherever the process goes.
+        width, height: in pixels, of the upright picture.
+    """
+
+    def __init__(self, image: str | Path | bytes, width: int, height: int) -> None:
+        is_path = isinstance(image, Path) or (
+            isinstance(image, str) and not image.startswith("data:")
+        )
+        self._image = Path(image).absolute() if is_path else image  # type: ignore[arg-type]
+        self.width, self.height = width, height
+
+    def scaled(
+        self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
+    ) -> Pixels:
+        """Read, decode and scale. Raises SourceError: the file is not there any more, or has changed."""
+        return still_frame(self._image).picture.scaled(width, height, order, out)
+
+
+def frame_reference(image: Image, frame: Frame) -> Callable[[], Frame | None]:
+    """What gives back the frame that was made of ``image``, for results that may be kept for long.
+
+    Of a file or an encoded picture no pixels are kept, and a Frame of the caller's is not kept
+    alive: the picture of a stream is large.
+    """
+    if image is frame:
+        return weakref.ref(frame)
+    if isinstance(image, (str, Path, bytes)):
+        picture = StoredPicture(image, frame.width, frame.height)
+        frame = Frame(frame.stream, frame.index, frame.time, frame.captured_at, picture)
+    return lambda: frame
 
 
 def _name(image: Image) -> str:

@@ -89,8 +89,8 @@ def test_wishes(detector: EngineDetector, picture: Pixels) -> None:
         pytest.param({"conf": 7}, id="no share"),
         pytest.param({"iou": float("nan")}, id="no number"),
         pytest.param({"priority": "x"}, id="no priority"),
-        pytest.param({"classes": 5}, id="no names"),
-        pytest.param({"classes": [1]}, id="numbers for names"),
+        pytest.param({"classes": {"car": 1}}, id="no list"),
+        pytest.param({"classes": [0.5]}, id="a share for a name"),
     ],
 )
 def test_a_wrong_wish_is_named(

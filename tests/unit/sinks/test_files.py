@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.sinks.files import free_path, output_path, safe_name, sink_error
+from sightline.sinks.files import free_path, output_path
+from sightline.whole_files import safe_name, sink_error
 
 
 @pytest.mark.parametrize(

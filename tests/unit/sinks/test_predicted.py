@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from sightline.drawing import Annotator
 from sightline.sinks.coco import CocoSink
 from sightline.sinks.csv_ import CsvSink
 from sightline.sinks.database import DatabaseSink
-from sightline.sinks.drawing import Annotator
 from sightline.sinks.jsonl import JsonLinesSink
 from sightline.types import StreamInfo
 

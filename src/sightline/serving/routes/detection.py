@@ -217,7 +217,7 @@ def _check_format(form: str, frame: Frame) -> None:
 def _drawn(frame: Frame, detections: Detections, form: str) -> Response:
     import cv2
 
-    from sightline.sinks.drawing import annotate
+    from sightline.drawing import annotate
 
     suffix = {"jpeg": ".jpg", "png": ".png"}[form]
     data = cv2.imencode(suffix, annotate(frame.image, detections))[1]

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 
 from sightline.errors import SinkError
-from sightline.types import Detections, Label, Observation, Pixels
 
 if TYPE_CHECKING:
     import supervision
+
+    from sightline.types import Detections, Label, Observation, Pixels
 
 # Bright, far apart in hue, and in an order in which neighbours differ most.
 _COLOURS = (

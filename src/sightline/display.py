@@ -1,0 +1,112 @@
+"""Objects of a frame as people look at them: a table for pandas, HTML for notebooks."""
+
+from __future__ import annotations
+
+import base64
+import html
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sightline.errors import MissingPackage, SightlineError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sightline.types import Detections, Pixels
+
+MOST_ROWS = 20
+"""Objects that a notebook lists; the rest are counted."""
+
+WIDEST = 640
+"""Pixels of a picture in a notebook, which is stored with the notebook."""
+
+_JPEG_QUALITY = 80
+
+
+def data_frame(detections: Detections, **first: Any) -> pd.DataFrame:
+    """A row for each object, in the columns of the CSV output.
+
+    Args:
+        detections: the objects.
+        first: columns that come before, with the same value in each row.
+
+    Raises:
+        MissingPackage: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as exc:
+        raise MissingPackage.of("pandas", "pandas") from exc
+    columns: dict[str, Any] = {name: [value] * len(detections) for name, value in first.items()}
+    if detections.track_ids is not None:
+        columns["track_id"] = detections.track_ids
+    columns["class_id"] = detections.class_ids
+    columns["class"] = np.array(names_of(detections), dtype=object)
+    columns["score"] = detections.scores
+    columns |= {name: detections.boxes[:, i] for i, name in enumerate(("x1", "y1", "x2", "y2"))}
+    # Copied, so that who changes the table does not change the arrays.
+    return pd.DataFrame(columns, copy=True)
+
+
+def names_of(detections: Detections) -> list[str]:
+    """The class name of each object."""
+    return [detections.class_name(i) for i in detections.class_ids.tolist()]
+
+
+def as_html(detections: Detections) -> str:
+    """The picture, where it is known and can be drawn, above a table of the objects."""
+    heads = ["", "class", "score", "x1", "y1", "x2", "y2"]
+    rows = [
+        [str(i), item["class"], f"{item['score']:.2f}", *(f"{x:.0f}" for x in item["box"])]
+        for i, item in enumerate(detections[:MOST_ROWS].to_dict())
+    ]
+    if detections.track_ids is not None:
+        heads.insert(2, "track")
+        for row, track_id in zip(rows, detections.track_ids.tolist(), strict=False):
+            row.insert(2, f"#{track_id}")
+    more = len(detections) - len(rows)
+    parts = [
+        f"<p>{_count(len(detections))}</p>",
+        _picture(detections),
+        _table(heads, rows) if rows else "",
+        f"<p>and {more} more</p>" if more else "",
+    ]
+    return f"<div>{''.join(parts)}</div>"
+
+
+def shrunk(pixels: Pixels, widest: int = WIDEST) -> Pixels:
+    """The picture no wider than this."""
+    import cv2
+
+    height, width = pixels.shape[:2]
+    if width <= widest:
+        return pixels
+    size = (widest, max(1, round(height * widest / width)))
+    smaller: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return smaller
+
+
+def _count(count: int) -> str:
+    return {0: "no objects", 1: "1 object"}.get(count, f"{count} objects")
+
+
+def _picture(detections: Detections) -> str:
+    from sightline.picture_files import encoded
+
+    if detections.frame is None:
+        return ""
+    try:
+        jpeg = encoded(shrunk(detections.plot()), ".jpg", _JPEG_QUALITY)
+    except SightlineError as exc:  # a notebook shows the objects also where the picture is gone
+        return f"<p>{html.escape(str(exc))}</p>"
+    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    """Names come from model files of anyone, so all text is escaped."""
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in heads)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{html.escape(text)}</td>' for text in row)}</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
