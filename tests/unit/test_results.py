@@ -117,7 +117,7 @@ def test_what_picks_several(index: Any, ids: list[int]) -> None:
 def test_a_name_of_another_library_leads_to_ours(theirs: str, ours: str) -> None:
     with pytest.raises(AttributeError, match=f"{theirs}.*it is called {ours} here"):
         getattr(some(), theirs)
-    with pytest.raises(AttributeError, match="no attribute 'nothing_like_it'$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'nothing_like_it'$"):
         _ = some().nothing_like_it
 
 
