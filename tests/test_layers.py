@@ -34,6 +34,7 @@ LEVELS: tuple[set[str], ...] = (
         "config_mistakes",
         "config_paths",
         "config_schema",
+        "wall_time",
     },
     {"sources", "engines", "models", "tracking", "analytics", "sinks", "monitoring", "evaluation"},
     {"runtime"},

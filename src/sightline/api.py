@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
@@ -20,6 +21,7 @@ from sightline.config import (
     ModelOptions,
     SchedulerOptions,
     checked,
+    moment,
 )
 from sightline.errors import ConfigError
 from sightline.protocols import AdjustableDetector, Detector, Source, Tracker
@@ -230,6 +232,8 @@ def track(
     conf: float | None = None,
     iou: float | None = None,
     classes: Classes | None = None,
+    fps: float | None = None,
+    start: datetime | str | None = None,
 ) -> Iterator[Observation]:
     """Detect and track in a source, frame by frame, in order.
 
@@ -239,8 +243,12 @@ def track(
         model: of ``load``, or what ``load`` takes.
         tracker: instead of ByteTrack with the model's threshold.
         conf, iou, classes: for this source, instead of the model's own; as for ``load``.
+        fps: of a folder or glob of pictures that are the frames of one film.
+        start: when a recording was begun, with its zone: a datetime, or "2026-11-28T08:00:00Z". Its
+            frames then have ``utc``.
 
     Raises:
+        ConfigError: ``start`` has no zone, or ``fps`` or ``start`` does not fit the source.
         SightlineError: the first failure, after the observations of all frames before it.
 
     Leaving the loop early closes the source.
@@ -250,8 +258,13 @@ def track(
             model = stack.enter_context(load(model))
         adjusted_detector = adjusted(model.detector, conf=conf, iou=iou, classes=classes)
         detector, make_tracker = build.for_tracking(adjusted_detector)
+        begun = None if start is None else moment("start", start)
         if isinstance(source, (str, Path, int)):
-            source = build.inputs([str(source)])[0].source
+            source = build.inputs([str(source)], fps=fps, start=begun)[0].source
+        elif fps is not None:
+            raise ConfigError("fps: give it to the source itself, such as ImageSource(..., fps=25)")
+        elif begun is not None:
+            source = build.dated(source, begun)
         observations = observe(source, EveryFrame(detector), tracker or make_tracker())
         for seen in stack.enter_context(closing(observations)):
             # The frame is not kept alive by its objects: programs keep those of whole videos.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, SupportsIndex, TypeVar
 
@@ -29,6 +30,7 @@ from sightline.errors import ConfigError
 from sightline.hosts import host_rule, network_rule
 from sightline.redaction import redacted
 from sightline.value_errors import in_words
+from sightline.wall_time import read_moment
 
 
 class Options(BaseModel):
@@ -138,6 +140,11 @@ class LiveOptions(Options):
         None,
         description="networks (CIDR) and names that may be connected to, also by redirects; none: "
         "any; []: any but link-local and cloud metadata addresses",
+    )
+    clock: Literal["auto", "arrival"] = Field(
+        "auto",
+        description="wall-clock time of frames: auto takes the camera's where it tells it (RTCP), else "
+        "that of their arrival; arrival always the latter",
     )
 
 
@@ -291,6 +298,22 @@ class AdaptiveOptions(Options):
     )
 
 
+Moment = Annotated[
+    datetime,
+    BeforeValidator(read_moment),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A moment with its zone: ``wall_time.read_moment`` of what is given."""
+
+
+def moment(name: str, value: object) -> datetime:
+    """The moment that an option means. Raises ConfigError, which calls it ``name``."""
+    try:
+        return read_moment(value)
+    except ValueError as exc:
+        raise ConfigError(f"{name}: {exc}, not {value!r}") from exc
+
+
 def _camera_number(value: Any) -> Any:
     """A camera's number need not stand in quotes."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -323,6 +346,12 @@ class StreamOptions(Options):
         False, description="play a file at its own pace, as a camera would: late frames are dropped"
     )
     loop: bool = Field(False, description="begin a file again at its end")
+    fps: float | None = Field(
+        None, gt=0, le=1000, description="pictures are the frames of one film at this rate"
+    )
+    start: Moment | None = Field(
+        None, description="when a recording was begun, with its zone: 2026-11-28T08:00:00Z"
+    )
     live: LiveOptions = Field(LiveOptions(), description="how a network stream connects")
     adaptive: AdaptiveOptions = Field(AdaptiveOptions(), description="how the stream keeps up")
     outputs: OutputOptions = Field(OutputOptions(), description="where results are written")

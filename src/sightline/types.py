@@ -37,6 +37,10 @@ ChannelOrder: TypeAlias = Literal["bgr", "rgb"]
 MOST_CLASSES = 100_000
 """Names are listed up to this class id: a list for wilder ids would fill the memory."""
 
+Clock: TypeAlias = Literal["rtcp", "arrival", "start"]
+"""Where the wall-clock time of a frame is from: the camera's RTCP sender reports, the arrival of the
+frame here, or the start of a recording that the user has told."""
+
 RunState: TypeAlias = Literal["done", "failed", "interrupted"]
 """How a run, or a stream of one, has ended."""
 
@@ -46,8 +50,10 @@ class Frame:
     """One picture of one stream. Pixels are made when they are asked for.
 
     ``index`` is the number of frames before it in the stream, damaged ones included; what a live
-    stream dropped does not count. ``time`` is the position in the stream in seconds and never goes back; ``captured_at`` is
-    ``time.monotonic()`` at the moment the picture was decoded.
+    stream dropped does not count. ``time`` is the position in the stream in seconds and never goes
+    back; ``captured_at`` is ``time.monotonic()`` at the moment the picture was decoded. ``utc`` is
+    the wall-clock time at which it was taken, as Unix time in seconds, and ``clock`` says where that
+    is from. Both are None for a recording whose start nobody has told.
     """
 
     stream: str
@@ -55,6 +61,8 @@ class Frame:
     time: float
     captured_at: float
     picture: Picture = field(repr=False)
+    utc: float | None = None
+    clock: Clock | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: the picture, without the pixels that were made of it."""
@@ -72,6 +80,10 @@ class Frame:
     def image(self) -> Pixels:
         """The whole picture, (height, width, 3), uint8, BGR. Made once, then kept."""
         return self.picture.scaled(self.width, self.height, "bgr")
+
+    def utc_at(self, time: float) -> float | None:
+        """The Unix time of another moment of the same stream, given in stream seconds."""
+        return None if self.utc is None else self.utc + time - self.time
 
     def scaled(
         self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
@@ -442,7 +454,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened in a stream; ``time`` is stream time in seconds."""
+    """Something that happened in a stream; ``time`` is stream time in seconds.
+
+    Its wall-clock time follows from the frame that it is written with: see ``Frame.utc_at``.
+    """
 
     kind: str
     time: float

@@ -249,3 +249,32 @@ def test_a_stream_of_a_client_with_an_odd_password(
         assert next(iter(source)).image.shape == (240, 320, 3)
     finally:
         source.close()
+
+
+def test_frames_have_the_time_of_the_cameras_sender_reports(start: Start, port: int) -> None:
+    """Until the first report frames have the time of their arrival, and say so."""
+    start()
+    began = time.time()
+    source = LiveSource(f"rtsp://127.0.0.1:{port}/live", "street")
+    reading = Reading(source)
+    wait_for(lambda: sum(f.clock == "rtcp" for f in reading.frames) > 60, "a sender report", 30)
+    source.close()
+    reading.thread.join(10)
+    told = [f for f in reading.frames if f.clock == "rtcp"]
+    before = [f for f in reading.frames if f.clock != "rtcp"]
+    assert {f.clock for f in before} <= {"arrival"}
+    assert all(f.utc is not None and began - 1 < f.utc < time.time() + 1 for f in reading.frames)
+    # What arrives is jittered; what the camera says is not: it goes with the stream's own time.
+    offsets = [f.utc - f.time for f in told if f.utc is not None]
+    assert max(offsets) - min(offsets) < 5e-3
+    assert told[-1].index - told[0].index == len(told) - 1  # once told, it stays
+
+
+def test_the_time_of_arrival_can_be_asked_for(start: Start, port: int) -> None:
+    start()
+    source = LiveSource(f"rtsp://127.0.0.1:{port}/live", "a", LiveOptions(clock="arrival"))
+    reading = Reading(source)
+    # A sender report comes within the first seconds.
+    wait_for(lambda: len(reading.frames) > 5 * FPS // 2, "frames", 30)
+    source.close()
+    assert {f.clock for f in reading.frames} == {"arrival"}

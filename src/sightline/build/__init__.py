@@ -9,7 +9,7 @@ from sightline.build.models import (
     pick_backend,
 )
 from sightline.build.outputs import Outputs, outputs
-from sightline.build.sources import Input, few_pictures, inputs, source_kind
+from sightline.build.sources import Input, dated, few_pictures, inputs, source_kind
 from sightline.build.tables import BUNDLED, DECODERS, ENGINES, SOURCES, load
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Input",
     "Outputs",
     "build_engine",
+    "dated",
     "decoders",
     "detector",
     "few_pictures",

@@ -222,7 +222,7 @@ def stream_uses(name: str, stream: StreamOptions, at: Loc) -> tuple[list[FileUse
     """What one stream reads and what it writes."""
     from sightline.build.sources import source_kind
 
-    still = source_kind(stream.source) == "images"
+    still = source_kind(stream.source) == "images" and stream.fps is None
     reads = list(read_by_source(stream.source, f"the source of stream {name}"))
     at = (*at, "outputs")
     return reads, list(written(stream.outputs, name, still=still, at=at, whose=f"stream {name}: "))

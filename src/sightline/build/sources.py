@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sightline.addresses import read_address
 from sightline.build.tables import SOURCES, load
 from sightline.config import LiveOptions, StreamOptions
 from sightline.errors import ConfigError
 from sightline.protocols import Source
+from sightline.redaction import redact
 
 if TYPE_CHECKING:
     from sightline.sources.ffmpeg import Turn
@@ -36,6 +38,8 @@ class Input:
     """A recording that is played at its own speed, as a camera would."""
     endless: bool = False
     """A street without an end, or one that is played at its own speed."""
+    film: bool = False
+    """Pictures that are the frames of one film."""
 
     @property
     def live(self) -> bool:
@@ -50,7 +54,7 @@ class Input:
     @property
     def still(self) -> bool:
         """Pictures that have nothing to do with one another."""
-        return self.kind == "images"
+        return self.kind == "images" and not self.film
 
 
 def few_pictures(inputs: Sequence[Input]) -> bool:
@@ -85,6 +89,7 @@ def check_source(options: StreamOptions) -> None:
     Raises ConfigError, SourceError.
     """
     kind = source_kind(options.source)
+    _check_times(options.source, kind, options.fps, options.start)
     if kind == "street":
         from sightline.sources.street.options import StreetOptions
 
@@ -105,6 +110,8 @@ def inputs(
     *,
     loop: bool = False,
     turn: Turn | None = None,
+    fps: float | None = None,
+    start: datetime | None = None,
 ) -> list[Input]:
     """A source for each word, under names that differ: the file's, ``camera-0``, ``host``.
 
@@ -114,9 +121,16 @@ def inputs(
         names: instead of those above, one for each word.
         loop: files begin again at their end.
         turn: held while videos are decoded, where many share few cores.
+        fps: pictures are the frames of one film at this rate.
+        start: when the recordings were begun.
+
+    Raises:
+        ConfigError: ``fps`` is given for what is no pictures, ``start`` for what is live or for
+            pictures that have no time.
     """
-    streams = {"options": live, "turn": turn}
-    files = {"loop": 0 if loop else 1, "turn": turn}
+    streams: dict[str, Any] = {"options": live, "turn": turn}
+    files: dict[str, Any] = {"loop": 0 if loop else 1, "turn": turn}
+    pictures: dict[str, Any] = {"fps": fps}
     found: list[Input] = []
     taken: set[str] = set()
     for number, spec in enumerate(specs):
@@ -126,12 +140,40 @@ def inputs(
         name = next(name for name in itertools.chain([first], later) if name not in taken)
         taken.add(name)
         target = int(spec) if spec.isdigit() else spec
-        options = streams if kind in LIVE else files if kind == "file" else {}
+        _check_times(spec, kind, fps, start)
+        options = {"file": files, "images": pictures, "street": {}}.get(kind, streams)
         source = load(SOURCES[kind])(target, name, **options)
-        found.append(
-            Input(name, kind, source, spec, endless=kind == "street" and _is_endless(spec))
-        )
+        if start is not None:
+            source = dated(source, start)
+        endless = kind == "street" and _is_endless(spec)
+        found.append(Input(name, kind, source, spec, endless=endless, film=fps is not None))
     return found
+
+
+def dated(source: Source, start: datetime) -> Source:
+    """A recording whose frames have wall-clock time, from the moment at which it was begun."""
+    from sightline.sources.dated import DatedSource
+
+    return DatedSource(source, start)
+
+
+def _check_times(spec: str, kind: str, fps: float | None, start: datetime | None) -> None:
+    """Raises ConfigError where a source cannot have this frame rate or this first moment."""
+    if fps is not None and kind != "images":
+        raise ConfigError(
+            f"fps: {redact(spec)} has a frame rate of its own: only pictures are given one"
+        )
+    if start is None:
+        return
+    is_stream = kind == "url" and not spec.lower().startswith(("http://", "https://"))
+    if kind == "camera" or is_stream:
+        raise ConfigError(
+            f"start: {redact(spec)} is live: its frames have the time at which they come"
+        )
+    if kind == "images" and fps is None:
+        raise ConfigError(
+            f"start: {redact(spec)} is pictures, which have no time: give fps too where they are a film"
+        )
 
 
 def _is_endless(street: str) -> bool:

@@ -93,7 +93,15 @@ def _input(name: str, options: StreamOptions, turn: Turn) -> Input:
     live = options.live
     if "wait_for_camera" not in live.model_fields_set:
         live = live.model_copy(update={"wait_for_camera": True})
-    (found,) = inputs([options.source], live, [name], loop=options.loop, turn=turn)
+    (found,) = inputs(
+        [options.source],
+        live,
+        [name],
+        loop=options.loop,
+        turn=turn,
+        fps=options.fps,
+        start=options.start,
+    )
     if found.live or not options.realtime:
         return found  # what is live keeps its own time
     from sightline.sources.paced import PacedSource

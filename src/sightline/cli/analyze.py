@@ -73,6 +73,14 @@ Show = Annotated[
 ShowFps = Annotated[
     bool, typer.Option("--show-fps", help="Draw the rate too.", rich_help_panel=RESULTS)
 ]
+Fps = Annotated[
+    float | None,
+    typer.Option(help="Pictures are the frames of one film, so many a second.", show_default=False),
+]
+Start = Annotated[
+    str | None,
+    typer.Option(help="When the recordings were begun: 2026-11-28T08:00:00Z.", show_default=False),
+]
 Jobs = Annotated[
     int,
     typer.Option(min=0, help="Files at a time \\[default: one for each core]", show_default=False),
@@ -105,12 +113,14 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         show: Show = False,
         show_fps: ShowFps = False,
         jobs: Jobs = 0,
+        fps: Fps = None,
+        start: Start = None,
         transport: Transport = "tcp",
         quiet: Quiet = False,
         verbose: Verbose = 0,
     ) -> None:
         from sightline import build
-        from sightline.config import LiveOptions, OutputOptions, checked
+        from sightline.config import LiveOptions, OutputOptions, checked, moment
 
         logs.set_up(verbose)
         model_use = model_options(
@@ -137,7 +147,9 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
             show=show,
             show_fps=show_fps,
         )
-        inputs = build.inputs(sources, checked(LiveOptions, transport=transport))
+        begun = None if start is None else moment("--start", start)
+        live = checked(LiveOptions, transport=transport)
+        inputs = build.inputs(sources, live, fps=fps, start=begun)
         jobs = jobs or len(os.sched_getaffinity(0))
         analyze(inputs, model_use, outputs, tracked=tracked, jobs=jobs, quiet=quiet)
 

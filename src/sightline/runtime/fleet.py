@@ -22,6 +22,7 @@ from sightline.runtime.record import StreamRecord, StreamStats
 from sightline.runtime.stream import Stream
 from sightline.sinks.jsonl import to_json
 from sightline.types import Detections, Observation, RunState, SourceState, StreamInfo
+from sightline.wall_time import utc_text
 
 FEED_DEPTH = 256
 """Observations that wait for one subscriber; a slow one loses the oldest."""
@@ -175,6 +176,8 @@ class Member:
         gone = sum(counts.dropped.values()) + counts.analyzed
         pending = max(0, counts.taken - gone)
         unwritten = next((o.error for o in self._outputs if o.error), None)
+        seen = self.newest.observation
+        newest = None if seen is None else seen.frame
         return StreamStats(
             self.name, state=self._state(status.state, unwritten), source=parts.address,
             model=parts.model, read=counts.taken + sum(status.dropped.values()),
@@ -183,6 +186,8 @@ class Member:
             age_p50_ms=round(p50, 1), age_p99_ms=round(p99, 1), reconnects=status.reconnects,
             level=parts.analysis.level, since=self.since, lost=sum(o.lost for o in self._outputs),
             error=self._error or parts.analysis.error or status.error or unwritten,
+            utc=None if newest is None or newest.utc is None else utc_text(newest.utc),
+            clock=None if newest is None else newest.clock,
         )  # fmt: skip
 
     def _state(self, state: SourceState, unwritten: str | None) -> str:

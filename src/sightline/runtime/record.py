@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sightline.types import Clock
+
 WINDOW_S = 10.0
 """Rates and ages are those of so many seconds."""
 _AGES = 1024
@@ -28,6 +30,8 @@ class StreamStats:
     ``failed``, ``stopped`` (the stream was ended). ``objects`` are those that outputs were given, with the
     tracker's predictions for frames that were not analysed. ``lost`` are observations that an output could not
     take. Ages are milliseconds from decoded to analysed. ``since`` is Unix time.
+    ``utc`` is the wall-clock time of the newest frame that was analysed (ISO 8601), and ``clock`` where
+    that is from; None where it is not known.
     """
 
     name: str
@@ -48,6 +52,8 @@ class StreamStats:
     level: int = 0
     error: str | None = None
     since: float = 0.0
+    utc: str | None = None
+    clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)

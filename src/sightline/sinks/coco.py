@@ -15,6 +15,7 @@ from sightline.errors import SinkError
 from sightline.sinks.files import free_path
 from sightline.sinks.lines import CHECK_S, LineFile
 from sightline.types import Observation, StreamInfo
+from sightline.wall_time import utc_text
 from sightline.whole_files import sink_error
 
 _log = logging.getLogger(__name__)
@@ -24,7 +25,8 @@ class CocoSink:
     """Writes one COCO file (Lin et al. 2014) for all streams of a run.
 
     Every frame is an image: ``file_name`` is the picture's own name, or ``STREAM/000012`` for frame
-    12 of a video. ``category_id`` is the class id. ``score`` and, after tracking, ``track_id`` stand
+    12 of a video, ``date_captured`` its wall-clock time where that is known, and ``clock`` where it
+    is from. ``category_id`` is the class id. ``score`` and, after tracking, ``track_id`` stand
     beside the usual fields of an annotation.
 
     The format is one JSON object, so there is no valid half of it: rows go to ``PATH.part`` and to
@@ -76,6 +78,8 @@ class CocoSink:
                 "width": frame.width,
                 "height": frame.height,
             }
+            if frame.utc is not None:
+                image |= {"date_captured": utc_text(frame.utc), "clock": frame.clock}
             if observation.predicted:
                 image["predicted"] = True
             rows = [self._annotation(item) for item in objects]

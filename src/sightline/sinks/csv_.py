@@ -12,11 +12,14 @@ from typing import TextIO
 from sightline.errors import SinkError
 from sightline.sinks.lines import LineFile
 from sightline.types import Observation, StreamInfo
+from sightline.wall_time import utc_text
 
 COLUMNS = (
     "stream", "frame", "time", "track_id", "class_id", "class", "score", "x1", "y1", "x2", "y2",
-    "predicted",
+    "predicted", "utc", "clock",
 )  # fmt: skip
+_FIRST = 11
+"""Columns of the first version; those after them may be missing in a file that is gone on with."""
 
 
 class CsvSink:
@@ -29,8 +32,10 @@ class CsvSink:
 
     Columns are ``COLUMNS``: time in seconds of the stream, corners in source pixels, ``track_id``
     empty before tracking, ``predicted`` 1 where the tracker says where an object is on a frame that was
-    not analysed. A file of an earlier version, without that column, is gone on with as it is. Quoting follows RFC 4180, lines end with a newline. Safe to share
-    between streams; what is written is whole rows, also after a kill.
+    not analysed, ``utc`` the wall-clock time and ``clock`` where that is from (both empty where it
+    is not known). A file of an earlier version, which lacks the last columns, is gone on with as it
+    is. Quoting follows RFC 4180, lines end with a newline. Safe to share between streams; what is
+    written is whole rows, also after a kill.
     """
 
     lost = 0  # a line that went to a removed file is written again
@@ -43,39 +48,45 @@ class CsvSink:
         self._join = join
         self._lock = threading.Lock()
         self._file: LineFile | None = None
-        self._marks = True  # the file has the column `predicted`
+        self._columns = len(COLUMNS)
 
     def open(self, stream: StreamInfo) -> None:
         """Open the file and write the header with the first stream. Raises SinkError."""
         del stream
         with self._lock:
             if self._file is None:
-                columns = self._columns()
+                self._columns = self._columns_there()
                 self._file = LineFile(
                     self._target,
                     append=self._append,
                     join=self._join,
-                    header=",".join(columns) + "\n",
+                    header=_header(self._columns) + "\n",
                 )
 
-    def _columns(self) -> tuple[str, ...]:
-        before = ",".join(COLUMNS[:-1])
+    def _columns_there(self) -> int:
+        """How many columns the file has: fewer where an earlier version has begun it."""
         if (self._append or self._join) and isinstance(self._target, (str, Path)):
             with contextlib.suppress(OSError), Path(self._target).open("rb") as file:
-                self._marks = file.readline(len(before) + 2).rstrip(b"\r\n") != before.encode()
-        return COLUMNS if self._marks else COLUMNS[:-1]
+                found = (
+                    file.readline(len(_header(len(COLUMNS))) + 2).rstrip(b"\r\n").decode("latin-1")
+                )
+                for columns in range(_FIRST, len(COLUMNS)):
+                    if found == _header(columns):
+                        return columns
+        return len(COLUMNS)
 
     def write(self, observation: Observation) -> None:
         """Write the rows of one frame. Raises SinkError."""
         if self._file is None:
             raise SinkError(f"cannot write {self._target}: no stream was opened")
         frame, objects = observation.frame, observation.detections.to_dict()
-        predicted = (int(observation.predicted),) if self._marks else ()
+        utc = "" if frame.utc is None else utc_text(frame.utc)
+        last = (int(observation.predicted), utc, frame.clock or "")[: self._columns - _FIRST]
         rows = io.StringIO()
         csv.writer(rows, lineterminator="\n").writerows(
             (
                 frame.stream, frame.index, round(frame.time, 6), item.get("track_id", ""),
-                item["class_id"], item["class"], item["score"], *item["box"], *predicted,
+                item["class_id"], item["class"], item["score"], *item["box"], *last,
             )
             for item in objects
         )  # fmt: skip
@@ -90,3 +101,7 @@ class CsvSink:
         """Close the file. Idempotent."""
         if self._file is not None:
             self._file.close()
+
+
+def _header(columns: int) -> str:
+    return ",".join(COLUMNS[:columns])

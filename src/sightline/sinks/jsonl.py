@@ -12,7 +12,8 @@ import numpy as np
 
 from sightline.errors import SinkError
 from sightline.sinks.lines import LineFile
-from sightline.types import Event, Label, Observation, StreamInfo
+from sightline.types import Event, Frame, Label, Observation, StreamInfo
+from sightline.wall_time import utc_text
 
 
 def _plain(value: Any) -> Any:
@@ -33,9 +34,11 @@ class JsonLinesSink:
         append: go on with the file where it is there.
         join: write to a file that other sinks write to as well (``lines.begin`` makes it ready).
 
-    A line is ``{"stream", "frame", "time", "width", "height", "objects": [{"box", "score",
-    "class_id", "class", "track_id", "labels"}], "events": [{"kind", "time", "track_id", "data"}]}``.
-    Boxes are x1 y1 x2 y2 in source pixels with two decimals, times are seconds in the stream.
+    A line is ``{"stream", "frame", "time", "utc", "clock", "width", "height", "objects": [{"box",
+    "score", "class_id", "class", "track_id", "labels"}], "events": [{"kind", "time", "utc",
+    "track_id", "data"}]}``.
+    Boxes are x1 y1 x2 y2 in source pixels with two decimals, times are seconds in the stream, ``utc``
+    is wall-clock time (ISO 8601) where it is known, and ``clock`` where that is from.
     ``"predicted": true`` marks a frame that was not analysed, whose objects are the tracker's
     predictions. It, ``track_id``, ``labels``, ``events`` and ``data`` are there only when there is something to
     say. Safe to share between streams; what is written is whole lines, also after a kill.
@@ -90,13 +93,14 @@ def to_json(observation: Observation) -> str:
     try:
         line = (
             f'{{"stream":{_quoted(frame.stream)},"frame":{frame.index},'
-            f'"time":{_encode(round(frame.time, 6))},"width":{frame.width},"height":{frame.height},'
+            f'"time":{_encode(round(frame.time, 6))},{_wall_time(frame)}"width":{frame.width},"height":{frame.height},'
             f'"objects":[{_objects(observation)}]'
         )
         if observation.predicted:
             line += ',"predicted":true'
         if observation.events:
-            line += f',"events":{_encode([_event(event) for event in observation.events])}'
+            events = [_event(event, frame) for event in observation.events]
+            line += f',"events":{_encode(events)}'
     except (TypeError, ValueError) as error:
         raise SinkError(
             f"frame {frame.index} of {frame.stream} cannot be written as JSON: {error}"
@@ -127,6 +131,10 @@ def _objects(observation: Observation) -> str:
     return ",".join(objects)
 
 
+def _wall_time(frame: Frame) -> str:
+    return "" if frame.utc is None else f'"utc":"{utc_text(frame.utc)}","clock":"{frame.clock}",'
+
+
 _OBJECT = '{"box":[%.2f,%.2f,%.2f,%.2f],"score":%.4f,"class_id":%d,"class":%s'
 
 
@@ -138,8 +146,11 @@ def _label(label: Label) -> dict[str, Any]:
     }
 
 
-def _event(event: Event) -> dict[str, Any]:
+def _event(event: Event, frame: Frame) -> dict[str, Any]:
     item: dict[str, Any] = {"kind": event.kind, "time": round(event.time, 6)}
+    utc = frame.utc_at(event.time)
+    if utc is not None:
+        item["utc"] = utc_text(utc)
     if event.track_id is not None:
         item["track_id"] = event.track_id
     if event.data:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
-from sightline.types import Floats, Ints, Observation
+from sightline.types import Clock, Floats, Ints, Observation
 
 _metadata = sa.MetaData()
 
@@ -48,6 +49,8 @@ frames = sa.Table(
     sa.Column("objects", sa.Integer, nullable=False),  # how many
     # 1: it was not analysed, and the tracker says where its objects are
     sa.Column("predicted", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("utc", sa.DateTime(timezone=True)),  # when it was taken, where that is known
+    sa.Column("clock", sa.String),  # where `utc` is from: rtcp, arrival or start
     sqlite_with_rowid=False,
 )
 objects = sa.Table(
@@ -79,10 +82,17 @@ tracks = sa.Table(
     sa.Column("last_frame", sa.BigInteger, nullable=False),
     sa.Column("frames", sa.Integer, nullable=False),  # how many it was seen in
     sa.Column("best_score", sa.Float, nullable=False),
+    sa.Column("first_utc", sa.DateTime(timezone=True)),
+    sa.Column("last_utc", sa.DateTime(timezone=True)),
     sqlite_with_rowid=False,
 )
 
+_LATER = (frames.c.predicted, frames.c.utc, frames.c.clock, tracks.c.first_utc, tracks.c.last_utc)
+"""Columns that files of earlier versions lack. Each may be empty or has a default."""
+
 Rows = list[dict[str, Any]]
+Times = dict[tuple[int, int], tuple[float, datetime | None]]
+"""Stream time and wall-clock time of frames, by stream and number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,8 @@ class Found:
     track_ids: Ints | None
     class_names: tuple[str, ...]
     predicted: bool = False
+    utc: datetime | None = None
+    clock: Clock | None = None
 
     @classmethod
     def of(cls, stream_id: int, observation: Observation) -> Found:
@@ -106,6 +118,7 @@ class Found:
             stream_id, frame.index, frame.time,
             found.boxes, found.scores, found.class_ids, found.track_ids, found.class_names,
             observation.predicted,
+            None if frame.utc is None else datetime.fromtimestamp(frame.utc, UTC), frame.clock,
         )  # fmt: skip
 
 
@@ -119,15 +132,20 @@ def create(connection: sa.Connection) -> None:
 
 
 def _migrate(connection: sa.Connection) -> None:
-    """Add what files of earlier versions lack."""
-    if any(
-        column["name"] == "predicted" for column in sa.inspect(connection).get_columns("frames")
-    ):
-        return
+    """Add the columns that databases of earlier versions lack."""
+    inspector = sa.inspect(connection)
+    there = {
+        (table.name, column["name"])
+        for table in (frames, tracks)
+        for column in inspector.get_columns(table.name)
+    }
     missing = "IF NOT EXISTS " if connection.dialect.name == "postgresql" else ""
-    connection.exec_driver_sql(
-        f"ALTER TABLE frames ADD COLUMN {missing}predicted INTEGER NOT NULL DEFAULT 0"
-    )
+    for column in _LATER:
+        if (column.table.name, column.name) not in there:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(
+                f"ALTER TABLE {column.table.name} ADD COLUMN {missing}{definition}"
+            )
 
 
 def insert(connection: sa.Connection, found: Iterable[Found]) -> None:
@@ -142,10 +160,12 @@ def insert(connection: sa.Connection, found: Iterable[Found]) -> None:
                 "time": item.time,
                 "objects": len(item.boxes),
                 "predicted": int(item.predicted),
+                "utc": item.utc,
+                "clock": item.clock,
             }
         )
         object_rows.extend(_object_rows(item))
-    times = {(row["stream_id"], row["frame"]): row["time"] for row in frame_rows}
+    times = {(row["stream_id"], row["frame"]): (row["time"], row["utc"]) for row in frame_rows}
     for table, rows in ((frames, frame_rows), (objects, object_rows)):
         if rows:
             connection.execute(table.insert(), rows)
@@ -182,13 +202,13 @@ def _object_rows(item: Found) -> Rows:
     ]
 
 
-def _track_rows(rows: Rows, times: dict[tuple[int, int], float]) -> Rows:
+def _track_rows(rows: Rows, times: Times) -> Rows:
     """One row per track of these objects, which are in the order of their frames."""
     found: dict[tuple[int, int], dict[str, Any]] = {}
     for row in rows:
         if row["track_id"] is None:
             continue
-        time = times[row["stream_id"], row["frame"]]
+        time, utc = times[row["stream_id"], row["frame"]]
         track = found.setdefault(
             (row["stream_id"], row["track_id"]),
             {
@@ -196,12 +216,15 @@ def _track_rows(rows: Rows, times: dict[tuple[int, int], float]) -> Rows:
                 "track_id": row["track_id"],
                 "class": row["class"],
                 "first_time": time,
+                "first_utc": utc,
                 "first_frame": row["frame"],
                 "frames": 0,
                 "best_score": row["score"],
             },
         )
-        track.update(last_time=time, last_frame=row["frame"], frames=track["frames"] + 1)
+        track.update(
+            last_time=time, last_utc=utc, last_frame=row["frame"], frames=track["frames"] + 1
+        )
         if row["score"] > track["best_score"]:
             track["class"], track["best_score"] = row["class"], row["score"]
     return list(found.values())
@@ -216,6 +239,7 @@ def _upsert_tracks(dialect: str) -> sa.Insert:
             "class": sa.case((better, new.excluded["class"]), else_=old["class"]),
             "last_time": new.excluded.last_time,
             "last_frame": new.excluded.last_frame,
+            "last_utc": new.excluded.last_utc,
             "frames": old.frames + new.excluded.frames,
             "best_score": sa.case((better, new.excluded.best_score), else_=old.best_score),
         },

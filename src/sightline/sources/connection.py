@@ -20,6 +20,7 @@ from sightline.sources import redirects
 from sightline.sources.ffmpeg import Turn, VideoReader, explain, video_stream
 from sightline.sources.redirects import RedirectError
 from sightline.sources.restricted import check_ffmpeg_options, open_within
+from sightline.sources.sender_clock import SenderClock
 
 # What a stream of each scheme may open in its turn (redirects, playlists, transports): never a
 # file, never a protocol with less protection than its own.
@@ -142,7 +143,8 @@ def connect(
     else:
         stream = video_stream(container)
         if stream is not None:
-            return VideoReader(container, stream, options.threads, turn)
+            told = SenderClock(target.label) if options.clock == "auto" else None
+            return VideoReader(container, stream, options.threads, turn, told)
         container.close()
         error = SourceError(f"{target.label} sends no video: check the address")
     # Outside of the handler: FFmpeg's own exception quotes the address with its password.

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from sightline.errors import DecodeError
 from sightline.sources.pixel_aspect import PixelAspect
 from sightline.sources.places import FramePlaces
+from sightline.sources.sender_clock import SenderClock
 
 
 class Turn(Protocol):
@@ -178,12 +179,14 @@ class VideoReader:
     Args:
         threads: decoder threads, 0 for as many as there are cores. One adds no delay.
         turn: held while decoding, where many readers share few cores.
+        sender_clock: is shown the packets, of which some tell the sender's wall clock.
     """
 
     def __init__(
         self, container: InputContainer, stream: VideoStream, threads: int = 1,
-        turn: Turn | None = None,
+        turn: Turn | None = None, sender_clock: SenderClock | None = None,
     ) -> None:  # fmt: skip
+        self.sender_clock = sender_clock
         self._turn = turn or _EveryPacket()
         self.container = container
         self.stream = stream
@@ -279,6 +282,8 @@ class VideoReader:
     def _decode(self, packet: Packet[VideoStream]) -> None:
         if packet.size:
             self._note_end(packet)
+            if self.sender_clock is not None:
+                self.sender_clock.note(packet)
         if self._gap:
             self._begin_anew()
         try:

@@ -27,7 +27,7 @@ from sightline.sources.connection import (
 from sightline.sources.ffmpeg import DecodedFrame, Turn, VideoReader, expected_frames, frame_rate
 from sightline.sources.pictures import Scalers, VideoPicture
 from sightline.sources.redirects import RedirectError
-from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
+from sightline.types import Clock, Frame, SourceState, SourceStatus, StreamInfo
 
 _GRACE_S = 0.5  # in which FFmpeg's own timeout should have ended a read
 _REASON_S = 1.0  # in which it should be known why a connection was not made in time
@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 class _Taken(NamedTuple):
     time: float
     captured_at: float
+    utc: float | None
+    clock: Clock | None
     decoded: DecodedFrame
 
 
@@ -126,7 +128,10 @@ class NewestFrameSource:
             # Of a recording damaged frames count; what a live stream dropped does not.
             live = self._info is None or self._info.live
             index = self._handed - 1 if live else taken.decoded.place
-            yield Frame(self._name, index, taken.time, taken.captured_at, picture)
+            yield Frame(
+                self._name, index, taken.time, taken.captured_at, picture,
+                taken.utc, taken.clock,
+            )  # fmt: skip
 
     @property
     def status(self) -> SourceStatus:
@@ -307,8 +312,9 @@ class NewestFrameSource:
             self._count_left_out(reader)
             if self._newest is not None:
                 self._dropped["stale"] += 1
+            utc, clock = (None, None) if recording else _wall_time(reader, decoded)
             self._newest = _Taken(
-                self._clock.tick(decoded.frame.time, step_s), captured_at, decoded
+                self._clock.tick(decoded.frame.time, step_s), captured_at, utc, clock, decoded
             )
             self._arrived = time.monotonic()
             if self._state is not SourceState.RUNNING:
@@ -336,6 +342,12 @@ class NewestFrameSource:
             frames=expected_frames(reader.container, reader.stream) if recording else None,
             live=not recording,
         )
+
+
+def _wall_time(reader: VideoReader, decoded: DecodedFrame) -> tuple[float, Clock]:
+    """When a live frame was taken: by the camera's clock where it tells it, else when it came."""
+    told = reader.sender_clock.utc(decoded.frame.time) if reader.sender_clock else None
+    return (time.time(), "arrival") if told is None else (told, "rtcp")
 
 
 class LiveSource(NewestFrameSource):

@@ -46,7 +46,10 @@ class PacedSource:
             if early_s > 0 and self._closed.wait(early_s):
                 return
             # A camera's picture would have been made now.
-            yield replace(frame, captured_at=time.monotonic())
+            played = replace(frame, captured_at=time.monotonic())
+            if played.utc is None:
+                played.utc, played.clock = time.time(), "arrival"
+            yield played
 
     @property
     def status(self) -> SourceStatus:

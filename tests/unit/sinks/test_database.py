@@ -38,7 +38,10 @@ def test_a_run_and_all_that_it_found(observe, tmp_path: Path):
     assert (number, rest) == (1, ["done", "track cam", "m.onnx", "1", '{"p": "a"}'])
     assert datetime.fromisoformat(str(started)) <= datetime.fromisoformat(str(ended))
     assert rows(path, "SELECT * FROM streams") == [(1, 1, "cam", 96, 64, 25.0)]
-    assert rows(path, "SELECT * FROM frames") == [(1, 3, 0.12, 2, 0), (1, 4, 0.16, 0, 0)]
+    assert rows(path, "SELECT * FROM frames") == [
+        (1, 3, 0.12, 2, 0, None, None),
+        (1, 4, 0.16, 0, 0, None, None),
+    ]
     assert rows(path, "SELECT * FROM objects") == [
         (1, 3, 0, 7, 2, "car", 0.5, 1.0, 2.0, 30.0, 40.0),
         (1, 3, 1, 8, 0, "person", 0.75, 3.0, 4.0, 5.0, 6.0),
@@ -53,7 +56,9 @@ def test_tracks_are_summed_up_over_batches(observe, tmp_path: Path, monkeypatch)
     ]
     path = tmp_path / "run.db"
     store(DatabaseSink(path), *seen)
-    assert rows(path, "SELECT * FROM tracks") == [(1, 7, "car", 0.0, 0.16, 0, 4, 5, 0.875)]
+    assert rows(path, "SELECT * FROM tracks") == [
+        (1, 7, "car", 0.0, 0.16, 0, 4, 5, 0.875, None, None)
+    ]
 
 
 def test_untracked_objects_make_no_tracks(observe, tmp_path: Path):

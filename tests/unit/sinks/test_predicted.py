@@ -36,7 +36,7 @@ def test_lines_rows_and_images_say_so(observe: Any, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").open()]
     assert [line.get("predicted") for line in lines] == [None, True]
     head, first, second = (tmp_path / "a.csv").read_text().splitlines()
-    assert [row.rpartition(",")[2] for row in (head, first, second)] == ["predicted", "0", "1"]
+    assert [row.split(",")[11] for row in (head, first, second)] == ["predicted", "0", "1"]
     images = json.loads((tmp_path / "a.json").read_text())["images"]
     assert [image.get("predicted") for image in images] == [None, True]
 

@@ -42,6 +42,7 @@ class ScriptedReader:
         self.steps = steps
         self.corrupt = 0
         self.skipped, self.skipped_at = 0, 0.0
+        self.sender_clock = None
         self.decoded = 0
         self.closed = False
         self.container = SimpleNamespace(duration=self.duration)

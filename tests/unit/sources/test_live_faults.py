@@ -30,6 +30,7 @@ class Damaged:
     def __init__(self, damaged: int) -> None:
         self.corrupt = 0
         self.skipped, self.skipped_at = 0, 0.0
+        self.sender_clock = None
         self.container = SimpleNamespace(duration=None)
         self.stream = SimpleNamespace(average_rate=25, guessed_rate=25, frames=0)
         self._damaged = damaged

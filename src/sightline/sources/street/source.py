@@ -91,7 +91,10 @@ class StreetSource:
                     break
             image, truth = renderer.frame(world)
             self._handed += 1
-            yield Frame(self._name, number, at, time.monotonic(), StreetPicture(image, truth))
+            frame = Frame(self._name, number, at, time.monotonic(), StreetPicture(image, truth))
+            if options.live:
+                frame.utc, frame.clock = time.time(), "arrival"
+            yield frame
             number += 1
             world.advance(1 / options.fps)
         self.close()
