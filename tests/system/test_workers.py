@@ -48,6 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def fleet(meter: PrometheusMeter, folder: Path) -> Iterator[ShardedFleet]:
     outputs = {"json_lines": str(folder / "s0.jsonl"), "annotated": f"{folder}/"}
+    shared = {"json_lines": str(folder / "shared.jsonl")}
     configuration = Configuration.model_validate(
         {
             "models": {"street": STREET_MODEL},
@@ -57,7 +58,7 @@ def fleet(meter: PrometheusMeter, folder: Path) -> Iterator[ShardedFleet]:
                 f"s{seed}": {
                     "source": STREET.format(seed),
                     "realtime": True,
-                    "outputs": {} if seed else outputs,
+                    "outputs": shared if seed else outputs,
                 }
                 for seed in range(4)
             },
@@ -109,6 +110,16 @@ def test_one_meter_hears_of_all_processes(fleet: ShardedFleet, meter: Prometheus
             for name in ("car", "person", "truck", "bus", "bicycle", "motorcycle")
         ]
         assert sum(count or 0 for count in counts) > 0, stream
+
+
+def test_processes_share_a_file_of_lines(fleet: ShardedFleet, folder: Path) -> None:
+    wait_for(lambda: running(fleet), timeout_s=60)
+    whole = (folder / "shared.jsonl").read_bytes().rpartition(b"\n")[0]
+    lines = [json.loads(line) for line in whole.splitlines()]
+    for stream in ("s1", "s2", "s3"):
+        numbers = [line["frame"] for line in lines if line["stream"] == stream]
+        assert numbers
+        assert numbers == sorted(set(numbers)), stream  # none is doubled or torn
 
 
 def test_errors_come_back(fleet: ShardedFleet) -> None:
@@ -163,12 +174,13 @@ def service(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Clien
     site, log, port = folder / "site.yaml", folder / "log", free_port()
     bad = folder / "bad.mp4"
     bad.write_text("no video")
+    (folder / "recordings").mkdir()
     site.write_text(
         f"""
 workers: 2
 models: {{street: {json.dumps(STREET_MODEL)}}}
 scheduler: {json.dumps(SCHEDULER)}
-serving: {{port: {port}, grpc_port: null}}
+serving: {{port: {port}, grpc_port: null, outputs_under: {folder / "recordings"}}}
 streams:
   cam:
     source: "{STREET.format(1)}"
@@ -191,9 +203,9 @@ streams:
         process.wait()
 
 
-def analyzed(client: httpx.Client) -> int:
+def analyzed(client: httpx.Client, stream: str = "cam") -> int:
     try:
-        answer = client.get("/streams/cam")
+        answer = client.get(f"/streams/{stream}")
     except httpx.TransportError:
         return 0
     return int(answer.json()["analyzed"]) if answer.is_success else 0
@@ -207,7 +219,13 @@ def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
 
 
 def test_a_signal_to_the_group_ends_it_cleanly(tmp_path: Path) -> None:
-    with service(tmp_path) as (process, _, log):
+    with service(tmp_path) as (process, client, log):
+        outputs = {"json_lines": "added.jsonl"}
+        added = {"name": "added", "source": STREET.format(2), "realtime": True, "outputs": outputs}
+        assert client.post("/streams", json=added).status_code == 201
+        added["outputs"] = {"csv": "added.jsonl"}
+        assert client.post("/streams", json={**added, "name": "over"}).status_code == 409
+        wait_for(lambda: analyzed(client, "added") > 3)
         wait_for(lambda: b"Connection refused" in log.read_bytes(), "what is away is not told")
         os.killpg(process.pid, signal.SIGTERM)
         assert process.wait(20) == 1  # a stream has failed
@@ -215,6 +233,8 @@ def test_a_signal_to_the_group_ends_it_cleanly(tmp_path: Path) -> None:
     assert "bad" in {line.get("stream") for line in lines}
     assert "hunter2" not in log.read_text()
     assert "has died" not in log.read_text()
+    recorded = (tmp_path / "recordings" / "added.jsonl").read_text().splitlines()
+    assert {json.loads(line)["stream"] for line in recorded} == {"added"}
     video = cv2.VideoCapture(str(tmp_path / "cam.mp4"))
     assert video.read()[0]
     video.release()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
@@ -18,7 +17,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt, ValidationError
 from starlette.requests import ClientDisconnect
 
-from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
+from sightline.errors import InvalidRequest, TooLarge
 from sightline.serving.failures import answer as answer_failure
 from sightline.serving.limits import MEGABYTE
 from sightline.serving.open_inference import VERSION, OpenInference, kept
@@ -99,7 +98,7 @@ def router(service: OpenInference) -> APIRouter:
     @routes.post("/models/{model}/infer")
     @routes.post("/models/{model}/versions/{version}/infer")
     async def infer(request: Request, model: str, version: str = "") -> Response:
-        body = await _body(request, service.limits.body_mb)
+        body = await request.body()
         asked, binary = parse(model, version, body, request.headers.get(HEADER_LENGTH))
         client = request.client.host if request.client else "local"
         name, outputs = await unless_gone(request, service.infer(asked, f"http:{client}", kept))
@@ -321,30 +320,6 @@ class _Route(APIRoute):
 
 def _readiness(ready: bool) -> Response:
     return JSONResponse({"ready": ready}, 200 if ready else 503)
-
-
-async def _body(request: Request, limit_mb: float) -> bytes:
-    """The body of a request, unpacked. Raises TooLarge, UnsupportedMedia, InvalidRequest."""
-    body = await request.body()
-    encoding = request.headers.get("content-encoding", "identity").lower()
-    if encoding == "identity":
-        return body
-    if encoding not in {"gzip", "deflate"}:
-        raise UnsupportedMedia(f"Content-Encoding {encoding!r:.40} is none of gzip, deflate")
-    return await asyncio.to_thread(_unpacked, body, int(limit_mb * MEGABYTE))
-
-
-def _unpacked(body: bytes, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, as it says itself
-    try:
-        whole = unpacker.decompress(body, limit + 1)
-    except zlib.error as exc:
-        raise InvalidRequest(f"the body cannot be unpacked: {exc}") from exc
-    if len(whole) > limit:
-        raise TooLarge(f"the body has more than {limit} bytes when it is unpacked")
-    if not unpacker.eof or unpacker.unused_data:
-        raise InvalidRequest("the packed body breaks off, or something follows it")
-    return whole
 
 
 async def _no_overrides(request: Request) -> None:
