@@ -23,6 +23,7 @@ LEVELS: tuple[set[str], ...] = (
         "whole_files",
         "protocols",
         "geometry",
+        "model_inputs",
         "interpreter",
         "coco",
         "redaction",

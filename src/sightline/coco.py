@@ -14,3 +14,12 @@ COCO_NAMES: tuple[str, ...] = (
     "teddy bear", "hair drier", "toothbrush",
 )
 # fmt: on
+
+_GAPS = frozenset((12, 26, 29, 30, 45, 66, 68, 69, 71, 83))
+_NUMBERED = iter(COCO_NAMES)
+
+COCO_CATEGORIES: tuple[str, ...] = (
+    "background",
+    *(str(i) if i in _GAPS else next(_NUMBERED) for i in range(1, 91)),
+)
+"""The same by the number of their category, 0 to 90; numbers that COCO does not use name themselves."""

@@ -11,6 +11,7 @@ from sightline.types import (
     Detections,
     EngineInfo,
     Event,
+    Fit,
     Floats,
     Frame,
     Label,
@@ -18,6 +19,7 @@ from sightline.types import (
     Pixels,
     SourceStatus,
     StreamInfo,
+    TensorSpec,
 )
 
 T = TypeVar("T")
@@ -88,16 +90,21 @@ class Decoder(Protocol):
     card: Mapping[str, Any]
     """What a model card of this family says where nothing else is known."""
 
-    def matches(self, shapes: Sequence[tuple[int | None, ...]], canvas: tuple[int, int]) -> bool:
-        """Are these the output shapes of this family for a ``canvas`` (width, height)?"""
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How a model's outputs fit this family for a ``canvas`` (width, height), or None.
 
-    def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:
-        """The number of classes that output shapes which match tell, where they do."""
+        Their shapes and, where shapes do not tell, their names and types decide. Open dimensions are
+        None; a shape that is not known at all is ``()``.
+        """
 
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
-        """Candidates with a score above ``conf`` of each picture, in canvas pixels."""
+        """Candidates with a score above ``conf`` of each picture, in canvas pixels.
+
+        ``outputs`` are those that ``fit`` chose, in its order. Where they are flat, pictures after
+        the last one with an object may be missing.
+        """
 
 
 class Detector(Protocol):

@@ -576,6 +576,29 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Fit:
+    """How the outputs of a model fit a family.
+
+    Args:
+        outputs: places of the outputs that the family reads, in the order in which it reads them.
+        classes: the number of classes that their shapes tell, or None.
+        flat: they have no row for each picture, so that pictures of a batch cannot be told apart by
+            the first axis.
+        certainty: ``sure`` unless other models have such outputs too. Then ``ask`` wants a card, or
+            the number of class names, to tell; ``card`` is for families that only a card can name,
+            because another one is likelier.
+        resizes: the graph resizes its pictures itself, so that it is given undistorted ones where its
+            input size is open.
+    """
+
+    outputs: tuple[int, ...]
+    classes: int | None = None
+    flat: bool = False
+    certainty: Literal["sure", "ask", "card"] = "sure"
+    resizes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
     """What an engine is: ``requests`` inferences can be in flight at once.
 

@@ -20,7 +20,7 @@ from sightline.types import Normalization
 
 if TYPE_CHECKING:
     from sightline.engines.native import NativeEngine
-    from sightline.models.card import CardReading
+    from sightline.models.card import CardReading, ModelCard
     from sightline.models.detector import EngineDetector
 
 
@@ -42,10 +42,10 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
     if options.model == PEOPLE:
         return _people(options)
 
-    def engine(model: Path | bytes, normalization: Normalization) -> Engine:
+    def engine(reading: CardReading) -> Engine:
         from sightline.engines.per_process import PerProcessEngine
 
-        built = build_engine(model, normalization, options, stills=stills)
+        built = _read_engine(reading, options, stills=stills)
         # Another process may work in another folder.
         path = str(model_path(options).absolute())
         again = options.model_copy(update={"model": path})
@@ -56,8 +56,18 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
 
 def _engine(options: ModelOptions, *, stills: bool) -> Engine:
     """The engine of a model that was loaded before, in another process."""
-    reading = _read(options)
-    return build_engine(reading.file.content, reading.card.normalization, options, stills=stills)
+    return _read_engine(_read(options), options, stills=stills)
+
+
+def _read_engine(reading: CardReading, options: ModelOptions, *, stills: bool = False) -> Engine:
+    """The engine of a model whose card was read."""
+    return build_engine(
+        reading.file.content,
+        reading.card.normalization,
+        options,
+        stills=stills,
+        flat=reading.flat,
+    )
 
 
 def served_detector(
@@ -77,8 +87,8 @@ def served_detector(
     if options.model == PEOPLE:
         raise ConfigError(f"models.{name}: `people` has no network that could be served")
 
-    def engine(model: Path | bytes, normalization: Normalization) -> Engine:
-        made = _composed(model, normalization, options, hang_s)
+    def engine(reading: CardReading) -> Engine:
+        made = _composed(reading, options, hang_s)
         return made if meter is None else Metered(made, name, meter)
 
     return _around(options, engine)
@@ -99,19 +109,18 @@ def native_engine(options: ServedModelOptions) -> NativeEngine:
     return NativeEngine(path, options.engine)
 
 
-def _around(
-    options: ModelOptions, make_engine: Callable[[Path | bytes, Normalization], Engine]
-) -> EngineDetector:
+def _around(options: ModelOptions, make_engine: Callable[[CardReading], Engine]) -> EngineDetector:
     from sightline.models.detector import EngineDetector
 
     reading = _read(options)
     card = reading.card
-    engine = make_engine(reading.file.content, card.normalization)
+    engine = make_engine(reading)
     try:
         return EngineDetector(
             engine,
             card,
-            load(DECODERS[card.decoder])(),
+            _decoder(card),
+            flat=reading.flat,
             **options.model_dump(
                 include={"conf", "iou", "size", "classes", "max_detections", "agnostic_nms"}
             ),
@@ -119,6 +128,13 @@ def _around(
     except BaseException:  # whatever it is, it goes on; the engine must not stay
         engine.close()
         raise
+
+
+def _decoder(card: ModelCard) -> Decoder:
+    """The decoder of a card's family."""
+    family = load(DECODERS[card.decoder])
+    decoder: Decoder = family() if card.anchors is None else family(card.anchors)
+    return decoder
 
 
 def _read(options: ModelOptions) -> CardReading:
@@ -132,18 +148,16 @@ def _read(options: ModelOptions) -> CardReading:
         raise NotVision(str(exc)) from exc
 
 
-def _composed(
-    model: Path | bytes, normalization: Normalization, options: ServedModelOptions, hang_s: float
-) -> Engine:
+def _composed(reading: CardReading, options: ServedModelOptions, hang_s: float) -> Engine:
     """Replicas of the first choice, and behind them what takes over."""
     from sightline.engines.fallback import Fallback
     from sightline.engines.placement import place
 
     def one(how: EngineOptions) -> Engine:
-        return build_engine(model, normalization, options.model_copy(update={"engine": how}))
+        return _read_engine(reading, options.model_copy(update={"engine": how}))
 
     def first() -> Engine:
-        size = len(model) if isinstance(model, bytes) else model.stat().st_size
+        size = reading.file.size_bytes
         return place(one, options.engine, options.replicas, size)
 
     if not options.fallback:
@@ -173,12 +187,22 @@ def build_engine(
     options: ModelOptions,
     *,
     stills: bool = False,
+    flat: bool = False,
 ) -> Engine:
-    """The engine that a backend option means."""
+    """The engine that a backend option means.
+
+    It takes batches of any size up to what the model takes; with ``flat``, whose outputs have no row
+    for each picture, one picture at a time.
+    """
     name = pick_backend(options.backend, options.engine, stills=stills, model=model)
     # One after another is all that a few pictures can be, so each takes the whole processor.
     how = options.engine.model_copy(update={"hint": "latency"}) if stills else options.engine
     engine: Engine = load(ENGINES[name])(_what(name, model, how), normalization, how)
+    batch = engine.info.input.shape[0]
+    if flat or batch not in {None, 1}:
+        from sightline.engines.fixed_batch import FixedBatch
+
+        return FixedBatch(engine, batch or 1, rows=not flat)
     return engine
 
 

@@ -14,6 +14,7 @@ from sightline.cli.options import Verbose, model_options
 if TYPE_CHECKING:
     from sightline.models.card import CardReading
     from sightline.models.file import ModelFile
+    from sightline.types import TensorSpec
 
 
 def inspect(
@@ -48,30 +49,34 @@ def _facts(file: ModelFile, reading: CardReading) -> dict[str, Any]:
         "parameters": file.parameters,
         "size_bytes": file.size_bytes,
         "sha256": file.sha256,
-        "input": {"name": file.input.name, "shape": file.input.shape, "dtype": file.input.dtype},
-        "outputs": [{"name": o.name, "shape": o.shape, "dtype": o.dtype} for o in file.outputs],
+        "input": next(_tensor(i) for i in file.inputs if i.name == file.input.name),
+        "inputs": [_tensor(i) for i in file.inputs],
+        "outputs": [_tensor(o) for o in file.outputs],
         "card": reading.card.model_dump(mode="json"),
         "origin": dict(reading.origin),
     }
 
 
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    return {"name": spec.name, "shape": spec.shape, "dtype": spec.dtype}
+
+
 def _print(file: ModelFile, reading: CardReading) -> None:
-    from sightline.models.file import format_shape
+    from sightline.model_inputs import format_shape
 
     size = reading.card.size
-    shapes = file.output_shapes(1, size[1], size[0]) or [o.shape for o in file.outputs]
     rows = [
         ("file", str(file.path)),
         ("format", f"{file.format}, opset {file.opset}" if file.opset else file.format),
         ("size", f"{file.size_bytes / 1e6:.2f} MB, {file.parameters:,} parameters"),
         ("sha256", file.sha256),
-        ("input", f"{file.input.name} {format_shape(file.input.shape)} {file.input.dtype}"),
+        *(("input", f"{i.name} {format_shape(i.shape)} {i.dtype}") for i in file.inputs),
         *(
             (
                 "output",
-                f"{o.name} {format_shape(o.shape)}, {format_shape(s)} at {size[0]}×{size[1]}",
+                f"{o.name} {format_shape(o.shape)}, {format_shape(at.shape)} at {size[0]}×{size[1]}",
             )
-            for o, s in zip(file.outputs, shapes, strict=True)
+            for o, at in zip(file.outputs, file.outputs_at(size), strict=True)
         ),
     ]
     for key, value in rows:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from sightline import interpreter
 from sightline.config import EngineOptions
+from sightline.engines.openvino_inputs import dims, port_name, take_one_picture
 from sightline.engines.openvino_stem import channels_last
 from sightline.engines.requests import KEPT_SHAPES, Shape, Workers, WorkersEngine, as_floats
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
@@ -56,7 +57,8 @@ class OpenVinoEngine(WorkersEngine):
         self._precision = self._pick_precision()
         try:
             # The bytes are kept: compiling reshapes a model of its own each time.
-            self._model = self._core.read_model(str(model) if isinstance(model, Path) else model)
+            read = self._core.read_model(str(model) if isinstance(model, Path) else model)
+            self._model = take_one_picture(read, self._ov)
         except RuntimeError as exc:
             name = model if isinstance(model, Path) else "the model"
             raise ModelError(f"OpenVINO cannot read {name}: {_first_line(exc)}") from exc
@@ -141,12 +143,6 @@ class OpenVinoEngine(WorkersEngine):
         return str(wanted)
 
     def _describe(self) -> EngineInfo:
-        def dims(port: Any) -> tuple[int | None, ...]:
-            return tuple(d.get_length() if d.is_static else None for d in port.partial_shape)
-
-        def name(port: Any) -> str:
-            return str(min(port.names, default=port.node.friendly_name))
-
         model = self._model
         n, _, height, width = dims(model.inputs[0])
         streams = self._options.requests or self._optimal_requests()
@@ -155,8 +151,8 @@ class OpenVinoEngine(WorkersEngine):
             device=self._device,
             precision=self._precision,
             requests=streams,
-            input=TensorSpec(name(model.inputs[0]), (n, height, width, 3), "uint8"),
-            outputs=tuple(TensorSpec(name(o), dims(o)) for o in model.outputs),
+            input=TensorSpec(port_name(model.inputs[0]), (n, height, width, 3), "uint8"),
+            outputs=tuple(TensorSpec(port_name(o), dims(o)) for o in model.outputs),
         )
 
     def _optimal_requests(self) -> int:

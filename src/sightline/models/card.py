@@ -6,10 +6,8 @@ inferred from its shapes; where it came from is kept and logged.
 
 from __future__ import annotations
 
-import ast
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,27 +16,30 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PositiveFloat,
     PositiveInt,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
-from sightline.coco import COCO_NAMES
+from sightline.coco import COCO_CATEGORIES, COCO_NAMES
 from sightline.config import TrackerOptions
 from sightline.errors import ModelError
 from sightline.geometry import Resize
-from sightline.models.file import ModelFile, Shape, format_shape
+from sightline.model_inputs import format_shape
+from sightline.models.family import Clues, Family, recognise
+from sightline.models.file import ModelFile
 from sightline.models.focus import fold_focus
+from sightline.models.metadata import from_metadata, refuse_task
 from sightline.models.relax import relax
 from sightline.protocols import Decoder
-from sightline.types import ChannelOrder, Normalization
+from sightline.types import ChannelOrder, Fit, Normalization
 from sightline.value_errors import in_words
 
 log = logging.getLogger(__name__)
 
 DEFAULT_SIZE = 640
-
-_TASKS = {"detect": "a detection model", "classify": "a classifier", "embed": "an embedder"}
 
 
 class ModelCard(BaseModel):
@@ -49,6 +50,9 @@ class ModelCard(BaseModel):
     name: str
     task: Literal["detect", "classify", "embed"] = "detect"
     decoder: str = Field("", description="model family: a key of sightline.build.DECODERS")
+    outputs: tuple[str, ...] = Field(
+        (), description="names of the outputs that are read, in the family's order; none: all"
+    )
     size: tuple[PositiveInt, PositiveInt] = Field(description="native input size: width, height")
     fixed_size: bool = Field(description="the graph takes its native size only")
     max_batch: int | None = Field(None, ge=1, description="largest batch; none: any")
@@ -59,7 +63,11 @@ class ModelCard(BaseModel):
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     resize: Resize = "letterbox"
     pad: int = Field(114, ge=0, le=255, description="grey level around a letterboxed picture")
+    first_class: int = Field(0, ge=0, description="the model's own id of the first class name")
     class_names: tuple[str, ...] = ()
+    anchors: tuple[tuple[tuple[PositiveFloat, PositiveFloat], ...], ...] | None = Field(
+        None, description="width and height of the anchors of each head, for `yolov5-heads`"
+    )
     conf: float = Field(0.25, ge=0, le=1)
     iou: float = Field(0.45, ge=0, le=1)
     max_detections: int = Field(300, ge=1)
@@ -77,12 +85,24 @@ class ModelCard(BaseModel):
 
     @field_validator("class_names", mode="before")
     @classmethod
-    def _names_by_id(cls, value: Any) -> Any:
-        """Names may be a mapping of ids, as Ultralytics writes them."""
+    def _names_by_id(cls, value: Any, info: ValidationInfo) -> Any:
+        """Names may be a mapping of ids, as Ultralytics writes them.
+
+        They are the model's own ids, so that its first one may be ``first_class``.
+        """
         if isinstance(value, Mapping):
             names = {int(k): str(v) for k, v in value.items()}
-            return tuple(names.get(i, str(i)) for i in range(max(names, default=-1) + 1))
+            first = info.data.get("first_class", 0)
+            first = 0 if min(names, default=0) < first else first
+            return tuple(names.get(i, str(i)) for i in range(first, max(names, default=-1) + 1))
         return value
+
+    @field_validator("mean", "std", mode="before")
+    @classmethod
+    def _of_each_channel(cls, value: Any) -> Any:
+        """One number is that of all channels, or of the one that a grey picture has."""
+        numbers = value if isinstance(value, list | tuple) else [value]
+        return tuple(numbers) * 3 if len(numbers) == 1 else value
 
     @field_validator("size", mode="before")
     @classmethod
@@ -98,12 +118,14 @@ class ModelCard(BaseModel):
 class CardReading:
     """A card, its model file, and where each field was found: card, metadata or shapes.
 
-    The file is the one that was read, opened to other sizes where its graph allows it.
+    The file is the one that was read, opened to other sizes where its graph allows it. ``flat`` says
+    that the outputs have no row for each picture.
     """
 
     card: ModelCard
     file: ModelFile
     origin: Mapping[str, str]
+    flat: bool = False
 
 
 def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
@@ -114,46 +136,35 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
             outputs belong to no known family.
     """
     beside = _card_beside(file.path)
-    metadata = _from_metadata(file.metadata, ("detect",))
-    _refuse_task(beside.get("task", "detect"), ("detect",))
+    metadata = from_metadata(file.metadata, ("detect",))
+    refuse_task(beside.get("task", "detect"), ("detect",))
     size = _size(file, beside.get("size", metadata.get("size")))
-    family = beside.get("decoder")
-    if family is not None and family not in decoders:
-        known = ", ".join(decoders)
-        raise ModelError(f"{_beside(file.path)}: unknown decoder {family!r}; known are {known}")
-    shapes = file.output_shapes(1, size[1], size[0]) or [o.shape for o in file.outputs]
-    told = bool(shapes)  # a PyTorch program tells nothing of its outputs
-    matching = [name for name, d in decoders.items() if told and d.matches(shapes, size)]
-    if family is None:
-        if file.format == "torch":
-            raise ModelError(
-                f"{file.path}: a PyTorch program does not say what it is: write a card "
-                f"{_beside(file.path).name} beside it with `decoder`, `size` and `class_names`"
-            )
-        if not matching:
-            raise ModelError(_unknown_family(file, shapes, size, decoders))
-        family = matching[0]
-    elif matching and family not in matching:
-        raise ModelError(
-            f"{_beside(file.path)}: decoder is {family}, but this model's outputs are those of "
-            f"{' or '.join(matching)}"
-        )
+    names = beside.get("class_names", metadata.get("class_names"))
+    family, fit = _family(file, decoders, beside, size, names)
     decoder = decoders[family]
     file = fold_focus(relax(file, decoder))
-    _, _, height, width = file.input.shape
+    fixed = _of_input(file)["fixed_size"][0]
     found: dict[str, tuple[Any, str]] = {
         "name": (file.path.stem, "file name"),
         "decoder": (family, "output shapes"),
+        "outputs": (tuple(file.outputs[i].name for i in fit.outputs), "outputs"),
         "size": (size, "input shape"),
-        "fixed_size": (height is not None or width is not None, "input shape"),
-        "max_batch": (file.input.shape[0], "input shape"),
+        **_of_input(file),
+        **({"max_batch": (1, "outputs")} if fit.flat else {}),
+        "class_names": (_names_for(fit.classes), "output shapes"),
         **{key: (value, f"the {family} family") for key, value in decoder.card.items()},
-        "class_names": (_names_for(decoder.classes(shapes) if told else None), "output shapes"),
+        **({"resize": ("letterbox", "input shape")} if fit.resizes and not fixed else {}),
+        **_of_input_type(file),
         **{key: (value, "metadata") for key, value in metadata.items()},
         **{key: (value, "card") for key, value in beside.items()},
+        **({"order": ("rgb", "one channel")} if file.channels == 1 else {}),
     }
     card = _validated(file.path, {key: value for key, (value, _) in found.items()})
     _check(card, file, size)
+    _check_anchors(card, fit, decoder)
+    if names:
+        said_by = _beside(file.path) if "class_names" in beside else f"{file.path}: its metadata"
+        _check_names(card, names, fit.classes, str(said_by))
     origin = {key: source for key, (_, source) in found.items()}
     guessed = [
         f"{key}={_short(getattr(card, key))}"
@@ -161,7 +172,54 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         if source not in {"card", "metadata"}
     ]
     log.info("model %s: inferred %s", card.name, ", ".join(guessed))
-    return CardReading(card, file, origin)
+    return CardReading(card, file, origin, fit.flat)
+
+
+def _family(
+    file: ModelFile,
+    decoders: Mapping[str, Decoder],
+    beside: Mapping[str, Any],
+    size: tuple[int, int],
+    names: Any,
+) -> Family:
+    """The family that the card names, or that the outputs tell."""
+    wanted = beside.get("decoder")
+    if wanted is not None and wanted not in decoders:
+        known = ", ".join(decoders)
+        raise ModelError(f"{_beside(file.path)}: unknown decoder {wanted!r}; known are {known}")
+    if file.format == "torch":
+        if wanted is None:
+            raise ModelError(
+                f"{file.path}: a PyTorch program does not say what it is: write a card "
+                f"{_beside(file.path).name} beside it with `decoder`, `size` and `class_names`"
+            )
+        return Family(wanted, Fit(()))
+    clues = Clues(
+        _beside(file.path).name,
+        size,
+        wanted,
+        len(names) if names and isinstance(names, Sequence | Mapping) else None,
+        tuple(beside.get("outputs", ())),
+    )
+    try:
+        return recognise(file.outputs_at(size), decoders, clues)
+    except ModelError as exc:
+        raise ModelError(f"{file.path}: {exc}") from exc
+
+
+def _of_input(file: ModelFile) -> dict[str, tuple[Any, str]]:
+    """The card's fields that the shape of the input tells."""
+    n, _, height, width = file.input.shape
+    fixed = height is not None or width is not None
+    return {"fixed_size": (fixed, "input shape"), "max_batch": (n, "input shape")}
+
+
+def _of_input_type(file: ModelFile) -> dict[str, tuple[Any, str]]:
+    """An input of whole numbers can only take pixels as they are."""
+    if "int" not in file.input.dtype:
+        return {}
+    plain = Normalization()
+    return {key: (getattr(plain, key), "input type") for key in ("scale", "mean", "std")}
 
 
 def read_crop_card(file: ModelFile) -> CardReading:
@@ -172,19 +230,17 @@ def read_crop_card(file: ModelFile) -> CardReading:
             another file's, or the task is another.
     """
     beside = _card_beside(file.path)
-    metadata = _from_metadata(file.metadata, ("classify", "embed"))
+    metadata = from_metadata(file.metadata, ("classify", "embed"))
     if beside.get("task", metadata.get("task", "detect")) == "detect":
         raise ModelError(
             f"{file.path}: a classifier or an embedder is needed: write a card "
             f"{_beside(file.path).name} beside it with `task: classify` or `task: embed`"
         )
     size = _size(file, beside.get("size", metadata.get("size")))
-    _, _, height, width = file.input.shape
     found: dict[str, tuple[Any, str]] = {
         "name": (file.path.stem, "file name"),
         "size": (size, "input shape"),
-        "fixed_size": (height is not None or width is not None, "input shape"),
-        "max_batch": (file.input.shape[0], "input shape"),
+        **_of_input(file),
         **{key: (value, "metadata") for key, value in metadata.items()},
         **{key: (value, "card") for key, value in beside.items()},
     }
@@ -236,6 +292,38 @@ def _check(card: ModelCard, file: ModelFile, size: tuple[int, int]) -> None:
         )
 
 
+def _check_anchors(card: ModelCard, fit: Fit, decoder: Decoder) -> None:
+    """Raise ModelError where a card's anchors are for another family, or not for each head."""
+    if card.anchors is None:
+        return
+    if "anchors" not in decoder.card:
+        raise ModelError(f"{card.name}: the family {card.decoder} has no anchors: leave them out")
+    levels = [len(level) for level in card.anchors]
+    if fit.outputs and levels != [3] * len(fit.outputs):
+        raise ModelError(
+            f"{card.name}: the model has {len(fit.outputs)} heads with 3 anchors each, and anchors "
+            f"are known for {levels}: write `anchors: [[[w, h], [w, h], [w, h]], …]` into its card"
+        )
+
+
+def _check_names(card: ModelCard, given: Any, classes: int | None, said_by: str) -> None:
+    """Raise ModelError where there are more or fewer names than classes.
+
+    A mapping that leaves out ids may name fewer.
+    """
+    if classes is None:
+        return
+    names = len(card.class_names)
+    sparse = isinstance(given, Mapping) and sorted(int(k) for k in given) != list(range(len(given)))
+    if names == classes or (sparse and names < classes):
+        return
+    raise ModelError(
+        f"{said_by}: there are {names} class_names, but the outputs are those of {classes} classes "
+        f"({card.decoder}): name all {classes} in the model's order, or those that are used by "
+        "their id: `class_names: {1: helmet, 3: vest}`"
+    )
+
+
 def _short(value: Any) -> str:
     return f"{len(value)} names" if isinstance(value, tuple) and len(value) > 4 else str(value)
 
@@ -275,48 +363,6 @@ def _card_beside(path: Path) -> dict[str, Any]:
     return content
 
 
-def _refuse_task(task: str, wanted: Sequence[str]) -> None:
-    if task not in wanted:
-        kinds = " or ".join(_TASKS[w] for w in wanted)
-        raise ModelError(
-            f"this model's task is {task!r}; {kinds} is needed, so export one of those"
-        )
-
-
-def _from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str, Any]:
-    """Fields in the metadata that Ultralytics exports carry (names, stride, task, imgsz), and ours.
-
-    Raises ModelError where the task is none of ``tasks``.
-    """
-    found: dict[str, Any] = {}
-    if "task" in metadata:
-        _refuse_task(metadata["task"], tasks)
-        found["task"] = metadata["task"]
-    readers: dict[str, tuple[str, Callable[[str], Any]]] = {
-        "names": ("class_names", ast.literal_eval),
-        "stride": ("stride", lambda text: int(float(text))),
-        "imgsz": ("size", _width_height),
-        "license": ("licence", str),
-        "attributes": ("attributes", json.loads),
-        "margin": ("margin", float),
-    }
-    for key, (field, read) in readers.items():
-        if key in metadata:
-            try:
-                found[field] = read(metadata[key])
-            except (ValueError, SyntaxError, TypeError) as exc:
-                raise ModelError(
-                    f"the model's metadata {key}={metadata[key]!r} is unreadable"
-                ) from exc
-    return found
-
-
-def _width_height(text: str) -> tuple[int, int]:
-    """From ``[height, width]``."""
-    height, width = ast.literal_eval(text)
-    return int(width), int(height)
-
-
 def _size(file: ModelFile, declared: Any) -> tuple[int, int]:
     _, _, height, width = file.input.shape
     if height and width:
@@ -328,21 +374,10 @@ def _size(file: ModelFile, declared: Any) -> tuple[int, int]:
     )
 
 
-def _unknown_family(
-    file: ModelFile, shapes: list[Shape], size: tuple[int, int], decoders: Mapping[str, Decoder]
-) -> str:
-    outputs = ", ".join(
-        f"{o.name} {format_shape(s)}" for o, s in zip(file.outputs, shapes, strict=True)
-    )
-    return (
-        f"{file.path}: this model's outputs are {outputs} for an input of {size[0]}×{size[1]}; "
-        f"known families are {', '.join(decoders)}. If it is one of those, write a card "
-        f"{_beside(file.path).name} beside it with `decoder: NAME` (and `size`)"
-    )
-
-
 def _names_for(classes: int | None) -> tuple[str, ...]:
-    return COCO_NAMES if classes in {None, len(COCO_NAMES)} else ()
+    """COCO's names where the number of classes, if it is known, is that of models trained on it."""
+    named = {None: COCO_NAMES, len(COCO_NAMES): COCO_NAMES, len(COCO_CATEGORIES): COCO_CATEGORIES}
+    return named.get(classes, ())
 
 
 def _validated(path: Path, fields: Mapping[str, Any]) -> ModelCard:

@@ -15,12 +15,12 @@ from typing import Self
 
 import numpy as np
 
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, ModelError
 from sightline.geometry import Placement, fitted_canvas, place
 from sightline.models.card import ModelCard
 from sightline.models.nms import best, suppress
 from sightline.protocols import Decoder, Engine
-from sightline.types import Detections, Floats, Frame, Pixels
+from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
 
 Canvas = tuple[int, int]
 
@@ -32,6 +32,7 @@ class EngineDetector:
         engine: runs the card's model; closed with the detector.
         card: how to feed and read it.
         decoder: of the card's family.
+        flat: the model's outputs have no row for each picture.
         conf, iou, max_detections, agnostic_nms: instead of the card's.
         size: an int for the longer side of an input that fits each picture's aspect; (width,
             height) for that very input; None for the card's own.
@@ -39,6 +40,7 @@ class EngineDetector:
 
     Raises:
         ConfigError: a class has no such name, or the model cannot take that size.
+        ModelError: the engine has not the outputs that the card names.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class EngineDetector:
         card: ModelCard,
         decoder: Decoder,
         *,
+        flat: bool = False,
         conf: float | None = None,
         iou: float | None = None,
         max_detections: int | None = None,
@@ -57,6 +60,8 @@ class EngineDetector:
         self.engine = engine
         self.card = card
         self._decoder = decoder
+        self._flat = flat
+        self._read_outputs = _places(card, engine.info)
         self.conf = card.conf if conf is None else conf
         self.iou = card.iou if iou is None else iou
         self._limit = card.max_detections if max_detections is None else max_detections
@@ -132,12 +137,21 @@ class EngineDetector:
     def _read(
         self, canvas: Canvas, places: list[Placement], outputs: Sequence[Floats]
     ) -> list[Detections]:
+        if self._read_outputs is not None:
+            outputs = [outputs[i] for i in self._read_outputs]
         pictures = self._decoder.decode(outputs, canvas, self.conf)
+        if (
+            self._flat
+        ):  # it tells neither of pictures without objects nor of those that fill a batch
+            missing = [Detections.empty()] * (len(places) - len(pictures))
+            pictures = (pictures + missing)[: len(places)]
         return [self._finish(p, spot) for p, spot in zip(pictures, places, strict=True)]
 
     def _finish(self, found: Detections, spot: Placement) -> Detections:
         if not len(found):
             return self._nothing
+        if self.card.first_class:
+            found = _counted_from(self.card.first_class, found)
         if self.wanted_ids is not None:
             found = found[np.isin(found.class_ids, self.wanted_ids)]
         if self._decoder.overlaps:
@@ -171,6 +185,26 @@ class EngineDetector:
         if card.resize != "stretch":
             return None, longer
         return (card.size if size is None else (size, size)), longer
+
+
+def _places(card: ModelCard, info: EngineInfo) -> tuple[int, ...] | None:
+    """Which of an engine's outputs the decoder reads, in its order; None: all as they come."""
+    names = [output.name for output in info.outputs]
+    if set(card.outputs) <= set(names):
+        places = tuple(names.index(name) for name in card.outputs)
+        return None if places in {(), tuple(range(len(names)))} else places
+    if not names or len(names) == len(card.outputs):
+        return None  # another runtime's names of the same outputs
+    raise ModelError(
+        f"model {card.name}: its card reads the outputs {', '.join(card.outputs)}, and "
+        f"{info.backend} has {', '.join(names)}"
+    )
+
+
+def _counted_from(first: int, found: Detections) -> Detections:
+    """Objects whose class ids begin with ``first`` in the model, and with 0 from here on."""
+    found = found[found.class_ids >= first]
+    return Detections(found.boxes, found.scores, found.class_ids - first)
 
 
 def class_ids(class_names: Sequence[str], wanted: Sequence[str]) -> list[int]:

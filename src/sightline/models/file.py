@@ -10,12 +10,14 @@ import hashlib
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from sightline.errors import ModelError
+from sightline.model_inputs import ModelInputs, read_inputs
+from sightline.models.onnx_inputs import take_one_picture
 from sightline.types import TensorSpec
 
 Shape = tuple[int | None, ...]
@@ -23,14 +25,23 @@ Shape = tuple[int | None, ...]
 TORCH_SUFFIXES = {".torchscript", ".ts", ".pt2"}
 """Of PyTorch programs. Most `.pt` files are checkpoints, which are no programs."""
 
+IR_TYPES = {"FP16": "float16", "U8": "uint8", "I8": "int8", "I32": "int32", "I64": "int64"}
+"""OpenVINO's names of element types -> NumPy's."""
+
 
 @dataclass(frozen=True, eq=False)
 class ModelFile:
-    """A model that was read: ``input`` is (N, 3, H, W); open dimensions are None."""
+    """A model that was read: ``input`` is (N, 3, H, W); open dimensions are None.
+
+    ``inputs`` are those that the file itself declares, the picture's among them. The ``graph`` of an
+    ONNX model has been given the one input; of an OpenVINO IR, the engine does so.
+    """
 
     path: Path
     format: Literal["onnx", "openvino", "torch"]
     input: TensorSpec
+    inputs: tuple[TensorSpec, ...]
+    channels: int
     outputs: tuple[TensorSpec, ...]
     metadata: Mapping[str, str]
     opset: int | None
@@ -72,6 +83,17 @@ class ModelFile:
             return None
         return onnx_output_shapes(self.graph, (batch, 3, height, width))
 
+    def outputs_at(self, size: tuple[int, int]) -> list[TensorSpec]:
+        """The outputs with the shapes that they have for a picture of ``size`` (width, height).
+
+        Where that cannot be worked out, with those that the file declares.
+        """
+        shapes = self.output_shapes(self.input.shape[0] or 1, size[1], size[0])
+        if shapes is None:
+            return list(self.outputs)
+        pairs = zip(self.outputs, shapes, strict=True)
+        return [replace(output, shape=shape or output.shape) for output, shape in pairs]
+
 
 def open_model(path: Path) -> ModelFile:
     """Read an ``.onnx`` or OpenVINO ``.xml`` file. Of a PyTorch program nothing is read: its card says
@@ -90,25 +112,14 @@ def open_model(path: Path) -> ModelFile:
         model = _open_ir(path)
     elif path.suffix in TORCH_SUFFIXES:
         pixels = TensorSpec("images", (None, 3, None, None))
-        model = ModelFile(path, "torch", pixels, (), {}, None, 0)
+        model = ModelFile(path, "torch", pixels, (pixels,), 3, (), {}, None, 0)
     else:
         raise ModelError(
             f"{path}: unknown model format {path.suffix or '(none)'}: give an .onnx file, an "
             "OpenVINO .xml file or a PyTorch program (.torchscript, .pt2); a PyTorch "
             "checkpoint must be exported to ONNX first"
         )
-    shape = model.input.shape
-    if len(shape) != 4 or shape[1] not in {3, None}:
-        raise ModelError(
-            f"{path}: its input {model.input.name} is {format_shape(shape)}, and a picture "
-            "(N, 3, height, width) is needed"
-        )
     return model
-
-
-def format_shape(shape: Shape) -> str:
-    """A shape as people write it: ``1×84×?``."""
-    return "×".join("?" if d is None else str(d) for d in shape)
 
 
 def onnx_output_shapes(graph: Any, shape: tuple[int, int, int, int]) -> list[Shape] | None:
@@ -137,7 +148,9 @@ def copied(graph: Any) -> Any:
 
 def set_input_shape(graph: Any, shape: tuple[int | str, ...]) -> None:
     """Give an ONNX model another input shape, in place, and forget all shapes that follow."""
-    for dim, value in zip(_onnx_input(graph).type.tensor_type.shape.dim, shape, strict=True):
+    weights = {w.name for w in graph.graph.initializer}
+    (picture,) = [i for i in graph.graph.input if i.name not in weights]
+    for dim, value in zip(picture.type.tensor_type.shape.dim, shape, strict=True):
         dim.Clear()
         if isinstance(value, str):
             dim.dim_param = value
@@ -146,19 +159,6 @@ def set_input_shape(graph: Any, shape: tuple[int | str, ...]) -> None:
     for output in graph.graph.output:
         output.type.tensor_type.ClearField("shape")
     del graph.graph.value_info[:]
-
-
-def _onnx_input(graph: Any) -> Any:
-    """The one input that is not a weight."""
-    weights = {w.name for w in graph.graph.initializer}
-    inputs = [i for i in graph.graph.input if i.name not in weights]
-    if len(inputs) != 1:
-        names = ", ".join(i.name for i in inputs)
-        raise ModelError(
-            f"the model has {len(inputs)} inputs ({names}) and one picture is what it is given: "
-            "export it without its post-processing"
-        )
-    return inputs[0]
 
 
 def _onnx_shape(value: Any) -> Shape:
@@ -180,25 +180,43 @@ def _open_onnx(path: Path) -> ModelFile:
         ) from exc
     if not graph.graph.node:
         raise ModelError(f"{path}: not a whole ONNX model: it holds no graph")
-    try:
-        picture = _onnx_input(graph)
-    except ModelError as exc:
-        raise ModelError(f"{path}: {exc}") from exc
 
     def spec(value: Any) -> TensorSpec:
         dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
         return TensorSpec(value.name, _onnx_shape(value), str(dtype))
 
+    weights = {w.name for w in graph.graph.initializer}
+    declared = tuple(spec(i) for i in graph.graph.input if i.name not in weights)
+    inputs = _inputs(path, declared)
+    parameters = sum(math.prod(w.dims) for w in graph.graph.initializer)
+    if not inputs.is_plain:
+        take_one_picture(graph, inputs)
     return ModelFile(
         path=path,
         format="onnx",
-        input=spec(picture),
+        input=_picture(declared, inputs),
+        inputs=declared,
+        channels=inputs.channels,
         outputs=tuple(spec(o) for o in graph.graph.output),
         metadata={p.key: p.value for p in graph.metadata_props},
         opset=next((o.version for o in graph.opset_import if o.domain in {"", "ai.onnx"}), None),
-        parameters=sum(math.prod(w.dims) for w in graph.graph.initializer),
+        parameters=parameters,
         graph=graph,
+        changed=not inputs.is_plain,
     )
+
+
+def _inputs(path: Path, declared: tuple[TensorSpec, ...]) -> ModelInputs:
+    try:
+        return read_inputs(declared)
+    except ModelError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
+
+
+def _picture(declared: tuple[TensorSpec, ...], inputs: ModelInputs) -> TensorSpec:
+    """The one input that is left, (N, 3, H, W)."""
+    n, _, height, width = inputs.shape
+    return replace(declared[inputs.picture], shape=(n, 3, height, width))
 
 
 def _open_ir(path: Path) -> ModelFile:
@@ -218,28 +236,36 @@ def _read_ir(path: Path, root: ET.Element) -> ModelFile:
     def dims(port: ET.Element) -> Shape:
         return tuple(None if (v := int(d.text or -1)) < 0 else v for d in port.findall("dim"))
 
-    def spec(layer: ET.Element, port: ET.Element) -> TensorSpec:
-        names = port.get("names") or layer.get("name") or ""
-        dtype = {"FP16": "float16", "U8": "uint8"}.get(port.get("precision", ""), "float32")
-        return TensorSpec(names.split(",")[0], dims(port), dtype)
+    def spec(layer: ET.Element, port: ET.Element, named: str | None = None) -> TensorSpec:
+        # The first in the alphabet, as the engine names them.
+        names = (named or port.get("names") or layer.get("name") or "").split(",")
+        return TensorSpec(
+            min(names), dims(port), IR_TYPES.get(port.get("precision", ""), "float32")
+        )
 
     layers = list(root.iter("layer"))
     by_port = {
         (la.get("id"), p.get("id")): (la, p) for la in layers for p in la.iterfind("output/port")
     }
-    inputs = [(la, p) for la, p in by_port.values() if la.get("type") == "Parameter"]
-    if root.tag != "net" or len(inputs) != 1:
+    declared = tuple(spec(la, p) for la, p in by_port.values() if la.get("type") == "Parameter")
+    if root.tag != "net":
         raise ModelError(f"{path}: an OpenVINO IR with one picture input is needed")
-    ends = {la.get("id") for la in layers if la.get("type") == "Result"}
+    inputs = _inputs(path, declared)
+    ends = {la.get("id"): la.get("output_names") for la in layers if la.get("type") == "Result"}
     edges = [e for e in root.iter("edge") if e.get("to-layer") in ends]
     edges.sort(key=lambda e: int(e.get("to-layer") or 0))
-    outputs = [by_port[e.get("from-layer"), e.get("from-port")] for e in edges]
+    outputs = [
+        spec(*by_port[e.get("from-layer"), e.get("from-port")], ends[e.get("to-layer")])
+        for e in edges
+    ]
     constants = (la.find("data") for la in layers if la.get("type") == "Const")
     return ModelFile(
         path=path,
         format="openvino",
-        input=spec(*inputs[0]),
-        outputs=tuple(spec(*o) for o in outputs),
+        input=_picture(declared, inputs),
+        inputs=declared,
+        channels=inputs.channels,
+        outputs=tuple(outputs),
         metadata={e.tag: e.get("value", "") for e in root.iterfind("rt_info/model_info/*")},
         opset=None,
         parameters=sum(_elements(c) for c in constants if c is not None),

@@ -27,11 +27,11 @@ def relax(file: ModelFile, decoder: Decoder) -> ModelFile:
     if file.graph is None or not decoder.resizable or not (n and height and width):
         return file
     graph = copied(file.graph)
-    _free_batch(graph)
+    _free_batch(graph, n)
     other = (width + 128, height + 64)
     for batch in (BATCH, n):
         shapes = onnx_output_shapes(graph, (batch, 3, other[1], other[0]))
-        if _follows(shapes, batch, other, decoder):
+        if _follows(file, shapes, batch, other, decoder):
             free = batch == BATCH
             set_input_shape(graph, ("batch" if free else n, 3, "height", "width"))
             opened: Shape = (None if free else n, 3, None, None)
@@ -41,21 +41,26 @@ def relax(file: ModelFile, decoder: Decoder) -> ModelFile:
 
 
 def _follows(
-    shapes: list[Shape] | None, batch: int, canvas: tuple[int, int], decoder: Decoder
+    file: ModelFile,
+    shapes: list[Shape] | None,
+    batch: int,
+    canvas: tuple[int, int],
+    decoder: Decoder,
 ) -> bool:
     if shapes is None or any(not s or s[0] != batch for s in shapes):
         return False
-    return decoder.matches(shapes, canvas)
+    outputs = [replace(o, shape=s) for o, s in zip(file.outputs, shapes, strict=True)]
+    return decoder.fit(outputs, canvas) is not None
 
 
-def _free_batch(graph: Any) -> None:
-    """Let every Reshape that says "1, …" say "as many as came in, …"."""
+def _free_batch(graph: Any, batch: int) -> None:
+    """Let every Reshape that says "1, …", where that is the batch, say "as many as came in, …"."""
     import onnx
 
     shapes = {node.input[1] for node in graph.graph.node if node.op_type == "Reshape"}
     for weight in graph.graph.initializer:
         if weight.name in shapes:
             dims = onnx.numpy_helper.to_array(weight).copy()
-            if dims.ndim == 1 and len(dims) > 1 and dims[0] == 1:
+            if dims.ndim == 1 and len(dims) > 1 and dims[0] == batch:
                 dims[0] = 0
                 weight.CopyFrom(onnx.numpy_helper.from_array(dims, weight.name))

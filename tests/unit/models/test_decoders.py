@@ -11,11 +11,13 @@ import pytest
 
 from sightline.build import decoders
 from sightline.errors import ModelError
+from sightline.models.card import read_card
 from sightline.models.decoders.grid import cells, grid, pyramid
 from sightline.models.decoders.yolox import YoloXDecoded
+from sightline.models.family import Clues, recognise
 from sightline.models.file import open_model
 from sightline.protocols import Decoder
-from sightline.types import Detections, Floats
+from sightline.types import Detections, Floats, TensorSpec
 
 CANVAS = (160, 96)  # not square, so that width and height cannot be mixed up
 CLASSES = 3
@@ -141,6 +143,10 @@ def check(found: Detections, objects: Objects) -> None:
     assert found.class_ids.dtype == np.int64
 
 
+def specs(shapes: Sequence[tuple[int | None, ...]]) -> list[TensorSpec]:
+    return [TensorSpec(f"output{i}", shape) for i, shape in enumerate(shapes)]
+
+
 def decoder(family: str) -> Decoder:
     return decoders()[family]
 
@@ -225,11 +231,11 @@ def test_a_real_graph_is_recognised_and_read(
     family: str, encode: Encode, constant_model: MakeModel
 ) -> None:
     path = constant_model(batch(encode, FIRST), size=CANVAS, batch="batch")
-    file = open_model(path)
-    shapes = file.output_shapes(1, CANVAS[1], CANVAS[0])
-    assert shapes is not None
-    assert next(name for name, d in decoders().items() if d.matches(shapes, CANVAS)) == family
-    assert decoder(family).classes(shapes) == (None if family == "end-to-end" else CLASSES)
+    reading = read_card(open_model(path), decoders())
+    assert reading.card.decoder == family
+    fit = decoder(family).fit(specs([o.shape for o in reading.file.outputs]), CANVAS)
+    assert fit is not None
+    assert fit.classes == (None if family == "end-to-end" else CLASSES)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     outputs = session.run(None, {"images": np.ones((2, 3, CANVAS[1], CANVAS[0]), np.float32)})
     for found in decoder(family).decode(outputs, CANVAS, 0.25):
@@ -272,8 +278,11 @@ def test_a_real_graph_is_recognised_and_read(
 def test_a_family_is_told_by_its_shapes(
     shapes: Sequence[tuple[int | None, ...]], canvas: tuple[int, int], family: str | None
 ) -> None:
-    found = (name for name, d in decoders().items() if d.matches(shapes, canvas))
-    assert next(found, None) == family
+    if family is None:
+        with pytest.raises(ModelError, match="known families"):
+            recognise(specs(shapes), decoders(), Clues("x.yaml", canvas))
+    else:
+        assert recognise(specs(shapes), decoders(), Clues("x.yaml", canvas)).name == family
 
 
 def test_four_classes_leave_the_boxes_second() -> None:

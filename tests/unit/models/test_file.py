@@ -14,7 +14,8 @@ from onnx import TensorProto, helper
 
 from sightline.engines.openvino_ import save_ir
 from sightline.errors import ModelError
-from sightline.models.file import format_shape, onnx_output_shapes, open_model
+from sightline.model_inputs import format_shape
+from sightline.models.file import onnx_output_shapes, open_model
 
 MakeModel = Callable[..., Path]
 
@@ -163,32 +164,34 @@ def save(path: Path, inputs: list[onnx.ValueInfoProto]) -> Path:
     return path
 
 
-def test_two_inputs_are_refused_by_name(tmp_path: Path) -> None:
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 8, 8])
-        for name in ("images", "orig_sizes")
-    ]
-    path = save(tmp_path / "two.onnx", inputs)
-    with pytest.raises(ModelError, match=r"two\.onnx.*2 inputs \(images, orig_sizes\)"):
-        open_model(path)
-
-
 @pytest.mark.parametrize(
-    ("shape", "shown"),
+    ("inputs", "message"),
     [
-        pytest.param([1, 10], "1×10", id="a table"),
-        pytest.param([1, 8, 8, 3], "1×8×8×3", id="channels last"),
-        pytest.param([1, 1, 8, 8], "1×1×8×8", id="one channel"),
-        pytest.param(["n", 3, 4, 8, 8], r"\?×3×4×8×8", id="a clip"),
+        pytest.param({"x": [1, 10]}, "its input x is 1×10, and a picture", id="a table"),
+        pytest.param({"x": ["n", 3, 4, 8, 8]}, r"its input x is \?×3×4×8×8, and a", id="a clip"),
+        pytest.param({"x": [1, 4, 8, 8]}, "its input x is 1×4×8×8, and a", id="four channels"),
+        pytest.param(
+            {"images": [1, 3, 8, 8], "text": [1, 77]},
+            "an input text 1×77 beside the picture.*export the model.*orig_target_sizes",
+            id="a text too",
+        ),
+        pytest.param(
+            {"images": [1, 3, 8, 8], "orig_sizes": [1, 3]},
+            "its input orig_sizes is 1×3, and 2 numbers",
+            id="three sizes",
+        ),
+        pytest.param({"im_shape": [1, 2]}, "its input im_shape is 1×2", id="no picture"),
     ],
 )
-def test_an_input_that_is_no_picture_is_refused(
-    tmp_path: Path, shape: list[int | str], shown: str
+def test_inputs_that_cannot_be_filled_are_refused_by_name(
+    tmp_path: Path, inputs: dict[str, list[int | str]], message: str
 ) -> None:
-    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
-    path = save(tmp_path / "odd.onnx", [value])
-    with pytest.raises(ModelError, match=f"odd.onnx: its input x is {shown}"):
-        open_model(path)
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in inputs.items()
+    ]
+    with pytest.raises(ModelError, match=f"odd.onnx: .*{message}"):
+        open_model(save(tmp_path / "odd.onnx", values))
 
 
 def test_weights_listed_as_inputs_do_not_count(pyramid_model: MakeModel) -> None:

@@ -1,19 +1,32 @@
-"""DETR and its children: RT-DETR (arXiv 2304.08069), D-FINE (arXiv 2410.13842).
+"""DETR and its children: RT-DETR (arXiv 2304.08069), D-FINE (arXiv 2410.13842), RF-DETR.
 
 Outputs (N, Q, C) class logits and (N, Q, 4) boxes by centre and size, relative to the canvas, in
-either order. Every query is one object, so no NMS follows. As in the papers, scores are sigmoids and the
-best (query, class) pairs count, so a query may stand for two classes.
+either order. Every query is one object, so no NMS follows. Of all but the first DETR, scores are
+sigmoids and the best (query, class) pairs count, so a query may stand for two classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
 from sightline.geometry import cxcywh_to_xyxy
-from sightline.types import Detections, Floats
+from sightline.model_inputs import plain_name
+from sightline.models.decoders.roles import role
+from sightline.types import Detections, Fit, Floats, TensorSpec
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Of pixels from 0 to 1."""
+
+FIRST_QUERIES = 100
+"""Of the first DETR and of YOLOS, whose scores are a softmax; some of the others have as many."""
+
+
+Certainty = Literal["sure", "ask", "card"]
 
 
 class Detr:
@@ -23,28 +36,73 @@ class Detr:
     resizable = False
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
 
-    def matches(
+    def fit(
         self,
-        shapes: Sequence[tuple[int | None, ...]],
+        outputs: Sequence[TensorSpec],
         canvas: tuple[int, int],  # noqa: ARG002 - the queries do not depend on it
-    ) -> bool:
-        if len(shapes) != 2 or any(len(s) != 3 for s in shapes):
-            return False
-        (_, queries, a), (_, other, b) = shapes
-        return queries == other and 4 in {a, b}
-
-    def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:
-        return shapes[1 - _boxes_at(shapes)][2]
+    ) -> Fit | None:
+        if len(outputs) != 2 or any(len(o.shape) != 3 for o in outputs):
+            return None
+        (_, queries, a), (_, other, b) = (o.shape for o in outputs)
+        if queries != other or 4 not in {a, b}:
+            return None
+        at = _named_boxes(outputs)
+        certainty: Certainty = "ask" if queries == FIRST_QUERIES else "sure"
+        return Fit((1 - at, at), outputs[1 - at].shape[2], certainty=certainty)
 
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
-        at = _boxes_at([o.shape for o in outputs])
+        at = boxes_at([o.shape for o in outputs])
         # Comparing logits spares a sigmoid over all queries and classes.
         threshold = np.log(conf / (1 - conf)) if 0 < conf < 1 else np.copysign(np.inf, conf - 0.5)
         return [
             _decode(logits, boxes, canvas, float(threshold))
             for logits, boxes in zip(outputs[1 - at], outputs[at], strict=True)
+        ]
+
+
+class RfDetr(Detr):
+    """RF-DETR as it is exported: ``dets`` and ``labels``, which are boxes and logits."""
+
+    card: Mapping[str, Any] = {**Detr.card, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        places = {plain_name(o.name): i for i, o in enumerate(outputs)}
+        if not {"dets", "labels"} <= set(places):
+            found = super().fit(outputs, canvas)
+            return found and replace(found, certainty="card")
+        at = (places["labels"], places["dets"])
+        found = super().fit([outputs[i] for i in at], canvas)
+        return None if found is None else Fit(at, outputs[at[0]].shape[2])
+
+
+class DetrSoftmax(Detr):
+    """The first DETR (arXiv 2005.12872) and YOLOS: a softmax, whose last class is "no object".
+
+    Its shapes are those of ``Detr`` with a class more.
+    """
+
+    card: Mapping[str, Any] = RfDetr.card
+
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        found = super().fit(outputs, canvas)
+        if found is None or found.classes == 1:
+            return None
+        return replace(found, classes=found.classes and found.classes - 1, certainty="ask")
+
+    def decode(
+        self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
+    ) -> list[Detections]:
+        at = boxes_at([o.shape for o in outputs])
+        logits, boxes = outputs[1 - at], outputs[at]
+        powers = np.exp(logits - logits.max(axis=2, keepdims=True))
+        scores = (powers / powers.sum(axis=2, keepdims=True))[..., :-1]
+        class_ids = scores.argmax(axis=2)
+        best = np.take_along_axis(scores, class_ids[..., None], axis=2)[..., 0]
+        return [
+            _pairs(s, b, canvas, queries := np.flatnonzero(top > conf), ids[queries])
+            for s, b, top, ids in zip(scores, boxes, best, class_ids, strict=True)
         ]
 
 
@@ -55,15 +113,13 @@ class DetrRows:
     resizable = False
     card: Mapping[str, Any] = Detr.card
 
-    def matches(self, shapes: Sequence[tuple[int | None, ...]], canvas: tuple[int, int]) -> bool:  # noqa: ARG002
-        if len(shapes) != 1 or len(shapes[0]) != 3:
-            return False
-        _, queries, columns = shapes[0]
-        return bool(queries and queries <= 1000 and columns and 4 < columns < queries)
-
-    def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:
-        columns = shapes[0][2]
-        return None if columns is None else columns - 4
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+        if len(outputs) != 1 or len(outputs[0].shape) != 3:
+            return None
+        _, queries, columns = outputs[0].shape
+        if not (queries and queries <= 1000 and columns and 4 < columns < queries):
+            return None
+        return Fit((0,), columns - 4)
 
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
@@ -74,7 +130,13 @@ class DetrRows:
         ]
 
 
-def _boxes_at(shapes: Sequence[tuple[int | None, ...]]) -> int:
+def _named_boxes(outputs: Sequence[TensorSpec]) -> int:
+    """Which of two outputs holds the boxes: with four classes its name tells, where it does."""
+    named = [i for i, o in enumerate(outputs) if o.shape[2] == 4 and role(o) == "boxes"]
+    return named[0] if len(named) == 1 else boxes_at([o.shape for o in outputs])
+
+
+def boxes_at(shapes: Sequence[tuple[int | None, ...]]) -> int:
     """Which output holds the boxes; with four classes the second does, as exporters order them."""
     return 1 if shapes[1][2] == 4 else 0
 

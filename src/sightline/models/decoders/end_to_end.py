@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sightline.types import Detections, Floats
+from sightline.types import Detections, Fit, Floats, TensorSpec
 
 
 class EndToEnd:
@@ -20,15 +20,17 @@ class EndToEnd:
     resizable = False  # K does not follow the input size, so nothing tells whether the rest did
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
-    def matches(
+    def fit(
         self,
-        shapes: Sequence[tuple[int | None, ...]],
+        outputs: Sequence[TensorSpec],
         canvas: tuple[int, int],  # noqa: ARG002 - K does not depend on it
-    ) -> bool:
-        return len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][2] == 6
-
-    def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:  # noqa: ARG002
-        return None  # a class id is a value here, not a dimension
+    ) -> Fit | None:
+        if len(outputs) != 1 or not outputs[0].shape or outputs[0].shape[-1] != 6:
+            return None
+        rank = len(outputs[0].shape)
+        if rank == 2:  # of one picture; others put the class first
+            return Fit((0,), flat=True, certainty="ask")
+        return Fit((0,)) if rank == 3 else None  # a class id is a value here, not a dimension
 
     def decode(
         self,
@@ -38,5 +40,8 @@ class EndToEnd:
     ) -> list[Detections]:
         return [
             Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
-            for rows in (picture[picture[:, 4] > conf] for picture in outputs[0])
+            for rows in (
+                picture[picture[:, 4] > conf]
+                for picture in outputs[0].reshape(-1, *outputs[0].shape[-2:])
+            )
         ]

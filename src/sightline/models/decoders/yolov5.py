@@ -11,7 +11,7 @@ from typing import Any
 from sightline.geometry import cxcywh_to_xyxy
 from sightline.models.decoders.grid import PYRAMIDS, cells
 from sightline.models.decoders.objectness import likely_rows
-from sightline.types import Detections, Floats
+from sightline.types import Detections, Fit, Floats, TensorSpec
 
 ANCHORS = 3
 TINY = (16, 32)
@@ -25,18 +25,16 @@ class YoloV5:
     resizable = True
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
-    def matches(self, shapes: Sequence[tuple[int | None, ...]], canvas: tuple[int, int]) -> bool:
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         # Training exports append the raw heads as 5-D outputs: they are ignored.
-        first, *rest = shapes
-        if len(first) != 3 or any(len(s) != 5 for s in rest):
-            return False
-        _, count, columns = first
+        found = [i for i, o in enumerate(outputs) if len(o.shape) != 5]
+        if len(found) != 1 or len(outputs[found[0]].shape) != 3:
+            return None
+        _, count, columns = outputs[found[0]].shape
         counts = {ANCHORS * cells(canvas, p) for p in (*PYRAMIDS, TINY)}
-        return count in counts and columns is not None and columns > 5
-
-    def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:
-        columns = shapes[0][2]
-        return None if columns is None else columns - 5
+        if count not in counts or columns is None or columns <= 5:
+            return None
+        return Fit((found[0],), columns - 5)
 
     def decode(
         self,

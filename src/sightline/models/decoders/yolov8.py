@@ -12,7 +12,7 @@ import numpy as np
 
 from sightline.geometry import cxcywh_to_xyxy
 from sightline.models.decoders.grid import pyramid
-from sightline.types import Detections, Floats
+from sightline.types import Detections, Fit, Floats, TensorSpec
 
 
 class YoloV8:
@@ -22,15 +22,13 @@ class YoloV8:
     resizable = True
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
-    def matches(self, shapes: Sequence[tuple[int | None, ...]], canvas: tuple[int, int]) -> bool:
-        if len(shapes) != 1 or len(shapes[0]) != 3:
-            return False
-        _, rows, count = shapes[0]
-        return bool(count and rows and rows > 4 and pyramid(canvas, count))
-
-    def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:
-        rows = shapes[0][1]
-        return None if rows is None else rows - 4
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        if len(outputs) != 1 or len(outputs[0].shape) != 3:
+            return None
+        _, rows, count = outputs[0].shape
+        if not (count and rows and rows > 4 and pyramid(canvas, count)):
+            return None
+        return Fit((0,), rows - 4)
 
     def decode(
         self,
@@ -39,6 +37,24 @@ class YoloV8:
         conf: float,
     ) -> list[Detections]:
         return [_decode(columns, conf) for columns in outputs[0]]
+
+
+class YoloV8Rows(YoloV8):
+    """The same with a row for each cell, (N, A, 4 + C), as converters from TensorFlow write it."""
+
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        if len(outputs) != 1 or len(outputs[0].shape) != 3:
+            return None
+        n, count, columns = outputs[0].shape
+        return super().fit([TensorSpec(outputs[0].name, (n, columns, count))], canvas)
+
+    def decode(
+        self,
+        outputs: Sequence[Floats],
+        canvas: tuple[int, int],  # noqa: ARG002 - the graph has decoded its own grid
+        conf: float,
+    ) -> list[Detections]:
+        return [_decode(rows.T, conf) for rows in outputs[0]]
 
 
 def _decode(columns: Floats, conf: float) -> Detections:

@@ -9,16 +9,18 @@ strides, logarithm of width and height in strides, objectness, class scores.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sightline.errors import ModelError
 from sightline.geometry import cxcywh_to_xyxy
+from sightline.model_inputs import plain_name
 from sightline.models.decoders.grid import grid, pyramid
 from sightline.models.decoders.objectness import likely_rows
 from sightline.models.decoders.yolov5 import YoloV5
-from sightline.types import Detections, Floats
+from sightline.types import Detections, Fit, Floats, TensorSpec
 
 
 class YoloX:
@@ -28,15 +30,13 @@ class YoloX:
     resizable = True
     card: Mapping[str, Any] = {"order": "bgr", "scale": 1.0, "resize": "letterbox-top-left"}
 
-    def matches(self, shapes: Sequence[tuple[int | None, ...]], canvas: tuple[int, int]) -> bool:
-        if len(shapes) != 1 or len(shapes[0]) != 3:
-            return False
-        _, count, columns = shapes[0]
-        return bool(count and columns and columns > 5 and pyramid(canvas, count))
-
-    def classes(self, shapes: Sequence[tuple[int | None, ...]]) -> int | None:
-        columns = shapes[0][2]
-        return None if columns is None else columns - 5
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        if len(outputs) != 1 or len(outputs[0].shape) != 3:
+            return None
+        _, count, columns = outputs[0].shape
+        if not (count and columns and columns > 5 and pyramid(canvas, count)):
+            return None
+        return Fit((0,), columns - 5)
 
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
@@ -60,8 +60,22 @@ class YoloXDecoded(YoloV5):
 
     card = YoloX.card
 
-    def matches(self, shapes: Sequence[tuple[int | None, ...]], canvas: tuple[int, int]) -> bool:
-        return YoloX().matches(shapes, canvas)
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        found = YoloX().fit(outputs, canvas)
+        return found and replace(found, certainty="card")
+
+
+class YoloV6(YoloXDecoded):
+    """YOLOv6 and GOLD-YOLO: decoded rows of the same shape, whose objectness is 1.
+
+    Their exporters call the output ``outputs``, and YOLOX's ``output``.
+    """
+
+    card = YoloV5.card
+
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        named = len(outputs) == 1 and plain_name(outputs[0].name) == "outputs"
+        return YoloX().fit(outputs, canvas) if named else super().fit(outputs, canvas)
 
 
 def _decode(rows: Floats, cells: Floats, conf: float) -> Detections:

@@ -1,0 +1,61 @@
+"""Decoded heads in two outputs: boxes and class scores of every cell, before NMS.
+
+DAMO-YOLO, YOLO-NAS without its NMS, PP-YOLOE+ without its NMS. Outputs, in either order: boxes
+(N, A, 4) by corners in canvas pixels, scores (N, A, C) or (N, C, A).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sightline.models.decoders.grid import pyramid
+from sightline.models.decoders.roles import role
+from sightline.types import Detections, Fit, Floats, TensorSpec
+
+
+class BoxesAndScores:
+    """See the module."""
+
+    overlaps = True
+    resizable = True
+    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
+
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        if len(outputs) != 2 or any(len(o.shape) != 3 for o in outputs):
+            return None
+        at = _boxes_at(outputs)
+        _, cells, sides = outputs[at].shape
+        first, second = outputs[1 - at].shape[1:]
+        if sides != 4 or cells is None or pyramid(canvas, cells) is None:
+            return None
+        if cells not in {first, second}:
+            return None
+        return Fit((at, 1 - at), second if first == cells else first)
+
+    def decode(
+        self,
+        outputs: Sequence[Floats],
+        canvas: tuple[int, int],  # noqa: ARG002 - the graph has decoded its own grid
+        conf: float,
+    ) -> list[Detections]:
+        boxes, scores = outputs
+        cells = boxes.shape[1]
+        by_cell = scores if scores.shape[1] == cells else scores.transpose(0, 2, 1)
+        return [_decode(b, s, conf) for b, s in zip(boxes, by_cell, strict=True)]
+
+
+def _boxes_at(outputs: Sequence[TensorSpec]) -> int:
+    """Which of two outputs holds the boxes; with four classes its name tells."""
+    able = [i for i, o in enumerate(outputs) if o.shape[2] == 4]
+    named = [i for i in able if role(outputs[i]) == "boxes"]
+    return (named or able or [0])[0]
+
+
+def _decode(boxes: Floats, scores: Floats, conf: float) -> Detections:
+    index = np.flatnonzero(scores.max(axis=1) > conf)
+    picked = scores[index]
+    class_ids = picked.argmax(axis=1)
+    return Detections(boxes[index], picked[np.arange(len(index)), class_ids], class_ids)

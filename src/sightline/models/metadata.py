@@ -1,0 +1,54 @@
+"""What exporters write about a model into its file, as fields of a model card."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sightline.errors import ModelError
+
+TASKS = {"detect": "a detection model", "classify": "a classifier", "embed": "an embedder"}
+
+
+def refuse_task(task: str, wanted: Sequence[str]) -> None:
+    if task not in wanted:
+        kinds = " or ".join(TASKS[w] for w in wanted)
+        raise ModelError(
+            f"this model's task is {task!r}; {kinds} is needed, so export one of those"
+        )
+
+
+def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str, Any]:
+    """Fields in the metadata that Ultralytics exports carry (names, stride, task, imgsz), and ours.
+
+    Raises ModelError where the task is none of ``tasks``.
+    """
+    found: dict[str, Any] = {}
+    if "task" in metadata:
+        refuse_task(metadata["task"], tasks)
+        found["task"] = metadata["task"]
+    readers: dict[str, tuple[str, Callable[[str], Any]]] = {
+        "names": ("class_names", ast.literal_eval),
+        "stride": ("stride", lambda text: int(float(text))),
+        "imgsz": ("size", _width_height),
+        "license": ("licence", str),
+        "attributes": ("attributes", json.loads),
+        "margin": ("margin", float),
+    }
+    for key, (field, read) in readers.items():
+        if key in metadata:
+            try:
+                found[field] = read(metadata[key])
+            except (ValueError, SyntaxError, TypeError) as exc:
+                raise ModelError(
+                    f"the model's metadata {key}={metadata[key]!r} is unreadable"
+                ) from exc
+    return found
+
+
+def _width_height(text: str) -> tuple[int, int]:
+    """From ``[height, width]``."""
+    height, width = ast.literal_eval(text)
+    return int(width), int(height)

@@ -1,0 +1,316 @@
+"""Small ONNX graphs as the exporters of many projects write them, whose one answer is known.
+
+Every graph shows ``BOX`` of class 1 of 3 with a score of 0.9 in an input of 160 × 96. Its outputs
+depend on the input by adding 0 × its mean, so that no runtime folds them away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from sightline.types import Floats
+
+CANVAS = WIDTH, HEIGHT = 160, 96  # not square, so that width and height cannot be mixed up
+CLASSES, CLASS, SCORE = 3, 1, 0.9
+BOX = (24.0, 16.0, 104.0, 64.0)
+CENTRE = (64.0, 40.0, 80.0, 48.0)
+CELLS = 20 * 12 + 10 * 6 + 5 * 3
+SIZES = np.array([WIDTH, HEIGHT] * 2, np.float32)
+
+Dims = Sequence[int | str]
+
+
+class Graph:
+    """An ONNX graph that is written node by node."""
+
+    def __init__(self, shape: Dims = (1, 3, HEIGHT, WIDTH), dtype: int = TensorProto.FLOAT) -> None:
+        self.inputs = [helper.make_tensor_value_info("images", dtype, shape)]
+        self.outputs: list[Any] = []
+        self.weights: list[Any] = []
+        self.nodes: list[Any] = []
+        floats = self.add("Cast", "images", to=TensorProto.FLOAT)
+        self._nothing = self.add("Mul", self.add("ReduceMean", floats, keepdims=0), self.value(0.0))
+
+    def input(self, name: str, dims: Dims, dtype: int = TensorProto.FLOAT) -> str:
+        self.inputs.append(helper.make_tensor_value_info(name, dtype, dims))
+        return name
+
+    def value(self, value: Any, dtype: Any = np.float32) -> str:
+        name = f"w{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.asarray(value, dtype), name))
+        return name
+
+    def add(self, op: str, *inputs: str, **attributes: Any) -> str:
+        name = f"n{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, list(inputs), [name], **attributes))
+        return name
+
+    def answer(self, name: str, value: Any, dims: Dims | None = None) -> None:
+        """An output of one array, in the array's own type; ``dims`` may leave some open."""
+        array = np.asarray(value)
+        self.output(name, self.value(array), dims or array.shape, array.dtype)
+
+    def output(self, name: str, tensor: str, dims: Dims, dtype: Any = np.float32) -> None:
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        summed = self.add("Add", tensor, self._nothing)
+        self.nodes.append(helper.make_node("Cast", [summed], [name], to=kind))
+        self.outputs.append(helper.make_tensor_value_info(name, kind, dims))
+
+    def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> Path:
+        graph = helper.make_graph(self.nodes, "export", self.inputs, self.outputs, self.weights)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        if metadata:
+            helper.set_model_props(model, dict(metadata))
+        onnx.checker.check_model(model)
+        onnx.save(model, str(path))
+        return path
+
+
+def lists(count: int = 20, at: int = 2) -> tuple[Floats, Floats, Floats]:
+    """Boxes (1, K, 4), scores (1, K) and class ids (1, K) with the object in one row."""
+    boxes, scores = np.zeros((1, count, 4), np.float32), np.zeros((1, count), np.float32)
+    labels = np.zeros((1, count), np.float32)
+    boxes[0, at], scores[0, at], labels[0, at] = BOX, SCORE, CLASS
+    return boxes, scores, labels
+
+
+def logit(score: float) -> float:
+    return float(np.log(score / (1 - score)))
+
+
+def answers(shape: Dims = (1, 3, HEIGHT, WIDTH), **outputs: Any) -> Graph:
+    """A graph of one picture input with these outputs."""
+    graph = Graph(shape)
+    for name, value in outputs.items():
+        graph.answer(name, value)
+    return graph
+
+
+# One-stage detectors.
+
+
+def yolov8(shape: Dims = (1, 3, HEIGHT, WIDTH), dtype: int = TensorProto.FLOAT) -> Graph:
+    rows = np.zeros((1, 4 + CLASSES, CELLS), np.float32)
+    rows[0, :4, 100], rows[0, 4 + CLASS, 100] = CENTRE, SCORE
+    graph = Graph(shape, dtype)
+    graph.answer("output0", rows)
+    return graph
+
+
+def yolov8_rows(classes: int = CLASSES) -> Graph:
+    rows = np.zeros((1, CELLS, 4 + classes), np.float32)
+    rows[0, 100, :4], rows[0, 100, 4 + CLASS] = CENTRE, SCORE
+    return answers(output0=rows)
+
+
+def yolov6() -> Graph:
+    rows = np.zeros((1, CELLS, 5 + CLASSES), np.float32)
+    rows[0, :, 4] = 1
+    rows[0, 100, :4], rows[0, 100, 5 + CLASS] = CENTRE, SCORE
+    return answers(outputs=rows)
+
+
+HEADS = {8: (20, 12), 16: (10, 6), 32: (5, 3)}
+ANCHOR = (62, 45)
+"""The second one at stride 16."""
+
+
+def yolov5_heads(
+    order: Sequence[int] = (8, 16, 32), flat: bool = False, anchor: tuple[int, int] = ANCHOR
+) -> Graph:
+    graph = Graph()
+    for stride in order:
+        columns, rows = HEADS[stride]
+        head = np.full((1, 3, rows, columns, 5 + CLASSES), -200.0, np.float32)
+        if stride == 16:
+            x, y = 4, 2  # cell 64 // 16, 40 // 16
+            offset = [(CENTRE[0] / 16 - x + 0.5) / 2, (CENTRE[1] / 16 - y + 0.5) / 2]
+            size = [np.sqrt(CENTRE[2] / anchor[0]) / 2, np.sqrt(CENTRE[3] / anchor[1]) / 2]
+            head[0, 1, y, x, :4] = [logit(v) for v in (*offset, *size)]
+            head[0, 1, y, x, [4, 5 + CLASS]] = logit(0.95), logit(SCORE / 0.95)
+        if flat:
+            head = head.transpose(0, 1, 4, 2, 3).reshape(1, -1, rows, columns)
+        graph.answer(f"head{stride}", head)
+    return graph
+
+
+def nanodet() -> Graph:
+    cells = CELLS + 3 * 2  # stride 64, rounded up
+    rows = np.zeros((1, cells, CLASSES + 32), np.float32)
+    at = 240 + 2 * 10 + 4  # stride 16: the cell at 64, 32
+    rows[0, at, CLASS] = SCORE
+    for side, distance in enumerate((64 - BOX[0], 32 - BOX[1], BOX[2] - 64, BOX[3] - 32)):
+        low = int(distance / 16)
+        part = distance / 16 - low
+        bins = np.full(8, -80.0)
+        bins[low] = np.log(1 - part)
+        if part:
+            bins[low + 1] = np.log(part)
+        rows[0, at, CLASSES + 8 * side : CLASSES + 8 * (side + 1)] = bins
+    return answers(output=rows)
+
+
+def boxes_and_scores(*names: str, transposed: bool = False, classes: int = CLASSES) -> Graph:
+    boxes = np.zeros((1, CELLS, 4), np.float32)
+    scores = np.zeros((1, CELLS, classes), np.float32)
+    boxes[0, 100], scores[0, 100, CLASS] = BOX, SCORE
+    values = {"boxes": boxes, "scores": scores.transpose(0, 2, 1) if transposed else scores}
+    return answers(**{name: values["boxes" if "b" in name else "scores"] for name in names})
+
+
+# Lists of objects.
+
+
+def efficient_nms(names: Sequence[str], count_shape: Sequence[int] = (1, 1)) -> Graph:
+    boxes, scores, labels = lists()
+    boxes[0, 10], scores[0, 10] = (0, 0, 9, 9), 0.99  # left over, behind the count
+    count = np.full(count_shape, 5, np.int32)
+    return answers(**dict(zip(names, (count, boxes, scores, labels.astype(np.int32)), strict=True)))
+
+
+def labelled(order: Sequence[str] = ("labels", "boxes", "scores"), dtype: Any = np.int64) -> Graph:
+    """Boxes relative to the picture, times what the second input says."""
+    graph = Graph()
+    sizes = graph.input("orig_target_sizes", [1, 2], TensorProto.INT64)
+    boxes, scores, labels = lists(30)
+    both = graph.add("Concat", sizes, sizes, axis=1)
+    times = graph.add("Unsqueeze", graph.add("Cast", both, to=1), graph.value([1], np.int64))
+    scaled = graph.add("Mul", graph.value(boxes / SIZES), times)
+    for name in order:
+        if name == "boxes":
+            graph.output("boxes", scaled, (1, 30, 4))
+        else:
+            graph.answer(name, scores if name == "scores" else labels.astype(dtype))
+    return graph
+
+
+def tensorflow(names: Sequence[str], shape: Dims, *, extra: bool = False) -> Graph:
+    boxes, scores, labels = lists()
+    relative = (boxes / SIZES)[..., [1, 0, 3, 2]]
+    values = (relative, labels + 1, scores, np.array([5], np.float32))
+    graph = Graph(shape, TensorProto.UINT8)
+    for name, value in zip(names, values, strict=True):
+        graph.answer(name, value)
+    if extra:
+        graph.answer("raw_detection_boxes", np.zeros((1, 50, 4), np.float32))
+        graph.answer("raw_detection_scores", np.zeros((1, 50, 4), np.float32))
+        graph.answer("detection_multiclass_scores", np.ones((1, 20, 4), np.float32))
+        graph.answer("detection_anchor_indices", np.ones((1, 20), np.float32))
+    return graph
+
+
+def torchvision(names: Sequence[str] = ("boxes", "labels", "scores"), dims: Dims = ()) -> Graph:
+    boxes, scores, labels = lists(6)
+    values = dict(
+        zip(("b", "s", "l"), (boxes[0], scores[0], labels[0].astype(np.int64)), strict=True)
+    )
+    graph = Graph(dims or (3, HEIGHT, WIDTH))
+    for name, kind in zip(names, "bls", strict=True):
+        graph.answer(name, values[kind])
+    return graph
+
+
+def mmdet(batched: bool = True, masks: bool = False) -> Graph:
+    boxes, scores, labels = lists()
+    dets = np.concatenate((boxes, scores[..., None]), axis=2)
+    labels = labels.astype(np.int64)
+    if not batched:
+        dets, labels = dets[0], labels[0]
+    graph = answers(dets=dets, labels=labels)
+    if masks:
+        graph.answer("masks", np.zeros((1, 20, 28, 28), np.float32))
+    return graph
+
+
+def custom_vision() -> Graph:
+    boxes, scores, labels = lists()
+    return answers(
+        detected_boxes=boxes / SIZES,
+        detected_classes=labels.astype(np.int64),
+        detected_scores=scores,
+    )
+
+
+# Rows.
+
+
+def yolov7(rows: int = 3, score_first: bool = False, name: str = "output") -> Graph:
+    out = np.zeros((rows, 7), np.float32)
+    out[0] = (0, *BOX, SCORE, CLASS) if score_first else (0, *BOX, CLASS, SCORE)
+    graph = Graph()
+    graph.answer(name, out, ("objects", 7))
+    return graph
+
+
+def ssd() -> Graph:
+    out = np.zeros((1, 1, 9, 7), np.float32)
+    out[0, 0, 0] = (0, CLASS, SCORE, *(np.array(BOX) / SIZES))
+    out[0, 0, 1, 0] = -1
+    out[0, 0, 2] = (0, CLASS, 0.99, 0, 0, 1, 1)  # left over
+    return answers(detection_out=out)
+
+
+def paddle(count: bool = True, **sizes: Dims) -> Graph:
+    """Boxes relative to the picture, times ``im_shape`` and by ``scale_factor``."""
+    rows = np.zeros((4, 6), np.float32)
+    rows[0] = CLASS, SCORE, *(np.array(BOX) / SIZES)
+    rows[1] = -1
+    graph = Graph()
+    given = {name: graph.input(name, dims) for name, dims in sizes.items()}
+    tensor = graph.value(rows if "im_shape" in given else rows * [1, 1, *SIZES])
+    if "im_shape" in given:
+        shape = graph.add("Gather", given["im_shape"], graph.value([1, 0, 1, 0], np.int64), axis=1)
+        ones = graph.value(np.ones((1, 2)))
+        tensor = graph.add("Mul", tensor, graph.add("Concat", ones, shape, axis=1))
+    if "scale_factor" in given:
+        factor = graph.add(
+            "Gather", given["scale_factor"], graph.value([1, 0, 1, 0], np.int64), axis=1
+        )
+        ones = graph.value(np.ones((1, 2)))
+        tensor = graph.add("Div", tensor, graph.add("Concat", ones, factor, axis=1))
+    graph.output("multiclass_nms3_0.tmp_0", tensor, ("rows", 6))
+    if count:
+        graph.answer("multiclass_nms3_0.tmp_2", np.array([2], np.int32))
+    return graph
+
+
+# DETR and its children.
+
+
+def detr(
+    *names: str,
+    classes: int = CLASSES,
+    queries: int = 50,
+    softmax: bool = False,
+    mask: bool = False,
+) -> Graph:
+    boxes = np.full((1, queries, 4), 0.5, np.float32)
+    boxes[0, 7] = np.array(CENTRE) / SIZES
+    logits = np.full((1, queries, classes + softmax), -9.0, np.float32)
+    if softmax:
+        logits[..., -1] = 9  # no object
+        logits[0, 7] = -50
+        logits[0, 7, [CLASS, -1]] = np.log(SCORE), np.log(1 - SCORE)
+    else:
+        logits[0, 7, CLASS] = logit(SCORE)
+    graph = Graph()
+    if mask:
+        pixels = graph.input("pixel_mask", [1, 64, 64], TensorProto.INT64)
+        share = graph.add("ReduceMean", graph.add("Cast", pixels, to=1), keepdims=0)
+        tensor = graph.add("Mul", graph.value(boxes), share)
+        graph.answer(names[0], logits)
+        graph.output(names[1], tensor, boxes.shape)
+        return graph
+    values = {"boxes": boxes, "logits": logits}
+    for name in names:
+        graph.answer(name, values["boxes" if name in {"boxes", "pred_boxes", "dets"} else "logits"])
+    return graph
+
+
+Make = Callable[[], Graph]
