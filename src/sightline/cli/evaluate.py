@@ -14,6 +14,7 @@ from sightline.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
     from sightline.config import ModelOptions
+    from sightline.evaluation.notes import Notes
     from sightline.evaluation.requirements import Requirement
 
 STREET = "street://"
@@ -47,7 +48,10 @@ Require = Annotated[
 @app.command()
 def detect(
     truth: Annotated[
-        str, typer.Argument(help="A COCO JSON file, a YOLO folder, or a street:// URL.")
+        str,
+        typer.Argument(
+            help="A COCO JSON file, a YOLO folder or its data.yaml, or a street:// URL."
+        ),
     ],
     model: Model = None,
     predictions: Annotated[
@@ -55,6 +59,13 @@ def detect(
     ] = None,
     images: Annotated[
         Path | None, typer.Option(help="The pictures, where they are not beside the truth.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="The part of a YOLO dataset: val, test, train …",
+            show_default="val, else test, else train",
+        ),
     ] = None,
     classes: Classes = None,
     iou: Iou = None,
@@ -82,23 +93,29 @@ def detect(
     from sightline.coco import COCO_NAMES
     from sightline.evaluation.datasets import read_dataset
     from sightline.evaluation.detection import ClassScores, DetectionScores, pick_classes
-    from sightline.evaluation.predictions import read_predictions
+    from sightline.evaluation.notes import Notes
+    from sightline.evaluation.predictions import pair_predictions
 
     logs.set_up(verbose)
     _one_of(model, predictions, frames)
     street = truth.startswith(STREET)
     if street and model is None:
         raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
-    dataset = None
+    notes, dataset, found = Notes(), None, None
     if not street:
-        dataset = read_dataset(Path(truth), footage.size_of, images=images, class_names=COCO_NAMES)
-        dataset = replace(dataset, pictures=dataset.pictures[:frames])
+        dataset = read_dataset(
+            Path(truth), footage.size_of, images=images, class_names=COCO_NAMES, split=split,
+            notes=notes,
+        )  # fmt: skip
+        if predictions is not None:
+            dataset, found = pair_predictions(predictions, dataset, notes)
+        else:
+            dataset = dataset.by_name()
+            dataset = replace(dataset, pictures=dataset.pictures[:frames])
     known = COCO_NAMES if dataset is None else dataset.class_names
     wanted = pick_classes(_names(classes) or known, known)
     needs = _requirements(require, DetectionScores, ClassScores, wanted)
-    if predictions is not None and dataset is not None:
-        found = read_predictions(predictions, dataset)
-    else:
+    if found is None:
         options = model_options(
             str(model), size=size, iou=iou, backend=backend, precision=precision, device=device,
             conf=LOWEST_CONF, max_detections=MOST_DETECTIONS,
@@ -107,8 +124,9 @@ def detect(
             if dataset is None:
                 dataset, found = footage.see_street(truth, detector, frames)
             else:
-                found = footage.see_pictures(dataset, detector, truth)
-    scores = dataset.score(found, wanted)
+                dataset, found = footage.see_pictures(dataset, detector, truth, notes)
+    assert dataset is not None
+    scores = replace(dataset.score(found, wanted), notes=notes.lines())
     report(scores, needs, detection_table(scores), as_json=json)
 
 
@@ -152,15 +170,17 @@ def track(
 
     sightline evaluate track gt.txt --model yolox_nano --video street.mp4 --require hota=0.5
     """
-    from dataclasses import asdict
+    from dataclasses import replace
 
-    from sightline.cli.scores import report, tracking_table
+    from sightline.cli.scores import plain_scores, report, tracking_table
     from sightline.evaluation import mot
+    from sightline.evaluation.notes import Notes
     from sightline.evaluation.tracking import TrackingScores, score_sequences
 
     logs.set_up(verbose)
     _one_of(model, predictions, frames)
     needs = _requirements(require, TrackingScores, TrackingScores, ())
+    notes = Notes()
     if model is not None:
         wanted = _names(classes) or (() if truth.startswith(STREET) else mot.CLASS_NAMES)
         if not truth.startswith(STREET) and tuple(wanted) != mot.CLASS_NAMES:
@@ -169,18 +189,16 @@ def track(
             model, size=size, iou=iou, backend=backend, precision=precision, device=device,
             conf=conf, classes=",".join(wanted) or None,
         )  # fmt: skip
-        pairs = _run_tracker(truth, options, wanted, video, fps, frames)
+        pairs = _run_tracker(truth, options, wanted, video, fps, frames, notes)
     elif truth.startswith(STREET):
         raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
     else:
-        files = mot.find_sequences(Path(truth))
-        chosen = mot.find_tracks(predictions or (), list(files))
-        pairs = {
-            name: mot.pair(mot.read_truth(file, sequence=name), mot.read_tracks(chosen[name]))
-            for name, file in files.items()
-        }
+        pairs = mot.pair_files(Path(truth), predictions or (), notes)
     scores, each = score_sequences(pairs)
-    sequences = {name: asdict(s) for name, s in each.items()}
+    scores = replace(scores, notes=notes.lines())
+    sequences = {name: plain_scores(s) for name, s in each.items()}
+    for of_sequence in sequences.values():
+        del of_sequence["notes"]  # they are about all sequences
     report(scores, needs, tracking_table(scores, each), as_json=json, sequences=sequences)
 
 
@@ -215,11 +233,16 @@ def agree(
 
     sightline evaluate agree street.mp4 --model int8.onnx --reference fp32.onnx --require map50=0.95
     """
+    from dataclasses import replace
+
     from sightline.cli import footage
     from sightline.cli.scores import agreement_table, report
     from sightline.evaluation.agreement import AgreementScores, ClassAgreement, score_agreement
+    from sightline.evaluation.class_names import as_written, note_unknown
     from sightline.evaluation.detection import pick_classes, with_classes
+    from sightline.evaluation.notes import Notes
 
+    notes = Notes()
     logs.set_up(verbose)
 
     def options(name: str) -> ModelOptions:
@@ -231,15 +254,19 @@ def agree(
     with footage.detector(options(reference)) as detector:
         names = pick_classes(_names(classes) or detector.class_names, detector.class_names)
         needs = _requirements(require, AgreementScores, ClassAgreement, names)
-        theirs = with_classes(footage.see(sources, detector, frames), detector.class_names, names)
+        seen = footage.see(sources, detector, frames, Notes())  # the second look notes the same
+        theirs = with_classes(seen, detector.class_names, names)
     with footage.detector(options(model)) as detector:
-        own = with_classes(footage.see(sources, detector, frames), detector.class_names, names)
+        known = as_written(detector.class_names, names, notes)
+        note_unknown(known, names, "the model", notes)
+        own = with_classes(footage.see(sources, detector, frames, notes), known, names)
     if len(own) != len(theirs):
         raise SourceError(
             f"{', '.join(sources)}: {len(theirs)} frames the first time, {len(own)} the second: "
             "the footage must not change"
         )
     scores = score_agreement(own, theirs, names, confident=confident, conf=conf)
+    scores = replace(scores, notes=notes.lines())
     report(scores, needs, agreement_table(scores), as_json=json, frames=len(own))
 
 
@@ -250,6 +277,7 @@ def _run_tracker(
     video: Path | None,
     fps: float,
     frames: int | None,
+    notes: Notes,
 ) -> dict[str, Any]:
     """True and found tracks of one sequence, by its name, of a tracker that looks at it now."""
     from sightline.cli import footage
@@ -262,10 +290,11 @@ def _run_tracker(
     if video is None or len(files) > 1:
         raise ConfigError("--model needs --video, the footage of one sequence")
     ((name, file),) = files.items()
-    of_sequence = mot.read_truth(file, sequence=name).first(frames)
+    of_sequence = mot.read_truth(file, sequence=name, notes=notes)
+    mot.check_counted({name: of_sequence}, files, notes)
     with footage.detector(options) as detector:
-        found = footage.track_people(str(video), fps, detector, frames)
-    return {name: mot.pair(of_sequence, found)}
+        seen = footage.track_people(str(video), fps, detector, frames, of_sequence, notes)
+    return {name: mot.pair(*seen)}
 
 
 def _one_of(model: str | None, predictions: Any, frames: int | None) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,14 +16,17 @@ from sightline import build
 from sightline.cli.progress import progress
 from sightline.coco import COCO_NAMES
 from sightline.config import ModelOptions
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, SourceError
+from sightline.evaluation.class_names import as_written, note_unknown
 from sightline.evaluation.detection import with_classes
 from sightline.evaluation.labels import Dataset, LabelledPicture
 from sightline.evaluation.mot import TrackTruth
+from sightline.evaluation.mot_pictures import frame_numbers
+from sightline.evaluation.notes import Notes
 from sightline.protocols import Detector, Source, Tracker
 from sightline.runtime.analysis import EveryFrame
 from sightline.runtime.stream import StreamResult, observe
-from sightline.sources.images import ImageSource, read_image
+from sightline.sources.images import ImageSource, picture_paths, read_image
 from sightline.sources.street.source import StreetSource, truth_of
 from sightline.sources.street.truth import StreetTruth
 from sightline.types import Detections, Mask, Observation
@@ -30,6 +34,13 @@ from sightline.types import Detections, Mask, Observation
 SEEN_SHARE, SEEN_PIXELS = 0.25, 64
 """Of a street's objects those count of which this share is seen and whose box has these pixels.
 To find others is neither right nor wrong."""
+
+
+class _Seen(NamedTuple):
+    """What was found in a frame. Pixels are not kept: those of all frames would fill the memory."""
+
+    place: int
+    detections: Detections
 
 
 @contextmanager
@@ -48,8 +59,12 @@ def size_of(path: Path) -> tuple[int, int]:
     return width, height
 
 
-def see(specs: Sequence[str], model: Detector, frames: int | None) -> list[Detections]:
+def see(
+    specs: Sequence[str], model: Detector, frames: int | None, notes: Notes
+) -> list[Detections]:
     """What a detector finds in the (first) frames of each source.
+
+    Pictures that cannot be read are left out and added to ``notes``.
 
     Raises:
         ConfigError: a source is live.
@@ -62,26 +77,39 @@ def see(specs: Sequence[str], model: Detector, frames: int | None) -> list[Detec
                 f"{named.name} is live, and two models cannot see the same of it one after "
                 "another: record it, and give the file"
             )
-    return [o.detections for i in inputs for o in _observe(i.source, model, None, frames)]
+    whole = (_whole(named.source, model, None, frames, notes) for named in inputs)
+    return [seen.detections for found in whole for seen in found]
 
 
-def see_pictures(dataset: Dataset, model: Detector, truth: str) -> list[Detections]:
+def see_pictures(
+    dataset: Dataset, model: Detector, truth: str, notes: Notes
+) -> tuple[Dataset, list[Detections]]:
     """What a detector finds in each picture of a dataset, numbered by the dataset's classes.
 
+    Returns the dataset of the pictures that could be read, and what was found in each of them.
+    Others are added to ``notes``.
+
     Raises:
-        ConfigError: a picture is missing; ``truth`` names the dataset.
-        SightlineError: a picture cannot be decoded, or the detector failed.
+        ConfigError: not one picture is there; ``truth`` names the dataset.
+        SightlineError: not one can be decoded, or the detector failed.
     """
-    paths = [picture.path for picture in dataset.pictures]
-    missing = [path for path in paths if not path.exists()]
-    if missing:
+    there = [picture for picture in dataset.pictures if picture.path.exists()]
+    if dataset.pictures and not there:
         raise ConfigError(
-            f"{truth}: {len(missing)} of {len(paths)} pictures are not there, for example "
-            f"{missing[0]}: give their folder with --images"
+            f"{truth}: {len(dataset.pictures)} of {len(dataset.pictures)} pictures are not there, "
+            f"for example {dataset.pictures[0].path}: give their folder with --images"
         )
-    source = ImageSource(paths, "pictures")
-    found = [o.detections for o in _observe(source, model, None)]
-    return with_classes(found, model.class_names, dataset.class_names)
+    for picture in dataset.pictures:
+        if not picture.path.exists():
+            notes.add(Path(truth), "left out, the picture is not there", picture.name)
+    names = as_written(model.class_names, dataset.class_names, notes)
+    used = {int(c) for picture in there for c in np.unique(picture.truth.class_ids)}
+    note_unknown(names, [dataset.class_names[i] for i in sorted(used)], "the model", notes)
+    source = ImageSource([picture.path for picture in there], "pictures")
+    found = _whole(source, model, None, None, notes)
+    kept = [there[seen.place] for seen in found]
+    objects = with_classes([seen.detections for seen in found], names, dataset.class_names)
+    return replace(dataset, pictures=tuple(kept)), objects
 
 
 def see_street(url: str, model: Detector, frames: int | None) -> tuple[Dataset, list[Detections]]:
@@ -119,17 +147,66 @@ def track_street(
     return TrackTruth(tuple(truths), tuple(counted), tuple(~mask for mask in counted)), left
 
 
-def track_people(video: str, fps: float, model: Detector, frames: int | None) -> list[Detections]:
-    """The tracks in a video, or in pictures at a frame rate, all of one class.
+def track_people(
+    video: str, fps: float, model: Detector, frames: int | None, truth: TrackTruth, notes: Notes
+) -> tuple[TrackTruth, list[Detections]]:
+    """The tracks in a video, or in pictures at a frame rate, all of one class, frame by frame.
+
+    Returns the truth of the frames that could be looked at as well. Frames that are damaged count
+    as seen, and nothing was found in them; of a folder those without a picture do not count.
 
     Raises:
         SightlineError: the first failure of the source or the detector.
     """
     model, tracker = build.for_tracking(model)
     (named,) = build.inputs([video])
-    source = ImageSource(video, fps=fps) if named.still else named.source
-    found = [o.detections for o in _observe(source, model, tracker(), frames)]
-    return [replace(objects, class_ids=np.zeros_like(objects.class_ids)) for objects in found]
+    if not named.still:
+        seen = _whole(named.source, model, tracker(), frames, notes)
+        return truth.first(frames), _by_frame([one.place + 1 for one in seen], seen)
+    paths, _ = picture_paths(video)
+    paths = paths[:frames]
+    numbers = frame_numbers([path.name for path in paths], truth.annotated, notes)
+    for number in sorted(set(truth.annotated) - set(numbers)) if frames is None else ():
+        notes.add(video, "left out, no picture is of the frame", f"frame {number}")
+    seen = _whole(ImageSource(paths, fps=fps), model, tracker(), None, notes)
+    return truth.only(set(numbers)), _by_frame([numbers[one.place] for one in seen], seen)
+
+
+def _by_frame(numbers: Sequence[int], seen: Sequence[_Seen]) -> list[Detections]:
+    """The objects of each frame from 1 on, all of one class; none where nobody looked."""
+    nothing = replace(Detections.empty(), track_ids=np.empty(0, np.int64))
+    found = [nothing] * max(numbers, default=0)
+    for number, (_, objects) in zip(numbers, seen, strict=True):
+        found[number - 1] = replace(objects, class_ids=np.zeros_like(objects.class_ids))
+    return found
+
+
+def _whole(
+    source: Source,
+    model: Detector,
+    tracker: Tracker | None,
+    frames: int | None,
+    notes: Notes,
+) -> list[_Seen]:
+    """What is seen in all frames of a source. Those that cannot be decoded are noted.
+
+    Pictures that cannot be read are named in an error after the last good one; it is raised where
+    there is no good one, and so is every other failure.
+    """
+    info = source.open()
+    found: list[_Seen] = []
+    pictures = isinstance(source, ImageSource)
+    try:
+        for observation in _observe(source, model, tracker, frames):
+            found.append(_Seen(observation.frame.index, observation.detections))  # noqa: PERF401 - those before an error stay
+    except SourceError as exc:
+        if not (found and pictures):
+            raise
+        notes.add("pictures", str(exc))
+    for reason, count in source.status.dropped.items():
+        if count and not pictures:
+            notes.add(info.name, "frames could not be seen", reason, count=count)
+    return found
 
 
 def _street(url: str, frames: int | None) -> StreetSource:

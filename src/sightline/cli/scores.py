@@ -36,7 +36,7 @@ def report(
     """Print scores, then exit with 1 where they miss a requirement.
 
     Args:
-        scores: of an evaluation, a dataclass.
+        scores: of an evaluation, a dataclass. Its notes stand behind the table, or in the JSON.
         requirements: what they must reach.
         table: shows them.
         as_json: print one JSON object instead; what is not known is null.
@@ -47,16 +47,26 @@ def report(
     from sightline.evaluation.requirements import named_scores
 
     if as_json:
-        typer.echo(json.dumps(_plain(asdict(scores) | more), ensure_ascii=False))
+        typer.echo(json.dumps(_plain(plain_scores(scores) | more), ensure_ascii=False))
     else:
         # Away from a terminal rich takes 80 columns and would cut the names.
         Console(width=None if sys.stdout.isatty() else 160).print(table)
+        for note in scores.notes:
+            typer.echo(f"note: {note}")
     named = named_scores(scores)
     complaints = [text for r in requirements if (text := r.complaint(named)) is not None]
     for text in complaints:
         typer.secho(f"error: {text}", fg="red", err=True)
     if complaints:
         raise typer.Exit(1)
+
+
+def plain_scores(scores: Any) -> dict[str, Any]:
+    """Scores as a dictionary. Classes have no notes of their own."""
+    plain = asdict(scores)
+    for of_class in plain["per_class"].values():
+        of_class.pop("notes", None)
+    return plain
 
 
 def detection_table(scores: DetectionScores) -> Table:

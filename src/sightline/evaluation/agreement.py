@@ -40,7 +40,7 @@ class AgreementScores:
     """Agreement of a model with its reference.
 
     ``map`` and ``map50`` are means over classes; ``recall``, ``score_shift`` and ``count`` are
-    over all objects. See ``ClassAgreement`` for what they mean.
+    over all objects. See ``ClassAgreement`` for what they mean. ``notes`` say what was left out.
     """
 
     map: float
@@ -49,6 +49,7 @@ class AgreementScores:
     score_shift: float
     count: int
     per_class: Mapping[str, ClassAgreement]
+    notes: tuple[str, ...] = ()
 
 
 def score_agreement(

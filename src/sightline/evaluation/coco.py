@@ -1,175 +1,269 @@
-"""Reads COCO's JSON: annotations of pictures, and results.
+"""Reads COCO's JSON: pictures with their annotations.
 
-https://cocodataset.org/#format-data, https://cocodataset.org/#format-results
+https://cocodataset.org/#format-data. Files are read as people have them: an entry that cannot be
+used is left out and noted, the rest counts as in pycocotools.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections import defaultdict
-from pathlib import Path
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple, cast
+from urllib.parse import urlsplit
 
 import numpy as np
 
+from sightline.evaluation.coco_boxes import Id, UnusableEntry, is_true, number, plain_id, read_box
 from sightline.evaluation.comparison import Reals
 from sightline.evaluation.labels import Dataset, LabelledPicture
+from sightline.evaluation.notes import Notes
+from sightline.evaluation.picture_names import PictureFiles, plain_name
 from sightline.evaluation.text_files import read_text, refuse
-from sightline.types import Detections
+from sightline.types import Detections, Floats
+
+_NAME_KEYS = ("file_name", "filename", "path", "name")
+_URL_KEYS = ("coco_url", "flickr_url", "url")
 
 
-def read_coco(path: Path, *, images: Path | None = None) -> Dataset:
+class _Image(NamedTuple):
+    name: str
+    size: tuple[int, int] | None
+
+
+class _Object(NamedTuple):
+    box: Reals
+    category: int
+    crowd: bool
+    area: float
+
+
+def read_coco(path: Path, *, images: Path | None = None, notes: Notes | None = None) -> Dataset:
     """Read an annotation file.
 
     Args:
         path: a JSON object with ``images``, ``annotations`` and ``categories``.
         images: the folder that the pictures' ``file_name`` are relative to; the file's own folder,
             or ``images`` in it, by default.
+        notes: what is left out is added.
 
     Raises:
-        ConfigError: it cannot be read or is malformed; the entry is named.
+        ConfigError: it cannot be read, is no such object, or not one annotation can be used; the
+            entry is named.
 
     Pictures and classes are in the order of their ids, as in pycocotools. An annotation without an
-    ``area`` has that of its box.
+    ``area`` has that of its box, one without a ``bbox`` the box around its ``segmentation``.
     """
-    content = _load(path)
+    notes = Notes() if notes is None else notes
+    content = load_json(path)
     if not isinstance(content, dict):
         refuse(path, 1, "this is a list; ground truth is an object with images and annotations")
-    tables = {key: _entries(path, content, key) for key in ("images", "annotations", "categories")}
-    categories = _by_id(path, "categories", tables["categories"], "name")
-    pictures = _by_id(path, "images", tables["images"], "file_name")
-    names = tuple(categories[i] for i in sorted(categories))
-    if len(set(names)) != len(names):
-        refuse(path, "categories", "two categories have the same name: rename one")
-    places = {category: place for place, category in enumerate(sorted(categories))}
-    rows: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for number, item in enumerate(tables["annotations"]):
-        place = f"annotations[{number}]"
-        box = read_box(path, place, item)
-        picture = _known(path, place, item, "image_id", pictures)
-        category = places[_known(path, place, item, "category_id", categories)]
-        area = _number(path, place, item.get("area", box[2] * box[3]), "area")
-        rows[picture].append((box, category, bool(item.get("iscrowd", 0)), area))
-    folder = images or _folder(path, pictures)
+    pictures = _images(path, entries(path, content, "images", notes), notes)
+    annotations = entries(path, content, "annotations", notes)
+    categories = read_categories(path, content, annotations, notes)
+    objects = _objects(path, annotations, pictures, categories, notes)
+    folders = [images] if images else [path.parent, path.parent / "images"]
+    files = PictureFiles(folders if images else _likelier_first(folders, pictures))
+    names = unique_names(path, categories, notes)
     return Dataset(
-        names,
+        tuple(names),
         tuple(
-            _picture(i, pictures[i], folder / pictures[i], rows[i], names) for i in sorted(pictures)
+            _picture(i, pictures[i].name, files.path(pictures[i].name), objects[i], tuple(names))
+            for i in sorted(pictures, key=_order)
         ),
-        tuple(sorted(categories)),
+        tuple(categories),
+        written_names=tuple(categories.values()),
+        has_ids=True,
     )
 
 
-def read_coco_results(path: Path, dataset: Dataset) -> list[Detections]:
-    """Read a results file: the objects of each of the dataset's pictures, in their order.
-
-    Args:
-        path: a JSON list of ``{"image_id", "category_id", "bbox": [x, y, w, h], "score"}``.
-        dataset: whose pictures and classes these are. ``image_id`` may also be the name of a
-            picture's file without its suffix.
-
-    Raises:
-        ConfigError: it cannot be read or is malformed, or a picture or category is not in the
-            dataset; the entry is named.
-    """
-    content = _load(path)
-    if not isinstance(content, list):
-        refuse(path, 1, "this is no list of results")
-    places: dict[Any, int] = {Path(p.name).stem: i for i, p in enumerate(dataset.pictures)}
-    places |= {p.id: i for i, p in enumerate(dataset.pictures)}
-    categories = {category: i for i, category in enumerate(dataset.category_ids)}
-    rows: list[list[tuple[Reals, float, int]]] = [[] for _ in dataset.pictures]
-    for number, item in enumerate(content):
-        place = f"[{number}]"
-        if not isinstance(item, dict):
-            refuse(path, place, "this is no object")
-        row = (
-            read_box(path, place, item),
-            _number(path, place, item.get("score"), "score"),
-            categories[_known(path, place, item, "category_id", categories)],
-        )
-        rows[places[_known(path, place, item, "image_id", places)]].append(row)
-    return [_detections(r, dataset.class_names) for r in rows]
-
-
-def read_box(path: Path, place: str, item: dict[str, Any]) -> Reals:
-    """The ``bbox`` of an entry: (4,) float64, x, y, width, height. Raises ConfigError."""
-    box = item.get("bbox")
-    if not isinstance(box, list) or len(box) != 4:
-        refuse(path, place, f"bbox must be [x, y, width, height], not {box!r}")
-    numbers = np.array([_number(path, place, value, "bbox") for value in box])
-    if (numbers[2:] < 0).any():
-        refuse(path, place, f"the width or height of bbox {box} is negative")
-    return numbers
-
-
-def _load(path: Path) -> Any:
+def load_json(path: Path) -> Any:
+    """The content of a JSON file. Raises ConfigError with the line of a mistake."""
     try:
         return json.loads(read_text(path))
     except json.JSONDecodeError as exc:
         refuse(path, exc.lineno, f"this is not JSON: {exc.msg}")
 
 
-def _entries(path: Path, content: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    entries = content.get(key)
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+def entries(path: Path, content: dict[str, Any], key: str, notes: Notes) -> list[dict[str, Any]]:
+    """The objects in a list of a COCO file, each with its place as ``place``.
+
+    Raises ConfigError where there is no such list. What is no object is noted and left out.
+    """
+    found = content.get(key)
+    if not isinstance(found, list):
         refuse(path, key, "COCO's ground truth needs a list of objects here")
-    return entries
+    kept = []
+    for index, entry in enumerate(found):
+        if isinstance(entry, dict):
+            kept.append({**entry, "place": f"{key}[{index}]"})
+        else:
+            notes.add(path, "left out, this is no object", f"{key}[{index}]")
+    if found and not kept:
+        refuse(path, f"{key}[0]", "this is no object")
+    return kept
 
 
-def _by_id(path: Path, key: str, entries: list[dict[str, Any]], value: str) -> dict[int, str]:
-    """The ``value`` (a text) of each entry by its id."""
-    found: dict[int, str] = {}
-    for number, entry in enumerate(entries):
-        place = f"{key}[{number}]"
-        if not isinstance(entry.get("id"), int) or not isinstance(entry.get(value), str):
-            refuse(path, place, f"it needs an id (a whole number) and a {value} (a text)")
-        if entry["id"] in found:
-            refuse(path, place, f"the id {entry['id']} is there twice")
-        found[entry["id"]] = entry[value]
+def read_categories(
+    path: Path, content: dict[str, Any], annotations: Sequence[dict[str, Any]], notes: Notes
+) -> dict[Id, str]:
+    """The names of the categories by their ids, in the order of these; see ``read_coco``."""
+    if "categories" not in content:
+        used = (plain_id(item.get("category_id")) for item in annotations)
+        ids = {category for category in used if category is not None}
+        notes.add(path, "there are no categories: their ids stand for their names")
+        return {i: str(i) for i in sorted(ids, key=_order)}
+    found: dict[Id, str] = {}
+    for entry in entries(path, content, "categories", notes):
+        category = plain_id(entry.get("id"))
+        if category is None:
+            notes.add(path, "left out, a category without an id", entry["place"])
+            continue
+        name = str(entry.get("name", category)).strip()
+        if found.setdefault(category, name) != name:
+            refuse(path, entry["place"], f"the id {category} is there twice, with two names")
+    return {i: found[i] for i in sorted(found, key=_order)}
+
+
+def unique_names(path: Path, categories: dict[Id, str], notes: Notes) -> list[str]:
+    """A name of its own for each category: the id stands behind one that is there already."""
+    names: list[str] = []
+    for category, name in categories.items():
+        if name in names:
+            notes.add(path, f"several categories are named {name}", f"id {category}")
+            name = f"{name} ({category})"  # noqa: PLW2901 - the name that it is shown by
+        names.append(name)
+    return names
+
+
+def _order(value: Id) -> tuple[bool, int, str]:
+    """Sorts numbers before texts."""
+    is_text = isinstance(value, str)
+    return is_text, 0 if isinstance(value, str) else value, str(value)
+
+
+def _images(path: Path, items: Sequence[dict[str, Any]], notes: Notes) -> dict[Id, _Image]:
+    found: dict[Id, _Image] = {}
+    for item in items:
+        picture = plain_id(item.get("id"))
+        if picture is None:
+            notes.add(path, "left out, an image without an id", item["place"])
+            continue
+        width, height = number(item.get("width")), number(item.get("height"))
+        image = _Image(
+            _image_name(item, picture),
+            (int(width), int(height)) if width and height else None,
+        )
+        if picture in found:
+            if found[picture].name != image.name:
+                refuse(path, item["place"], f"the id {picture} is there twice, for two pictures")
+            notes.add(path, "left out, this image is there already", item["place"])
+        found.setdefault(picture, image)
+    if items and not found:
+        refuse(path, items[0]["place"], "it needs an id (a number or a text)")
+    if any(item.get("neg_category_ids") is not None for item in items):
+        notes.add(path, "LVIS's lists of classes that were not looked for are not regarded")
+    for name, count in Counter(image.name for image in found.values()).items():
+        if count > 1:
+            notes.add(path, "several images have one file_name: by id they are several", name)
     return found
 
 
-def _known(path: Path, place: str, item: dict[str, Any], key: str, known: dict[Any, Any]) -> Any:
-    value = item.get(key)
-    if not isinstance(value, (int, str)) or value not in known:
-        refuse(path, place, f"{key} {value!r} is not in the ground truth")
-    return value
+def _image_name(item: dict[str, Any], picture: Id) -> str:
+    for key in _NAME_KEYS:
+        if isinstance(item.get(key), str) and item[key].strip():
+            return plain_name(item[key])
+    for key in _URL_KEYS:
+        if isinstance(item.get(key), str) and item[key].strip():
+            return PurePosixPath(urlsplit(item[key]).path).name
+    return str(picture)
 
 
-def _number(path: Path, place: str, value: Any, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        refuse(path, place, f"{what} must be a number, not {value!r}")
-    return float(value)
+def _objects(
+    path: Path,
+    items: Sequence[dict[str, Any]],
+    pictures: dict[Id, _Image],
+    categories: dict[Id, str],
+    notes: Notes,
+) -> dict[Id, list[_Object]]:
+    places = {category: place for place, category in enumerate(categories)}
+    found: dict[Id, list[_Object]] = defaultdict(list)
+    seen: set[tuple[Any, ...]] = set()
+    first: str | None = None
+    for item in items:
+        picture, category = plain_id(item.get("image_id")), plain_id(item.get("category_id"))
+        try:
+            if picture is None or picture not in pictures:
+                raise UnusableEntry("its image_id is not in images")
+            if category is None or category not in places:
+                raise UnusableEntry("its category_id is not in categories")
+            box = read_box(item, pictures[picture].size)
+        except UnusableEntry as exc:
+            notes.add(path, f"left out, {exc}", item["place"])
+            first = first or f"{path}:{item['place']}: {exc}"
+            continue
+        thing = _object(path, item, box, places[category], notes)
+        key = (picture, category, thing.crowd, *box.tolist())
+        if key in seen:
+            notes.add(path, "there twice, and counted twice as by pycocotools", item["place"])
+        seen.add(key)
+        found[picture].append(thing)
+    if items and not found:
+        refuse(path, "annotations", f"not one of them can be used; {first}")
+    _note_ids(path, items, notes)
+    return found
 
 
-def _folder(path: Path, pictures: dict[int, str]) -> Path:
-    """The folder of the pictures: ``images`` beside the file where the first one is there."""
-    beside = path.parent / "images"
+def _object(path: Path, item: dict[str, Any], box: Reals, category: int, notes: Notes) -> _Object:
+    area = number(item.get("area"))
+    if area is None:
+        area = float(box[2] * box[3])
+        if item.get("area", "") is None or isinstance(item.get("area"), str):
+            notes.add(path, "its area is no number, that of its box counts", item["place"])
+    crowd = item.get("iscrowd")
+    if isinstance(crowd, str):
+        notes.add(path, "its iscrowd is a text, and read as a number", item["place"])
+    return _Object(box, category, is_true(crowd), area)
+
+
+def _note_ids(path: Path, items: Sequence[dict[str, Any]], notes: Notes) -> None:
+    """Note what pycocotools makes of ids that are odd: matches are told by them."""
+    ids = Counter(plain_id(item.get("id")) for item in items)
+    if ids[0]:
+        notes.add(path, "its id is 0: pycocotools never finds it, here it counts", "id 0")
+    for value, count in ids.items():
+        if value is not None and count > 1:
+            reason = "its id is there already: pycocotools mixes them up, here both count"
+            notes.add(path, reason, f"id {value}", count=count - 1)
+
+
+def _likelier_first(folders: list[Path], pictures: dict[Id, _Image]) -> list[Path]:
+    """``images`` first where the first picture is in it."""
     first = next(iter(pictures.values()), None)
-    return beside if first is not None and (beside / first).exists() else path.parent
+    in_images = first is not None and (folders[1] / first.name).exists()
+    return folders[::-1] if in_images else folders
 
 
 def _picture(
-    number: int, name: str, path: Path, rows: list[tuple[Any, ...]], names: tuple[str, ...]
+    id_: Id, name: str, file: Path, rows: Sequence[_Object], names: tuple[str, ...]
 ) -> LabelledPicture:
-    return LabelledPicture(
-        number,
-        name,
-        path,
-        _detections([(box, 1.0, category) for box, category, _, _ in rows], names),
-        np.array([crowd for _, _, crowd, _ in rows], np.bool_),
-        np.array([area for _, _, _, area in rows], np.float64),
-    )
-
-
-def _detections(rows: list[tuple[Reals, float, int]], names: tuple[str, ...]) -> Detections:
-    boxes = np.array([box for box, _, _ in rows], np.float64).reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
-    return Detections(
-        boxes.astype(np.float32),
-        np.array([score for _, score, _ in rows], np.float32),
-        np.array([category for _, _, category in rows], np.int64),
+    boxes = np.array([row.box for row in rows], np.float64).reshape(-1, 4)
+    truth = Detections(
+        corners(boxes),
+        np.ones(len(rows), np.float32),
+        np.array([row.category for row in rows], np.int64),
         class_names=names,
     )
+    crowd = np.array([row.crowd for row in rows], np.bool_)
+    return LabelledPicture(
+        id_, name, file, truth, crowd, np.array([row.area for row in rows], np.float64)
+    )
+
+
+def corners(boxes: Reals) -> Floats:
+    """Corners (N, 4) of boxes (N, 4) as x, y, width, height.
+
+    In double precision, as read, so that overlaps and areas meet thresholds as in pycocotools.
+    """
+    return cast("Floats", np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1))

@@ -45,7 +45,8 @@ class DetectionScores:
 
     ``map`` is the mean over classes and the overlaps 0.50, 0.55 … 0.95; ``map50`` and ``map75``
     are at one overlap; ``small`` (area up to 32² pixels), ``medium`` and ``large`` (from 96²) are
-    ``map`` over objects of that size.
+    ``map`` over objects of that size. ``notes`` say what was left out of the files that were read,
+    or taken otherwise than it stands there.
     """
 
     map: float
@@ -55,6 +56,7 @@ class DetectionScores:
     medium: float
     large: float
     per_class: Mapping[str, ClassScores]
+    notes: tuple[str, ...] = ()
 
 
 def score_detections(
@@ -145,8 +147,15 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _areas(boxes: Reals) -> Reals:
-    areas: Reals = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    sides = _sides(boxes)
+    areas: Reals = sides[:, 0] * sides[:, 1]
     return areas
+
+
+def _sides(boxes: Reals) -> Reals:
+    """Widths and heights, rounded: they are what they were before corners were made of them."""
+    sides: Reals = (boxes[:, 2:] - boxes[:, :2]).round(9)
+    return sides
 
 
 Regions: TypeAlias = Sequence[tuple[Mask, Reals]]
@@ -169,7 +178,7 @@ def _dataset(
         crowd, area = (
             regions[picture - 1] if regions else (np.zeros(len(ids), np.bool_), _areas(boxes))
         )
-        boxes[:, 2:] -= boxes[:, :2]
+        boxes[:, 2:] = _sides(boxes)
         columns = (boxes.tolist(), objects.scores.tolist(), ids.tolist(), crowd, area.tolist())
         for box, score, class_id, is_crowd, size in zip(*columns, strict=True):
             annotations.append(

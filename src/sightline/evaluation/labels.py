@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
+from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals
 from sightline.evaluation.detection import (
     DetectionScores,
@@ -35,7 +36,7 @@ class LabelledPicture:
         areas: (N,) float64, square pixels.
     """
 
-    id: int
+    id: int | str
     name: str
     path: Path
     truth: Detections
@@ -47,12 +48,21 @@ class LabelledPicture:
 class Dataset:
     """Labelled pictures, and the names of their classes.
 
-    ``category_ids`` are the numbers by which COCO results call the classes, in the same order.
+    Args:
+        class_names: each is there once.
+        pictures: in the order in which results are given.
+        category_ids: the numbers by which COCO results call the classes, in the same order.
+        written_names: the classes' names as they stand in the file, where two may be the same.
+            None given: as ``class_names``.
+        has_ids: whether the file itself gave ids to pictures and classes. Otherwise they are
+            places in an order.
     """
 
     class_names: tuple[str, ...]
     pictures: tuple[LabelledPicture, ...]
-    category_ids: tuple[int, ...]
+    category_ids: tuple[int | str, ...]
+    written_names: tuple[str, ...] = ()
+    has_ids: bool = False
 
     def score(
         self, found: Sequence[Detections], classes: Sequence[str] | None = None
@@ -75,7 +85,54 @@ class Dataset:
             areas=[p.areas[self._among(p, wanted)] for p in self.pictures],
         )
 
+    def by_name(self) -> Dataset:
+        """The same, for who tells pictures and classes by their names and not by ids.
+
+        Several entries of one name are one picture, or one class: their objects are joined, and
+        one that is there twice counts once. Raises ConfigError where entries of one name cannot
+        be the same picture.
+        """
+        names = tuple(dict.fromkeys(self.written_names or self.class_names))
+        if len(names) == len(self.class_names) and not self._names_repeat():
+            return self
+        numbers = np.array([names.index(n) for n in self.written_names or self.class_names])
+        joined: dict[str, LabelledPicture] = {}
+        for picture in self.pictures:
+            renamed = replace(
+                picture,
+                truth=replace(
+                    picture.truth, class_ids=numbers[picture.truth.class_ids], class_names=names
+                ),
+            )
+            before = joined.get(picture.name)
+            joined[picture.name] = renamed if before is None else _joined(before, renamed)
+        return Dataset(names, tuple(joined.values()), tuple(range(len(names))))
+
+    def _names_repeat(self) -> bool:
+        return len({picture.name for picture in self.pictures}) != len(self.pictures)
+
     def _among(self, picture: LabelledPicture, wanted: Sequence[str]) -> Mask:
         kept = np.array([name in wanted for name in self.class_names], np.bool_)
         mask: Mask = kept[picture.truth.class_ids]
         return mask
+
+
+def _joined(first: LabelledPicture, second: LabelledPicture) -> LabelledPicture:
+    """The objects of both, those that are the same once."""
+    if first.path != second.path:
+        raise ConfigError(
+            f"two pictures are called {first.name}, {first.path} and {second.path}: rename one"
+        )
+    boxes = np.concatenate((first.truth.boxes, second.truth.boxes))
+    classes = np.concatenate((first.truth.class_ids, second.truth.class_ids))
+    _, kept = np.unique(np.column_stack((boxes, classes)), axis=0, return_index=True)
+    kept.sort()
+    truth = Detections(
+        boxes[kept],
+        np.ones(len(kept), np.float32),
+        classes[kept],
+        class_names=first.truth.class_names,
+    )
+    crowd = np.concatenate((first.crowd, second.crowd))[kept]
+    areas = np.concatenate((first.areas, second.areas))[kept]
+    return replace(first, truth=truth, crowd=crowd, areas=areas)

@@ -1,4 +1,4 @@
-"""Reads tracks in the text format of the MOTChallenge benchmarks.
+"""Reads tracks in the text format of the MOTChallenge benchmarks, and brings both sides together.
 
 A row is ``frame,id,left,top,width,height,conf,…``; frames and pixels are counted from 1. Ground
 truth of MOT16 and later has nine columns, of which the eighth is a class; MOT15 has ten and none.
@@ -7,18 +7,31 @@ Leal-Taixé et al. 2015; Milan et al. 2016, section 4.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from sightline.errors import ConfigError
-from sightline.evaluation.comparison import EPS, overlaps, real_boxes
-from sightline.evaluation.text_files import read_text, refuse
-from sightline.types import Detections, Mask
+from sightline.evaluation.comparison import EPS, Reals, overlaps, real_boxes
+from sightline.evaluation.mot_files import find_sequences, find_tracks, sequence_length
+from sightline.evaluation.mot_rows import read_rows, within
+from sightline.evaluation.notes import Notes
+from sightline.types import Detections, Floats, Mask
+
+__all__ = [
+    "CLASS_NAMES",
+    "TrackTruth",
+    "find_sequences",
+    "find_tracks",
+    "pair",
+    "pair_files",
+    "read_tracks",
+    "read_truth",
+]
 
 CLASS_NAMES = ("person",)
 
@@ -31,9 +44,17 @@ still, a dummy, a reflection."""
 NON_MOT_VEHICLE = 6
 """A distractor in MOT20 only."""
 
-_THRESHOLD = 0.5
+_CLASS_COLUMN = 7
+_CLASSES = range(1, 14)
+_WITH_CLASSES = (8, 9)
+"""Numbers of columns of rows that have a class, as in TrackEval."""
 
-_MOST_FRAMES = 1_000_000  # one wrong number must not take the memory
+_VISDRONE_COLUMNS = 10
+_NOTHING_COUNTS = (
+    "holds no object that counts: rows need a conf other than 0 and, where there are eight or nine "
+    "columns, class 1 (pedestrian)"
+)
+_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,107 +75,118 @@ class TrackTruth:
         """The first frames; all of them where it is None."""
         return TrackTruth(self.frames[:frames], self.counted[:frames], self.distractors[:frames])
 
+    def only(self, numbers: Collection[int]) -> TrackTruth:
+        """The same without the objects of other frames than those of these numbers, from 1."""
+        kept = [i + 1 in numbers for i in range(len(self.frames))]
+        nothing = np.zeros(0, np.bool_)
+        pairs = zip(self.frames, self.counted, self.distractors, kept, strict=True)
+        parts = [(f, c, d) if keep else (f[:0], nothing, nothing) for f, c, d, keep in pairs]
+        frames, counted, distractors = zip(*parts, strict=True) if parts else ((), (), ())
+        return TrackTruth(frames, counted, distractors)
 
-def find_sequences(path: Path) -> dict[str, Path]:
-    """Ground truth files by the names of their sequences.
-
-    Args:
-        path: a ``gt.txt``; a sequence's folder with ``gt/gt.txt`` or ``gt.txt`` in it; or a folder
-            of such folders.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if path.is_file():
-        folder = path.resolve().parent
-        return {(folder.parent if folder.name == "gt" else folder).name: path}
-    for file in (path / "gt" / "gt.txt", path / "gt.txt"):
-        if file.is_file():
-            return {path.resolve().name: file}
-    folders = sorted(p for p in path.iterdir() if p.is_dir()) if path.is_dir() else []
-    found = {
-        folder.name: file
-        for folder in folders
-        for file in (folder / "gt.txt", folder / "gt" / "gt.txt")
-        if file.is_file()
-    }
-    if not found:
-        raise ConfigError(
-            f"{path} holds no ground truth of tracks: give a gt.txt, a folder with gt/gt.txt in "
-            "it, or a folder of such folders"
-        )
-    return found
+    @property
+    def annotated(self) -> list[int]:
+        """The numbers, from 1, of the frames with an object that counts."""
+        return [i for i, mask in enumerate(self.counted, 1) if mask.any()]
 
 
-def find_tracks(paths: Sequence[Path], sequences: Sequence[str]) -> dict[str, Path]:
-    """The file with the tracks of each sequence.
-
-    Args:
-        paths: files, or folders of ``.txt`` files, named like the sequences. A single file goes
-            with a single sequence whatever it is called.
-        sequences: the names for which there must be one file each.
-
-    Raises:
-        ConfigError: one is missing or too many, or a path is not there.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise ConfigError(f"{path} is not there: check the path")
-        files += sorted(path.glob("*.txt")) if path.is_dir() else [path]
-    if len(files) == len(sequences) == 1:
-        return {sequences[0]: files[0]}
-    found: dict[str, Path] = {}
-    for file in files:
-        if file.stem not in sequences or file.stem in found:
-            raise ConfigError(
-                f"{file} goes with no sequence of its own: there are {', '.join(sequences)}, and "
-                "each needs one file of its name"
-            )
-        found[file.stem] = file
-    if missing := [name for name in sequences if name not in found]:
-        raise ConfigError(f"there are no tracks of {', '.join(missing)}: each needs one NAME.txt")
-    return found
-
-
-def read_truth(path: Path, *, sequence: str = "") -> TrackTruth:
+def read_truth(path: Path, *, sequence: str = "", notes: Notes | None = None) -> TrackTruth:
     """Read ground truth.
 
     Args:
-        path: the file.
+        path: the file. ``seqinfo.ini`` beside it, or in the folder above, tells the number of
+            frames.
         sequence: its name: in MOT20 vehicles are distractors.
+        notes: what is left out is added.
 
     Raises:
-        ConfigError: it cannot be read, is malformed, or no object in it counts; file and line are
-            named.
+        ConfigError: it cannot be read, or not one row can be used; file and line are named.
 
-    Rows with a conf of 0 do not count, and where there are classes only pedestrians do.
+    Rows with a conf of 0 do not count, and where there are classes only pedestrians do. Whether
+    any object counts is for the caller to say (see ``pair_files``).
     """
-    rows = _read_rows(path)
-    has_classes = rows.shape[1] == 9
+    notes = Notes() if notes is None else notes
+    rows = within(path, read_rows(path, notes), sequence_length(path), notes)
+    has_classes = _has_classes(path, rows, notes)
     frames, counted, distractors = [], [], []
     ignored = DISTRACTORS | ({NON_MOT_VEHICLE} if sequence.startswith("MOT20") else set())
     for of_frame in _frames(rows):
         valid = of_frame[:, 6].astype(np.int64) != 0
-        classes = of_frame[:, 7].astype(np.int64) if has_classes else np.full(len(valid), 1)
+        classes = (
+            of_frame[:, _CLASS_COLUMN].astype(np.int64) if has_classes else np.full(len(valid), 1)
+        )
         frames.append(_detections(of_frame))
         counted.append(valid & (classes == PEDESTRIAN))
         distractors.append(np.isin(classes, list(ignored)))
-    if not any(mask.any() for mask in counted):
-        raise ConfigError(
-            f"{path} holds no object that counts: rows need a conf other than 0 and, where there "
-            "are nine columns, class 1 (pedestrian)"
-        )
     return TrackTruth(tuple(frames), tuple(counted), tuple(distractors))
 
 
-def read_tracks(path: Path) -> list[Detections]:
+def read_tracks(
+    path: Path, *, notes: Notes | None = None, length: int | None = None
+) -> list[Detections]:
     """Read what a tracker found: the objects of each frame from 1 on, with their track ids.
 
+    Args:
+        path: the file.
+        notes: what is left out is added.
+        length: the number of frames of the sequence, where it is known.
+
     Raises:
-        ConfigError: it cannot be read or is malformed; file and line are named.
+        ConfigError: it cannot be read, or not one row can be used; file and line are named.
     """
-    return [_detections(rows) for rows in _frames(_read_rows(path))]
+    notes = Notes() if notes is None else notes
+    return [
+        _detections(rows) for rows in _frames(within(path, read_rows(path, notes), length, notes))
+    ]
+
+
+def pair_files(
+    truth: Path, predictions: Sequence[Path], notes: Notes
+) -> dict[str, tuple[list[Detections], list[Detections]]]:
+    """True and found objects that count, of each sequence, by its name.
+
+    Args:
+        truth: see ``find_sequences``.
+        predictions: see ``find_tracks``.
+        notes: what is left out is added.
+
+    Raises:
+        ConfigError: a file is missing or cannot be used, or in no sequence an object counts.
+    """
+    files = find_sequences(truth)
+    chosen = find_tracks(predictions, list(files), notes)
+    truths = {name: read_truth(file, sequence=name, notes=notes) for name, file in files.items()}
+    check_counted(truths, files, notes)
+    return {
+        name: pair(
+            truths[name], read_tracks(chosen[name], notes=notes, length=sequence_length(file))
+        )
+        for name, file in files.items()
+    }
+
+
+def check_counted(truths: dict[str, TrackTruth], files: dict[str, Path], notes: Notes) -> None:
+    """Note sequences in which no object counts. Raises ConfigError where there are no others."""
+    empty = [name for name, truth in truths.items() if not truth.annotated]
+    if len(empty) == len(truths):
+        raise ConfigError(f"{files[empty[0]]} {_NOTHING_COUNTS}")
+    for name in empty:
+        notes.add(files[name], "no object of the sequence counts", name)
+
+
+def _has_classes(path: Path, rows: Reals, notes: Notes) -> bool:
+    columns = rows.shape[1]
+    if columns in _WITH_CLASSES:
+        classes = rows[:, _CLASS_COLUMN]
+        if len(rows) and not np.isin(classes, list(_CLASSES)).any():
+            notes.add(path, "no row has a class from 1 to 13: every row counts as a person")
+            return False
+        return True
+    if columns == _VISDRONE_COLUMNS and len(rows):
+        kinds, rest = rows[:, _CLASS_COLUMN], rows[:, _CLASS_COLUMN + 1 :]
+        if (kinds >= 0).all() and len(np.unique(kinds)) > 1 and np.isin(rest, (0, 1, 2)).all():
+            notes.add(path, "this looks like VisDrone's format: its classes count as one")
+    return False
 
 
 def pair(
@@ -187,45 +219,6 @@ def _not_on(truth: Detections, distractors: Mask, found: Detections) -> Mask:
     return keep
 
 
-def _read_rows(path: Path) -> np.ndarray:
-    """All rows, (N, columns) float64."""
-    rows: list[list[float]] = []
-    seen: dict[tuple[float, float], int] = {}
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = [float(word) for word in line.split(",")]
-        except ValueError as exc:
-            refuse(path, number, f"this is no row of numbers with commas between them: {exc}")
-        _check(path, number, row)
-        if rows and len(row) != len(rows[0]):
-            refuse(path, number, f"{len(row)} columns, where the rows before have {len(rows[0])}")
-        if (before := seen.setdefault((row[0], row[1]), number)) != number:
-            refuse(
-                path, number, f"track {row[1]:g} is in frame {row[0]:g} twice: see line {before}"
-            )
-        rows.append(row)
-    return np.array(rows, np.float64) if rows else np.empty((0, 10))
-
-
-def _check(path: Path, number: int, row: list[float]) -> None:
-    if len(row) < 7:
-        refuse(path, number, f"{len(row)} columns: frame,id,left,top,width,height,conf are needed")
-    if not all(math.isfinite(value) for value in row):
-        refuse(path, number, "every column must be a finite number")
-    if row[0] < 1 or row[0] != int(row[0]):
-        refuse(path, number, f"frame {row[0]:g}: frames are whole numbers from 1 on")
-    if row[0] > _MOST_FRAMES:
-        refuse(path, number, f"frame {row[0]:g}: more than {_MOST_FRAMES} frames are too many")
-    if row[1] < 0 or row[1] != int(row[1]):
-        refuse(
-            path, number, f"id {row[1]:g}: this object has no track; track ids are whole numbers"
-        )
-    if row[4] < 0 or row[5] < 0:
-        refuse(path, number, f"the width or height, {row[4]:g} x {row[5]:g}, is negative")
-
-
 def _frames(rows: np.ndarray) -> list[np.ndarray]:
     """The rows of each frame from 1 to the last, in their order."""
     if not len(rows):
@@ -239,8 +232,9 @@ def _detections(rows: np.ndarray) -> Detections:
     boxes = rows[:, 2:6].copy()
     boxes[:, :2] -= 1
     boxes[:, 2:] += boxes[:, :2]
+    # In double precision, as read, so that overlaps meet thresholds as in TrackEval.
     return Detections(
-        boxes.astype(np.float32),
+        cast("Floats", boxes),
         rows[:, 6].astype(np.float32),
         np.zeros(len(rows), np.int64),
         rows[:, 1].astype(np.int64),

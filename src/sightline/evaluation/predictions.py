@@ -1,80 +1,118 @@
-"""Reads what a detector found in labelled pictures: COCO results or Sightline's JSON lines."""
+"""Reads what a detector found in labelled pictures: COCO's forms or Sightline's JSON lines."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections import Counter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sightline.errors import ConfigError
-from sightline.evaluation.coco import read_coco_results
+from sightline.evaluation.class_names import as_written
+from sightline.evaluation.coco_results import as_detections, read_coco_file, read_coco_results
 from sightline.evaluation.labels import Dataset
+from sightline.evaluation.notes import Notes
+from sightline.evaluation.picture_names import PictureNames
 from sightline.evaluation.text_files import read_text, refuse
 from sightline.types import Detections
 
 
-def read_predictions(path: Path, dataset: Dataset) -> list[Detections]:
+def read_predictions(path: Path, dataset: Dataset, notes: Notes | None = None) -> list[Detections]:
     """The objects of each of the dataset's pictures, in their order.
 
     Args:
-        path: COCO results (a JSON list), or JSON lines as ``sightline detect`` writes them.
+        path: COCO results (a JSON list), a COCO file with scores, or JSON lines as
+            ``sightline detect`` writes them.
         dataset: whose pictures these are. A picture that is not in the file holds nothing.
+        notes: what is left out is added.
 
     Raises:
-        ConfigError: it cannot be read or is malformed, or it tells of other pictures or classes;
-            file and line are named.
+        ConfigError: it cannot be read or is malformed, it tells of other pictures or classes only,
+            or a name may mean several pictures; file and line are named.
     """
-    with_list = read_text(path).lstrip().startswith("[")
-    return read_coco_results(path, dataset) if with_list else read_json_lines(path, dataset)
+    return pair_predictions(path, dataset, Notes() if notes is None else notes)[1]
 
 
-def read_json_lines(path: Path, dataset: Dataset) -> list[Detections]:
+def pair_predictions(
+    path: Path, dataset: Dataset, notes: Notes
+) -> tuple[Dataset, list[Detections]]:
+    """The dataset as the file of results sees it, and the objects of each of its pictures.
+
+    Results that tell pictures and classes by name cannot tell entries of one name apart: the
+    dataset that is given back has them joined (``Dataset.by_name``). Otherwise as
+    ``read_predictions``.
+    """
+    text = read_text(path).lstrip()
+    content = _whole(text)
+    if content is None:
+        dataset = dataset.by_name()
+        return dataset, read_json_lines(path, dataset, notes)
+    if isinstance(content, dict) and "images" in content:
+        dataset = dataset.by_name()
+        return dataset, read_coco_file(path, dataset, notes)
+    return dataset, read_coco_results(path, dataset, notes)
+
+
+def _whole(text: str) -> Any:
+    """The content of a JSON document; None where it is one of several lines, or none at all."""
+    if text.startswith("["):
+        return []
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    return None if isinstance(content, dict) and "stream" in content else content
+
+
+def read_json_lines(path: Path, dataset: Dataset, notes: Notes) -> list[Detections]:
     """Read JSON lines; see ``read_predictions``.
 
-    ``stream`` names the picture: as the dataset calls it, or its file name where that is the only
-    one of its kind. Objects of classes that the dataset does not have are left out.
+    ``stream`` names the picture: as the dataset calls it, or by enough of its path to be the only
+    one. Objects of classes that the dataset does not have are left out and noted.
     """
-    places = _places(dataset)
+    names = PictureNames([picture.name for picture in dataset.pictures])
     classes = {name: i for i, name in enumerate(dataset.class_names)}
     found = [Detections.empty(dataset.class_names)] * len(dataset.pictures)
     lines: dict[int, int] = {}
     seen: Counter[str] = Counter()
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    written: dict[str, str] = {}
+    unknown: str | None = None
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
         item = _parse(path, number, line)
         name = str(item["stream"])
-        place = places.get(name, places.get(PurePosixPath(name).name))
+        place = names.by_name(name)
         if place is None:
-            refuse(path, number, f"picture {name!r} is not in the ground truth")
+            unknown = unknown or f"{path}:{number}: picture {name!r} is not in the ground truth"
+            notes.add(path, "left out, the picture is not in the ground truth", number)
+            continue
         if place in lines:
             refuse(path, number, f"picture {name!r} is in line {lines[place]} already")
         lines[place] = number
         rows = [_read_object(path, number, o) for o in item["objects"]]
+        new = [name for name in dict.fromkeys(c for _, _, c in rows) if name not in written]
+        written |= dict(zip(new, as_written(new, dataset.class_names, notes), strict=True))
+        rows = [(box, score, written[name]) for box, score, name in rows]
         seen.update(class_name for _, _, class_name in rows)
-        found[place] = _detections([r for r in rows if r[2] in classes], classes, dataset)
+        known = [(np.array(box), score, classes[c]) for box, score, c in rows if c in classes]
+        found[place] = as_detections(known, dataset.class_names)
+    if unknown and not lines:
+        raise ConfigError(unknown)
     if seen and not seen.keys() & classes.keys():
         raise ConfigError(
             f"{path}: none of its classes ({', '.join(sorted(seen)[:6])}) is in the ground truth "
             f"({', '.join(dataset.class_names[:6])}): the names must agree"
         )
+    for name, count in sorted(seen.items()):
+        if name not in classes:
+            notes.add(
+                path, "left out, a class that the ground truth does not have", name, count=count
+            )
     return found
-
-
-def _places(dataset: Dataset) -> dict[str, int]:
-    """Where a picture is in the dataset, by its name, path or file name where that is unique."""
-    files = Counter(PurePosixPath(p.name).name for p in dataset.pictures)
-    places: dict[str, int] = {}
-    for place, picture in enumerate(dataset.pictures):
-        file = PurePosixPath(picture.name).name
-        if files[file] == 1:
-            places[file] = place
-        places[str(picture.path)] = place
-    return places | {picture.name: place for place, picture in enumerate(dataset.pictures)}
 
 
 def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
@@ -100,14 +138,3 @@ def _read_object(path: Path, number: int, item: Any) -> tuple[list[float], float
     ):
         refuse(path, number, f"a box is four numbers and a score is one, not {values}")
     return [float(v) for v in box], float(score), name
-
-
-def _detections(
-    rows: list[tuple[list[float], float, str]], classes: dict[str, int], dataset: Dataset
-) -> Detections:
-    return Detections(
-        np.array([box for box, _, _ in rows], np.float32).reshape(-1, 4),
-        np.array([score for _, score, _ in rows], np.float32),
-        np.array([classes[name] for _, _, name in rows], np.int64),
-        class_names=dataset.class_names,
-    )

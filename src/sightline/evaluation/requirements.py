@@ -72,4 +72,4 @@ def named_scores(scores: Any) -> dict[str, float]:
 
 
 def _numbers(scores: type) -> list[str]:
-    return [field.name for field in fields(scores) if field.name != "per_class"]
+    return [field.name for field in fields(scores) if field.name not in {"per_class", "notes"}]

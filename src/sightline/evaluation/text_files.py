@@ -2,20 +2,65 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import NoReturn
 
 from sightline.errors import ConfigError
 
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks. That of UTF-32 begins with that of UTF-16, so it comes first."""
+
+_MOSTLY = 0.7
+
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises ConfigError where it cannot be read or is no text."""
+    """The text of a file in UTF-8, UTF-16, UTF-32 or, for want of these, Windows-1252.
+
+    Raises ConfigError where it cannot be read or is no text.
+    """
     try:
-        return path.read_text("utf-8-sig")
+        content = path.read_bytes()
     except OSError as exc:
         raise ConfigError(f"{path} cannot be read: {exc.strerror}: check the path") from exc
+    try:
+        return content.decode(_encoding(content))
     except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path} is no text file: check the path ({exc.reason})") from exc
+        text = _windows_text(content)
+        if text is None:
+            raise ConfigError(f"{path} is no text file: check the path ({exc.reason})") from exc
+        return text
+
+
+def _encoding(content: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return encoding
+    # Digits and letters in UTF-16 without a mark: every second byte is 0.
+    head = content[:200]
+    if len(head) >= 4 and not any(head[1::2]):
+        return "utf-16-le"
+    if len(head) >= 4 and not any(head[::2]):
+        return "utf-16-be"
+    return "utf-8"
+
+
+def _windows_text(content: bytes) -> str | None:
+    """The text in Windows-1252, where nearly all of it is plain ASCII without control codes."""
+    plain = sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in content)
+    high = sum(byte > 127 for byte in content)
+    if plain + high < len(content) or plain < _MOSTLY * len(content):
+        return None
+    try:
+        return content.decode("cp1252")
+    except UnicodeDecodeError:
+        return None
 
 
 def refuse(path: Path, place: int | str, what: str) -> NoReturn:

@@ -24,7 +24,8 @@ class TrackingScores:
     ``hota``, ``deta``, ``assa`` and ``loca`` are means over the overlaps 0.05 … 0.95; all others
     are for an overlap of 0.5. ``switches``, ``fragments``, ``false_positives`` and ``misses`` are
     counts over all frames, ``mostly_tracked`` and ``mostly_lost`` count true tracks.
-    ``per_class`` is empty in the scores of a class.
+    ``per_class`` is empty in the scores of a class. ``notes`` say what was left out of the files
+    that were read, or taken otherwise than it stands there.
     """
 
     hota: float
@@ -43,6 +44,7 @@ class TrackingScores:
     false_positives: int
     misses: int
     per_class: Mapping[str, TrackingScores] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 Frames = Sequence[Detections]

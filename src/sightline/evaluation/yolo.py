@@ -1,152 +1,226 @@
 """Reads labels in YOLO's layout: a text file for each picture.
 
 ``images/a.jpg`` goes with ``labels/a.txt``, and folders below ``images`` with the same below
-``labels``. A line is ``class cx cy width height``, or ``class x y x y x y …`` for an outline, in
-shares of the picture's sides.
+``labels``; ``data.yaml`` names the classes and splits. Datasets are read as people have them: what
+cannot be used is left out and noted.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, SourceError
 from sightline.evaluation.labels import Dataset, LabelledPicture, SizeOf
-from sightline.evaluation.text_files import read_text, refuse
+from sightline.evaluation.notes import Notes
+from sightline.evaluation.yolo_lines import LabelLines, read_labels
+from sightline.evaluation.yolo_pictures import (
+    PictureFile,
+    choose_split,
+    list_of_pictures,
+    pictures_below,
+    pictures_of_split,
+    stray_labels,
+)
+from sightline.evaluation.yolo_yaml import (
+    SPLITS,
+    Description,
+    find_description,
+    read_description,
+    read_name_list,
+)
 from sightline.types import Detections, Floats
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-
-_NAMES_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
-
-_SLACK = 1e-3
-"""How far out of the picture a rounded label may lie, in shares of its side."""
 
 
 def read_yolo(
-    folder: Path, size_of: SizeOf, *, images: Path | None = None, class_names: Sequence[str] = ()
+    place: Path,
+    size_of: SizeOf,
+    *,
+    images: Path | None = None,
+    class_names: Sequence[str] = (),
+    split: str | None = None,
+    notes: Notes | None = None,
 ) -> Dataset:
-    """Read a folder with ``labels`` and ``images`` in it.
+    """Read a dataset of pictures with a label file each.
 
     Args:
-        folder: its ``data.yaml``, or that of the folder above, names the classes.
+        place: a folder with ``labels`` and ``images`` in it, in one of both orders (``images/val``
+            or ``val/images``), or with labels beside the pictures; a ``data.yaml``; or a list of
+            pictures (``.txt``). A ``data.yaml`` in the folder, or in the one above, names the
+            classes, or else ``classes.txt`` or ``obj.names``.
         size_of: tells the size of a picture.
         images: the pictures, where they are not in ``images``.
-        class_names: the classes where no ``data.yaml`` names them.
+        class_names: the classes where no file names them.
+        split: which part of the dataset; by default ``val``, or ``test`` or ``train`` where there
+            is no other.
+        notes: what is left out is added.
 
     Raises:
-        ConfigError: a folder is missing, a line is malformed, a class has no name, or a label has
-            no picture; file and line are named.
+        ConfigError: a folder is missing, there are no pictures, or not one label can be used;
+            file and line are named.
 
     A picture without a label file holds no object. Pictures are in the order of their paths.
     """
+    notes = Notes() if notes is None else notes
+    described = _description(place, notes)
+    folder = place if place.is_dir() else place.parent
     labels = folder / "labels"
-    images = images or folder / "images"
-    for place in (labels, images):
-        if not place.is_dir():
-            raise ConfigError(
-                f"{folder} is no YOLO folder: there is no {place}. Give a folder with images and "
-                "labels in it, or a COCO JSON file"
-            )
-    names = _class_names(folder) or tuple(class_names)
-    files = sorted(p for p in images.rglob("*") if p.suffix.lower() in SUFFIXES)
-    pictures = []
-    wanted = {p.relative_to(labels).with_suffix("") for p in labels.rglob("*.txt")}
-    for number, path in enumerate(files, 1):
-        name = path.relative_to(images)
-        label = labels / name.with_suffix(".txt")
-        wanted.discard(name.with_suffix(""))
-        truth = _read_labels(label, size_of(path), names) if label.exists() else None
-        pictures.append(_picture(number, name.as_posix(), path, truth, names))
-    if wanted:
-        raise ConfigError(
-            f"{labels / min(wanted)}.txt has no picture in {images}: add it, or remove the label"
+    files = _files(place, described, images, split, notes)
+    if not files:
+        raise ConfigError(f"{images or place} holds no pictures")
+    named = (described and described.names) or read_name_list(folder)
+    names = tuple(named or class_names)
+    key_points = described.key_points if described else None
+    pictures: list[LabelledPicture] = []
+    lines: list[LabelLines] = []
+    for number, file in enumerate(files, 1):
+        try:
+            size = size_of(file.path)
+        except SourceError as exc:
+            notes.add("images", "left out, the picture cannot be read", f"{file.name}, {exc}")
+            continue
+        found = (
+            read_labels(file.labels, len(names), key_points, notes)
+            if file.labels.is_file()
+            else None
         )
-    if not pictures:
-        raise ConfigError(f"{images} holds no pictures")
+        if found is not None:
+            lines.append(found)
+        pictures.append(_picture(number, file, found, size, names))
+    _check(place, pictures, lines)
+    _note_stray(place, labels, {file.labels for file in files}, bool(lines), notes)
     return Dataset(names, tuple(pictures), tuple(range(len(names))))
 
 
-def _picture(
-    number: int, name: str, path: Path, truth: Detections | None, names: tuple[str, ...]
-) -> LabelledPicture:
-    truth = Detections.empty(names) if truth is None else truth
-    sides = (truth.boxes[:, 2:] - truth.boxes[:, :2]).astype(np.float64)
-    return LabelledPicture(
-        number, name, path, truth, np.zeros(len(truth), np.bool_), sides[:, 0] * sides[:, 1]
-    )
+def _description(place: Path, notes: Notes) -> Description | None:
+    if place.is_file() and place.suffix.lower() in {".yaml", ".yml"}:
+        return read_description(place, notes)
+    folder = place if place.is_dir() else place.parent
+    path = find_description(folder) or find_description(folder.resolve().parent)
+    return read_description(path, notes) if path else None
 
 
-def _read_labels(path: Path, size: tuple[int, int], names: tuple[str, ...]) -> Detections:
-    boxes: list[Floats] = []
-    class_ids: list[int] = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        if not line.strip():
-            continue
-        values = _values(path, number, line)
-        class_id = int(values[0])
-        if class_id != values[0] or not 0 <= class_id < len(names):
-            refuse(path, number, f"class {values[0]:g} has no name: there are {len(names)} names")
-        boxes.append(_box(values[1:]))
-        class_ids.append(class_id)
-    scale = np.array(size * 2, np.float64)
-    return Detections(
-        (np.array(boxes, np.float64).reshape(-1, 4) * scale).astype(np.float32),
-        np.ones(len(boxes), np.float32),
-        np.array(class_ids, np.int64),
-        class_names=names,
-    )
+def _files(
+    place: Path, described: Description | None, images: Path | None, split: str | None, notes: Notes
+) -> list[PictureFile]:
+    if place.is_file() and place.suffix.lower() == ".txt":
+        return list_of_pictures(place, notes)
+    if place.is_file():
+        assert described is not None
+        return _of_split(described, split, notes)
+    own = described if described and described.path.parent == place else None
+    if own and own.splits and not images and _has_split(own, split, notes):
+        return _of_split(own, split, notes)
+    inside = images or place / "images"
+    if inside.is_dir():
+        return _mirrored(place, inside, images, split, notes)
+    return _of_part(place, split, notes) or _beside(place, notes)
 
 
-def _values(path: Path, number: int, line: str) -> list[float]:
+def _mirrored(
+    place: Path, inside: Path, images: Path | None, split: str | None, notes: Notes
+) -> list[PictureFile]:
+    """Pictures in ``images``, with their labels in ``labels`` or beside them."""
+    labels = place / "labels"
+    if split and (inside / split).is_dir():
+        return pictures_below(inside / split, labels / split, notes)
+    _need_labels(place, inside, images)
+    return pictures_below(inside, labels if labels.is_dir() else None, notes)
+
+
+def _of_part(place: Path, split: str | None, notes: Notes) -> list[PictureFile]:
+    """Pictures of the first part that has its own ``images``: ``val/images`` with ``val/labels``."""
+    for name in (split,) if split else SPLITS:
+        if (place / name / "images").is_dir():
+            notes.add(place, f"only its part {name} is scored")
+            return pictures_below(place / name / "images", place / name / "labels", notes)
+    return []
+
+
+def _of_split(described: Description, split: str | None, notes: Notes) -> list[PictureFile]:
+    name = choose_split(described, split)
+    files = pictures_of_split(described, name, notes)
+    if len(described.splits) > 1 and split is None:
+        others = ", ".join(key for key in described.splits if key != name)
+        notes.add(described.path, f"only its split {name} is scored, not {others}")
+    return files
+
+
+def _has_split(described: Description, split: str | None, notes: Notes) -> bool:
+    """Whether the splits lead anywhere; where the folder was moved about, it is taken as a whole."""
     try:
-        values = [float(word) for word in line.split()]
-    except ValueError as exc:
-        refuse(path, number, f"this is not a row of numbers: {exc}")
-    if len(values) != 5 and (len(values) < 7 or len(values) % 2 == 0):
-        refuse(
-            path,
-            number,
-            f"{len(values)} numbers: a box is `class cx cy width height`, an outline is "
-            "`class x y x y x y …`",
+        return bool(pictures_of_split(described, choose_split(described, split), Notes()))
+    except ConfigError as exc:
+        if split:
+            raise
+        notes.add(described.path, f"its splits do not count: {exc}")
+        return False
+
+
+def _need_labels(place: Path, inside: Path, images: Path | None) -> None:
+    if (place / "labels").is_dir():
+        return
+    pictures = pictures_below(inside, None, Notes())
+    if images is None and any(picture.labels.exists() for picture in pictures):
+        return
+    raise ConfigError(
+        f"{place} is no YOLO folder: there is no {place / 'labels'}. Give a folder with images and "
+        "labels in it, a data.yaml, or a COCO JSON file"
+    )
+
+
+def _beside(place: Path, notes: Notes) -> list[PictureFile]:
+    """Pictures with their labels beside them, as labelImg and Darknet have them."""
+    files = pictures_below(place, None, notes)
+    if not any(file.labels.is_file() for file in files):
+        raise ConfigError(
+            f"{place} is no YOLO folder: there is no {place / 'labels'}, and no picture has labels "
+            "beside it. Give a folder with images and labels in it, a data.yaml, or a COCO JSON file"
         )
-    for value in values[1:]:
-        if not (math.isfinite(value) and -_SLACK <= value <= 1 + _SLACK):
-            refuse(path, number, f"{value:g} is no share of a side: it must be from 0 to 1")
-    return values
+    return files
 
 
-def _box(values: list[float]) -> Any:
-    """Corners (4,) of a box by centre and size, or of the box around an outline."""
-    if len(values) == 4:
-        centre, half = np.array(values[:2]), np.array(values[2:]) / 2
-        return np.concatenate((centre - half, centre + half))
-    points = np.array(values).reshape(-1, 2)
-    return np.concatenate((points.min(axis=0), points.max(axis=0)))
+def _check(place: Path, pictures: Sequence[LabelledPicture], lines: Sequence[LabelLines]) -> None:
+    """Refuse a dataset of which nothing could be used. Raises ConfigError."""
+    if not pictures:
+        raise ConfigError(f"{place}: not one of its pictures can be read")
+    bad = next((found.bad for found in lines if found.bad), None)
+    if bad and not any(len(found.boxes) for found in lines):
+        raise ConfigError(f"{bad}. Not one of its labels can be used")
 
 
-def _class_names(folder: Path) -> tuple[str, ...]:
-    """What ``data.yaml`` calls the classes; nothing where there is no such file."""
-    import yaml
+def _note_stray(place: Path, labels: Path, used: set[Path], any_label: bool, notes: Notes) -> None:
+    """Note label files without a picture. Raises ConfigError where there are no others."""
+    if not place.is_dir() or not labels.is_dir():
+        return
+    stray = stray_labels(labels, used)
+    if stray and not any_label:
+        raise ConfigError(
+            f"{stray[0]} has no picture: add it, or give the folder of the pictures with --images"
+        )
+    looked_at = {path.parent for path in used}  # other splits have their own
+    for path in stray:
+        if path.parent in looked_at:
+            name = path.relative_to(labels).as_posix()
+            notes.add("labels", "left out, no picture goes with the label file", name)
 
-    for path in (parent / name for parent in (folder, folder.parent) for name in _NAMES_FILES):
-        if not path.exists():
-            continue
-        try:
-            content = yaml.safe_load(read_text(path))
-        except yaml.YAMLError as exc:
-            mark = getattr(exc, "problem_mark", None)
-            refuse(path, mark.line + 1 if mark else 1, f"this is not YAML: {exc}")
-        names = content.get("names") if isinstance(content, dict) else None
-        if isinstance(names, dict) and sorted(names) == list(range(len(names))):
-            names = [names[i] for i in range(len(names))]
-        if not isinstance(names, list) or not names:
-            refuse(path, "names", "give a list of class names, or a mapping from 0, 1, 2 … to them")
-        if len({str(name) for name in names}) != len(names):
-            refuse(path, "names", "two classes have the same name: rename one")
-        return tuple(str(name) for name in names)
-    return ()
+
+def _picture(
+    number: int,
+    file: PictureFile,
+    found: LabelLines | None,
+    size: tuple[int, int],
+    names: tuple[str, ...],
+) -> LabelledPicture:
+    if found is None:
+        truth = Detections.empty(names)
+    else:
+        boxes = found.boxes * np.array(size * 2, np.float64)
+        scores = np.ones(len(boxes), np.float32)
+        truth = Detections(cast("Floats", boxes), scores, found.class_ids, class_names=names)
+    sides = (truth.boxes[:, 2:] - truth.boxes[:, :2]).astype(np.float64).round(9)
+    crowd = np.zeros(len(truth), np.bool_)
+    return LabelledPicture(number, file.name, file.path, truth, crowd, sides[:, 0] * sides[:, 1])

@@ -16,7 +16,7 @@ import pytest
 
 from sightline.errors import ConfigError
 from sightline.evaluation import detection
-from sightline.evaluation.coco import read_coco, read_coco_results
+from sightline.evaluation.coco import read_coco
 from sightline.evaluation.detection import (
     ClassScores,
     DetectionScores,
@@ -24,6 +24,7 @@ from sightline.evaluation.detection import (
     score_detections,
     with_classes,
 )
+from sightline.evaluation.predictions import read_predictions
 from sightline.types import Detections
 
 Make = Callable[..., Detections]
@@ -79,7 +80,7 @@ def test_mean_over_classes(make: Make) -> None:
 def test_empty_truth_and_no_pictures(make: Make) -> None:
     for result in (score(make([]), make([A])), score_detections([], [], ("person",))):
         values = asdict(result)
-        values.pop("per_class")
+        assert (values.pop("per_class"), values.pop("notes"))[1] == ()
         assert all(math.isnan(value) for value in values.values())
 
 
@@ -212,7 +213,7 @@ def test_equals_pycocotools_on_files(tmp_path: Path, seed: int) -> None:
     truth, found = write_random(tmp_path, seed)
     theirs = by_pycocotools(truth, found)
     dataset = read_coco(truth)
-    ours = dataset.score(read_coco_results(found, dataset))
+    ours = dataset.score(read_predictions(found, dataset))
     assert [
         ours.map, ours.map50, ours.map75, ours.small, ours.medium, ours.large
     ] == pytest.approx(theirs.stats[:6].tolist(), abs=1e-4)  # fmt: skip
@@ -257,6 +258,6 @@ def test_equals_pycocotools_on_real_detections(data: Path, tmp_path: Path) -> No
     (tmp_path / "f.json").write_text(json.dumps(rows[1]))
     theirs = by_pycocotools(tmp_path / "t.json", tmp_path / "f.json")
     dataset = read_coco(tmp_path / "t.json")
-    ours = dataset.score(read_coco_results(tmp_path / "f.json", dataset))
+    ours = dataset.score(read_predictions(tmp_path / "f.json", dataset))
     assert ours.map > 0.3
     assert [ours.map, ours.map50, ours.map75] == pytest.approx(theirs.stats[:3].tolist(), abs=1e-4)

@@ -9,6 +9,7 @@ import pytest
 
 from sightline.errors import ConfigError
 from sightline.evaluation import mot
+from sightline.evaluation.notes import Notes
 
 ROW = "1,1,11,21,30,40,1"
 
@@ -85,34 +86,51 @@ def test_frames_without_tracks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        pytest.param("1,2,3", "f.txt:2: 3 columns: frame,id", id="short"),
-        pytest.param("1 2 3 4 5 6 7", "f.txt:2: this is no row of numbers", id="spaces"),
-        pytest.param("1,a,3,4,5,6,7", "f.txt:2: this is no row of numbers", id="text"),
-        pytest.param("1,2,nan,4,5,6,7", "f.txt:2: every column", id="nan"),
-        pytest.param("0,2,3,4,5,6,7", "f.txt:2: frame 0: frames are", id="frame 0"),
-        pytest.param("1.5,2,3,4,5,6,7", "f.txt:2: frame 1.5", id="half a frame"),
-        pytest.param("1e9,2,3,4,5,6,7", "f.txt:2: frame 1e.09: more than", id="far frame"),
-        pytest.param("1,-1,3,4,5,6,7", "f.txt:2: id -1: this object has no track", id="no track"),
-        pytest.param("1,2,3,4,-5,6,7", "f.txt:2: the width or height", id="negative"),
-        pytest.param(
-            "1,1,3,4,5,6,7", "f.txt:2: track 1 is in frame 1 twice: see line 1", id="twice"
-        ),
-        pytest.param("1,2,3,4,5,6,7,8", "f.txt:2: 8 columns, where", id="more columns"),
+        pytest.param("1,2,3", "3 columns: frame,id", id="short"),
+        pytest.param("1,a,3,4,5,6,7", "this is no row of numbers", id="text"),
+        pytest.param("1,2,nan,4,5,6,7", "every column", id="nan"),
+        pytest.param("-1,2,3,4,5,6,7", "frames are", id="frame -1"),
+        pytest.param("1.5,2,3,4,5,6,7", "frames are", id="half a frame"),
+        pytest.param("1e9,2,3,4,5,6,7", "its frame is beyond 1000000", id="far frame"),
+        pytest.param("1,-1,3,4,5,6,7", "it has no track", id="no track"),
+        pytest.param("1,2,3,4,-5,6,7", "its width or height", id="negative"),
     ],
 )
 def test_bad_rows(tmp_path: Path, row: str, message: str) -> None:
+    """They are left out and noted, and refused where there are no others."""
     path = write(tmp_path / "f.txt", ROW, row)
+    notes = Notes()
+    assert [len(frame) for frame in mot.read_tracks(path, notes=notes)] == [1]
+    (note,) = notes.lines()
+    assert message in note
+    assert note.endswith("(line 2)")
+    write(path, "", row)
     for read in (mot.read_tracks, mot.read_truth):
-        with pytest.raises(ConfigError, match=message):
+        with pytest.raises(ConfigError, match=f"f.txt:2: {message}"):
             read(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        pytest.param(ROW, "the row is there twice", id="row"),
+        pytest.param("1,1,3,4,5,6,1", "its track is in the frame already", id="track"),
+    ],
+)
+def test_a_track_twice_in_a_frame(tmp_path: Path, row: str, message: str) -> None:
+    notes = Notes()
+    (frame,) = mot.read_tracks(write(tmp_path / "f.txt", ROW, row), notes=notes)
+    assert frame.boxes.tolist() == [[10, 20, 40, 60]]
+    assert message in notes.lines()[0]
 
 
 @pytest.mark.parametrize(
     "rows", [(), ("1,1,1,1,9,9,0",), ("1,1,1,1,9,9,1,3,1",)], ids=["empty", "zero", "cars"]
 )
 def test_truth_in_which_nothing_counts(tmp_path: Path, rows: tuple[str, ...]) -> None:
+    truth = write(tmp_path / "gt.txt", *rows)
     with pytest.raises(ConfigError, match="holds no object that counts"):
-        mot.read_truth(write(tmp_path / "gt.txt", *rows))
+        mot.pair_files(truth, [write(tmp_path / "t.txt", ROW)], Notes())
 
 
 def test_find_sequences(tmp_path: Path) -> None:
@@ -128,9 +146,12 @@ def test_find_sequences(tmp_path: Path) -> None:
 
 
 def test_find_tracks(tmp_path: Path) -> None:
+    notes = Notes()
     one, two = write(tmp_path / "r" / "S1.txt", ROW), write(tmp_path / "r" / "S2.txt", ROW)
     assert mot.find_tracks([two], ["S1"]) == {"S1": two}
-    assert mot.find_tracks([tmp_path / "r"], ["S1", "S2"]) == {"S1": one, "S2": two}
+    other = write(tmp_path / "r" / "pedestrian_summary.txt", "HOTA 50")
+    assert mot.find_tracks([tmp_path / "r"], ["S1", "S2"], notes) == {"S1": one, "S2": two}
+    assert other.name in notes.lines()[0]
     for paths, message in (
         ([one], "no tracks of S2"),
         ([one, one, two], "goes with no sequence of its own"),

@@ -14,6 +14,7 @@ from sightline.errors import ConfigError
 from sightline.evaluation.coco import read_coco
 from sightline.evaluation.datasets import read_dataset
 from sightline.evaluation.labels import Dataset
+from sightline.evaluation.notes import Notes
 from sightline.evaluation.predictions import read_predictions
 from sightline.evaluation.yolo import read_yolo
 
@@ -67,6 +68,13 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> str:
     return json.dumps(content)
 
 
+def emptied(**entry: Any) -> str:
+    """Annotations with a single entry, which cannot be used."""
+    content = annotations()
+    content["annotations"] = [content["annotations"][0] | entry]
+    return json.dumps(content)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -74,49 +82,28 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> str:
         pytest.param("[]", r"truth.json:1: this is a list", id="list"),
         pytest.param(changed(lambda c: c.pop("images")), "truth.json:images: ", id="no images"),
         pytest.param(
-            changed(lambda c: c["annotations"].append(3)), "truth.json:annotations: ", id="number"
+            changed(lambda c: c.update(annotations=[3])), r"annotations\[0\]: ", id="number"
         ),
         pytest.param(
-            changed(lambda c: c["images"][1].pop("id")), r"images\[1\]: it needs an id", id="id"
+            changed(lambda c: c.update(images=[{"file_name": "a"}])), r"images\[0\]: ", id="no id"
         ),
         pytest.param(
             changed(lambda c: c["images"][1].update(id=9)), r"images\[1\]: the id 9", id="same id"
         ),
         pytest.param(
-            changed(lambda c: c["categories"][0].update(name="person")), "same name", id="same name"
+            changed(lambda c: c["categories"].append({"id": 7, "name": "bus"})),
+            r"categories\[2\]: the id 7 is there twice, with two names",
+            id="same category id",
         ),
+        pytest.param(emptied(image_id=5), r"annotations\[0\]: its image_id is not", id="picture"),
+        pytest.param(emptied(category_id=[1]), "its category_id is not", id="class"),
+        pytest.param(emptied(bbox=[1, 2, 3]), r"bbox is not \[x, y,", id="three numbers"),
+        pytest.param(emptied(bbox=[1, 2, 3, "x"]), "not made of numbers", id="text"),
+        pytest.param(emptied(bbox=[1, 2, 3, float("nan")]), "not made of numbers", id="nan"),
+        pytest.param(emptied(bbox=[1, 2, -3, 4]), "is negative", id="negative"),
+        pytest.param(emptied(bbox=None), "neither bbox nor segmentation", id="no box"),
         pytest.param(
-            changed(lambda c: c["annotations"][1].update(image_id=5)),
-            r"annotations\[1\]: image_id 5 is not in",
-            id="unknown picture",
-        ),
-        pytest.param(
-            changed(lambda c: c["annotations"][1].update(category_id=[1])),
-            r"annotations\[1\]: category_id \[1\] is not in",
-            id="unknown class",
-        ),
-        pytest.param(
-            changed(lambda c: c["annotations"][0].update(bbox=[1, 2, 3])),
-            r"annotations\[0\]: bbox must be",
-            id="three numbers",
-        ),
-        pytest.param(
-            changed(lambda c: c["annotations"][0].update(bbox=[1, 2, 3, "4"])),
-            r"annotations\[0\]: bbox must be a number",
-            id="text",
-        ),
-        pytest.param(
-            changed(lambda c: c["annotations"][0].update(bbox=[1, 2, 3, float("nan")])),
-            r"annotations\[0\]: bbox must be a number, not nan",
-            id="nan",
-        ),
-        pytest.param(
-            changed(lambda c: c["annotations"][0].update(bbox=[1, 2, -3, 4])),
-            "is negative",
-            id="negative",
-        ),
-        pytest.param(
-            changed(lambda c: c["annotations"][0].update(area="big")), "area must be", id="area"
+            emptied(bbox=[], segmentation={"counts": [3]}), "neither bbox nor", id="odd mask"
         ),
     ],
 )
@@ -173,27 +160,37 @@ def test_yolo_without_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        pytest.param("0 .5 .5 .2", "a.txt:2: 4 numbers", id="four"),
-        pytest.param("0 .5 .5 .2 .2 .9", "a.txt:2: 6 numbers", id="six"),
-        pytest.param("0 .5 .5 .2 x", "a.txt:2: this is not a row of numbers", id="text"),
-        pytest.param("0 50 50 20 20", "a.txt:2: 50 is no share", id="pixels"),
-        pytest.param("0 nan .5 .2 .2", "a.txt:2: nan is no share", id="nan"),
-        pytest.param("0 -.5 .5 .2 .2", "a.txt:2: -0.5 is no share", id="negative"),
-        pytest.param("2 .5 .5 .2 .2", "a.txt:2: class 2 has no name: there are 2", id="class"),
-        pytest.param("0.5 .5 .5 .2 .2", "a.txt:2: class 0.5", id="broken class"),
+        pytest.param("0 .5 .5 .2", "4 numbers", id="four"),
+        pytest.param("0 .5 .5 .2 .2 .1 .1 .2", "8 numbers", id="eight"),
+        pytest.param("0 .5 .5 .2 x", "this is not a row of numbers", id="text"),
+        pytest.param("0 50 50 20 20", "not all numbers are shares", id="pixels"),
+        pytest.param("0 nan .5 .2 .2", "not all numbers are shares", id="nan"),
+        pytest.param("0 -.5 .5 .2 .2", "not all numbers are shares", id="negative"),
+        pytest.param("2 .5 .5 .2 .2", "class 2 has no name: there are 2", id="class"),
+        pytest.param("0.5 .5 .5 .2 .2", "class 0.5", id="broken class"),
+        pytest.param("nan .5 .5 .2 .2", "class nan", id="no class"),
     ],
 )
 def test_bad_yolo_line(tmp_path: Path, line: str, message: str) -> None:
+    """It is left out and noted, and refused where there is nothing else."""
+    notes = Notes()
     yolo(tmp_path, {"a": f"0 .5 .5 .2 .2\n{line}\n"})
-    with pytest.raises(ConfigError, match=message):
+    dataset = read_yolo(tmp_path, size_of, class_names=("x", "y"), notes=notes)
+    assert [len(p.truth) for p in dataset.pictures] == [1]
+    (note,) = notes.lines()
+    assert message in note
+    assert note.endswith("(a.txt:2)")
+    (tmp_path / "labels" / "a.txt").write_text(f"\n{line}\n")
+    with pytest.raises(ConfigError, match=f"a.txt:2: {message}"):
         read_yolo(tmp_path, size_of, class_names=("x", "y"))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("names: [a, a]", "same name", id="same"),
-        pytest.param("names: {1: a}", "give a list", id="from one"),
+        pytest.param("names: {a: b}", "give a list", id="not numbered"),
+        pytest.param("names: [a, [b]]", "give a list", id="list in a list"),
+        pytest.param("names: [a]\nkpt_shape: 17", "give two numbers", id="key points"),
         pytest.param("path: x", "give a list", id="none"),
         pytest.param("- a\n- [", r"data.yaml:\d: this is not YAML", id="yaml"),
     ],
@@ -208,10 +205,11 @@ def test_bad_yolo_folders(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"is no YOLO folder: there is no .*labels"):
         read_dataset(tmp_path, size_of)
     yolo(tmp_path, {"a": "", "b": ""})
+    (tmp_path / "labels" / "a.txt").unlink()
     (tmp_path / "images" / "b.jpg").unlink()
-    with pytest.raises(ConfigError, match=r"b.txt has no picture in"):
+    with pytest.raises(ConfigError, match=r"b.txt has no picture"):
         read_dataset(tmp_path, size_of)
-    for path in ("labels/a.txt", "labels/b.txt", "images/a.jpg"):
+    for path in ("labels/b.txt", "images/a.jpg"):
         (tmp_path / path).unlink()
     with pytest.raises(ConfigError, match="holds no pictures"):
         read_dataset(tmp_path, size_of)
@@ -264,7 +262,7 @@ def test_coco_results(dataset: Dataset, tmp_path: Path) -> None:
         ),
         pytest.param(
             '[{"image_id": 5, "category_id": 7, "bbox": [1, 2, 3, 4], "score": 1}]',
-            "image_id 5 is not in",
+            "image_id is not in",
             id="results: picture",
         ),
     ],

@@ -1,0 +1,137 @@
+"""Reads what describes a YOLO dataset: ``data.yaml`` as Ultralytics has it, or a list of names.
+
+https://docs.ultralytics.com/datasets/detect/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sightline.evaluation.notes import Notes
+from sightline.evaluation.text_files import read_text, refuse
+
+_NAMES_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+_NAME_LISTS = ("classes.txt", "labels/classes.txt", "obj.names", "_darknet.labels", "classes.names")
+
+SPLITS = ("val", "valid", "validation", "test", "train")
+"""Names of the parts of a dataset, the one that is scored first."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file says of a dataset.
+
+    Args:
+        path: the file.
+        root: the folder that paths are relative to.
+        names: of the classes; empty where it does not say.
+        key_points: ``kpt_shape``; None: there are none.
+        splits: paths of pictures, of folders of them, or of lists of them, by split.
+    """
+
+    path: Path
+    root: str
+    names: tuple[str, ...]
+    key_points: tuple[int, int] | None
+    splits: dict[str, tuple[str, ...]]
+
+
+def find_description(folder: Path) -> Path | None:
+    """The file that describes a folder, in it: ``data.yaml``, or the only YAML file with names."""
+    for name in _NAMES_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    others = [p for pattern in ("*.yaml", "*.yml") for p in sorted(folder.glob(pattern))]
+    described = [p for p in others if not p.name.startswith(".") and "names" in _load(p)]
+    return described[0] if len(described) == 1 else None
+
+
+def read_description(path: Path, notes: Notes) -> Description:
+    """Read ``data.yaml``. Raises ConfigError where it is no YAML, or names its classes badly."""
+    content = _load(path)
+    if not content:
+        refuse(path, "names", "give a list of class names, or a mapping from 0, 1, 2 … to them")
+    splits = {
+        key: tuple(str(part) for part in (value if isinstance(value, list) else [value]))
+        for key in SPLITS
+        if (value := content.get(key)) not in (None, "", "null", "~")
+    }
+    return Description(
+        path,
+        _text(content.get("path")),
+        _names(path, content, notes),
+        _key_points(path, content.get("kpt_shape")),
+        splits,
+    )
+
+
+def read_name_list(folder: Path) -> tuple[str, ...]:
+    """The classes that a text file beside the labels names, one a line; none where there is none."""
+    for name in _NAME_LISTS:
+        for place in (folder, folder.parent):
+            if (place / name).is_file():
+                lines = (line.strip() for line in read_text(place / name).splitlines())
+                return _unique([line for line in lines if line])
+    return ()
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """The content of a YAML file, all scalars as text: ``yes`` is a name, not a boolean."""
+    import yaml
+
+    try:
+        content = yaml.load(read_text(path), Loader=yaml.BaseLoader)  # noqa: S506 - makes text only
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        refuse(path, mark.line + 1 if mark else 1, f"this is not YAML: {exc}")
+    return content if isinstance(content, dict) else {}
+
+
+def _names(path: Path, content: dict[str, Any], notes: Notes) -> tuple[str, ...]:
+    names = content.get("names")
+    if isinstance(names, dict):
+        if not all(str(key).isdecimal() for key in names):
+            refuse(path, "names", "give a list of class names, or a mapping from 0, 1, 2 … to them")
+        numbered = {int(key): str(name) for key, name in names.items()}
+        missing = [i for i in range(max(numbered, default=-1)) if i not in numbered]
+        for number in missing:
+            notes.add(path, "a class has no name, its number stands for it", f"class {number}")
+        names = [numbered.get(i, str(i)) for i in range(max(numbered, default=-1) + 1)]
+    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
+        unique = _unique([name.strip() for name in names])
+        for name in sorted({str(n).strip() for n in names if names.count(n) > 1}):
+            notes.add(
+                path, f"several classes are named {name}: the number stands behind the others"
+            )
+        return unique
+    count = content.get("nc")
+    if names is None and isinstance(count, str) and count.isdecimal():
+        notes.add(path, "classes have no names, their numbers stand for them")
+        return tuple(str(i) for i in range(int(count)))
+    if names is not None or not any(key in content for key in SPLITS):
+        refuse(path, "names", "give a list of class names, or a mapping from 0, 1, 2 … to them")
+    return ()
+
+
+def _unique(names: Sequence[str]) -> tuple[str, ...]:
+    found: list[str] = []
+    for number, name in enumerate(names):
+        found.append(f"{name} ({number})" if name in found else name)
+    return tuple(found)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) and value not in {"null", "~"} else ""
+
+
+def _key_points(path: Path, value: Any) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if not (
+        isinstance(value, list) and len(value) == 2 and all(str(part).isdecimal() for part in value)
+    ):
+        refuse(path, "kpt_shape", "give two numbers, such as [17, 3]")
+    return int(value[0]), int(value[1])
