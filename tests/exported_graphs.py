@@ -164,6 +164,44 @@ def boxes_and_scores(*names: str, transposed: bool = False, classes: int = CLASS
     return answers(**{name: values["boxes" if "b" in name else "scores"] for name in names})
 
 
+def with_raw_heads(graph: Graph) -> Graph:
+    """The same with its heads as further outputs, as training exports have them."""
+    for stride, (columns, rows) in HEADS.items():
+        graph.answer(f"raw{stride}", np.ones((1, 9, rows, columns), np.float32))
+    return graph
+
+
+def yolov7_with_nms() -> Graph:
+    """YOLOv8's candidates and a real NonMaxSuppression: as many rows as there are objects.
+
+    Candidates above a brightness of 0.5 only: a dark picture gives no rows at all.
+    """
+    graph = Graph()
+    boxes, scores = np.zeros((1, CELLS, 4), np.float32), np.zeros((1, CLASSES, CELLS), np.float32)
+    boxes[0, 100], boxes[0, 101] = BOX, np.array(BOX) + 1
+    scores[0, CLASS, 100], scores[0, CLASS, 101] = 1.0, 0.95
+    mean = graph.add("ReduceMean", "images", keepdims=0)
+    real = graph.add("Mul", graph.value(scores), mean)
+    corners = graph.value(boxes[..., [1, 0, 3, 2]])  # this node has y first
+    limits = graph.value([10], np.int64), graph.value([0.45]), graph.value([0.5])
+    picked = graph.add("NonMaxSuppression", corners, real, *limits)  # (K, 3) picture, class, box
+
+    def column(at: int) -> str:
+        return graph.add("Gather", picked, graph.value([at], np.int64), axis=1)
+
+    def number(at: int) -> str:
+        return graph.add("Cast", column(at), to=TensorProto.FLOAT)
+
+    found = graph.add("GatherND", real, picked)
+    rows = graph.add("Squeeze", column(2), graph.value([1], np.int64))
+    kept = graph.add("Gather", graph.value(boxes[0]), rows, axis=0)
+    scored = graph.add("Unsqueeze", found, graph.value([1], np.int64))
+    graph.output(
+        "output", graph.add("Concat", number(0), kept, number(1), scored, axis=1), ("k", 7)
+    )
+    return graph
+
+
 # Lists of objects.
 
 
@@ -216,13 +254,13 @@ def torchvision(names: Sequence[str] = ("boxes", "labels", "scores"), dims: Dims
     return graph
 
 
-def mmdet(batched: bool = True, masks: bool = False) -> Graph:
+def mmdet(batched: bool = True, masks: bool = False, boxes_called: str = "dets") -> Graph:
     boxes, scores, labels = lists()
     dets = np.concatenate((boxes, scores[..., None]), axis=2)
     labels = labels.astype(np.int64)
     if not batched:
         dets, labels = dets[0], labels[0]
-    graph = answers(dets=dets, labels=labels)
+    graph = answers(**{boxes_called: dets, "labels": labels})
     if masks:
         graph.answer("masks", np.zeros((1, 20, 28, 28), np.float32))
     return graph

@@ -94,7 +94,8 @@ class Decoder(Protocol):
         """How a model's outputs fit this family for a ``canvas`` (width, height), or None.
 
         Their shapes and, where shapes do not tell, their names and types decide. Open dimensions are
-        None; a shape that is not known at all is ``()``.
+        None; a shape that is not known at all is ``()``. There are no outputs where a file does not
+        tell them, and its card names the family.
         """
 
     def decode(

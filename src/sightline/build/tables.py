@@ -33,6 +33,7 @@ DECODERS = {
     "efficient-nms": "sightline.models.decoders.objects:EfficientNms",
     "labelled-boxes": "sightline.models.decoders.objects:LabelledBoxes",
     "torchvision": "sightline.models.decoders.objects:TorchVision",
+    "otx": "sightline.models.decoders.objects:Otx",
     "mmdet": "sightline.models.decoders.objects:MmDet",
     "yolo-nas-flat": "sightline.models.decoders.flat_rows:YoloNasFlat",
     "yolov7-end2end": "sightline.models.decoders.flat_rows:Yolov7EndToEnd",

@@ -193,7 +193,7 @@ def _family(
                 f"{file.path}: a PyTorch program does not say what it is: write a card "
                 f"{_beside(file.path).name} beside it with `decoder`, `size` and `class_names`"
             )
-        return Family(wanted, Fit(()))
+        return Family(wanted, decoders[wanted].fit((), size) or Fit(()))
     clues = Clues(
         _beside(file.path).name,
         size,
@@ -218,6 +218,11 @@ def _of_input_type(file: ModelFile) -> dict[str, tuple[Any, str]]:
     """An input of whole numbers can only take pixels as they are."""
     if "int" not in file.input.dtype:
         return {}
+    if file.input.dtype == "int8":
+        raise ModelError(
+            f"{file.path}: its input is int8, which cannot hold pixels from 0 to 255: export it "
+            "with an input of floats or of uint8"
+        )
     plain = Normalization()
     return {key: (getattr(plain, key), "input type") for key in ("scale", "mean", "std")}
 

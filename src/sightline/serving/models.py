@@ -441,7 +441,10 @@ def _try_out(served: ServedModel, canvases: Sequence[tuple[int, int]]) -> None:
 
 def _check_alike(name: str, old: EngineDetector, new: EngineDetector) -> None:
     """Streams and waiting requests read the new network's answers as they read the old one's."""
-    for what in ("decoder", "class_names", "size", "stride", "resize", "order", "max_batch"):
+    for what in (
+        "decoder", "outputs", "class_names", "first_class", "anchors", "size", "stride", "resize",
+        "order", "max_batch",
+    ):  # fmt: skip
         if getattr(old.card, what) != getattr(new.card, what):
             raise Conflict(
                 f"the new model {name} has another {what.replace('_', ' ')} than the one that "

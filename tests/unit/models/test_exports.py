@@ -45,6 +45,12 @@ CASES: list[Case] = [
     ("YOLOv8, half", "yolov8", lambda: graphs.yolov8(dtype=TensorProto.FLOAT16), ""),
     ("YOLOv8, rows", "yolov8-rows", graphs.yolov8_rows, NAMES),
     ("YOLOv8, rows of COCO", "yolov8-rows", lambda: graphs.yolov8_rows(80), ""),
+    (
+        "YOLOv8 with its raw heads",
+        "yolov8",
+        lambda: graphs.with_raw_heads(graphs.yolov8()),
+        "",
+    ),
     ("YOLOv6", "yolov6", graphs.yolov6, ""),
     ("YOLOv5, three heads", "yolov5-heads", graphs.yolov5_heads, ""),
     ("YOLOv5, heads mixed up", "yolov5-heads", lambda: graphs.yolov5_heads((32, 8, 16)), ""),
@@ -124,6 +130,7 @@ CASES: list[Case] = [
     ("channels last, no batch", "torchvision", lambda: graphs.torchvision(dims=NHWC[1:]), ""),
     ("MMDeploy", "mmdet", graphs.mmdet, ""),
     ("MMDeploy with masks", "mmdet", lambda: graphs.mmdet(masks=True), ""),
+    ("OTX", "otx", lambda: graphs.mmdet(batched=False, boxes_called="boxes"), ""),
     ("MMDetection, no batch", "mmdet", lambda: graphs.mmdet(batched=False), ""),
     ("SSD", "ssd", graphs.ssd, ""),
     (
@@ -138,6 +145,12 @@ CASES: list[Case] = [
     ("RF-DETR, four classes", "rf-detr", lambda: graphs.detr("labels", "dets", classes=4), ""),
     ("RT-DETR, raw", "detr", lambda: graphs.detr("pred_logits", "pred_boxes"), ""),
     ("four classes, boxes first", "detr", lambda: graphs.detr("boxes", "logits", classes=4), ""),
+    (
+        "DETR with more outputs",
+        "detr",
+        lambda: graphs.detr("logits", "last_hidden_state", "pred_boxes", "encoder_logits"),
+        "",
+    ),
     (
         "DETR of COCO",
         "detr-softmax",
@@ -263,6 +276,34 @@ def test_an_ir_of_another_tool_is_given_the_same_inputs(
     assert read(path).card.decoder == family
     (found,) = shown(load(path, "openvino"), [frame_of(noise())])
     check(found)
+
+
+def test_rows_of_a_real_nms_are_as_many_as_objects(
+    tmp_path: Path, backend: str, load: Callable[..., Detector], frame_of: FrameOf
+) -> None:
+    path = written(graphs.yolov7_with_nms, "", tmp_path)
+    assert read(path).card.decoder == "yolov7-end2end"
+    dark = np.full((HEIGHT, WIDTH, 3), 20, np.uint8)
+    bright = np.full_like(dark, 230)  # 0.9
+    one = load(path, backend)
+    first, second, third = shown(one, [frame_of(dark), frame_of(bright), frame_of(dark)])
+    check(second)
+    assert len(first) == len(third) == 0
+
+
+@pytest.mark.parametrize("name", ["yolov7-end2end", "ssd", "paddle", "torchvision"])
+def test_a_program_that_tells_no_outputs_may_have_flat_ones(name: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.torchscript"
+    program.write_bytes(b"PK")
+    program.with_suffix(".yaml").write_text(f"decoder: {name}\nsize: 640")
+    assert read(program).flat
+    program.with_suffix(".yaml").write_text("decoder: yolov8\nsize: 640")
+    assert not read(program).flat
+
+
+def test_pixels_do_not_fit_into_signed_bytes(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"its input is int8.*floats or of uint8"):
+        read(written(lambda: graphs.yolov8(dtype=TensorProto.INT8), "", tmp_path))
 
 
 def test_an_export_to_ir_keeps_its_card(

@@ -41,14 +41,18 @@ class Detr:
         outputs: Sequence[TensorSpec],
         canvas: tuple[int, int],  # noqa: ARG002 - the queries do not depend on it
     ) -> Fit | None:
-        if len(outputs) != 2 or any(len(o.shape) != 3 for o in outputs):
+        pair = _pair(outputs)
+        if pair is None:
             return None
-        (_, queries, a), (_, other, b) = (o.shape for o in outputs)
-        if queries != other or 4 not in {a, b}:
+        first, second = (outputs[i] for i in pair)
+        if len(first.shape) != 3 or len(second.shape) != 3 or first.shape[1] != second.shape[1]:
             return None
-        at = _named_boxes(outputs)
-        certainty: Certainty = "ask" if queries == FIRST_QUERIES else "sure"
-        return Fit((1 - at, at), outputs[1 - at].shape[2], certainty=certainty)
+        if 4 not in {first.shape[2], second.shape[2]}:
+            return None
+        at = _named_boxes((first, second))
+        logits = (first, second)[1 - at].shape
+        certainty: Certainty = "ask" if logits[1] == FIRST_QUERIES else "sure"
+        return Fit((pair[1 - at], pair[at]), logits[2], certainty=certainty)
 
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
@@ -128,6 +132,17 @@ class DetrRows:
             _pairs(rows[:, 4:], rows[:, :4], canvas, *np.nonzero(rows[:, 4:] > conf))
             for rows in outputs[0]
         ]
+
+
+def _pair(outputs: Sequence[TensorSpec]) -> tuple[int, int] | None:
+    """The two outputs of logits and boxes; of more than two, those that are called so."""
+    if len(outputs) == 2:
+        return (0, 1)
+    places = {plain_name(output.name): i for i, output in enumerate(outputs)}
+    for names in (("logits", "pred_boxes"), ("pred_logits", "pred_boxes"), ("logits", "boxes")):
+        if set(names) <= set(places):
+            return (places[names[0]], places[names[1]])
+    return None
 
 
 def _named_boxes(outputs: Sequence[TensorSpec]) -> int:

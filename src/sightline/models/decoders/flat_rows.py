@@ -30,6 +30,8 @@ class Yolov7EndToEnd:
         outputs: Sequence[TensorSpec],
         canvas: tuple[int, int],  # noqa: ARG002 - K does not depend on it
     ) -> Fit | None:
+        if not outputs:
+            return Fit((), flat=True)
         if len(outputs) != 1 or len(outputs[0].shape) != 2 or outputs[0].shape[1] != 7:
             return None
         return Fit((0,), flat=True)
@@ -53,8 +55,9 @@ class YoloNasFlat(Yolov7EndToEnd):
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         found = super().fit(outputs, canvas)
-        named = found and "flat" in plain_name(outputs[0].name)
-        return found if named or not found else replace(found, certainty="card")
+        if found is None or not outputs or "flat" in plain_name(outputs[0].name):
+            return found
+        return replace(found, certainty="card")
 
 
 class Ssd:
@@ -73,6 +76,8 @@ class Ssd:
     }
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+        if not outputs:
+            return Fit((), flat=True)
         able = [i for i, o in enumerate(outputs) if len(o.shape) == 4 and o.shape[3] == 7]
         if len(able) != 1 or any(d not in {1, None} for d in outputs[able[0]].shape[:2]):
             return None
@@ -100,6 +105,8 @@ class Paddle:
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+        if not outputs:
+            return Fit((), flat=True)
         rows = [i for i, o in enumerate(outputs) if len(o.shape) == 2 and o.shape[1] == 6]
         counts = [i for i, o in enumerate(outputs) if len(o.shape) == 1 and "int" in o.dtype]
         if len(rows) != 1:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
-from sightline.types import Floats
+from sightline.types import Floats, TensorSpec
 
 PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64))
 """Strides of the usual heads, and of P6 heads for large pictures."""
@@ -20,6 +21,22 @@ def cells(canvas: tuple[int, int], strides: tuple[int, ...]) -> int:
 def pyramid(canvas: tuple[int, int], count: int) -> tuple[int, ...] | None:
     """The strides whose grids have ``count`` cells, or None."""
     return next((p for p in PYRAMIDS if cells(canvas, p) == count), None)
+
+
+def only_decoded(outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> int | None:
+    """The place of the one output that is no raw head, or None.
+
+    Training exports append the heads that the decoded output was made of.
+    """
+    found = [i for i, output in enumerate(outputs) if not _is_head(output.shape, canvas)]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_head(shape: tuple[int | None, ...], canvas: tuple[int, int]) -> bool:
+    """Whether a shape is (N, channels, H, W) or (N, anchors, H, W, channels) of a level."""
+    sides = {4: shape[2:], 5: shape[2:4]}.get(len(shape))
+    levels = [(canvas[1] // stride, canvas[0] // stride) for stride in PYRAMIDS[-1]]
+    return sides is not None and (len(shape) == 5 or sides in levels)
 
 
 @lru_cache(maxsize=32)

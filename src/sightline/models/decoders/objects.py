@@ -80,6 +80,8 @@ class TorchVision(EfficientNms):
     card: Mapping[str, Any] = {**EfficientNms.card, "class_names": COCO_CATEGORIES}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+        if not outputs:
+            return Fit((), flat=True)
         places = object_lists(outputs)
         if places is None or len(outputs[places[0]].shape) != 2:
             return None
@@ -130,7 +132,7 @@ class CustomVision(TensorFlow):
 
 
 class MmDet:
-    """MMDetection, MMDeploy and OTX: boxes with their score (N, K, 5), and labels (N, K).
+    """MMDetection and MMDeploy: boxes with their score (N, K, 5), and labels (N, K).
 
     Letterboxed to the top left, with ImageNet's mean and deviation: what most of its models learn with.
     """
@@ -165,6 +167,21 @@ class MmDet:
         boxes, labels = outputs
         lists = (boxes[..., :4], boxes[..., 4], labels)
         return [Detections(*kept) for kept in kept_lists(lists, conf)]
+
+
+class Otx(MmDet):
+    """OpenVINO's training extensions and model zoo: the same as ``boxes`` and ``labels``.
+
+    The graph normalises its pictures itself.
+    """
+
+    card: Mapping[str, Any] = {"order": "bgr", "scale": 1.0, "resize": "stretch"}
+
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        found = super().fit(outputs, canvas)
+        if found is None or plain_name(outputs[found.outputs[0]].name) == "boxes":
+            return found
+        return replace(found, certainty="card")
 
 
 def _flat(outputs: Sequence[TensorSpec], places: Sequence[int]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sightline.geometry import cxcywh_to_xyxy
-from sightline.models.decoders.grid import PYRAMIDS, cells
+from sightline.models.decoders.grid import PYRAMIDS, cells, only_decoded
 from sightline.models.decoders.objectness import likely_rows
 from sightline.types import Detections, Fit, Floats, TensorSpec
 
@@ -26,15 +26,14 @@ class YoloV5:
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
-        # Training exports append the raw heads as 5-D outputs: they are ignored.
-        found = [i for i, o in enumerate(outputs) if len(o.shape) != 5]
-        if len(found) != 1 or len(outputs[found[0]].shape) != 3:
+        at = only_decoded(outputs, canvas)
+        if at is None or len(outputs[at].shape) != 3:
             return None
-        _, count, columns = outputs[found[0]].shape
+        _, count, columns = outputs[at].shape
         counts = {ANCHORS * cells(canvas, p) for p in (*PYRAMIDS, TINY)}
         if count not in counts or columns is None or columns <= 5:
             return None
-        return Fit((found[0],), columns - 5)
+        return Fit((at,), columns - 5)
 
     def decode(
         self,

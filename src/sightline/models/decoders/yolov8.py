@@ -6,12 +6,13 @@ Output (N, 4 + C, A): centre x, centre y, width, height in canvas pixels, then c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sightline.geometry import cxcywh_to_xyxy
-from sightline.models.decoders.grid import pyramid
+from sightline.models.decoders.grid import only_decoded, pyramid
 from sightline.types import Detections, Fit, Floats, TensorSpec
 
 
@@ -23,12 +24,13 @@ class YoloV8:
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
-        if len(outputs) != 1 or len(outputs[0].shape) != 3:
+        at = only_decoded(outputs, canvas)
+        if at is None or len(outputs[at].shape) != 3:
             return None
-        _, rows, count = outputs[0].shape
+        _, rows, count = outputs[at].shape
         if not (count and rows and rows > 4 and pyramid(canvas, count)):
             return None
-        return Fit((0,), rows - 4)
+        return Fit((at,), rows - 4)
 
     def decode(
         self,
@@ -43,10 +45,11 @@ class YoloV8Rows(YoloV8):
     """The same with a row for each cell, (N, A, 4 + C), as converters from TensorFlow write it."""
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
-        if len(outputs) != 1 or len(outputs[0].shape) != 3:
-            return None
-        n, count, columns = outputs[0].shape
-        return super().fit([TensorSpec(outputs[0].name, (n, columns, count))], canvas)
+        turned = [
+            replace(o, shape=(o.shape[0], o.shape[2], o.shape[1])) if len(o.shape) == 3 else o
+            for o in outputs
+        ]
+        return super().fit(turned, canvas)
 
     def decode(
         self,

@@ -17,7 +17,7 @@ import numpy as np
 from sightline.errors import ModelError
 from sightline.geometry import cxcywh_to_xyxy
 from sightline.model_inputs import plain_name
-from sightline.models.decoders.grid import grid, pyramid
+from sightline.models.decoders.grid import grid, only_decoded, pyramid
 from sightline.models.decoders.objectness import likely_rows
 from sightline.models.decoders.yolov5 import YoloV5
 from sightline.types import Detections, Fit, Floats, TensorSpec
@@ -31,12 +31,13 @@ class YoloX:
     card: Mapping[str, Any] = {"order": "bgr", "scale": 1.0, "resize": "letterbox-top-left"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
-        if len(outputs) != 1 or len(outputs[0].shape) != 3:
+        at = only_decoded(outputs, canvas)
+        if at is None or len(outputs[at].shape) != 3:
             return None
-        _, count, columns = outputs[0].shape
+        _, count, columns = outputs[at].shape
         if not (count and columns and columns > 5 and pyramid(canvas, count)):
             return None
-        return Fit((0,), columns - 5)
+        return Fit((at,), columns - 5)
 
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
@@ -74,8 +75,10 @@ class YoloV6(YoloXDecoded):
     card = YoloV5.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
-        named = len(outputs) == 1 and plain_name(outputs[0].name) == "outputs"
-        return YoloX().fit(outputs, canvas) if named else super().fit(outputs, canvas)
+        found = YoloX().fit(outputs, canvas)
+        if found is None or plain_name(outputs[found.outputs[0]].name) == "outputs":
+            return found
+        return replace(found, certainty="card")
 
 
 def _decode(rows: Floats, cells: Floats, conf: float) -> Detections:
