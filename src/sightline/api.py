@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
@@ -16,10 +16,12 @@ import numpy as np
 
 from sightline import build, interpreter
 from sightline.config import (
+    ByteTrackOptions,
     DetectParameters,
     EngineOptions,
     ModelOptions,
     SchedulerOptions,
+    TrackParameters,
     checked,
     moment,
 )
@@ -109,9 +111,9 @@ class Model:
     __call__ = detect
 
     def track(
-        self, source: str | Path | int | Source, tracker: Tracker | None = None, **options: Any
+        self, source: str | Path | int | Source, tracker: Any = None, **options: Any
     ) -> Iterator[Observation]:
-        """``sightline.track`` with this model."""
+        """``sightline.track`` with this model: its arguments, and what it raises."""
         return track(source, self, tracker, **options)
 
     def close(self) -> None:
@@ -227,11 +229,12 @@ def load(
 def track(
     source: str | Path | int | Source,
     model: Model | str | Path,
-    tracker: Tracker | None = None,
+    tracker: Tracker | ByteTrackOptions | Mapping[str, Any] | str | None = None,
     *,
     conf: float | None = None,
     iou: float | None = None,
     classes: Classes | None = None,
+    every: int = 1,
     fps: float | None = None,
     start: datetime | str | None = None,
 ) -> Iterator[Observation]:
@@ -241,8 +244,11 @@ def track(
         source: a video file, an rtsp:// or http:// URL, a camera number, a folder, a glob, or any
             Source.
         model: of ``load``, or what ``load`` takes.
-        tracker: instead of ByteTrack with the model's threshold.
+        tracker: a Tracker; or thresholds of ByteTrack, which else suit the model, as a dictionary
+            of ``ByteTrackOptions``.
         conf, iou, classes: for this source, instead of the model's own; as for ``load``.
+        every: only each ``every``-th frame is analysed, the first one among them. Of the others
+            the tracker predicts where the objects are; their observations are ``predicted``.
         fps: of a folder or glob of pictures that are the frames of one film.
         start: when a recording was begun, with its zone: a datetime, or "2026-11-28T08:00:00Z". Its
             frames then have ``utc``.
@@ -257,18 +263,28 @@ def track(
         if not isinstance(model, Model):
             model = stack.enter_context(load(model))
         adjusted_detector = adjusted(model.detector, conf=conf, iou=iou, classes=classes)
-        detector, make_tracker = build.for_tracking(adjusted_detector)
-        begun = None if start is None else moment("start", start)
-        if isinstance(source, (str, Path, int)):
-            source = build.inputs([str(source)], fps=fps, start=begun)[0].source
-        elif fps is not None:
-            raise ConfigError("fps: give it to the source itself, such as ImageSource(..., fps=25)")
-        elif begun is not None:
-            source = build.dated(source, begun)
-        observations = observe(source, EveryFrame(detector), tracker or make_tracker())
+        own = isinstance(tracker, Tracker)
+        how = checked(
+            TrackParameters, every=every, tracker={} if own or tracker is None else tracker
+        )
+        detector, make_tracker = build.for_tracking(adjusted_detector, how.tracker)
+        following = tracker if isinstance(tracker, Tracker) else make_tracker()
+        opened = _source(source, fps, start)
+        observations = observe(opened, EveryFrame(detector, how.every), following)
         for seen in stack.enter_context(closing(observations)):
             # The frame is not kept alive by its objects: programs keep those of whole videos.
             yield replace(
                 seen, detections=replace(seen.detections, frame_ref=weakref.ref(seen.frame))
             )
     interpreter.stop_if_ending()  # a thread that is cut off must not take that for the end
+
+
+def _source(
+    source: str | Path | int | Source, fps: float | None, start: datetime | str | None
+) -> Source:
+    begun = None if start is None else moment("start", start)
+    if isinstance(source, (str, Path, int)):
+        return build.inputs([str(source)], fps=fps, start=begun)[0].source
+    if fps is not None:
+        raise ConfigError("fps: give it to the source itself, such as ImageSource(..., fps=25)")
+    return source if begun is None else build.dated(source, begun)

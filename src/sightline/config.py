@@ -194,8 +194,90 @@ class TrackerOptions(Options):
     class_aware: bool = Field(False, description="join only what has the same class")
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ByteTrackOptions(Options):
+    """The tracker ByteTrack. What is None suits the model: see ``tracking.bytetrack``."""
+
+    kind: Literal["bytetrack"] = Field("bytetrack", description="the tracker")
+    high_threshold: Share | None = Field(
+        None, description="score of detections that are matched first; none: the model's `conf`"
+    )
+    low_threshold: Share | None = Field(
+        None, description="lowest score that is looked at; none: 0.1, or `conf` where that is lower"
+    )
+    new_track_threshold: Share | None = Field(
+        None, description="lowest score of a new object; none: the model's `conf`"
+    )
+    match_threshold: Share | None = Field(
+        None, description="smallest overlap (IoU) with a sure detection; none: 0.2"
+    )
+    low_match_threshold: Share | None = Field(
+        None, description="smallest overlap (IoU) with a doubtful detection; none: 0.5"
+    )
+    new_match_threshold: Share | None = Field(
+        None, description="smallest overlap (IoU) of an object that is not confirmed; none: 0.3"
+    )
+    minimum_hits: int | None = Field(
+        None, ge=1, description="detections in a row that confirm a new object; none: 2"
+    )
+    lost_buffer_s: float | None = Field(
+        None, ge=0, description="seconds out of sight after which an id is not given again; none: 1"
+    )
+    class_aware: bool | None = Field(
+        None, description="join only what has the same class; none: as the model's card says"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ByteTrackOptions:
+        _refuse(config_misfits.of_tracker(self))
+        return self
+
+
+def _kind_of(value: Any) -> Any:
+    """A tracker's kind alone need not stand in braces."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+class TrackParameters(DetectParameters):
+    """What one call of ``track`` may ask for."""
+
+    every: int = Field(1, ge=1, description="only every so many-th frame is analysed")
+    tracker: Annotated[ByteTrackOptions, BeforeValidator(_kind_of)] = Field(
+        ByteTrackOptions(), description="a kind, or its thresholds"
+    )
+
+
 MODEL_SUFFIXES = {".onnx", ".xml", ".pt", ".pth", ".pt2", ".torchscript", ".ts"}
 """Of files that are meant as models; not all of them can be run. Other words are names."""
+
+
+def _size_of(value: Any) -> Any:
+    """Text as on the command line: ``640``, or ``640x384`` for width and height."""
+    if not isinstance(value, str):
+        return value
+    sides = value.lower().replace("×", "x").split("x")
+    if not all(side.strip().isdecimal() for side in sides) or len(sides) > 2:
+        raise ValueError(f"give 640, or 640x384 for width and height, not {value!r}")
+    numbers = tuple(map(int, sides))
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+InputSize = Annotated[
+    int | tuple[int, int],
+    BeforeValidator(_size_of),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer"},
+                {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+                {"type": "string", "pattern": r"^\d+\s*([xX×]\s*\d+)?$"},
+            ]
+        }
+    ),
+]
+"""The longer side, or width and height, in pixels; as text too: ``640x384``."""
 
 
 class ModelOptions(Options):
@@ -210,7 +292,7 @@ class ModelOptions(Options):
     engine: EngineOptions = Field(EngineOptions(), description="how the runtime runs it")
     conf: float | None = Field(None, ge=0, le=1, description="lowest score of an object")
     iou: float | None = Field(None, ge=0, le=1, description="overlap above which NMS drops a box")
-    size: int | tuple[int, int] | None = Field(
+    size: InputSize | None = Field(
         None, description="longer side of an input fitted to the picture, or its width and height"
     )
     classes: ClassNames | None = Field(None, description="names or ids of the only classes wanted")
@@ -336,6 +418,14 @@ class StreamOptions(Options):
     )
     model: Name = Field("default", description="a name under `models`")
     track: bool = Field(True, description="give objects lasting ids")
+    tracker: Annotated[ByteTrackOptions, BeforeValidator(_kind_of)] = Field(
+        ByteTrackOptions(), description="how objects are followed: a kind, or its thresholds"
+    )
+    every: int = Field(
+        1,
+        ge=1,
+        description="only every so many-th frame is analysed; the tracker predicts the others",
+    )
     priority: Priority = Field("normal", description="whose frames go first when it is busy")
     weight: float = Field(1.0, gt=0, le=1000, description="share of the engine beside the others'")
     min_fps: float = Field(0.0, ge=0, description="kept for this stream before anyone gets more")
@@ -416,6 +506,26 @@ def _secret_web_address(value: SecretStr) -> SecretStr:
     return SecretStr(web_address(value.get_secret_value()))
 
 
+def _none_of(value: Any) -> Any:
+    """The word none, as on the command line; YAML's own is null."""
+    return None if isinstance(value, str) and value.lower() == "none" else value
+
+
+PortOrNone = Annotated[
+    Annotated[int, Field(ge=0, le=65535)] | None,
+    BeforeValidator(_none_of),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 65535},
+                {"enum": ["none"]},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host that is bound to, or named in a Host header, is this computer's own."""
     if host == "localhost":
@@ -431,7 +541,7 @@ class ServingOptions(Options):
 
     host: str = Field("127.0.0.1", description="address to listen at; 0.0.0.0: all networks")
     port: int = Field(8000, ge=0, le=65535, description="HTTP; 0 takes a free one")
-    grpc_port: int | None = Field(8001, ge=0, le=65535, description="none: no gRPC")
+    grpc_port: PortOrNone = Field(8001, description="none: no gRPC")
     token: SecretStr | None = Field(None, min_length=1, description="demanded of clients (Bearer)")
     admin_token: SecretStr | None = Field(
         None,

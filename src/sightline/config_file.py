@@ -91,7 +91,7 @@ def parse(text: str, path: Path, environment: Mapping[str, str]) -> Configuratio
     if not reader.found:  # else a half-read file would give mistakes that are none
         # A section whose entries are all commented out is as good as none.
         tree = {key: value for key, value in tree.items() if value is not None}
-        _place(tree, path.absolute().parent)
+        place(tree, path.absolute().parent)
         configuration = None
         try:
             configuration = Configuration.model_validate(tree)
@@ -280,7 +280,7 @@ def _no_numbers(tree: Any, options: Any, at: Loc = ()) -> Iterator[Mistake]:
         yield Mistake(at, f"wants a number, not {str(tree).lower()}")
 
 
-def _place(tree: dict[str, Any], folder: Path) -> None:
+def place(tree: dict[str, Any], folder: Path) -> None:
     """Make the paths in a tree absolute, from ``folder`` on."""
     patterns = ["/".join(pattern) for pattern in path_patterns(Configuration)]
     for at, parent, key in list(_texts(tree, "")):

@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from sightline.config import AlertOptions, Configuration, ServingOptions, StreamOptions
+    from sightline.config import (
+        AlertOptions,
+        ByteTrackOptions,
+        Configuration,
+        ServingOptions,
+        StreamOptions,
+    )
 
 Misfit: TypeAlias = tuple[tuple[str | int, ...], str]
 """The place of a value within the options that are looked at, and what is wrong with it."""
@@ -38,8 +44,20 @@ def of_configuration(configuration: Configuration) -> Iterator[Misfit]:
             yield ("alerts", i, at), what
 
 
+def of_tracker(options: ByteTrackOptions) -> Iterator[Misfit]:
+    """Thresholds that are the wrong way round."""
+    low, high = options.low_threshold, options.high_threshold
+    if low is not None and high is not None and low > high:
+        yield (
+            ("low_threshold",),
+            f"{low:g} is above high_threshold, {high:g}: it must not exceed it",
+        )
+
+
 def of_stream(options: StreamOptions) -> Iterator[Misfit]:
-    """Rates that exclude one another."""
+    """Rates that exclude one another, and a tracker where nothing is tracked."""
+    if not options.track and "tracker" in options.model_fields_set:
+        yield ("tracker",), "nothing is tracked with `track: false`: leave one of the two out"
     most = options.adaptive.max_fps
     if most is not None and options.min_fps > most:
         yield (

@@ -5,6 +5,7 @@ Knows pydantic's errors and the fields of the options; knows no file.
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -62,7 +63,7 @@ def _of(item: Any, nodes: Mapping[Loc, yaml.Node]) -> Iterator[Mistake]:
     elif "[key]" in item["loc"]:
         yield Mistake(at, f"cannot be a name: {_NAME}", key=True)
     elif kind == "extra_forbidden":
-        yield Mistake(at, f"there is no such key{_nearest(str(at[-1]), _keys(at[:-1]))}", key=True)
+        yield Mistake(at, f"there is no such key{_hint(str(at[-1]), at[:-1])}", key=True)
     elif kind == "missing":
         name = str(item["loc"][-1])
         parent = _real(item["loc"][:-1], nodes)
@@ -79,7 +80,10 @@ def _misvalued(item: Any, at: Loc, node: yaml.Node | None) -> str:
     kind, annotation = item["type"], _annotation(at)
     shown = _shown(node, secret=_holds(annotation, SecretStr))
     if kind == "literal_error" and isinstance(node, yaml.ScalarNode):
-        choices = [str(c) for c in _choices(annotation)]
+        # The only key of a section may be given as one word: its choices are pydantic's to tell.
+        choices = [str(c) for c in _choices(annotation)] or re.findall(
+            "'([^']*)'", str(item["ctx"]["expected"])
+        )
         return f"cannot be {shown}{_nearest(node.value, choices)}"
     if kind == "string_pattern_mismatch":
         return f"{shown} cannot be a name: {_NAME}"
@@ -191,6 +195,22 @@ def _shown(node: yaml.Node | None, *, secret: bool) -> str:
         text = text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + "…"
         return text if node.style is None else repr(text)
     return "a list" if isinstance(node, yaml.SequenceNode) else "keys and values"
+
+
+_FLAGS = {"json": "json_lines", "output": "annotated", "db": "database", "sources": "source"}
+"""Words of the command line that are short for an option's name."""
+
+
+def _hint(word: str, parent: Loc) -> str:
+    """A half sentence on where a key that is not known here belongs, or what was probably meant."""
+    keys = _keys(parent)
+    word = word.replace("-", "_")
+    if (name := _FLAGS.get(word, word)) in keys:
+        return f"; did you mean {name}?"
+    for section in keys:
+        if name in _keys((*parent, section)):
+            return f"; it stands under {section}: {{{name}: ...}}"
+    return _nearest(word, keys)
 
 
 def _nearest(word: str, known: list[str]) -> str:

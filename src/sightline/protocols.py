@@ -161,6 +161,7 @@ class Embedder(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """Gives objects lasting ids. One instance per stream; the ids belong to the instance."""
 

@@ -55,8 +55,11 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
     """Write a file beside its place, then move it there. Its folder is made where it is missing.
+
+    Args:
+        mode: permissions of the file, instead of those that the process's umask leaves.
 
     Raises SinkError; nothing is left then.
     """
@@ -67,6 +70,8 @@ def write_whole(path: Path, data: bytes) -> None:
         except FileNotFoundError:  # the folder is not there (any more)
             make_folder(part.parent)
             part.write_bytes(data)
+        if mode is not None:
+            part.chmod(mode)
         part.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):  # the first failure is raised

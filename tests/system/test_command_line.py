@@ -189,7 +189,7 @@ def test_truncated_video_keeps_its_good_frames(
     ("args", "code", "said"),
     [
         pytest.param(["--classes", "pearson"], 2, "did you mean 'person'", id="unknown class"),
-        pytest.param(["--size", "wide"], 2, "--size", id="size is no size"),
+        pytest.param(["--size", "wide"], 2, "size: give 640", id="size is no size"),
         pytest.param(["--size", "100"], 2, "multiples of 32", id="size off the stride"),
         pytest.param(["--conf", "7"], 2, "conf", id="threshold above 1"),
         pytest.param(["--backend", "tensorflow"], 2, "backend", id="unknown backend"),

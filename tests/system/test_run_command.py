@@ -236,7 +236,7 @@ def test_serve_a_model_and_put_it_under_load(data: Path) -> None:
     port, bus = free_port(), str(data / "images" / "bus.jpg")
     model = str(data / "models" / "yolox_nano.onnx")
     base = f"http://127.0.0.1:{port}"
-    with process("serve", "-m", model, "--port", str(port), "--grpc-port", "-1") as started:
+    with process("serve", "-m", model, "--port", str(port), "--grpc-port", "none") as started:
         eventually(lambda: ready(base))
         load = subprocess.run(
             [SIGHTLINE, "bench", "serve", f"{base}/detect", "--image", bus, "--clients", "2",
@@ -253,7 +253,7 @@ def test_serve_a_model_and_put_it_under_load(data: Path) -> None:
 
 def test_the_log_says_from_where_it_can_be_reached(data: Path) -> None:
     port, model = str(free_port()), str(data / "models" / "yolox_nano.onnx")
-    where = ("--host", "0.0.0.0", "--port", port, "--grpc-port", "-1")
+    where = ("--host", "0.0.0.0", "--port", port, "--grpc-port", "none")
     with process("serve", "-m", model, *where, SIGHTLINE_TOKEN="secret") as started:
         eventually(lambda: ready(f"http://127.0.0.1:{port}"))
         code, log = ends(started, signal.SIGTERM)

@@ -20,6 +20,7 @@ from sightline.build.outputs import outputs
 from sightline.build.sources import Input
 from sightline.build.streams import _input
 from sightline.config import (
+    ByteTrackOptions,
     EngineOptions,
     LiveOptions,
     ModelOptions,
@@ -382,3 +383,33 @@ def test_outputs_go_on(live: bool, folder: bool, kept: bool, tmp_path: Path) -> 
 def test_only_what_ends_by_itself_takes_turns(spec: str, waits: bool) -> None:
     (found,) = build.inputs([spec])
     assert found.takes_turns is waits
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param({}, (0.4, 0.1, 0.4), id="the model's conf decides"),
+        pytest.param({"high_threshold": 0.6}, (0.6, 0.1, 0.4), id="one threshold"),
+        pytest.param({"high_threshold": 0.05}, (0.05, 0.05, 0.4), id="a low one takes the lowest along"),
+        pytest.param({"low_threshold": 0.2, "new_track_threshold": 0.9}, (0.4, 0.2, 0.9), id="two"),
+    ],
+)  # fmt: skip
+def test_thresholds_of_a_tracker_that_are_given_count(
+    given: dict[str, float], expected: tuple[float, ...], data: Path
+) -> None:
+    options = ModelOptions(model=str(data / "models" / "yolox_nano.onnx"), conf=0.4)
+    with closing(build.detector(options)) as detector:
+        low, make_tracker = build.for_tracking(detector, ByteTrackOptions(**given))
+        tracker = make_tracker()
+        found = (tracker.high_threshold, tracker.low_threshold, tracker.new_track_threshold)
+        assert found == expected
+        assert low.conf == expected[1]
+        assert detector.conf == 0.4
+
+
+def test_a_low_threshold_above_the_models_own_is_refused(data: Path) -> None:
+    options = ModelOptions(model=str(data / "models" / "yolox_nano.onnx"), conf=0.4)
+    with closing(build.detector(options)) as detector:
+        _, make_tracker = build.for_tracking(detector, ByteTrackOptions(low_threshold=0.5))
+        with pytest.raises(ConfigError, match="low_threshold is 0.5: it must not exceed"):
+            make_tracker()

@@ -131,9 +131,49 @@ def complaints(text: str, **environment: str) -> list[str]:
             "1:21: models.m.model: wants text, not no; put it in quotes", id="a word YAML changes",
         ),
         pytest.param(
-            "models: {m: {model: a, size: 640x384}}\n",
-            "1:30: models.m.size: wants a whole number or a list of 2 × a whole number or null, not 640x384",
+            "models: {m: {model: a, size: {w: 640}}}\n",
+            "1:30: models.m.size: wants a whole number or a list of 2 × a whole number or null, not keys and values",
             id="one of several kinds",
+        ),
+        pytest.param(
+            "models: {m: {model: a, size: 640 by 384}}\n",
+            "1:30: models.m.size: give 640, or 640x384 for width and height, not '640 by 384'",
+            id="a size in other words",
+        ),
+        pytest.param(
+            "models: {m: {model: a, device: cpu}}\n",
+            "1:24: models.m.device: there is no such key; it stands under engine: {device: ...}",
+            id="a key one level too high",
+        ),
+        pytest.param(
+            "models: {m: {model: a}}\nstreams: {s: {source: a.mp4, outputs: {db: x.db}}}\n",
+            "2:40: streams.s.outputs.db: there is no such key; did you mean database?",
+            id="a flag's short form",
+        ),
+        pytest.param(
+            "models: {m: {model: a}}\nstreams: {s: {source: a.mp4, max-fps: 5}}\n",
+            "2:30: streams.s.max-fps: there is no such key; it stands under adaptive: {max_fps: ...}",
+            id="a flag's dash",
+        ),
+        pytest.param(
+            "models: {m: {model: a}}\nstreams: {s: {source: a.mp4, tracker: {low_threshold: 0.6, high_threshold: 0.5}}}\n",
+            "2:55: streams.s.tracker.low_threshold: 0.6 is above high_threshold, 0.5: it must not exceed it",
+            id="thresholds the wrong way round",
+        ),
+        pytest.param(
+            "models: {m: {model: a}}\nstreams: {s: {source: a.mp4, tracker: sort}}\n",
+            "2:39: streams.s.tracker: cannot be sort; there are bytetrack",
+            id="a tracker that is none",
+        ),
+        pytest.param(
+            "models: {m: {model: a}}\nstreams: {s: {source: a.mp4, track: false, tracker: bytetrack}}\n",
+            "2:53: streams.s.tracker: nothing is tracked with `track: false`: leave one of the two out",
+            id="a tracker where nothing is tracked",
+        ),
+        pytest.param(
+            "models: {m: {model: a}}\nstreams: {s: {source: a.mp4, every: 0}}\n",
+            "2:37: streams.s.every: must be greater than or equal to 1, not 0",
+            id="every frame of none",
         ),
         pytest.param(
             "models: {m: {model: a, size: [640, x]}}\n",

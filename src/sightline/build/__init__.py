@@ -1,6 +1,6 @@
 """From options to objects: the only package that knows all interchangeable parts."""
 
-from sightline.build.model_files import model_path
+from sightline.build.model_files import PEOPLE, model_path
 from sightline.build.models import (
     build_engine,
     decoders,
@@ -9,13 +9,15 @@ from sightline.build.models import (
     pick_backend,
 )
 from sightline.build.outputs import Outputs, outputs
-from sightline.build.sources import Input, dated, few_pictures, inputs, source_kind
+from sightline.build.sources import LIVE, Input, dated, few_pictures, inputs, source_kind
 from sightline.build.tables import BUNDLED, DECODERS, ENGINES, SOURCES, load
 
 __all__ = [
     "BUNDLED",
     "DECODERS",
     "ENGINES",
+    "LIVE",
+    "PEOPLE",
     "SOURCES",
     "Input",
     "Outputs",

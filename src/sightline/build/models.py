@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sightline.build.model_files import PEOPLE, model_path
 from sightline.build.tables import DECODERS, ENGINES, load
-from sightline.config import EngineOptions, ModelOptions, ServedModelOptions
+from sightline.config import ByteTrackOptions, EngineOptions, ModelOptions, ServedModelOptions
 from sightline.engines.metered import Metered
 from sightline.errors import ConfigError, ModelError, NotVision
 from sightline.models.file import TORCH_SUFFIXES
@@ -248,23 +248,29 @@ def pick_backend(backend: str, options: EngineOptions, *, stills: bool, model: P
 D = TypeVar("D", bound=Detector)
 
 
-def for_tracking(detector: D) -> tuple[D, Callable[[], Tracker]]:
+def for_tracking(
+    detector: D, options: ByteTrackOptions | None = None
+) -> tuple[D, Callable[[], Tracker]]:
     """A detector for a tracker, and what makes a tracker for each stream.
 
     ByteTrack follows objects on with weak detections, so the detector's threshold goes down and
-    its old one decides in the tracker which detections are strong.
+    its old one decides in the tracker which detections are strong. What ``options`` give counts
+    instead.
+
+    The second raises ConfigError: the thresholds do not go together.
     """
     from sightline.models.detector import EngineDetector
     from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
 
+    given = {} if options is None else options.model_dump(exclude={"kind"}, exclude_none=True)
     if not isinstance(detector, EngineDetector):
-        return detector, ByteTrack
+        return detector, partial(ByteTrack, **given)
     conf, suited = detector.conf, detector.card.tracker
     if suited is not None and conf == detector.card.conf:
-        return detector.replaced(conf=suited.low_threshold), partial(
-            ByteTrack, **suited.model_dump()
-        )
-    low = min(conf, LOW_THRESHOLD)
-    return detector.replaced(conf=low), partial(
-        ByteTrack, high_threshold=conf, new_track_threshold=conf, low_threshold=low
-    )
+        how = suited.model_dump()
+    else:
+        how = {"high_threshold": conf, "new_track_threshold": conf, "low_threshold": LOW_THRESHOLD}
+    how |= given
+    if "low_threshold" not in given:
+        how["low_threshold"] = min(how["low_threshold"], how["high_threshold"])
+    return detector.replaced(conf=how["low_threshold"]), partial(ByteTrack, **how)

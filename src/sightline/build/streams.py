@@ -58,7 +58,7 @@ def stream_maker(
         decoding = Decoding(turn)
         found = _input(name, options, decoding)
         if options.track and not found.still:
-            detector, make_tracker = for_tracking(detector)
+            detector, make_tracker = for_tracking(detector, options.tracker)
             tracker = make_tracker()
         detectors: list[Detector] = [
             ScheduledDetector(scheduler, model, sized, _terms(name, found, options))
@@ -66,7 +66,7 @@ def stream_maker(
         ]
         analysis = SelectedFrames(
             name, detectors, options.adaptive, record, lambda: found.source.status, meter, turn,
-            decoding,
+            decoding, options.every,
         )  # fmt: skip
         run = {"command": "run", "model": model, "version": __version__, "stream": name}
         own = outputs(options.outputs, run, [found], joined)

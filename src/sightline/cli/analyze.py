@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sightline._version import __version__
-from sightline.cli import logs
+from sightline.cli import logs, saved_config
 from sightline.cli.options import (
     AgnosticNms,
     Backend,
@@ -22,16 +22,19 @@ from sightline.cli.options import (
     Iou,
     MaxDetections,
     Model,
+    ModelsDir,
     Precision,
     Size,
     Verbose,
     model_options,
 )
+from sightline.cli.saved_config import SaveConfig
+from sightline.cli.tracker_options import set_flags, tracker_options
 from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
     from sightline.build import Input
-    from sightline.config import ModelOptions, OutputOptions
+    from sightline.config import ByteTrackOptions, ModelOptions, OutputOptions
     from sightline.runtime.stream import Stream, StreamResult
     from sightline.types import RunState
 
@@ -44,9 +47,11 @@ Sources = Annotated[
         show_default=False,
     ),
 ]
-Json = Annotated[
+JsonLines = Annotated[
     str | None,
     typer.Option(
+        "--json-lines",
+        "--json",
         help="JSON lines to this file, or - for stdout \\[default: -, with no other output]",
         rich_help_panel=RESULTS,
     ),
@@ -57,15 +62,21 @@ Mot = Annotated[
     str | None,
     typer.Option(help="MOT rows to this file, or a folder of files.", rich_help_panel=RESULTS),
 ]
-Output = Annotated[
+Annotated_ = Annotated[
     str | None,
     typer.Option(
-        "--output", "-o", help="Annotated MP4, picture, or a folder.", rich_help_panel=RESULTS
+        "--annotated",
+        "--output",
+        "-o",
+        help="Annotated MP4, picture, or a folder.",
+        rich_help_panel=RESULTS,
     ),
 ]
 Database = Annotated[
     str | None,
-    typer.Option("--db", help="SQLite file; runs are added to it.", rich_help_panel=RESULTS),
+    typer.Option(
+        "--database", "--db", help="SQLite file; runs are added to it.", rich_help_panel=RESULTS
+    ),
 ]
 Show = Annotated[
     bool, typer.Option("--show", help="A live window; q closes it.", rich_help_panel=RESULTS)
@@ -80,6 +91,18 @@ Fps = Annotated[
 Start = Annotated[
     str | None,
     typer.Option(help="When the recordings were begun: 2026-11-28T08:00:00Z.", show_default=False),
+]
+Append = Annotated[
+    bool,
+    typer.Option(
+        "--append", help="A live stream keeps what is in its files.", rich_help_panel=RESULTS
+    ),
+]
+Every = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Analyse only every so many-th frame; the tracker predicts the others."
+    ),
 ]
 Jobs = Annotated[
     int,
@@ -104,20 +127,25 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         backend: Backend = "auto",
         precision: Precision = "auto",
         device: Device = "auto",
-        json: Json = None,
+        json_lines: JsonLines = None,
         csv: Csv = None,
         coco: Coco = None,
         mot: Mot = None,
-        output: Output = None,
-        db: Database = None,
+        annotated: Annotated_ = None,
+        database: Database = None,
         show: Show = False,
         show_fps: ShowFps = False,
+        append: Append = False,
+        every: Every = 1,
         jobs: Jobs = 0,
         fps: Fps = None,
         start: Start = None,
         transport: Transport = "tcp",
+        models_dir: ModelsDir = None,
+        save_config: SaveConfig = None,
         quiet: Quiet = False,
         verbose: Verbose = 0,
+        **tracker_flags: Any,
     ) -> None:
         from sightline import build
         from sightline.config import LiveOptions, OutputOptions, checked, moment
@@ -134,25 +162,33 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
             backend=backend,
             precision=precision,
             device=device,
+            models_dir=models_dir,
         )
-        elsewhere = (csv, coco, mot, output, db, show or None)
+        elsewhere = (csv, coco, mot, annotated, database, show or None)
         outputs = checked(
             OutputOptions,
-            json_lines="-" if json is None and not any(elsewhere) else json,
+            json_lines="-" if json_lines is None and not any(elsewhere) else json_lines,
             csv=csv,
             coco=coco,
             mot=mot,
-            annotated=output,
-            database=db,
+            annotated=annotated,
+            database=database,
             show=show,
             show_fps=show_fps,
+            append=append,
         )
         begun = None if start is None else moment("--start", start)
         live = checked(LiveOptions, transport=transport)
         inputs = build.inputs(sources, live, fps=fps, start=begun)
+        tracker = tracker_options(tracker_flags) if tracked else None
+        if save_config is not None:
+            how = {"every": every, "fps": fps, "start": start}
+            tree = saved_config.of_command(inputs, model_use, outputs, live, tracker, how)
+            saved_config.save(save_config, "track" if tracked else "detect", tree)
         jobs = jobs or len(os.sched_getaffinity(0))
-        analyze(inputs, model_use, outputs, tracked=tracked, jobs=jobs, quiet=quiet)
+        analyze(inputs, model_use, outputs, tracker=tracker, every=every, jobs=jobs, quiet=quiet)
 
+    set_flags(command, tracked=tracked)
     command.__doc__ = text
     return command
 
@@ -187,11 +223,15 @@ def analyze(
     model: ModelOptions,
     output_options: OutputOptions,
     *,
-    tracked: bool,
+    tracker: ByteTrackOptions | None,
+    every: int = 1,
     jobs: int,
     quiet: bool,
 ) -> None:
-    """Run every source to its end, then exit: 1 where one failed, 130 when interrupted."""
+    """Run every source to its end, then exit: 1 where one failed, 130 when interrupted.
+
+    Nothing is tracked without options of a tracker.
+    """
     from sightline import build
     from sightline.build.file_conflicts import check_command
     from sightline.cli.hangup import reopen_on_hangup
@@ -203,16 +243,18 @@ def analyze(
     with ExitStack() as closing:
         detector = build.detector(model, stills=build.few_pictures(inputs))
         closing.callback(detector.close)
-        if tracked:
-            detector, tracker = build.for_tracking(detector)
-        outputs = build.outputs(output_options, _run_facts(model, tracked=tracked), inputs)
+        make_tracker = None
+        if tracker is not None:
+            detector, make_tracker = build.for_tracking(detector, tracker)
+        facts = _run_facts(model, tracked=tracker is not None)
+        outputs = build.outputs(output_options, facts, inputs)
         closing.callback(outputs.close)
         streams = [
             Stream(
                 i.name,
                 i.source,
-                EveryFrame(detector),
-                tracker() if tracked and not i.still else None,
+                EveryFrame(detector, every),
+                make_tracker() if make_tracker and not i.still else None,
                 outputs.sinks(i),
             )
             for i in inputs

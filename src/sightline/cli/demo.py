@@ -38,7 +38,7 @@ def demo(
     sightline demo street.mp4
     """
     from sightline import build
-    from sightline.config import OutputOptions
+    from sightline.config import ByteTrackOptions, OutputOptions
 
     logs.set_up(verbose=0)
     model = model or ("street" if video is None else "people")
@@ -50,7 +50,9 @@ def demo(
     started = time.monotonic()
     jobs = len(os.sched_getaffinity(0))
     inputs = build.inputs([video or SCENE])
-    analyze(inputs, model_options(model), outputs, tracked=True, jobs=jobs, quiet=False)
+    analyze(
+        inputs, model_options(model), outputs, tracker=ByteTrackOptions(), jobs=jobs, quiet=False
+    )
     typer.echo(f"tracked in {time.monotonic() - started:.1f} s")
     for path, what in (
         (outputs.annotated, "the video with boxes and ids"),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
     from sightline.config import ModelOptions
@@ -40,7 +39,7 @@ Size = Annotated[
 ]
 Classes = Annotated[
     str | None,
-    typer.Option(help="Only these, by name: person,car", rich_help_panel=MODEL),
+    typer.Option(help="Only these, by name or number: person,car", rich_help_panel=MODEL),
 ]
 MaxDetections = Annotated[
     int | None, typer.Option(help="Most objects in a frame.", rich_help_panel=MODEL)
@@ -51,10 +50,20 @@ AgnosticNms = Annotated[
         "--agnostic-nms", help="Boxes of different classes compete.", rich_help_panel=MODEL
     ),
 ]
-Backend = Annotated[str, typer.Option(help="auto, openvino or onnxruntime.", rich_help_panel=MODEL)]
+Backend = Annotated[
+    str, typer.Option(help="auto, openvino, onnxruntime, torch or triton.", rich_help_panel=MODEL)
+]
 Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=MODEL)]
 Device = Annotated[
     str, typer.Option(help="auto, cpu, gpu, npu, cuda, cuda:1.", rich_help_panel=MODEL)
+]
+ModelsDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of pulled models. \\[default: ~/.cache/sightline/models]",
+        show_default=False,
+        rich_help_panel=MODEL,
+    ),
 ]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv: all.")]
 
@@ -68,6 +77,7 @@ def model_options(
     precision: str = "auto",
     device: str = "auto",
     agnostic_nms: bool = False,
+    models_dir: Path | None = None,
     **others: Any,
 ) -> ModelOptions:
     """The model options that these arguments mean. Raises ConfigError naming the option."""
@@ -77,20 +87,11 @@ def model_options(
     return checked(
         ModelOptions,
         model=model,
-        size=_size(size),
-        classes=tuple(c.strip() for c in classes.split(",") if c.strip()) if classes else None,
+        size=size,
+        classes=classes or None,
         backend=backend,
         engine={"precision": precision, "device": device},
         agnostic_nms=agnostic_nms or None,
-        models_dir=cache_folder(),
+        models_dir=models_dir or cache_folder(),
         **others,
     )
-
-
-def _size(text: str | None) -> int | tuple[int, int] | None:
-    if text is None:
-        return None
-    sides = text.lower().replace("×", "x").split("x")
-    if not all(s.isdigit() for s in sides) or len(sides) > 2:
-        raise ConfigError(f"--size: give 640 or 640x384 (width x height), not {text!r}")
-    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))

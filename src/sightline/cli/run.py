@@ -12,7 +12,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sightline.cli.options import Backend, Conf, Device, Iou, Precision, Verbose, model_options
+from sightline.cli import saved_config
+from sightline.cli.options import (
+    AgnosticNms,
+    Backend,
+    Classes,
+    Conf,
+    Device,
+    Iou,
+    MaxDetections,
+    ModelsDir,
+    Precision,
+    Size,
+    Verbose,
+    model_options,
+)
+from sightline.cli.saved_config import SaveConfig, served_name
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,12 +75,18 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen to.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, help="Of HTTP.")] = 8000,
-    grpc_port: Annotated[int, typer.Option(min=-1, help="Of gRPC; -1: none.")] = 8001,
+    grpc_port: Annotated[str, typer.Option(help="Of gRPC; none: no gRPC.")] = "8001",
     conf: Conf = None,
     iou: Iou = None,
+    size: Size = None,
+    classes: Classes = None,
+    max_detections: MaxDetections = None,
+    agnostic_nms: AgnosticNms = False,
     backend: Backend = "auto",
     precision: Precision = "auto",
     device: Device = "auto",
+    models_dir: ModelsDir = None,
+    save_config: SaveConfig = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
@@ -87,6 +108,8 @@ def serve(
 
     if (config is None) == (model is None):
         raise ConfigError("give either a configuration file or --model")
+    if config is not None and save_config is not None:
+        raise ConfigError(f"--save-config: {config} is a configuration file already")
     if config is not None:
         configuration = read(config).configuration
         if configuration.serving is None:
@@ -94,28 +117,36 @@ def serve(
     else:
         assert model is not None
         options = model_options(
-            model, conf=conf, iou=iou, backend=backend, precision=precision, device=device
-        )
+            model, conf=conf, iou=iou, size=size, classes=classes, max_detections=max_detections,
+            agnostic_nms=agnostic_nms, backend=backend, precision=precision, device=device,
+            models_dir=models_dir,
+        )  # fmt: skip
+        serving = {
+            "host": host,
+            "port": port,
+            "grpc_port": _grpc_port(grpc_port),
+            "token": os.environ.get("SIGHTLINE_TOKEN"),
+            "admin_token": os.environ.get("SIGHTLINE_ADMIN_TOKEN"),
+        }
         configuration = checked(
             Configuration,
-            models={_served_name(model): options.model_dump(exclude_unset=True)},
-            serving={
-                "host": host,
-                "port": port,
-                "grpc_port": None if grpc_port < 0 else grpc_port,
-                "token": os.environ.get("SIGHTLINE_TOKEN"),
-                "admin_token": os.environ.get("SIGHTLINE_ADMIN_TOKEN"),
-            },
+            models={served_name(model): options.model_dump(exclude_unset=True)},
+            serving=serving,
         )
+        if save_config is not None:
+            saved_config.save(save_config, "serve", saved_config.of_service(options, serving))
     files = {} if config is None else {"the configuration": config}
     _run(configuration, files, quiet=quiet, verbose=verbose)
 
 
-def _served_name(model: str) -> str:
-    """A name for URLs: the file's, with what a name may not hold replaced."""
-    stem = Path(model).stem
-    name = "".join(c if c.isalnum() or c in "_.-" else "-" for c in stem).strip("-._")
-    return name[:64] or "model"
+def _grpc_port(text: str) -> int | str | None:
+    """What the option means: ``none``, as in a configuration; -1 said so in version 0.1.0."""
+    if text == "-1":
+        typer.secho(
+            "warning: --grpc-port -1 is written --grpc-port none now", fg="yellow", err=True
+        )
+        return None
+    return None if text.lower() in {"none", "null"} else text
 
 
 def _run(

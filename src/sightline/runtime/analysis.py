@@ -43,15 +43,25 @@ class Analysis(Protocol):
 
 
 class EveryFrame:
-    """Detects in every frame; the first failure ends the stream."""
+    """Detects in every frame, or in every so many-th; the first failure ends the stream.
 
-    def __init__(self, detector: Detector) -> None:
+    Args:
+        detector: looks at the frames.
+        every: only each ``every``-th frame is analysed, the first one among them.
+    """
+
+    def __init__(self, detector: Detector, every: int = 1) -> None:
         self._detector = detector
+        self._every = every
+        self._taken = 0
 
     def begin(self, info: StreamInfo) -> None:
         """Nothing depends on what the source is."""
 
     def submit(self, frame: Frame) -> Pending | str:
+        self._taken += 1
+        if (self._taken - 1) % self._every:
+            return "skipped"
         return self._detector.submit((frame,))
 
     def settle(self, frame: Frame, pending: Pending) -> Detections | None:  # noqa: ARG002 - the protocol's
@@ -75,6 +85,7 @@ class SelectedFrames:
         meter: told of what outputs are given.
         turn: held for the work of the processor.
         decoding: told of how it goes, so that no more is decoded than can be used.
+        every: only each ``every``-th frame is looked at, the first one among them.
     """
 
     def __init__(
@@ -87,7 +98,9 @@ class SelectedFrames:
         meter: Meter | None = None,
         turn: AbstractContextManager[None] | None = None,
         decoding: Decoding | None = None,
+        every: int = 1,
     ) -> None:
+        self._every = every
         self._name = name
         self._detectors = detectors
         self._options = options
@@ -183,7 +196,13 @@ class SelectedFrames:
         """Why this frame is left out, or None."""
         if self.paused:
             return "paused"
-        if self._taken % self._controller.level.every or self._too_soon(frame):
+        if self._every == 1:
+            number = self._taken
+        elif (self._taken - 1) % self._every:
+            return "skipped"
+        else:
+            number = (self._taken - 1) // self._every + 1
+        if number % self._controller.level.every or self._too_soon(frame):
             return "skipped"
         if self._motion is None:
             return None

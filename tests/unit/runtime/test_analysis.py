@@ -196,3 +196,35 @@ def test_ending_lets_go_of_who_waits_for_room() -> None:
     thread.join(10)
     assert not thread.is_alive()
     assert record.counts().dropped == {"overloaded": 1}
+
+
+@pytest.mark.parametrize(
+    ("every", "options", "expected"),
+    [
+        pytest.param(1, {}, list(range(12)), id="each"),
+        pytest.param(3, {}, [0, 3, 6, 9], id="every third, the first among them"),
+        pytest.param(5, {"max_fps": 1.0}, [0, 10], id="and not too often"),
+        pytest.param(100, {}, [0], id="more than there are"),
+    ],
+)
+def test_only_every_so_many_th_frame_is_analysed(
+    every: int, options: dict[str, float], expected: list[int]
+) -> None:
+    detector, record = Scripted(), StreamRecord()
+    made = SelectedFrames("cam", [detector], AdaptiveOptions(**options), record, status, every=every)  # type: ignore[arg-type]
+    made.begin(StreamInfo("cam", 64, 48, fps=10, live=False))
+    run(made, 12)
+    assert detector.indices == expected
+    assert record.counts().dropped.get("skipped", 0) == 12 - len(expected)
+
+
+def test_every_second_frame_and_the_ladder_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under load half of the frames that are chosen are analysed, not none of them."""
+    detector = Scripted()
+    made = SelectedFrames(
+        "cam", [detector], AdaptiveOptions(max_skip=2), StreamRecord(), status, every=2
+    )
+    made.begin(StreamInfo("cam", 64, 48, fps=10, live=False))
+    monkeypatch.setattr(type(made._controller), "level", made._controller.levels[-1])
+    run(made, 12)
+    assert detector.indices == [2, 6, 10]
