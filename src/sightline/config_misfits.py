@@ -81,7 +81,7 @@ def _of_serving(serving: ServingOptions) -> Iterator[Misfit]:
     if serving.port and serving.port == serving.grpc_port:  # 0 takes any that is free
         yield (
             ("serving", "port"),
-            f"gRPC has port {serving.grpc_port} too: give grpc_port another one, or null for none",
+            f"gRPC has port {serving.grpc_port} too: give grpc_port another one, or none",
         )
 
 

@@ -411,5 +411,5 @@ def test_a_low_threshold_above_the_models_own_is_refused(data: Path) -> None:
     options = ModelOptions(model=str(data / "models" / "yolox_nano.onnx"), conf=0.4)
     with closing(build.detector(options)) as detector:
         _, make_tracker = build.for_tracking(detector, ByteTrackOptions(low_threshold=0.5))
-        with pytest.raises(ConfigError, match="low_threshold is 0.5: it must not exceed"):
+        with pytest.raises(ConfigError, match=r"low_threshold is 0\.5: it must not exceed"):
             make_tracker()

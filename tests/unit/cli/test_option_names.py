@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,11 @@ SECTIONS: dict[str, type[BaseModel]] = {
 }
 SHORT = {"--json", "--output", "-o", "--db", "-m", "-q", "-v", "--verbose", "--quiet"}
 """What is short for an option of another name."""
+
+CALLS = {
+    "load": sl.load, "track": sl.track, "detect": sl.Model.detect, "ByteTrack": sl.ByteTrack,
+    "LiveOptions": LiveOptions, "OutputOptions": OutputOptions, "ServingOptions": ServingOptions,
+}  # fmt: skip
 
 COMMAND_LINE_ONLY = {
     "sources": "each is the `source` of a stream",
@@ -127,6 +133,24 @@ def test_python_has_the_same_names() -> None:
     detect = set(inspect.signature(sl.Model.detect).parameters) - {"self", "image"}
     assert {"conf", "iou", "classes"} <= detect
     assert detect <= set(ModelOptions.model_fields)
+
+
+def test_the_table_of_the_documentation_is_whole() -> None:
+    page = Path(__file__).parents[3] / "docs" / "reference" / "options.md"
+    table = page.read_text().partition("## One name for one thing")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(--[a-z-]+)` \| `([\w.]+)` \| (.*) \|$", table, re.MULTILINE)
+    for flag, place, calls in rows:
+        section, _, key = place.rpartition(".")
+        assert key in SECTIONS[section].model_fields, place
+        assert flag == "--tracker" or flag == f"--{key.replace('_', '-')}"
+        for call, argument in re.findall(r"`(\w+)\((\w+)=?\)`", calls):
+            made = CALLS[call]
+            known = getattr(made, "model_fields", None) or inspect.signature(made).parameters
+            assert argument in known, (call, argument)
+    shown = {flag for flag, _, _ in rows}
+    for command in ("detect", "track", "serve"):
+        for name in set(params(command)) - (set(COMMAND_LINE_ONLY) - {"tracker"}):
+            assert f"--{name.replace('_', '-')}" in shown, f"no row of {name}"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +242,7 @@ def test_every_flag_is_saved_under_its_own_name(
         value = getattr(home, name)
         same = value == expected or Path(str(value)).name == Path(str(expected)).name
         assert same, f"{name}: {value!r}"
-    unsaved = set(params("track")) - set(known) - set(COMMAND_LINE_ONLY) - {"model"}
+    unsaved = set(params("track")) - set(known) - set(COMMAND_LINE_ONLY) - {"model", "fps", "start"}
     assert not unsaved, f"give {unsaved} to this test: --save-config must write them"
 
 
@@ -235,6 +259,21 @@ def test_a_short_command_is_a_short_file(tmp_path: Path, monkeypatch: pytest.Mon
         {"source": "0", "track": False, "live": {"wait_for_camera": False}, "outputs": {"csv": "o/"}},
         {"source": "$${x}.mp4", "track": False, "outputs": {"csv": "o/"}},
     ]  # fmt: skip
+
+
+def test_rate_and_start_of_a_recording_are_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "1.png").touch()
+    tree = tree_of(
+        "track", "pictures", "-m", "absent.onnx", "--fps", "12.5", "--start", "2026-11-28T08:00:00Z",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert tree["streams"]["pictures"]["fps"] == 12.5
+    stream = config_file.read(tmp_path / "saved.yaml", {}).configuration.streams["pictures"]
+    assert stream.start.isoformat() == "2026-11-28T08:00:00+00:00"
 
 
 def test_paths_mean_the_same_from_another_folder(
