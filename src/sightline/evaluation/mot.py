@@ -135,9 +135,8 @@ def read_tracks(
         ConfigError: it cannot be read, or not one row can be used; file and line are named.
     """
     notes = Notes() if notes is None else notes
-    return [
-        _detections(rows) for rows in _frames(within(path, read_rows(path, notes), length, notes))
-    ]
+    rows = within(path, read_rows(path, notes), length, notes)
+    return [_detections(of_frame) for of_frame in _frames(_of_people(path, rows, notes))]
 
 
 def pair_files(
@@ -174,6 +173,23 @@ def check_counted(truths: dict[str, TrackTruth], files: dict[str, Path], notes: 
         notes.add(files[name], "no object of the sequence counts", name)
 
 
+def _of_people(path: Path, rows: Reals, notes: Notes) -> Reals:
+    """Found rows that may be of people: where the eighth column is a class, one up to 1.
+
+    TrackEval refuses others. Positions in the world, which are no whole numbers, are no classes.
+    """
+    if rows.shape[1] <= _CLASS_COLUMN:
+        return rows
+    classes = rows[:, _CLASS_COLUMN]
+    others = classes > PEDESTRIAN
+    if not others.any() or (classes != np.floor(classes)).any():
+        return rows
+    reason = "left out, its class (column 8) is not 1: MOT's truth is of people"
+    first = rows[others][0]
+    notes.add(path, reason, f"frame {first[0]:g}, track {first[1]:g}", count=int(others.sum()))
+    return rows[~others]
+
+
 def _has_classes(path: Path, rows: Reals, notes: Notes) -> bool:
     columns = rows.shape[1]
     if columns in _WITH_CLASSES:
@@ -181,6 +197,11 @@ def _has_classes(path: Path, rows: Reals, notes: Notes) -> bool:
         if len(rows) and not np.isin(classes, list(_CLASSES)).any():
             notes.add(path, "no row has a class from 1 to 13: every row counts as a person")
             return False
+        for kind in np.setdiff1d(classes, list(_CLASSES)).tolist():
+            count = int((classes == kind).sum())
+            notes.add(
+                path, "does not count, its class is none of MOT's", f"class {kind:g}", count=count
+            )
         return True
     if columns == _VISDRONE_COLUMNS and len(rows):
         kinds, rest = rows[:, _CLASS_COLUMN], rows[:, _CLASS_COLUMN + 1 :]

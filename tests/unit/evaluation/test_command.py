@@ -7,9 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -248,3 +252,110 @@ def test_mot_truth_is_of_people_only(tmp_path: Path) -> None:
     )
     assert isinstance(result.exception, ConfigError)
     assert "people only" in str(result.exception)
+
+
+@pytest.fixture
+def finder(constant_model: Callable[..., Path]) -> list[str]:
+    """Options of a model that finds one person at 16 16 48 48 in every picture of 64 x 64."""
+    rows = np.zeros((1, 5, 84), np.float32)
+    rows[0, :, 0] = (32, 32, 32, 32, 0.9)
+    model = constant_model([rows], metadata={"names": "{0: 'person'}", "task": "detect"})
+    return ["--model", str(model), "--backend", "onnxruntime"]
+
+
+def paint(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    path.write_bytes(cv2.imencode(path.suffix, pixels)[1].tobytes())
+
+
+@pytest.mark.parametrize("form", ["yolo", "coco"])
+def test_pictures_that_cannot_be_read_are_left_out(
+    finder: list[str], tmp_path: Path, form: str
+) -> None:
+    """Of four pictures one is damaged and one is not there: the others are scored."""
+    names = ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
+    for name in names[:3]:
+        paint(tmp_path / "images" / name)
+    (tmp_path / "images" / "2.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    truth = tmp_path
+    if form == "yolo":
+        (tmp_path / "labels").mkdir()
+        for name in names[:3]:
+            (tmp_path / "labels" / name).with_suffix(".txt").write_text("0 .5 .5 .5 .5\n")
+        (tmp_path / "data.yaml").write_text("names: [Person]\n")
+    else:
+        truth = tmp_path / "truth.json"
+        content = {
+            "images": [{"id": i, "file_name": name} for i, name in enumerate(names)],
+            "categories": [{"id": 1, "name": "Person"}, {"id": 2, "name": "car"}],
+            "annotations": [
+                {"id": i + 1, "image_id": i, "category_id": 1, "bbox": [16, 16, 32, 32]}
+                for i in range(4)
+            ],
+        }
+        truth.write_text(json.dumps(content))
+    result = run("detect", truth, *finder, "--json")
+    assert result.exit_code == 0, result.exception
+    scores = json.loads(result.stdout)
+    assert scores["map"] == pytest.approx(1)
+    assert scores["per_class"]["Person"]["count"] == 2
+    notes = "\n".join(scores["notes"])
+    assert "person is taken as Person" in notes
+    assert "2.jpg" in notes
+    assert ("4.jpg" in notes) == (form == "coco")
+    table = run("detect", truth, *finder)
+    assert [f"note: {note}" for note in scores["notes"]] == table.stdout.splitlines()[
+        -len(scores["notes"]) :
+    ]
+
+
+def test_pictures_of_a_sequence_are_frames_by_their_numbers(
+    finder: list[str], tmp_path: Path
+) -> None:
+    """Frames 301 to 310 as pictures, of which one is damaged, and truth of frames 296 to 310."""
+    for number in range(301, 311):
+        paint(tmp_path / "img1" / f"{number:06d}.jpg")
+    (tmp_path / "img1" / "000305.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    rows = (f"{number},1,17,17,32,32,1,1,1\n" for number in range(296, 311))
+    (tmp_path / "gt.txt").write_text("".join(rows))
+    result = run("track", tmp_path / "gt.txt", "--video", tmp_path / "img1", *finder, "--json")
+    assert result.exit_code == 0, result.exception
+    scores = json.loads(result.stdout)
+    # ByteTrack holds a new track back for a frame, but for the first one.
+    assert (scores["misses"], scores["false_positives"], scores["switches"]) == (1, 0, 0)
+    assert scores["loca"] > 0.99
+    notes = "\n".join(scores["notes"])
+    assert "no picture is of the frame: 5 (first: frame 296)" in notes
+    assert "000305.jpg" in notes
+    assert all("notes" not in of for of in scores["sequences"].values())
+
+
+def test_damaged_frames_of_a_video_do_not_shift_the_others(
+    finder: list[str], tmp_path: Path
+) -> None:
+    """The truth tells of all frames but the five that are damaged."""
+    path = tmp_path / "street.avi"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p"
+        noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+        for index in range(40):
+            frame = av.VideoFrame.from_ndarray(noise, "rgb24")
+            frame.pts = index
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    content = bytearray(path.read_bytes())
+    with av.open(str(path)) as file:
+        packets = [(p.pos or 0, p.size) for p in file.demux(video=0) if p.size]
+    for pos, size in packets[10:15]:
+        content[pos : pos + size] = bytes(size)
+    path.write_bytes(content)
+    numbers = (number for number in range(1, 41) if not 11 <= number <= 15)
+    rows = (f"{number},1,17,17,32,32,1,1,1\n" for number in numbers)
+    (tmp_path / "gt.txt").write_text("".join(rows))
+    result = run("track", tmp_path / "gt.txt", "--video", path, *finder, "--json")
+    assert result.exit_code == 0, result.exception
+    scores = json.loads(result.stdout)
+    assert (scores["misses"], scores["false_positives"], scores["switches"]) == (0, 0, 0)
+    assert scores["notes"] == ["street: frames could not be seen: 5 (first: corrupt)"]
