@@ -55,7 +55,10 @@ def detect(
     ],
     model: Model = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="COCO results or JSON lines, instead of a model.")
+        Path | None,
+        typer.Option(
+            help="COCO results, JSON lines or a folder of YOLO text files, instead of a model."
+        ),
     ] = None,
     images: Annotated[
         Path | None, typer.Option(help="The pictures, where they are not beside the truth.")
@@ -108,7 +111,7 @@ def detect(
             notes=notes,
         )  # fmt: skip
         if predictions is not None:
-            dataset, found = pair_predictions(predictions, dataset, notes)
+            dataset, found = pair_predictions(predictions, dataset, notes, footage.size_of)
         else:
             dataset = dataset.by_name()
             dataset = replace(dataset, pictures=dataset.pictures[:frames])

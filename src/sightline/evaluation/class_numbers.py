@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from sightline.evaluation.coco_boxes import Id
 from sightline.evaluation.comparison import Reals, overlaps, real_boxes
 from sightline.evaluation.labels import Dataset
 from sightline.evaluation.notes import Notes
+from sightline.types import Detections, Mask
 
 _COCO_GAPS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 """Numbers that COCO's own categories 1 … 90 leave out."""
@@ -21,8 +22,7 @@ _OVERLAP = 0.5
 _CLEARLY = 2
 
 
-@dataclass(frozen=True, eq=False)
-class FoundObject:
+class FoundObject(NamedTuple):
     """One row of results: its picture's place, box (4,) as corners, score and class number."""
 
     picture: int
@@ -102,19 +102,32 @@ def _note_better(
         notes.add(path, reason)
 
 
+def on_an_object(rows: Sequence[FoundObject], dataset: Dataset) -> int:
+    """How many rows overlap with a true object of any class."""
+    return sum(int(near.any(axis=1).sum()) for _, _, near in _overlapping(rows, dataset))
+
+
 def _agreement(
     rows: Sequence[FoundObject], dataset: Dataset, numberings: Sequence[dict[Id, int]]
 ) -> list[int]:
     """How many rows overlap with a true object of their class, for each way to number classes."""
     agreed = [0] * len(numberings)
-    of_picture: dict[int, list[FoundObject]] = {}
-    for row in rows:
-        of_picture.setdefault(row.picture, []).append(row)
-    for place, found in of_picture.items():
-        truth = dataset.pictures[place].truth
-        near = overlaps(np.array([row.box for row in found]), real_boxes(truth)) >= _OVERLAP
+    for found, truth, near in _overlapping(rows, dataset):
         for i, places in enumerate(numberings):
             classes = np.array([places.get(row.category, -1) for row in found])
             same = classes[:, None] == truth.class_ids[None, :]
             agreed[i] += int((near & same).any(axis=1).sum())
     return agreed
+
+
+def _overlapping(
+    rows: Sequence[FoundObject], dataset: Dataset
+) -> Iterator[tuple[list[FoundObject], Detections, Mask]]:
+    """Of each picture: its rows, its true objects, and which overlap with which."""
+    of_picture: dict[int, list[FoundObject]] = {}
+    for row in rows:
+        of_picture.setdefault(row.picture, []).append(row)
+    for place, found in of_picture.items():
+        truth = dataset.pictures[place].truth
+        near: Mask = overlaps(np.array([row.box for row in found]), real_boxes(truth)) >= _OVERLAP
+        yield found, truth, near

@@ -120,7 +120,7 @@ def read_categories(
         if category is None:
             notes.add(path, "left out, a category without an id", entry["place"])
             continue
-        name = str(entry.get("name", category)).strip()
+        name = str(entry.get("name") or category).strip()
         if found.setdefault(category, name) != name:
             refuse(path, entry["place"], f"the id {category} is there twice, with two names")
     return {i: found[i] for i in sorted(found, key=_order)}

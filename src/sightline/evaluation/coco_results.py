@@ -13,7 +13,7 @@ import numpy as np
 
 from sightline.errors import ConfigError
 from sightline.evaluation.class_names import as_written
-from sightline.evaluation.class_numbers import FoundObject, class_places
+from sightline.evaluation.class_numbers import FoundObject, class_places, on_an_object
 from sightline.evaluation.coco import corners, entries, load_json, read_categories
 from sightline.evaluation.coco_boxes import Id, UnusableEntry, number, plain_id, read_box
 from sightline.evaluation.comparison import Reals
@@ -52,6 +52,7 @@ def read_coco_results(path: Path, dataset: Dataset, notes: Notes) -> list[Detect
     items = [{**item, "place": f"{key}[{i}]"} for i, item in enumerate(content)]
     pictures = _Pictures(path, dataset, notes)
     rows = _rows(path, items, pictures.place, notes)
+    pictures.note_better(rows, dataset)
     return detections(rows, class_places(path, rows, dataset, notes), dataset, path, notes)
 
 
@@ -96,6 +97,9 @@ class _Pictures:
     def __init__(self, path: Path, dataset: Dataset, notes: Notes) -> None:
         self._path, self._notes = path, notes
         self._ids = {picture.id: i for i, picture in enumerate(dataset.pictures)}
+        texts = [p.id for p in dataset.pictures if isinstance(p.id, str) and p.id.isdecimal()]
+        if len({int(text) for text in texts}) == len(texts):  # 007 is 7 where it can be no other
+            self._ids |= {int(t): self._ids[t] for t in texts if int(t) not in self._ids}
         self._has_ids = dataset.has_ids
         self._names = PictureNames([picture.name for picture in dataset.pictures])
         self._known: dict[tuple[Id, Any], int | None] = {}
@@ -131,6 +135,25 @@ class _Pictures:
         # No picture has a number for its name: it is the place in the order of names.
         self._notes.add(self._path, "image_id is taken as the place in the order of names, from 1")
         return self._ids.get(key)
+
+    def note_better(self, rows: Sequence[FoundObject], dataset: Dataset) -> None:
+        """Note where ids were meant as the truth has them, but file names would fit far better."""
+        if not (self._has_ids and self._names.numbered):
+            return
+        by_name = {i: self._names.number(key) for key, i in self._ids.items()}
+        moved = [
+            row._replace(picture=picture)
+            for row in rows
+            if (picture := by_name[row.picture]) is not None
+        ]
+        if all(row.picture == by_name[row.picture] for row in rows):
+            return
+        if (other := on_an_object(moved, dataset)) > 2 * (own := on_an_object(rows, dataset)):
+            reason = (
+                f"image_id is taken as the truth has it, and {own} objects lie on a true one; as "
+                f"the pictures' file names it would be {other}"
+            )
+            self._notes.add(self._path, reason)
 
 
 def _rows(

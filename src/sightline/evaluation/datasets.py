@@ -72,5 +72,5 @@ def score_files(
         truth, size_of, images=images, class_names=class_names, split=split, notes=notes
     )
     pick_classes(classes or (), dataset.by_name().class_names)
-    dataset, found = pair_predictions(predictions, dataset, notes)
+    dataset, found = pair_predictions(predictions, dataset, notes, size_of)
     return replace(dataset.score(found, classes), notes=notes.lines())

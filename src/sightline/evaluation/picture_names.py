@@ -48,6 +48,11 @@ class PictureNames:
         """Whether any picture has a number for a name."""
         return bool(self._by_number)
 
+    def number(self, value: int | str) -> int | None:
+        """The only picture that has this number for a name; None: there is none, or several."""
+        found = self._by_number.get(value, ()) if isinstance(value, int) else ()
+        return found[0] if len(found) == 1 else None
+
     def by_name(self, name: str) -> int | None:
         """The picture of a path or a file name, with its suffix or without; None: no such picture.
 

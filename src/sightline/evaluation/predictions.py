@@ -13,31 +13,35 @@ import numpy as np
 from sightline.errors import ConfigError
 from sightline.evaluation.class_names import as_written
 from sightline.evaluation.coco_results import as_detections, read_coco_file, read_coco_results
-from sightline.evaluation.labels import Dataset
+from sightline.evaluation.labels import Dataset, SizeOf
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.picture_names import PictureNames
 from sightline.evaluation.text_files import read_text, refuse
+from sightline.evaluation.yolo_results import read_yolo_results
 from sightline.types import Detections
 
 
-def read_predictions(path: Path, dataset: Dataset, notes: Notes | None = None) -> list[Detections]:
+def read_predictions(
+    path: Path, dataset: Dataset, notes: Notes | None = None, size_of: SizeOf | None = None
+) -> list[Detections]:
     """The objects of each of the dataset's pictures, in their order.
 
     Args:
-        path: COCO results (a JSON list), a COCO file with scores, or JSON lines as
-            ``sightline detect`` writes them.
+        path: COCO results (a JSON list), a COCO file with scores, JSON lines as
+            ``sightline detect`` writes them, or a folder of text files as YOLO's tools do.
         dataset: whose pictures these are. A picture that is not in the file holds nothing.
         notes: what is left out is added.
+        size_of: tells the size of a picture, for a folder of text files.
 
     Raises:
         ConfigError: it cannot be read or is malformed, it tells of other pictures or classes only,
             or a name may mean several pictures; file and line are named.
     """
-    return pair_predictions(path, dataset, Notes() if notes is None else notes)[1]
+    return pair_predictions(path, dataset, Notes() if notes is None else notes, size_of)[1]
 
 
 def pair_predictions(
-    path: Path, dataset: Dataset, notes: Notes
+    path: Path, dataset: Dataset, notes: Notes, size_of: SizeOf | None = None
 ) -> tuple[Dataset, list[Detections]]:
     """The dataset as the file of results sees it, and the objects of each of its pictures.
 
@@ -45,6 +49,10 @@ def pair_predictions(
     dataset that is given back has them joined (``Dataset.by_name``). Otherwise as
     ``read_predictions``.
     """
+    if path.is_dir():
+        if size_of is None:
+            raise ConfigError(f"{path}: text files hold shares of a picture: its size is needed")
+        return dataset, read_yolo_results(path, dataset, size_of, notes)
     text = read_text(path).lstrip()
     content = _whole(text)
     if content is None:

@@ -20,6 +20,7 @@ from sightline.evaluation.yolo_lines import LabelLines, read_labels
 from sightline.evaluation.yolo_pictures import (
     PictureFile,
     choose_split,
+    inner_folder,
     list_of_pictures,
     pictures_below,
     pictures_of_split,
@@ -31,6 +32,7 @@ from sightline.evaluation.yolo_yaml import (
     find_description,
     read_description,
     read_name_list,
+    unique,
 )
 from sightline.types import Detections, Floats
 
@@ -67,12 +69,12 @@ def read_yolo(
     notes = Notes() if notes is None else notes
     described = _description(place, notes)
     folder = place if place.is_dir() else place.parent
-    labels = folder / "labels"
+    labels = inner_folder(folder, "labels")
     files = _files(place, described, images, split, notes)
     if not files:
         raise ConfigError(f"{images or place} holds no pictures")
-    named = (described and described.names) or read_name_list(folder)
-    names = tuple(named or class_names)
+    written = (described and described.names) or read_name_list(folder) or tuple(class_names)
+    names = unique(written)
     key_points = described.key_points if described else None
     pictures: list[LabelledPicture] = []
     lines: list[LabelLines] = []
@@ -92,7 +94,7 @@ def read_yolo(
         pictures.append(_picture(number, file, found, size, names))
     _check(place, pictures, lines)
     _note_stray(place, labels, {file.labels for file in files}, bool(lines), notes)
-    return Dataset(names, tuple(pictures), tuple(range(len(names))))
+    return Dataset(names, tuple(pictures), tuple(range(len(names))), written)
 
 
 def _description(place: Path, notes: Notes) -> Description | None:
@@ -108,13 +110,15 @@ def _files(
 ) -> list[PictureFile]:
     if place.is_file() and place.suffix.lower() == ".txt":
         return list_of_pictures(place, notes)
+    if place.is_file() and images:
+        return pictures_below(images, None, notes)
     if place.is_file():
         assert described is not None
         return _of_split(described, split, notes)
     own = described if described and described.path.parent == place else None
     if own and own.splits and not images and _has_split(own, split, notes):
         return _of_split(own, split, notes)
-    inside = images or place / "images"
+    inside = images or inner_folder(place, "images")
     if inside.is_dir():
         return _mirrored(place, inside, images, split, notes)
     return _of_part(place, split, notes) or _beside(place, notes)
@@ -124,7 +128,7 @@ def _mirrored(
     place: Path, inside: Path, images: Path | None, split: str | None, notes: Notes
 ) -> list[PictureFile]:
     """Pictures in ``images``, with their labels in ``labels`` or beside them."""
-    labels = place / "labels"
+    labels = inner_folder(place, "labels")
     if split and (inside / split).is_dir():
         return pictures_below(inside / split, labels / split, notes)
     _need_labels(place, inside, images)
@@ -134,9 +138,10 @@ def _mirrored(
 def _of_part(place: Path, split: str | None, notes: Notes) -> list[PictureFile]:
     """Pictures of the first part that has its own ``images``: ``val/images`` with ``val/labels``."""
     for name in (split,) if split else SPLITS:
-        if (place / name / "images").is_dir():
+        inside = inner_folder(place / name, "images")
+        if inside.is_dir():
             notes.add(place, f"only its part {name} is scored")
-            return pictures_below(place / name / "images", place / name / "labels", notes)
+            return pictures_below(inside, inner_folder(place / name, "labels"), notes)
     return []
 
 
@@ -161,7 +166,7 @@ def _has_split(described: Description, split: str | None, notes: Notes) -> bool:
 
 
 def _need_labels(place: Path, inside: Path, images: Path | None) -> None:
-    if (place / "labels").is_dir():
+    if inner_folder(place, "labels").is_dir():
         return
     pictures = pictures_below(inside, None, Notes())
     if images is None and any(picture.labels.exists() for picture in pictures):

@@ -67,7 +67,7 @@ def read_labels(
         if not line.strip():
             continue
         try:
-            values = _values(line)
+            values = read_values(line)
             class_id, box = _object(values, n_classes, key_points, path, number, notes)
         except UnusableLine as exc:
             notes.add("labels", f"left out, {exc}", f"{path.name}:{number}")
@@ -84,7 +84,8 @@ def read_labels(
     )
 
 
-def _values(line: str) -> tuple[float, ...]:
+def read_values(line: str) -> tuple[float, ...]:
+    """The numbers of a line. Raises UnusableLine."""
     try:
         return tuple(float(word) for word in line.split())
     except ValueError as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -34,8 +35,8 @@ def pictures_below(folder: Path, labels: Path | None, notes: Notes) -> list[Pict
     them for itself (``._0.jpg``), are left out and noted.
     """
     found = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES or not path.is_file():
+    for path in files_below(folder):
+        if path.suffix.lower() not in SUFFIXES:
             continue
         name = path.relative_to(folder)
         if is_hidden(name):
@@ -44,6 +45,29 @@ def pictures_below(folder: Path, labels: Path | None, notes: Notes) -> list[Pict
         where = labels / name.with_suffix(".txt") if labels else label_path(path)
         found.append(PictureFile(name.as_posix(), path, where))
     return found
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files in a folder and those below it, in the order of their paths; links are followed."""
+    found: list[Path] = []
+    seen: set[Path] = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        real = Path(root).resolve()
+        if real in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [Path(root) / name for name in names]
+    return sorted(found)
+
+
+def inner_folder(folder: Path, name: str) -> Path:
+    """The folder of this name in another, whatever its letters' case: ``Images``."""
+    exact = folder / name
+    if exact.is_dir() or not folder.is_dir():
+        return exact
+    alike = [p for p in sorted(folder.iterdir()) if p.name.lower() == name and p.is_dir()]
+    return alike[0] if alike else exact
 
 
 def is_hidden(name: Path) -> bool:
@@ -59,7 +83,8 @@ def label_path(picture: Path) -> Path:
     parts = list(picture.parts)
     for i in range(len(parts) - 2, -1, -1):
         if parts[i].lower() == "images":
-            mirrored = Path(*parts[:i], "labels", *parts[i + 1 :]).with_suffix(".txt")
+            labels = inner_folder(Path(*parts[:i]), "labels")
+            mirrored = labels.joinpath(*parts[i + 1 :]).with_suffix(".txt")
             beside = picture.with_suffix(".txt")
             return beside if not mirrored.exists() and beside.exists() else mirrored
     beside = picture.with_suffix(".txt")
@@ -134,7 +159,7 @@ def _place(described: Description, entry: str) -> Path | None:
 
 
 def _holds_pictures(folder: Path) -> bool:
-    return any(path.suffix.lower() in SUFFIXES for path in folder.rglob("*"))
+    return any(path.suffix.lower() in SUFFIXES for path in files_below(folder))
 
 
 def _listed(described: Description, file: Path, notes: Notes) -> list[PictureFile]:
@@ -177,6 +202,9 @@ def stray_labels(labels: Path, used: set[Path]) -> list[Path]:
     """Text files below a folder of labels that belong to no picture, lists of names aside."""
     return [
         path
-        for path in sorted(labels.rglob("*.txt"))
-        if path not in used and path.name not in _LISTS and not is_hidden(path.relative_to(labels))
+        for path in files_below(labels)
+        if path.suffix.lower() == ".txt"
+        and path not in used
+        and path.name not in _LISTS
+        and not is_hidden(path.relative_to(labels))
     ]

@@ -27,7 +27,7 @@ class Description:
     Args:
         path: the file.
         root: the folder that paths are relative to.
-        names: of the classes; empty where it does not say.
+        names: of the classes as written, where two may be the same; empty where it does not say.
         key_points: ``kpt_shape``; None: there are none.
         splits: paths of pictures, of folders of them, or of lists of them, by split.
     """
@@ -74,7 +74,7 @@ def read_name_list(folder: Path) -> tuple[str, ...]:
         for place in (folder, folder.parent):
             if (place / name).is_file():
                 lines = (line.strip() for line in read_text(place / name).splitlines())
-                return _unique([line for line in lines if line])
+                return tuple(line for line in lines if line)
     return ()
 
 
@@ -101,12 +101,11 @@ def _names(path: Path, content: dict[str, Any], notes: Notes) -> tuple[str, ...]
             notes.add(path, "a class has no name, its number stands for it", f"class {number}")
         names = [numbered.get(i, str(i)) for i in range(max(numbered, default=-1) + 1)]
     if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
-        unique = _unique([name.strip() for name in names])
         for name in sorted({str(n).strip() for n in names if names.count(n) > 1}):
             notes.add(
                 path, f"several classes are named {name}: the number stands behind the others"
             )
-        return unique
+        return tuple(name.strip() for name in names)
     count = content.get("nc")
     if names is None and isinstance(count, str) and count.isdecimal():
         notes.add(path, "classes have no names, their numbers stand for them")
@@ -116,7 +115,8 @@ def _names(path: Path, content: dict[str, Any], notes: Notes) -> tuple[str, ...]
     return ()
 
 
-def _unique(names: Sequence[str]) -> tuple[str, ...]:
+def unique(names: Sequence[str]) -> tuple[str, ...]:
+    """A name of its own for each class: the number stands behind one that is there already."""
     found: list[str] = []
     for number, name in enumerate(names):
         found.append(f"{name} ({number})" if name in found else name)
