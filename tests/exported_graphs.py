@@ -140,12 +140,13 @@ def yolov5_heads(
     return graph
 
 
-def nanodet() -> Graph:
-    cells = CELLS + 3 * 2  # stride 64, rounded up
+def nanodet(plus: bool = True) -> Graph:
+    cells = CELLS + 3 * 2 if plus else CELLS  # stride 64, rounded up
     rows = np.zeros((1, cells, CLASSES + 32), np.float32)
     at = 240 + 2 * 10 + 4  # stride 16: the cell at 64, 32
     rows[0, at, CLASS] = SCORE
-    for side, distance in enumerate((64 - BOX[0], 32 - BOX[1], BOX[2] - 64, BOX[3] - 32)):
+    x, y = (64, 32) if plus else (72, 40)
+    for side, distance in enumerate((x - BOX[0], y - BOX[1], BOX[2] - x, BOX[3] - y)):
         low = int(distance / 16)
         part = distance / 16 - low
         bins = np.full(8, -80.0)
@@ -205,11 +206,18 @@ def yolov7_with_nms() -> Graph:
 # Lists of objects.
 
 
-def efficient_nms(names: Sequence[str], count_shape: Sequence[int] = (1, 1)) -> Graph:
-    boxes, scores, labels = lists()
-    boxes[0, 10], scores[0, 10] = (0, 0, 9, 9), 0.99  # left over, behind the count
-    count = np.full(count_shape, 5, np.int32)
-    return answers(**dict(zip(names, (count, boxes, scores, labels.astype(np.int32)), strict=True)))
+def efficient_nms(
+    names: Sequence[str],
+    count_shape: Sequence[int] = (1, 1),
+    *,
+    types: Sequence[Any] = (np.int32, np.float32, np.float32, np.int32),
+    order: Sequence[int] = (0, 1, 2, 3),
+    batched: bool = True,
+) -> Graph:
+    found = lists()
+    found[0][0, 10], found[1][0, 10] = (0, 0, 9, 9), 0.99  # left over, behind the count
+    values = [np.full(count_shape, 5), *(found if batched else (v[0] for v in found))]
+    return answers(**{names[i]: values[i].astype(types[i]) for i in order})
 
 
 def labelled(order: Sequence[str] = ("labels", "boxes", "scores"), dtype: Any = np.int64) -> Graph:
@@ -225,6 +233,24 @@ def labelled(order: Sequence[str] = ("labels", "boxes", "scores"), dtype: Any = 
             graph.output("boxes", scaled, (1, 30, 4))
         else:
             graph.answer(name, scores if name == "scores" else labels.astype(dtype))
+    return graph
+
+
+def labelled_batch() -> Graph:
+    """The same for any number of pictures; their scores are their brightness."""
+    graph = Graph(("n", 3, HEIGHT, WIDTH))
+    sizes = graph.input("orig_target_sizes", ["n", 2], TensorProto.INT64)
+    boxes, scores, labels = lists(30)
+    both = graph.add("Cast", graph.add("Concat", sizes, sizes, axis=1), to=TensorProto.FLOAT)
+    times = graph.add("Unsqueeze", both, graph.value([1], np.int64))
+    scaled = graph.add("Mul", graph.value(boxes / SIZES), times)
+    means = graph.add("ReduceMean", "images", axes=[1, 2], keepdims=0)
+    each = graph.add("ReduceMean", means, axes=[1], keepdims=1)
+    none = graph.add("Mul", each, graph.value(0.0))
+    ids = graph.add("Add", graph.value(labels), none)
+    graph.output("labels", ids, ("n", 30), np.int64)
+    graph.output("boxes", scaled, ("n", 30, 4))
+    graph.output("scores", graph.add("Mul", graph.value(scores / SCORE), each), ("n", 30))
     return graph
 
 

@@ -575,6 +575,9 @@ class TensorSpec:
     dtype: str = "float32"
 
 
+Certainty: TypeAlias = Literal["sure", "ask", "card"]
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
     """How the outputs of a model fit a family.
@@ -594,7 +597,7 @@ class Fit:
     outputs: tuple[int, ...]
     classes: int | None = None
     flat: bool = False
-    certainty: Literal["sure", "ask", "card"] = "sure"
+    certainty: Certainty = "sure"
     resizes: bool = False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -24,9 +24,30 @@ if TYPE_CHECKING:
     from sightline.models.detector import EngineDetector
 
 
-def decoders() -> dict[str, Decoder]:
+class _Decoders(Mapping[str, Decoder]):
+    """Every model family, each loaded when it is first looked at."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Decoder] = {}
+
+    def __getitem__(self, name: str) -> Decoder:
+        if name not in self._loaded:
+            self._loaded[name] = load(DECODERS[name])()
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(DECODERS)
+
+    def __len__(self) -> int:
+        return len(DECODERS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in DECODERS
+
+
+def decoders() -> Mapping[str, Decoder]:
     """Every model family."""
-    return {name: load(reference)() for name, reference in DECODERS.items()}
+    return _Decoders()
 
 
 def detector(options: ModelOptions, *, stills: bool = False) -> Detector:

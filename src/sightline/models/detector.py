@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import difflib
 import itertools
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -21,6 +22,8 @@ from sightline.models.card import ModelCard
 from sightline.models.nms import best, suppress
 from sightline.protocols import Decoder, Engine
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
+
+log = logging.getLogger(__name__)
 
 Canvas = tuple[int, int]
 
@@ -69,6 +72,7 @@ class EngineDetector:
         self.fixed_canvas, self.longer_side = self._input_size(size)
         self.wanted_ids = None if classes is None else class_ids(card.class_names, classes)
         self._nothing = Detections.empty(card.class_names)
+        self._unnamed: set[int] = set()  # shared with the detectors that `replaced` makes
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -152,6 +156,13 @@ class EngineDetector:
             return self._nothing
         if self.card.first_class:
             found = _counted_from(self.card.first_class, found)
+        names = len(self.card.class_names)
+        if (
+            names
+            and not self._unnamed
+            and (highest := int(found.class_ids.max(initial=0))) >= names
+        ):
+            self._warn_of_unnamed(highest)
         if self.wanted_ids is not None:
             found = found[np.isin(found.class_ids, self.wanted_ids)]
         if self._decoder.overlaps:
@@ -164,6 +175,15 @@ class EngineDetector:
             found.class_ids,
             class_names=self.card.class_names,
         )
+
+    def _warn_of_unnamed(self, class_id: int) -> None:
+        """Say once that a class has no name: where ids are values, shapes cannot tell how many."""
+        self._unnamed.add(class_id)
+        log.warning(
+            "model %s: it has found class %d, and its %d class names end before that. If it counts its "
+            "classes from 1, write `first_class: 1` into its card; else name all of them there",
+            self.card.name, class_id, len(self.card.class_names),
+        )  # fmt: skip
 
     def _input_size(self, size: int | Canvas | None) -> tuple[Canvas | None, int]:
         """The fixed canvas, or None and the longer side of those that fit a picture."""

@@ -6,7 +6,7 @@ known, decide between families that would both fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,15 +56,34 @@ def recognise(
     """
     given = _given(outputs, clues)
     read = [outputs[i] for i in given]
-    fitting = [
-        Family(name, fit)
-        for name, decoder in decoders.items()
-        if (fit := decoder.fit(read, clues.canvas)) is not None
-    ]
+    fitting = list(_fitting(read, decoders, clues))
     found = _chosen(read, fitting, decoders, clues)
     if clues.outputs:  # the card's order counts
         return Family(found.name, Fit(given, found.fit.classes, found.fit.flat))
     return found
+
+
+def _fitting(
+    outputs: Sequence[TensorSpec], decoders: Mapping[str, Decoder], clues: Clues
+) -> Iterator[Family]:
+    """The families that the outputs fit, up to one that no later one can take the place of."""
+    if clues.decoder is not None:
+        fit = decoders[clues.decoder].fit(outputs, clues.canvas)
+        if fit is not None:
+            yield Family(clues.decoder, fit)
+            return
+    for name, decoder in decoders.items():
+        fit = decoder.fit(outputs, clues.canvas)
+        if fit is None:
+            continue
+        yield Family(name, fit)
+        if fit.certainty == "sure" and fit.classes in _likely_counts(clues.names):
+            return
+
+
+def _likely_counts(names: int | None) -> tuple[int, ...]:
+    """How many classes a model has: as many as names are known, or one of COCO's numbers."""
+    return COCO_COUNTS if names is None else (names,)
 
 
 def _given(outputs: Sequence[TensorSpec], clues: Clues) -> tuple[int, ...]:
@@ -109,8 +128,7 @@ def _chosen(
 
 def _told_by_classes(families: list[Family], names: int | None) -> list[Family]:
     """The families whose number of classes is that of the names, or COCO's; all where none has it."""
-    wanted = COCO_COUNTS if names is None else (names,)
-    told = [f for f in families if f.fit.classes in wanted]
+    told = [f for f in families if f.fit.classes in _likely_counts(names)]
     if not told:
         return families
     return [f for f in families if f.fit.classes is None or f in told]

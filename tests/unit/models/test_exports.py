@@ -67,6 +67,8 @@ CASES: list[Case] = [
         "anchors: [[[1, 1], [1, 1], [1, 1]], [[9, 9], [50, 40], [9, 9]], [[1, 1], [1, 1], [1, 1]]]",
     ),
     ("NanoDet-Plus", "nanodet", graphs.nanodet, NAMES),
+    ("NanoDet-Plus without a card", "nanodet", graphs.nanodet, ""),
+    ("NanoDet of three levels", "nanodet", lambda: graphs.nanodet(plus=False), NAMES),
     ("DAMO-YOLO", "boxes-and-scores", lambda: graphs.boxes_and_scores("scores", "boxes"), ""),
     ("YOLO-NAS, raw", "boxes-and-scores", lambda: graphs.boxes_and_scores("b904", "s913"), ""),
     (
@@ -87,6 +89,25 @@ CASES: list[Case] = [
         "MMYOLO",
         "efficient-nms",
         lambda: graphs.efficient_nms(("num_dets", "boxes", "scores", "labels")),
+        "",
+    ),
+    ("EfficientNMS, ()", "efficient-nms", lambda: graphs.efficient_nms(EFFICIENT, ()), ""),
+    (
+        "EfficientNMS, halves and long numbers",
+        "efficient-nms",
+        lambda: graphs.efficient_nms(EFFICIENT, types=(np.int64, np.float16, np.float16, np.int64)),
+        "",
+    ),
+    (
+        "EfficientNMS, no batch",
+        "efficient-nms",
+        lambda: graphs.efficient_nms(EFFICIENT, (1,), batched=False),
+        "",
+    ),
+    (
+        "EfficientNMS, all floats, another order",
+        "efficient-nms",
+        lambda: graphs.efficient_nms(EFFICIENT, types=(np.float32,) * 4, order=(3, 0, 2, 1)),
         "",
     ),
     ("YOLO-NAS, batch", "yolo-nas", lambda: graphs.efficient_nms(NAS), ""),
@@ -488,6 +509,32 @@ def test_a_class_counted_from_one_is_the_card_s(
     )
     (found,) = shown(load(path, "onnxruntime"), [frame_of(noise())])
     assert found.class_name(int(found.class_ids[0])) == "b"  # the model says 2
+
+
+def test_a_class_beyond_the_names_is_said_once(
+    tmp_path: Path, load: Callable[..., Detector], frame_of: FrameOf, caplog: Any
+) -> None:
+    path = written(graphs.torchvision, "class_names: [a]", tmp_path)
+    one = load(path, "onnxruntime")
+    with caplog.at_level("WARNING", "sightline.models.detector"):
+        for _ in range(2):
+            (found,) = shown(one, [frame_of(noise())])
+    check(found)
+    (said,) = [r.getMessage() for r in caplog.records]
+    assert "found class 1, and its 1 class names" in said
+    assert "first_class: 1" in said
+
+
+def test_each_picture_of_an_open_batch_is_told_its_size(
+    tmp_path: Path, backend: str, load: Callable[..., Detector], frame_of: FrameOf
+) -> None:
+    """D-FINE with an open batch: three pictures, whose scores are their brightness."""
+    path = written(graphs.labelled_batch, "", tmp_path)
+    one = load(path, backend, conf=0.1)
+    levels = (60, 120, 180)
+    found = shown(one, [frame_of(np.full((HEIGHT, WIDTH, 3), n, np.uint8)) for n in levels])
+    for level, each in zip(levels, found, strict=True):
+        check(each, level / 255)
 
 
 def test_rf_detr_may_have_logits_that_are_never_used(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from sightline.geometry import cxcywh_to_xyxy
 from sightline.model_inputs import plain_name
 from sightline.models.decoders.roles import role
-from sightline.types import Detections, Fit, Floats, TensorSpec
+from sightline.types import Certainty, Detections, Fit, Floats, TensorSpec
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -24,9 +24,6 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 FIRST_QUERIES = 100
 """Of the first DETR and of YOLOS, whose scores are a softmax; some of the others have as many."""
-
-
-Certainty = Literal["sure", "ask", "card"]
 
 
 class Detr:

@@ -1,7 +1,8 @@
-"""NanoDet-Plus: class scores, and a distribution over the distance to each side of the box.
+"""NanoDet: class scores, and a distribution over the distance to each side of the box.
 
-Output (N, A, C + 4 × 8), A cells over strides 8, 16, 32, 64, whose grids are rounded up: C scores,
-then for left, top, right and bottom logits of 0 to 7 strides (arXiv 2006.04388).
+Output (N, A, C + 4 × 8), A cells over strides 8, 16, 32 and 64 (NanoDet-Plus) or without 64, whose
+grids are rounded up: C scores, then for left, top, right and bottom logits of 0 to 7 strides
+(arXiv 2006.04388). NanoDet-Plus measures from the corner of a cell, the first one from its middle.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from sightline.types import Detections, Fit, Floats, TensorSpec
+from sightline.types import Certainty, Detections, Fit, Floats, TensorSpec
 
-STRIDES = (8, 16, 32, 64)
+PLUS = (8, 16, 32, 64)
+FIRST = (8, 16, 32)
 BINS = 8
 
 
@@ -36,25 +38,44 @@ class NanoDet:
         if len(outputs) != 1 or len(outputs[0].shape) != 3:
             return None
         _, count, columns = outputs[0].shape
-        if columns is None or columns <= 4 * BINS or count != len(cells(canvas)):
+        if (
+            columns is None
+            or columns <= 4 * BINS
+            or count
+            not in {
+                _count(canvas, PLUS),
+                _count(canvas, FIRST),
+            }
+        ):
             return None
-        return Fit((0,), columns - 4 * BINS)
+        # With three levels it is YOLOX, unless the number of classes tells.
+        certainty: Certainty = "sure" if count == _count(canvas, PLUS) else "ask"
+        return Fit((0,), columns - 4 * BINS, certainty=certainty)
 
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
-        return [_decode(rows, cells(canvas), conf) for rows in outputs[0]]
+        count = outputs[0].shape[1]
+        table = cells(canvas, FIRST, 0.5) if count == _count(canvas, FIRST) else cells(canvas, PLUS)
+        return [_decode(rows, table, conf) for rows in outputs[0]]
+
+
+def _count(canvas: tuple[int, int], strides: tuple[int, ...]) -> int:
+    return sum(math.ceil(canvas[0] / s) * math.ceil(canvas[1] / s) for s in strides)
 
 
 @lru_cache(maxsize=32)
-def cells(canvas: tuple[int, int]) -> Floats:
-    """x, y of the corner and the stride of every cell, (A, 3) float32."""
+def cells(canvas: tuple[int, int], strides: tuple[int, ...], offset: float = 0.0) -> Floats:
+    """x and y from which every cell measures, and its stride, (A, 3) float32.
+
+    ``offset`` is that of the point from the cell's corner, in strides.
+    """
     levels = []
-    for stride in STRIDES:
+    for stride in strides:
         columns, rows = math.ceil(canvas[0] / stride), math.ceil(canvas[1] / stride)
-        y, x = np.mgrid[:rows, :columns]
-        strides = np.full(rows * columns, stride)
-        levels.append(np.stack((x.ravel() * stride, y.ravel() * stride, strides), axis=1))
+        y, x = (np.mgrid[:rows, :columns] + offset) * stride
+        sizes = np.full(rows * columns, stride)
+        levels.append(np.stack((x.ravel(), y.ravel(), sizes), axis=1))
     return np.concatenate(levels).astype(np.float32)
 
 
