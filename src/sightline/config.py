@@ -25,7 +25,7 @@ from pydantic_core import PydanticCustomError
 from sightline import config_misfits
 from sightline.addresses import database_address, web_address
 from sightline.config_misfits import Misfit
-from sightline.config_paths import PathField
+from sightline.config_paths import PathField, paths_in
 from sightline.errors import ConfigError
 from sightline.hosts import host_rule, network_rule
 from sightline.redaction import redacted
@@ -337,6 +337,10 @@ class OutputOptions(Options):
     show: bool = Field(False, description="a live window")
     show_fps: bool = Field(False, description="the rate is drawn into annotated pictures")
     append: bool = Field(False, description="a live stream keeps what is in its files already")
+
+    def paths(self) -> list[str]:
+        """Where results are written, in the order of the options; ``-`` is standard output."""
+        return [text for _, text, _ in paths_in(self)]
 
 
 Priority = Literal["urgent", "normal", "batch"]

@@ -124,11 +124,12 @@ def test_pull_list_show(
     path = tmp_path / "sightline" / "models" / "own.onnx"
     pulled = runner.invoke(models.app, ["pull", "own", "--url", url, "--sha256", SHA])
     assert pulled.stdout == f"{path}\n"
-    assert pulled.stderr.splitlines()[-1] == "own: 1.0 of 1.0 MB"
+    assert pulled.stderr.splitlines()[-2:] == ["own: 1.0 of 1.0 MB", "own: licence not said"]
     (path.parent / "yolox_s.onnx").write_bytes(MODEL)
     listed = runner.invoke(models.app, ["list"]).stdout
     rows = {line.split()[1]: line.split()[-2] for line in listed.splitlines() if "MB" in line}
     assert rows == {
+        "street": "Sightline",  # comes with it
         "yolox_nano": "no",
         "yolox_tiny": "no",
         "yolox_s": "hand",
@@ -144,6 +145,78 @@ def test_pull_list_show(
     path.write_bytes(b"\x08\x07")
     assert "changed" in runner.invoke(models.app, ["list"]).stdout
     assert isinstance(runner.invoke(models.app, ["show", "own"]).exception, ModelError)
+
+
+def with_metadata(**texts: str) -> bytes:
+    """A model that says this of itself, as exporters write it."""
+
+    def field(number: int, content: bytes) -> bytes:
+        size = len(content)
+        return bytes([number << 3 | 2, size & 0x7F | 0x80, size >> 7]) + content
+
+    entries = b"".join(
+        field(14, field(1, key.encode()) + field(2, text.encode())) for key, text in texts.items()
+    )
+    return MODEL + entries
+
+
+AGPL = "AGPL-3.0 License (https://ultralytics.com/license)"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "card", "licence"),
+    [
+        pytest.param("own", with_metadata(description="x", license=AGPL), "", AGPL, id="the file says"),
+        pytest.param("yolox_s", with_metadata(license=AGPL), "", AGPL, id="not as published"),
+        pytest.param("yolox_s", MODEL, "", "Apache-2.0", id="published, the file is silent"),
+        pytest.param("own", with_metadata(License="MIT"), "licence: BSD-3-Clause", "BSD-3-Clause", id="a card"),
+        pytest.param("own", MODEL, "license: MIT", "MIT", id="a card in the other spelling"),
+        pytest.param("own", MODEL, "- a: [", "not said", id="nobody, and the card is broken"),
+        pytest.param("own", with_metadata(license="[red]\x1b[2Ja\nb"), "", "[red] [2Ja b", id="markup"),
+        pytest.param("own", b"\xff" * 50, "", "not said", id="no model"),
+    ],
+)  # fmt: skip
+def test_the_licence_is_what_the_file_says(
+    name: str, content: bytes, card: str, licence: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"{name}.onnx").write_bytes(content)
+    if card:
+        (tmp_path / f"{name}.yaml").write_text(card)
+    listed = runner.invoke(models.app, ["list", "--models-dir", str(tmp_path)]).stdout
+    (row,) = (line for line in listed.splitlines() if f" {name} " in line)
+    assert row.split("│")[2].strip() == licence
+    shown = runner.invoke(models.app, ["show", name, "--models-dir", str(tmp_path)]).stdout
+    assert f"licence:       {licence}\n" in shown
+
+
+def test_models_alone_lists_what_is_here_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "cache" / "sightline" / "models"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (folder / "yolox_m.onnx").write_bytes(MODEL)
+    (folder / "own.onnx").write_bytes(MODEL)
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for name in ("mine.onnx", "ir.xml", "ir.bin", "labels.xml", "notes.txt"):
+        (here / name).write_bytes(MODEL)
+    rows = [line.split("│") for line in runner.invoke(models.app, []).stdout.splitlines()]
+    found = [(row[1].strip(), row[6].strip()) for row in rows if len(row) > 6]
+    assert found == [
+        ("street", "comes with Sightline"), ("people", "comes with OpenCV"),
+        ("yolox_m", "by hand"), ("own", "by hand"),
+        ("yolox_nano", "no"), ("yolox_tiny", "no"), ("yolox_s", "no"),
+        ("./ir.xml", "in this folder"), ("./mine.onnx", "in this folder"),
+    ]  # fmt: skip
+
+
+def test_the_old_name_of_the_folder_is_taken_and_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "own.onnx").write_bytes(MODEL)
+    result = runner.invoke(models.app, ["list", "--folder", str(tmp_path)])
+    assert " own " in result.stdout
+    assert "warning: --folder is called --models-dir now" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -64,12 +64,16 @@ def is_path(text: str) -> bool:
     return "/" in text or "\\" in text or Path(text).suffix.lower() in MODEL_SUFFIXES
 
 
+def bundled_names() -> list[str]:
+    """Models that come with the package."""
+    return sorted(card.stem for card in BUNDLED.glob("*.yaml"))
+
+
 def _names(options: ModelOptions) -> list[str]:
     """Every name that ``model`` can be."""
     from sightline.models import zoo
 
-    bundled = sorted(card.stem for card in BUNDLED.glob("*.yaml"))
-    return [PEOPLE, *bundled, *zoo.names(options.models_dir or Path())]
+    return [PEOPLE, *bundled_names(), *zoo.names(options.models_dir or Path())]
 
 
 def _unknown(text: str, options: ModelOptions) -> ConfigError:

@@ -27,6 +27,7 @@ from sightline.cli.options import (
     Size,
     Verbose,
     model_options,
+    words,
 )
 from sightline.cli.saved_config import SaveConfig
 from sightline.cli.tracker_options import set_flags, tracker_options
@@ -108,7 +109,9 @@ Jobs = Annotated[
     int,
     typer.Option(min=0, help="Files at a time \\[default: one for each core]", show_default=False),
 ]
-Transport = Annotated[str, typer.Option(help="Of RTSP: tcp or udp.")]
+Transport = Annotated[
+    str, typer.Option(help="Of RTSP: tcp or udp.", autocompletion=words("tcp", "udp"))
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 
 
@@ -262,7 +265,8 @@ def analyze(
         results = [stream.result for stream in streams]
         turns = [stream for stream, i in zip(streams, inputs, strict=True) if i.takes_turns]
         with reopen_on_hangup(outputs.reopen):
-            interrupted = _run(streams, turns, jobs, quiet=quiet)
+            on_stdout = "-" in output_options.paths()
+            interrupted = _run(streams, turns, jobs, quiet=quiet, on_stdout=on_stdout)
         outputs.state = "interrupted" if interrupted else _state(results)
     if not quiet and (len(results) > 1 or sys.stderr.isatty()):
         summary(results)
@@ -296,7 +300,9 @@ def _state(results: Sequence[StreamResult]) -> RunState:
     return "failed" if any(result.error for result in results) else "done"
 
 
-def _run(streams: Sequence[Stream], turns: Sequence[Stream], jobs: int, *, quiet: bool) -> bool:
+def _run(
+    streams: Sequence[Stream], turns: Sequence[Stream], jobs: int, *, quiet: bool, on_stdout: bool
+) -> bool:
     """Run the streams to their end; True when the user or the system ended them.
 
     Those in ``turns`` run ``jobs`` at a time, all others at once.
@@ -306,7 +312,8 @@ def _run(streams: Sequence[Stream], turns: Sequence[Stream], jobs: int, *, quiet
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with progress([stream.result for stream in streams], quiet=quiet) as display:
+        results = [stream.result for stream in streams]
+        with progress(results, quiet=quiet, on_stdout=on_stdout) as display:
             run_all(streams, turns=turns, jobs=jobs, tick=display.show)
     except KeyboardInterrupt:
         return True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from sightline.cli import logs, terminal
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -29,15 +30,20 @@ _COLOURS = {
 
 @contextmanager
 def fleet_view(installation: Installation, *, quiet: bool) -> Iterator[None]:
-    """Show the table while the block runs; elsewhere than on a terminal nothing is shown."""
-    if quiet or not sys.stderr.isatty() or not installation.configuration.streams:
+    """Show the table while the block runs; elsewhere than on a terminal nothing is shown.
+
+    Nor is it where streams write their results to the same terminal.
+    """
+    streams = installation.configuration.streams.values()
+    on_stdout = any("-" in stream.outputs.paths() for stream in streams)
+    beside_results = on_stdout and terminal.may_be_seen(sys.stdout)
+    if quiet or not sys.stderr.isatty() or not streams or beside_results:
         yield
         return
     from rich.console import Console
     from rich.live import Live
 
-    over = threading.Event()
-    logs = _logs_to(sys.stderr)
+    over, stderr = threading.Event(), sys.stderr
     with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
 
         def draw() -> None:
@@ -46,19 +52,12 @@ def fleet_view(installation: Installation, *, quiet: bool) -> Iterator[None]:
 
         thread = threading.Thread(target=draw, name="view", daemon=True)
         thread.start()
-        terminal = [handler.setStream(sys.stderr) for handler in logs]  # Rich's, above the table
         try:
-            yield
+            with logs.above_display(stderr):
+                yield
         finally:
             over.set()
             thread.join()
-            for handler, stream in zip(logs, terminal, strict=True):
-                handler.setStream(stream)
-
-
-def _logs_to(stream: object) -> list[logging.StreamHandler]:  # type: ignore[type-arg]
-    handlers = logging.getLogger().handlers
-    return [h for h in handlers if isinstance(h, logging.StreamHandler) and h.stream is stream]
 
 
 def shown(streams: Mapping[str, StreamStats]) -> Group:

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TextIO
 
 from sightline.redaction import redact, redacted
 
@@ -20,6 +23,27 @@ def set_up(verbose: int) -> None:
     handler.setFormatter(_Text() if sys.stderr.isatty() else _JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("sightline").setLevel(level)
+
+
+@contextlib.contextmanager
+def above_display(stderr: TextIO) -> Iterator[None]:
+    """Within a display of Rich's, send logs through it: they stand above it, not on its line.
+
+    Args:
+        stderr: what ``sys.stderr`` was before the display began; it is Rich's own by now.
+    """
+    handlers = [
+        handler
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler) and handler.stream is stderr
+    ]
+    for handler in handlers:
+        handler.setStream(sys.stderr)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.setStream(stderr)
 
 
 class _Text(logging.Formatter):

@@ -38,7 +38,6 @@ _ONE_PRESS_S = 1.0
 app = typer.Typer(
     name="sightline",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

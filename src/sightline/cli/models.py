@@ -16,12 +16,37 @@ from sightline.errors import ConfigError, ModelError
 if TYPE_CHECKING:
     from sightline.models.download import Progress
 
-app = typer.Typer(name="models", help="List and fetch models by name.", no_args_is_help=True)
+app = typer.Typer(name="models", help="List and fetch models by name.")
 
-Folder = Annotated[
+
+def _renamed(folder: Path | None) -> Path | None:
+    if folder is not None:
+        typer.secho("warning: --folder is called --models-dir now", fg="yellow", err=True)
+    return folder
+
+
+ModelsDir = Annotated[
     Path | None,
-    typer.Option(help="Where models are kept.", show_default="~/.cache/sightline/models"),
+    typer.Option(
+        "--models-dir", help="Where models are kept.", show_default="~/.cache/sightline/models"
+    ),
 ]
+Folder = Annotated[Path | None, typer.Option("--folder", hidden=True, callback=_renamed)]
+"""What ``--models-dir`` was called in version 0.1.0."""
+
+
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context) -> None:
+    """List models: those on this machine and those that can be had by name; fetch them.
+
+    [bold]Examples[/bold]
+
+    sightline models
+
+    sightline models pull yolox_nano
+    """
+    if context.invoked_subcommand is None:
+        list_models()
 
 
 def cache_folder() -> Path:
@@ -53,30 +78,63 @@ def show_progress(name: str) -> Iterator[Progress]:
 
 
 @app.command("list")
-def list_models(folder: Folder = None) -> None:
-    """List the models that can be had by name, and your own in the folder."""
+def list_models(models_dir: ModelsDir = None, folder: Folder = None) -> None:
+    """List what --model can be: models on this machine, then those that can be pulled."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    from sightline.models import zoo
-
-    folder = folder or cache_folder()
-    table = Table("name", "licence", "size", "input", "COCO mAP", "pulled")
-    for name in zoo.names(folder):
-        entry = zoo.ZOO.get(name)
-        if entry is None:
-            size = zoo.path_of(name, folder).stat().st_size / 1e6
-            facts = ["your own", f"{size:.1f} MB", "", ""]
-        else:
-            facts = [
-                entry.licence,
-                f"{entry.size_mb:.1f} MB",
-                "{}x{}".format(*entry.input_size),
-                f"{entry.coco_map:.1f}",
-            ]
-        table.add_row(name, *facts, _state(name, folder))
+    table = Table("model", "licence", "size", "input", "COCO mAP", "here")
+    for row in model_rows(models_dir or folder or cache_folder()):
+        table.add_row(*map(Text, row))  # texts of files, which might look like rich's markup
     # Away from a terminal rich takes 80 columns and would cut the names.
     Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def model_rows(folder: Path) -> Iterator[tuple[str, str, str, str, str, str]]:
+    """Name, licence, size, input, mAP and where it is: of each model that comes with Sightline, is in
+    the folder of pulled models or in the current one, or can be pulled."""
+    from sightline.build.model_files import bundled_names
+    from sightline.build.tables import BUNDLED
+    from sightline.models import zoo
+
+    for name in bundled_names():
+        path = BUNDLED / f"{name}.onnx"
+        yield name, _licence(path), _size(path), "", "", "comes with Sightline"
+    yield "people", "Apache-2.0", "", "", "", "comes with OpenCV"
+    known = sorted(zoo.names(folder), key=lambda name: _state(name, folder) == "no")
+    for name in known:
+        entry, path = zoo.ZOO.get(name), zoo.path_of(name, folder)
+        here = path.is_file()
+        size = _size(path) if here else f"{entry.size_mb:.1f} MB" if entry else ""
+        licence = _licence(path, "" if entry is None else entry.licence)
+        facts = ("", "") if entry is None else (
+            "{}x{}".format(*entry.input_size), f"{entry.coco_map:.1f}",
+        )  # fmt: skip
+        yield name, licence, size, *facts, _state(name, folder)
+    for path in sorted(p for p in Path().iterdir() if _is_model(p)):
+        yield f"./{path.name}", _licence(path), _size(path), "", "", "in this folder"
+
+
+def _is_model(path: Path) -> bool:
+    """A file that can be given as --model; an .xml without its weights is something else."""
+    suffix = path.suffix.lower()
+    return path.is_file() and (
+        suffix == ".onnx" or (suffix == ".xml" and path.with_suffix(".bin").is_file())
+    )
+
+
+def _size(path: Path) -> str:
+    files = [path, path.with_suffix(".bin")] if path.suffix.lower() == ".xml" else [path]
+    return f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
+
+
+def _licence(path: Path, published: str = "") -> str:
+    """As the file says; else as who publishes it says."""
+    from sightline.models.licence import licence_of
+
+    said = licence_of(path) if path.is_file() else None
+    return said or published or "not said"
 
 
 @app.command()
@@ -84,6 +142,7 @@ def pull(
     names: Annotated[list[str] | None, typer.Argument(help="Names from the list, or URLs.")] = None,
     url: Annotated[str | None, typer.Option(help="Fetch an ONNX file of your own.")] = None,
     sha256: Annotated[str | None, typer.Option(help="What the file must have, in hex.")] = None,
+    models_dir: ModelsDir = None,
     folder: Folder = None,
 ) -> None:
     """Fetch models into the folder and print their paths.
@@ -93,6 +152,7 @@ def pull(
     from sightline.models import zoo
     from sightline.models.download import shown
 
+    folder = models_dir or folder or cache_folder()
     wanted = names or ([url] if url else [])
     if not wanted:
         raise ConfigError("name a model: sightline models pull NAME (see: sightline models list)")
@@ -103,28 +163,37 @@ def pull(
         with show_progress(label) as progress:
             path = zoo.pull(
                 url or name,
-                folder or cache_folder(),
+                folder,
                 sha256,
                 progress,
                 name=name if url and names else None,
                 plain_http=url is not None,
             )
+        typer.secho(f"{path.stem}: licence {_licence(path, _published(path.stem))}", err=True)
         typer.echo(path)
 
 
+def _published(name: str) -> str:
+    from sightline.models import zoo
+
+    return zoo.ZOO[name].licence if name in zoo.ZOO else ""
+
+
 @app.command()
-def show(name: str, folder: Folder = None) -> None:
+def show(name: str, models_dir: ModelsDir = None, folder: Folder = None) -> None:
     """Show where a model lies, what it is and where it came from."""
     from sightline.models import zoo
 
-    folder = folder or cache_folder()
+    folder = models_dir or folder or cache_folder()
     if name not in zoo.names(folder):
         raise zoo.unknown(name, folder)
     path, record = zoo.resolve(name, folder), zoo.recorded(name, folder)
-    lines: dict[str, object] = {"name": name}
+    lines: dict[str, object] = {
+        "name": name,
+        "licence": _licence(zoo.path_of(name, folder), _published(name)),
+    }
     if (entry := zoo.ZOO.get(name)) is not None:
         lines |= {
-            "licence": entry.licence,
             "source": entry.url,
             "input": "{}x{}".format(*entry.input_size),
             "COCO mAP": f"{entry.coco_map:.1f} (as published)",

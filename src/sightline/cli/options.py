@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +13,32 @@ if TYPE_CHECKING:
 
 MODEL = "Model"
 
+
+def words(*known: str) -> Callable[[str], list[str]]:
+    """What a shell offers for an option's value."""
+
+    def starting(incomplete: str) -> list[str]:
+        return [word for word in known if word.startswith(incomplete)]
+
+    return starting
+
+
+def _model_names(incomplete: str) -> list[str]:
+    """Names of models on this machine; the shell offers files where none begins like this."""
+    from sightline.build.model_files import PEOPLE, bundled_names
+    from sightline.cli.models import cache_folder
+
+    pulled = sorted(path.stem for path in cache_folder().glob("*.onnx"))
+    return words(*bundled_names(), PEOPLE, *pulled)(incomplete)
+
+
 Model = Annotated[
     str,
     typer.Option(
-        "--model", "-m", help="An .onnx or .xml file, a name of `sightline models`, or `people`."
+        "--model",
+        "-m",
+        help="An .onnx or .xml file, a name of `sightline models`, or `people`.",
+        autocompletion=_model_names,
     ),
 ]
 Conf = Annotated[
@@ -51,11 +74,28 @@ AgnosticNms = Annotated[
     ),
 ]
 Backend = Annotated[
-    str, typer.Option(help="auto, openvino, onnxruntime, torch or triton.", rich_help_panel=MODEL)
+    str,
+    typer.Option(
+        help="auto, openvino, onnxruntime, torch or triton.",
+        rich_help_panel=MODEL,
+        autocompletion=words("auto", "openvino", "onnxruntime", "torch", "triton"),
+    ),
 ]
-Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=MODEL)]
+Precision = Annotated[
+    str,
+    typer.Option(
+        help="auto, fp32, bf16 or fp16.",
+        rich_help_panel=MODEL,
+        autocompletion=words("auto", "fp32", "bf16", "fp16"),
+    ),
+]
 Device = Annotated[
-    str, typer.Option(help="auto, cpu, gpu, npu, cuda, cuda:1.", rich_help_panel=MODEL)
+    str,
+    typer.Option(
+        help="auto, cpu, gpu, npu, cuda, cuda:1.",
+        rich_help_panel=MODEL,
+        autocompletion=words("auto", "cpu", "gpu", "npu", "cuda"),
+    ),
 ]
 ModelsDir = Annotated[
     Path | None,

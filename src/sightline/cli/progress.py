@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Protocol, Self
 
+from sightline.cli import logs, terminal
 from sightline.runtime.stream import StreamResult
 
 LINE_EVERY_S = 5.0
@@ -29,11 +31,20 @@ class Progress(Protocol):
         """Look at the results again."""
 
 
-def progress(results: Sequence[StreamResult], *, quiet: bool) -> Progress:
-    """The display that fits where stderr goes."""
+def progress(results: Sequence[StreamResult], *, quiet: bool, on_stdout: bool = False) -> Progress:
+    """The display that fits where stderr goes.
+
+    Args:
+        results: what is shown.
+        quiet: nothing is.
+        on_stdout: results are written to stdout at the same time. Where they may be seen on the same
+            terminal, directly or through a pipe, there are whole lines in place of a bar: a bar stays
+            on its line, and so the next result would stand behind it.
+    """
     if quiet:
         return Silence()
-    return Bars(results) if sys.stderr.isatty() else Lines(results)
+    own_line = sys.stderr.isatty() and not (on_stdout and terminal.may_be_seen(sys.stdout))
+    return Bars(results) if own_line else Lines(results)
 
 
 class Silence:
@@ -77,6 +88,7 @@ class Bars:
         from rich.console import Console
 
         self._results = results
+        self._logs = ExitStack()
         self._bars = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
@@ -92,11 +104,14 @@ class Bars:
         ]
 
     def __enter__(self) -> Self:
+        stderr = sys.stderr
         self._bars.start()
+        self._logs.enter_context(logs.above_display(stderr))
         return self
 
     def __exit__(self, *_: object) -> None:
         self.show()
+        self._logs.close()
         self._bars.stop()
 
     def show(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 from typing import TextIO
 
@@ -21,6 +22,18 @@ def set_up() -> None:
     messages = _escaping(sys.stderr, 2)
     if isinstance(messages, io.TextIOWrapper):
         sys.stderr = _Messages(messages)
+
+
+def may_be_seen(stream: TextIO) -> bool:
+    """Whether what is written may appear on a terminal: at once, or by whoever reads the pipe.
+
+    A file and the null device are seen by nobody.
+    """
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):  # no file at all, such as a test's
+        return False
+    return stream.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def flush() -> None:

@@ -17,10 +17,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from sightline.errors import ConfigError, ModelError
+from sightline.models import onnx_fields
 from sightline.models.download import Progress, check_url, discard, download, shown
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
@@ -251,7 +252,7 @@ def _verified(file: Path, target: Path, url: str | None, wanted: str | None) -> 
     wrong = None
     if wanted is not None and digest != wanted:
         wrong = f"SHA-256 expected {wanted}, got {digest}"
-    elif not _is_whole_onnx(file):
+    elif not onnx_fields.is_whole(file):
         wrong = "it is no ONNX model, or not all of one"
     if wrong is None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -263,39 +264,6 @@ def _verified(file: Path, target: Path, url: str | None, wanted: str | None) -> 
         f"what was fetched for {target.name} is not what it should be and was removed: {wrong}; "
         "if the publisher changed the file and you trust it, give the new SHA-256 (--sha256)"
     )
-
-
-def _is_whole_onnx(path: Path) -> bool:
-    """Whether the file is a protobuf message that ends where its last field ends.
-
-    A connection without a length looks the same at its end and where it is cut; a model does not.
-    Only the top level of ModelProto is walked (onnx.proto): a few dozen fields.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        while file.tell() < size:
-            tag = _varint(file)
-            if tag is None or tag >> 3 == 0 or tag & 7 not in {0, 2}:
-                return False
-            value = _varint(file)
-            if value is None:
-                return False
-            if tag & 7 == 2:
-                file.seek(value, 1)
-        return 0 < size == file.tell()
-
-
-def _varint(file: IO[bytes]) -> int | None:
-    """The next base-128 number of a protobuf message, or None where there is none."""
-    number = 0
-    for shift in range(0, 70, 7):
-        byte = file.read(1)
-        if not byte:
-            return None
-        number |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return number
-    return None
 
 
 @contextlib.contextmanager
@@ -310,7 +278,7 @@ def _locked(path: Path) -> Iterator[None]:
     except OSError as exc:
         raise ModelError(
             f"cannot write in {path.parent}: {exc.strerror or exc}; choose another folder "
-            "(--folder)"
+            "(--models-dir)"
         ) from exc
 
 

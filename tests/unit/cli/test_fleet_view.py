@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from sightline.cli import fleet_view
+from sightline.config import OutputOptions
 from sightline.runtime.record import StreamStats
 
 ERROR = "rtsp://gate.example:8554/stream1: no answer within 5 s: check the network [and the camera]"
@@ -72,7 +73,8 @@ def test_logs_go_above_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     handler = logging.StreamHandler(terminal)
     fleet = SimpleNamespace(stats=lambda: {"gate": stream("gate")})
     installation: Any = SimpleNamespace(
-        configuration=SimpleNamespace(streams={"gate": None}), site=SimpleNamespace(fleet=fleet)
+        configuration=SimpleNamespace(streams={"gate": SimpleNamespace(outputs=OutputOptions())}),
+        site=SimpleNamespace(fleet=fleet),
     )
     logger = logging.getLogger()
     logger.addHandler(handler)

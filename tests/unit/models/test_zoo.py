@@ -462,7 +462,7 @@ def test_disk_full_while_writing(server: Server, tmp_path: Path) -> None:
 
 def test_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ModelError, match=r"cannot write in .*--folder"):
+    with pytest.raises(ModelError, match=r"cannot write in .*--models-dir"):
         zoo.pull(server.url, tmp_path / "file" / "models")
 
 

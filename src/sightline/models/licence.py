@@ -1,0 +1,50 @@
+"""The licence of a model, as its file says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from sightline.errors import ModelError
+from sightline.models import onnx_fields
+from sightline.models.file import open_model
+
+_KEYS = {"license", "licence", "spdx-license-identifier", "license_name"}
+
+
+def licence_of(path: Path) -> str | None:
+    """What the card beside a model file, or else the file itself, says of its licence.
+
+    None where neither says anything, or cannot be read: a list of models must not fail for one.
+    """
+    return _line(_of_card(path) or _of_file(path))
+
+
+def _of_card(path: Path) -> str | None:
+    try:
+        card = yaml.safe_load(path.with_suffix(".yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    return _found(card) if isinstance(card, dict) else None
+
+
+def _of_file(path: Path) -> str | None:
+    try:
+        if path.suffix.lower() == ".onnx":
+            return _found(onnx_fields.metadata(path))
+        return _found(open_model(path).metadata) if path.suffix.lower() == ".xml" else None
+    except (OSError, ValueError, ModelError):
+        return None
+
+
+def _found(texts: Mapping[str, str]) -> str | None:
+    said = {str(key).lower(): str(value) for key, value in texts.items() if value}
+    return next((said[key] for key in said if key in _KEYS), None)
+
+
+def _line(text: str | None) -> str | None:
+    """One line that a terminal can show: files of strangers may hold anything."""
+    plain = "".join(c if c.isprintable() else " " for c in text or "")
+    return " ".join(plain.split())[:200] or None
