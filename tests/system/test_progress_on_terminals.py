@@ -34,7 +34,7 @@ def on_terminal(script: str, folder: Path) -> tuple[int, str]:
         env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"},
     )  # fmt: skip
     os.close(theirs)
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     code = process.wait(100)
     reader.join(10)
