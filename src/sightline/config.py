@@ -119,6 +119,15 @@ class LiveOptions(Options):
     stall_timeout_s: float = Field(
         4.0, gt=0, description="without a picture for so long, a connection counts as lost"
     )
+    key_frame_timeout_s: float = Field(
+        30.0, gt=0, description="for the first key frame of a connection, while packets come"
+    )
+    download_mb: int = Field(
+        4000,
+        ge=0,
+        description="most of an MP4 that is kept in a temporary file, where its index is at its end and the "
+        "server sends no parts of files",
+    )
     wait_for_camera: bool = Field(
         False, description="open() waits for a camera that is not there yet, for ever"
     )

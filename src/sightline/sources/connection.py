@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 
 import av
 from av.container import InputContainer
@@ -21,6 +23,7 @@ from sightline.sources.ffmpeg import Turn, VideoReader, explain, video_stream
 from sightline.sources.redirects import RedirectError
 from sightline.sources.restricted import check_ffmpeg_options, open_within
 from sightline.sources.sender_clock import SenderClock
+from sightline.sources.spooled import SpooledDownload, spooled
 
 # What a stream of each scheme may open in its turn (redirects, playlists, transports): never a
 # file, never a protocol with less protection than its own.
@@ -33,6 +36,8 @@ _PROTOCOLS = {
     "rtmps": "rtmps,tls,tcp",
     "udp": "udp",
 }
+_LOOKING_S = 2.0
+_SMALLEST_INDEX = 500  # bytes of a `moov` with one track; less is padding
 _CAMERAS = {
     "linux": ("v4l2", "/dev/video{}"),
     "darwin": ("avfoundation", "{}"),
@@ -78,7 +83,10 @@ def url_target(url: str, options: LiveOptions) -> Target:
     scheme = address.scheme
     # The read timeout of connect() comes first; this one is for what it does not reach.
     patience_us = str(int(options.stall_timeout_s * 2e6))
-    extra = {"protocol_whitelist": _PROTOCOLS[scheme]}
+    # FFmpeg looks for what it wants to know of a stream until then. Of one whose key frames are far
+    # apart that may take longer than opening may; the decoder learns it from the key frame.
+    looking_us = str(int(min(_LOOKING_S, options.open_timeout_s / 3) * 1e6))
+    extra = {"protocol_whitelist": _PROTOCOLS[scheme], "analyzeduration": looking_us}
     if scheme in ("rtsp", "rtsps"):
         extra |= {
             "rtsp_transport": options.transport,
@@ -112,11 +120,16 @@ def camera_target(device: int | str, platform: str = sys.platform) -> Target:
 
 
 def connect(
-    target: Target, options: LiveOptions, turn: Turn | None = None, wary: bool = False
+    target: Target,
+    options: LiveOptions,
+    turn: Turn | None = None,
+    wary: bool = False,
+    alive: Callable[[], None] = lambda: None,
 ) -> VideoReader:
     """Open a target.
 
     Args:
+        alive: called while something comes that takes longer than opening may.
         wary: the last attempt was redirected in a circle: see whether it still is before FFmpeg
             runs in it until its time is over.
 
@@ -128,10 +141,10 @@ def connect(
         raise _in_a_circle(target)
     started = time.monotonic()
     try:
-        container = _opened(target, options)
+        container, file = _opened(target, options, alive)
     except SourceError:
         raise
-    except (av.FFmpegError, OSError, ValueError) as exc:
+    except (av.FFmpegError, OSError, ValueError, HTTPException) as exc:
         # An RTSP open that ran out of time is "invalid data" to FFmpeg.
         late = time.monotonic() - started >= options.open_timeout_s
         silence = f"no answer within {options.open_timeout_s:g} s"
@@ -144,8 +157,13 @@ def connect(
         stream = video_stream(container)
         if stream is not None:
             told = SenderClock(target.label) if options.clock == "auto" else None
-            return VideoReader(container, stream, options.threads, turn, told)
+            return VideoReader(
+                container, stream, options.threads, turn, told,
+                key_frame_s=options.key_frame_timeout_s, file=file,
+            )  # fmt: skip
         container.close()
+        if file is not None:
+            file.close()
         error = SourceError(f"{target.label} sends no video: check the address")
     # Outside of the handler: FFmpeg's own exception quotes the address with its password.
     try:
@@ -154,24 +172,84 @@ def connect(
         del error  # its trace holds this function: no circle
 
 
-def _opened(target: Target, options: LiveOptions) -> InputContainer:
-    """Raises FFmpegError, OSError, ValueError; SourceError where a host is not allowed."""
+def _opened(
+    target: Target, options: LiveOptions, alive: Callable[[], None]
+) -> tuple[InputContainer, SpooledDownload | None]:
+    """The container, and the download that it reads from where there is one.
+
+    Raises FFmpegError, OSError, HTTPException, ValueError; SourceError where a host is not allowed.
+    """
+    files: list[SpooledDownload] = []
 
     def open_(url: str, extra: Mapping[str, str]) -> InputContainer:
-        return av.open(
-            url,
-            mode="r",
-            format=target.format,
-            options={**target.options, **extra},
-            timeout=(options.open_timeout_s, options.stall_timeout_s),
-        )
+        kept = None
+        if _is_called_mp4(target):
+            # FFmpeg would read all that is before the index to find it, and run out of time.
+            with contextlib.suppress(OSError, HTTPException):  # FFmpeg tells what is wrong
+                kept = _download(target, url, extra, options, alive)
+        if kept is None:
+            container = av.open(
+                url,
+                mode="r",
+                format=target.format,
+                options={**target.options, **extra},
+                timeout=(options.open_timeout_s, options.stall_timeout_s),
+            )
+            if not _may_lack_its_index(container):
+                return container
+            kept = _download(target, url, extra, options, alive)
+            if kept is None:
+                return container
+            container.close()
+        files.append(kept)
+        return av.open(kept, mode="r", options={"protocol_whitelist": ""})
 
     if target.address is None or target.allowed is None:
-        return open_(target.url, {})
-    return open_within(
-        target.allowed, target.address, open_, target.label,
-        time.monotonic() + options.open_timeout_s,
-    )  # fmt: skip
+        container = open_(target.url, {})
+    else:
+        container = open_within(
+            target.allowed, target.address, open_, target.label,
+            time.monotonic() + options.open_timeout_s,
+        )  # fmt: skip
+    return container, files[0] if files else None
+
+
+def _is_called_mp4(target: Target) -> bool:
+    path = target.address.path.lower() if target.address else ""
+    return target.may_be_recording and path.endswith((".mp4", ".mov", ".m4v", ".3gp"))
+
+
+def _may_lack_its_index(container: InputContainer) -> bool:
+    """An MP4 whose pictures lie before its index, or may do so because its length is not known.
+
+    FFmpeg has passed the pictures by then, and comes back to them only where the server sends parts.
+    """
+    if "mp4" not in container.format.name.split(",") or (container.duration or 0) <= 0:
+        return False
+    stream = video_stream(container)
+    if stream is None or container.size <= 0:
+        return stream is not None
+    end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
+    return container.size - end > _SMALLEST_INDEX
+
+
+def _download(
+    target: Target, url: str, extra: Mapping[str, str], options: LiveOptions,
+    alive: Callable[[], None],
+) -> SpooledDownload | None:  # fmt: skip
+    if not target.may_be_recording:
+        return None
+    headers = dict(
+        line.split(": ", 1) for line in extra.get("headers", "").splitlines() if ": " in line
+    )
+    limit = options.download_mb * 1_000_000
+    return spooled(
+        url,
+        headers,
+        lambda response: SpooledDownload(response, limit, target.label, alive),
+        follow=target.allowed is None,
+        timeout_s=options.stall_timeout_s,
+    )
 
 
 def _is_endless(target: Target) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import re
 import time
 from collections import deque
+from collections.abc import Iterator
 from types import TracebackType
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import av
 from av import Packet, VideoFrame
@@ -20,6 +23,7 @@ from sightline.errors import DecodeError
 from sightline.sources.pixel_aspect import PixelAspect
 from sightline.sources.places import FramePlaces
 from sightline.sources.sender_clock import SenderClock
+from sightline.sources.spooled import SpooledDownload
 
 
 class Turn(Protocol):
@@ -154,7 +158,7 @@ def is_cut_off(reader: VideoReader) -> bool:
     formats = reader.container.format.name.split(",")
     if "mp4" in formats:
         end = max((entry.pos + entry.size for entry in reader.stream.index_entries), default=0)
-        return end > reader.container.size
+        return end > reader.container.size > 0
     if "matroska" in formats:
         # The container's own duration may be that of a longer sound track.
         promised = _TIME.fullmatch(reader.stream.metadata.get("DURATION", ""))
@@ -169,6 +173,20 @@ def explain(error: av.FFmpegError | OSError) -> str:
     return error.strerror or type(error).__name__
 
 
+def _is_end(container: InputContainer, error: Exception) -> bool:
+    """Whether an error is the end of an HTTP answer without a length: FFmpeg tells it by none other."""
+    return (
+        isinstance(error, OSError)
+        and error.errno == errno.EIO
+        and container.size <= 0
+        and container.name.startswith(("http://", "https://"))
+    )
+
+
+def _raise(error: av.FFmpegError) -> Packet[Any]:
+    raise error
+
+
 class VideoReader:
     """Good frames of the picture stream of an open container. Not safe for several threads.
 
@@ -180,13 +198,22 @@ class VideoReader:
         threads: decoder threads, 0 for as many as there are cores. One adds no delay.
         turn: held while decoding, where many readers share few cores.
         sender_clock: is shown the packets, of which some tell the sender's wall clock.
+        key_frame_s: so long after it was opened, a stream whose packets come is waited for, though no
+            picture can be made of them: its next key frame is still to come.
+        file: what the container reads from, closed with it.
     """
 
     def __init__(
         self, container: InputContainer, stream: VideoStream, threads: int = 1,
-        turn: Turn | None = None, sender_clock: SenderClock | None = None,
+        turn: Turn | None = None, sender_clock: SenderClock | None = None, *,
+        key_frame_s: float = 0.0, file: SpooledDownload | None = None,
     ) -> None:  # fmt: skip
         self.sender_clock = sender_clock
+        self._file = file
+        self._key_frame_by = time.monotonic() + key_frame_s
+        self._begun = False  # a picture has come
+        self.heard_at = float("-inf")
+        self.first_packet: int | None = None
         self._turn = turn or _EveryPacket()
         self.container = container
         self.stream = stream
@@ -195,6 +222,7 @@ class VideoReader:
         self.skipped_at = float("-inf")
         self.cut_off = False
         self.end_s = 0.0
+        self._start_s: float | None = None
         stream.thread_type = "NONE" if threads == 1 else "AUTO"
         stream.codec_context.thread_count = threads
         self._aspect = PixelAspect(stream)
@@ -202,7 +230,7 @@ class VideoReader:
         step = 1 / (rate * stream.time_base) if rate and stream.time_base else None
         self._places = FramePlaces(step, timed=_tells_order(container, stream))
         # Of all streams, so that read() keeps its deadline where only sound arrives.
-        self._packets = container.demux()
+        self._packets: Iterator[Packet[Any]] = container.demux()
         self._decoded: deque[DecodedFrame] = deque()
         self._failures = 0
         self._held = 0  # packets that are decoded, but whose frames have not come out
@@ -223,6 +251,8 @@ class VideoReader:
         deadline = time.monotonic() + timeout_s
         while not self._decoded:
             if self._error is not None:
+                if _is_end(self.container, self._error):
+                    return None
                 raise self._error
             try:
                 packet = next(self._packets)
@@ -239,10 +269,13 @@ class VideoReader:
             # Checked here: FFmpeg answers a read that timed out with the packet that its
             # parser still held, as if it had come now, and only the next one with an error.
             if time.monotonic() > deadline:
+                self.heard_at = time.monotonic() if packet.size else self.heard_at
                 raise TimeoutError(f"no picture for {timeout_s:g} s")
             # Not packet.stream_index: it is 0 in the packets that flush the decoders at the end.
             if packet.stream.index != self.stream.index:
                 continue
+            if packet.size:
+                deadline = self._hear(packet, deadline, timeout_s)
             if packet.size and not self._admits(packet.is_keyframe):
                 self._note_end(cast("Packet[VideoStream]", packet))
                 self._skip()
@@ -250,12 +283,60 @@ class VideoReader:
             else:
                 self._decode(cast("Packet[VideoStream]", packet))
         self._failures = 0
+        self._begun = True
         return self._decoded.popleft()
+
+    def look_ahead(self, for_s: float, span_s: float) -> tuple[float, bool]:
+        """Read packets before they are wanted, for so long or so much of the stream at most.
+
+        Returns:
+            How much of the stream they are, in seconds, and whether that is all of it.
+        """
+        ahead: list[Packet[Any]] = []
+        times: list[float] = []
+        rest, whole = self._packets, False
+        until = time.monotonic() + for_s
+        while time.monotonic() < until and (not times or max(times) - min(times) < span_s):
+            try:
+                packet = next(self._packets)
+            except StopIteration:
+                whole = True
+                break
+            except av.FFmpegError as exc:
+                whole = _is_end(self.container, exc)
+                rest = map(_raise, [exc])  # whoever reads so far gets it
+                break
+            ahead.append(packet)
+            if packet.pts is not None and packet.stream.index == self.stream.index:
+                times.append(float(packet.pts * packet.time_base))
+        self._packets = itertools.chain(ahead, rest)
+        return (max(times) - min(times) if times else 0.0), whole
+
+    @property
+    def waits_for_key_frame(self) -> bool:
+        """Packets came for ``key_frame_s``, and no picture could be made of them."""
+        return not self._begun and self.heard_at > self._key_frame_by
+
+    @property
+    def span_s(self) -> float:
+        """How much of the stream was read, in seconds."""
+        return max(0.0, self.end_s - self._start_s) if self._start_s is not None else 0.0
 
     def close(self) -> None:
         """Free the decoder and the file or connection. Idempotent."""
         self._decoded.clear()
         self.container.close()
+        if self._file is not None:
+            self._file.close()
+
+    def _hear(self, packet: Packet[Any], deadline: float, timeout_s: float) -> float:
+        """Note a packet of the picture stream; returns until when the next picture must be there."""
+        self.heard_at = time.monotonic()
+        if self.first_packet is None:
+            self.first_packet = hash((packet.pts, bytes(packet)))
+        if self._begun or self.heard_at > self._key_frame_by:
+            return deadline
+        return min(self.heard_at + timeout_s, self._key_frame_by)
 
     def _admits(self, key: bool) -> bool:
         """Whether a packet is decoded. A damaged stream has gaps enough: of it none is left out."""
@@ -314,9 +395,13 @@ class VideoReader:
             self._places.note_torn()
         if packet.pts is not None and packet.time_base is not None:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            if self._start_s is None:
+                self._start_s = float(packet.pts * packet.time_base)
             self.end_s = max(self.end_s, end)
 
     def _count_failure(self, exc: av.FFmpegError) -> None:
+        if not self._begun and time.monotonic() < self._key_frame_by:
+            return  # it refers to a key frame that was sent before anybody listened
         self.corrupt += 1
         self._places.note_left_out()
         self._failures += 1

@@ -24,8 +24,16 @@ from sightline.sources.connection import (
     meaning,
     url_target,
 )
-from sightline.sources.ffmpeg import DecodedFrame, Turn, VideoReader, expected_frames, frame_rate
+from sightline.sources.ffmpeg import (
+    DecodedFrame,
+    Turn,
+    VideoReader,
+    expected_frames,
+    frame_rate,
+    is_cut_off,
+)
 from sightline.sources.pictures import Scalers, VideoPicture
+from sightline.sources.recordings import Replay, is_recording
 from sightline.sources.redirects import RedirectError
 from sightline.types import Clock, Frame, SourceState, SourceStatus, StreamInfo
 
@@ -73,7 +81,8 @@ class NewestFrameSource:
         self._info: StreamInfo | None = None
         self._clock = StreamClock(options.max_time_step_s)
         self._newest: _Taken | None = None
-        self._arrived = 0.0
+        self._arrived = self._alive_at = 0.0
+        self._replay = Replay()
         self._reader: VideoReader | None = None  # of the session that runs
         self._iterated = False
         self._handed = 0
@@ -91,14 +100,16 @@ class NewestFrameSource:
         with self._changed:
             if self._thread is None and self._state not in _FINAL:
                 self._spawn()
-            self._changed.wait_for(
-                lambda: (
-                    self._info is not None
-                    or self._state in _FINAL
-                    or (self._error is not None and not patient)
-                ),
-                None if patient else self._options.open_timeout_s + _REASON_S,
-            )
+            self._alive_at = time.monotonic()
+            while not (
+                self._info is not None
+                or self._state in _FINAL
+                or (self._error is not None and not patient)
+            ):
+                left_s = self._open_by() - time.monotonic()
+                if left_s <= 0 and not patient:
+                    break
+                self._changed.wait(None if patient else left_s)
             ended = self._state is SourceState.ENDED and self._newest is None
             if self._info is not None and not ended:
                 return self._info
@@ -157,6 +168,15 @@ class NewestFrameSource:
             thread = self._thread
         if thread is not None and thread is not current_thread():
             thread.join(_JOIN_S)
+
+    def _open_by(self) -> float:
+        """Until when the first picture must be there; later while packets or a download come."""
+        heard = self._reader.heard_at if self._reader else 0.0
+        opening = self._alive_at + self._options.open_timeout_s
+        return max(opening, heard + self._options.stall_timeout_s) + _REASON_S
+
+    def _hear(self) -> None:
+        self._alive_at = time.monotonic()
 
     def _take(self) -> _Taken | None:
         """Wait for the next frame; None at the end."""
@@ -258,8 +278,10 @@ class NewestFrameSource:
 
     def _play(self, session: int, wary: bool) -> None:
         """Read one connection until it is lost (SourceError), or a recording has ended."""
-        reader = connect(self._target, self._options, self._turn, wary)
-        recording = self._target.may_be_recording and (reader.container.duration or 0) > 0
+        started = time.monotonic()
+        reader = connect(self._target, self._options, self._turn, wary, self._hear)
+        opening_s = time.monotonic() - started
+        recording = self._target.may_be_recording and is_recording(reader, opening_s)
         with self._changed:
             if session == self._session:
                 self._reader = reader
@@ -270,9 +292,17 @@ class NewestFrameSource:
             while session == self._session:
                 decoded = self._read(reader)
                 if decoded is None:
+                    if recording and is_cut_off(reader):
+                        raise SourceError(
+                            f"{self._target.label}: it breaks off; write or send it again"
+                        )
                     if recording:
                         return
+                    if self._target.may_be_recording:
+                        self._replay.ended(reader, time.monotonic() - started)
                     raise SourceError(f"{self._target.label}: the stream broke off")
+                if self._replay.begins(reader):  # the same once more: it has ended
+                    return
                 self._publish(session, reader, decoded, recording)
         finally:
             with self._changed:
@@ -289,6 +319,12 @@ class NewestFrameSource:
         except (av.FFmpegError, OSError) as exc:
             silence = f"no picture for {self._options.stall_timeout_s:g} s"
             error = meaning(self._target, exc, silence)
+            if isinstance(exc, TimeoutError) and reader.waits_for_key_frame:
+                error = SourceError(
+                    f"{self._target.label}: packets come, but no key frame within "
+                    f"{self._options.key_frame_timeout_s:g} s: let the camera send one more often "
+                    "(I-frame interval, GOP), or raise live.key_frame_timeout_s"
+                )
         # Outside of the handler: FFmpeg's own exception may quote the address with its password.
         try:
             raise error

@@ -43,9 +43,13 @@ class ScriptedReader:
         self.corrupt = 0
         self.skipped, self.skipped_at = 0, 0.0
         self.sender_clock = None
+        self.heard_at, self.waits_for_key_frame = 0.0, False
+        self.cut_off = False
         self.decoded = 0
         self.closed = False
-        self.container = SimpleNamespace(duration=self.duration)
+        self.container = SimpleNamespace(
+            duration=self.duration, format=SimpleNamespace(name="none")
+        )
         self.stream = SimpleNamespace(average_rate=25, guessed_rate=25, frames=0)
 
     def read(self, timeout_s: float) -> DecodedFrame | None:

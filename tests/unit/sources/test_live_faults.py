@@ -31,6 +31,7 @@ class Damaged:
         self.corrupt = 0
         self.skipped, self.skipped_at = 0, 0.0
         self.sender_clock = None
+        self.heard_at, self.waits_for_key_frame = 0.0, False
         self.container = SimpleNamespace(duration=None)
         self.stream = SimpleNamespace(average_rate=25, guessed_rate=25, frames=0)
         self._damaged = damaged
