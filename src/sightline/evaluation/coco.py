@@ -44,8 +44,8 @@ def read_coco(path: Path, *, images: Path | None = None, notes: Notes | None = N
 
     Args:
         path: a JSON object with ``images``, ``annotations`` and ``categories``.
-        images: the folder that the pictures' ``file_name`` are relative to; the file's own folder,
-            or ``images`` in it, by default.
+        images: the folder that the pictures' ``file_name`` are relative to; by default the file's
+            own folder, ``images`` in it, or those beside ``annotations``.
         notes: what is left out is added.
 
     Raises:
@@ -63,8 +63,7 @@ def read_coco(path: Path, *, images: Path | None = None, notes: Notes | None = N
     annotations = entries(path, content, "annotations", notes)
     categories = read_categories(path, content, annotations, notes)
     objects = _objects(path, annotations, pictures, categories, notes)
-    folders = [images] if images else [path.parent, path.parent / "images"]
-    files = PictureFiles(folders if images else _likelier_first(folders, pictures))
+    files = PictureFiles([images] if images else _picture_folders(path, pictures))
     names = unique_names(path, categories, notes)
     return Dataset(
         tuple(names),
@@ -238,11 +237,19 @@ def _note_ids(path: Path, items: Sequence[dict[str, Any]], notes: Notes) -> None
             notes.add(path, reason, f"id {value}", count=count - 1)
 
 
-def _likelier_first(folders: list[Path], pictures: dict[Id, _Image]) -> list[Path]:
-    """``images`` first where the first picture is in it."""
+def _picture_folders(path: Path, pictures: dict[Id, _Image]) -> list[Path]:
+    """Folders in which the pictures may be, that of the first picture first.
+
+    Beside the file or in ``images`` there; of ``annotations/instances_val2017.json`` also above, in
+    ``images`` and ``val2017``, as COCO itself and CVAT have it.
+    """
+    folders = [path.parent, path.parent / "images"]
+    if path.parent.name == "annotations":
+        above, part = path.parent.parent, path.stem.rpartition("_")[2]
+        folders += [above / "images", above / part, above / "images" / part, above]
     first = next(iter(pictures.values()), None)
-    in_images = first is not None and (folders[1] / first.name).exists()
-    return folders[::-1] if in_images else folders
+    likely = [folder for folder in folders if first and (folder / first.name).exists()]
+    return likely + [folder for folder in folders if folder not in likely]
 
 
 def _picture(

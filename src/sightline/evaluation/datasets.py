@@ -12,6 +12,8 @@ from sightline.evaluation.labels import Dataset, SizeOf
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.predictions import pair_predictions
 from sightline.evaluation.yolo import read_yolo
+from sightline.evaluation.yolo_pictures import inner_folder
+from sightline.evaluation.yolo_yaml import find_description
 
 _YOLO_SUFFIXES = frozenset({".yaml", ".yml", ".txt"})
 
@@ -28,7 +30,8 @@ def read_dataset(
     """Read a COCO JSON file, or a dataset in YOLO's layout.
 
     Args:
-        path: the JSON file; or a folder, a ``data.yaml`` or a list of pictures.
+        path: the JSON file, or a folder with one and no other labels in it; or a YOLO folder, a
+            ``data.yaml`` or a list of pictures.
         size_of: YOLO's boxes are shares of a picture, so its size is needed.
         images: the folder of the pictures, where they are not beside the labels.
         class_names: of a YOLO dataset that does not name its classes.
@@ -38,11 +41,22 @@ def read_dataset(
     Raises:
         ConfigError: there is nothing there, or nothing that can be used; file and line are named.
     """
+    if path.is_dir() and (inside := _coco_in(path)):
+        return read_coco(inside, images=images, notes=notes)
     if path.is_dir() or path.suffix.lower() in _YOLO_SUFFIXES:
         return read_yolo(
             path, size_of, images=images, class_names=class_names, split=split, notes=notes
         )
     return read_coco(path, images=images, notes=notes)
+
+
+def _coco_in(folder: Path) -> Path | None:
+    """The only JSON file of a folder that holds no YOLO labels, as Roboflow and CVAT export it."""
+    if inner_folder(folder, "labels").is_dir() or find_description(folder):
+        return None
+    places = (folder.glob("*.json"), folder.glob("annotations/*.json"))
+    files = [file for found in places for file in found if not file.name.startswith(".")]
+    return files[0] if len(files) == 1 else None
 
 
 def score_files(

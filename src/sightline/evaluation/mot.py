@@ -111,7 +111,7 @@ def read_truth(path: Path, *, sequence: str = "", notes: Notes | None = None) ->
     frames, counted, distractors = [], [], []
     ignored = DISTRACTORS | ({NON_MOT_VEHICLE} if sequence.startswith("MOT20") else set())
     for of_frame in _frames(rows):
-        valid = of_frame[:, 6].astype(np.int64) != 0
+        valid = np.trunc(of_frame[:, 6]) != 0
         classes = (
             of_frame[:, _CLASS_COLUMN].astype(np.int64) if has_classes else np.full(len(valid), 1)
         )

@@ -21,6 +21,7 @@ COLUMNS = 7
 
 _WITHOUT_CONF = 6
 _KITTI_COLUMNS = 17
+_LARGEST_ID = 2.0**53  # beyond it a float skips whole numbers
 _MOST_FRAMES = 1_000_000  # one wrong number must not take the memory
 
 
@@ -93,9 +94,11 @@ def _row(path: Path, words: list[str], notes: Notes, number: int) -> list[float]
         raise UnusableRow(f"its frame is beyond {_MOST_FRAMES}")
     if row[1] < 0 or row[1] != int(row[1]):
         raise UnusableRow("it has no track: ids are whole numbers from 0 on")
+    if row[1] > _LARGEST_ID:
+        raise UnusableRow("its id is too large to be told from others")
     if row[4] < 0 or row[5] < 0:
         raise UnusableRow("its width or height is negative")
-    return row
+    return row[:COLUMNS] + [value if abs(value) < _LARGEST_ID else -1.0 for value in row[COLUMNS:]]
 
 
 def _twice(before: list[float], row: list[float]) -> str:

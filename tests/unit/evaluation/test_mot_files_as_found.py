@@ -182,6 +182,10 @@ CASES: dict[str, Case] = {
     "a comment": Case(found_as(with_commas, head="# made by hand\n")),
     "from 0": Case(from_zero, "frames are taken as counted from 0"),
     "ids of -1": Case(more_found([3, -1, 5, 5, 9, 9, 1, -1, -1, -1]), "it has no track.*: 1"),
+    "an id beyond all": Case(more_found([3, 1e30, 5, 5, 9, 9, 1, -1, -1, -1]), "too large to be told"),
+    "a class that is no number": Case(
+        lambda t: t.write(found=lambda r: with_commas(r[:7]) + ",nan,inf,-1")
+    ),
     "a row of text": Case(more_found("hello, world"), "no row of numbers: 1"),
     "a short row": Case(more_found("3,4,5"), "3 columns"),
     "a negative width": Case(more_found([3, 77, 5, 5, -9, 9, 1, -1, -1, -1]), "is negative"),

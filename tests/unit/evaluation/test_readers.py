@@ -62,6 +62,27 @@ def test_coco_pictures_beside_or_elsewhere(tmp_path: Path) -> None:
     assert elsewhere == tmp_path / "c" / "a.jpg"
 
 
+@pytest.mark.parametrize(
+    ("labels", "pictures", "given"),
+    [
+        pytest.param("_annotations.coco.json", "", "", id="Roboflow"),
+        pytest.param("annotations/instances_default.json", "images", "", id="CVAT"),
+        pytest.param(
+            "annotations/instances_val2017.json", "val2017", "annotations/instances_val2017.json",
+            id="COCO",
+        ),
+        pytest.param("result.json", "images", "", id="Label Studio"),
+    ],
+)  # fmt: skip
+def test_coco_in_a_folder(tmp_path: Path, labels: str, pictures: str, given: str) -> None:
+    for path in (tmp_path / labels, tmp_path / pictures / "a.jpg"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / labels).write_text(json.dumps(annotations()))
+    dataset = read_dataset(tmp_path / given, size_of)
+    assert dataset.pictures[0].path == tmp_path / pictures / "a.jpg"
+
+
 def changed(change: Callable[[dict[str, Any]], Any]) -> str:
     content = annotations()
     change(content)
