@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
@@ -96,7 +96,8 @@ class Model:
 
         detector = adjusted(self.detector, conf=conf, iou=iou, classes=classes)
 
-        def detect(images: Sequence[Image]) -> list[Detections]:
+        def detect(images: Iterable[Image]) -> list[Detections]:
+            images = list(images)
             frames = [still_frame(each) for each in images]
             found = detector.submit(frames).result()
             return [
@@ -263,6 +264,8 @@ def track(
         if not isinstance(model, Model):
             model = stack.enter_context(load(model))
         adjusted_detector = adjusted(model.detector, conf=conf, iou=iou, classes=classes)
+        if isinstance(tracker, type):
+            raise ConfigError(f"tracker: give one, {tracker.__name__}(), not its class")
         own = isinstance(tracker, Tracker)
         how = checked(
             TrackParameters, every=every, tracker={} if own or tracker is None else tracker

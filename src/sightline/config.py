@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, SupportsIndex, TypeVar
 
@@ -58,6 +59,10 @@ def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
         first = exc.errors(include_url=False)[0]
         at, value = ".".join(map(str, first["loc"])), first["input"]
         message = in_words(first["type"], first.get("ctx", {}), first["msg"])
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(
+                f"{at}: there is no such option{_nearest(options, first['loc'])}"
+            ) from exc
         message = message.removeprefix("Value error, ")
         text = f"{at}: {message}" if at else message
         # A whole section is nothing to read and may hold secrets; our own validators say it all.
@@ -67,6 +72,19 @@ def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
         }:
             text += f", not {redacted({at: value})[at]!r}"
         raise ConfigError(text) from exc
+
+
+def _nearest(options: type[BaseModel], at: tuple[str | int, ...]) -> str:
+    """A half sentence that names the option that was probably meant."""
+    kind: Any = options
+    for part in at[:-1]:
+        kind = (
+            kind.model_fields[part].annotation
+            if part in getattr(kind, "model_fields", ())
+            else None
+        )
+    near = get_close_matches(str(at[-1]), getattr(kind, "model_fields", ()), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _refuse(misfits: Iterable[Misfit]) -> None:

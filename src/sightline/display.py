@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,8 +55,8 @@ def names_of(detections: Detections) -> list[str]:
     return [detections.class_name(i) for i in detections.class_ids.tolist()]
 
 
-def as_html(detections: Detections) -> str:
-    """The picture, where it is known and can be drawn, above a table of the objects."""
+def as_html(detections: Detections, plot: Callable[[], Pixels] | None) -> str:
+    """The picture that ``plot`` draws, where it can, above a table of the objects."""
     heads = ["", "class", "score", "x1", "y1", "x2", "y2"]
     rows = [
         [str(i), item["class"], f"{item['score']:.2f}", *(f"{x:.0f}" for x in item["box"])]
@@ -68,11 +69,18 @@ def as_html(detections: Detections) -> str:
     more = len(detections) - len(rows)
     parts = [
         f"<p>{_count(len(detections))}</p>",
-        _picture(detections),
+        "" if plot is None else _picture(plot),
         _table(heads, rows) if rows else "",
         f"<p>and {more} more</p>" if more else "",
     ]
     return f"<div>{''.join(parts)}</div>"
+
+
+def jpeg(pixels: Pixels) -> bytes:
+    """The picture as a notebook keeps it, no wider than ``WIDEST``."""
+    from sightline.picture_files import encoded
+
+    return encoded(shrunk(pixels), ".jpg", _JPEG_QUALITY)
 
 
 def shrunk(pixels: Pixels, widest: int = WIDEST) -> Pixels:
@@ -91,16 +99,12 @@ def _count(count: int) -> str:
     return {0: "no objects", 1: "1 object"}.get(count, f"{count} objects")
 
 
-def _picture(detections: Detections) -> str:
-    from sightline.picture_files import encoded
-
-    if detections.frame is None:
-        return ""
+def _picture(plot: Callable[[], Pixels]) -> str:
     try:
-        jpeg = encoded(shrunk(detections.plot()), ".jpg", _JPEG_QUALITY)
+        data = base64.b64encode(jpeg(plot())).decode()
     except SightlineError as exc:  # a notebook shows the objects also where the picture is gone
         return f"<p>{html.escape(str(exc))}</p>"
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
+    return f'<img alt="" src="data:image/jpeg;base64,{data}">'
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> str:

@@ -108,6 +108,12 @@ class Frame:
 
         return save_picture(path or _file_name(self), self.image)
 
+    def _repr_jpeg_(self) -> bytes:
+        """What a notebook shows."""
+        from sightline.display import jpeg
+
+        return jpeg(self.image)
+
 
 def _file_name(frame: Frame, suffix: str = "") -> str:
     """A name for a picture of a frame, in the current folder; never that of a file it was read from."""
@@ -258,7 +264,8 @@ class Detections:
             (height, width, 3) uint8, BGR. RGB, for matplotlib, is ``plot()[..., ::-1]``.
 
         Raises:
-            ConfigError: no image is given, and the picture is not known (any more).
+            ConfigError: no image is given, and the picture is not known (any more); or what is
+                given is none.
             SinkError: supervision is not installed.
             SourceError: the picture was a file, which cannot be read any more.
         """
@@ -296,11 +303,20 @@ class Detections:
         """What a notebook shows: the picture where it is known, and a table."""
         from sightline.display import as_html
 
-        return as_html(self)
+        return as_html(self, None if self.frame is None else self.plot)
 
     def _pixels(self, image: Pixels | Frame | None) -> Pixels:
+        if isinstance(image, Frame):
+            return image.image
         if image is not None:
-            return image.image if isinstance(image, Frame) else image
+            shape: tuple[int, ...] = getattr(image, "shape", ())
+            dtype = getattr(image, "dtype", None)
+            if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3:
+                given = f"{shape} {dtype}" if shape else f"a {type(image).__name__}"
+                raise ConfigError(
+                    f"image: give pixels (height, width, 3) uint8 BGR, or a Frame, not {given}"
+                )
+            return image
         frame = self.frame
         if frame is None:
             raise ConfigError(
@@ -500,6 +516,12 @@ class Observation:
         from sightline.picture_files import save_picture
 
         return save_picture(path or _file_name(self.frame, "-annotated"), self.plot())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the picture and a table of the objects."""
+        from sightline.display import as_html
+
+        return as_html(self.detections, self.plot)
 
     def to_pandas(self) -> pd.DataFrame:
         """A table of the objects, as of ``Detections``, after columns stream, frame and time.

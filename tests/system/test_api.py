@@ -104,6 +104,7 @@ def test_thresholds_and_classes_of_one_call(model: sl.Model, data: Path) -> None
         assert set(names(model.detect(bus, classes=classes))) == {"person", "bus"}
     assert set(names(model.detect(bus, classes=ids[0]))) == {"person"}
     assert len(model.detect(bus, iou=0.99)) > len(usual)
+    assert len(model.detect(path for path in (bus, bus))) == 2
     several = model.detect([bus, data / "images" / "bus.jpg"], classes="bus", conf=0.5)
     assert [set(names(one)) for one in several] == [{"bus"}] * 2
     assert model(bus, conf=0.8).to_dict() == sure.to_dict()
@@ -157,6 +158,27 @@ def test_a_model_tracks_with_thresholds_and_classes(model: sl.Model, data: Path)
     assert all(one.track_id is not None for one in found)
     with pytest.raises(ConfigError, match="do not know their picture"):
         seen[0].plot()  # frames are not kept alive by what was found in them
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param({"tracker": "bytetrack.yaml"}, "must be 'bytetrack'", id="a file"),
+        pytest.param({"tracker": sl.ByteTrack}, "ByteTrack(), not its class", id="a class"),
+        pytest.param(
+            {"tracker": {"high_threshhold": 0.4}},
+            "tracker.high_threshhold: there is no such option; did you mean high_threshold?",
+            id="a slip",
+        ),
+        pytest.param({"every": 0}, "every: it must be 1 or more, not 0", id="every"),
+        pytest.param({"every": 2.5}, "every: it must be a whole number", id="a fraction"),
+    ],
+)
+def test_what_track_cannot_be_asked_for(
+    model: sl.Model, data: Path, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        next(model.track(data / "videos" / "car-detection.mp4", **options))
 
 
 def test_people_take_thresholds_too(data: Path) -> None:

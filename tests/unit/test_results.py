@@ -218,6 +218,16 @@ def test_predictions_are_drawn_as_corners(picture: Path) -> None:
     assert (sure != guessed).any()
 
 
+@pytest.mark.parametrize(
+    "image",
+    ["bus.jpg", np.zeros((9, 9, 3)), np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8)],
+    ids=["a path", "floats", "grey", "four channels"],
+)
+def test_what_is_no_picture_to_draw_on(image: Any) -> None:
+    with pytest.raises(ConfigError, match=r"give pixels \(height, width, 3\) uint8 BGR"):
+        some().plot(image)
+
+
 @pytest.mark.parametrize("name", ["out.gif", "out", "out.json", "out.mp4"])
 def test_save_to_what_is_no_picture(picture: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(SinkError, match=rf"{name}.*\.jpg, \.jpeg, \.png"):
@@ -306,6 +316,13 @@ def test_a_notebook_shows_picture_and_objects(picture: Path) -> None:
     assert page.tags.count("img") == 1
     assert page.tags.count("tr") == 4
     assert {"person", "0.90", "#11", "3 objects"} <= set(page.words)
+
+
+def test_a_notebook_shows_frames_and_observations(picture: Path) -> None:
+    frame = still_frame(picture)
+    page = Page(Observation(frame, some())._repr_html_())
+    assert (page.tags.count("img"), page.tags.count("tr")) == (1, 4)
+    assert cv2.imdecode(np.frombuffer(frame._repr_jpeg_(), np.uint8), 1).shape == (64, 96, 3)
 
 
 def test_a_notebook_shows_objects_whose_picture_is_not_known(picture: Path) -> None:
