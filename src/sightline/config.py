@@ -606,6 +606,13 @@ class ServingOptions(Options):
         "computer, which administrators register",
     )
     drain_s: float = Field(10.0, ge=0, description="to finish what was accepted after SIGTERM")
+    nice: int = Field(
+        3,
+        ge=0,
+        le=19,
+        description="how much lower the threads that compute stand (nice) than the one that answers "
+        "clients; Linux only, where the service has its process to itself",
+    )
     limits: LimitOptions = Field(LimitOptions(), description="what is accepted from a client")
     trace_to: Annotated[str, AfterValidator(web_address)] | None = Field(
         None, description="address of an OpenTelemetry (OTLP/HTTP) collector"

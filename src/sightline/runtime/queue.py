@@ -121,10 +121,11 @@ class BatchQueue:
         self._came, self._pause = now, 1.0 / self._arrivals.value(now)
         self._next_expiry = min(self._next_expiry, item.expiry)
 
-    def check(self, item: Item, now: float) -> None:
+    def check(self, item: Item, now: float, coming: float = 0.0) -> None:
         """See whether an item would be refused, without taking it.
 
         Only a client that has items waiting already is told so: another may be given a place of theirs.
+        ``coming``: pictures of the client that come before it and are not here yet.
 
         Raises Overloaded.
         """
@@ -132,34 +133,36 @@ class BatchQueue:
         if client is None or item.rank == URGENT or not client.waiting[item.rank]:
             return
         item.client = client
-        if self.predicted_wait(item, now) > self._longest(item):
+        if self.predicted_wait(item, now, coming) > self._longest(item):
             raise self._refusal(item, now)
 
-    def predicted_wait(self, item: Item, now: float) -> float:
+    def predicted_wait(self, item: Item, now: float, coming: float = 0.0) -> float:
         """Seconds until all that waits is served that may come before an item.
 
         From the engine's speed, and from how fast its rank and its client have been served.
+        ``coming``: pictures of its client that will wait before it, too.
         """
-        waiting, rank = self._line.pictures[item.rank], item.rank
+        rank = item.rank
+        waiting = self._line.pictures[rank] + coming
         paced = waiting * self.clients.cost(rank)
-        return max(self._wait(rank, waiting, now), paced, self._own_wait(item, now))
+        return max(self._wait(rank, waiting, now), paced, self._own_wait(item, now, coming))
 
     def _turn(self, item: Item, now: float) -> float:
         """Seconds until an item has its turn among the clients: less, where others wait for more."""
         ahead = self.clients.ahead(item.client, item.rank)
         return max(self._wait(item.rank, ahead, now), self._own_wait(item, now))
 
-    def _own_wait(self, item: Item, now: float) -> float:
+    def _own_wait(self, item: Item, now: float, coming: float = 0.0) -> float:
         """Seconds for what the item's client has waiting, where others go on as they do."""
         client, rank = item.client, item.rank
-        own = client.waiting[rank]
+        own = client.waiting[rank] + coming
         if not own or self.speed.cost is None:
             return 0.0
         others = max(0.0, self._rates[rank].value(now) - client.rates[rank].value(now))
         # Seconds of the engine that the others' pictures of a second need, of those there are.
         used = others * self._wait(rank, 1.0, now) if others else 0.0
         share = self.clients.share(client, rank, used)
-        return max(self._wait(rank, own, now) / share, self.clients.paced(client, rank))
+        return max(self._wait(rank, own, now) / share, own * client.paces[rank].cost)
 
     def _wait(self, rank: int, before: float, now: float) -> float:
         """Seconds that ``before`` pictures of a rank take, and all of the ranks before it."""

@@ -247,8 +247,10 @@ class Scheduler:
             Context().run(self._run, model, engine, batch)
         return item.future
 
-    def check(self, name: str, terms: Terms) -> None:
+    def check(self, name: str, terms: Terms, coming: float = 0.0) -> None:
         """See whether one more picture of a busy client would be refused, before it is read.
+
+        ``coming``: pictures of the client that will be submitted before it.
 
         Raises Overloaded, as ``submit`` would.
         """
@@ -257,7 +259,7 @@ class Scheduler:
         with self._lock:
             model = self._model(name)
             try:
-                model.queue.check(item, now)
+                model.queue.check(item, now, coming)
             except Overloaded:
                 model.outcomes["overloaded"] += 1
                 if self._meter is not None:

@@ -186,10 +186,6 @@ class Clients:
         """Seconds for each picture of a rank that has left lately; 0 where nothing is known."""
         return self._paces[rank].cost
 
-    def paced(self, client: Client, rank: int) -> float:
-        """Seconds that a client's items of a rank wait, by how fast they have left lately."""
-        return client.waiting[rank] * client.paces[rank].cost
-
     def share(self, client: Client, rank: int, others_use: float) -> float:
         """The part that a client gets of what there is for its rank.
 

@@ -98,7 +98,11 @@ def create_app(
 
 
 def _check_room(parts: Parts, address: str, query: Mapping[str, str]) -> None:
-    """Raises Overloaded where the scheduler would refuse this client's picture now."""
+    """Raises Overloaded where the scheduler would refuse this client's picture now.
+
+    What the client sends already will wait before it. Without that, whoever opens many connections at
+    once would have all of their bodies read, and be refused, or served far too late, afterwards.
+    """
     priority = next((one for one in PRIORITIES if one == query.get("priority", "normal")), None)
     if priority is None:
         return  # an error that the route tells
@@ -107,7 +111,7 @@ def _check_room(parts: Parts, address: str, query: Mapping[str, str]) -> None:
     except RequestError:  # likewise
         return
     terms = Terms(f"http:{address}", priority, max_wait_s=parts.options.limits.queue_ms / 1e3)
-    parts.scheduler.check(model.name, terms)
+    parts.scheduler.check(model.name, terms, parts.arriving.coming(address))
 
 
 async def _failed(request: Request, error: Exception) -> Response:

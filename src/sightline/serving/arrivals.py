@@ -23,15 +23,23 @@ START_S = 2.0
 class Arrival:
     """One request whose body, message or picture is on its way."""
 
-    __slots__ = ("_deadline", "_latest", "address", "began", "heard", "reason", "size")
+    __slots__ = ("_deadline", "_latest", "address", "began", "expected", "heard", "reason", "size")
 
-    def __init__(self, address: str, now: float, deadline: asyncio.Timeout) -> None:
+    def __init__(
+        self, address: str, now: float, deadline: asyncio.Timeout, expected: int = 0
+    ) -> None:
         self.address = address
         self.began = self.heard = now
         self.size = 0
+        self.expected = expected
         self.reason: RequestError | None = None
         self._deadline = deadline
         self._latest = deadline.when() or 0.0
+
+    @property
+    def part(self) -> float:
+        """How much of it has come: 0 to 1."""
+        return min(1.0, self.size / (self.expected or 1))
 
     def let_go(self, reason: RequestError) -> None:
         """Whoever waits for it gets this error at once."""
@@ -73,14 +81,18 @@ class Arrivals:
         return sum(map(len, self._by_address.values()))
 
     @asynccontextmanager
-    async def arriving(self, address: str, within_s: float, what: str) -> AsyncIterator[Arrival]:
+    async def arriving(
+        self, address: str, within_s: float, what: str, expected: int = 0
+    ) -> AsyncIterator[Arrival]:
         """Around the receiving of ``what``, which must be there within ``within_s``.
+
+        ``expected``: its bytes; 0: not known.
 
         Raises TooSlow, also where it was let go for others; Overloaded where it cannot be let in.
         """
         try:
             async with asyncio.timeout(within_s) as deadline:
-                arrival = self._enter(address, deadline)
+                arrival = self._enter(address, deadline, expected)
                 try:
                     yield arrival
                 finally:
@@ -88,6 +100,13 @@ class Arrivals:
         except TimeoutError as exc:
             slow = TooSlow(f"{what} did not come within {within_s:g} s")
             raise (arrival.reason or slow) from exc
+
+    def coming(self, address: str) -> float:
+        """Requests of an address that come in now, each counted by the part that is there.
+
+        So one that is sent slowly, or not at all, counts for little.
+        """
+        return sum(arrival.part for arrival in self._by_address.get(address, ()))
 
     def grew(self, arrival: Arrival, size: int) -> None:
         """So many bytes more have come. Raises Overloaded: there is no memory for them."""
@@ -114,9 +133,9 @@ class Arrivals:
             if now - arrival.heard >= silent_s:
                 self._let_go(arrival, reason())
 
-    def _enter(self, address: str, deadline: asyncio.Timeout) -> Arrival:
+    def _enter(self, address: str, deadline: asyncio.Timeout, expected: int) -> Arrival:
         now = self._clock()
-        arrival = Arrival(address, now, deadline)
+        arrival = Arrival(address, now, deadline, expected)
         others = self._by_address.setdefault(address, {})
         if len(others) >= self._per_address:
             silent = min(others, key=lambda a: a.heard)

@@ -95,9 +95,8 @@ class EarlyRefusal:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] in _PICTURES and _is_raw(scope):
-            client = scope.get("client")
             query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-            self._check(client[0] if client else "local", query)
+            self._check(_address(scope), query)
         await self.app(scope, receive, send)
 
 
@@ -132,11 +131,11 @@ class WholeBody:
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _has_body(scope, self._limit):
+        expected = _body_length(scope, self._limit) if scope["type"] == "http" else 0
+        if expected == 0:
             await self.app(scope, receive, send)
             return
-        client = scope.get("client")
-        body = await self._read(receive, client[0] if client else "local")
+        body = await self._read(receive, _address(scope), expected or 0)
         if self._held + len(body) > LARGE_BODIES * self._limit:
             raise Overloaded("the bodies of other requests take all memory that is set apart")
         self._held += len(body)
@@ -145,9 +144,10 @@ class WholeBody:
         finally:
             self._held -= len(body)
 
-    async def _read(self, receive: Receive, address: str) -> bytes:
+    async def _read(self, receive: Receive, address: str, expected: int) -> bytes:
         pieces: list[bytes] = []
-        async with self._arrivals.arriving(address, self._timeout_s, "the body") as arrival:
+        arriving = self._arrivals.arriving(address, self._timeout_s, "the body", expected)
+        async with arriving as arrival:
             more = True
             while more:
                 message = await receive()
@@ -162,18 +162,23 @@ class WholeBody:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _has_body(scope: Scope, limit: int) -> bool:
-    """Whether a body will come. Raises TooLarge, Malformed: from what its headers say."""
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else "local"
+
+
+def _body_length(scope: Scope, limit: int) -> int | None:
+    """Bytes of the body that will come; None: it does not say. Raises TooLarge, Malformed."""
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":
-            return True
+            return None
         if name == b"content-length":
             if not value.isdigit():
                 raise Malformed("Content-Length is no number")
             if int(value) > limit:
                 raise TooLarge(_too_large(limit))
-            return int(value) > 0
-    return False
+            return int(value)
+    return 0
 
 
 def _too_large(limit: int) -> str:

@@ -25,6 +25,9 @@ from sightline.serving.limits import MEGABYTE
 WATCHING = "sightline.watching"
 """In the scope of requests whose answers go on for as long as the client reads."""
 
+REFUSED = "sightline.refused"
+"""In the scope: when the last request of this connection was refused, by the loop's clock; else empty."""
+
 MAX_HEADERS = 100
 MAX_HEAD_BYTES = 64 * 1024
 """Of the request line and all headers."""
@@ -57,11 +60,13 @@ class GuardedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _plain_head: bytes | None = None
     heard = 0.0  # when data came last, by the loop's clock
+    _refused: list[float]  # see REFUSED
 
     # uvicorn narrows what asyncio declares here, and so must we.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.heard = self.loop.time()
+        self._refused = []
         if len(self.connections) > self.most_connections and not self._make_room():
             self._refuse(503, "Overloaded", "too many connections", "retry-after: 1\r\n")
         else:
@@ -143,6 +148,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_headers = False
         self._owe(self.limits.body_timeout_s + _GRACE_S)
         super().on_headers_complete()
+        self.scope[REFUSED] = self._refused  # type: ignore[literal-required]  # our own key
 
     def _head_without_upgrade(self) -> bytes:
         version = self.parser.get_http_version().encode()

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from sightline.config import ServingOptions
 from sightline.errors import ConfigError, Overloaded, SightlineError
 from sightline.serving.parts import Parts
+from sightline.serving.priority import answering_first
 from sightline.serving.protocol import GuardedProtocol, protocol_class
 from sightline.serving.security import check_exposure
 
@@ -135,7 +136,7 @@ class Server:
         gc.collect()
         gc.freeze()
         sys.setswitchinterval(SWITCH_S)
-        with _signals(self._uvicorn):
+        with _signals(self._uvicorn), answering_first(self._options.nice):
             # The address that is bound, not `url`: who listens to all networks should see that.
             log.info("serving on %s", self._url(self._options.host))
             self._uvicorn.run_quietly(listener)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -167,3 +168,22 @@ def test_a_port_that_is_taken(tiny_model: Path) -> None:
         )  # fmt: skip
     assert done.returncode != 0
     assert f"cannot listen to 127.0.0.1 port {port}" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+@pytest.mark.parametrize("nice", [0, 3])
+def test_threads_that_compute_stand_behind_the_one_that_answers(
+    spawn: Callable[..., Process], nice: int
+) -> None:
+    service = spawn(nice=nice)
+    pid = service.process.pid
+    own = os.getpriority(os.PRIO_PROCESS, pid)
+
+    def behind() -> set[int]:
+        tasks = [int(path.name) for path in Path(f"/proc/{pid}/task").iterdir()]
+        return {os.getpriority(os.PRIO_PROCESS, task) - own for task in tasks if task != pid}
+
+    with service.client() as client:
+        assert client.get("/ready").status_code == 200
+    wait_for(lambda: behind() == {nice})
+    assert os.getpriority(os.PRIO_PROCESS, pid) == own

@@ -560,6 +560,16 @@ def test_a_check_tells_what_a_push_would_do(client: str, priority: Priority, ref
     assert len(bench.queue.waiting) == 21
 
 
+def test_a_check_counts_what_is_still_coming() -> None:
+    bench = Bench(cost_ms=10, requests=1)
+    item = Item((1, *LANE), print, print, Terms("c", max_wait_s=0.2), bench.now)
+    for _ in range(11):
+        bench.push("x", "c", max_wait_s=0.2)
+    bench.queue.check(item, bench.now, coming=8.0)
+    with pytest.raises(Overloaded, match="items wait"):
+        bench.queue.check(item, bench.now, coming=12.0)
+
+
 @pytest.mark.parametrize(
     ("terms", "accepted"),
     [

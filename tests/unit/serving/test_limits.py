@@ -119,6 +119,40 @@ def test_a_body_is_counted_as_it_comes() -> None:
     asyncio.run(run())
 
 
+def test_what_comes_in_counts_by_the_part_that_is_there() -> None:
+    async def run() -> None:
+        limits = LimitOptions()
+        on_their_way = arrivals(limits)
+        app = WholeBody(Inner(), limits, on_their_way)
+
+        async def send(length: bytes, first: bytes) -> asyncio.Task[None]:
+            pieces = [{"type": "http.request", "body": first, "more_body": True}]
+
+            async def receive() -> Any:
+                return pieces.pop() if pieces else await asyncio.Event().wait()
+
+            request = scope(client=("10.0.0.7", 5))
+            if length:
+                request["headers"] = [(b"content-length", length)]
+            task = asyncio.create_task(app(request, receive, None))
+            await asyncio.sleep(0)
+            return task
+
+        tasks = [await send(b"1000", b"a" * 600)]
+        assert on_their_way.coming("10.0.0.7") == 0.6
+        tasks += [await send(b"1000", b"") for _ in range(100)]  # headers, and nothing behind them
+        assert on_their_way.coming("10.0.0.7") == 0.6
+        tasks.append(await send(b"", b"a"))  # it does not say how much will come
+        assert on_their_way.coming("10.0.0.7") == 1.6
+        assert on_their_way.coming("10.0.0.8") == 0
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert on_their_way.coming("10.0.0.7") == 0
+
+    asyncio.run(run())
+
+
 def test_all_bodies_together_have_a_limit_too() -> None:
     async def run() -> None:
         inner = Inner()
