@@ -16,7 +16,7 @@ from sightline.errors import ConfigError, ModelError
 if TYPE_CHECKING:
     from sightline.models.download import Progress
 
-app = typer.Typer(name="models", help="List and fetch models by name.")
+app = typer.Typer(name="models")
 
 
 def _renamed(folder: Path | None) -> Path | None:

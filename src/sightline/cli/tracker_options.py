@@ -87,9 +87,10 @@ def set_flags(command: Callable[..., None], *, tracked: bool) -> None:
 
 def tracker_options(given: dict[str, Any]) -> ByteTrackOptions:
     """The options that flags mean. Raises ConfigError naming the option."""
-    from sightline.config import ByteTrackOptions, checked
+    from sightline.config import ByteTrackOptions, TrackParameters, checked
 
     values = {name: value for name, value in given.items() if value is not None}
-    if "tracker" in values:
-        values["kind"] = values.pop("tracker")
+    kind = values.pop("tracker", None)
+    if kind is not None:
+        values["kind"] = checked(TrackParameters, tracker=kind).tracker.kind
     return checked(ByteTrackOptions, **values)
