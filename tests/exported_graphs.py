@@ -109,11 +109,11 @@ def yolov8_rows(classes: int = CLASSES) -> Graph:
     return answers(output0=rows)
 
 
-def yolov6() -> Graph:
+def yolov6(name: str = "outputs") -> Graph:
     rows = np.zeros((1, CELLS, 5 + CLASSES), np.float32)
     rows[0, :, 4] = 1
     rows[0, 100, :4], rows[0, 100, 5 + CLASS] = CENTRE, SCORE
-    return answers(outputs=rows)
+    return answers(**{name: rows})
 
 
 HEADS = {8: (20, 12), 16: (10, 6), 32: (5, 3)}

@@ -562,3 +562,39 @@ def test_the_grey_of_a_picture_is_its_luma(
     one = load(graph.save(tmp_path / "grey.onnx"), backend, conf=0.1)
     check(*shown(one, [frame_of(red)]), score=0.299)
     check(*shown(one, [frame_of(np.full_like(red, 128))]), score=128 / 255)
+
+
+@pytest.mark.parametrize(
+    ("make", "card", "said"),
+    [
+        pytest.param(
+            lambda: graphs.detr("logits", "pred_boxes", softmax=True),
+            "",
+            "write `decoder: detr-softmax`",
+            id="a softmax read as sigmoids",
+        ),
+        pytest.param(
+            lambda: graphs.yolov6("output"), "", "write `decoder: yolox-decoded`", id="decoded rows"
+        ),
+        pytest.param(lambda: graphs.detr("logits", "pred_boxes"), "", None, id="sigmoids"),
+        pytest.param(
+            lambda: graphs.yolov6("output"), "decoder: yolov6", None, id="rows that a card names"
+        ),
+    ],
+)
+def test_what_looks_like_another_family_is_said_once(
+    make: Callable[[], Graph],
+    card: str,
+    said: str | None,
+    tmp_path: Path,
+    load: Callable[..., Detector],
+    frame_of: FrameOf,
+    caplog: Any,
+) -> None:
+    one = load(written(make, card, tmp_path), "onnxruntime")
+    with caplog.at_level("WARNING", "sightline.models.decoders"):
+        for _ in range(2):
+            shown(one, [frame_of(noise())])
+    messages = [r.getMessage() for r in caplog.records]
+    assert len(messages) == (said is not None)
+    assert said is None or said in messages[0]

@@ -15,6 +15,7 @@ import numpy as np
 
 from sightline.geometry import cxcywh_to_xyxy
 from sightline.model_inputs import plain_name
+from sightline.models.decoders.hint import Hint
 from sightline.models.decoders.roles import role
 from sightline.types import Certainty, Detections, Fit, Floats, TensorSpec
 
@@ -32,6 +33,12 @@ class Detr:
     overlaps = False
     resizable = False
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
+
+    def __init__(self) -> None:
+        self._softmax = Hint(
+            "detr: most queries show the last class, which is how the first DETR says that there is "
+            "no object: if the model's scores are a softmax, write `decoder: detr-softmax` into its card"
+        )
 
     def fit(
         self,
@@ -57,6 +64,9 @@ class Detr:
         at = boxes_at([o.shape for o in outputs])
         # Comparing logits spares a sigmoid over all queries and classes.
         threshold = np.log(conf / (1 - conf)) if 0 < conf < 1 else np.copysign(np.inf, conf - 0.5)
+        last = outputs[1 - at][..., -1]
+        if 2 * np.count_nonzero(last > 0) > last.size:  # sigmoids of more than 0.5
+            self._softmax.give()
         return [
             _decode(logits, boxes, canvas, float(threshold))
             for logits, boxes in zip(outputs[1 - at], outputs[at], strict=True)

@@ -18,9 +18,13 @@ from sightline.errors import ModelError
 from sightline.geometry import cxcywh_to_xyxy
 from sightline.model_inputs import plain_name
 from sightline.models.decoders.grid import grid, only_decoded, pyramid
+from sightline.models.decoders.hint import Hint
 from sightline.models.decoders.objectness import likely_rows
 from sightline.models.decoders.yolov5 import YoloV5
 from sightline.types import Detections, Fit, Floats, TensorSpec
+
+HUGE = 1e7
+"""Pixels that no box of this family reaches."""
 
 
 class YoloX:
@@ -29,6 +33,13 @@ class YoloX:
     overlaps = True
     resizable = True
     card: Mapping[str, Any] = {"order": "bgr", "scale": 1.0, "resize": "letterbox-top-left"}
+
+    def __init__(self) -> None:
+        self._decoded = Hint(
+            "yolox: boxes are a million times as large as the picture. The model seems to decode its "
+            "grid itself: write `decoder: yolox-decoded`, or `yolov6` for YOLOv6 and GOLD-YOLO, into "
+            "its card"
+        )
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         at = only_decoded(outputs, canvas)
@@ -50,7 +61,10 @@ class YoloX:
                 "the card's decoder is not this model's"
             )
         cells = grid(canvas, strides)
-        return [_decode(rows, cells, conf) for rows in outputs[0]]
+        pictures = [_decode(rows, cells, conf) for rows in outputs[0]]
+        if any(len(p) and p.boxes[:, 2].min() > HUGE for p in pictures):
+            self._decoded.give()
+        return pictures
 
 
 class YoloXDecoded(YoloV5):
