@@ -134,6 +134,9 @@ def _roots(described: Description) -> Iterator[Path]:
         yield here / root
         yield Path(root)
         yield here / root.name
+        # Where Ultralytics keeps datasets: beside the project.
+        yield here / "datasets" / root
+        yield here.parent / "datasets" / root
     yield here
     yield here.parent
 

@@ -135,7 +135,13 @@ def frame_rate(stream: VideoStream) -> float | None:
 
 
 def _tells_order(container: InputContainer, stream: VideoStream) -> bool:
-    """Whether timestamps are in the order in which frames are shown: AVI holds that of decoding."""
+    """Whether timestamps tell which frames are missing.
+
+    Of live streams, which have no duration, what was lost on the way was never read. In AVI the
+    timestamps are in the order of decoding.
+    """
+    if not container.duration or container.duration < 0:
+        return False
     reorders = stream.codec_context.name in {"h264", "hevc"}
     return not (reorders and container.format.name == "avi")
 

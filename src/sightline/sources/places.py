@@ -10,6 +10,9 @@ _MOST_WAITING = 4096
 _REORDERED = 32
 """Frames around a damaged place come out so much later at most: they are shown in another order."""
 
+_MOST_TORN = 1000
+"""A longer gap in time is no lost part, but a break, or a timestamp that is damaged itself."""
+
 
 class FramePlaces:
     """Counts frames in the order in which they are shown, from the timestamps of their packets.
@@ -95,7 +98,7 @@ class FramePlaces:
             room = round((timestamp - self._last) / self._step) - 1
         self._last = timestamp
         missing = min(self._passed(timestamp), max(room, self._reported))
-        return max(room, missing) if self._torn else missing
+        return max(room, missing) if self._torn and room <= _MOST_TORN else missing
 
     def _passed(self, timestamp: int) -> int:
         """How many packets stand before this frame, and brought none."""

@@ -354,6 +354,24 @@ def parts(files: Files) -> tuple[Path, Path]:
     return root, files.ultralytics()
 
 
+def ultralytics_folders(files: Files) -> tuple[Path, Path]:
+    """`datasets/coco8` beside the project that holds the YAML file, two folders for one split."""
+    root = files.yolo("images/a", "labels/a", yaml=None)
+    place = files.folder / "datasets" / "coco8"
+    place.parent.mkdir()
+    root.rename(place)
+    for kind, suffix in (("images", ".jpg"), ("labels", ".txt")):
+        (place / kind / "b").mkdir()
+        (place / kind / "a" / f"12{suffix}").rename(place / kind / "b" / f"12{suffix}")
+    yaml = files.folder / "project" / "my-coco8.yaml"
+    yaml.parent.mkdir()
+    yaml.write_text(
+        "path: coco8 # root\nval: [images/a, images/b]\ntest: # none\nnames:\n"
+        "  0: person\n  2: dog\n  1: car\ndownload: https://example.com/x.zip\n"
+    )
+    return yaml, files.ultralytics()
+
+
 def other_order(files: Files) -> tuple[Path, Path]:
     return files.yolo("val/images", "val/labels"), files.ultralytics()
 
@@ -638,6 +656,7 @@ CASES: dict[str, Case] = {
     "YOLO, lists": Case(listed, TOOK_ONE),
     "YOLO, parts": Case(parts, "only its split val is scored, not train"),
     "YOLO, a part by name": Case(parts, TOOK_ONE, {"split": "val"}),
+    "YOLO, Ultralytics' folders": Case(ultralytics_folders, TOOK_ONE),
     "YOLO, images below parts": Case(other_order, "only its part val is scored"),
     "YOLO, labels beside pictures": Case(beside, TOOK_ONE),
     "YOLO, files that are no labels": Case(strange_files, r"a hidden file: 2 \(first: \.") ,

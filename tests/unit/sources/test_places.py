@@ -63,6 +63,9 @@ CASES = {
     ),
     "the container lost some": Case([*read(0, 10), Packet(50, (50,), torn=True), *read(60)],
                                     [0, 1, 5, 6]),
+    "a timestamp that is damaged itself": Case(
+        [*read(0, 10), Packet(9_000_000, (9_000_000,), torn=True), *read(9_000_010)], [0, 1, 2, 3]
+    ),
     "more than can wait": Case(
         [*read(0), *(Packet(i * 10) for i in range(1, 6000)), *read(60000)], [0, 6000]
     ),
