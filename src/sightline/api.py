@@ -92,12 +92,12 @@ class Model:
             ConfigError: an argument is wrong, or the model has no such class.
             InferenceError: the engine failed.
         """
-        from sightline.sources.stills import frame_reference, still_frame
+        from sightline.sources.stills import frame_reference, is_pil, plain_image, still_frame
 
         detector = adjusted(self.detector, conf=conf, iou=iou, classes=classes)
 
         def detect(images: Iterable[Image]) -> list[Detections]:
-            images = list(images)
+            images = [plain_image(each) for each in images]
             frames = [still_frame(each) for each in images]
             found = detector.submit(frames).result()
             return [
@@ -105,9 +105,9 @@ class Model:
                 for objects, each, frame in zip(found, images, frames, strict=True)
             ]
 
-        if isinstance(image, (str, Path, bytes, np.ndarray, Frame)):
+        if is_pil(image) or isinstance(image, (str, Path, bytes, np.ndarray, Frame)):
             return detect((image,))[0]
-        return detect(image)
+        return detect(image)  # type: ignore[arg-type]  # a TypeGuard does not narrow here
 
     __call__ = detect
 

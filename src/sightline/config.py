@@ -355,7 +355,7 @@ class OutputOptions(Options):
         None, description="MOT rows: a file, or a folder/ with one for each stream"
     )
     annotated: Annotated[str | None, PathField("output", "--output", ".mp4")] = Field(
-        None, description="MP4 or picture file, or a folder/"
+        None, description="video (.mp4, .mov, .mkv, .avi, .webm) or picture file, or a folder/"
     )
     database: Annotated[
         Annotated[str, AfterValidator(database_address)] | None,

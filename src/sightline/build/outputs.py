@@ -22,6 +22,7 @@ from sightline.types import RunState
 log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".webm"}
+"""Of video files that can be written (``sinks.video.SUFFIXES``, without loading PyAV)."""
 
 TEXTS = {"json_lines": "jsonl:JsonLinesSink", "csv": "csv_:CsvSink"}
 """Outputs in lines, which several streams may write to one file."""
@@ -157,6 +158,12 @@ def _add_annotated(
     videos = sum(not i.still for i in inputs)
     if videos > 1 and not is_folder(path):
         raise ConfigError(f"--output {path}: {videos} videos go to a folder: {path}/")
+    suffix = Path(path).suffix.lower()
+    if videos and not is_folder(path) and suffix and suffix not in VIDEO_SUFFIXES:
+        raise ConfigError(
+            f"--output {path}: {suffix} is no kind of video that is written: use "
+            f"{', '.join(sorted(VIDEO_SUFFIXES))}, or a folder: {path}/"
+        )
     if videos:
         film = _new_file(path, inputs, ".mp4") if append else path
         sink = load("sightline.sinks.video:VideoSink")(film, show_fps=options.show_fps)

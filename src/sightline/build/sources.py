@@ -19,7 +19,7 @@ from sightline.redaction import redact
 if TYPE_CHECKING:
     from sightline.sources.ffmpeg import Turn
 
-LIVE = {"url", "camera"}
+LIVE = {"url", "camera", "sdp"}
 
 FEW_PICTURES = 100
 """From so many on, what a runtime takes longer to start is made up for by its speed."""
@@ -73,10 +73,12 @@ def source_kind(spec: str) -> str:
         return "street" if spec.startswith("street://") else "url"
     if spec.isdigit() or spec.startswith("/dev/video"):
         return "camera"
-    from sightline.sources.images import IMAGE_SUFFIXES
+    from sightline.sources.images import IMAGE_SUFFIXES, is_numbered
 
     path = Path(spec)
-    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+    if path.suffix.lower() == ".sdp":
+        return "sdp"
+    if is_numbered(spec) or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         return "images"
     if any(c in spec for c in "*?[") and not path.exists():
         return "images"
@@ -133,7 +135,7 @@ def inputs(
     pictures: dict[str, Any] = {"fps": fps}
     found: list[Input] = []
     taken: set[str] = set()
-    for number, spec in enumerate(specs):
+    for number, spec in enumerate(specs if names else itertools.chain(*map(_expanded, specs))):
         kind = source_kind(spec)
         first = names[number] if names else _stream_name(spec, kind)
         later = (f"{first}-{n}" for n in itertools.count(2))
@@ -148,6 +150,17 @@ def inputs(
         endless = kind == "street" and _is_endless(spec)
         found.append(Input(name, kind, source, spec, endless=endless, film=fps is not None))
     return found
+
+
+def _expanded(spec: str) -> list[str]:
+    """The files that a glob of videos stands for, in natural order; anything else is itself."""
+    from sightline.sources.images import IMAGE_SUFFIXES, glob_paths, natural_key
+
+    if "://" in spec or not any(c in spec for c in "*?[") or Path(spec).exists():
+        return [spec]
+    found = [path for path in glob_paths(spec) if path.is_file()]
+    videos = [str(path) for path in found if path.suffix.lower() not in IMAGE_SUFFIXES]
+    return [spec] if len(videos) < len(found) or not found else sorted(videos, key=natural_key)
 
 
 def dated(source: Source, start: datetime) -> Source:
@@ -166,7 +179,7 @@ def _check_times(spec: str, kind: str, fps: float | None, start: datetime | None
     if start is None:
         return
     is_stream = kind == "url" and not spec.lower().startswith(("http://", "https://"))
-    if kind == "camera" or is_stream:
+    if kind in {"camera", "sdp"} or is_stream:
         raise ConfigError(
             f"start: {redact(spec)} is live: its frames have the time at which they come"
         )
@@ -194,4 +207,4 @@ def _stream_name(spec: str, kind: str) -> str:
         return Path(address.path).stem or address.host
     if kind == "camera":
         return f"camera-{spec}" if spec.isdigit() else Path(spec).name
-    return Path(spec).stem if kind == "file" else spec
+    return Path(spec).stem if kind in {"file", "sdp"} else spec

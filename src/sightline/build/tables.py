@@ -49,6 +49,7 @@ DECODERS = {
 SOURCES = {
     "file": "sightline.sources.file:FileSource",
     "url": "sightline.sources.live:LiveSource",
+    "sdp": "sightline.sources.live:SdpSource",
     "camera": "sightline.sources.live:CameraSource",
     "images": "sightline.sources.images:ImageSource",
     "street": "sightline.sources.street.source:StreetSource",

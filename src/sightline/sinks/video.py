@@ -1,4 +1,4 @@
-"""Annotated video files: H.264 in MP4, by PyAV."""
+"""Annotated video files: H.264 in MP4, MOV and MKV, VP9 in WebM, MPEG-4 in AVI, by PyAV."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import av
 import av.error
 import cv2
 import numpy as np
+from av.video.stream import VideoStream
 
 from sightline.drawing import Annotator, FrameRate
 from sightline.errors import SinkError
@@ -34,11 +35,46 @@ _LIMITED_RANGE = 1
 
 _log = logging.getLogger(__name__)
 
+
+class _Container(NamedTuple):
+    """How a kind of file is written. ``steady``: its frames have one distance, that of the rate."""
+
+    format: str
+    codec: str = "libx264"
+    options: Mapping[str, str] = {}
+    steady: bool = False
+
+
+_FRAGMENTS = {
+    # Fragments while it is written, a plain MP4 once it is closed.
+    "movflags": "hybrid_fragmented+frag_keyframe",
+    "frag_duration": "1000000",  # microseconds
+    "flush_packets": "1",
+}
+_SOON = {"cluster_time_limit": "1000", "flush_packets": "1"}  # milliseconds
+_CONTAINERS = {
+    ".mp4": _Container("mp4", options=_FRAGMENTS),
+    ".mov": _Container("mov", options=_FRAGMENTS),
+    ".mkv": _Container("matroska", options=_SOON),
+    ".webm": _Container("webm", "libvpx-vp9", options=_SOON),
+    ".avi": _Container("avi", "mpeg4", {"flush_packets": "1"}, steady=True),
+}
+SUFFIXES = tuple(_CONTAINERS)
+"""Of video files that can be written. A name without any is MP4."""
+_CODEC_OPTIONS = {
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "33", "b": "0"},
+    "mpeg4": {"flags": "+qscale", "global_quality": str(4 * 118)},
+}
+"""Of codecs other than x264; qualities like its own."""
+
 _Drawn: TypeAlias = tuple[Observation, float | None]
 
 
 class VideoSink:
-    """Writes what was found as H.264 video in MP4; frames keep their time in the stream.
+    """Writes what was found as video; frames keep their time in the stream.
+
+    The file's suffix says which kind it is: ``SUFFIXES``. AVI has one distance for all frames, so
+    there times are rounded to the stream's rate.
 
     Args:
         path: a file for one stream, or a folder (one that exists, or a name that ends with ``/``)
@@ -49,8 +85,8 @@ class VideoSink:
         quality: x264's constant rate factor, 0 to 51, less is better.
 
     Pictures are drawn and encoded in a thread per stream; ``write`` waits when it falls behind, so
-    no frame is lost. The file has fragments of one second, so it can be played after a kill; a
-    clean close turns it into a plain MP4. A stream whose pictures change size is scaled to the size
+    no frame is lost. MP4 and MOV have fragments of one second, so they can be played after a kill; a
+    clean close turns them into plain ones. A stream whose pictures change size is scaled to the size
     it was opened with; an odd row or column is cut off, because H.264 4:2:0 has none. Safe to share
     between streams in a folder; a second stream for one file raises SinkError, and so do unrelated
     pictures.
@@ -68,6 +104,12 @@ class VideoSink:
         self._in_folder = is_folder(path)
         self._show_fps = show_fps
         self._options = {"preset": preset, "crf": str(quality), "bf": "0"}
+        suffix = Path(path).suffix.lower()
+        if not self._in_folder and suffix not in ("", *SUFFIXES):
+            raise SinkError(
+                f"cannot write {path}: {suffix} is no kind of video that is written: use "
+                f"{', '.join(SUFFIXES)}, or a folder/"
+            )
         self._lock = threading.Lock()
         self._files: dict[str, _VideoFile] = {}
 
@@ -124,6 +166,7 @@ class _VideoFile:
         self, path: Path, stream: StreamInfo, options: dict[str, str], show_fps: bool
     ) -> None:
         self._path = path
+        self._kind = _CONTAINERS.get(path.suffix.lower(), _CONTAINERS[".mp4"])
         self._size = max(2, stream.width), max(2, stream.height)
         self._annotator = Annotator()
         self._rate = FrameRate() if show_fps else None
@@ -145,23 +188,17 @@ class _VideoFile:
         path, stream, options = self._path, self._stream, self._options
         with _mapped(path):
             path.write_bytes(b"")  # PyAV opens the file with the first packet only
-            self._container = av.open(
-                str(path),
-                "w",
-                format="mp4",
-                options={
-                    # Fragments while it is written, a plain MP4 once it is closed.
-                    "movflags": "hybrid_fragmented+frag_keyframe",
-                    "frag_duration": "1000000",  # microseconds
-                    "flush_packets": "1",
-                },
-            )
+            kind = self._kind
+            self._container = av.open(str(path), "w", format=kind.format, options={**kind.options})
             rate = Fraction(stream.fps or 30).limit_denominator(1001)
-            self._video = self._container.add_stream("libx264", rate=rate, options=options)
+            options = _CODEC_OPTIONS.get(kind.codec, options)
+            self._video: VideoStream = self._container.add_stream(  # type: ignore[assignment]
+                kind.codec, rate=rate, options=options
+            )
             self._video.width, self._video.height = (side & ~1 for side in self._size)
             self._video.pix_fmt = "yuv420p"
             codec = self._video.codec_context
-            codec.time_base = _TIME_BASE
+            self._time_base = codec.time_base = 1 / rate if kind.steady else _TIME_BASE
             codec.gop_size = max(1, round(2 * rate))
             codec.thread_count = min(4, os.cpu_count() or 1)
             codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
@@ -217,7 +254,8 @@ class _VideoFile:
             if not whole:
                 with contextlib.suppress(av.error.FFmpegError, OSError):  # the first is raised
                     self._container.close()
-                _cut_to_fragments(self._path)
+                if self._kind.options is _FRAGMENTS:
+                    _cut_to_fragments(self._path)
 
     def _encode(self, items: Sequence[_Drawn]) -> None:
         for observation, fps in items:
@@ -229,9 +267,10 @@ class _VideoFile:
             )
             # Two frames at one time would be refused: the later one moves by a tick.
             pts = max(
-                self._last_pts + 1, round((observation.frame.time - self._began_at) / _TIME_BASE)
+                self._last_pts + 1,
+                round((observation.frame.time - self._began_at) / self._time_base),
             )
-            self._last_pts, picture.pts, picture.time_base = pts, pts, _TIME_BASE
+            self._last_pts, picture.pts, picture.time_base = pts, pts, self._time_base
             with _mapped(self._path):
                 packets = self._video.encode(picture)
                 self._container.mux(packets)

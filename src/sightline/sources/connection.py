@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from pathlib import Path
 
 import av
 from av.container import InputContainer
@@ -35,6 +36,7 @@ _PROTOCOLS = {
     "rtmp": "rtmp,tcp",
     "rtmps": "rtmps,tls,tcp",
     "udp": "udp",
+    "rtp": "rtp,udp",
 }
 _LOOKING_S = 2.0
 _SMALLEST_INDEX = 500  # bytes of a `moov` with one track; less is padding
@@ -67,7 +69,7 @@ class Target:
 
 
 def url_target(url: str, options: LiveOptions) -> Target:
-    """The target of an rtsp, rtsps, http, https, rtmp, rtmps or udp address.
+    """The target of an rtsp, rtsps, http, https, rtmp, rtmps, udp or rtp address.
 
     Raises SourceError for any other scheme, and where the strict reader refuses the address.
     """
@@ -105,6 +107,17 @@ def url_target(url: str, options: LiveOptions) -> Target:
         address=address,
         allowed=None if options.hosts is None else AllowedHosts(options.hosts),
     )
+
+
+def sdp_target(path: str | Path) -> Target:
+    """The target of a session description (.sdp, RFC 8866): RTP streams that somebody sends here.
+
+    It may open RTP over UDP only. Raises SourceError where there is no such file.
+    """
+    if not Path(path).is_file():
+        raise SourceError(f"{path} does not exist: check the path")
+    extra = {"protocol_whitelist": "file,rtp,udp", "fpsprobesize": "0"}
+    return Target(str(path), f"file:{path}", "sdp", extra)
 
 
 def camera_target(device: int | str, platform: str = sys.platform) -> Target:

@@ -33,6 +33,8 @@ REDUCED = {
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 _NAMED_FAILURES = 3
+_NUMBERED = re.compile(r"%(0?\d*)d")
+"""As FFmpeg and OpenCV number the pictures of a film: ``frame-%05d.jpg``."""
 
 log = logging.getLogger(__name__)
 
@@ -258,10 +260,10 @@ def picture_paths(where: str | Path | Sequence[str | Path]) -> tuple[list[Path],
     elif Path(where).is_dir():
         paths = [p for p in Path(where).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
         paths.sort(key=lambda path: natural_key(path.name))
+    elif (numbered := _NUMBERED.search(Path(where).name)) and not Path(where).exists():
+        paths = _sequence(Path(where), numbered)
     elif glob.has_magic(str(where)) and not Path(where).exists():
-        # Path.glob() takes no absolute pattern.
-        found = glob.glob(str(where), recursive=True)  # noqa: PTH207
-        paths = [Path(path) for path in found if Path(path).is_file()]
+        paths = [path for path in glob_paths(str(where)) if path.is_file()]
         paths.sort(key=lambda path: natural_key(str(path)))
     else:
         paths = [Path(where)]
@@ -269,3 +271,34 @@ def picture_paths(where: str | Path | Sequence[str | Path]) -> tuple[list[Path],
         kinds = " ".join(sorted(IMAGE_SUFFIXES))
         raise SourceError(f"no pictures at {where}: give files, a folder or a glob of {kinds}")
     return paths, Path(os.path.commonpath([path.parent for path in paths]))
+
+
+def glob_paths(pattern: str) -> list[Path]:
+    """What a glob matches. Folders that are there by these very names are no pattern: ``cam[1]/*.jpg``."""
+    parts = Path(pattern).parts
+    there = 0
+    while there < len(parts) - 1 and Path(*parts[: there + 1]).is_dir():
+        there += 1
+    folder = glob.escape(str(Path(*parts[:there]))) if there else ""
+    # Path.glob() takes no absolute pattern.
+    found = glob.glob(os.path.join(folder, *parts[there:]), recursive=True)  # noqa: PTH118, PTH207
+    return [Path(path) for path in found]
+
+
+def is_numbered(where: str) -> bool:
+    """Whether a path is a pattern such as ``%05d.jpg``, which stands for many pictures."""
+    return _NUMBERED.search(Path(where).name) is not None and not Path(where).exists()
+
+
+def _sequence(pattern: Path, numbered: re.Match[str]) -> list[Path]:
+    """The pictures that a pattern stands for, by their numbers; gaps are left out."""
+    before, after = pattern.name[: numbered.start()], pattern.name[numbered.end() :]
+    digits = numbered[1]
+    number = rf"\d{{{int(digits)},}}" if digits.startswith("0") and int(digits) else r"\d+"
+    name = re.compile(re.escape(before.replace("%%", "%")) + f"({number})" + re.escape(after))
+    found = [
+        (int(match[1]), path)
+        for path in (pattern.parent.iterdir() if pattern.parent.is_dir() else ())
+        if (match := name.fullmatch(path.name))
+    ]
+    return [path for _, path in sorted(found)]

@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Condition, Thread, current_thread
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from sightline.sources.connection import (
     camera_target,
     connect,
     meaning,
+    sdp_target,
     url_target,
 )
 from sightline.sources.ffmpeg import (
@@ -387,7 +389,7 @@ def _wall_time(reader: VideoReader, decoded: DecodedFrame) -> tuple[float, Clock
 
 
 class LiveSource(NewestFrameSource):
-    """A stream from the network: rtsp, rtsps, http, https, rtmp, rtmps or udp.
+    """A stream from the network: rtsp, rtsps, http, https, rtmp, rtmps, udp or rtp.
 
     Args:
         url: may hold a login; it is never shown.
@@ -409,6 +411,27 @@ class LiveSource(NewestFrameSource):
         options = options or LiveOptions()
         target = url_target(url, options)
         super().__init__(target, name or target.label, options, turn)
+
+
+class SdpSource(NewestFrameSource):
+    """RTP streams that somebody sends here, as a session description (.sdp file) tells.
+
+    Args:
+        path: of the description.
+        name: of the stream; the file's stem by default.
+
+    Raises:
+        SourceError: there is no such file.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        name: str | None = None,
+        options: LiveOptions | None = None,
+        turn: Turn | None = None,
+    ) -> None:
+        super().__init__(sdp_target(path), name or Path(path).stem, options or LiveOptions(), turn)
 
 
 class CameraSource(NewestFrameSource):

@@ -11,27 +11,8 @@ import time
 from sightline.sources.ffmpeg import VideoReader
 
 _ONE_FILE = frozenset(
-    [
-        "mov",
-        "mp4",
-        "matroska",
-        "webm",
-        "mpegts",
-        "mpeg",
-        "mpegvideo",
-        "h264",
-        "hevc",
-        "m4v",
-        "flv",
-        "avi",
-        "ogg",
-        "asf",
-        "nut",
-        "obu",
-        "ivf",
-        "mxf",
-        "av1",
-    ]
+    "mov mp4 matroska webm mpegts mpeg mpegvideo h264 hevc m4v flv avi ogg asf nut obu ivf mxf av1 "  # noqa: SIM905
+    "jpeg_pipe png_pipe webp_pipe bmp_pipe tiff_pipe image2".split()
 )
 """Demuxers of one file, of which the server says the length. A playlist's own length tells nothing, and
 cameras that send JPEGs state lengths that they make up."""

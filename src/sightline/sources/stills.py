@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,15 @@ from sightline.errors import DecodeError, InvalidRequest, SourceError
 from sightline.sources.encoded import EncodedPicture
 from sightline.sources.images import decode_image, read_image
 from sightline.sources.pictures import ArrayPicture
+from sightline.sources.web_pictures import fetch_picture
 from sightline.types import ChannelOrder, Frame, Pixels
 
-Image: TypeAlias = str | Path | bytes | NDArray[np.uint8] | Frame
-"""A path, a base64 ``data:`` URL, an encoded picture, pixels (height, width, 3) uint8 BGR, or a
-Frame."""
+if TYPE_CHECKING:
+    import PIL.Image
+
+Image: TypeAlias = "str | Path | bytes | NDArray[np.uint8] | Frame | PIL.Image.Image"
+"""A path, an http(s) or base64 ``data:`` URL, an encoded picture, pixels (height, width, 3) uint8 BGR, a Frame, or
+a picture of Pillow."""
 
 
 def still_frame(image: Image) -> Frame:
@@ -97,6 +101,35 @@ def frame_reference(image: Image, frame: Frame) -> Callable[[], Frame | None]:
         picture = StoredPicture(image, frame.width, frame.height)
         frame = Frame(frame.stream, frame.index, frame.time, frame.captured_at, picture)
     return lambda: frame
+
+
+def plain_image(image: Image) -> str | Path | bytes | NDArray[np.uint8] | Frame:
+    """The same picture without what only users' programs have: addresses and pictures of Pillow.
+
+    Raises SourceError where an address cannot be fetched.
+    """
+    if isinstance(image, str) and image.lower().startswith(("http://", "https://")):
+        return fetch_picture(image)
+    return _pil_pixels(image) if is_pil(image) else image  # type: ignore[return-value]
+
+
+def is_pil(image: object) -> TypeGuard[PIL.Image.Image]:
+    """Whether this is a picture of Pillow, which is not loaded to find out."""
+    return any(cls.__module__ == "PIL.Image" for cls in type(image).__mro__)
+
+
+def _pil_pixels(image: Any) -> Pixels:
+    """A picture of Pillow as (height, width, 3) uint8 BGR, upright as its EXIF data asks.
+
+    Transparency is dropped, and 16 bits become 8, as for files.
+    """
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16") or image.mode == "I":
+        grey = np.asarray(image).astype(np.uint32) >> 8
+        return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
 
 
 def _name(image: Image) -> str:

@@ -125,3 +125,30 @@ def test_a_failure_while_drawing_reaches_the_caller(observe, tmp_path: Path):
     with pytest.raises(AttributeError):
         sink.close()
     sink.close()
+
+
+CONTAINERS = {
+    ".mp4": ("mp4", "h264"), ".mov": ("mov", "h264"), ".mkv": ("matroska", "h264"),
+    ".webm": ("webm", "vp9"), ".avi": ("avi", "mpeg4"), "": ("mp4", "h264"), ".MKV": ("matroska", "h264"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+def test_every_kind_of_file_is_what_its_name_says(observe, tmp_path: Path, suffix: str):
+    path = tmp_path / f"out{suffix}"
+    at = [0.0, 0.04, 0.08, 0.4, 0.44]
+    write(
+        path, [observe(index=i, time=t) for i, t in enumerate(at)], StreamInfo("cam", 96, 64, 25.0)
+    )
+    form, codec = CONTAINERS[suffix]
+    with av.open(str(path)) as container:
+        assert form in container.format.name.split(",")
+        assert container.streams.video[0].codec.name == codec
+    found = times(path)
+    assert [round(t - found[0], 2) for t in found] == at
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out.gif", "out.mpg", "out.jpg", "out.mp4.bak"])
+def test_other_suffixes_are_refused(tmp_path: Path, name: str):
+    with pytest.raises(SinkError, match=r"no kind of video.*\.webm"):
+        VideoSink(tmp_path / name)
