@@ -236,9 +236,9 @@ def analyze(
     Nothing is tracked without options of a tracker.
     """
     from sightline import build
-    from sightline.build.file_conflicts import check_command
+    from sightline.build.file_conflicts import check_command, written
     from sightline.cli.hangup import reopen_on_hangup
-    from sightline.cli.progress import summary
+    from sightline.cli.progress import show_written, summary
     from sightline.runtime.analysis import EveryFrame
     from sightline.runtime.stream import Stream
 
@@ -270,6 +270,8 @@ def analyze(
         outputs.state = "interrupted" if interrupted else _state(results)
     if not quiet and (len(results) > 1 or sys.stderr.isatty()):
         summary(results)
+        uses = [u for i in inputs for u in written(output_options, i.name, still=i.still)]
+        show_written([(use.what, use.path, use.pattern) for use in dict.fromkeys(uses)])
     failed = [r for r in results if r.error and not _reader_left(r.error)]
     for result in failed:
         said = str(result.error)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -152,3 +154,20 @@ def summary(results: Sequence[StreamResult]) -> None:
             else "ok",
         )
     Console(stderr=True, width=None if sys.stderr.isatty() else 120).print(table)
+
+
+def show_written(outputs: Sequence[tuple[str, str, str]]) -> None:
+    """Say on stderr what was written, where, and how large it is.
+
+    Args:
+        outputs: the option, the path, and where that is a folder the pattern of the files in it.
+    """
+    for what, path, pattern in outputs:
+        place = Path(path)
+        found = [place] if place.is_file() else []
+        if pattern and place.is_dir():
+            found = [file for file in place.iterdir() if re.fullmatch(pattern, file.name)]
+        if found:
+            size = sum(file.stat().st_size for file in found)
+            many = f"{len(found)} files, " if pattern else ""
+            print(f"{what}: {path} ({many}{size / 1e6:.2f} MB)", file=sys.stderr)  # noqa: T201
