@@ -113,10 +113,12 @@ class Guard:
 
     def _check_page(self, headers: Headers) -> None:
         """Refuse what a strange web page makes a browser send."""
-        host = headers.get("host", "")
+        named = headers.get("host")
+        host = named or ""
         name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
-        if self._open_to_clients and not is_loopback(name):
+        if self._open_to_clients and named is not None and not is_loopback(name):
             # A page may have its own name resolved to this computer; its browser still says it.
+            # Without any name it is no browser: probes of HAProxy and others speak HTTP/1.0.
             raise Forbidden("without a token this service is called by localhost only")
         origin = headers.get("origin")
         if origin is None or origin in self._origins:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
+import socket
 import zlib
 from typing import Any
 
@@ -169,3 +171,53 @@ def test_parameters_of_other_routes(serve: Any) -> None:
         assert "did you mean quality" in answer.text
         assert client.get("/streams/gate/snapshot?quality=3&quality=4").status_code == 422
         assert "must be 100 or less" in client.get("/streams/gate/snapshot?quality=101").text
+
+
+def talk(service: Any, *pieces: bytes, answers: int = 0) -> tuple[list[int], int]:
+    """Send bytes as they are, without waiting: the statuses of the answers, and how many found objects.
+
+    It reads so many answers; 0: until the service hangs up.
+    """
+    heard = b""
+    with socket.create_connection(("127.0.0.1", service.server.port), timeout=30) as link:
+        for piece in pieces:
+            link.sendall(piece)
+        # An answer's body is one object in JSON, without a line break.
+        while not answers or len(re.findall(rb"\r\n\r\n{.*}", heard)) < answers:
+            received = link.recv(65536)
+            if not received:
+                assert not answers, "it hung up"
+                break
+            heard += received
+    statuses = [int(code) for code in re.findall(rb"HTTP/1\.[01] (\d{3})", heard)]
+    return statuses, heard.count(b'"objects"')
+
+
+def post(jpeg: bytes, version: str, more: str = "", host: str = "Host: localhost\r\n") -> bytes:
+    head = (
+        f"POST /detect HTTP/{version}\r\n{host}Content-Type: image/jpeg\r\n"
+        f"Content-Length: {len(jpeg)}\r\n{more}\r\n"
+    )
+    return head.encode() + jpeg
+
+
+def test_http_as_old_and_hasty_clients_speak_it(serve: Any, jpeg: bytes) -> None:
+    service = serve()
+    health = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert talk(service, post(jpeg, "1.0")) == ([200], 1)
+    assert talk(service, post(jpeg, "1.0", host="")) == ([200], 1)
+    # What HAProxy sends to see whether a server is alive.
+    assert talk(service, b"GET /health HTTP/1.0\r\n\r\n") == ([200], 0)
+    # Several requests without waiting for the answers, which come in their order.
+    assert talk(service, *[post(jpeg, "1.1")] * 3, answers=3) == ([200] * 3, 3)
+    mixed = (post(jpeg, "1.1"), health, post(jpeg, "1.1"), health)
+    assert talk(service, *mixed, answers=4) == ([200] * 4, 2)
+    parts = (jpeg[i : i + 1000] for i in range(0, len(jpeg), 1000))
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
+    chunked = (
+        b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+    )
+    assert talk(service, chunked, health, answers=2) == ([200, 200], 1)
+    waits = post(jpeg, "1.1", "Expect: 100-continue\r\n")
+    assert talk(service, waits, answers=1) == ([100, 200], 1)
