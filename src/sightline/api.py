@@ -83,8 +83,9 @@ class Model:
         """The objects in a picture, or in each picture of a list.
 
         Args:
-            image: a path, an encoded picture as bytes, an array (height, width, 3) uint8 in BGR, or a
-                Frame. A list may mix them; its pictures run in batches.
+            image: a path, an http(s) or data: address, an encoded picture as bytes, an array
+                (height, width, 3) uint8 in BGR, a picture of Pillow, or a Frame. A list may mix
+                them; its pictures run in batches.
             conf, iou, classes: for this call, instead of the model's own; as for ``load``.
 
         Raises:
