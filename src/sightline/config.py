@@ -338,6 +338,13 @@ def _path_text(value: Any) -> Any:
 _TEXT = BeforeValidator(_path_text)
 
 
+def _folder(text: str) -> str:
+    """An output that is many files, which no stream or address takes."""
+    if not text or text == "-" or "://" in text:
+        raise ValueError(f"give a folder, not {text!r}")
+    return text
+
+
 class OutputOptions(Options):
     """Where a run writes what it sees. What is None is not written."""
 
@@ -356,6 +363,20 @@ class OutputOptions(Options):
     )
     annotated: Annotated[str | None, PathField("output", "--output", ".mp4")] = Field(
         None, description="video (.mp4, .mov, .mkv, .avi, .webm) or picture file, or a folder/"
+    )
+    yolo_txt: Annotated[
+        Annotated[str, AfterValidator(_folder)] | None,
+        _TEXT,
+        PathField(
+            "output",
+            "--yolo-txt",
+            shared=True,
+            inside=("data.yaml", "classes.txt"),
+            folders=(("labels", r".*\.txt"),),
+        ),
+    ] = Field(None, description="YOLO labels: a folder, with a file for each picture or frame")
+    yolo_scores: bool = Field(
+        False, description="YOLO labels have the score behind each box, and then the track id"
     )
     database: Annotated[
         Annotated[str, AfterValidator(database_address)] | None,

@@ -26,6 +26,9 @@ class PathField:
         suffix: of each stream's file where an output is a folder.
         shared: several streams may write to one file.
         companions: what is added to the name of further files that an output writes.
+        inside: files in the folder, of an output that is a folder for all streams.
+        folders: folders in that folder, each with the pattern of the names that are written there,
+            also further down.
     """
 
     use: Literal["model", "source", "folder", "output"]
@@ -33,6 +36,8 @@ class PathField:
     suffix: str = ""
     shared: bool = False
     companions: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+    folders: tuple[tuple[str, str], ...] = ()
 
 
 def path_fields(options: type[BaseModel]) -> dict[str, PathField]:

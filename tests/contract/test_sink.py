@@ -84,6 +84,15 @@ def read_mot(path: Path) -> Seen:
     return {(name, int(row[0]) - 1) for name, row in rows}
 
 
+def read_yolo_txt(path: Path) -> Seen:
+    files = [file for file in (path / "labels").iterdir() if not file.name.startswith(".")]
+    rows = [line.split() for file in files for line in file.read_text().splitlines()]
+    assert all(len(row) == 5 for row in rows)
+    assert len(rows) == 2 * len(files)
+    assert not files or (path / "classes.txt").read_text() == "person\ncar\n"
+    return {(name, int(index)) for name, index in (file.stem.rsplit("-", 1) for file in files)}
+
+
 def read_video(path: Path) -> Seen:
     seen: Seen = set()
     for file in path.iterdir():
@@ -144,10 +153,13 @@ CASES = [
         Case("coco", "CocoSink", "out.json", read_coco, 2000, whole_or_none=True), id="coco"
     ),
     pytest.param(Case("mot", "MotSink", "out/", read_mot, 2000), id="mot"),
+    pytest.param(Case("yolo_txt", "YoloTxtSink", "out", read_yolo_txt, 10), id="yolo_txt"),
     pytest.param(Case("video", "VideoSink", "out/", read_video, 400_000), id="video"),
     pytest.param(Case("images", "ImageSink", "out", read_images, 1000), id="images"),
     pytest.param(Case("database", "DatabaseSink", "out.db", read_database, 200_000), id="database"),
 ]
+FOLDERS = {"ImageSink", "YoloTxtSink"}
+"""Write a file for each frame."""
 every_sink = pytest.mark.parametrize("case", CASES)
 
 
@@ -225,7 +237,7 @@ def test_a_file_in_the_way_is_told_before_the_first_frame(case: Case, tmp_path: 
 
 @pytest.mark.parametrize("case", [c for c in CASES if not c.values[0].target.endswith("/")])
 def test_a_folder_where_a_file_should_be(case: Case, tmp_path: Path) -> None:
-    if case.name == "ImageSink":
+    if case.name in FOLDERS:
         pytest.skip("writes to a folder")
     (tmp_path / case.target).mkdir()
     with pytest.raises(SinkError, match=r"out\.\w+: it is a folder"):
@@ -281,8 +293,8 @@ def test_a_full_disk_is_told_and_what_was_written_stays_valid(case: Case, tmp_pa
     assert lines[-1] == "closed"
     frames = {index for _, index in case.seen(tmp_path)}
     assert frames == set(range(len(frames)))
-    # Each picture is larger than the limit.
-    assert frames or case.name == "ImageSink" or case.whole_or_none
+    # Each file of a folder is larger than the limit.
+    assert frames or case.name in FOLDERS or case.whole_or_none
 
 
 @every_sink

@@ -23,7 +23,7 @@ from sightline.build.file_identity import (
 )
 from sightline.build.model_files import PEOPLE, located
 from sightline.config import Configuration, ModelOptions, OutputOptions, StreamOptions
-from sightline.config_paths import Loc, path_fields
+from sightline.config_paths import Loc, PathField, path_fields
 from sightline.errors import ConfigError, SightlineError
 from sightline.redaction import redact
 
@@ -43,6 +43,7 @@ class FileUse:
         at: the option's place in a configuration.
         shared: writers with the same word may share one file.
         pattern: not the file ``path`` but all in this folder whose names match.
+        below: those in the folders of this folder too.
     """
 
     path: str
@@ -50,6 +51,7 @@ class FileUse:
     at: Loc = ()
     shared: str = ""
     pattern: str = ""
+    below: bool = False
     text: str = field(default="", compare=False)
 
     def __str__(self) -> str:
@@ -75,10 +77,10 @@ def conflicts(reads: Iterable[FileUse], writes: Sequence[FileUse]) -> Iterator[t
     ]
     for use in files:
         for folder, keys, names in folders:
-            if names.fullmatch(Path(use.path).name) and keys & folder_keys(use.path):
+            if names.fullmatch(Path(use.path).name) and _holds(folder, keys, use.path):
                 yield (
                     use,
-                    f"{folder.what} writes pictures of such names to {folder}: choose another",
+                    f"{folder.what} writes files of such names to {folder}: choose another",
                 )
     for read in reads if writes else ():
         for key in file_keys(read.path):
@@ -88,9 +90,17 @@ def conflicts(reads: Iterable[FileUse], writes: Sequence[FileUse]) -> Iterator[t
         for folder, keys, names in folders:
             name = Path(os.path.realpath(read.path)).name
             matches = names.fullmatch(Path(read.path).name) or names.fullmatch(name)
-            if folder not in refused and matches and keys & folder_keys(read.path):
+            if folder not in refused and matches and _holds(folder, keys, read.path):
                 refused.add(folder)
-                yield folder, f"{_is_read(folder, read)}; pictures in it could be overwritten"
+                yield folder, f"{_is_read(folder, read)}; files in it could be overwritten"
+
+
+def _holds(folder: FileUse, keys: frozenset[Key], path: str) -> bool:
+    """Whether a file lies in a folder of these keys."""
+    if keys & folder_keys(path):
+        return True
+    parents = Path(os.path.realpath(path)).parents if folder.below else ()
+    return any(keys & file_keys(str(parent)) for parent in parents)
 
 
 def _is_read(use: FileUse, read: FileUse) -> str:
@@ -120,12 +130,23 @@ def written(
         if name == "annotated" and still:
             yield from _pictures(path, what, place)
             continue
+        if mark.inside or mark.folders:
+            yield from _in_folder(path, mark, what, place, "" if still else name)
+            continue
         if path != STDOUT and is_folder(path):
             path = str(stream_file(path, stream, mark.suffix))
         shared = name if mark.shared else ""
         yield FileUse(path, what, place, shared, text=text if path == local_path(text) else "")
         for suffix in mark.companions if path != STDOUT else ():
             yield FileUse(path + suffix, what, place, shared)
+
+
+def _in_folder(path: str, mark: PathField, what: str, at: Loc, shared: str) -> Iterator[FileUse]:
+    """What an output that is always a folder writes. Pictures of two streams may have one name."""
+    for name in mark.inside:
+        yield FileUse(str(Path(path) / name), what, at, shared if mark.shared else "")
+    for name, pattern in mark.folders:
+        yield FileUse(str(Path(path) / name), what, at, pattern=pattern, below=True)
 
 
 def _pictures(path: str, what: str, at: Loc) -> Iterator[FileUse]:
@@ -225,7 +246,12 @@ def stream_uses(name: str, stream: StreamOptions, at: Loc) -> tuple[list[FileUse
     still = source_kind(stream.source) == "images" and stream.fps is None
     reads = list(read_by_source(stream.source, f"the source of stream {name}"))
     at = (*at, "outputs")
-    return reads, list(written(stream.outputs, name, still=still, at=at, whose=f"stream {name}: "))
+    uses = written(stream.outputs, name, still=still, at=at, whose=f"stream {name}: ")
+    # Streams of one model share a folder of labels: the classes in it are that model's.
+    return reads, [
+        replace(use, shared=f"yolo_txt {stream.model}") if use.shared == "yolo_txt" else use
+        for use in uses
+    ]
 
 
 def configuration_conflicts(

@@ -120,6 +120,7 @@ def outputs(
     if options.mot is not None:
         mot = _new_file(options.mot, inputs, ".txt") if append else options.mot
         made.add(load("sightline.sinks.mot:MotSink")(mot))
+    _add_folders(made, options, append=append)
     for path, only in targets("database"):
         lasts = any(i.live for i in inputs)
         patience = {"patient": True, "lock_timeout_s": LOCK_TIMEOUT_S} if lasts else {}
@@ -148,6 +149,13 @@ def joined_files(streams: Mapping[str, StreamOptions]) -> dict[str, bool]:
             append = any(stream.outputs.append for _, stream in same)
             found |= dict.fromkeys((path for path, _ in same), append)
     return found
+
+
+def _add_folders(made: Outputs, options: OutputOptions, *, append: bool) -> None:
+    """Outputs that are a folder with many files."""
+    if options.yolo_txt is not None:
+        how = {"scores": options.yolo_scores, "append": append}
+        made.add(load("sightline.sinks.yolo_txt:YoloTxtSink")(options.yolo_txt, **how))
 
 
 def _add_annotated(

@@ -63,6 +63,18 @@ Mot = Annotated[
     str | None,
     typer.Option(help="MOT rows to this file, or a folder of files.", rich_help_panel=RESULTS),
 ]
+YoloTxt = Annotated[
+    str | None,
+    typer.Option(help="YOLO labels to this folder.", rich_help_panel=RESULTS),
+]
+YoloScores = Annotated[
+    bool,
+    typer.Option(
+        "--yolo-scores",
+        help="Scores behind the boxes of YOLO labels, then track ids.",
+        rich_help_panel=RESULTS,
+    ),
+]
 Annotated_ = Annotated[
     str | None,
     typer.Option(
@@ -134,6 +146,8 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         csv: Csv = None,
         coco: Coco = None,
         mot: Mot = None,
+        yolo_txt: YoloTxt = None,
+        yolo_scores: YoloScores = False,
         annotated: Annotated_ = None,
         database: Database = None,
         show: Show = False,
@@ -167,13 +181,15 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
             device=device,
             models_dir=models_dir,
         )
-        elsewhere = (csv, coco, mot, annotated, database, show or None)
+        elsewhere = (csv, coco, mot, yolo_txt, annotated, database, show or None)
         outputs = checked(
             OutputOptions,
             json_lines="-" if json_lines is None and not any(elsewhere) else json_lines,
             csv=csv,
             coco=coco,
             mot=mot,
+            yolo_txt=yolo_txt,
+            yolo_scores=yolo_scores,
             annotated=annotated,
             database=database,
             show=show,

@@ -148,8 +148,9 @@ def _of_part(place: Path, split: str | None, notes: Notes) -> list[PictureFile]:
 def _of_split(described: Description, split: str | None, notes: Notes) -> list[PictureFile]:
     name = choose_split(described, split)
     files = pictures_of_split(described, name, notes)
-    if len(described.splits) > 1 and split is None:
-        others = ", ".join(key for key in described.splits if key != name)
+    scored = described.splits[name]
+    others = ", ".join(key for key, paths in described.splits.items() if paths != scored)
+    if others and split is None:
         notes.add(described.path, f"only its split {name} is scored, not {others}")
     return files
 

@@ -14,7 +14,7 @@ from sightline.evaluation.yolo_yaml import SPLITS, Description
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
-_LISTS = frozenset(
+LISTS = frozenset(
     {"classes.txt", "predefined_classes.txt", "labels.txt", "train.txt", "val.txt", "test.txt"}
 )
 _NO_DATA = frozenset({"__MACOSX"})
@@ -208,6 +208,6 @@ def stray_labels(labels: Path, used: set[Path]) -> list[Path]:
         for path in files_below(labels)
         if path.suffix.lower() == ".txt"
         and path not in used
-        and path.name not in _LISTS
+        and path.name not in LISTS
         and not is_hidden(path.relative_to(labels))
     ]

@@ -1,6 +1,6 @@
 """Reads what a detector found from a folder of text files, as YOLO's tools write them.
 
-A file goes with each picture; a line is ``class cx cy width height score`` in shares of its sides.
+A file goes with each picture; a line is ``class cx cy width height score`` in shares of its sides, and of a track its id behind that.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from sightline.evaluation.notes import Notes
 from sightline.evaluation.picture_names import PictureNames
 from sightline.evaluation.text_files import read_text
 from sightline.evaluation.yolo_lines import UnusableLine, read_values
-from sightline.evaluation.yolo_pictures import files_below, is_hidden
+from sightline.evaluation.yolo_pictures import LISTS, files_below, is_hidden
 from sightline.types import Detections
 
-_COLUMNS = (5, 6)
+_BOX, _SCORED, _TRACKED = 5, 6, 7
+"""Numbers in a line: of a box, with its score, and with the id of its track."""
 
 
 def read_yolo_results(
@@ -56,6 +57,8 @@ def read_yolo_results(
         name = file.relative_to(folder).with_suffix("").as_posix()
         place = names.by_name(name)
         if place is None:
+            if file.name in LISTS:  # of classes or pictures
+                continue
             notes.add(folder, "left out, no picture goes with the file", file.name)
             first = first or f"{file}: no picture of the ground truth goes with it"
             continue
@@ -88,16 +91,17 @@ def _read_file(
         where = f"{file.name}:{number}"
         try:
             values = np.array(read_values(line))
-            if len(values) not in _COLUMNS or not np.isfinite(values).all():
+            tracked = len(values) == _TRACKED and float(values[-1]).is_integer()
+            if not (tracked or len(values) in {_BOX, _SCORED}) or not np.isfinite(values).all():
                 raise UnusableLine("a line is `class cx cy width height score`")
         except UnusableLine as exc:
             notes.add(file.parent, f"left out, {exc}", where)
             first = first or f"{file}:{number}: {exc}"
             continue
-        if len(values) < max(_COLUMNS):
+        if len(values) == _BOX:
             notes.add(file.parent, "there is no score, 1 is taken", where)
         centre, half = values[1:3], values[3:5] / 2
         box = np.concatenate((centre - half, centre + half)) * scale
-        score = float(values[5]) if len(values) == max(_COLUMNS) else 1.0
+        score = float(values[5]) if len(values) > _BOX else 1.0
         rows.append(FoundObject(place, box, score, int(values[0]), where))
     return first

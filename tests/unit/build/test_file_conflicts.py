@@ -77,6 +77,8 @@ COMMANDS = [
     pytest.param("v.mp4", {"database": "d", "csv": "d-wal"}, "--db", id="a database's own file"),
     pytest.param("v.mp4", {"coco": "c", "csv": "c.part"}, "--coco", id="a file under way"),
     pytest.param("v.mp4", {"mot": "out/", "csv": "out/v.txt"}, "--mot", id="a file in a folder"),
+    pytest.param("v.mp4", {"yolo_txt": "o", "csv": "o/data.yaml"}, "--yolo-txt", id="what names the classes"),
+    pytest.param("v.mp4", {"yolo_txt": "o/", "mot": "o/labels/a/b.txt"}, "--yolo-txt", id="a folder of labels"),
     pytest.param("v.mp4", {"json_lines": "in/", "csv": "linked/v.jsonl"}, "--json", id="linked folders"),
 ]  # fmt: skip
 
@@ -92,7 +94,7 @@ def test_a_command_refuses(source: str, outputs: dict[str, str], named: str, pla
     assert named in str(caught.value)
     assert any(
         flag in str(caught.value)
-        for flag in ("--json", "--csv", "--coco", "--mot", "--output", "--db")
+        for flag in ("--json", "--csv", "--coco", "--mot", "--output", "--db", "--yolo-txt")
     )
     assert contents(place) == before
 
@@ -162,6 +164,27 @@ def test_a_configuration_refuses(streams: str, where: str, named: str, place: Pa
     assert str(caught.value).startswith("site.yaml:")
     assert named in str(caught.value)
     assert contents(place) == before
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        pytest.param(["{source: '0'", "{source: '1'"], False, id="two cameras of one model"),
+        pytest.param(["{source: '0'", "{source: '1', model: other"], True, id="of two models"),
+        pytest.param(
+            ["{source: in", "{source: b.jpg"], True, id="pictures, which may have one name"
+        ),
+    ],
+)
+def test_streams_that_share_a_folder_of_labels(rows: list[str], refused: bool, place: Path) -> None:
+    models = "{default: {model: ./model.onnx}, other: {model: ./model.onnx}}"
+    streams = "".join(f"  s{i}: {row}, outputs: {{yolo_txt: o}}}}\n" for i, row in enumerate(rows))
+    (place / "site.yaml").write_text(f"models: {models}\nstreams:\n{streams}")
+    if refused:
+        with pytest.raises(ConfigError, match=r"stream s0: yolo_txt writes to .*data\.yaml"):
+            read(Path("site.yaml"))
+    else:
+        read(Path("site.yaml"))
 
 
 def test_streams_share_lines_and_databases(place: Path) -> None:

@@ -216,13 +216,13 @@ ALL_OPTIONS = {
     "classes": ("car,2", ("car", "2")), "max_detections": ("7", 7), "backend": ("onnxruntime", None),
     "models_dir": ("somewhere", None), "precision": ("fp32", None), "device": ("cpu", None),
     "json_lines": ("a.jsonl", None), "csv": ("a.csv", None), "coco": ("a.json", None),
-    "mot": ("a.txt", None), "annotated": ("out/", None), "database": ("a.db", None),
+    "mot": ("a.txt", None), "yolo_txt": ("labels/", None), "annotated": ("out/", None), "database": ("a.db", None),
     "every": ("3", 3), "transport": ("udp", None), "high_threshold": ("0.6", 0.6),
     "low_threshold": ("0.2", 0.2), "new_track_threshold": ("0.7", 0.7),
     "match_threshold": ("0.3", 0.3), "low_match_threshold": ("0.4", 0.4),
     "new_match_threshold": ("0.35", 0.35), "minimum_hits": ("4", 4), "lost_buffer_s": ("2.5", 2.5),
 }  # fmt: skip
-SWITCHES = ("agnostic_nms", "show", "show_fps", "append", "class_aware")
+SWITCHES = ("agnostic_nms", "yolo_scores", "show", "show_fps", "append", "class_aware")
 
 
 def test_every_flag_is_saved_under_its_own_name(

@@ -1,0 +1,150 @@
+"""Labels as YOLO's tools have them: a text file for each picture, a line for each object."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from sightline.errors import SinkError
+from sightline.types import Detections, Observation, StreamInfo
+from sightline.whole_files import make_folder, safe_name, sink_error, write_whole
+
+_log = logging.getLogger(__name__)
+
+_HEAD = "# Written by Sightline. The pictures belong into `images`, beside `labels`.\n"
+"""Begins our data.yaml: a folder whose own says something else holds labels of somebody else."""
+
+
+class YoloTxtSink:
+    """Writes ``labels/PICTURE.txt`` for pictures, ``labels/STREAM-000012.txt`` for frame 12 of a stream.
+
+    Args:
+        path: the folder, made where it is missing. ``data.yaml`` and ``classes.txt`` in it name the
+            classes. Label files of an earlier run are overwritten.
+        scores: each line has the score behind the box, and the track id behind that.
+        append: a stream whose labels are there already goes on as ``STREAM-2``.
+
+    A line is ``class cx cy width height``, the box in shares of the picture's sides. Boxes are cut
+    off at the border; what has no area then is left out. A frame without objects has an empty file.
+    Whole files only, also after a kill. Safe to share between streams.
+    """
+
+    def __init__(self, path: str | Path, *, scores: bool = False, append: bool = False) -> None:
+        self._folder = Path(path)
+        self._labels = self._folder / "labels"
+        self._scores = scores
+        self._append = append
+        self._lock = threading.Lock()
+        self._streams: dict[str, str] = {}
+        self._stills = False
+        self._names: dict[str, int] = {}
+        self._classes = 0
+
+    def open(self, stream: StreamInfo) -> None:
+        """Make the folder. Raises SinkError: that fails, or labels of somebody else are in it."""
+        with self._lock:
+            if not (self._streams or self._stills):
+                self._check()
+            make_folder(self._labels)
+            if stream.still:
+                self._stills = True
+            elif stream.name not in self._streams:
+                self._streams[stream.name] = self._stem(safe_name(stream.name))
+
+    def write(self, observation: Observation) -> None:
+        """Write the file of one frame. Raises SinkError."""
+        frame, found = observation.frame, observation.detections
+        with self._lock:
+            name = self._name(frame.stream, frame.index)
+            self._name_classes(found)
+        lines = _lines(found, frame.width, frame.height, scores=self._scores)
+        write_whole(self._labels / f"{name}.txt", "".join(lines).encode())
+
+    def close(self) -> None:
+        """Nothing is left to do: every file is whole already."""
+
+    def _check(self) -> None:
+        """Refuse a folder of labels that are not from here: they may be somebody's ground truth."""
+        description = self._folder / "data.yaml"
+        try:
+            if description.is_file():
+                ours = description.read_text(errors="replace").startswith(_HEAD)
+            else:
+                ours = not any(self._labels.glob("*.txt"))
+        except OSError as exc:
+            raise sink_error(self._folder, exc) from exc
+        if not ours:
+            raise SinkError(
+                f"cannot write {self._folder}: labels that Sightline did not write are in it: "
+                "choose another folder"
+            )
+
+    def _stem(self, name: str) -> str:
+        """What the names of a stream's files begin with."""
+        if not self._append:
+            return name
+        pattern = re.compile(re.escape(name) + r"(?:-(\d{1,5}))?-\d{6,}\.txt")
+        runs = [int(m[1] or 1) for p in self._labels.iterdir() if (m := pattern.fullmatch(p.name))]
+        return f"{name}-{max(runs) + 1}" if runs else name
+
+    def _name(self, stream: str, index: int) -> str:
+        """The name of a frame's file, without its suffix."""
+        if stream in self._streams:
+            return f"{self._streams[stream]}-{index:06d}"
+        if not self._stills:
+            raise SinkError(f"cannot write {self._folder}: stream {stream} was not opened")
+        # A picture of a still stream carries its own path, below the folder that was given.
+        path = PurePath(stream)
+        parts = [part for part in path.parts if part not in {"..", path.anchor}]
+        name = str(PurePath(*parts).with_suffix("")) if parts else safe_name(stream)
+        self._names[name] = count = self._names.get(name, 0) + 1
+        if count == 1:
+            return name
+        again = f"{name}-{count}"
+        _log.warning(
+            "%s: several pictures are called %s: the labels of one more go to %s.txt",
+            self._folder, name, again,
+        )  # fmt: skip
+        return again
+
+    def _name_classes(self, found: Detections) -> None:
+        """Write the class names, once they are known. A class without a name has its number."""
+        count = max(len(found.class_names), int(found.class_ids.max(initial=-1)) + 1)
+        if count <= self._classes:
+            return
+        import yaml
+
+        names = {i: " ".join(found.class_name(i).split()) or str(i) for i in range(count)}
+        # Without `path`, Ultralytics looks beside the file.
+        text = yaml.safe_dump(
+            {"train": "images", "val": "images", "names": names},
+            sort_keys=False, allow_unicode=True, width=1000,
+        )  # fmt: skip
+        write_whole(self._folder / "data.yaml", (_HEAD + text).encode())
+        lines = "".join(f"{name}\n" for name in names.values())
+        write_whole(self._folder / "classes.txt", lines.encode())
+        self._classes = count
+
+
+def _lines(found: Detections, width: int, height: int, *, scores: bool) -> list[str]:
+    """A line for each object that has an area in the picture."""
+    size = np.array([width, height] * 2, np.float64)
+    corners = np.clip(found.boxes.astype(np.float64) / size, 0, 1)
+    sides = (corners[:, 2:] - corners[:, :2]).round(6)
+    centres = (corners[:, 2:] + corners[:, :2]) / 2
+    # Not a number compares as False: such a box is left out too.
+    kept = np.flatnonzero((sides > 0).all(axis=1) & np.isfinite(found.boxes).all(axis=1))
+    lines = []
+    for i in kept.tolist():
+        (cx, cy), (w, h) = centres[i], sides[i]
+        line = f"{found.class_ids[i]} {cx:.6f} {cy:.6f} {w:.6f} {h:.6f}"
+        if scores:
+            line += f" {found.scores[i]:.6f}"
+            if found.track_ids is not None:
+                line += f" {found.track_ids[i]}"
+        lines.append(line + "\n")
+    return lines
