@@ -375,6 +375,20 @@ class OutputOptions(Options):
             folders=(("labels", r".*\.txt"),),
         ),
     ] = Field(None, description="YOLO labels: a folder, with a file for each picture or frame")
+    crops: Annotated[
+        Annotated[str, AfterValidator(_folder)] | None,
+        _TEXT,
+        PathField("output", "--crops", folders=(("", r".*-\d{6,}(-\d+)?\.jpg"),)),
+    ] = Field(None, description="pictures of the objects: a folder, by stream and class")
+    crops_per_track: int = Field(
+        3, ge=0, description="the best so many crops of each track; 0: all of them"
+    )
+    crops_every: int | None = Field(
+        None,
+        ge=1,
+        description="crops of each so many-th frame only; by default all, and each 25th of videos "
+        "without tracks",
+    )
     yolo_scores: bool = Field(
         False, description="YOLO labels have the score behind each box, and then the track id"
     )

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import re
+import tempfile
 from pathlib import Path
 
 from sightline.errors import SinkError
@@ -50,6 +51,16 @@ def make_folder(folder: Path) -> Path:
     """The folder, made with its parents where it is missing. Raises SinkError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise sink_error(folder, error) from error
+    return folder
+
+
+def writable_folder(folder: Path) -> Path:
+    """As ``make_folder``; also raises SinkError where no file can be written there."""
+    make_folder(folder)
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise sink_error(folder, error) from error
     return folder

@@ -11,12 +11,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -93,6 +94,13 @@ def read_yolo_txt(path: Path) -> Seen:
     return {(name, int(index)) for name, index in (file.stem.rsplit("-", 1) for file in files)}
 
 
+def read_crops(path: Path) -> Seen:
+    files = [file for file in path.rglob("*.jpg") if not file.name.startswith(".")]
+    assert {str(f.parent.name) + f.name.split("-")[0] for f in files} <= {"person1", "car2"}
+    assert all(cv2.imread(str(file)) is not None for file in files)
+    return {(file.parts[-3], int(file.stem.split("-")[1])) for file in files}
+
+
 def read_video(path: Path) -> Seen:
     seen: Seen = set()
     for file in path.iterdir():
@@ -133,6 +141,7 @@ class Case:
     """A file size that is reached soon."""
     whole_or_none: bool = False
     """Its format has no valid half: a run that breaks leaves no file."""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def seen(self, folder: Path) -> Seen:
         """What can be read of an output that broke off."""
@@ -143,7 +152,7 @@ class Case:
 
     def make(self, folder: Path) -> Any:
         sink = getattr(importlib.import_module(f"sightline.sinks.{self.module}"), self.name)
-        return sink(f"{folder}/{self.target}")
+        return sink(f"{folder}/{self.target}", **self.options)
 
 
 CASES = [
@@ -154,11 +163,14 @@ CASES = [
     ),
     pytest.param(Case("mot", "MotSink", "out/", read_mot, 2000), id="mot"),
     pytest.param(Case("yolo_txt", "YoloTxtSink", "out", read_yolo_txt, 10), id="yolo_txt"),
+    pytest.param(
+        Case("crops", "CropSink", "out", read_crops, 10, options={"per_track": 0}), id="crops"
+    ),
     pytest.param(Case("video", "VideoSink", "out/", read_video, 400_000), id="video"),
     pytest.param(Case("images", "ImageSink", "out", read_images, 1000), id="images"),
     pytest.param(Case("database", "DatabaseSink", "out.db", read_database, 200_000), id="database"),
 ]
-FOLDERS = {"ImageSink", "YoloTxtSink"}
+FOLDERS = {"ImageSink", "CropSink", "YoloTxtSink"}
 """Write a file for each frame."""
 every_sink = pytest.mark.parametrize("case", CASES)
 
@@ -246,15 +258,15 @@ def test_a_folder_where_a_file_should_be(case: Case, tmp_path: Path) -> None:
 
 # Writes frames for ever; prints how many were taken. With a limit, the disk is soon "full".
 CHILD = """
-import importlib, resource, signal, sys
+import importlib, json, resource, signal, sys
 sys.path.insert(0, sys.argv[1])
 from test_sink import info, observe
 from sightline.errors import SinkError
-module, name, target, limit = sys.argv[2:]
+module, name, target, limit, options = sys.argv[2:]
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 if int(limit):
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
-sink = getattr(importlib.import_module("sightline.sinks." + module), name)(target)
+sink = getattr(importlib.import_module("sightline.sinks." + module), name)(target, **json.loads(options))
 taken = 0
 try:
     sink.open(info("cam"))
@@ -275,6 +287,7 @@ def start_child(case: Case, folder: Path, limit: int = 0) -> subprocess.Popen[st
         [
             sys.executable, "-c", CHILD, str(Path(__file__).parent),
             case.module, case.name, f"{folder}/{case.target}", str(limit),
+            json.dumps(dict(case.options)),
         ],
         stdout=subprocess.PIPE,
         text=True,

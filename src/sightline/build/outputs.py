@@ -120,7 +120,7 @@ def outputs(
     if options.mot is not None:
         mot = _new_file(options.mot, inputs, ".txt") if append else options.mot
         made.add(load("sightline.sinks.mot:MotSink")(mot))
-    _add_folders(made, options, append=append)
+    _add_folders(made, options, inputs, append=append)
     for path, only in targets("database"):
         lasts = any(i.live for i in inputs)
         patience = {"patient": True, "lock_timeout_s": LOCK_TIMEOUT_S} if lasts else {}
@@ -151,11 +151,21 @@ def joined_files(streams: Mapping[str, StreamOptions]) -> dict[str, bool]:
     return found
 
 
-def _add_folders(made: Outputs, options: OutputOptions, *, append: bool) -> None:
+def _add_folders(
+    made: Outputs, options: OutputOptions, inputs: Sequence[Input], *, append: bool
+) -> None:
     """Outputs that are a folder with many files."""
     if options.yolo_txt is not None:
         how = {"scores": options.yolo_scores, "append": append}
         made.add(load("sightline.sinks.yolo_txt:YoloTxtSink")(options.yolo_txt, **how))
+    for one in inputs if options.crops is not None else ():
+        sink = load("sightline.sinks.crops:CropSink")(
+            options.crops,
+            per_track=options.crops_per_track,
+            every=options.crops_every,
+            append=append,
+        )
+        made.add(sink, one)  # a folder for each source, also of pictures
 
 
 def _add_annotated(

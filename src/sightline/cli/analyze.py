@@ -75,6 +75,25 @@ YoloScores = Annotated[
         rich_help_panel=RESULTS,
     ),
 ]
+Crops = Annotated[
+    str | None,
+    typer.Option(help="Pictures of the objects to this folder.", rich_help_panel=RESULTS),
+]
+CropsPerTrack = Annotated[
+    int,
+    typer.Option(
+        min=0, help="The best so many crops of each track; 0: all.", rich_help_panel=RESULTS
+    ),
+]
+CropsEvery = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Crops of each so many-th frame \\[default: all; 25 for videos without tracks]",
+        rich_help_panel=RESULTS,
+        show_default=False,
+    ),
+]
 Annotated_ = Annotated[
     str | None,
     typer.Option(
@@ -148,6 +167,9 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         mot: Mot = None,
         yolo_txt: YoloTxt = None,
         yolo_scores: YoloScores = False,
+        crops: Crops = None,
+        crops_per_track: CropsPerTrack = 3,
+        crops_every: CropsEvery = None,
         annotated: Annotated_ = None,
         database: Database = None,
         show: Show = False,
@@ -181,7 +203,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
             device=device,
             models_dir=models_dir,
         )
-        elsewhere = (csv, coco, mot, yolo_txt, annotated, database, show or None)
+        elsewhere = (csv, coco, mot, yolo_txt, crops, annotated, database, show or None)
         outputs = checked(
             OutputOptions,
             json_lines="-" if json_lines is None and not any(elsewhere) else json_lines,
@@ -190,6 +212,9 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
             mot=mot,
             yolo_txt=yolo_txt,
             yolo_scores=yolo_scores,
+            crops=crops,
+            crops_per_track=crops_per_track,
+            crops_every=crops_every,
             annotated=annotated,
             database=database,
             show=show,
@@ -287,7 +312,7 @@ def analyze(
     if not quiet and (len(results) > 1 or sys.stderr.isatty()):
         summary(results)
         uses = [u for i in inputs for u in written(output_options, i.name, still=i.still)]
-        show_written([(use.what, use.path, use.pattern) for use in dict.fromkeys(uses)])
+        show_written(tuple(dict.fromkeys(uses)))
     failed = [r for r in results if r.error and not _reader_left(r.error)]
     for result in failed:
         said = str(result.error)

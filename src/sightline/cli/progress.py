@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from sightline.cli import logs, terminal
 from sightline.runtime.stream import StreamResult
+
+if TYPE_CHECKING:
+    from sightline.build.file_conflicts import FileUse
 
 LINE_EVERY_S = 5.0
 MANY = 12
@@ -156,18 +159,15 @@ def summary(results: Sequence[StreamResult]) -> None:
     Console(stderr=True, width=None if sys.stderr.isatty() else 120).print(table)
 
 
-def show_written(outputs: Sequence[tuple[str, str, str]]) -> None:
-    """Say on stderr what was written, where, and how large it is.
-
-    Args:
-        outputs: the option, the path, and where that is a folder the pattern of the files in it.
-    """
-    for what, path, pattern in outputs:
-        place = Path(path)
+def show_written(outputs: Sequence[FileUse]) -> None:
+    """Say on stderr what was written, where, and how large it is."""
+    for use in outputs:
+        place, pattern = Path(use.path), use.pattern
         found = [place] if place.is_file() else []
         if pattern and place.is_dir():
-            found = [file for file in place.iterdir() if re.fullmatch(pattern, file.name)]
+            inside = place.rglob("*") if use.below else place.iterdir()
+            found = [file for file in inside if re.fullmatch(pattern, file.name)]
         if found:
             size = sum(file.stat().st_size for file in found)
             many = f"{len(found)} files, " if pattern else ""
-            print(f"{what}: {path} ({many}{size / 1e6:.2f} MB)", file=sys.stderr)  # noqa: T201
+            print(f"{use.what}: {use.path} ({many}{size / 1e6:.2f} MB)", file=sys.stderr)  # noqa: T201

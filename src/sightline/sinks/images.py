@@ -11,7 +11,7 @@ from sightline.errors import SinkError
 from sightline.picture_files import encoded
 from sightline.sinks.files import is_folder, is_picture
 from sightline.types import Observation, StreamInfo
-from sightline.whole_files import make_folder, safe_name, write_whole
+from sightline.whole_files import safe_name, writable_folder, write_whole
 
 
 class ImageSink:
@@ -44,11 +44,8 @@ class ImageSink:
 
     def open(self, stream: StreamInfo) -> None:
         """Make the folder. Raises SinkError."""
-        make_folder(self._directory)
-        probe = self._directory / f".{safe_name(stream.name)}.part"
-        write_whole(probe, b"")
-        probe.unlink(missing_ok=True)
         with self._lock:
+            writable_folder(self._directory)
             if stream.still:
                 self._pictures = Annotator(traces=False)
             else:

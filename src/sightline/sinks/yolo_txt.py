@@ -11,7 +11,7 @@ import numpy as np
 
 from sightline.errors import SinkError
 from sightline.types import Detections, Observation, StreamInfo
-from sightline.whole_files import make_folder, safe_name, sink_error, write_whole
+from sightline.whole_files import safe_name, sink_error, writable_folder, write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class YoloTxtSink:
         with self._lock:
             if not (self._streams or self._stills):
                 self._check()
-            make_folder(self._labels)
+            writable_folder(self._labels)
             if stream.still:
                 self._stills = True
             elif stream.name not in self._streams:

@@ -34,7 +34,7 @@ def test_a_stream_writes_all_kinds_of_output(serve: Any, folder: Path) -> None:
     with serve(outputs_under=folder).client() as client:
         answer = add(
             client, json_lines="new/gate.jsonl", csv="csv/", mot="gate.txt", coco="gate.json",
-            annotated="clips/", database="all.db",
+            annotated="clips/", database="all.db", yolo_txt="yolo",
         )  # fmt: skip
         assert answer.status_code == 201, answer.text
         assert add(client, "yard", database="all.db", csv="csv/").status_code == 201
@@ -44,10 +44,16 @@ def test_a_stream_writes_all_kinds_of_output(serve: Any, folder: Path) -> None:
         assert client.delete("/streams/yard").status_code == 204
     lines = (folder / "new" / "gate.jsonl").read_text().splitlines()
     assert {json.loads(line)["stream"] for line in lines} == {"gate"}
-    made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    labels = [path.name for path in (folder / "yolo" / "labels").iterdir()]
+    assert {f"gate-{index:06d}.txt" for index in range(5)} <= set(labels)
+    made = {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "labels"
+    }
     assert made == {
         "new/gate.jsonl", "csv/gate.csv", "csv/yard.csv", "gate.txt", "gate.json",
-        "clips/gate.mp4", "all.db",
+        "clips/gate.mp4", "all.db", "yolo/data.yaml", "yolo/classes.txt",
     }  # fmt: skip
     with closing(sqlite3.connect(folder / "all.db")) as db:
         assert set(db.execute("SELECT name FROM streams")) == {("gate",), ("yard",)}

@@ -79,6 +79,8 @@ COMMANDS = [
     pytest.param("v.mp4", {"mot": "out/", "csv": "out/v.txt"}, "--mot", id="a file in a folder"),
     pytest.param("v.mp4", {"yolo_txt": "o", "csv": "o/data.yaml"}, "--yolo-txt", id="what names the classes"),
     pytest.param("v.mp4", {"yolo_txt": "o/", "mot": "o/labels/a/b.txt"}, "--yolo-txt", id="a folder of labels"),
+    pytest.param("in", {"crops": "."}, "in/2-000007.jpg", id="pictures with the names of crops"),
+    pytest.param("v.mp4", {"crops": "o", "csv": "o/v/person/1-000001.jpg"}, "--crops", id="a folder of crops"),
     pytest.param("v.mp4", {"json_lines": "in/", "csv": "linked/v.jsonl"}, "--json", id="linked folders"),
 ]  # fmt: skip
 
@@ -94,7 +96,16 @@ def test_a_command_refuses(source: str, outputs: dict[str, str], named: str, pla
     assert named in str(caught.value)
     assert any(
         flag in str(caught.value)
-        for flag in ("--json", "--csv", "--coco", "--mot", "--output", "--db", "--yolo-txt")
+        for flag in (
+            "--json",
+            "--csv",
+            "--coco",
+            "--mot",
+            "--output",
+            "--db",
+            "--yolo-txt",
+            "--crops",
+        )
     )
     assert contents(place) == before
 
@@ -104,6 +115,7 @@ def test_a_command_refuses(source: str, outputs: dict[str, str], named: str, pla
     [
         pytest.param("v.mp4", {"json_lines": "v.jsonl", "csv": "v.csv"}, id="files of their own"),
         pytest.param("v.mp4", {"json_lines": "-", "csv": "/dev/null", "mot": "/dev/null"}, id="no files"),
+        pytest.param("v.mp4", {"yolo_txt": "o/", "crops": "o/", "csv": "o/"}, id="one folder for all"),
         pytest.param("in/1.jpg", {"annotated": "in/"}, id="beside the input"),
         pytest.param("v.mp4", {"json_lines": "o/", "csv": "o/", "coco": "o/", "annotated": "o/"}, id="a folder"),
         pytest.param("v.mp4", {"json_lines": "model.json", "csv": "model.bin"}, id="names beside the model"),
