@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from sightline.errors import SinkError
+from sightline.sinks.files import locked_folder
 from sightline.types import Detections, Observation, StreamInfo
 from sightline.whole_files import safe_name, sink_error, writable_folder, write_whole
 
@@ -74,7 +75,8 @@ class YoloTxtSink:
             if description.is_file():
                 ours = description.read_text(errors="replace").startswith(_HEAD)
             else:
-                ours = not any(self._labels.glob("*.txt"))
+                found = (self._folder / "classes.txt", *self._labels.rglob("*.txt"))
+                ours = not any(file.exists() for file in found)
         except OSError as exc:
             raise sink_error(self._folder, exc) from exc
         if not ours:
@@ -116,18 +118,39 @@ class YoloTxtSink:
         count = max(len(found.class_names), int(found.class_ids.max(initial=-1)) + 1)
         if count <= self._classes:
             return
+        names = [" ".join(found.class_name(i).split()) or str(i) for i in range(count)]
+        try:
+            with locked_folder(self._folder):  # sinks of other streams and processes write it too
+                self._describe(names)
+        except OSError as exc:
+            raise sink_error(self._folder, exc) from exc
+        self._classes = count
+
+    def _describe(self, names: list[str]) -> None:
+        """Write what names the classes, unless it is there. Labels of an earlier run stay right."""
         import yaml
 
-        names = {i: " ".join(found.class_name(i).split()) or str(i) for i in range(count)}
+        description = self._folder / "data.yaml"
+        before: list[str] = []
+        if description.is_file():
+            before = list(yaml.safe_load(description.read_text())["names"].values())
+        known = min(len(before), len(names))
+        if before[:known] != names[:known]:
+            raise SinkError(
+                f"cannot write {self._folder}: labels of a model with other classes are in it: "
+                "choose another folder"
+            )
+        if known == len(names):
+            return
         # Without `path`, Ultralytics looks beside the file.
         text = yaml.safe_dump(
-            {"train": "images", "val": "images", "names": names},
-            sort_keys=False, allow_unicode=True, width=1000,
-        )  # fmt: skip
-        write_whole(self._folder / "data.yaml", (_HEAD + text).encode())
-        lines = "".join(f"{name}\n" for name in names.values())
-        write_whole(self._folder / "classes.txt", lines.encode())
-        self._classes = count
+            {"train": "images", "val": "images", "names": dict(enumerate(names))},
+            sort_keys=False,
+            allow_unicode=True,
+            width=1000,
+        )
+        write_whole(description, (_HEAD + text).encode())
+        write_whole(self._folder / "classes.txt", "".join(f"{n}\n" for n in names).encode())
 
 
 def _lines(found: Detections, width: int, height: int, *, scores: bool) -> list[str]:

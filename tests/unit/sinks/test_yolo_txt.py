@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,17 +88,48 @@ def test_pictures_keep_their_names_and_folders(
     assert "several pictures are called x/1" in caplog.text
 
 
+def test_labels_of_other_classes_stay(observe: Any, tmp_path: Path) -> None:
+    write(tmp_path, CAM, observe())
+    seen = observe(index=1)
+    other = replace(seen, detections=replace(seen.detections, class_names=("cat", "dog")))
+    with pytest.raises(SinkError, match="a model with other classes"):
+        write(tmp_path, CAM, other)
+    assert (tmp_path / "classes.txt").read_text() == "person\nbicycle\ncar\n"
+    assert set(labels(tmp_path)) == {"cam-000000.txt"}
+
+
+def test_sinks_of_several_streams_share_a_folder(observe: Any, tmp_path: Path) -> None:
+    def run(name: str) -> None:
+        write(tmp_path, replace(CAM, name=name), *(observe(stream=name, index=i) for i in range(9)))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(run, "abcdefgh"))
+    assert len(labels(tmp_path)) == 72
+    assert (tmp_path / "classes.txt").read_text() == "person\nbicycle\ncar\n"
+
+
+@pytest.mark.parametrize("name", ["yes", "1", "null", "a: b", "#x", "üé", "it's", "- a"])
+def test_class_names_that_yaml_reads_otherwise(name: str, observe: Any, tmp_path: Path) -> None:
+    for index in range(2):
+        seen = observe(index=index)
+        write(
+            tmp_path, CAM, replace(seen, detections=replace(seen.detections, class_names=(name,)))
+        )
+    described = yaml.safe_load((tmp_path / "data.yaml").read_text())
+    assert described["names"] == {0: name}
+
+
 @pytest.mark.parametrize("description", [None, "names: [cat]\n"])
 def test_labels_of_somebody_else_stay(
     description: str | None, observe: Any, tmp_path: Path
 ) -> None:
-    (tmp_path / "labels").mkdir()
-    (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 1 1\n")
+    (tmp_path / "labels" / "val").mkdir(parents=True)
+    (tmp_path / "labels" / "val" / "a.txt").write_text("0 0.5 0.5 1 1\n")
     if description:
         (tmp_path / "data.yaml").write_text(description)
     with pytest.raises(SinkError, match="labels that Sightline did not write"):
         write(tmp_path, STILL, observe(stream="a.jpg"))
-    assert labels(tmp_path) == {"a.txt": "0 0.5 0.5 1 1\n"}
+    assert labels(tmp_path) == {"val/a.txt": "0 0.5 0.5 1 1\n"}
 
 
 def test_our_own_are_written_again_and_append_keeps_them(observe: Any, tmp_path: Path) -> None:
