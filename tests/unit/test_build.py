@@ -369,6 +369,31 @@ def test_outputs_go_on(live: bool, folder: bool, kept: bool, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("names", "folder"),
+    [
+        pytest.param(["/a/b/bus.jpg"], "bus", id="a picture"),
+        pytest.param(["/a/photos"], "photos", id="a folder"),
+        pytest.param(["cam.v2"], "cam.v2", id="a stream of a configuration"),
+        pytest.param(["a/*.jpg"], "pictures", id="a glob"),
+        pytest.param(["a/1.jpg", "b/1.jpg"], "pictures", id="several, whose names may be the same"),
+    ],
+)
+def test_where_crops_of_pictures_go(names: list[str], folder: str, tmp_path: Path) -> None:
+    grey = np.full((48, 64, 3), 90, np.uint8)
+    picture: Any = SimpleNamespace(width=64, height=48, scaled=lambda *_: grey)
+    found = Detections(np.array([[1, 1, 9, 9]]), np.ones(1), np.ones(1, np.int64))
+    inputs = [Input(name, "images", picture) for name in names]
+    made = outputs(OutputOptions(crops=str(tmp_path)), {}, inputs)
+    for one in inputs:
+        for sink in made.sinks(one):
+            sink.open(StreamInfo(one.name, 64, 48, still=True))
+            sink.write(Observation(Frame("1.jpg", 0, 0.0, 0.0, picture), found))
+    made.close()
+    files = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.jpg"))
+    assert files == [f"{folder}/1/1-000000{more}.jpg" for more in ("-2", "")[-len(names) :]]
+
+
+@pytest.mark.parametrize(
     ("spec", "waits"),
     [
         ("street.mp4", True),

@@ -16,8 +16,9 @@ from sightline.config import OutputOptions, StreamOptions
 from sightline.config_paths import path_fields
 from sightline.errors import ConfigError
 from sightline.protocols import Rotating, Sink
-from sightline.sinks.files import free_path, is_folder, stream_file
+from sightline.sinks.files import free_path, is_folder, is_picture, stream_file
 from sightline.types import RunState
+from sightline.whole_files import safe_name
 
 log = logging.getLogger(__name__)
 
@@ -158,14 +159,22 @@ def _add_folders(
     if options.yolo_txt is not None:
         how = {"scores": options.yolo_scores, "append": append}
         made.add(load("sightline.sinks.yolo_txt:YoloTxtSink")(options.yolo_txt, **how))
-    for one in inputs if options.crops is not None else ():
+    if options.crops is not None:
         sink = load("sightline.sinks.crops:CropSink")(
             options.crops,
             per_track=options.crops_per_track,
             every=options.crops_every,
             append=append,
+            pictures=_pictures_name(inputs),
         )
-        made.add(sink, one)  # a folder for each source, also of pictures
+        made.add(sink)
+
+
+def _pictures_name(inputs: Sequence[Input]) -> str:
+    """A folder's name for all pictures: that of their only source, where it is a plain one."""
+    name = Path(inputs[0].name)
+    stem = name.stem if is_picture(name) else name.name
+    return stem if len(inputs) == 1 and safe_name(stem) == stem else "pictures"
 
 
 def _add_annotated(

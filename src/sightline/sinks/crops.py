@@ -62,6 +62,7 @@ class CropSink:
         every: only each so many-th analysed frame is looked at. None: all of tracks and of pictures,
             each 25th of videos that are not tracked.
         append: a stream that has a folder already goes on in ``STREAM-2``.
+        pictures: the folder of unrelated pictures, instead of their source's name.
         quality: of JPEG, 1 to 100.
 
     Without tracks, the name of the picture or of the stream is in the track's place. Boxes are cut off at
@@ -76,12 +77,14 @@ class CropSink:
         per_track: int = PER_TRACK,
         every: int | None = None,
         append: bool = False,
+        pictures: str = "",
         quality: int = 90,
     ) -> None:
         self._folder = Path(path)
         self._per_track = per_track
         self._every = every
         self._append = append
+        self._pictures_name = pictures
         self._quality = quality
         self._lock = threading.Lock()
         self._places: dict[str, _Place] = {}
@@ -92,7 +95,8 @@ class CropSink:
         with self._lock:
             if stream.name in self._places or (stream.still and self._pictures):
                 return
-            folder = self._folder / safe_name(stream.name)
+            name = self._pictures_name if stream.still else ""
+            folder = self._folder / safe_name(name or stream.name)
             place = _Place(free_path(folder) if self._append else folder, stream.still)
             writable_folder(place.folder)
             if stream.still:
