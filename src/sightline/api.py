@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast, overload
 
 import numpy as np
 
@@ -106,9 +106,10 @@ class Model:
                 for objects, each, frame in zip(found, images, frames, strict=True)
             ]
 
-        if is_pil(image) or isinstance(image, (str, Path, bytes, np.ndarray, Frame)):
-            return detect((image,))[0]
-        return detect(image)  # type: ignore[arg-type]  # a TypeGuard does not narrow here
+        one = isinstance(image, (str, Path, bytes, np.ndarray, Frame)) or is_pil(image)
+        if one or not isinstance(image, Iterable):
+            return detect((cast("Image", image),))[0]
+        return detect(cast("Iterable[Image]", image))  # a TypeGuard does not narrow here
 
     __call__ = detect
 

@@ -47,15 +47,21 @@ def encoded(pixels: Pixels, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
     return bytes(data)
 
 
-def save_picture(path: str | Path, pixels: Pixels) -> Path:
+def save_picture(path: str | Path, pixels: Pixels, source: str | Path | None = None) -> Path:
     """Write pixels (height, width, 3) uint8 BGR to a file, whole or not at all.
 
     The suffix says the format; the folder is made where it is missing.
 
+    Args:
+        source: the file that the picture was read from, which is never written over.
+
     Raises:
-        SinkError: the suffix is none of ``SUFFIXES``, or the file cannot be written.
+        SinkError: the suffix is none of ``SUFFIXES``, the file is ``source``, or it cannot be
+            written.
     """
     path = Path(path)
+    if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+        raise SinkError(f"cannot write {path}: the picture was read from it; give another name")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise SinkError(f"cannot write {path}: give a name that ends in {', '.join(SUFFIXES)}")

@@ -106,7 +106,7 @@ class Frame:
         """
         from sightline.picture_files import save_picture
 
-        return save_picture(path or _file_name(self), self.image)
+        return save_picture(path or _file_name(self), self.image, _file_of(self))
 
     def _repr_jpeg_(self) -> bytes:
         """What a notebook shows."""
@@ -121,6 +121,12 @@ def _file_name(frame: Frame, suffix: str = "") -> str:
 
     stem = PurePath(PurePath(frame.stream).name).stem or "image"
     return f"{safe_name(stem)}-{frame.index:06d}{suffix}.jpg"
+
+
+def _file_of(frame: Frame) -> str | Path | None:
+    """The file that a single picture was read from: it is the name of its stream, too."""
+    source: Path | None = getattr(frame.picture, "source", None)
+    return source or frame.stream
 
 
 _OTHER_NAMES = {
@@ -285,10 +291,10 @@ class Detections:
         """
         from sightline.picture_files import save_picture
 
+        frame = image if isinstance(image, Frame) else self.frame
         if path is None:
-            frame = image if isinstance(image, Frame) else self.frame
             path = _file_name(frame, "-annotated") if frame else "image-annotated.jpg"
-        return save_picture(path, self.plot(image))
+        return save_picture(path, self.plot(image), _file_of(frame) if frame else None)
 
     def to_pandas(self) -> pd.DataFrame:
         """A table: track_id (after tracking), class_id, class, score, x1, y1, x2, y2.
@@ -515,7 +521,8 @@ class Observation:
         """
         from sightline.picture_files import save_picture
 
-        return save_picture(path or _file_name(self.frame, "-annotated"), self.plot())
+        path = path or _file_name(self.frame, "-annotated")
+        return save_picture(path, self.plot(), _file_of(self.frame))
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the picture and a table of the objects."""

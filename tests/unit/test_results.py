@@ -7,6 +7,7 @@ import copy
 import gc
 import pickle
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ import pytest
 import supervision as sv
 
 from sightline.errors import ConfigError, MissingPackage, SinkError, SourceError
-from sightline.sources.stills import frame_reference, still_frame
-from sightline.types import Detection, Detections, Observation
+from sightline.sources.stills import StoredPicture, frame_reference, still_frame
+from sightline.types import Detection, Detections, Frame, Observation
 
 NAMES = ("person", "bicycle", "car")
 
@@ -401,3 +402,26 @@ def test_two_names_for_one_class_are_refused() -> None:
     )
     with pytest.raises(ValueError, match="class id 1 is called both 'a' and 'b'"):
         Detections.from_supervision(others)
+
+
+def test_a_picture_is_never_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    cv2.imwrite(str(file), np.full((20, 30, 3), 99, np.uint8))
+    before = file.read_bytes()
+    link = tmp_path / "link.png"
+    link.symlink_to(file)
+    frame = still_frame(file)
+    picture = StoredPicture(file, 30, 20)
+    stored = Frame("elsewhere", 0, 0.0, 0.0, picture)
+    found = Detections.empty()
+    for path in (file, str(file), link):
+        for save in (
+            frame.save,
+            stored.save,
+            partial(found.save, image=frame),
+            Observation(stored, found).save,
+        ):
+            with pytest.raises(SinkError, match="give another name"):
+                save(path)
+    assert file.read_bytes() == before
+    assert frame.save(tmp_path / "b.png").exists()

@@ -82,6 +82,11 @@ class StoredPicture:
         self._image = Path(image).absolute() if is_path else image  # type: ignore[arg-type]
         self.width, self.height = width, height
 
+    @property
+    def source(self) -> Path | None:
+        """The file that it is read from."""
+        return self._image if isinstance(self._image, Path) else None
+
     def scaled(
         self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
     ) -> Pixels:
@@ -138,6 +143,10 @@ def _name(image: Image) -> str:
 
 
 def _of_array(name: str, pixels: Any) -> Frame:
+    if pixels is None:
+        raise InvalidRequest(
+            "image: None is no picture; cv2.imread gives it for files it cannot read"
+        )
     if not isinstance(pixels, np.ndarray):
         kind = type(pixels).__name__
         raise InvalidRequest(f"image: {kind} is no picture: give a path, bytes, pixels or a Frame")
