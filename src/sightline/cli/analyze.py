@@ -133,7 +133,8 @@ Append = Annotated[
 Every = Annotated[
     int,
     typer.Option(
-        min=1, help="Analyse only every so many-th frame; the tracker predicts the others."
+        min=1,
+        help="Analyse only every so many-th frame; where there is a tracker, it predicts the others.",
     ),
 ]
 Jobs = Annotated[
