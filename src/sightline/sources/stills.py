@@ -76,10 +76,7 @@ class StoredPicture:
     """
 
     def __init__(self, image: str | Path | bytes, width: int, height: int) -> None:
-        is_path = isinstance(image, Path) or (
-            isinstance(image, str) and not image.startswith("data:")
-        )
-        self._image = Path(image).absolute() if is_path else image  # type: ignore[arg-type]
+        self._image = Path(image).absolute() if _is_path(image) else image
         self.width, self.height = width, height
 
     @property
@@ -138,8 +135,12 @@ def _pil_pixels(image: Any) -> Pixels:
 
 
 def _name(image: Image) -> str:
-    is_path = isinstance(image, Path) or (isinstance(image, str) and not image.startswith("data:"))
-    return str(image) if is_path else "image"
+    return str(image) if _is_path(image) else "image"
+
+
+def _is_path(image: object) -> TypeGuard[str | Path]:
+    """Whether a picture is given by its file; other text is a ``data:`` URL."""
+    return isinstance(image, Path) or (isinstance(image, str) and not image.startswith("data:"))
 
 
 def _of_array(name: str, pixels: Any) -> Frame:
