@@ -24,6 +24,7 @@ LEVELS: tuple[set[str], ...] = (
         "protocols",
         "geometry",
         "model_inputs",
+        "other_names",
         "interpreter",
         "coco",
         "redaction",

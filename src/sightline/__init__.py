@@ -14,6 +14,7 @@ What is exported here is the public interface. It is imported when it is first u
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 # Its exit handler runs after those that are registered from here on, which may still use models.
@@ -60,7 +61,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'sightline' has no attribute {name!r}")
+        from sightline.other_names import attribute_error
+
+        raise attribute_error(sys.modules[__name__], "sightline", name)
     value = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
     return value
 

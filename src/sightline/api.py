@@ -26,6 +26,7 @@ from sightline.config import (
     moment,
 )
 from sightline.errors import ConfigError
+from sightline.other_names import SETTINGS, attribute_error, takes_our_names
 from sightline.protocols import AdjustableDetector, Detector, Source, Tracker
 from sightline.runtime.analysis import EveryFrame
 from sightline.runtime.stream import observe
@@ -46,8 +47,24 @@ class Model:
     unpickled or first used.
     """
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, file: Path | None = None) -> None:
         self.detector = detector
+        self._file = file
+
+    def __repr__(self) -> str:
+        """Name, task, input size, classes, runtime and file."""
+        file = "" if self._file is None else f", {self._file}"
+        return f"<Model {self.detector}{file}>"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise attribute_error(self, "Model", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in SETTINGS:  # set without a word, it would change nothing
+            raise attribute_error(self, "Model", name)
+        super().__setattr__(name, value)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -72,6 +89,7 @@ class Model:
         iou: float | None = None,
         classes: Classes | None = None,
     ) -> list[Detections]: ...
+    @takes_our_names("load", "track")
     def detect(
         self,
         image: Image | Sequence[Image],
@@ -177,6 +195,7 @@ def adjusted(
     return detector.replaced(conf=wanted.conf, iou=wanted.iou, classes=wanted.classes)
 
 
+@takes_our_names("track")
 def load(
     model: str | Path,
     *,
@@ -226,9 +245,10 @@ def load(
         agnostic_nms=agnostic_nms,
         models_dir=models_dir or zoo.default_folder(os.environ),
     )
-    return Model(build.detector(options))
+    return Model(build.detector(options), build.located(options))
 
 
+@takes_our_names("load")
 def track(
     source: str | Path | int | Source,
     model: Model | str | Path,

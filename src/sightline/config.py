@@ -19,6 +19,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -95,6 +96,9 @@ def _refuse(misfits: Iterable[Misfit]) -> None:
         raise PydanticCustomError("misfit", "{text}", {"text": text, "misfits": found})
 
 
+_DEVICES = frozenset(("AUTO", "CPU", "GPU", "CUDA", "NPU"))
+
+
 class EngineOptions(Options):
     """How a tensor runtime runs a model."""
 
@@ -125,6 +129,17 @@ class EngineOptions(Options):
     cache_dir: Annotated[Path | None, PathField("folder")] = Field(
         None, description="compiled models are kept here (OpenVINO)"
     )
+
+    @field_validator("device", mode="before")
+    @classmethod
+    def _kind_before_number(cls, value: Any) -> Any:
+        """Other libraries number their GPUs only."""
+        bare = isinstance(value, int) and not isinstance(value, bool)
+        if bare or (isinstance(value, str) and value.replace(",", "").isdecimal()):
+            raise ValueError(
+                "a number alone is no device: the first GPU is cuda:0 (NVIDIA) or gpu:0"
+            )
+        return value.lower() if isinstance(value, str) and value.upper() in _DEVICES else value
 
 
 class LiveOptions(Options):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import html
+from collections import Counter
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +16,13 @@ from sightline.errors import MissingPackage, SightlineError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sightline.types import Detections, Pixels
+    from sightline.types import Detection, Detections, Frame, Pixels
 
 MOST_ROWS = 20
 """Objects that a notebook lists; the rest are counted."""
+
+MOST_CLASSES = 6
+"""Classes that a line of text counts; the rest are counted together."""
 
 WIDEST = 640
 """Pixels of a picture in a notebook, which is stored with the notebook."""
@@ -53,6 +58,32 @@ def data_frame(detections: Detections, **first: Any) -> pd.DataFrame:
 def names_of(detections: Detections) -> list[str]:
     """The class name of each object."""
     return [detections.class_name(i) for i in detections.class_ids.tolist()]
+
+
+def summary(detections: Detections, frame: Frame | None = None) -> str:
+    """The objects in one line: ``3 objects: 2 person, 1 car (640×480, street.jpg)``.
+
+    Args:
+        detections: the objects.
+        frame: that they are in; the one that they know where it is None.
+    """
+    counts = Counter(_named(detections, i) for i in detections.class_ids.tolist()).most_common()
+    shown = [f"{count} {name}" for name, count in counts[:MOST_CLASSES]]
+    if len(counts) > MOST_CLASSES:
+        shown.append(f"{len(counts) - MOST_CLASSES} more classes")
+    text = _count(len(detections)) + (f": {', '.join(shown)}" if shown else "")
+    frame = frame or detections.frame
+    if frame is None:
+        return text
+    name = PurePath(frame.stream).name or frame.stream
+    return f"{text} ({frame.width}×{frame.height}, {name})"
+
+
+def one_line(one: Detection) -> str:
+    """One object: ``car #3 0.91 at 12 30 100 200``, with corners in whole pixels."""
+    track = "" if one.track_id is None else f" #{one.track_id}"
+    corners = " ".join(f"{x:.0f}" for x in one.box.tolist())
+    return f"{_named(one, one.class_id)}{track} {one.score:.2f} at {corners}"
 
 
 def as_html(detections: Detections, plot: Callable[[], Pixels] | None) -> str:
@@ -93,6 +124,12 @@ def shrunk(pixels: Pixels, widest: int = WIDEST) -> Pixels:
     size = (widest, max(1, round(height * widest / width)))
     smaller: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return smaller
+
+
+def _named(detections: Detections, class_id: int) -> str:
+    """The name of a class as a line of text has it: a number alone would read as a count."""
+    name = detections.class_name(class_id)
+    return f"class {name}" if name == str(class_id) else name
 
 
 def _count(count: int) -> str:

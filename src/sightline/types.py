@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import ConfigError
+from sightline.other_names import attribute_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,11 @@ class Frame:
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: the picture, without the pixels that were made of it."""
         return {name: value for name, value in self.__dict__.items() if name != "image"}
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise attribute_error(self, "Frame", name)
 
     @property
     def width(self) -> int:
@@ -129,23 +135,7 @@ def _file_of(frame: Frame) -> str | Path | None:
     return source or frame.stream
 
 
-_OTHER_NAMES = {
-    **dict.fromkeys(("xyxy", "bbox", "xywh", "xyxyn", "xywhn"), "boxes"),
-    **dict.fromkeys(("confidence", "conf", "confidences"), "scores"),
-    **dict.fromkeys(("class_id", "cls", "classes", "labels"), "class_ids"),
-    **dict.fromkeys(("tracker_id", "track_id", "id", "ids"), "track_ids"),
-    **dict.fromkeys(("names", "data"), "class_names"),
-    "mask": "masks",
-    "orig_img": "frame.image",
-    "show": "plot() or save(path)",
-    "pandas": "to_pandas()",
-    "to_df": "to_pandas()",
-    "summary": "to_dict()",
-}
-"""What other libraries call these things."""
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Detections:
     """All objects of one frame as parallel arrays.
 
@@ -239,6 +229,15 @@ class Detections:
         """Each object as a ``Detection``."""
         return (self[i] for i in range(len(self)))
 
+    def __str__(self) -> str:
+        """``3 objects: 2 person, 1 car (640×480, street.jpg)``."""
+        from sightline.display import summary
+
+        return summary(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: the arrays and names, without the picture."""
         return {**self.__dict__, "frame_ref": None}
@@ -246,13 +245,8 @@ class Detections:
     if not TYPE_CHECKING:  # else every attribute would be fine for type checkers
 
         def __getattr__(self, name: str) -> Any:
-            ours = _OTHER_NAMES.get(name)
-            hint = f": it is called {ours} here" if ours else ""
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}{hint}",
-                name=name,
-                obj=self,
-            )
+            kind = "Detection" if isinstance(self, Detection) else "Detections"
+            raise attribute_error(self, kind, name)
 
     @property
     def frame(self) -> Frame | None:
@@ -431,9 +425,15 @@ def _classes_of(
     return class_ids, tuple(named.get(i, str(i)) for i in range(max(named, default=-1) + 1))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Detection(Detections):
     """One object: ``Detections`` of length 1 whose values can be had without an index."""
+
+    def __str__(self) -> str:
+        """``car #3 0.91 at 12 30 100 200``: the class, the track, the score and the corners."""
+        from sightline.display import one_line
+
+        return one_line(self)
 
     @property
     def box(self) -> Floats:
@@ -488,7 +488,7 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Observation:
     """What sinks see of one frame. ``labels`` are keyed by track id.
 
@@ -500,6 +500,21 @@ class Observation:
     labels: Mapping[int, tuple[Label, ...]] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     predicted: bool = False
+
+    def __str__(self) -> str:
+        """``frame 12 at 0.48 s: 3 objects: 2 person, 1 car (640×480, street)``."""
+        from sightline.display import summary
+
+        told = f"frame {self.frame.index} at {self.frame.time:.2f} s"
+        return f"{told}{' (predicted)' * self.predicted}: {summary(self.detections, self.frame)}"
+
+    def __repr__(self) -> str:
+        return f"<Observation: {self}>"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise attribute_error(self, "Observation", name)
 
     def plot(self) -> Pixels:
         """A copy of the picture with what was found, (height, width, 3) uint8, BGR.

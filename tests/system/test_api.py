@@ -45,6 +45,19 @@ def test_every_form_of_a_picture_gives_the_same(model: sl.Model, data: Path, for
     assert np.array_equal(found.boxes, model.detect(array).boxes)
 
 
+def test_a_model_tells_what_it_is(model: sl.Model, data: Path) -> None:
+    file = data / "models" / "yolox_nano.onnx"
+    assert re.fullmatch(
+        r"<Model yolox_nano: detect, input 416 on the longer side, 80 classes \(person, bicycle, car "
+        rf"and 77 more\), \w+ on \S+ \(fp32\), {re.escape(str(file))}>",
+        repr(model),
+    )
+    with sl.load(file, size=(320, 256), precision="fp32") as other:
+        assert "input 320×256," in str(other)
+    with sl.load("people") as people:
+        assert repr(people).endswith("1 class (person), opencv on cpu>")
+
+
 def test_a_list_gives_a_list(model: sl.Model, data: Path) -> None:
     bus = cv2.imread(str(data / "images" / "bus.jpg"))
     whole, part, nothing = model.detect([bus, bus[:, :400], np.zeros((64, 64, 3), np.uint8)])

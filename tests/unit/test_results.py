@@ -286,6 +286,32 @@ def test_without_pandas_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(caught.value, ImportError)
 
 
+# Text
+
+
+def test_a_result_is_told_in_one_line(picture: Path) -> None:
+    two = replace(some(5), class_ids=np.array([0, 2, 0, 7, 0]))
+    assert str(two) == "5 objects: 3 person, 1 car, 1 class 7"
+    assert repr(two) == f"<Detections: {two}>"
+    assert str(found_in(picture)) == "3 objects: 1 person, 1 bicycle, 1 car (96×64, one.png)"
+    assert str(found_in(picture)[:0]) == "no objects (96×64, one.png)"
+    box = np.array([[10.4, 20.6, 30, 40]] * 3, np.float32)
+    assert str(replace(some(), boxes=box)[0]) == "person #11 0.90 at 10 21 30 40"
+    assert str(replace(some(tracked=False), boxes=box)[2]) == "car 0.30 at 10 21 30 40"
+    assert repr(some()[0]) == f"<Detection: {some()[0]}>"
+    frame = Frame("door", 12, 0.48, 0.0, still_frame(picture).picture)
+    seen = Observation(frame, some(), predicted=True)
+    assert str(seen).startswith("frame 12 at 0.48 s (predicted): 3 objects: 1 person, 1 bic")
+    assert repr(pickle.loads(pickle.dumps(seen))) == f"<Observation: {seen}>"
+
+
+def test_a_line_stays_short_whatever_was_found() -> None:
+    many = replace(some(300), class_ids=np.arange(300), class_names=())
+    assert str(many) == (
+        "300 objects: 1 class 0, 1 class 1, 1 class 2, 1 class 3, 1 class 4, 1 class 5, 294 more classes"
+    )
+
+
 # Notebooks
 
 

@@ -1,6 +1,6 @@
 """From options to objects: the only package that knows all interchangeable parts."""
 
-from sightline.build.model_files import PEOPLE, model_path
+from sightline.build.model_files import PEOPLE, located, model_path
 from sightline.build.models import (
     build_engine,
     decoders,
@@ -29,6 +29,7 @@ __all__ = [
     "for_tracking",
     "inputs",
     "load",
+    "located",
     "model_path",
     "outputs",
     "pick_backend",

@@ -49,6 +49,8 @@ def located(options: ModelOptions) -> Path | None:
     from sightline.models import zoo
 
     text = options.model
+    if text == PEOPLE:
+        return None
     path = Path(text).expanduser()
     if path.is_file() or is_path(text):
         return path

@@ -74,6 +74,21 @@ class EngineDetector:
         self._nothing = Detections.empty(card.class_names)
         self._unnamed: set[int] = set()  # shared with the detectors that `replaced` makes
 
+    def __str__(self) -> str:
+        """Name, task, input size, classes and runtime, in one line."""
+        engine = self.engine.info
+        if self.fixed_canvas is None:
+            size = f"{self.longer_side} on the longer side"
+        else:
+            size = "{}×{}".format(*self.fixed_canvas)
+        names = self.class_names
+        classes = f"{len(names)} classes" if names else "classes without names"
+        return (
+            f"{self.card.name}: {self.card.task}, input {size}, {classes}"
+            f"{f' ({_some(names, 3)})' if names else ''}, "
+            f"{engine.backend} on {engine.device} ({engine.precision})"
+        )
+
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.card.class_names
@@ -242,9 +257,10 @@ def class_ids(class_names: Sequence[str], wanted: Sequence[str]) -> list[int]:
     return ids
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:12])
-    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "") if names else "none"
+def _some(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(names[:most])
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return shown + more if names else "none"
 
 
 def _letterbox(frame: Frame, spot: Placement, card: ModelCard, out: Pixels) -> None:

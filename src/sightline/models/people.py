@@ -50,6 +50,9 @@ class PeopleDetector:
         self._start()
         interpreter.watch(self)
 
+    def __str__(self) -> str:
+        return f"people: detect, pictures made {WIDTH} wide, 1 class (person), opencv on cpu"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return PeopleDetector, (self._conf, self._iou, self._limit)
 
