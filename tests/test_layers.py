@@ -20,6 +20,7 @@ LEVELS: tuple[set[str], ...] = (
         "drawing",
         "display",
         "picture_files",
+        "pixels",
         "whole_files",
         "protocols",
         "geometry",

@@ -12,8 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast, overload
 
-import numpy as np
-
 from sightline import build, interpreter
 from sightline.config import (
     ByteTrackOptions,
@@ -25,13 +23,13 @@ from sightline.config import (
     checked,
     moment,
 )
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, InvalidRequest, SourceError
 from sightline.other_names import SETTINGS, attribute_error, takes_our_names
 from sightline.protocols import AdjustableDetector, Detector, Source, Tracker
 from sightline.runtime.analysis import EveryFrame
 from sightline.runtime.stream import observe
 from sightline.serving import service
-from sightline.types import Detections, Frame, Observation
+from sightline.types import Detections, Observation
 
 if TYPE_CHECKING:
     from sightline.sources.stills import Image
@@ -101,33 +99,40 @@ class Model:
         """The objects in a picture, or in each picture of a list.
 
         Args:
-            image: a path, an http(s) or data: address, an encoded picture as bytes, an array
-                (height, width, 3) uint8 in BGR, a picture of Pillow, or a Frame. A list may mix
-                them; its pictures run in batches.
+            image: a path, an http(s) or data: address, an encoded picture as bytes or an open file,
+                a uint8 array (height, width, 3) in BGR, (height, width) in grey or (height,
+                width, 4) in BGRA, a picture of Pillow, or a Frame. A list may mix them; its
+                pictures run in batches, and ``frame.index`` is their place in it.
             conf, iou, classes: for this call, instead of the model's own; as for ``load``.
 
         Raises:
-            DecodeError: it is no picture that can be read.
+            SourceError, DecodeError: it cannot be read, or is no picture.
+            InvalidRequest: it is something else, or an array of which the pixels cannot be told.
             ConfigError: an argument is wrong, or the model has no such class.
             InferenceError: the engine failed.
         """
-        from sightline.sources.stills import frame_reference, is_pil, plain_image, still_frame
+        from sightline.sources import stills
 
         detector = adjusted(self.detector, conf=conf, iou=iou, classes=classes)
-
-        def detect(images: Iterable[Image]) -> list[Detections]:
-            images = [plain_image(each) for each in images]
-            frames = [still_frame(each) for each in images]
-            found = detector.submit(frames).result()
-            return [
-                replace(objects, frame_ref=frame_reference(each, frame))
-                for objects, each, frame in zip(found, images, frames, strict=True)
-            ]
-
-        one = isinstance(image, (str, Path, bytes, np.ndarray, Frame)) or is_pil(image)
-        if one or not isinstance(image, Iterable):
-            return detect((cast("Image", image),))[0]
-        return detect(cast("Iterable[Image]", image))  # a TypeGuard does not narrow here
+        one = stills.is_one(image)
+        given = [cast("Image", image)] if one else list(cast("Iterable[Image]", image))
+        images, frames = [], []
+        for number, each in enumerate(given):
+            try:
+                images.append(stills.plain_image(each))
+                name = stills.picture_name(each)
+                frames.append(stills.still_frame(images[-1], number, name))
+            except (SourceError, InvalidRequest) as exc:
+                if one:
+                    raise
+                raise type(exc)(f"picture {number} of the list: {exc}") from exc
+        found = [
+            replace(objects, frame_ref=stills.frame_reference(plain, frame))
+            for objects, plain, frame in zip(
+                detector.submit(frames).result(), images, frames, strict=True
+            )
+        ]
+        return found[0] if one else found
 
     __call__ = detect
 

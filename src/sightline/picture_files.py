@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import cv2
 
@@ -17,6 +21,49 @@ JPEG_QUALITY = 90
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """What the name of a picture file may end with."""
+
+
+class DefaultNames:
+    """Names of files for which the user gave none. No two owners in this process have the same one.
+
+    The first owner gets ``STEM.jpg``, the others ``STEM-2.jpg`` and so on; who asks again gets the same
+    name. Files of earlier runs are written over: a program that runs again renews its pictures.
+
+    Args:
+        most: names that are remembered. Of older ones it is seen whether their files are there.
+    """
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._given: WeakKeyDictionary[object, dict[str, Path]] = WeakKeyDictionary()
+        self._counts: OrderedDict[str, int] = OrderedDict()
+        self._forgotten = False
+
+    def name(self, owner: object, folder: Path, stem: str) -> Path:
+        """The file of an owner, in the folder. The owner is not kept alive."""
+        base = str((folder / stem).absolute())
+        with self._lock:
+            given = self._given.setdefault(owner, {})
+            if base not in given:
+                given[base] = self._next(base, folder, stem)
+            return given[base]
+
+    def _next(self, base: str, folder: Path, stem: str) -> Path:
+        known = self._counts.pop(base, 0)
+        for count in itertools.count(known + 1):
+            path = folder / f"{stem}{f'-{count}' * (count > 1)}.jpg"
+            if known or not self._forgotten or not path.exists():
+                break
+        self._counts[base] = count
+        if len(self._counts) > self._most:
+            self._counts.popitem(last=False)
+            self._forgotten = True
+        return path
+
+
+DEFAULT_NAMES = DefaultNames()
+"""Of this process: its results share the folders that they are written to."""
 
 
 def encoded(pixels: Pixels, suffix: str, quality: int = JPEG_QUALITY) -> bytes:

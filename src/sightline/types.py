@@ -106,13 +106,14 @@ class Frame:
 
         Args:
             path: .jpg, .png, .webp, .bmp or .tif; ``STREAM-000012.jpg`` in the current folder
-                where it is None. The folder is made where it is missing.
+                where it is None, or in a folder that is given. Folders are made where they are
+                missing. Without a name, no other frame's file of this process is overwritten.
 
         Returns the file. Raises SinkError.
         """
         from sightline.picture_files import save_picture
 
-        return save_picture(path or _file_name(self), self.image, _file_of(self))
+        return save_picture(_place(self, self, path), self.image, _file_of(self))
 
     def _repr_jpeg_(self) -> bytes:
         """What a notebook shows."""
@@ -121,12 +122,21 @@ class Frame:
         return jpeg(self.image)
 
 
-def _file_name(frame: Frame, suffix: str = "") -> str:
-    """A name for a picture of a frame, in the current folder; never that of a file it was read from."""
-    from sightline.whole_files import safe_name
+def _place(owner: object, frame: Frame | None, given: str | Path | None, suffix: str = "") -> Path:
+    """Where a picture goes: to the file that is given; else to one of its own, in the folder that is.
 
-    stem = PurePath(PurePath(frame.stream).name).stem or "image"
-    return f"{safe_name(stem)}-{frame.index:06d}{suffix}.jpg"
+    The name is that of the stream or picture, and the frame's number.
+    """
+    from sightline.picture_files import DEFAULT_NAMES
+    from sightline.whole_files import is_folder, safe_name
+
+    if given is not None and not is_folder(given):
+        return Path(given)
+    stem = f"image{suffix}"
+    if frame is not None:
+        picture = PurePath(PurePath(frame.stream).name).stem or "image"
+        stem = f"{safe_name(picture)}-{frame.index:06d}{suffix}"
+    return DEFAULT_NAMES.name(owner, Path(given or ""), stem)
 
 
 def _file_of(frame: Frame) -> str | Path | None:
@@ -278,7 +288,9 @@ class Detections:
 
         Args:
             path: .jpg, .png, .webp, .bmp or .tif; ``PICTURE-000000-annotated.jpg`` in the current
-                folder where it is None. The folder is made where it is missing.
+                folder where it is None, or in a folder that is given (``found/``). Folders are
+                made where they are missing. Without a name, no other result's file of this
+                process is overwritten: ``…-annotated-2.jpg`` is taken then.
             image: as for ``plot``.
 
         Returns the file. Raises what ``plot`` does, and SinkError: it cannot be written.
@@ -286,9 +298,8 @@ class Detections:
         from sightline.picture_files import save_picture
 
         frame = image if isinstance(image, Frame) else self.frame
-        if path is None:
-            path = _file_name(frame, "-annotated") if frame else "image-annotated.jpg"
-        return save_picture(path, self.plot(image), _file_of(frame) if frame else None)
+        place = _place(self, frame, path, "-annotated")
+        return save_picture(place, self.plot(image), _file_of(frame) if frame else None)
 
     def to_pandas(self) -> pd.DataFrame:
         """A table: track_id (after tracking), class_id, class, score, x1, y1, x2, y2.
@@ -309,14 +320,18 @@ class Detections:
         if isinstance(image, Frame):
             return image.image
         if image is not None:
-            shape: tuple[int, ...] = getattr(image, "shape", ())
-            dtype = getattr(image, "dtype", None)
-            if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3:
-                given = f"{shape} {dtype}" if shape else f"a {type(image).__name__}"
+            from sightline.pixels import bgr_pixels
+
+            given: Any = image
+            if not isinstance(given, np.ndarray):
+                kind = type(given).__name__
                 raise ConfigError(
-                    f"image: give pixels (height, width, 3) uint8 BGR, or a Frame, not {given}"
+                    f"image: give pixels (height, width, 3) uint8 BGR, or a Frame, not a {kind}"
                 )
-            return image
+            try:
+                return bgr_pixels(given)
+            except ValueError as exc:
+                raise ConfigError(f"image: {exc}") from exc
         frame = self.frame
         if frame is None:
             raise ConfigError(
@@ -530,14 +545,14 @@ class Observation:
 
         Args:
             path: .jpg, .png, .webp, .bmp or .tif; ``STREAM-000012-annotated.jpg`` in the current
-                folder where it is None. The folder is made where it is missing.
+                folder where it is None, or in a folder that is given. As for ``Detections``.
 
         Returns the file. Raises SinkError.
         """
         from sightline.picture_files import save_picture
 
-        path = path or _file_name(self.frame, "-annotated")
-        return save_picture(path, self.plot(), _file_of(self.frame))
+        place = _place(self.frame, self.frame, path, "-annotated")
+        return save_picture(place, self.plot(), _file_of(self.frame))
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the picture and a table of the objects."""

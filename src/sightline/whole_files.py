@@ -47,6 +47,11 @@ def safe_name(stream: str) -> str:
     return f"{plain.strip('_.') or 'stream'}-{digest}"
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether a path means a folder: it ends with a slash, or a folder is there already."""
+    return str(path).endswith("/") or Path(path).is_dir()
+
+
 def make_folder(folder: Path) -> Path:
     """The folder, made with its parents where it is missing. Raises SinkError."""
     try:

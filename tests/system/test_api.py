@@ -74,7 +74,7 @@ def test_a_list_gives_a_list(model: sl.Model, data: Path) -> None:
         pytest.param("data:image/png;base64,####", DecodeError, id="broken base64"),
         pytest.param("data:text/plain,hello", DecodeError, id="no base64"),
         pytest.param("no/such/file.jpg", SourceError, id="missing file"),
-        pytest.param(np.zeros((4, 4), np.uint8), InvalidRequest, id="grey array"),
+        pytest.param(np.zeros((4, 4, 2), np.uint8), InvalidRequest, id="two channels"),
         pytest.param(np.zeros((4, 4, 3), np.float32), InvalidRequest, id="floats"),
     ],
 )

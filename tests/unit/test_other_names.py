@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.fixed_detector import FixedDetector
 
 import sightline as sl
 from sightline.config import EngineOptions, checked
@@ -20,22 +20,9 @@ from sightline.sources.stills import still_frame
 PICTURE = np.zeros((48, 64, 3), np.uint8)
 
 
-class Nothing:
-    """A detector that finds nothing."""
-
-    class_names = ("person", "car")
-
-    def submit(self, frames: Any) -> Future[list[sl.Detections]]:
-        done: Future[list[sl.Detections]] = Future()
-        done.set_result([sl.Detections.empty(self.class_names) for _ in frames])
-        return done
-
-    def close(self) -> None: ...
-
-
 @pytest.fixture
 def model() -> sl.Model:
-    return sl.Model(Nothing())
+    return sl.Model(FixedDetector())
 
 
 @pytest.mark.parametrize(

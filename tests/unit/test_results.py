@@ -18,6 +18,7 @@ import pytest
 import supervision as sv
 
 from sightline.errors import ConfigError, MissingPackage, SinkError, SourceError
+from sightline.picture_files import DefaultNames
 from sightline.sources.stills import StoredPicture, frame_reference, still_frame
 from sightline.types import Detection, Detections, Frame, Observation
 
@@ -199,11 +200,52 @@ def test_save_without_a_name_never_touches_what_was_read(
     assert some().save(image=cv2.imread("one.png")) == Path("image-annotated.jpg")
     frame = still_frame("one.png")
     assert frame.save() == Path("one-000000.jpg")
-    assert Observation(frame, some()).save() == Path("one-000000-annotated.jpg")
+    assert Observation(frame, some()).save() == Path("one-000000-annotated-2.jpg")
     assert sorted(p.name for p in Path().iterdir()) == [
-        "image-annotated.jpg", "one-000000-annotated.jpg", "one-000000.jpg", "one.png",
+        "image-annotated.jpg", "one-000000-annotated-2.jpg", "one-000000-annotated.jpg",
+        "one-000000.jpg", "one.png",
     ]  # fmt: skip
     assert picture.read_bytes() == before
+
+
+def test_no_result_overwrites_another_one(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "other" / "one.png"
+    other.parent.mkdir()
+    cv2.imwrite(str(other), cv2.imread(str(picture)))
+    whole, same_name = found_in(picture), found_in(other)
+    names = [one.save().name for one in (whole, same_name, whole[:1], whole)]
+    assert names == [
+        "one-000000-annotated.jpg", "one-000000-annotated-2.jpg", "one-000000-annotated-3.jpg",
+        "one-000000-annotated.jpg",
+    ]  # fmt: skip
+
+
+def test_a_folder_may_be_given(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(picture.parent)
+    found = [found_in(cv2.imread("one.png")) for _ in range(3)]
+    assert [str(one.save("new/")) for one in found] == [
+        "new/image-000000-annotated.jpg", "new/image-000000-annotated-2.jpg",
+        "new/image-000000-annotated-3.jpg",
+    ]  # fmt: skip
+    assert found[1].save(Path("new")) == Path("new/image-000000-annotated-2.jpg")
+    frame = found[0].frame
+    assert frame.save("new/") == Path("new/image-000000.jpg")
+    assert Observation(frame, some()).save("new/") == Path("new/image-000000-annotated-4.jpg")
+
+
+def test_default_names_take_bounded_memory_and_stay_apart(tmp_path: Path) -> None:
+    class Owner:
+        pass
+
+    names = DefaultNames(most=2)
+    for stem in "abc":
+        (tmp_path / f"{stem}.jpg").touch()
+        assert names.name(Owner(), tmp_path, stem) == tmp_path / f"{stem}.jpg"
+    assert names.name(Owner(), tmp_path, "c") == tmp_path / "c-2.jpg"
+    assert names.name(Owner(), tmp_path, "a") == tmp_path / "a-2.jpg"  # forgotten, but it is there
 
 
 def test_a_frame_is_saved_as_it_is(picture: Path, tmp_path: Path) -> None:
@@ -221,12 +263,18 @@ def test_predictions_are_drawn_as_corners(picture: Path) -> None:
 
 @pytest.mark.parametrize(
     "image",
-    ["bus.jpg", np.zeros((9, 9, 3)), np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8)],
-    ids=["a path", "floats", "grey", "four channels"],
+    ["bus.jpg", np.zeros((9, 9, 3)), np.zeros((9, 9, 2), np.uint8), np.zeros((3, 9, 9), np.uint8)],
+    ids=["a path", "floats", "two channels", "channels first"],
 )
 def test_what_is_no_picture_to_draw_on(image: Any) -> None:
-    with pytest.raises(ConfigError, match=r"give pixels \(height, width, 3\) uint8 BGR"):
+    with pytest.raises(ConfigError, match=r"^image: .*\(height, width, 3\) uint8 BGR"):
         some().plot(image)
+
+
+def test_grey_pixels_are_drawn_on_as_well() -> None:
+    grey = np.full((64, 96), 90, np.uint8)
+    drawn = some().plot(grey)
+    assert (drawn == some().plot(np.full((64, 96, 3), 90, np.uint8))).all()
 
 
 @pytest.mark.parametrize("name", ["out.gif", "out", "out.json", "out.mp4"])

@@ -118,7 +118,8 @@ def written(
         at: the place of ``options`` in a configuration; without it, outputs are called by their flags.
         whose: goes before what an error calls them.
     """
-    from sightline.sinks.files import is_folder, stream_file
+    from sightline.sinks.files import stream_file
+    from sightline.whole_files import is_folder
 
     for name, mark in path_fields(type(options)).items():
         text = getattr(options, name)
@@ -150,7 +151,8 @@ def _in_folder(path: str, mark: PathField, what: str, at: Loc, shared: str) -> I
 
 
 def _pictures(path: str, what: str, at: Loc) -> Iterator[FileUse]:
-    from sightline.sinks.files import is_folder, is_picture
+    from sightline.sinks.files import is_picture
+    from sightline.whole_files import is_folder
 
     if is_picture(path) and not is_folder(path):
         yield FileUse(path, what, at)

@@ -16,9 +16,9 @@ from sightline.config import OutputOptions, StreamOptions
 from sightline.config_paths import path_fields
 from sightline.errors import ConfigError
 from sightline.protocols import Rotating, Sink
-from sightline.sinks.files import free_path, is_folder, is_picture, stream_file
+from sightline.sinks.files import free_path, is_picture, stream_file
 from sightline.types import RunState
-from sightline.whole_files import safe_name
+from sightline.whole_files import is_folder, safe_name
 
 log = logging.getLogger(__name__)
 

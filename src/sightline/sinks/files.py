@@ -12,12 +12,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from sightline.whole_files import make_folder, safe_name
-
-
-def is_folder(path: str | Path) -> bool:
-    """Whether a path means a folder: it ends with a slash, or a folder is there already."""
-    return str(path).endswith("/") or Path(path).is_dir()
+from sightline.whole_files import is_folder, make_folder, safe_name
 
 
 def is_picture(path: str | Path) -> bool:

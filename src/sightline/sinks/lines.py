@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TextIO
 
 from sightline.errors import SinkError
-from sightline.sinks.files import file_id, is_folder
-from sightline.whole_files import make_folder, sink_error
+from sightline.sinks.files import file_id
+from sightline.whole_files import is_folder, make_folder, sink_error
 
 CHECK_S = 0.5
 """A path is compared with the open file once in so long."""

@@ -6,9 +6,10 @@ import threading
 from pathlib import Path
 
 from sightline.errors import SinkError
-from sightline.sinks.files import is_folder, output_path
+from sightline.sinks.files import output_path
 from sightline.sinks.lines import LineFile
 from sightline.types import Observation, StreamInfo
+from sightline.whole_files import is_folder
 
 
 class MotSink:

@@ -22,10 +22,10 @@ from av.video.stream import VideoStream
 from sightline.drawing import Annotator, FrameRate
 from sightline.errors import SinkError
 from sightline.sinks.background import Background
-from sightline.sinks.files import file_id, free_path, is_folder, output_path
+from sightline.sinks.files import file_id, free_path, output_path
 from sightline.sinks.lines import CHECK_S
 from sightline.types import Observation, Pixels, StreamInfo
-from sightline.whole_files import make_folder, sink_error
+from sightline.whole_files import is_folder, make_folder, sink_error
 
 # The usual clock of video: fine enough for any frame rate, so that times are kept as they are.
 _TIME_BASE = Fraction(1, 90_000)

@@ -3,32 +3,79 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Set
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import DecodeError, InvalidRequest, SourceError
+from sightline.pixels import bgr_pixels
+from sightline.redaction import redact_address
 from sightline.sources.encoded import EncodedPicture
 from sightline.sources.images import decode_image, read_image
 from sightline.sources.pictures import ArrayPicture
 from sightline.sources.web_pictures import fetch_picture
-from sightline.types import ChannelOrder, Frame, Pixels
+from sightline.types import ChannelOrder, Detections, Frame, Observation, Pixels
 
 if TYPE_CHECKING:
     import PIL.Image
 
-Image: TypeAlias = "str | Path | bytes | NDArray[np.uint8] | Frame | PIL.Image.Image"
-"""A path, an http(s) or base64 ``data:`` URL, an encoded picture, pixels (height, width, 3) uint8 BGR, a Frame, or
-a picture of Pillow."""
+Image: TypeAlias = (
+    "str | PathLike[str] | bytes | bytearray | memoryview | SupportsRead | NDArray[np.uint8] | Frame | "
+    "PIL.Image.Image"
+)
+"""A path, an http(s) or base64 ``data:`` URL, an encoded picture as bytes or as an open file, pixels as
+``pixels.bgr_pixels`` takes them, a Frame, or a picture of Pillow."""
+
+_ONE = (str, PathLike, bytes, bytearray, memoryview, np.ndarray, Frame, Detections, Mapping, Set)
+"""Of these, no list of pictures is made, even where they can be iterated."""
 
 
-def still_frame(image: Image) -> Frame:
+FILM_SUFFIXES = frozenset(
+    (
+        ".mp4",
+        ".mkv",
+        ".avi",
+        ".mov",
+        ".webm",
+        ".m4v",
+        ".ts",
+        ".flv",
+        ".mpg",
+        ".mpeg",
+        ".gif",
+        ".sdp",
+    )
+)
+"""Files that somebody may take for a picture."""
+
+
+class SupportsRead(Protocol):
+    """A file that is open for reading bytes."""
+
+    def read(self) -> bytes: ...
+
+
+def is_one(image: object) -> bool:
+    """Whether this is meant as one picture, and not as several of them."""
+    one = isinstance(image, _ONE) or not isinstance(image, Iterable)
+    # Tensors of other libraries can be iterated, row by row.
+    return one or hasattr(image, "read") or hasattr(image, "__array__") or is_pil(image)
+
+
+def still_frame(image: Image, index: int = 0, name: str | None = None) -> Frame:
     """A frame whose pixels are decoded in full, here and now.
+
+    Args:
+        image: the picture.
+        index: its number among those that are given together.
+        name: of its stream; that of its file, or ``image``, by default.
 
     Raises:
         SourceError, DecodeError: the file cannot be read, or is no picture.
@@ -36,14 +83,30 @@ def still_frame(image: Image) -> Frame:
     """
     if isinstance(image, Frame):
         return image
-    name, pixels = _name(image), image
+    name, image = name or picture_name(image), in_memory(image)
     if isinstance(image, str) and image.startswith("data:"):
         image = _bytes_of(image)
+    pixels: Any = image
     if isinstance(image, (str, Path)):
-        pixels = read_image(Path(image))
+        pixels = _read(image)
     elif isinstance(image, bytes):
         pixels = decode_image(image)
-    return _of_array(name, pixels)
+    return _of_array(name, pixels, index)
+
+
+def _read(path: str | Path) -> Pixels:
+    """The pixels of a file. Raises SourceError; it tells what takes films, folders and cameras."""
+    try:
+        return read_image(path)
+    except SourceError as exc:
+        film = Path(path).suffix.lower() in FILM_SUFFIXES or "://" in str(path)
+        if not (film or Path(path).is_dir()):
+            raise
+        kind = "a folder" if Path(path).is_dir() else "a video or a stream"
+        raise type(exc)(
+            f"{redact_address(str(path))} is {kind}, not one picture: sl.track(source, model), or "
+            "`sightline detect`, goes through it"
+        ) from exc
 
 
 def encoded_frame(image: Image) -> Frame:
@@ -53,7 +116,7 @@ def encoded_frame(image: Image) -> Frame:
     """
     if isinstance(image, Frame):
         return image
-    name = _name(image)
+    name, image = picture_name(image), in_memory(image)
     if isinstance(image, str) and image.startswith("data:"):
         image = _bytes_of(image)
     if isinstance(image, (str, Path)):
@@ -106,13 +169,48 @@ def frame_reference(image: Image, frame: Frame) -> Callable[[], Frame | None]:
 
 
 def plain_image(image: Image) -> str | Path | bytes | NDArray[np.uint8] | Frame:
-    """The same picture without what only users' programs have: addresses and pictures of Pillow.
+    """The same picture without what only users' programs have: ``in_memory``, and addresses.
 
     Raises SourceError where an address cannot be fetched.
     """
-    if isinstance(image, str) and image.lower().startswith(("http://", "https://")):
+    if _is_address(image):
         return fetch_picture(image)
+    return in_memory(image)
+
+
+def in_memory(image: Image) -> str | Path | bytes | NDArray[np.uint8] | Frame:
+    """The same picture as a path, bytes, an array or a Frame; what is none of them stays as it is.
+
+    Open files are read from where they stand, pictures of Pillow become arrays.
+
+    Raises:
+        InvalidRequest: a file is open as text.
+        DecodeError: a file is at its end.
+        SourceError: a file cannot be read.
+    """
+    if isinstance(image, (bytearray, memoryview)):
+        return bytes(image)
+    if isinstance(image, PathLike):
+        return Path(image)
+    if callable(read := getattr(image, "read", None)):
+        return _content(image, read)
     return _pil_pixels(image) if is_pil(image) else image  # type: ignore[return-value]
+
+
+def _content(file: Any, read: Callable[[], Any]) -> bytes:
+    name = picture_name(file)
+    try:
+        data = read()
+    except (OSError, ValueError) as exc:  # ValueError: it is closed, or text in another encoding
+        hint = "" if isinstance(exc, OSError) else ": open it in binary mode, and leave it open"
+        raise SourceError(f"the file {name} cannot be read ({exc}){hint}") from exc
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise InvalidRequest(
+            f"the file {name} gives {type(data).__name__}, not bytes: open it in binary mode, 'rb'"
+        )
+    if not len(data):
+        raise DecodeError(f"the file {name} is empty or at its end: seek(0) goes back to its start")
+    return bytes(data)
 
 
 def is_pil(image: object) -> TypeGuard[PIL.Image.Image]:
@@ -134,8 +232,19 @@ def _pil_pixels(image: Any) -> Pixels:
     return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
 
 
-def _name(image: Image) -> str:
-    return str(image) if _is_path(image) else "image"
+def picture_name(image: object) -> str:
+    """What a picture is called: its path, its address without secrets, else ``image``."""
+    if _is_address(image):
+        return re.split(r"[?#]", redact_address(str(image)))[0]
+    if _is_path(image) or isinstance(image, PathLike):
+        return str(image)
+    kept_as = "filename" if is_pil(image) else "name"
+    name = getattr(image, kept_as, "") if hasattr(image, "read") or is_pil(image) else ""
+    return str(name) if isinstance(name, (str, PathLike)) and str(name) else "image"
+
+
+def _is_address(image: object) -> TypeGuard[str]:
+    return isinstance(image, str) and image.lower().startswith(("http://", "https://"))
 
 
 def _is_path(image: object) -> TypeGuard[str | Path]:
@@ -143,19 +252,34 @@ def _is_path(image: object) -> TypeGuard[str | Path]:
     return isinstance(image, Path) or (isinstance(image, str) and not image.startswith("data:"))
 
 
-def _of_array(name: str, pixels: Any) -> Frame:
-    if pixels is None:
-        raise InvalidRequest(
-            "image: None is no picture; cv2.imread gives it for files it cannot read"
-        )
+def _of_array(name: str, pixels: Any, index: int = 0) -> Frame:
     if not isinstance(pixels, np.ndarray):
-        kind = type(pixels).__name__
-        raise InvalidRequest(f"image: {kind} is no picture: give a path, bytes, pixels or a Frame")
+        raise InvalidRequest(f"image: {_no_picture(pixels)}")
     try:
-        picture = ArrayPicture(pixels)
+        picture = ArrayPicture(bgr_pixels(pixels))
     except ValueError as exc:
-        raise InvalidRequest(str(exc)) from exc
-    return Frame(name, 0, 0.0, time.monotonic(), picture)
+        raise InvalidRequest(f"image: {exc}") from exc
+    return Frame(name, index, 0.0, time.monotonic(), picture)
+
+
+def _no_picture(given: object) -> str:
+    """What is wrong with something that is no picture, and what to give instead."""
+    kind = type(given).__name__
+    if given is None:
+        return "None is no picture; cv2.imread gives it for files it cannot read"
+    if isinstance(given, int) and not isinstance(given, bool):
+        return f"a number is no picture; camera {given} is sl.track({given}, model)"
+    if isinstance(given, Observation):
+        return "an Observation is no picture: give its frame"
+    if hasattr(given, "__array__"):
+        return (
+            f"{kind} is no picture: give a NumPy array (height, width, 3) uint8 BGR, which a tensor of "
+            "PyTorch becomes by tensor.permute(1, 2, 0).cpu().numpy()"
+        )
+    return (
+        f"{kind} is no picture: give a path, an address, bytes, an open file, pixels, a picture of "
+        "Pillow or a Frame"
+    )
 
 
 def _bytes_of(data_url: str) -> bytes:

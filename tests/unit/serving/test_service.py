@@ -107,7 +107,7 @@ def test_a_wrong_wish_is_named(
         pytest.param(b"no picture", DecodeError, id="bytes"),
         pytest.param("no-such-file.jpg", SourceError, id="path"),
         pytest.param("data:image/png;base64,##", DecodeError, id="data URL"),
-        pytest.param(np.zeros((4, 4), np.uint8), InvalidRequest, id="grey array"),
+        pytest.param(np.zeros((4, 4, 2), np.uint8), InvalidRequest, id="two channels"),
         pytest.param(None, InvalidRequest, id="nothing"),
         pytest.param([[0, 0, 0]], InvalidRequest, id="a list"),
     ],
