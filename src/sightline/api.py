@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
+from numbers import Integral
+from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast, overload
 
 from sightline import build, interpreter
+from sightline.build.source_checks import SourceLike, check_source
 from sightline.config import (
     ByteTrackOptions,
     DetectParameters,
@@ -137,7 +140,7 @@ class Model:
     __call__ = detect
 
     def track(
-        self, source: str | Path | int | Source, tracker: Any = None, **options: Any
+        self, source: SourceLike, tracker: Any = None, **options: Any
     ) -> Iterator[Observation]:
         """``sightline.track`` with this model: its arguments, and what it raises."""
         return track(source, self, tracker, **options)
@@ -255,7 +258,7 @@ def load(
 
 @takes_our_names("load")
 def track(
-    source: str | Path | int | Source,
+    source: SourceLike,
     model: Model | str | Path,
     tracker: Tracker | ByteTrackOptions | Mapping[str, Any] | str | None = None,
     *,
@@ -268,38 +271,59 @@ def track(
 ) -> Iterator[Observation]:
     """Detect and track in a source, frame by frame, in order.
 
+    Pictures that are no film (a folder, a list, a glob, without ``fps``) have nothing to do with one
+    another: their objects get no ids.
+
     Args:
-        source: a video file, an rtsp:// or http:// URL, a camera number, a folder, a glob, or any
-            Source.
+        source: a video file, an rtsp:// or http:// URL, a camera number, a folder, a glob, a list of
+            picture files, or any Source.
         model: of ``load``, or what ``load`` takes.
         tracker: a Tracker; or thresholds of ByteTrack, which else suit the model, as a dictionary
             of ``ByteTrackOptions``.
         conf, iou, classes: for this source, instead of the model's own; as for ``load``.
         every: only each ``every``-th frame is analysed, the first one among them. Of the others
             the tracker predicts where the objects are; their observations are ``predicted``.
-        fps: of a folder or glob of pictures that are the frames of one film.
+        fps: of pictures that are the frames of one film.
         start: when a recording was begun, with its zone: a datetime, or "2026-11-28T08:00:00Z". Its
             frames then have ``utc``.
 
     Raises:
-        ConfigError: ``start`` has no zone, or ``fps`` or ``start`` does not fit the source.
+        ConfigError: at once where ``source`` is none; later where ``start`` has no zone, or ``fps`` or
+            ``start`` does not fit the source.
         SightlineError: the first failure, after the observations of all frames before it.
 
     Leaving the loop early closes the source.
     """
+    check_source(source)
+    how: dict[str, Any] = {"conf": conf, "iou": iou, "classes": classes}
+    return _observations(source, model, tracker, how, every, fps, start)
+
+
+def _observations(
+    source: SourceLike,
+    model: Model | str | Path,
+    tracker: Tracker | ByteTrackOptions | Mapping[str, Any] | str | None,
+    adjustments: Mapping[str, Any],
+    every: int,
+    fps: float | None,
+    start: datetime | str | None,
+) -> Iterator[Observation]:
     with ExitStack() as stack:
         if not isinstance(model, Model):
             model = stack.enter_context(load(model))
-        adjusted_detector = adjusted(model.detector, conf=conf, iou=iou, classes=classes)
+        plain = adjusted(model.detector, **adjustments)
         if isinstance(tracker, type):
             raise ConfigError(f"tracker: give one, {tracker.__name__}(), not its class")
         own = isinstance(tracker, Tracker)
         how = checked(
             TrackParameters, every=every, tracker={} if own or tracker is None else tracker
         )
-        detector, make_tracker = build.for_tracking(adjusted_detector, how.tracker)
-        following = tracker if isinstance(tracker, Tracker) else make_tracker()
         opened = _source(source, fps, start)
+        detector, make_tracker = build.for_tracking(plain, how.tracker)
+        following: Tracker | None = tracker if isinstance(tracker, Tracker) else make_tracker()
+        if opened.open().still:
+            detector, following = plain, None
+            build.warn_untracked([opened.open().name])
         observations = observe(opened, EveryFrame(detector, how.every), following)
         for seen in stack.enter_context(closing(observations)):
             # The frame is not kept alive by its objects: programs keep those of whole videos.
@@ -309,12 +333,14 @@ def track(
     interpreter.stop_if_ending()  # a thread that is cut off must not take that for the end
 
 
-def _source(
-    source: str | Path | int | Source, fps: float | None, start: datetime | str | None
-) -> Source:
+def _source(source: SourceLike, fps: float | None, start: datetime | str | None) -> Source:
     begun = None if start is None else moment("start", start)
-    if isinstance(source, (str, Path, int)):
-        return build.inputs([str(source)], fps=fps, start=begun)[0].source
+    if isinstance(source, (list, tuple)):
+        return build.pictures([Path(each) for each in source], fps=fps, start=begun)
+    if isinstance(source, (str, PathLike, Integral)):
+        spec = str(source) if isinstance(source, Integral) else fspath(source)
+        return build.inputs([spec], fps=fps, start=begun)[0].source
     if fps is not None:
         raise ConfigError("fps: give it to the source itself, such as ImageSource(..., fps=25)")
-    return source if begun is None else build.dated(source, begun)
+    given = cast("Source", source)
+    return given if begun is None else build.dated(given, begun)

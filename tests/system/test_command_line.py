@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -110,6 +112,27 @@ def test_picture_to_stdout(run: Run, data: Path, nano: Path) -> None:
     assert classes.count("person") >= 3
     assert next(o for o in found["objects"] if o["class"] == "bus")["score"] >= 0.85
     assert "track_id" not in found["objects"][0]
+
+
+def test_single_pictures_are_only_detected_in(
+    run: Run, data: Path, nano: Path, tmp_path: Path
+) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        shutil.copy(data / "images" / "bus.jpg", tmp_path / name / "1.jpg")
+    done = run(
+        "track", "a/1.jpg", "b", "--model", nano, "--conf", "0.5", "--json", "o.jsonl", "--jobs", 1
+    )
+    assert done.returncode == 0
+    assert (
+        done.stderr.count("a/1.jpg and 1 more: pictures have nothing to do with one another") == 1
+    )
+    found = lines(tmp_path / "o.jsonl")
+    assert [line["stream"] for line in found] == ["a/1.jpg", "b/1.jpg"]
+    for line in found:
+        objects: Any = line["objects"]
+        assert min(one["score"] for one in objects) >= 0.5  # not the tracker's lower threshold
+        assert not any("track_id" in one for one in objects)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

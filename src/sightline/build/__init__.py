@@ -9,7 +9,16 @@ from sightline.build.models import (
     pick_backend,
 )
 from sightline.build.outputs import Outputs, outputs
-from sightline.build.sources import LIVE, Input, dated, few_pictures, inputs, source_kind
+from sightline.build.sources import (
+    LIVE,
+    Input,
+    dated,
+    few_pictures,
+    inputs,
+    pictures,
+    source_kind,
+    warn_untracked,
+)
 from sightline.build.tables import BUNDLED, DECODERS, ENGINES, SOURCES, load
 
 __all__ = [
@@ -33,5 +42,7 @@ __all__ = [
     "model_path",
     "outputs",
     "pick_backend",
+    "pictures",
     "source_kind",
+    "warn_untracked",
 ]

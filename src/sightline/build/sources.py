@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ from sightline.redaction import redact
 
 if TYPE_CHECKING:
     from sightline.sources.ffmpeg import Turn
+
+log = logging.getLogger(__name__)
 
 LIVE = {"url", "camera", "sdp"}
 
@@ -149,7 +152,41 @@ def inputs(
             source = dated(source, start)
         endless = kind == "street" and _is_endless(spec)
         found.append(Input(name, kind, source, spec, endless=endless, film=fps is not None))
+    _keep_apart(found)
     return found
+
+
+def pictures(
+    paths: Sequence[Path], *, fps: float | None = None, start: datetime | None = None
+) -> Source:
+    """Picture files in the order that is given, as one source. Raises ConfigError as ``inputs``."""
+    source: Source = load(SOURCES["images"])(paths, fps=fps)
+    if start is None:
+        return source
+    _check_times("a list", "images", fps, start)
+    return dated(source, start)
+
+
+def warn_untracked(names: Sequence[str]) -> None:
+    """Say once, for all sources of single pictures, that their objects get no ids.
+
+    Ids would say that an object is the same as in the picture before.
+    """
+    if names:
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        log.warning(
+            "%s%s: pictures have nothing to do with one another, so their objects get no ids; where they "
+            "are the frames of one film, give their frame rate (--fps 25, fps=25)", names[0], more,
+        )  # fmt: skip
+
+
+def _keep_apart(inputs: Sequence[Input]) -> None:
+    """Where pictures of several inputs have one name, all are named by their path below a common folder."""
+    sources = [i.source for i in inputs if i.still]
+    if len(sources) > 1:
+        from sightline.sources.images import ImageSource, name_below_common_folder
+
+        name_below_common_folder([s for s in sources if isinstance(s, ImageSource)])
 
 
 def _expanded(spec: str) -> list[str]:

@@ -288,9 +288,10 @@ def analyze(
     with ExitStack() as closing:
         detector = build.detector(model, stills=build.few_pictures(inputs))
         closing.callback(detector.close)
-        make_tracker = None
+        tracking, make_tracker = detector, None
         if tracker is not None:
-            detector, make_tracker = build.for_tracking(detector, tracker)
+            tracking, make_tracker = build.for_tracking(detector, tracker)
+            build.warn_untracked([i.name for i in inputs if i.still])
         facts = _run_facts(model, tracked=tracker is not None)
         outputs = build.outputs(output_options, facts, inputs)
         closing.callback(outputs.close)
@@ -298,7 +299,7 @@ def analyze(
             Stream(
                 i.name,
                 i.source,
-                EveryFrame(detector, every),
+                EveryFrame(detector if i.still else tracking, every),
                 make_tracker() if make_tracker and not i.still else None,
                 outputs.sinks(i),
             )

@@ -10,6 +10,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -155,6 +156,21 @@ class ImageSource:
         """How many pictures there are, those that cannot be read included."""
         return len(self._paths)
 
+    @cached_property
+    def names(self) -> list[str]:
+        """What each picture is called: its path below what was given."""
+        return [str(path.relative_to(self._below)) for path in self._paths]
+
+    def name_below(self, folder: Path) -> None:
+        """Call the pictures by their paths below a folder that all of them are in."""
+        paths = (Path(os.path.abspath(path)) for path in self._paths)  # noqa: PTH100 - links stay
+        self.names = [str(path.relative_to(folder)) for path in paths]
+
+    @property
+    def folder(self) -> Path:
+        """The absolute path of the folder that all pictures are in."""
+        return Path(os.path.abspath(self._below))  # noqa: PTH100 - links stay
+
     def open(self) -> StreamInfo:
         """Decode the first good picture; it stands for the size of all. Repeated, says the same.
 
@@ -196,7 +212,7 @@ class ImageSource:
             at, pixels = found
             self._handed += 1
             if self._fps is None:
-                stream, now = str(self._paths[at].relative_to(self._below)), 0.0
+                stream, now = self.names[at], 0.0
             else:
                 stream, now = self._name, at / self._fps
             yield Frame(stream, at, now, time.monotonic(), ArrayPicture(pixels))
@@ -246,6 +262,15 @@ class ImageSource:
             )
         self._state, self._error = SourceState.FAILED, str(error)
         return error
+
+
+def name_below_common_folder(sources: Sequence[ImageSource]) -> None:
+    """Where pictures of two sources have one name, call those of all by their paths below one folder."""
+    names = [name for source in sources for name in source.names]
+    if len(set(names)) < len(names):
+        common = Path(os.path.commonpath([source.folder for source in sources]))
+        for source in sources:
+            source.name_below(common)
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:
