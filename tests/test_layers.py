@@ -28,6 +28,8 @@ LEVELS: tuple[set[str], ...] = (
         "other_names",
         "interpreter",
         "coco",
+        "foreign_words",
+        "media_suffixes",
         "redaction",
         "addresses",
         "hosts",

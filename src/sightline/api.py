@@ -280,7 +280,10 @@ def track(
         model: of ``load``, or what ``load`` takes.
         tracker: a Tracker; or thresholds of ByteTrack, which else suit the model, as a dictionary
             of ``ByteTrackOptions``.
-        conf, iou, classes: for this source, instead of the model's own; as for ``load``.
+        conf: score from which a detection is sure: it is matched first and may begin an id. Weaker ones,
+            down to the tracker's ``low_threshold`` (0.1), only go on with one, so results may hold
+            scores below ``conf``. The model's own ``conf`` by default.
+        iou, classes: for this source, instead of the model's own; as for ``load``.
         every: only each ``every``-th frame is analysed, the first one among them. Of the others
             the tracker predicts where the objects are; their observations are ``predicted``.
         fps: of pictures that are the frames of one film.

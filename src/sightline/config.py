@@ -332,7 +332,12 @@ class ModelOptions(Options):
         "auto", description="auto takes the fastest that is installed and fits the device"
     )
     engine: EngineOptions = Field(EngineOptions(), description="how the runtime runs it")
-    conf: float | None = Field(None, ge=0, le=1, description="lowest score of an object")
+    conf: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="lowest score of an object; where a stream tracks, of what begins an id",
+    )
     iou: float | None = Field(None, ge=0, le=1, description="overlap above which NMS drops a box")
     size: InputSize | None = Field(
         None, description="longer side of an input fitted to the picture, or its width and height"

@@ -18,6 +18,7 @@ import yaml
 from pydantic import SecretStr, ValidationError
 
 from sightline.config import Configuration, Options
+from sightline.foreign_words import ours
 from sightline.redaction import redact, redact_address
 
 Loc = tuple[str | int, ...]
@@ -197,20 +198,43 @@ def _shown(node: yaml.Node | None, *, secret: bool) -> str:
     return "a list" if isinstance(node, yaml.SequenceNode) else "keys and values"
 
 
-_FLAGS = {"json": "json_lines", "output": "annotated", "db": "database", "sources": "source"}
-"""Words of the command line that are short for an option's name."""
-
-
 def _hint(word: str, parent: Loc) -> str:
-    """A half sentence on where a key that is not known here belongs, or what was probably meant."""
+    """A half sentence on where a key that is not known here belongs, or what was probably meant.
+
+    Words of other programs come before similar spelling: nothing of ``cameras`` looks like ``streams``.
+    """
     keys = _keys(parent)
     word = word.replace("-", "_")
-    if (name := _FLAGS.get(word, word)) in keys:
-        return f"; did you mean {name}?"
-    for section in keys:
-        if name in _keys((*parent, section)):
-            return f"; it stands under {section}: {{{name}: ...}}"
+    meant = (word, *ours(word))
+    for name in meant:
+        if name in keys:
+            return f"; did you mean {name}?"
+    for name in meant:
+        for section in keys:
+            if name in _keys((*parent, section)):
+                return f"; it stands under {section}: {{{name}: ...}}"
+    if "class_names" in meant:
+        return "; class names stand in the model's card, a .yaml beside the model, as class_names"
+    if get_close_matches(word, keys, 1, 0.8):
+        return _nearest(word, keys)
+    for name in meant:
+        for place in _places(Configuration, ""):
+            if place.rpartition(".")[2] == name:
+                return f"; it stands elsewhere: {place}"
     return _nearest(word, keys)
+
+
+def _places(options: type[Options], prefix: str) -> Iterator[str]:
+    """Every key of a configuration: ``models.NAME.conf``. Those of outer sections come first."""
+    inner: list[tuple[type[Options], str]] = []
+    for name, info in options.model_fields.items():
+        yield prefix + name
+        kind, place = info.annotation, f"{prefix}{name}."
+        if typing.get_origin(kind) is dict:
+            kind, place = typing.get_args(kind)[1], f"{place}NAME."
+        inner += [(k, place) for k in _members(kind) if _is_options(k)]
+    for kind, place in inner:
+        yield from _places(kind, place)
 
 
 def _nearest(word: str, known: list[str]) -> str:

@@ -146,7 +146,7 @@ streams:
         log = started.log()
     ends = [m for m in map(message, log.splitlines()) if " read, " in m]
     assert sorted(re.sub(r"in [\d.]+ s", "in T", end) for end in ends) == [
-        f"stream {name}: done, 8 read, 8 analysed, none dropped in T" for name in ("one", "two")
+        f"stream {name}: done, 8 read, 8 analysed, none left out in T" for name in ("one", "two")
     ]
     for name in ("one", "two"):
         frames = [json.loads(line)["frame"] for line in (tmp_path / f"{name}.jsonl").open()]
@@ -207,7 +207,7 @@ def test_a_terminal_gets_a_summary(tmp_path: Path) -> None:
         assert started.wait(timeout=START_S) == 1
     plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text.decode())
     *_, head, first, second = plain.splitlines()
-    assert head.split() == ["stream", "read", "analysed", "objects", "dropped", "end"]
+    assert head.split() == ["stream", "read", "analysed", "objects", "left", "out", "end"]
     assert (first.split()[:3], first.split()[-1]) == (["short", "8", "8"], "ok")
     assert (second.split()[0], second.split()[-1]) == ("gone", "failed")
 

@@ -273,6 +273,50 @@ def test_one_mistake(text: str, expected: str) -> None:
     assert found[0].startswith(expected)
 
 
+@pytest.mark.parametrize("device", ["0", "'0'", "'0,1'", "3"])
+def test_a_device_has_its_kind(device: str) -> None:
+    (line,) = complaints(f"models: {{m: {{model: a, engine: {{device: {device}}}}}}}")
+    assert "m.engine.device: a number alone is no device: the first GPU is cuda:0" in line
+
+
+STREAM = "streams: {s: {source: a.mp4, %s: 1}}"
+MODEL = "models: {m: {model: street, %s: 1}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "hint"),
+    [
+        (MODELS + "%s: {}", "cameras", "did you mean streams?"),
+        (MODELS + "%s: {}", "detectors", "did you mean models?"),
+        (MODELS + "%s: {}", "server", "did you mean serving?"),
+        (MODELS + "%s: 1", "source", "it stands elsewhere: streams.NAME.source"),
+        (MODELS + "%s: 0.4", "confidence", "it stands elsewhere: models.NAME.conf"),
+        (MODELS + "streams: {s: {%s: a.mp4}}", "path", "did you mean source?"),
+        (MODELS + "streams: {s: {%s: a.mp4}}", "url", "did you mean source?"),
+        (MODELS + "streams: {s: {%s: a.mp4}}", "input", "did you mean source?"),
+        (MODELS + STREAM, "conf", "it stands elsewhere: models.NAME.conf"),
+        (MODELS + STREAM, "vid_stride", "did you mean every?"),
+        (MODELS + STREAM, "track_buffer", "it stands under tracker: {lost_buffer_s: ...}"),
+        (MODELS + STREAM, "save-txt", "it stands under outputs: {yolo_txt: ...}"),
+        (MODELS + STREAM, "sourse", "did you mean source?"),
+        ("models: {m: {%s: street}}", "weights", "did you mean model?"),
+        ("models: {m: {%s: street}}", "path", "did you mean model?"),
+        (MODEL, "confidence", "did you mean conf?"),
+        (MODEL, "imgsz", "did you mean size?"),
+        (MODEL, "Imgsz", "did you mean size?"),
+        (MODEL, "max_det", "did you mean max_detections?"),
+        (MODEL, "names", "class names stand in the model's card"),
+        (MODEL, "gpu_id", "it stands under engine: {device: ...}"),
+        (MODEL, "instance_group", "did you mean replicas?"),
+        (MODEL, "batch_size", "it stands elsewhere: scheduler.max_batch"),
+        (MODELS + "serving: {%s: 1}", "api_key", "did you mean token?"),
+    ],
+)
+def test_words_of_other_programs(text: str, word: str, hint: str) -> None:
+    lines = complaints(text % word)
+    assert any(f"{word}: there is no such key; {hint}" in line for line in lines), lines
+
+
 def test_all_mistakes_at_once_in_the_order_of_the_file() -> None:
     found = complaints("""\
         models:

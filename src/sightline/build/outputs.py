@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,13 @@ from sightline.config import OutputOptions, StreamOptions
 from sightline.config_paths import path_fields
 from sightline.errors import ConfigError
 from sightline.protocols import Rotating, Sink
-from sightline.sinks.files import free_path, is_picture, stream_file
+from sightline.sinks.files import (
+    PICTURE_SUFFIXES,
+    file_suffix,
+    free_path,
+    is_picture,
+    stream_file,
+)
 from sightline.types import RunState
 from sightline.whole_files import is_folder, safe_name
 
@@ -155,7 +162,13 @@ def joined_files(streams: Mapping[str, StreamOptions]) -> dict[str, bool]:
 def _add_folders(
     made: Outputs, options: OutputOptions, inputs: Sequence[Input], *, append: bool
 ) -> None:
-    """Outputs that are a folder with many files."""
+    """Outputs that are a folder with many files. Raises ConfigError: one is named like a file."""
+    for path, flag in ((options.yolo_txt, "--yolo-txt"), (options.crops, "--crops")):
+        if path is not None and file_suffix(path):
+            raise ConfigError(
+                f"{flag} {path}: it is a folder with many files: give {Path(path).with_suffix('')}/, or "
+                f"{path}/ for a folder of that very name"
+            )
     if options.yolo_txt is not None:
         how = {"scores": options.yolo_scores, "append": append}
         made.add(load("sightline.sinks.yolo_txt:YoloTxtSink")(options.yolo_txt, **how))
@@ -183,22 +196,37 @@ def _add_annotated(
     path = options.annotated
     assert path is not None
     videos = sum(not i.still for i in inputs)
+    suffix = file_suffix(path)
     if videos > 1 and not is_folder(path):
         raise ConfigError(f"--output {path}: {videos} videos go to a folder: {path}/")
-    suffix = Path(path).suffix.lower()
-    if videos and not is_folder(path) and suffix and suffix not in VIDEO_SUFFIXES:
-        raise ConfigError(
-            f"--output {path}: {suffix} is no kind of video that is written: use "
-            f"{', '.join(sorted(VIDEO_SUFFIXES))}, or a folder: {path}/"
-        )
+    if videos and suffix and suffix not in VIDEO_SUFFIXES:
+        raise _no_such_kind(path, "video", VIDEO_SUFFIXES)
+    if videos < len(inputs) and suffix in VIDEO_SUFFIXES:
+        raise ConfigError(f"--output {path}: pictures go to a folder")
+    if not videos and suffix and not is_picture(path):
+        raise _no_such_kind(path, "picture", PICTURE_SUFFIXES)
     if videos:
         film = _new_file(path, inputs, ".mp4") if append else path
         sink = load("sightline.sinks.video:VideoSink")(film, show_fps=options.show_fps)
         made.add(sink, still=False)
     if videos < len(inputs):
-        if Path(path).suffix.lower() in VIDEO_SUFFIXES and not is_folder(path):
-            raise ConfigError(f"--output {path}: pictures go to a folder")
         made.add(load("sightline.sinks.images:ImageSink")(path), still=True)
+
+
+def _no_such_kind(path: str, what: str, suffixes: Collection[str]) -> ConfigError:
+    """The error for a suffix that no file is written with; it names the one that was meant."""
+    suffix = file_suffix(path)
+    swapped = [one for one in sorted(suffixes) if sorted(one) == sorted(suffix)]
+    near = swapped or get_close_matches(suffix, sorted(suffixes), 1, 0.6)
+    use = (
+        f"did you mean {Path(path).with_suffix(near[0])}?"
+        if near
+        else f"use {', '.join(sorted(suffixes))}, or"
+    )
+    folder = f" A folder of that name is {path}/" if near else f" a folder: {path}/"
+    return ConfigError(
+        f"--output {path}: {suffix} is no kind of {what} that is written: {use}{folder}"
+    )
 
 
 def _new_file(path: str, inputs: Sequence[Input], suffix: str) -> Path:

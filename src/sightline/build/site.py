@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sightline.build.models import native_engine, served_detector
 from sightline.build.outputs import joined_files
+from sightline.build.sources import LIVE, source_kind
 from sightline.build.streams import stream_maker
 from sightline.config import Configuration, EngineOptions
 from sightline.errors import SightlineError, SinkError
@@ -19,7 +20,7 @@ from sightline.protocols import Meter
 from sightline.runtime.fleet import Fleet
 from sightline.runtime.scheduler import Scheduler
 from sightline.runtime.workers import ShardedFleet
-from sightline.serving.models import ModelRepository
+from sightline.serving.models import Expected, ModelRepository
 from sightline.sinks.lines import begin
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Site:
         limit: streams at a time, instead of what the service's options say.
         joined: text files that several streams of the whole installation write to, where this is
             only a part of it.
+        expected: then, who uses each model of the whole installation.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Site:
         meter: Meter | None = None,
         limit: int | None = None,
         joined: Collection[str] | None = None,
+        expected: Mapping[str, Expected] | None = None,
     ) -> None:
         self.configuration = configuration
         self._begun = joined is not None
@@ -66,6 +69,7 @@ class Site:
             cold=[name for name, model in options.items() if not model.warm_up],
             native=lambda name: native_engine(options[name]),
             described=[name for name, model in options.items() if model.tensors == "native"],
+            expected=_expected(configuration) if joined is None else expected,
         )
         self._meter = meter
         self._closing = ExitStack()
@@ -116,7 +120,12 @@ class Site:
         if configuration.workers:
             return ShardedFleet(
                 partial(
-                    _open_shard, _share(configuration), limit, _verbosity(), tuple(self._joined)
+                    _open_shard,
+                    _share(configuration),
+                    limit,
+                    _verbosity(),
+                    tuple(self._joined),
+                    _users(configuration),
                 ),
                 configuration.workers,
                 limit,
@@ -134,6 +143,27 @@ class Site:
     def _detector(self, name: str) -> tuple[str, EngineDetector]:
         served = self.repository.get(name)
         return served.name, served.detector
+
+
+def _expected(configuration: Configuration) -> Mapping[str, Expected] | None:
+    """Who uses each model in this process. With workers, its own models serve clients only."""
+    users = _users(configuration)
+    return {} if users is not None and configuration.workers else users
+
+
+def _users(configuration: Configuration) -> Mapping[str, Expected] | None:
+    """The streams of each model; None where others may come later: clients, or streams of a program."""
+    if configuration.serving is not None or not configuration.streams:
+        return None
+    first = next(iter(configuration.models))
+    found: dict[str, Expected] = {}
+    for stream in configuration.streams.values():
+        known = stream.model in configuration.models
+        name = stream.model if known else first  # its name is `default`
+        before = found.get(name, Expected())
+        live = before.live or stream.realtime or source_kind(stream.source) in LIVE
+        found[name] = Expected(before.streams + 1, live)
+    return found
 
 
 def _share(configuration: Configuration) -> Configuration:
@@ -182,12 +212,13 @@ def _open_shard(
     limit: int,
     verbose: int,
     joined: tuple[str, ...],
+    expected: Mapping[str, Expected] | None,
     meter: Meter,
 ) -> _Shard:
     from sightline.monitoring import logs
 
     logs.set_up(verbose)  # text on a terminal, JSON elsewhere: stderr is the parent's
-    site = Site(configuration, meter, limit, joined)
+    site = Site(configuration, meter, limit, joined, expected)
     site.open()
     assert isinstance(site.fleet, Fleet)
     return _Shard(site, site.fleet)

@@ -116,9 +116,9 @@ def _counts(found: Input, record: StreamRecord, began: float) -> str:
     read = counts.taken + dropped.total()
     dropped.update(counts.dropped)
     reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items() if count)
+    left_out = f"{dropped.total()} left out ({reasons})" if reasons else "none left out"
     return (
-        f"{read} read, {counts.analyzed} analysed, {reasons or 'none'} dropped "
-        f"in {time.monotonic() - began:.1f} s"
+        f"{read} read, {counts.analyzed} analysed, {left_out} in {time.monotonic() - began:.1f} s"
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sightline._version import __version__
-from sightline.cli import logs, saved_config
+from sightline.cli import logs, saved_config, word_hints
 from sightline.cli.options import (
     AgnosticNms,
     Backend,
@@ -25,6 +25,7 @@ from sightline.cli.options import (
     ModelsDir,
     Precision,
     Size,
+    SureConf,
     Verbose,
     model_options,
     words,
@@ -132,9 +133,12 @@ Append = Annotated[
 ]
 Every = Annotated[
     int,
+    typer.Option(min=1, help="Analyse only every so many-th frame; of the others nothing is said."),
+]
+EveryTracked = Annotated[
+    int,
     typer.Option(
-        min=1,
-        help="Analyse only every so many-th frame; where there is a tracker, it predicts the others.",
+        min=1, help="Analyse only every so many-th frame; the tracker predicts the others."
     ),
 ]
 Jobs = Annotated[
@@ -151,6 +155,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
     """Both commands take the same options; this is their one signature."""
 
     def command(
+        context: typer.Context,
         sources: Sources,
         model: Model,
         conf: Conf = None,
@@ -191,6 +196,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         from sightline.config import LiveOptions, OutputOptions, checked, moment
 
         logs.set_up(verbose)
+        word_hints.check_sources(sources, classes, context)
         model_use = model_options(
             model,
             conf=conf,
@@ -233,7 +239,9 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         jobs = jobs or len(os.sched_getaffinity(0))
         analyze(inputs, model_use, outputs, tracker=tracker, every=every, jobs=jobs, quiet=quiet)
 
-    set_flags(command, tracked=tracked)
+    set_flags(
+        command, tracked=tracked, said={"conf": SureConf, "every": EveryTracked} if tracked else {}
+    )
     command.__doc__ = text
     return command
 
@@ -279,12 +287,16 @@ def analyze(
     """
     from sightline import build
     from sightline.build.file_conflicts import check_command, written
+    from sightline.build.written_files import WrittenFiles
     from sightline.cli.hangup import reopen_on_hangup
     from sightline.cli.progress import show_written, summary
     from sightline.runtime.analysis import EveryFrame
     from sightline.runtime.stream import Stream
 
     check_command([(i.spec, i.name, i.still) for i in inputs], model, output_options)
+    shown = not quiet and (len(inputs) > 1 or sys.stderr.isatty())
+    uses = (u for i in inputs for u in written(output_options, i.name, still=i.still))
+    files = WrittenFiles(uses if shown else ())
     with ExitStack() as closing:
         detector = build.detector(model, stills=build.few_pictures(inputs))
         closing.callback(detector.close)
@@ -311,10 +323,9 @@ def analyze(
             on_stdout = "-" in output_options.paths()
             interrupted = _run(streams, turns, jobs, quiet=quiet, on_stdout=on_stdout)
         outputs.state = "interrupted" if interrupted else _state(results)
-    if not quiet and (len(results) > 1 or sys.stderr.isatty()):
+    if shown:
         summary(results)
-        uses = [u for i in inputs for u in written(output_options, i.name, still=i.still)]
-        show_written(tuple(dict.fromkeys(uses)))
+        show_written(files)
     failed = [r for r in results if r.error and not _reader_left(r.error)]
     for result in failed:
         said = str(result.error)

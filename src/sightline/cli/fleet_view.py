@@ -69,7 +69,7 @@ def shown(streams: Mapping[str, StreamStats]) -> Group:
     table = Table(box=None, pad_edge=False)
     table.add_column("stream", no_wrap=True, max_width=_NAME_WIDTH)
     table.add_column("state", no_wrap=True)
-    for column in ("fps in", "analysed", "age p99", "dropped", "objects"):
+    for column in ("fps in", "analysed", "age p99", "left out", "objects"):
         table.add_column(column, justify="right", no_wrap=True)
     rows = sorted(streams.values(), key=lambda s: (s.state == "running", s.name))
     for one in rows[:_MOST]:
@@ -96,7 +96,7 @@ def summary(streams: Mapping[str, StreamStats]) -> None:
     table = Table("stream", box=None, pad_edge=False)
     for column in ("read", "analysed", "objects"):
         table.add_column(column, justify="right", no_wrap=True)
-    for column in ("dropped", "end"):
+    for column in ("left out", "end"):
         table.add_column(column, overflow="fold")
     for one in streams.values():
         dropped = ", ".join(f"{n} {reason}" for reason, n in one.dropped.items() if n)

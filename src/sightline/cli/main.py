@@ -28,6 +28,7 @@ from sightline.cli import (
     models,
     street,
     terminal,
+    word_hints,
 )
 from sightline.cli import run as run_
 from sightline.cli.analyze import detect, track
@@ -37,6 +38,7 @@ _ONE_PRESS_S = 1.0
 
 app = typer.Typer(
     name="sightline",
+    cls=word_hints.HintingGroup,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

@@ -47,6 +47,15 @@ Conf = Annotated[
         help="Lowest score of an object. \\[default: the card's, .25]", rich_help_panel=MODEL
     ),
 ]
+SureConf = Annotated[
+    float | None,
+    typer.Option(
+        help="Score from which a detection is sure: it may begin an id. Weaker ones only go on with "
+        "one (--low-threshold). \\[default: the card's, .25]",
+        rich_help_panel=MODEL,
+    ),
+]
+"""``--conf`` of a command that tracks."""
 Iou = Annotated[
     float | None,
     typer.Option(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -15,7 +13,7 @@ from sightline.cli import logs, terminal
 from sightline.runtime.stream import StreamResult
 
 if TYPE_CHECKING:
-    from sightline.build.file_conflicts import FileUse
+    from sightline.build.written_files import WrittenFiles
 
 LINE_EVERY_S = 5.0
 MANY = 12
@@ -138,7 +136,7 @@ def summary(results: Sequence[StreamResult]) -> None:
     from rich.table import Table
 
     table = Table("stream", box=None, pad_edge=False)
-    for column in ("frames", "frames/s", "objects", "tracks", "dropped"):
+    for column in ("frames", "frames/s", "objects", "tracks", "left out"):
         table.add_column(column, justify="right")
     table.add_column("end", overflow="fold")
     for r in results:
@@ -159,15 +157,7 @@ def summary(results: Sequence[StreamResult]) -> None:
     Console(stderr=True, width=None if sys.stderr.isatty() else 120).print(table)
 
 
-def show_written(outputs: Sequence[FileUse]) -> None:
+def show_written(outputs: WrittenFiles) -> None:
     """Say on stderr what was written, where, and how large it is."""
-    for use in outputs:
-        place, pattern = Path(use.path), use.pattern
-        found = [place] if place.is_file() else []
-        if pattern and place.is_dir():
-            inside = place.rglob("*") if use.below else place.iterdir()
-            found = [file for file in inside if re.fullmatch(pattern, file.name)]
-        if found:
-            size = sum(file.stat().st_size for file in found)
-            many = f"{len(found)} files, " if pattern else ""
-            print(f"{use.what}: {use.path} ({many}{size / 1e6:.2f} MB)", file=sys.stderr)  # noqa: T201
+    for one in outputs.found():
+        print(one, file=sys.stderr)  # noqa: T201

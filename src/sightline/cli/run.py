@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -33,6 +34,8 @@ from sightline.errors import ConfigError
 if TYPE_CHECKING:
     from sightline.build.service import Installation
     from sightline.config import Configuration
+
+log = logging.getLogger(__name__)
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table of the streams.")]
 
@@ -150,23 +153,30 @@ def _grpc_port(text: str) -> int | str | None:
 
 
 def _run(
-    configuration: Configuration, files: Mapping[str, Path], *, quiet: bool, verbose: int
+    configuration: Configuration, read: Mapping[str, Path], *, quiet: bool, verbose: int
 ) -> None:
     """Run to the end, then exit: 1 where a stream failed, 130 when interrupted without a service."""
     from sightline.build.service import Installation
+    from sightline.build.written_files import WrittenFiles, of_configuration
     from sightline.cli.fleet_view import fleet_view, summary
     from sightline.cli.hangup import reopen_on_hangup
+    from sightline.cli.progress import show_written
     from sightline.monitoring import logs
 
     logs.set_up(verbose + 1)
-    installation = Installation(configuration, files)
+    files = WrittenFiles(of_configuration(configuration))
+    installation = Installation(configuration, read)
     interrupted = _end_on_signals(installation) if configuration.serving is None else []
     fleet = installation.site.fleet
     with fleet_view(installation, quiet=quiet), reopen_on_hangup(fleet.reopen):
         installation.run()
-    # Elsewhere than on a terminal each stream has logged how it ended, and that is enough.
-    if installation.last and not quiet and sys.stderr.isatty():
+    # Elsewhere than on a terminal each stream has logged how it ended.
+    if quiet or not sys.stderr.isatty():
+        for one in files.found():
+            log.info("written: %s", one)
+    elif installation.last:
         summary(installation.last)
+        show_written(files)
     if interrupted:
         raise typer.Exit(130)
     if installation.site.failed or any(one.state == "failed" for one in installation.last.values()):

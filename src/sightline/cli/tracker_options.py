@@ -6,7 +6,7 @@ They are written out, because a command's help must not wait for pydantic; a tes
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -73,10 +73,19 @@ FLAGS: dict[str, Any] = {
 """The parameters of a command that tracks, each None unless it is given."""
 
 
-def set_flags(command: Callable[..., None], *, tracked: bool) -> None:
-    """Give a command that ends with ``**tracker_options`` these flags in their place, or none."""
+def set_flags(
+    command: Callable[..., None], *, tracked: bool, said: Mapping[str, Any] | None = None
+) -> None:
+    """Give a command that ends with ``**tracker_options`` these flags in their place, or none.
+
+    ``said`` are annotations of the command's own flags that mean something else to it.
+    """
     signature = inspect.signature(command, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    own = [
+        p.replace(annotation=(said or {}).get(p.name, p.annotation))
+        for p in signature.parameters.values()
+        if p.kind is not p.VAR_KEYWORD
+    ]
     more = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
         for name, annotation in (FLAGS if tracked else {}).items()

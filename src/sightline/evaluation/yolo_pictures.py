@@ -11,8 +11,7 @@ from sightline.errors import ConfigError
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.text_files import read_text
 from sightline.evaluation.yolo_yaml import SPLITS, Description
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+from sightline.media_suffixes import PICTURES, UNREAD_PICTURES
 
 LISTS = frozenset(
     {"classes.txt", "predefined_classes.txt", "labels.txt", "train.txt", "val.txt", "test.txt"}
@@ -36,11 +35,15 @@ def pictures_below(folder: Path, labels: Path | None, notes: Notes) -> list[Pict
     """
     found = []
     for path in files_below(folder):
-        if path.suffix.lower() not in SUFFIXES:
+        suffix = path.suffix.lower()
+        if suffix not in PICTURES and suffix not in UNREAD_PICTURES:
             continue
         name = path.relative_to(folder)
         if is_hidden(name):
             notes.add("images", "left out, a hidden file", name.as_posix())
+            continue
+        if suffix in UNREAD_PICTURES:
+            notes.add("images", f"left out, {suffix} is not read", name.as_posix())
             continue
         where = labels / name.with_suffix(".txt") if labels else label_path(path)
         found.append(PictureFile(name.as_posix(), path, where))
@@ -162,7 +165,7 @@ def _place(described: Description, entry: str) -> Path | None:
 
 
 def _holds_pictures(folder: Path) -> bool:
-    return any(path.suffix.lower() in SUFFIXES for path in files_below(folder))
+    return any(path.suffix.lower() in PICTURES for path in files_below(folder))
 
 
 def _listed(described: Description, file: Path, notes: Notes) -> list[PictureFile]:

@@ -26,6 +26,7 @@ from pydantic import (
 from sightline.coco import COCO_CATEGORIES, COCO_NAMES
 from sightline.config import TrackerOptions
 from sightline.errors import ModelError
+from sightline.foreign_words import named_here
 from sightline.geometry import Resize
 from sightline.model_inputs import format_shape
 from sightline.models.family import Clues, Family, recognise
@@ -397,7 +398,10 @@ def _validated(path: Path, fields: Mapping[str, Any]) -> ModelCard:
 def _misvalued(item: Any) -> str:
     kind, value = item["type"], item["input"]
     if kind == "extra_forbidden":
-        return f"there is no such key; there are {', '.join(ModelCard.model_fields)}"
+        known = ModelCard.model_fields
+        meant = named_here(str(item["loc"][-1]), known)
+        hint = f"did you mean {meant}?" if meant else f"there are {', '.join(known)}"
+        return f"there is no such key; {hint}"
     if kind == "missing":
         return "it is missing"
     said = in_words(kind, item.get("ctx", {}), item["msg"]).removeprefix("Value error, ")

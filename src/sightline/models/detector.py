@@ -211,8 +211,13 @@ class EngineDetector:
                 )
             return card.size, max(card.size)
         sides = size if isinstance(size, tuple) else () if size is None else (size,)
-        if any(s < card.stride or s % card.stride for s in sides):
-            raise ConfigError(f"size {size}: sides must be multiples of {card.stride}")
+        wrong = next((s for s in sides if s < card.stride or s % card.stride), None)
+        if wrong is not None:
+            shown = "x".join(map(str, sides))
+            raise ConfigError(
+                f"size {shown}: sides must be multiples of {card.stride}: take "
+                f"{_multiples(wrong, card.stride)} instead of {wrong}"
+            )
         if isinstance(size, tuple):
             return size, max(size)
         # Models that stretch learnt one aspect; the others see undistorted pictures anyway.
@@ -297,3 +302,9 @@ def _joined(
     if not futures:
         whole.set_result([])
     return whole
+
+
+def _multiples(side: int, stride: int) -> str:
+    """The sides on both sides of one that is no multiple of the stride."""
+    below = side // stride * stride
+    return f"{stride}" if below < stride else f"{below} or {below + stride}"

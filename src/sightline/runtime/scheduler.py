@@ -152,15 +152,21 @@ class Scheduler:
         """What the engine of a model is. Raises NotFound."""
         return self._model(name).engine.info
 
-    def warm_up(self, name: str, canvas: tuple[int, int]) -> None:
+    def warm_up(self, name: str, canvas: tuple[int, int], *, most: int | None = None) -> None:
         """Run a model's engine at an input size (width, height) and learn what batches take.
+
+        ``most`` is how many pictures may wait at a time, where that is known: larger batches are not
+        tried.
 
         Raises:
             NotFound: there is no such model.
             SightlineError: it cannot run at that size.
         """
         model = self._model(name)
-        self._learn(model.engine, model.queue.speed, (canvas[1], canvas[0]), model.sizes)
+        sizes = model.sizes
+        if most is not None and sizes is not None:
+            sizes = [n for n in sizes if n <= most] or [1]
+        self._learn(model.engine, model.queue.speed, (canvas[1], canvas[0]), sizes, most)
 
     def stats(self) -> SchedulerStats:
         with self._lock:
@@ -395,10 +401,18 @@ class Scheduler:
     def _speed(self, engine: Engine, sizes: Sequence[int] | None) -> Speed:
         return Speed(engine.info.requests, sizes if joinable(engine) else (1,))
 
-    def _learn(self, engine: Engine, speed: Speed, lane: Lane, sizes: Sequence[int] | None) -> None:
+    def _learn(
+        self,
+        engine: Engine,
+        speed: Speed,
+        lane: Lane,
+        sizes: Sequence[int] | None,
+        most: int | None = None,
+    ) -> None:
         if not joinable(engine):
             sizes = (1,)
-        powers = [1 << i for i in range(self._options.max_batch.bit_length())]
+        largest = self._options.max_batch if most is None else min(most, self._options.max_batch)
+        powers = [1 << i for i in range(largest.bit_length())]
         measured = measure_sizes(unmetered(engine), lane, sizes or powers, choose=sizes is None)
         with self._lock:
             speed.learn(lane, measured)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -45,10 +45,24 @@ ASPECTS = ((1, 1), (4, 3), (3, 4), (16, 9), (9, 16))
 """Pictures of clients run on inputs of these shapes (width, height) only: some engines compile each
 shape, which takes a second, and pictures of one shape can share a batch."""
 
+STREAM_ASPECT = (16, 9)
+"""Of cameras and videos, as far as anyone can tell before they are open."""
+
 OWN_QUEUE = ":native"
 """Behind a model's name for the queue of its own tensors; no model can be called so."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Who uses a model where no clients come: so many streams, some of which are ``live``."""
+
+    streams: int = 0
+    live: bool = False
+
+
+NOBODY = Expected()
 
 
 class ServedModel:
@@ -100,10 +114,22 @@ class ServedModel:
         fitting = (c for c in self.canvases if c[0] >= width and c[1] >= height)
         return next(fitting, (width, height))
 
-    def warm_up(self) -> None:
-        """Run every canvas once, and measure the largest; takes seconds."""
-        self._scheduler.warm_up(self.name, self.canvases[-1])
-        _try_out(self, self.canvases[:-1])
+    def warm_up(self, expected: Expected | None = None) -> None:
+        """Run every canvas once, and measure batches at the largest; takes seconds.
+
+        What is ``expected`` may be less: one stream has nobody to share a batch with, and a recording
+        waits for what its first frame compiles.
+        """
+        if expected is None:
+            self._scheduler.warm_up(self.name, self.canvases[-1])
+            _try_out(self, self.canvases[:-1])
+            return
+        width, height = STREAM_ASPECT
+        canvas = self.detector.canvas((width * 1000, height * 1000))
+        if expected.streams > 1:
+            self._scheduler.warm_up(self.name, canvas, most=expected.streams)
+        elif expected.live:
+            _try_out(self, [canvas])
 
     def submit(
         self,
@@ -212,6 +238,8 @@ class ModelRepository:
         cold: those that answer without having been run before.
         native: a new engine of the file's own tensors, for a name; None: they are not served.
         described: those that are described by the file's own tensors.
+        expected: who uses each model, where no clients come; None: clients with pictures of any
+            shape may come to each.
 
     Nothing is loaded yet: ``load`` does it, in the caller's thread, and takes seconds.
     """
@@ -225,12 +253,14 @@ class ModelRepository:
         cold: Collection[str] = (),
         native: Callable[[str], NativeEngine] | None = None,
         described: Collection[str] = (),
+        expected: Mapping[str, Expected] | None = None,
     ) -> None:
         self.scheduler = scheduler
         self.names = tuple(names)
         self._make = make
         self._cold = frozenset(cold)
         self._native = native
+        self._expected = expected
         self.described = frozenset(described)
         self.users: Callable[[], Collection[str]] = tuple
         """Gives the models that streams use, which are not unloaded."""
@@ -380,7 +410,7 @@ class ModelRepository:
         else:
             self.scheduler.add(name, detector.engine, _batch_sizes(detector.card.max_batch))
             if name not in self._cold:
-                served.warm_up()
+                served.warm_up(None if self._expected is None else self._expected.get(name, NOBODY))
             if native is not None and name in self.described:
                 native.load(measure=name not in self._cold)
         return served

@@ -14,10 +14,22 @@ from pathlib import Path
 
 from sightline.whole_files import is_folder, make_folder, safe_name
 
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+"""Of annotated pictures that can be written."""
+
 
 def is_picture(path: str | Path) -> bool:
     """Whether a path is named like one annotated picture."""
-    return Path(path).suffix.lower() in {".jpg", ".jpeg", ".png"}
+    return Path(path).suffix.lower() in PICTURE_SUFFIXES
+
+
+def file_suffix(path: str | Path) -> str:
+    """The suffix, in lower case, of a path that means a file; "" of a folder, or of a name without one.
+
+    A date in a name (``2026.11.28``) is no suffix.
+    """
+    suffix = "" if is_folder(path) else Path(path).suffix.lower()
+    return suffix if any(c.isalpha() for c in suffix) else ""
 
 
 def stream_file(path: str | Path, stream: str, suffix: str) -> Path:

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from sightline.errors import DecodeError, SourceError
+from sightline.media_suffixes import PICTURES, UNREAD_PICTURES, VIDEOS
 from sightline.sources.image_header import ImageHeader, read_header
 from sightline.sources.jpeg import decode_jpeg
 from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
@@ -31,7 +32,7 @@ REDUCED = {
     1: cv2.IMREAD_COLOR,
 }
 """OpenCV's flags by how many times smaller a picture is decoded, the smallest picture first."""
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = PICTURES
 
 _NAMED_FAILURES = 3
 _NUMBERED = re.compile(r"%(0?\d*)d")
@@ -138,6 +139,9 @@ class ImageSource:
         limit_pixels: int = LIMIT_PIXELS,
     ) -> None:
         self._paths, below = picture_paths(where)
+        if isinstance(where, str | Path) and Path(where).is_dir():
+            for what in _left_out(Path(where)):
+                log.warning("%s: %s", where, what)
         single = self._paths[0].stem if len(self._paths) == 1 else ""
         self._name = name or single or below.name or "pictures"
         self._below = below
@@ -249,7 +253,9 @@ class ImageSource:
                 return place, read_image(self._paths[place], self._limit_pixels)
             except SourceError as exc:
                 self._failures.append(exc)
-                log.warning("%s", exc)
+                # The error after the last picture names the first of them: each is said once.
+                named = len(self._failures) <= _NAMED_FAILURES
+                log.log(logging.INFO if named else logging.WARNING, "%s", exc)
         return None
 
     def _fail(self) -> SourceError:
@@ -294,8 +300,25 @@ def picture_paths(where: str | Path | Sequence[str | Path]) -> tuple[list[Path],
         paths = [Path(where)]
     if not paths:
         kinds = " ".join(sorted(IMAGE_SUFFIXES))
-        raise SourceError(f"no pictures at {where}: give files, a folder or a glob of {kinds}")
+        folder = Path(where) if isinstance(where, str | Path) else Path()
+        left_out = "".join(f"; {what}" for what in _left_out(folder) if folder.is_dir())
+        raise SourceError(
+            f"no pictures at {where}: give files, a folder or a glob of {kinds}{left_out}"
+        )
     return paths, Path(os.path.commonpath([path.parent for path in paths]))
+
+
+def _left_out(folder: Path) -> Iterator[str]:
+    """What lies in a folder and is not read, though somebody may expect it."""
+    suffixes = Counter(os.path.splitext(name)[1].lower() for name in os.listdir(folder))  # noqa: PTH122, PTH208 - many, quickly
+    for known, remedy in (
+        (UNREAD_PICTURES, "pictures of other kinds are left out: convert them to JPEG or PNG"),
+        (VIDEOS, f"videos are left out: give them as '{folder / '*'}{{}}'"),
+    ):
+        found = {suffix: suffixes[suffix] for suffix in sorted(suffixes) if suffix in known}
+        if found:
+            kinds = ", ".join(f"{count} {suffix}" for suffix, count in found.items())
+            yield f"{kinds}: {remedy.format(next(iter(found)))}"
 
 
 def glob_paths(pattern: str) -> list[Path]:

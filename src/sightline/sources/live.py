@@ -235,7 +235,9 @@ class NewestFrameSource:
         if self._info is not None:
             self._state = SourceState.RECONNECTING
         if error != self._error:  # said once, not at every attempt
-            log.warning("%s (%s)", error, self._state)
+            # Of the first connection, open() raises it too, unless it waits for the camera.
+            raised = self._info is None and not self._options.wait_for_camera
+            log.log(logging.INFO if raised else logging.WARNING, "%s (%s)", error, self._state)
         self._error = error
         self._changed.notify_all()
 

@@ -249,6 +249,22 @@ def test_sizes_that_are_no_multiple_are_refused(
         build(card(), size=size)
 
 
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (100, "size 100: sides must be multiples of 32: take 96 or 128 instead of 100"),
+        (0, "take 32 instead of 0"),
+        (-5, "take 32 instead of -5"),
+        ((64, 33), "size 64x33: sides must be multiples of 32: take 32 or 64 instead of 33"),
+    ],
+)
+def test_a_wrong_size_names_those_beside_it(
+    build: Callable[..., EngineDetector], size: Any, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        build(card(), size=size)
+
+
 def test_a_model_of_one_size_takes_no_other(
     build: Callable[..., EngineDetector], frame_of: FrameOf
 ) -> None:

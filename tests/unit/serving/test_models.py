@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sightline.config import EngineOptions, LimitOptions, ModelOptions, Schedule
 from sightline.engines.metered import Metered
 from sightline.errors import Conflict, ModelError, NotFound
 from sightline.runtime.scheduler import Scheduler, Terms
-from sightline.serving.models import ModelRepository
+from sightline.serving.models import Expected, ModelRepository
 from sightline.serving.open_inference import OpenInference
 
 NAMES = {"names": "['person', 'car']"}
@@ -75,6 +75,45 @@ def test_each_is_run_before_it_answers_unless_it_may_be_cold(files: dict[str, Pa
         made.close()
         scheduler.close()
     assert run == ["street"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "ran"),
+    [
+        pytest.param(None, {"batches": None}, id="clients may come"),
+        pytest.param({}, {}, id="nobody uses it"),
+        pytest.param({"yard": Expected(3)}, {}, id="another model is used"),
+        pytest.param({"street": Expected(1)}, {}, id="one recording"),
+        pytest.param({"street": Expected(1, live=True)}, {"once": None}, id="one camera"),
+        pytest.param({"street": Expected(3)}, {"batches": 3}, id="three streams"),
+    ],
+)
+def test_only_what_can_be_used_is_warmed_up(
+    expected: dict[str, Expected] | None,
+    ran: dict[str, int | None],
+    files: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found: dict[str, int | None] = {}
+    scheduler = Scheduler(SchedulerOptions())
+    made = ModelRepository(scheduler, partial(make_detector, files), ["street"], expected=expected)
+
+    def measured(name: str, canvas: object, *, most: int | None = None) -> None:
+        found["batches"] = most
+
+    def once(served: object, canvases: Sequence[tuple[int, int]]) -> None:
+        if expected is not None:
+            found["once"] = None
+            assert len(canvases) == 1
+
+    monkeypatch.setattr(scheduler, "warm_up", measured)
+    monkeypatch.setattr("sightline.serving.models._try_out", once)
+    try:
+        made.load_all()
+    finally:
+        made.close()
+        scheduler.close()
+    assert found == ran
 
 
 def test_states(repository: ModelRepository, files: dict[str, Path]) -> None:

@@ -243,6 +243,35 @@ def test_bad_ones_are_left_out_and_named_at_the_end(folder: Path) -> None:
     assert (status.read, status.dropped) == (5, {"corrupt": 2})
 
 
+def test_what_is_left_out_of_a_folder_is_said_once(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.gif", "b.GIF", "c.heic", "d.mp4", "e.txt"):
+        (folder / name).touch()
+    source = ImageSource(folder)
+    assert len(list(source)) == 3
+    assert caplog.messages == [
+        f"{folder}: 2 .gif, 1 .heic: pictures of other kinds are left out: convert them to JPEG or PNG",
+        f"{folder}: 1 .mp4: videos are left out: give them as '{folder}/*.mp4'",
+    ]
+
+
+def test_a_folder_of_other_pictures_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.heic").touch()
+    with pytest.raises(SourceError, match=r"no pictures at .*1 \.heic: pictures of other kinds"):
+        ImageSource(tmp_path)
+
+
+def test_each_bad_picture_is_told_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(5):
+        (folder / f"bad{number}.jpg").write_text("hello")
+    with pytest.raises(DecodeError) as caught:
+        list(ImageSource(folder))
+    for number in range(5):
+        told = [text for text in (*caplog.messages, str(caught.value)) if f"bad{number}" in text]
+        assert len(told) == 1, told
+
+
 def test_one_that_went_away(folder: Path) -> None:
     source = ImageSource(folder)
     source.open()
