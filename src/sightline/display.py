@@ -6,6 +6,7 @@ import base64
 import html
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sightline.types import Detection, Detections, Frame, Pixels
+
+COLUMNS = (
+    "stream", "frame", "time", "track_id", "class_id", "class", "score", "x1", "y1", "x2", "y2",
+    "predicted", "utc", "clock",
+)  # fmt: skip
+"""Of a table of objects: the CSV output's, and pandas'."""
 
 MOST_ROWS = 20
 """Objects that a notebook lists; the rest are counted."""
@@ -30,12 +37,15 @@ WIDEST = 640
 _JPEG_QUALITY = 80
 
 
-def data_frame(detections: Detections, **first: Any) -> pd.DataFrame:
-    """A row for each object, in the columns of the CSV output.
+def data_frame(
+    detections: Detections, frame: Frame | None, predicted: bool | None = None
+) -> pd.DataFrame:
+    """A row for each object, in the columns of the CSV output. What is not known is missing (NA).
 
     Args:
         detections: the objects.
-        first: columns that come before, with the same value in each row.
+        frame: that they are in, or None where it is not known.
+        predicted: whether the tracker says where they are, or None where that is not known.
 
     Raises:
         MissingPackage: pandas is not installed.
@@ -44,15 +54,31 @@ def data_frame(detections: Detections, **first: Any) -> pd.DataFrame:
         import pandas as pd
     except ImportError as exc:
         raise MissingPackage.of("pandas", "pandas") from exc
-    columns: dict[str, Any] = {name: [value] * len(detections) for name, value in first.items()}
-    if detections.track_ids is not None:
-        columns["track_id"] = detections.track_ids
-    columns["class_id"] = detections.class_ids
-    columns["class"] = np.array(names_of(detections), dtype=object)
-    columns["score"] = detections.scores
-    columns |= {name: detections.boxes[:, i] for i, name in enumerate(("x1", "y1", "x2", "y2"))}
+    count, ids, boxes = len(detections), detections.track_ids, detections.boxes
+    unknown = pd.array([pd.NA] * count, dtype="Int64")
+    seconds = None if frame is None else frame.utc
+    columns: dict[str, Any] = {
+        "stream": np.full(count, None if frame is None else frame.stream, object),
+        "frame": unknown if frame is None else np.full(count, frame.index, np.int64),
+        "time": np.full(count, np.nan if frame is None else frame.time),
+        "track_id": unknown if ids is None else ids,
+        "class_id": detections.class_ids,
+        "class": np.array(names_of(detections), dtype=object),
+        "score": detections.scores,
+        **{name: boxes[:, i] for i, name in enumerate(("x1", "y1", "x2", "y2"))},
+        "predicted": pd.array([predicted] * count, dtype="boolean")
+        if predicted is None
+        else np.full(count, predicted),
+        "utc": pd.DatetimeIndex([to_utc(seconds)] * count, dtype="datetime64[us, UTC]"),
+        "clock": np.full(count, None if frame is None else frame.clock, object),
+    }
     # Copied, so that who changes the table does not change the arrays.
-    return pd.DataFrame(columns, copy=True)
+    return pd.DataFrame({name: columns[name] for name in COLUMNS}, copy=True)
+
+
+def to_utc(seconds: float | None) -> datetime | None:
+    """Unix time in seconds as a datetime in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def names_of(detections: Detections) -> list[str]:

@@ -302,13 +302,15 @@ class Detections:
         return save_picture(place, self.plot(image), _file_of(frame) if frame else None)
 
     def to_pandas(self) -> pd.DataFrame:
-        """A table: track_id (after tracking), class_id, class, score, x1, y1, x2, y2.
+        """A table with the columns of the CSV output; what is not known is missing (NA).
+
+        ``stream``, ``frame`` and ``time`` are those of ``frame``; ``track_id`` is there after tracking.
 
         Raises MissingPackage: pandas is not installed.
         """
         from sightline.display import data_frame
 
-        return data_frame(self)
+        return data_frame(self, self.frame)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the picture where it is known, and a table."""
@@ -561,14 +563,14 @@ class Observation:
         return as_html(self.detections, self.plot)
 
     def to_pandas(self) -> pd.DataFrame:
-        """A table of the objects, as of ``Detections``, after columns stream, frame and time.
+        """A table of the objects with the columns of the CSV output, as of ``Detections``.
 
-        Raises MissingPackage: pandas is not installed.
+        ``utc`` is a datetime with its zone, ``predicted`` a bool. Raises MissingPackage: pandas is not
+        installed.
         """
         from sightline.display import data_frame
 
-        frame = self.frame
-        return data_frame(self.detections, stream=frame.stream, frame=frame.index, time=frame.time)
+        return data_frame(self.detections, self.frame, self.predicted)
 
 
 @dataclass(frozen=True, slots=True)

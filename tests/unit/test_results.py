@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 import supervision as sv
 
+from sightline.display import COLUMNS
 from sightline.errors import ConfigError, MissingPackage, SinkError, SourceError
 from sightline.picture_files import DefaultNames
+from sightline.sinks.csv_ import CsvSink
 from sightline.sources.stills import StoredPicture, frame_reference, still_frame
-from sightline.types import Detection, Detections, Frame, Observation
+from sightline.types import Detection, Detections, Frame, Observation, StreamInfo
 
 NAMES = ("person", "bicycle", "car")
 
@@ -298,16 +300,43 @@ def test_save_where_nothing_can_be_written(picture: Path) -> None:
 def test_a_table_has_the_columns_of_the_csv(picture: Path) -> None:
     pytest.importorskip("pandas")
     table = some().to_pandas()
-    assert table.columns.tolist() == ["track_id", "class_id", "class", "score", "x1", "y1", "x2", "y2"]  # fmt: skip
+    assert tuple(table.columns) == COLUMNS
     assert table["class"].tolist() == list(NAMES)
     assert table[["x1", "y1", "x2", "y2"]].to_numpy().tolist() == some().boxes.tolist()
     assert (table["track_id"].dtype, table["score"].dtype) == (np.int64, np.float32)
-    assert "track_id" not in some(tracked=False).to_pandas()
+    unknown = ["stream", "frame", "time", "predicted", "utc", "clock"]
+    assert table[unknown].isna().all(axis=None)
+    assert some(tracked=False).to_pandas()["track_id"].isna().all()
     empty = Detections.empty().to_pandas()
-    assert (len(empty), empty["class_id"].dtype) == (0, np.int64)
-    seen = Observation(still_frame(picture), some()).to_pandas()
-    assert seen.columns.tolist()[:4] == ["stream", "frame", "time", "track_id"]
-    assert set(seen["stream"]) == {str(picture)}
+    assert (len(empty), empty["class_id"].dtype, tuple(empty.columns)) == (0, np.int64, COLUMNS)
+    known = found_in(picture).to_pandas()
+    assert (set(known["stream"]), set(known["frame"])) == ({str(picture)}, {0})
+
+
+def test_a_table_holds_what_the_csv_holds(picture: Path, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pixels = still_frame(picture).picture
+    frames = [
+        Frame("door", 3, 0.12, 0.0, pixels, 1764316800.5, "rtcp"),
+        Frame("door", 4, 0.16, 0.0, pixels),
+    ]
+    seen = [Observation(frames[0], some()), Observation(frames[1], some(), predicted=True)]
+    sink = CsvSink(tmp_path / "out.csv")
+    sink.open(StreamInfo("door", 96, 64))
+    for one in seen:
+        sink.write(one)
+    sink.close()
+    ours = pandas.concat([one.to_pandas() for one in seen], ignore_index=True)
+    theirs = pandas.read_csv(tmp_path / "out.csv", parse_dates=["utc"])
+    assert list(ours.columns) == list(theirs.columns)
+    for name in ("stream", "frame", "time", "track_id", "class_id", "class"):
+        assert ours[name].tolist() == theirs[name].tolist(), name
+    assert ours["predicted"].tolist() == [False] * 3 + [True] * 3 == theirs["predicted"].tolist()
+    assert ours["utc"][:3].tolist() == theirs["utc"][:3].tolist()
+    assert ours["utc"][0].isoformat() == "2025-11-28T08:00:00.500000+00:00"
+    assert ours["utc"][3:].isna().all()
+    assert (ours["clock"][0], ours["clock"][3]) == ("rtcp", None)
+    assert ours[~ours["predicted"]].shape == (3, len(COLUMNS))
 
 
 def test_changing_the_table_changes_no_array() -> None:

@@ -9,15 +9,12 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
+from sightline.display import COLUMNS
 from sightline.errors import SinkError
 from sightline.sinks.lines import LineFile
 from sightline.types import Observation, StreamInfo
 from sightline.wall_time import utc_text
 
-COLUMNS = (
-    "stream", "frame", "time", "track_id", "class_id", "class", "score", "x1", "y1", "x2", "y2",
-    "predicted", "utc", "clock",
-)  # fmt: skip
 _FIRST = 11
 """Columns of the first version; those after them may be missing in a file that is gone on with."""
 
@@ -30,7 +27,7 @@ class CsvSink:
         append: go on with the file where it is there.
         join: write to a file that other sinks write to as well (``lines.begin`` makes it ready).
 
-    Columns are ``COLUMNS``: time in seconds of the stream, corners in source pixels, ``track_id``
+    Columns are ``display.COLUMNS``: time in seconds of the stream, corners in source pixels, ``track_id``
     empty before tracking, ``predicted`` 1 where the tracker says where an object is on a frame that was
     not analysed, ``utc`` the wall-clock time and ``clock`` where that is from (both empty where it
     is not known). A file of an earlier version, which lacks the last columns, is gone on with as it

@@ -72,11 +72,15 @@ class YoloTxtSink:
         """Refuse a folder of labels that are not from here: they may be somebody's ground truth."""
         description = self._folder / "data.yaml"
         try:
+            labels = not description.is_file() and any(
+                file.exists()
+                for file in (self._folder / "classes.txt", *self._labels.rglob("*.txt"))
+            )
+            # Looked at again: another sink, which writes it first, may have begun just now.
             if description.is_file():
                 ours = description.read_text(errors="replace").startswith(_HEAD)
             else:
-                found = (self._folder / "classes.txt", *self._labels.rglob("*.txt"))
-                ours = not any(file.exists() for file in found)
+                ours = not labels
         except OSError as exc:
             raise sink_error(self._folder, exc) from exc
         if not ours:
