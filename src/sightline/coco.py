@@ -23,3 +23,12 @@ COCO_CATEGORIES: tuple[str, ...] = (
     *(str(i) if i in _GAPS else next(_NUMBERED) for i in range(1, 91)),
 )
 """The same by the number of their category, 0 to 90; numbers that COCO does not use name themselves."""
+
+LISTS = {"coco": COCO_NAMES, "coco91": COCO_CATEGORIES}
+"""Class names that a model card may call by one word."""
+
+
+def names_for(classes: int | None) -> tuple[str, ...]:
+    """COCO's names where the number of classes, if it is known, is that of models trained on it."""
+    named = {None: COCO_NAMES, len(COCO_NAMES): COCO_NAMES, len(COCO_CATEGORIES): COCO_CATEGORIES}
+    return named.get(classes, ())

@@ -23,7 +23,7 @@ from pydantic import (
     field_validator,
 )
 
-from sightline.coco import COCO_CATEGORIES, COCO_NAMES
+from sightline import coco
 from sightline.config import TrackerOptions
 from sightline.errors import ModelError
 from sightline.foreign_words import named_here
@@ -152,7 +152,7 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         "size": (size, "input shape"),
         **_of_input(file),
         **({"max_batch": (1, "outputs")} if fit.flat else {}),
-        "class_names": (_names_for(fit.classes), "output shapes"),
+        "class_names": (coco.names_for(fit.classes), "output shapes"),
         **{key: (value, f"the {family} family") for key, value in decoder.card.items()},
         **({"resize": ("letterbox", "input shape")} if fit.resizes and not fixed else {}),
         **_of_input_type(file),
@@ -173,6 +173,13 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         if source not in {"card", "metadata"}
     ]
     log.info("model %s: inferred %s", card.name, ", ".join(guessed))
+    if origin["class_names"] == "output shapes" and fit.classes is None:
+        log.warning(
+            "model %s: %s tells neither the names nor the number of its classes. They are called as those "
+            "of COCO, which is a guess: write into %s `class_names: [helmet, vest, ...]`, "
+            "or `class_names: coco` where it is right",
+            card.name, file.path.name, _beside(file.path),
+        )  # fmt: skip
     return CardReading(card, file, origin, fit.flat)
 
 
@@ -364,6 +371,9 @@ def _card_beside(path: Path) -> dict[str, Any]:
         raise ModelError(
             f"{beside}: a model card is a mapping of fields, such as `decoder: yolov8`"
         )
+    names = content.get("class_names")
+    if isinstance(names, str) and names in coco.LISTS:
+        content["class_names"] = list(coco.LISTS[names])
     # What the card leaves out is found later; what it says must be right before it is used.
     _validated(path, {"name": "", "decoder": "", "size": 1, "fixed_size": False, **content})
     return content
@@ -378,12 +388,6 @@ def _size(file: ModelFile, declared: Any) -> tuple[int, int]:
     return (
         (declared, declared) if isinstance(declared, int) else (int(declared[0]), int(declared[1]))
     )
-
-
-def _names_for(classes: int | None) -> tuple[str, ...]:
-    """COCO's names where the number of classes, if it is known, is that of models trained on it."""
-    named = {None: COCO_NAMES, len(COCO_NAMES): COCO_NAMES, len(COCO_CATEGORIES): COCO_CATEGORIES}
-    return named.get(classes, ())
 
 
 def _validated(path: Path, fields: Mapping[str, Any]) -> ModelCard:

@@ -15,7 +15,7 @@ import yaml
 from onnx import TensorProto
 
 from sightline.build import decoders
-from sightline.coco import COCO_NAMES
+from sightline.coco import COCO_CATEGORIES, COCO_NAMES
 from sightline.engines.openvino_ import save_ir
 from sightline.errors import ModelError
 from sightline.models.card import CardReading, ModelCard, read_card, write_card
@@ -92,6 +92,25 @@ def test_an_ultralytics_export_is_read_from_its_metadata(
     assert (card.fixed_size, card.max_batch) == (False, None)
     assert reading.origin["class_names"] == "metadata"
     assert " size=" not in caplog.text  # what the metadata say is not inferred
+
+
+def test_guessed_class_names_are_said_to_be_a_guess(
+    model: Path, pyramid_model: MakeModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read(model).card.class_names == COCO_NAMES
+    (said,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert "which is a guess" in said
+    assert f"write into {model.with_suffix('.yaml')} `class_names: [" in said
+    caplog.clear()
+    for text, names in (
+        ("class_names: coco", COCO_NAMES),
+        ("class_names: coco91", COCO_CATEGORIES),
+        ("class_names: [helmet]", ("helmet",)),
+        ("class_names: []", ()),  # classes are called by their numbers
+    ):
+        assert read(beside(model, text)).card.class_names == names
+    assert read(pyramid_model(84, transposed=True)).card.class_names == COCO_NAMES  # as many
+    assert not [r for r in caplog.records if r.levelno == logging.WARNING]
 
 
 def test_gaps_between_class_ids_are_filled_with_numbers(model: Path) -> None:
