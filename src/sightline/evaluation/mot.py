@@ -20,6 +20,8 @@ from sightline.evaluation.comparison import EPS, Reals, overlaps, real_boxes
 from sightline.evaluation.mot_files import find_sequences, find_tracks, sequence_length
 from sightline.evaluation.mot_rows import read_rows, within
 from sightline.evaluation.notes import Notes
+from sightline.evaluation.text_files import read_text
+from sightline.evaluation.track_outputs import output_rows
 from sightline.types import Detections, Floats, Mask
 
 __all__ = [
@@ -122,12 +124,13 @@ def read_truth(path: Path, *, sequence: str = "", notes: Notes | None = None) ->
 
 
 def read_tracks(
-    path: Path, *, notes: Notes | None = None, length: int | None = None
+    path: Path, *, sequence: str = "", notes: Notes | None = None, length: int | None = None
 ) -> list[Detections]:
     """Read what a tracker found: the objects of each frame from 1 on, with their track ids.
 
     Args:
-        path: the file.
+        path: a MOT file; or JSON lines, CSV or a COCO file of ``sightline track``.
+        sequence: the stream that is wanted of a file that holds several.
         notes: what is left out is added.
         length: the number of frames of the sequence, where it is known.
 
@@ -135,8 +138,13 @@ def read_tracks(
         ConfigError: it cannot be read, or not one row can be used; file and line are named.
     """
     notes = Notes() if notes is None else notes
-    rows = within(path, read_rows(path, notes), length, notes)
-    return [_detections(of_frame) for of_frame in _frames(_of_people(path, rows, notes))]
+    rows = output_rows(path, read_text(path), sequence, notes)
+    if rows is None:
+        rows = within(path, read_rows(path, notes), length, notes)
+        rows = _of_people(path, rows, notes)
+    else:
+        rows = within(path, rows, length, notes)
+    return [_detections(of_frame) for of_frame in _frames(rows)]
 
 
 def pair_files(
@@ -158,7 +166,8 @@ def pair_files(
     check_counted(truths, files, notes)
     return {
         name: pair(
-            truths[name], read_tracks(chosen[name], notes=notes, length=sequence_length(file))
+            truths[name],
+            read_tracks(chosen[name], sequence=name, notes=notes, length=sequence_length(file)),
         )
         for name, file in files.items()
     }

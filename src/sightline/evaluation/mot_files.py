@@ -9,6 +9,7 @@ from pathlib import Path
 from sightline.errors import ConfigError
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.text_files import read_text
+from sightline.evaluation.track_outputs import SUFFIXES
 
 
 def find_sequences(path: Path) -> dict[str, Path]:
@@ -48,11 +49,11 @@ def find_tracks(
     """The file with the tracks of each sequence.
 
     Args:
-        paths: files, or folders of ``.txt`` files (or of ``data`` with them, as TrackEval has it),
-            named like the sequences. A single file goes with a single sequence whatever it is
+        paths: files, or folders of ``.txt`` files (or of ``data`` with them, as TrackEval has it) or,
+            for want of these, of outputs of ``sightline track``, named like the sequences. A single file goes with a single sequence whatever it is
             called.
         sequences: the names for which there must be one file each.
-        notes: other text files in a folder are left out and added.
+        notes: other such files in a folder are left out and added.
 
     Raises:
         ConfigError: one is missing or too many, or a path is not there.
@@ -89,8 +90,11 @@ def _files(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
             continue
         texts = [p for p in sorted(path.glob("*.txt")) if not p.name.startswith(".")]
         deeper = [p for p in sorted(path.glob("data/*.txt")) if not p.name.startswith(".")]
+        texts += [p for p in deeper if p.stem not in {q.stem for q in texts}]
         stems = {p.stem for p in texts}
-        inside += texts + [p for p in deeper if p.stem not in stems]
+        outputs = [p for p in sorted(path.iterdir()) if p.suffix in SUFFIXES and p.name[0] != "."]
+        others = {p.stem: p for p in reversed(outputs) if p.stem not in stems}  # one of each name
+        inside += texts + sorted(others.values())
     return given, inside
 
 

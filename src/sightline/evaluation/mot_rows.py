@@ -22,7 +22,7 @@ COLUMNS = 7
 _WITHOUT_CONF = 6
 _KITTI_COLUMNS = 17
 _LARGEST_ID = 2.0**53  # beyond it a float skips whole numbers
-_MOST_FRAMES = 1_000_000  # one wrong number must not take the memory
+MOST_FRAMES = 1_000_000  # one wrong number must not take the memory
 
 
 class UnusableRow(Exception):
@@ -90,8 +90,8 @@ def _row(path: Path, words: list[str], notes: Notes, number: int) -> list[float]
         raise UnusableRow("every column must be a finite number")
     if row[0] < 0 or row[0] != int(row[0]):
         raise UnusableRow("frames are whole numbers from 1 on")
-    if row[0] > _MOST_FRAMES:
-        raise UnusableRow(f"its frame is beyond {_MOST_FRAMES}")
+    if row[0] > MOST_FRAMES:
+        raise UnusableRow(f"its frame is beyond {MOST_FRAMES}")
     if row[1] < 0 or row[1] != int(row[1]):
         raise UnusableRow("it has no track: ids are whole numbers from 0 on")
     if row[1] > _LARGEST_ID:
