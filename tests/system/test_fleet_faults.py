@@ -246,8 +246,8 @@ def test_the_other_streams_go_on(report: Report, name: str) -> None:
     assert seen.states == {"running"}
     assert not seen.errors
     assert last.reconnects == 0
-    assert last.read - first.read == pytest.approx(FPS * report.took_s, rel=0.1, abs=4)
-    # How much of it is analysed is a matter of the processor: the benchmark is exact.
+    # The cameras' own server shares the processor with them: the benchmark is exact.
+    assert last.read - first.read == pytest.approx(FPS * report.took_s, rel=0.3, abs=4)
     assert last.analyzed - first.analyzed > 0.5 * ANALYZED_FPS * report.took_s
 
 

@@ -196,6 +196,7 @@ streams:
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             wait_for(lambda: analyzed(client) > 3, "the stream does not run", timeout_s=240)
+            wait_for(lambda: state(client, "bad") == "failed", "what is no video does not fail")
             yield process, client, log
     finally:
         if process.poll() is None:
@@ -209,6 +210,10 @@ def analyzed(client: httpx.Client, stream: str = "cam") -> int:
     except httpx.TransportError:
         return 0
     return int(answer.json()["analyzed"]) if answer.is_success else 0
+
+
+def state(client: httpx.Client, stream: str) -> str:
+    return str(client.get("/status").json()["streams"].get(stream))
 
 
 def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
