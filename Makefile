@@ -25,7 +25,7 @@ demo: $(VENV)/.ready
 	$(BIN)/sightline demo $(VIDEO)
 
 test: $(VENV)/.ready $(VENV)/.system
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from pathlib import Path
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _given: set[int] = set()
+# Processes that share the tests out (pytest-xdist) take ports of their own.
+_OF = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_WHICH = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 def free_ports(count: int) -> list[int]:
@@ -19,7 +23,7 @@ def free_ports(count: int) -> list[int]:
     found: list[int] = []
     while len(found) < count:
         port = random.SystemRandom().randrange(10_000, first)
-        if port not in _given and _is_free(port):
+        if port % _OF == _WHICH and port not in _given and _is_free(port):
             _given.add(port)
             found.append(port)
     return found

@@ -13,7 +13,9 @@ import numpy as np
 
 from sightline.config import SchedulerOptions
 from sightline.errors import Overloaded
-from sightline.runtime.queue import Batch, BatchQueue, Item, Room, Terms
+from sightline.runtime.items import Batch, Item, Terms
+from sightline.runtime.queue import BatchQueue
+from sightline.runtime.room import Room
 from sightline.runtime.speed import Speed
 
 LANE = (8, 8)
@@ -125,7 +127,7 @@ class Simulation:
             batch = self._inside.popleft()
             ends = self.now + self._seconds(batch.pictures)
             self._at(ends, lambda batch=batch: self._end(batch))  # type: ignore[misc]
-        for item, _, error in self.queue.dropped():
+        for item, _, error in self.queue.backlog.dropped():
             self.told[item.terms.client].dropped.append(self.now - item.arrived)
             item.future.set_exception(error) if error is not None else None
         wake = self.queue.wake_at(self.now)

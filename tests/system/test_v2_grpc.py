@@ -249,6 +249,13 @@ class Repository:
         self.get(name)
 
 
+async def _end_other_tasks() -> None:
+    """gRPC's own tasks end after its server has stopped: a loop may not be closed before."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=WAIT_S)
+
+
 class Loop:
     """An event loop in a thread of its own, for a server."""
 
@@ -264,6 +271,7 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
+        self.run(_end_other_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

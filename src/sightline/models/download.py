@@ -228,11 +228,15 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        if req.type == "https" and urlsplit(newurl).scheme != "https":
-            raise ModelError(
-                f"{shown(req.full_url)} leads to {shown(newurl)}, which is not https: refused"
-            )
-        check_url(newurl, plain_http=self.plain_http)
+        try:
+            if req.type == "https" and urlsplit(newurl).scheme != "https":
+                raise ModelError(
+                    f"{shown(req.full_url)} leads to {shown(newurl)}, which is not https: refused"
+                )
+            check_url(newurl, plain_http=self.plain_http)
+        except ModelError:
+            fp.close()  # it holds the connection
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -10,10 +10,11 @@ from typing import Any, Literal, NamedTuple
 from sightline.config import Priority
 from sightline.errors import SightlineError
 from sightline.runtime.executions import Watch
-from sightline.runtime.shares import RANKS, Client
+from sightline.runtime.pace import Pace, Rate
 from sightline.runtime.speed import Lane, Speed
 from sightline.types import Floats, Pixels
 
+RANKS = 4
 URGENT, KEPT, NORMAL, BATCH = range(RANKS)
 """The order in which items run; KEPT are those that a client's minimum rate assures it of."""
 RANK: dict[Priority, int] = {"urgent": URGENT, "normal": NORMAL, "batch": BATCH}
@@ -52,6 +53,29 @@ class Terms:
     live: bool = False
     max_wait_s: float | None = None
     watch: Watch | None = None
+
+
+class Client:
+    """One client of one engine: a stream, or whoever sends requests."""
+
+    __slots__ = (
+        "active_until", "away", "busy", "frames", "known_until", "name", "paces", "passed_over",
+        "rates", "tags", "tokens", "tokens_at", "waiting", "weight",
+    )  # fmt: skip
+
+    def __init__(self, name: str, now: float) -> None:
+        self.name = name
+        self.weight = 1.0
+        self.busy = 0  # items that wait or are in flight
+        self.waiting = [0] * RANKS  # pictures, without those of spares
+        self.frames: list[Item] = []  # of a live stream, those that wait
+        self.tags = [0.0] * RANKS
+        self.passed_over = False  # a live stream has turns to its credit
+        self.active_until = self.known_until = now
+        self.away = False
+        self.paces = [Pace() for _ in range(RANKS)]
+        self.rates = [Rate() for _ in range(RANKS)]
+        self.tokens, self.tokens_at = 1.0, now
 
 
 NOBODY = Client("", 0.0)

@@ -40,3 +40,19 @@ class Pace:
     def cost(self) -> float:
         """Seconds for a picture; 0 where nothing is known yet."""
         return self._seconds / self._pictures if self._pictures >= LEAST_PICTURES else 0.0
+
+
+class Rate:
+    """Events per second, of about the last second."""
+
+    __slots__ = ("_at", "_value")
+
+    def __init__(self) -> None:
+        self._value = self._at = 0.0
+
+    def add(self, count: int, now: float) -> None:
+        self._value = self.value(now) + count
+        self._at = now
+
+    def value(self, now: float) -> float:
+        return self._value * math.exp(self._at - now) if self._value else 0.0

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from sightline.runtime.backlog import Backlog
 from sightline.runtime.items import BATCH, Item
-
-if TYPE_CHECKING:
-    from sightline.runtime.queue import BatchQueue
 
 SWEEP_S = 0.01
 """Cancelled items are looked for at most so often when there is no room."""
@@ -24,22 +21,22 @@ class Room:
     """
 
     def __init__(self, limit: int) -> None:
-        self.queues: list[BatchQueue] = []
+        self.backlogs: list[Backlog] = []
         self._limit = limit
         self._swept = -SWEEP_S
 
-    def full(self, queue: BatchQueue) -> bool:
+    def full(self, backlog: Backlog) -> bool:
         """Whether one more item of a queue has no place."""
-        kept = self._limit // (2 * len(self.queues))
-        taken = sum(max(kept, other.places) for other in self.queues)
-        return taken >= self._limit and queue.places >= kept
+        kept = self._limit // (2 * len(self.backlogs))
+        taken = sum(max(kept, other.places) for other in self.backlogs)
+        return taken >= self._limit and backlog.places >= kept
 
     def sweep(self, now: float) -> None:
         """Drop what is too old or was cancelled, everywhere, if that was not done just now."""
         if now - self._swept >= SWEEP_S:
             self._swept = now
-            for queue in self.queues:
-                queue.sweep(now)
+            for backlog in self.backlogs:
+                backlog.sweep(now)
 
     def make(self, item: Item) -> bool:
         """Push another item out for this one; False where none has less right to its place.
@@ -47,30 +44,30 @@ class Room:
         That is the newest of the lowest rank below, or else of the client with most of this rank.
         """
         for rank in range(BATCH, item.rank, -1):
-            for queue in self.queues:
-                for other in reversed(queue.waiting):
+            for backlog in self.backlogs:
+                for other in reversed(backlog.items):
                     if other.rank == rank and not other.spare:
-                        queue.push_out(other)
+                        backlog.push_out(other)
                         return True
-        return share_out(item, self.queues)
+        return share_out(item, self.backlogs)
 
 
-def share_out(item: Item, queues: Sequence[BatchQueue], unfair: float = 1.0) -> bool:
+def share_out(item: Item, backlogs: Sequence[Backlog], unfair: float = 1.0) -> bool:
     """Push out the newest item of whoever has most waiting of this rank; False where that is fair.
 
     Having ``unfair`` times what this client has is fair still.
     """
     loads: Counter[str] = Counter()
-    for queue in queues:
-        loads.update(queue.clients.loads(item.rank))
+    for backlog in backlogs:
+        loads.update(backlog.clients.loads(item.rank))
     mine = loads.pop(item.client.name, 0.0) + item.pictures / item.client.weight
     # With one more of mine it must still have more than I: else two clients push each other out.
     greedy = max(loads, key=loads.__getitem__, default="")
     if loads.get(greedy, 0.0) <= unfair * mine:
         return False
-    for queue in queues:
-        for other in reversed(queue.waiting):
+    for backlog in backlogs:
+        for other in reversed(backlog.items):
             if other.rank == item.rank and other.client.name == greedy and not other.spare:
-                queue.push_out(other)
+                backlog.push_out(other)
                 return True
     return False

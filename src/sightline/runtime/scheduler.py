@@ -133,7 +133,7 @@ class Scheduler:
             model = self._model(name)
             del self._models[name]
             self._wait(lambda: not _busy(model), None)
-            self._room.queues.remove(model.queue)
+            self._room.backlogs.remove(model.queue.backlog)
             self._known.remove(model)
             _stop(model)
         _join(model)
@@ -187,7 +187,7 @@ class Scheduler:
             models = list(self._models.values())
             for model in models:
                 error = Overloaded(f"model {model.name}: {self._refusing}")
-                model.queue.drop_all("overloaded", error)
+                model.queue.backlog.drop_all("overloaded", error)
                 model.changed.notify()
             self._wait(lambda: not any(map(_busy, models)), None)
             for model in models:
@@ -341,11 +341,11 @@ class Scheduler:
             if error is not None and len(batch.items) > 1:
                 again = [item for item in items if item.error is None]
                 items = [item for item in items if item.error is not None]
-                model.queue.requeue(again)
+                model.queue.backlog.requeue(again)
             for item in items:
                 item.error = item.error or error
                 model.outcomes["done" if item.error is None else "failed"] += 1
-            if model.queue.waiting or model.queue.again:
+            if model.queue.backlog:
                 model.changed.notify()
             self._settling += 1
         for item in items:
@@ -358,7 +358,7 @@ class Scheduler:
 
     def _collect(self) -> list[tuple[_Model, Dropped]]:
         """What the queues have dropped; it is counted here and has its outcome from ``_settle``."""
-        found = [(m, d) for m in self._known for d in m.queue.dropped()]
+        found = [(m, d) for m in self._known for d in m.queue.backlog.dropped()]
         for model, dropped in found:
             model.outcomes[dropped.reason] += 1
         if found:
@@ -432,7 +432,7 @@ def _nothing(_: object) -> None:
 
 def _busy(model: _Model) -> bool:
     queue = model.queue
-    return bool(queue.waiting or queue.again or queue.in_flight)
+    return bool(queue.backlog or queue.in_flight)
 
 
 def _stop(model: _Model) -> None:
@@ -448,7 +448,7 @@ def _join(model: _Model) -> None:
 def _stats(model: _Model) -> ModelStats:
     speed = model.queue.speed
     return ModelStats(
-        waiting=model.queue.waiting_by_priority(),
+        waiting=model.queue.backlog.by_priority(),
         in_flight=len(model.queue.in_flight),
         capacity=1.0 / speed.cost if speed.cost else 0.0,
         outcomes={outcome: model.outcomes[outcome] for outcome in OUTCOMES},

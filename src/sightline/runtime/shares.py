@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
+from sightline.runtime.items import RANKS, Client, Item, Terms
 from sightline.runtime.pace import Pace
 
-if TYPE_CHECKING:
-    from sightline.runtime.items import Item, Terms
-
-RANKS = 4
 ACTIVE_S = 1.0
 """A client that was silent for longer is not waited for."""
 REMEMBERED_S = 10.0
@@ -23,45 +19,6 @@ SPARE_LATER = 2.0
 BURST = 2.0
 """Items of a client's minimum rate that it may save up."""
 FORGET_EVERY_S = 0.25
-
-
-class Client:
-    """One client of one engine: a stream, or whoever sends requests."""
-
-    __slots__ = (
-        "active_until", "away", "busy", "frames", "known_until", "name", "paces", "passed_over",
-        "rates", "tags", "tokens", "tokens_at", "waiting", "weight",
-    )  # fmt: skip
-
-    def __init__(self, name: str, now: float) -> None:
-        self.name = name
-        self.weight = 1.0
-        self.busy = 0  # items that wait or are in flight
-        self.waiting = [0] * RANKS  # pictures, without those of spares
-        self.frames: list[Item] = []  # of a live stream, those that wait
-        self.tags = [0.0] * RANKS
-        self.passed_over = False  # a live stream has turns to its credit
-        self.active_until = self.known_until = now
-        self.away = False
-        self.paces = [Pace() for _ in range(RANKS)]
-        self.rates = [Rate() for _ in range(RANKS)]
-        self.tokens, self.tokens_at = 1.0, now
-
-
-class Rate:
-    """Events per second, of about the last second."""
-
-    __slots__ = ("_at", "_value")
-
-    def __init__(self) -> None:
-        self._value = self._at = 0.0
-
-    def add(self, count: int, now: float) -> None:
-        self._value = self.value(now) + count
-        self._at = now
-
-    def value(self, now: float) -> float:
-        return self._value * math.exp(self._at - now) if self._value else 0.0
 
 
 class Clients:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import heapq
 
-from sightline.runtime.items import Item
-from sightline.runtime.shares import RANKS
+from sightline.runtime.items import RANKS, Item
 from sightline.runtime.speed import Lane
 
 Entry = tuple[float, int, Item]

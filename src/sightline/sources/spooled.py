@@ -7,6 +7,7 @@ for the index first; of one that does not, everything before it has to be kept.
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import http.client
 import io
@@ -139,15 +140,22 @@ def spooled(
         if response.status != 200 or "bytes" in (response.getheader("Accept-Ranges") or ""):
             response.close()
             return None
-        return _if_mp4(make(response))
+        return _if_mp4(response, make)
     return None
 
 
-def _if_mp4(download: SpooledDownload) -> SpooledDownload | None:
-    if download.read(12)[4:8] == b"ftyp":
-        download.seek(0)
-        return download
-    download.close()
+def _if_mp4(
+    response: http.client.HTTPResponse,
+    make: Callable[[http.client.HTTPResponse], SpooledDownload],
+) -> SpooledDownload | None:
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(response.close)
+        download = make(response)
+        on_failure.callback(download.close)
+        if download.read(12)[4:8] == b"ftyp":
+            download.seek(0)
+            on_failure.pop_all()
+            return download
     return None
 
 

@@ -39,7 +39,8 @@ def fetch_picture(url: str) -> bytes:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
             data: bytes = answer.read(LIMIT_BYTES + 1)
     except urllib.error.HTTPError as exc:
-        raise SourceError(f"{label} answers {exc.code}: check the address") from None
+        with exc:  # it holds the connection
+            raise SourceError(f"{label} answers {exc.code}: check the address") from None
     except (OSError, ValueError) as exc:
         why = getattr(exc, "reason", None) or exc
         raise SourceError(f"{label} cannot be fetched ({why}): check the address") from None

@@ -14,6 +14,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from tests.waiting import wait_for
 
 from sightline.errors import InferenceError
 
@@ -263,7 +264,8 @@ def test_probes_do_not_fill_the_log(
         for path in ("/health", "/ready"):
             assert client.get(path).status_code == 200
         client.post("/detect", content=jpeg, headers=JPEG)
-    assert "POST /detect 200" in caplog.text
+        # The line is written after the answer was sent.
+        wait_for(lambda: "POST /detect 200" in caplog.text)
     assert "/health" not in caplog.text
     assert "/ready" not in caplog.text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.server
+import io
 import json
 import random
 import re
@@ -406,9 +407,10 @@ def test_no_redirect_from_https_to_http() -> None:
     request = download.urllib.request.Request("https://host/x?token=hush")
     with pytest.raises(ModelError, match="not https") as caught:
         download._Redirects(plain_http=True).redirect_request(
-            request, None, 302, "", None, "http://127.0.0.1/x?token=hush"
+            request, answer := io.BytesIO(), 302, "", None, "http://127.0.0.1/x?token=hush"
         )
     assert "hush" not in str(caught.value)
+    assert answer.closed
 
 
 def test_credentials_are_sent_but_neither_shown_nor_passed_on(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.simulated_queue import Simulation, Told
 
 from sightline.config import Priority
-from sightline.runtime.queue import Terms
+from sightline.runtime.items import Terms
 
 FPS = 5.0
 COST_S = 0.02
@@ -62,7 +62,7 @@ def cameras(
     simulation.run(SECONDS)
     assert sum(accounted(told) for told in simulation.told.values()) == sum(
         told.sent for told in simulation.told.values()
-    ) - len(simulation.queue.waiting) - sum(len(b.items) for b in simulation.queue.in_flight)
+    ) - len(simulation.queue.backlog.items) - sum(len(b.items) for b in simulation.queue.in_flight)
     rates = [rate(told) for told in simulation.told.values()]
     ages = np.concatenate([ages_ms(told) for told in simulation.told.values()])
     p50, p99 = np.percentile(ages, (50, 99))

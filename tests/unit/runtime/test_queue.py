@@ -10,7 +10,9 @@ import pytest
 
 from sightline.config import Priority, SchedulerOptions
 from sightline.errors import DeadlineExceeded, InferenceError, Overloaded
-from sightline.runtime.queue import Batch, BatchQueue, Item, Room, Terms
+from sightline.runtime.items import Batch, Item, Terms
+from sightline.runtime.queue import BatchQueue
+from sightline.runtime.room import Room
 from sightline.runtime.speed import Measured, Speed
 
 LANE = (8, 8)
@@ -91,7 +93,7 @@ class Bench:
         return ran
 
     def dropped(self) -> list[tuple[str, str]]:
-        return [(self.names[item], reason) for item, reason, _ in self.queue.dropped()]
+        return [(self.names[item], reason) for item, reason, _ in self.queue.backlog.dropped()]
 
 
 # Who is next.
@@ -431,7 +433,7 @@ def test_what_is_too_old_is_dropped() -> None:
     assert bench.queue.wake_at(bench.now) == pytest.approx(bench.now + 30 * MS)
     bench.wait(50)
     assert bench.take() is None  # no request is free; what is late goes all the same
-    dropped = bench.queue.dropped()
+    dropped = bench.queue.backlog.dropped()
     assert [(bench.names[d.item], d.reason) for d in dropped] == [
         ("stale", "stale"),
         ("late", "deadline"),
@@ -496,7 +498,7 @@ def test_what_would_wait_for_too_long_is_refused() -> None:
     with pytest.raises(Overloaded, match=r"model m: 11 items .* normal for about 110 ms") as caught:
         bench.push("too many")
     assert caught.value.retry_after_s == pytest.approx(0.1)
-    assert len(bench.queue.waiting) == 11
+    assert len(bench.queue.backlog.items) == 11
 
 
 @pytest.mark.parametrize(
@@ -533,7 +535,7 @@ def test_a_lively_higher_priority_leaves_less_of_the_engine() -> None:
         bench.push("running")
         bench.take()
     bench.push("n")
-    assert bench.queue.predicted_wait(
+    assert bench.queue._waits.whole(
         Item((1, 8, 8), print, print, Terms("x"), bench.now), bench.now
     ) == pytest.approx(0.04, rel=0.1)
 
@@ -557,7 +559,7 @@ def test_a_check_tells_what_a_push_would_do(client: str, priority: Priority, ref
             bench.queue.check(item, bench.now)
     else:
         bench.queue.check(item, bench.now)
-    assert len(bench.queue.waiting) == 21
+    assert len(bench.queue.backlog.items) == 21
 
 
 def test_a_check_counts_what_is_still_coming() -> None:
@@ -675,10 +677,10 @@ def test_the_newest_of_a_lower_priority_makes_room(newcomer: Priority, victim: s
             bench.push("new", "b", newcomer)
     else:
         bench.push("new", priority=newcomer)
-    dropped = bench.queue.dropped()
+    dropped = bench.queue.backlog.dropped()
     assert [bench.names[d.item] for d in dropped] == ([victim] if victim else [])
     assert all(isinstance(d.error, Overloaded) for d in dropped)
-    assert len(bench.queue.waiting) == 4
+    assert len(bench.queue.backlog.items) == 4
 
 
 def test_room_is_made_in_the_queues_of_other_models_too() -> None:
@@ -708,7 +710,7 @@ def test_a_client_cannot_fill_the_queue_for_others(limits: dict[str, Any], modes
         bench.push("modest")
     with pytest.raises(Overloaded):
         bench.push("modest")
-    clients = [item.terms.client for item in bench.queue.waiting]
+    clients = [item.terms.client for item in bench.queue.backlog.items]
     assert clients == ["greedy"] * (8 - modest) + ["modest"] * modest
     assert bench.dropped() == [("greedy", "overloaded")] * modest
 
@@ -726,7 +728,7 @@ def test_a_slow_model_shuts_no_other_out() -> None:
         fast.push("a")
     for _ in range(6):
         third.push("a")
-    assert sum(len(bench.queue.waiting) for bench in (slow, fast, third)) == 40
+    assert sum(len(bench.queue.backlog.items) for bench in (slow, fast, third)) == 40
     assert slow.dropped() == fast.dropped() == []
 
 
@@ -753,7 +755,7 @@ def test_a_failed_batch_runs_again_one_by_one_before_anything_else() -> None:
     assert bench.take() is None
     (batch,) = bench.queue.in_flight
     bench.end(well=False)
-    bench.queue.requeue(batch.items)
+    bench.queue.backlog.requeue(batch.items)
     assert len(batch.items) == 2
     names = [bench.names[item] for item in batch.items]
     assert [bench.take(), bench.end(), bench.take()][::2] == [[names[0]], [names[1]]]
@@ -766,7 +768,7 @@ def test_what_runs_again_is_dropped_when_it_is_too_late_by_then() -> None:
     bench.take()
     assert bench.last is not None
     bench.end(after_ms=50, well=False)
-    bench.queue.requeue(bench.last.items)
+    bench.queue.backlog.requeue(bench.last.items)
     assert bench.take() == ["1"]
     assert bench.dropped() == [("0", "deadline")]
 
@@ -796,7 +798,7 @@ def test_an_engine_that_hangs_altogether_refuses() -> None:
     bench.wait(10_000)
     assert len(bench.queue.overdue(bench.now)) == 1
     assert bench.speed.hung
-    ((item, reason, error),) = bench.queue.dropped()
+    ((item, reason, error),) = bench.queue.backlog.dropped()
     assert (bench.names[item], reason) == ("waiting", "failed")
     assert isinstance(error, InferenceError)
     with pytest.raises(Overloaded, match="all its requests hang"):
@@ -856,7 +858,7 @@ def test_a_live_frame_is_not_refused_but_runs_when_nothing_fresher_waits() -> No
     for name in ("b", "c", "d", "e"):
         bench.push(name, live=True)
     # Budgets are 50 ms: the third of these would wait for 60.
-    assert bench.queue.spares == 2
+    assert bench.queue.backlog.order.spares == 2
     bench.end(after_ms=30)
     assert bench.run_all(each_ms=1) == ["b", "c", "e", "d"]  # of spares the newest first
     assert bench.dropped() == []
@@ -920,6 +922,6 @@ def test_spares_take_no_room_from_requests() -> None:
     assert bench.take() == ["running"]
     for name in ("a", "b", "c", "d"):
         bench.push(name, live=True)
-    assert bench.queue.spares == 2
+    assert bench.queue.backlog.order.spares == 2
     bench.end(after_ms=1)
     assert sorted(bench.run_all()) == ["a", "b", "c", "d"]

@@ -14,8 +14,9 @@ from tests.simulated_queue import Simulation, p99_of
 
 from sightline.config import Priority, SchedulerOptions
 from sightline.errors import Overloaded
-from sightline.runtime.items import NEVER
-from sightline.runtime.queue import Batch, BatchQueue, Item, Room, Terms
+from sightline.runtime.items import NEVER, Batch, Item, Terms
+from sightline.runtime.queue import BatchQueue
+from sightline.runtime.room import Room
 from sightline.runtime.speed import Speed
 
 SECONDS = 15.0
@@ -227,7 +228,7 @@ class Play:
         if well or len(batch.items) == 1:
             self.outcomes.update(items)
         else:
-            self.queue.requeue(items)
+            self.queue.backlog.requeue(items)
 
     def step(self) -> None:
         queue, speed = self.queue, self.speed
@@ -237,10 +238,10 @@ class Play:
         while (taken := queue.take(self.now)) is not None:
             self.check(taken)
             self.running.append(taken)
-        self.outcomes.update(item for item, _, _ in queue.dropped())
-        assert len(queue.waiting) - queue.spares <= 10
+        self.outcomes.update(item for item, _, _ in queue.backlog.dropped())
+        assert len(queue.backlog.items) - queue.backlog.order.spares <= 10
         # Nobody waits beside an engine with nothing to do.
-        assert speed.in_flight or speed.hung or not queue.waiting
+        assert speed.in_flight or speed.hung or not queue.backlog.items
         assert queue.wake_at(self.now) >= self.now
 
     def check(self, batch: Batch) -> None:
@@ -263,10 +264,10 @@ def test_nothing_is_lost_or_run_twice(
         play.end(True)
         play.step()
     queue = play.queue
-    assert play.speed.hung or not queue.waiting
+    assert play.speed.hung or not queue.backlog.items
     assert play.outcomes == Counter(play.accepted)
-    assert sum(queue._line.pictures) == 0
-    assert queue.clients.busy == 0
-    assert not queue._line.lanes
-    assert not queue.spares
-    assert not queue._line.fresh
+    assert sum(queue.backlog.order.pictures) == 0
+    assert queue.backlog.clients.busy == 0
+    assert not queue.backlog.order.lanes
+    assert not queue.backlog.order.spares
+    assert not queue.backlog.order.fresh

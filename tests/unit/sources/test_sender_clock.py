@@ -73,7 +73,12 @@ def test_the_time_of_a_frame_ten_seconds_into_the_stream(
 
 @pytest.mark.parametrize(
     ("ahead_s", "said"),
-    [(0.5, ""), (60.0, " s ahead of"), (-60.0, " s behind"), (-NOW, "is not set")],
+    [
+        pytest.param(0.5, "", id="half a second"),
+        pytest.param(60.0, " s ahead of", id="ahead"),
+        pytest.param(-60.0, " s behind", id="behind"),
+        pytest.param(-NOW, "is not set", id="not set"),
+    ],
 )
 def test_a_clock_that_differs_is_told_once(
     caplog: pytest.LogCaptureFixture, ahead_s: float, said: str
