@@ -26,7 +26,9 @@ from sightline.engines.requests import Workers, WorkersEngine
 from sightline.errors import Overloaded
 from sightline.models.detector import EngineDetector
 from sightline.protocols import Engine
-from sightline.runtime.scheduler import Scheduler, Terms
+from sightline.runtime.items import Terms
+from sightline.runtime.scheduled import ScheduledEngine
+from sightline.runtime.scheduler import Scheduler
 from sightline.types import EngineInfo, Floats, Pixels, TensorSpec
 
 CANVAS = (640, 384)
@@ -132,7 +134,7 @@ def urgent_beside_batch(engine: Engine, shape: tuple[int, int, int], seconds: fl
     stop = threading.Event()
 
     def saturate(name: str) -> None:
-        mine = scheduler.engine("street", Terms(name, "batch"))
+        mine = ScheduledEngine(scheduler, "street", Terms(name, "batch"))
         flying: deque[Future[None]] = deque()
         while not stop.is_set():
             try:
@@ -145,7 +147,7 @@ def urgent_beside_batch(engine: Engine, shape: tuple[int, int, int], seconds: fl
     threads = [threading.Thread(target=saturate, args=(f"batch-{i}",)) for i in range(4)]
     for thread in threads:
         thread.start()
-    urgent = scheduler.engine("street", Terms("urgent", "urgent"))
+    urgent = ScheduledEngine(scheduler, "street", Terms("urgent", "urgent"))
     times = []
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
@@ -180,7 +182,7 @@ def load(
     scheduler = Scheduler(SchedulerOptions())
     scheduler.add("street", engine)
     scheduler.warm_up("street", (shape[2], shape[1]))
-    clients = [scheduler.engine("street", Terms(f"{i}", priority)) for i in range(8)]
+    clients = [ScheduledEngine(scheduler, "street", Terms(f"{i}", priority)) for i in range(8)]
     random_ = random.Random(1)
     done: list[float] = []
     refused: list[float] = []
@@ -242,7 +244,7 @@ def main() -> None:
     none = NoEngine(4)
     scheduler = Scheduler(UNLIMITED)
     scheduler.add("none", none)
-    facade = scheduler.engine("none", Terms("bench"))
+    facade = ScheduledEngine(scheduler, "none", Terms("bench"))
     for in_flight in (1, 4, 8):
         print(f"no inference, {compare(none, facade, (1, 8, 8), in_flight, args.rounds)}")
     scheduler.close()
@@ -255,7 +257,7 @@ def main() -> None:
     scheduler.add("street", engine)
     scheduler.warm_up("street", CANVAS)
     print(f"street: batch sizes that pay: {scheduler.stats().models['street'].batch_sizes[CANVAS]}")
-    facade = scheduler.engine("street", Terms("bench"))
+    facade = ScheduledEngine(scheduler, "street", Terms("bench"))
     for in_flight in (1, 4, 8):
         result = compare(engine, facade, shape, in_flight, args.rounds)
         print(f"street {CANVAS[0]}×{CANVAS[1]}, {result}")

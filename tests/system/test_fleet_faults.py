@@ -39,7 +39,7 @@ from tests.system.faulty_cameras import (
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.runtime.fleet import FeedItem, Fleet
 from sightline.runtime.record import StreamStats
-from sightline.runtime.scheduler import ScheduledDetector
+from sightline.runtime.scheduled import ScheduledDetector
 from sightline.sources.ffmpeg import DecodedFrame, VideoReader
 
 STEADY = ("steady-1", "steady-2")

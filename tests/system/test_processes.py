@@ -82,9 +82,12 @@ FORKS = {
         "service.predict_sync(PICTURE)\nservice.close()"
     ),
     "a scheduler": (
-        "from sightline.runtime.scheduler import Scheduler, Terms\n"
+        "from sightline.runtime.items import Terms\n"
+        "from sightline.runtime.scheduled import ScheduledEngine\n"
+        "from sightline.runtime.scheduler import Scheduler\n"
         "scheduler = Scheduler(SchedulerOptions())\nscheduler.add('m', model.detector.engine)\n"
-        "assert in_child(lambda: scheduler.engine('m', Terms('c'))) == 3\nscheduler.close()"
+        "engine = ScheduledEngine(scheduler, 'm', Terms('c'))\n"
+        "assert in_child(lambda: engine.submit((1, 64, 64), None, None)) == 3\nscheduler.close()"
     ),
     "a bare engine": (
         "engine = model.detector.engine.engine\n"

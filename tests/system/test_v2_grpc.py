@@ -29,7 +29,7 @@ from tritonclient.utils import InferenceServerException
 
 from sightline.config import LimitOptions, ServingOptions
 from sightline.errors import ConfigError, InferenceError, NotFound
-from sightline.runtime.scheduler import Terms
+from sightline.runtime.items import Terms
 from sightline.serving import grpc_calls
 from sightline.serving.grpc_ import GrpcServer
 from sightline.serving.models import ModelState

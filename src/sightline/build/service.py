@@ -18,7 +18,7 @@ from sightline.monitoring.metrics import PrometheusMeter
 from sightline.monitoring.watched import WatchedValues
 from sightline.monitoring.webhook import Webhook
 from sightline.runtime.record import StreamStats
-from sightline.runtime.scheduler import SchedulerStats
+from sightline.runtime.scheduler_stats import SchedulerStats
 from sightline.runtime.workers import ShardedFleet
 
 log = logging.getLogger(__name__)

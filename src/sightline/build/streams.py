@@ -20,8 +20,10 @@ from sightline.redaction import redact_address
 from sightline.runtime.analysis import SelectedFrames
 from sightline.runtime.decoding import Decoding
 from sightline.runtime.fleet import MakeStream, StreamParts
+from sightline.runtime.items import Terms
 from sightline.runtime.record import StreamRecord
-from sightline.runtime.scheduler import ScheduledDetector, Scheduler, Terms
+from sightline.runtime.scheduled import ScheduledDetector
+from sightline.runtime.scheduler import Scheduler
 from sightline.runtime.turns import Turns
 from sightline.types import RunState
 

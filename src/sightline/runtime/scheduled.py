@@ -6,14 +6,12 @@ import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from sightline.protocols import Detector, Engine
+from sightline.runtime.items import Terms
+from sightline.runtime.scheduler import Scheduler
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
-
-if TYPE_CHECKING:
-    from sightline.runtime.items import Terms
-    from sightline.runtime.scheduler import Scheduler
 
 T = TypeVar("T")
 
@@ -21,7 +19,16 @@ T = TypeVar("T")
 class ScheduledEngine:
     """An ``Engine`` whose jobs wait in a scheduler, under the terms of one client.
 
-    ``submit`` returns at once. Made by ``Scheduler.engine``; close has nothing to do.
+    ``submit`` returns at once; close has nothing to do. Cheap to make.
+
+    ``submit`` raises Overloaded at once where the job would wait for too long, and NotFound where the
+    scheduler has no such model (``info`` too). Its futures raise Overloaded, DeadlineExceeded or what
+    the job failed with.
+
+    Args:
+        scheduler: runs the jobs.
+        name: of the model.
+        terms: of the client.
     """
 
     __slots__ = ("_name", "_scheduler", "_terms")
@@ -95,7 +102,7 @@ class ScheduledDetector:
 
     def _submit(self, frame: Frame) -> Future[list[Detections]]:
         terms = replace(self._terms, since=frame.captured_at)
-        engine = self._scheduler.engine(self._name, terms)
+        engine = ScheduledEngine(self._scheduler, self._name, terms)
         return self._detector.replaced(engine=engine).submit((frame,))
 
 

@@ -30,13 +30,10 @@ from sightline.runtime.items import NEVER, Batch, Dropped, Item, Terms
 from sightline.runtime.joined import JoinedJob, NotABatch
 from sightline.runtime.queue import BatchQueue
 from sightline.runtime.room import Room
-from sightline.runtime.scheduled import ScheduledDetector, ScheduledEngine
 from sightline.runtime.scheduler_stats import OUTCOMES, ModelStats, SchedulerStats
 from sightline.runtime.speed import Lane, Speed
 from sightline.runtime.warm_up import joinable, measure_sizes
 from sightline.types import EngineInfo, Floats, Pixels
-
-__all__ = ["ModelStats", "ScheduledDetector", "Scheduler", "SchedulerStats", "Terms"]
 
 T = TypeVar("T")
 
@@ -138,15 +135,6 @@ class Scheduler:
             _stop(model)
         _join(model)
         return model.engine
-
-    def engine(self, name: str, terms: Terms) -> Engine:
-        """The engine of a model for one client: jobs go through the scheduler. Cheap.
-
-        Its ``submit`` raises Overloaded at once where the job would wait for too long; its futures
-        raise Overloaded, DeadlineExceeded or what the job failed with. Raises NotFound.
-        """
-        self._model(name)
-        return ScheduledEngine(self, name, terms)
 
     def info(self, name: str) -> EngineInfo:
         """What the engine of a model is. Raises NotFound."""

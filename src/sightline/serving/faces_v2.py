@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from sightline.config import LimitOptions
 from sightline.errors import ConfigError, InvalidRequest
-from sightline.runtime.scheduler import Terms
+from sightline.runtime.items import Terms
 from sightline.serving.models import ServedModel
 from sightline.serving.native import NativeModel
 from sightline.serving.tensors_v2 import (

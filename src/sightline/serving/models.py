@@ -29,7 +29,9 @@ from sightline.errors import (
     NotVision,
 )
 from sightline.protocols import Engine
-from sightline.runtime.scheduler import Scheduler, Terms
+from sightline.runtime.items import Terms
+from sightline.runtime.scheduled import ScheduledEngine
+from sightline.runtime.scheduler import Scheduler
 from sightline.serving.native import NativeModel
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
 
@@ -149,7 +151,7 @@ class ServedModel:
             Overloaded: the scheduler accepts no more.
             ConfigError: the model has no such class.
         """
-        engine = self._scheduler.engine(self.name, terms)
+        engine: Engine = ScheduledEngine(self._scheduler, self.name, terms)
         canvas = self.canvas((frame.width, frame.height))
         if started is not None:
             engine = _Announced(engine, started)
@@ -168,7 +170,9 @@ class ServedModel:
             np.copyto(batch, tensors)
 
         n, height, width = tensors.shape[:3]
-        return self._scheduler.engine(self.name, terms).submit((n, height, width), fill, read)
+        return ScheduledEngine(self._scheduler, self.name, terms).submit(
+            (n, height, width), fill, read
+        )
 
 
 class ServedTensors:

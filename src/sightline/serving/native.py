@@ -10,7 +10,9 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.errors import Conflict, NotFound
-from sightline.runtime.scheduler import Scheduler, Terms
+from sightline.runtime.items import Terms
+from sightline.runtime.scheduled import ScheduledEngine
+from sightline.runtime.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from sightline.engines.native import Feed, NativeEngine
@@ -127,7 +129,7 @@ class NativeModel:
             slots[0] = feed
 
         lane = _lane(feed) if rows == 1 and self.engine.batched else (0, ALONE)
-        return self._scheduler.engine(self._key, terms).submit((1, *lane), fill, read)
+        return ScheduledEngine(self._scheduler, self._key, terms).submit((1, *lane), fill, read)
 
 
 def _lane(feed: Feed) -> tuple[int, int]:

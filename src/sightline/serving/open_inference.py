@@ -15,7 +15,7 @@ from sightline._version import __version__
 from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, NotFound
 from sightline.runtime.executions import Watch
-from sightline.runtime.scheduler import Terms
+from sightline.runtime.items import Terms
 from sightline.serving.batches import run_all
 from sightline.serving.faces_v2 import DETECT, NATIVE, Face, Network, Pictures, Tensors
 from sightline.serving.limits import LARGE_BODIES, MEGABYTE

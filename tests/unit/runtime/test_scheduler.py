@@ -32,7 +32,9 @@ from sightline.errors import (
 )
 from sightline.monitoring.context import bound, bound_ids
 from sightline.protocols import Engine
-from sightline.runtime.scheduler import ScheduledDetector, Scheduler, Terms
+from sightline.runtime.items import Terms
+from sightline.runtime.scheduled import ScheduledDetector, ScheduledEngine
+from sightline.runtime.scheduler import Scheduler
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels, TensorSpec
 
 LANE = (4, 4)
@@ -164,7 +166,7 @@ def put(
         (output,) = outputs
         return [float(v) for v in output[:, 0]]
 
-    engine = scheduler.engine("m", terms)
+    engine = ScheduledEngine(scheduler, "m", terms)
     return engine.submit((pictures, *LANE), fill or own_fill, read or own_read)
 
 
@@ -216,7 +218,7 @@ def test_engines_are_never_given_anything_in_their_own_threads(make: Any) -> Non
 
 def test_the_engine_keeps_its_face(make: Any) -> None:
     scheduler, engine = make()
-    facade: Engine = scheduler.engine("m", TERMS)
+    facade: Engine = ScheduledEngine(scheduler, "m", TERMS)
     assert facade.info == engine.info
     facade.close()
     assert not engine.closed
@@ -461,7 +463,7 @@ def test_names_are_taken_once_and_unknown_ones_are_told(make: Any) -> None:
     with pytest.raises(Conflict, match="'m' is there already"):
         scheduler.add("m", engine)
     for call in (
-        lambda: scheduler.engine("x", TERMS),
+        lambda: ScheduledEngine(scheduler, "x", TERMS).info,
         lambda: scheduler.remove("x"),
         lambda: scheduler.replace("x", engine),
         lambda: scheduler.warm_up("x", LANE),
@@ -512,7 +514,7 @@ def test_a_replaced_engine_is_handed_back_when_it_is_done(make: Any) -> None:
     new, returned = StandIn(), []
     replacing = threading.Thread(target=lambda: returned.append(scheduler.replace("m", new)))
     replacing.start()
-    wait_for(lambda: scheduler.engine("m", TERMS).info is new.info)
+    wait_for(lambda: ScheduledEngine(scheduler, "m", TERMS).info is new.info)
     assert result(put(scheduler, 2)) == [2]  # on the new one, while the old one is busy
     assert new.batches == [1]
     assert not returned
@@ -906,7 +908,9 @@ def test_a_real_detector_finds_the_same_through_the_scheduler(
     ]
     assert len({len(found) for found in expected}) > 2  # or the test would show nothing
     futures = [
-        detector.replaced(conf=conf, engine=scheduler.engine("yolox", Terms(f"{i}"))).submit([f])
+        detector.replaced(
+            conf=conf, engine=ScheduledEngine(scheduler, "yolox", Terms(f"{i}"))
+        ).submit([f])
         for i, (f, conf) in enumerate(zip(frames * 5, thresholds * 5, strict=True))
     ]
     for future, alone in zip(futures, expected * 5, strict=True):

@@ -35,7 +35,7 @@ from sightline.errors import (
     TooLarge,
 )
 from sightline.runtime.executions import Execution
-from sightline.runtime.scheduler import Terms
+from sightline.runtime.items import Terms
 from sightline.serving import faces_v2, messages_v2
 from sightline.serving.inference_v2 import HEADER_LENGTH, parse, router
 from sightline.serving.messages_v2 import (

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, Overloaded, SightlineError
 from sightline.monitoring.tracing import NOTHING, Trace
-from sightline.runtime.scheduler import Terms
+from sightline.runtime.items import Terms
 from sightline.serving.failures import failure
 from sightline.serving.models import ServedModel
 from sightline.serving.parts import Parts, parts_of
