@@ -240,9 +240,13 @@ def load(
     """
     from sightline.models import zoo
 
+    given: Any = model
+    if not isinstance(given, (str, PathLike)):
+        kind = type(given).__name__
+        raise ConfigError(f"model: give the path of a file or the name of a model, not a {kind}")
     options = checked(
         ModelOptions,
-        model=str(model),
+        model=fspath(model),
         backend=backend,
         engine=engine or checked(EngineOptions, precision=precision, device=device),
         conf=conf,

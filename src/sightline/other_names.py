@@ -140,12 +140,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("predict", "infer", "forward", "inference"), "detect"),
         **dict.fromkeys(("names", "classes", "labels"), "class_names"),
         **dict.fromkeys(("to", "cuda", "cpu"), "sl.load(..., device=...)"),
-        **dict.fromkeys(("half", "float"), "sl.load(..., precision=...)"),
-        "conf": "conf= of load or detect",
-        "iou": "iou= of load or detect",
-        **dict.fromkeys(("max_det", "max_detections"), "max_detections= of load"),
-        **dict.fromkeys(("agnostic", "agnostic_nms"), "agnostic_nms= of load"),
-        **dict.fromkeys(("imgsz", "size"), "size= of load"),
+        "float": "sl.load(..., precision=...)",
         **dict.fromkeys(("val", "validate", "benchmark"), "the command `sightline evaluate`"),
         "export": "the command `sightline export`",
         **dict.fromkeys(("info", "summary"), "print(model)"),
@@ -161,10 +156,33 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
 """Attributes of other libraries, by our class, and ours."""
 
 
+_NUMPY = "its arrays are NumPy's, in the processor's memory"
+_NONE = "there are boxes, scores, class_ids, track_ids and masks"
+
+REMARKS: Mapping[str, Mapping[str, str]] = {
+    "Detections": {
+        **dict.fromkeys(("cpu", "cuda", "to", "numpy", "tolist"), _NUMPY),
+        **dict.fromkeys(("probs", "obb", "keypoints"), _NONE),
+        "speed": "`sightline bench` measures it",
+    },
+    "Model": {
+        **dict.fromkeys(("conf", "iou"), "give it to load, or to detect and track"),
+        **dict.fromkeys(
+            ("max_det", "max_detections", "agnostic", "agnostic_nms", "imgsz", "size", "half"),
+            "give it to load: size=, max_detections=, agnostic_nms=, precision=",
+        ),
+        **dict.fromkeys(("eval", "fuse", "warmup"), "a model is ready for use when it is loaded"),
+        **dict.fromkeys(("train", "fit"), "Sightline runs models and does not train them"),
+    },
+}
+"""Attributes of other libraries that have no counterpart, and what to know of them."""
+
+
 def attribute_error(owner: object, kind: str, name: str) -> AttributeError:
     """The error for an attribute that is not there; it leads to ours where that is known."""
     ours = ATTRIBUTES[kind].get(name)
-    hint = f": it is called {ours} here" if ours else ""
+    remark = REMARKS.get("Detections" if kind == "Detection" else kind, {}).get(name)
+    hint = f": it is called {ours} here" if ours else f": {remark}" if remark else ""
     shown = f"module {kind!r}" if kind == "sightline" else f"{type(owner).__name__!r} object"
     return AttributeError(f"{shown} has no attribute {name!r}{hint}", name=name, obj=owner)
 

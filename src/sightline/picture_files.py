@@ -111,7 +111,10 @@ def save_picture(path: str | Path, pixels: Pixels, source: str | Path | None = N
         raise SinkError(f"cannot write {path}: the picture was read from it; give another name")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise SinkError(f"cannot write {path}: give a name that ends in {', '.join(SUFFIXES)}")
+        folder = "" if suffix else f", or a folder: {path}/"
+        raise SinkError(
+            f"cannot write {path}: give a name that ends in {', '.join(SUFFIXES)}{folder}"
+        )
     try:
         data = encoded(pixels, suffix)
     except SinkError as exc:

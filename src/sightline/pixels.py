@@ -15,6 +15,8 @@ _AS_UINT8 = {
     "b": "a mask is array.astype(np.uint8) * 255",
     "u": "16 bits are (array >> 8).astype(np.uint8) where all of them are used",
     "i": "array.astype(np.uint8) where its values are 0 to 255",
+    "U": "several paths are a list, array.tolist()",
+    "O": "several paths or pictures are a list, list(array)",
     "f": "(array * 255).astype(np.uint8) where its values are 0 to 1, array.astype(np.uint8) where "
     "they are 0 to 255",
 }
@@ -54,6 +56,8 @@ def _other_layout(shape: tuple[int, ...]) -> str:
     channels = {1, 3, 4}
     if 0 in shape:
         return ": it has no pixels"
+    if len(shape) == 1:
+        return ": the bytes of a picture file are array.tobytes()"
     if len(shape) == 3 and shape[0] in channels:
         return ": channels come last, array.transpose(1, 2, 0)"
     if len(shape) == 4 and shape[3] in channels:

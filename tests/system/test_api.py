@@ -229,6 +229,14 @@ def test_options_that_are_wrong(data: Path, options: dict[str, object], said: st
         sl.load(data / "models" / "yolox_nano.onnx", **options)
 
 
+@pytest.mark.parametrize("given", [None, 3, b"a.onnx", ["a.onnx"]])
+def test_what_is_no_model(given: Any) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^model: give the path of a file or the name of a model"
+    ):
+        sl.load(given)
+
+
 def test_a_pulled_model_by_name(data: Path, tmp_path: Path) -> None:
     content = (data / "models" / "yolox_nano.onnx").read_bytes()
     (tmp_path / "yolox_nano.onnx").write_bytes(content)

@@ -48,8 +48,8 @@ class Path2:
         return "a/1.png"
 
 
-def opened(mode: str) -> IO[Any]:
-    return Path("a/1.png").open(mode)
+def opened(mode: str, name: str = "a/1.png") -> IO[Any]:
+    return Path(name).open(mode)
 
 
 def png() -> bytes:
@@ -114,7 +114,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "16 bits": (lambda: PIXELS.astype(np.uint16), InvalidRequest, "(array >> 8).astype(np.uint8)"),
     "ints": (lambda: PIXELS.astype(int), InvalidRequest, "array.astype(np.uint8) where its values"),
     "mask": (lambda: GREY > 9, InvalidRequest, "array.astype(np.uint8) * 255"),
-    "texts": (lambda: np.array(["a"]), InvalidRequest, "make it uint8"),
+    "complex": (lambda: PIXELS * 1j, InvalidRequest, "make it uint8"),
     "CHW": (lambda: PIXELS.transpose(2, 0, 1), InvalidRequest, "array.transpose(1, 2, 0)"),
     "NHWC": (lambda: PIXELS[None], InvalidRequest, "list(array)"),
     "NCHW": (lambda: PIXELS.transpose(2, 0, 1)[None], InvalidRequest, "list(array.transpose(0, 2, 3, 1))"),
@@ -132,6 +132,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "closed": (closed, SourceError, "leave it open"),
     "at its end": (at_its_end, DecodeError, "seek(0)"),
     "a folder": (lambda: "a", SourceError, "a is a folder, not one picture: sl.track(source, model)"),
+    "an empty path": (lambda: "", InvalidRequest, "the path is empty"),
+    "a pattern": (lambda: "*/1.png", SourceError, "*/1.png is a pattern, not one picture"),
+    "an array of paths": (lambda: np.array(["a/1.png"]), InvalidRequest, "array.tolist()"),
+    "an encoded array": (lambda: np.frombuffer(png(), np.uint8), InvalidRequest, "array.tobytes()"),
+    "an open film": (lambda: opened("rb", "film.mp4"), DecodeError, "film.mp4 is no JPEG"),
     "a film": (lambda: "film.mp4", DecodeError, "film.mp4 is a video or a stream"),
     "a camera's address": (lambda: "rtsp://u:geheim@h/1", SourceError, "is a video or a stream"),
 }  # fmt: skip

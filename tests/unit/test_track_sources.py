@@ -80,6 +80,9 @@ def test_a_source_of_pictures_follows_the_same_rule(model: sl.Model) -> None:
 class Capture:
     """Like OpenCV's."""
 
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        return True
+
     def read(self) -> tuple[bool, np.ndarray]:
         return True, PIXELS
 
@@ -99,13 +102,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "an empty list": (list, "the list is empty: give a video file"),
     "bytes": (lambda: b"street.mp4", "bytes is none: what is in memory"),
     "an open file": (lambda: io.BytesIO(b"x"), "save it to a file first"),
-    "a capture": (Capture, "Capture is none"),
+    "a capture": (Capture, "Capture is none: give what it was opened with"),
     "None": (lambda: None, "NoneType is none: give a video file, an rtsp://"),
     "nothing": (lambda: "", "it is empty"),
     "True": (lambda: True, "bool is none"),
     "a float": (lambda: 0.0, "float is none"),
     "a camera below 0": (lambda: -1, "cameras are numbered from 0, not -1"),
     "a class": (lambda: FileSource, "FileSource is none: give one, FileSource(...), not its class"),
+    "a model": (lambda: sl.Model(FixedDetector()), "the source comes first, then the model"),
     "a dictionary": (lambda: {"source": "a"}, "dict is none"),
 }
 

@@ -63,6 +63,10 @@ def _remedy(source: Any) -> str:
     """What to do instead with something that is no source."""
     if isinstance(source, type):
         return f"give one, {source.__name__}(...), not its class"
+    if hasattr(source, "detect"):
+        return "the source comes first, then the model"
+    if hasattr(source, "isOpened"):  # OpenCV's VideoCapture
+        return "give what it was opened with: its file, address or camera number"
     if isinstance(source, (bytes, bytearray)) or hasattr(source, "read"):
         return f"what is in memory has no place of its own: save it to a file first, or {_GIVE}"
     if isinstance(source, (np.ndarray, Frame, Iterator)) or hasattr(source, "__array__"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import glob
 import re
 import time
 import weakref
@@ -90,23 +91,33 @@ def still_frame(image: Image, index: int = 0, name: str | None = None) -> Frame:
     if isinstance(image, (str, Path)):
         pixels = _read(image)
     elif isinstance(image, bytes):
-        pixels = decode_image(image)
+        pixels = decode_image(image, name="picture" if name == "image" else name)
     return _of_array(name, pixels, index)
 
 
 def _read(path: str | Path) -> Pixels:
     """The pixels of a file. Raises SourceError; it tells what takes films, folders and cameras."""
+    if not str(path).strip():
+        raise InvalidRequest("image: the path is empty")
     try:
         return read_image(path)
     except SourceError as exc:
-        film = Path(path).suffix.lower() in FILM_SUFFIXES or "://" in str(path)
-        if not (film or Path(path).is_dir()):
+        kind = _several(str(path))
+        if kind is None:
             raise
-        kind = "a folder" if Path(path).is_dir() else "a video or a stream"
         raise type(exc)(
             f"{redact_address(str(path))} is {kind}, not one picture: sl.track(source, model), or "
             "`sightline detect`, goes through it"
         ) from exc
+
+
+def _several(path: str) -> str | None:
+    """What a path stands for that holds more than a picture; None for a single file."""
+    if Path(path).is_dir():
+        return "a folder"
+    if "://" in path or Path(path).suffix.lower() in FILM_SUFFIXES:
+        return "a video or a stream"
+    return "a pattern" if glob.has_magic(path) and not Path(path).exists() else None
 
 
 def encoded_frame(image: Image) -> Frame:
