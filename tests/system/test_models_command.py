@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from sightline.cli import models
+from sightline.cli import models, options
 from sightline.errors import ConfigError, ModelError
 
 MODEL = b"\x08\x08\x3a\x80\x80\x40" + bytes(1 << 20)  # ir_version 8, then a graph of 2^20 bytes
@@ -212,6 +212,50 @@ def test_models_alone_lists_what_is_here_first(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param(
+            "mine.onnx", ["path:          mine.onnx", "size:          1.0 MB"], id="a file"
+        ),
+        pytest.param(
+            "./mine.onnx", ["more:          sightline inspect ./mine.onnx"], id="its path"
+        ),
+        pytest.param(
+            "street", ["name:          street", "licence:       Apache-2.0"], id="bundled"
+        ),
+        pytest.param("people", ["it comes with OpenCV"], id="people"),
+    ],
+)
+def test_show_of_what_was_not_pulled(
+    name: str, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.onnx").write_bytes(MODEL)
+    shown = runner.invoke(models.app, ["show", name, "--models-dir", "none"])
+    assert shown.exit_code == 0, shown.exception
+    for text in said:
+        assert text in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("gone.onnx", "no model file at gone.onnx", id="no file"),
+        pytest.param("clip.mp4", "clip.mp4 is no model file", id="a video"),
+        pytest.param("stret", "did you mean street", id="a slip"),
+    ],
+)
+def test_show_of_what_is_no_model(
+    name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clip.mp4").write_bytes(b"x")
+    shown = runner.invoke(models.app, ["show", name, "--models-dir", "none"])
+    assert isinstance(shown.exception, (ConfigError, ModelError))
+    assert said in str(shown.exception)
+
+
 def test_the_old_name_of_the_folder_is_taken_and_warned_of(tmp_path: Path) -> None:
     (tmp_path / "own.onnx").write_bytes(MODEL)
     result = runner.invoke(models.app, ["list", "--folder", str(tmp_path)])
@@ -240,7 +284,7 @@ def test_cache_folder_without_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("HOME", str(tmp_path))
     for value in ("", "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", value)
-        assert models.cache_folder() == tmp_path / ".cache" / "sightline" / "models"
+        assert options.cache_folder() == tmp_path / ".cache" / "sightline" / "models"
 
 
 def test_module_is_light() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 import httpx
+import numpy as np
 import pytest
 from tests.ports import free_port
 
@@ -81,7 +82,7 @@ def test_a_site_runs_answers_and_ends(tmp_path: Path, data: Path) -> None:
     site.write_text(
         f"""
 models:
-  street: {{model: street}}
+  street: {{model: street, warm_up: false}}
 streams:
   drawn:
     source: street://?seed=3&duration=0&fps=5&width=320&height=192
@@ -148,6 +149,9 @@ streams:
     assert sorted(re.sub(r"in [\d.]+ s", "in T", end) for end in ends) == [
         f"stream {name}: done, 8 read, 8 analysed, none left out in T" for name in ("one", "two")
     ]
+    told = [m for m in map(message, log.splitlines()) if m.startswith("written: ")]
+    names = [Path(m.rpartition(" (")[0]).name for m in told]
+    assert names == ["one.jsonl", "seen.db", "two.jsonl"]
     for name in ("one", "two"):
         frames = [json.loads(line)["frame"] for line in (tmp_path / f"{name}.jsonl").open()]
         assert frames == list(range(8))
@@ -187,11 +191,14 @@ def test_a_terminal_gets_a_summary(tmp_path: Path) -> None:
     site = tmp_path / "site.yaml"
     site.write_text(
         "models: {street: {model: street}}\nstreams:\n"
-        "  short: {source: 'street://?seed=1&duration=1&fps=8&width=320&height=192'}\n"
-        "  gone: {source: gone.mp4}\n",
+        "  short: {source: 'street://?seed=1&duration=1&fps=8&width=320&height=192', "
+        "outputs: {csv: out/, annotated: out/}}\n"
+        "  gone: {source: gone.mp4, outputs: {annotated: out/}}\n",
         encoding="utf-8",
     )
     ours, theirs = pty.openpty()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "gone.mp4").write_text("of an earlier run")
     started = subprocess.Popen(
         [SIGHTLINE, "run", str(site)], stderr=theirs, env={**os.environ, "COLUMNS": "120"}
     )
@@ -206,10 +213,12 @@ def test_a_terminal_gets_a_summary(tmp_path: Path) -> None:
         os.close(ours)
         assert started.wait(timeout=START_S) == 1
     plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text.decode())
-    *_, head, first, second = plain.splitlines()
+    *_, head, first, second, csv, film = plain.splitlines()
     assert head.split() == ["stream", "read", "analysed", "objects", "left", "out", "end"]
     assert (first.split()[:3], first.split()[-1]) == (["short", "8", "8"], "ok")
     assert (second.split()[0], second.split()[-1]) == ("gone", "failed")
+    assert re.fullmatch(rf"csv: {tmp_path}/out/short\.csv \([\d.]+ (bytes|kB)\)", csv), plain
+    assert re.fullmatch(rf"annotated: {tmp_path}/out/short\.mp4 \([\d.]+ (kB|MB)\)", film), plain
 
 
 def test_an_interrupted_run_has_valid_outputs(tmp_path: Path) -> None:
@@ -251,8 +260,9 @@ def test_serve_a_model_and_put_it_under_load(data: Path) -> None:
     assert code == 0, log
 
 
-def test_the_log_says_from_where_it_can_be_reached(data: Path) -> None:
-    port, model = str(free_port()), str(data / "models" / "yolox_nano.onnx")
+def test_the_log_says_from_where_it_can_be_reached(constant_model: Callable[..., Path]) -> None:
+    port, rows = str(free_port()), np.zeros((1, 5, 6), np.float32)
+    model = str(constant_model([rows], metadata={"names": "['person', 'car']"}))
     where = ("--host", "0.0.0.0", "--port", port, "--grpc-port", "none")
     with process("serve", "-m", model, *where, SIGHTLINE_TOKEN="secret") as started:
         eventually(lambda: ready(f"http://127.0.0.1:{port}"))

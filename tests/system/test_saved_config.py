@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from tests.command import Run, in_process
 
-COMMAND = Path(sys.executable).with_name("sightline")
 STREET = "street://?seed=7&duration=1.2&width=320&height=192"
 
 
-def sightline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=100, check=False
-    )
+@pytest.fixture
+def sightline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    return in_process(tmp_path, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
@@ -35,16 +34,18 @@ def sightline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         ),
     ],
 )  # fmt: skip
-def test_the_saved_configuration_does_the_same(arguments: list[str], tmp_path: Path) -> None:
+def test_the_saved_configuration_does_the_same(
+    arguments: list[str], sightline: Run, tmp_path: Path
+) -> None:
     (tmp_path / "pictures").mkdir()
     for i in range(2):
         cv2.imwrite(str(tmp_path / f"pictures/{i}.png"), np.full((96, 128, 3), 90 + i, np.uint8))
-    done = sightline(tmp_path, *arguments, "--model", "street", "-q", "--save-config", "s.yaml")
+    done = sightline(*arguments, "--model", "street", "-q", "--save-config", "s.yaml")
     assert done.returncode == 0, done.stderr
     first = {**results(tmp_path), "stdout": done.stdout}
     for path in results(tmp_path):
         (tmp_path / path).unlink()
-    again = sightline(tmp_path, "run", "s.yaml", "-q")
+    again = sightline("run", "s.yaml", "-q")
     assert again.returncode == 0, again.stderr
     assert {**results(tmp_path), "stdout": again.stdout} == first
     assert sum(len(text) for text in first.values()) > 1000
@@ -58,8 +59,8 @@ def results(folder: Path) -> dict[str, str]:
     }
 
 
-def test_frames_between_are_predicted_and_not_analysed(tmp_path: Path) -> None:
-    done = sightline(tmp_path, "track", STREET, "--model", "street", "--every", "4", "-q")
+def test_frames_between_are_predicted_and_not_analysed(sightline: Run) -> None:
+    done = sightline("track", STREET, "--model", "street", "--every", "4", "-q")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["frame"] for line in lines] == list(range(30))
     assert [line["frame"] for line in lines if not line.get("predicted")] == list(range(0, 30, 4))

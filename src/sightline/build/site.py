@@ -44,7 +44,7 @@ class Site:
         limit: streams at a time, instead of what the service's options say.
         joined: text files that several streams of the whole installation write to, where this is
             only a part of it.
-        expected: then, who uses each model of the whole installation.
+        expected: who will use each model, where the configuration does not tell.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Site:
             cold=[name for name, model in options.items() if not model.warm_up],
             native=lambda name: native_engine(options[name]),
             described=[name for name, model in options.items() if model.tensors == "native"],
-            expected=_expected(configuration) if joined is None else expected,
+            expected=_expected(configuration) if expected is None else expected,
         )
         self._meter = meter
         self._closing = ExitStack()

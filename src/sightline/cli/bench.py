@@ -170,6 +170,7 @@ def streams(
     from sightline.config import Configuration
     from sightline.runtime.capacity import measure_fleet, most_streams
     from sightline.runtime.fleet import Fleet
+    from sightline.serving.models import Expected
 
     logs.set_up(verbose)
     served = model_options(model, backend=backend, precision=precision, device=device)
@@ -179,7 +180,8 @@ def streams(
         Configuration(
             models={"bench": served.model_dump(exclude_unset=True)},
             serving={"limits": {"streams": MOST_STREAMS}},  # nothing is served, but so many may run
-        )
+        ),
+        expected={"bench": Expected(count or MOST_STREAMS, live=True)},
     )
     site.open()
     assert isinstance(site.fleet, Fleet)

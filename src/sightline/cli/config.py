@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.cli.models import cache_folder
+from sightline.cli.options import cache_folder
 from sightline.errors import ConfigError, ModelError, SourceError
 from sightline.redaction import redact_address
 

@@ -11,7 +11,7 @@ import typer
 
 from sightline.cli import logs
 from sightline.cli.analyze import analyze
-from sightline.cli.options import model_options
+from sightline.cli.options import model_names, model_options
 
 SCENE = "street://?seed=10007&width=640&height=384&fps=25&duration=12&density=1.3"
 """A street that the bundled detector was not trained on."""
@@ -23,7 +23,10 @@ def demo(
         typer.Argument(help="Your own video, stream or camera instead, with --model people."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Another model.", show_default=False)
+        str | None,
+        typer.Option(
+            "--model", "-m", help="Another model.", show_default=False, autocompletion=model_names
+        ),
     ] = None,
     folder: Annotated[Path, typer.Option(help="Where the results go.")] = Path("demo"),
 ) -> None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sightline.cli import logs
-from sightline.cli.options import Backend, Device, Iou, Precision, Size, Verbose, model_options
+from sightline.cli.options import (
+    Backend,
+    Device,
+    Iou,
+    Precision,
+    Size,
+    Verbose,
+    model_names,
+    model_options,
+)
 from sightline.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
@@ -30,7 +39,12 @@ app = typer.Typer(
 
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="A model to run: a file, a name, or `people`."),
+    typer.Option(
+        "--model",
+        "-m",
+        help="A model to run: a file, a name, or `people`.",
+        autocompletion=model_names,
+    ),
 ]
 Classes = Annotated[str | None, typer.Option(help="Only these count, by name: person,car")]
 Frames = Annotated[int | None, typer.Option(min=1, help="Only the first frames or pictures.")]
@@ -208,7 +222,9 @@ def track(
 @app.command()
 def agree(
     sources: Annotated[list[str], typer.Argument(help="Video files, pictures, folders, globs.")],
-    model: Annotated[str, typer.Option("--model", "-m", help="The model to look at.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="The model to look at.", autocompletion=model_names)
+    ],
     reference: Annotated[str, typer.Option(help="The model that it is held against.")],
     confident: Annotated[
         float, typer.Option(min=0, max=1, help="Score from which the reference is believed.")

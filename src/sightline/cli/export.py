@@ -7,12 +7,17 @@ from typing import Annotated
 
 import typer
 
-from sightline.cli.options import model_options
+from sightline.cli.options import model_options, network_names
 from sightline.errors import ConfigError
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="An .onnx file, or a pulled model's name.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="An .onnx file, or a pulled model's name.", autocompletion=network_names
+        ),
+    ],
     to: Annotated[Path, typer.Argument(help="The .xml file to write; its .bin lies beside it.")],
     fp32: Annotated[
         bool, typer.Option("--fp32", help="Keep FP32 weights: twice the size.")

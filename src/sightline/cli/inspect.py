@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sightline.cli import logs
-from sightline.cli.options import Verbose, model_options
+from sightline.cli.options import Verbose, model_options, network_names
 
 if TYPE_CHECKING:
     from sightline.models.card import CardReading
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(help="An .onnx or .xml file, or a pulled model's name.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="An .onnx or .xml file, or a pulled model's name.", autocompletion=network_names
+        ),
+    ],
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
     verbose: Verbose = 0,
 ) -> None:

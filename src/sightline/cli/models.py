@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sightline.cli.options import cache_folder, listed_names, zoo_names
 from sightline.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
@@ -47,13 +48,6 @@ def models(context: typer.Context) -> None:
     """
     if context.invoked_subcommand is None:
         list_models()
-
-
-def cache_folder() -> Path:
-    """Where models are kept unless the user says otherwise."""
-    from sightline.models import zoo
-
-    return zoo.default_folder(os.environ)
 
 
 @contextmanager
@@ -139,7 +133,10 @@ def _licence(path: Path, published: str = "") -> str:
 
 @app.command()
 def pull(
-    names: Annotated[list[str] | None, typer.Argument(help="Names from the list, or URLs.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names from the list, or URLs.", autocompletion=zoo_names),
+    ] = None,
     url: Annotated[str | None, typer.Option(help="Fetch an ONNX file of your own.")] = None,
     sha256: Annotated[str | None, typer.Option(help="What the file must have, in hex.")] = None,
     models_dir: ModelsDir = None,
@@ -180,13 +177,21 @@ def _published(name: str) -> str:
 
 
 @app.command()
-def show(name: str, models_dir: ModelsDir = None, folder: Folder = None) -> None:
+def show(
+    name: Annotated[
+        str,
+        typer.Argument(help="A name of the list, or a model's file.", autocompletion=listed_names),
+    ],
+    models_dir: ModelsDir = None,
+    folder: Folder = None,
+) -> None:
     """Show where a model lies, what it is and where it came from."""
     from sightline.models import zoo
 
     folder = models_dir or folder or cache_folder()
     if name not in zoo.names(folder):
-        raise zoo.unknown(name, folder)
+        _print_facts(_facts_of_file(name, folder))
+        return
     path, record = zoo.resolve(name, folder), zoo.recorded(name, folder)
     lines: dict[str, object] = {
         "name": name,
@@ -209,7 +214,33 @@ def show(name: str, models_dir: ModelsDir = None, folder: Folder = None) -> None
         }
     elif path is not None:
         lines["sha256"] = f"not recorded: sightline models pull {name}"
-    for key, value in lines.items():
+    _print_facts(lines)
+
+
+def _facts_of_file(name: str, folder: Path) -> dict[str, object]:
+    """What is known of a model that was not pulled: a file, or one that comes with Sightline.
+
+    Raises ModelError or ConfigError, as ``--model`` does: there is none.
+    """
+    from sightline.build.model_files import PEOPLE, model_path
+    from sightline.config import ModelOptions
+
+    if name == PEOPLE:
+        return {"name": name, "licence": "Apache-2.0", "path": "it comes with OpenCV, as no file"}
+    path = model_path(ModelOptions(model=name, models_dir=folder))
+    if not _is_model(path):
+        raise ModelError(f"{path} is no model file: give an .onnx or .xml file")
+    return {
+        "name": path.stem,
+        "licence": _licence(path),
+        "path": path,
+        "size": _size(path),
+        "more": f"sightline inspect {shlex.quote(name)}",
+    }
+
+
+def _print_facts(facts: Mapping[str, object]) -> None:
+    for key, value in facts.items():
         typer.echo(f"{key + ':':<15}{value}")
 
 

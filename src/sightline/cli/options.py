@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 MODEL = "Model"
 
 
+def cache_folder() -> Path:
+    """Where models are kept unless the user says otherwise."""
+    from sightline.models import zoo
+
+    return zoo.default_folder(os.environ)
+
+
 def words(*known: str) -> Callable[[str], list[str]]:
     """What a shell offers for an option's value."""
 
@@ -23,13 +31,31 @@ def words(*known: str) -> Callable[[str], list[str]]:
     return starting
 
 
-def _model_names(incomplete: str) -> list[str]:
+def model_names(incomplete: str) -> list[str]:
     """Names of models on this machine; the shell offers files where none begins like this."""
-    from sightline.build.model_files import PEOPLE, bundled_names
-    from sightline.cli.models import cache_folder
+    from sightline.build.model_files import PEOPLE
+
+    return [*words(PEOPLE)(incomplete), *network_names(incomplete)]
+
+
+def network_names(incomplete: str) -> list[str]:
+    """As ``model_names``, of models that are a network: without the detector ``people``."""
+    from sightline.build.model_files import bundled_names
 
     pulled = sorted(path.stem for path in cache_folder().glob("*.onnx"))
-    return words(*bundled_names(), PEOPLE, *pulled)(incomplete)
+    return words(*bundled_names(), *pulled)(incomplete)
+
+
+def zoo_names(incomplete: str) -> list[str]:
+    """Names of models that can be pulled."""
+    from sightline.models.zoo import ZOO
+
+    return words(*ZOO)(incomplete)
+
+
+def listed_names(incomplete: str) -> list[str]:
+    """Names of all models that ``sightline models`` lists."""
+    return list(dict.fromkeys([*model_names(incomplete), *zoo_names(incomplete)]))
 
 
 Model = Annotated[
@@ -38,7 +64,7 @@ Model = Annotated[
         "--model",
         "-m",
         help="An .onnx or .xml file, a name of `sightline models`, or `people`.",
-        autocompletion=_model_names,
+        autocompletion=model_names,
     ),
 ]
 Conf = Annotated[
@@ -130,7 +156,6 @@ def model_options(
     **others: Any,
 ) -> ModelOptions:
     """The model options that these arguments mean. Raises ConfigError naming the option."""
-    from sightline.cli.models import cache_folder
     from sightline.config import ModelOptions, checked
 
     return checked(

@@ -27,6 +27,7 @@ from sightline.cli.options import (
     Size,
     Verbose,
     model_options,
+    network_names,
 )
 from sightline.cli.saved_config import SaveConfig, served_name
 from sightline.errors import ConfigError
@@ -74,7 +75,12 @@ def serve(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="An .onnx or .xml file, or a name of `models`."),
+        typer.Option(
+            "--model",
+            "-m",
+            help="An .onnx or .xml file, or a name of `models`.",
+            autocompletion=network_names,
+        ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen to.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, help="Of HTTP.")] = 8000,

@@ -152,7 +152,7 @@ def _names(inputs: Sequence[Input]) -> list[str]:
 
 
 def _model(model: ModelOptions) -> dict[str, Any]:
-    from sightline.cli.models import cache_folder
+    from sightline.cli.options import cache_folder
 
     written = model.model_dump(mode="json", exclude_defaults=True)
     if model.models_dir == cache_folder():

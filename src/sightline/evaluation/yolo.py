@@ -101,8 +101,15 @@ def _description(place: Path, notes: Notes) -> Description | None:
     if place.is_file() and place.suffix.lower() in {".yaml", ".yml"}:
         return read_description(place, notes)
     folder = place if place.is_dir() else place.parent
-    path = find_description(folder) or find_description(folder.resolve().parent)
-    return read_description(path, notes) if path else None
+    if path := find_description(folder):
+        return read_description(path, notes)
+    # What lies above may be of something else: it may name the classes, and never stops anything.
+    above = find_description(folder.resolve().parent)
+    try:
+        return read_description(above, notes) if above else None
+    except ConfigError as exc:
+        notes.add("classes", f"not read from the folder above: {exc}")
+        return None
 
 
 def _files(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sightline.errors import ConfigError
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.text_files import read_text, refuse
 
@@ -40,12 +41,15 @@ class Description:
 
 
 def find_description(folder: Path) -> Path | None:
-    """The file that describes a folder, in it: ``data.yaml``, or the only YAML file with names."""
+    """The file that describes a folder, in it: ``data.yaml``, or the only YAML file with names.
+
+    A YAML file of another name that cannot be read describes nothing.
+    """
     for name in _NAMES_FILES:
         if (folder / name).is_file():
             return folder / name
     others = [p for pattern in ("*.yaml", "*.yml") for p in sorted(folder.glob(pattern))]
-    described = [p for p in others if not p.name.startswith(".") and "names" in _load(p)]
+    described = [p for p in others if not p.name.startswith(".") and _has_names(p)]
     return described[0] if len(described) == 1 else None
 
 
@@ -76,6 +80,13 @@ def read_name_list(folder: Path) -> tuple[str, ...]:
                 lines = (line.strip() for line in read_text(place / name).splitlines())
                 return tuple(line for line in lines if line)
     return ()
+
+
+def _has_names(path: Path) -> bool:
+    try:
+        return "names" in _load(path)
+    except ConfigError:
+        return False
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -772,3 +772,33 @@ def test_refused(files: Files, write: Callable[[Files], tuple[Path, Path]], mess
     truth, found = write(files)
     with pytest.raises(ConfigError, match=re.escape(message)):
         score_files(truth, found, lambda path: SIZE)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "content"),
+    [
+        pytest.param("..", "compose.yaml", "a: [1", id="a broken YAML above"),
+        pytest.param("..", "data.yaml", "names: [a", id="a broken data.yaml above"),
+        pytest.param("..", "data.yaml", "names: {one: x}\n", id="another's data.yaml above"),
+        pytest.param("..", "other.yaml", "names: {one: x}\n", id="names of something else above"),
+        pytest.param(".", "notes.yml", "a: b: c", id="a broken YAML of another name inside"),
+    ],
+)
+def test_a_yaml_that_does_not_belong_stops_nothing(
+    place: str, name: str, content: str, files: Files
+) -> None:
+    root = files.yolo(yaml=None)
+    found = files.ultralytics()
+    alone = score_files(root, found, lambda _: SIZE, class_names=files.names)
+    (root / place / name).write_text(content, encoding="utf-8")
+    scores = score_files(root, found, lambda _: SIZE, class_names=files.names)
+    assert (scores.map, scores.map50) == (alone.map, alone.map50)
+    assert scores.map > 0.1
+    told = [note for note in scores.notes if "not read from the folder above" in note]
+    assert bool(told) == (name in {"data.yaml", "other.yaml"})
+
+
+def test_the_data_s_own_yaml_stops_it(files: Files) -> None:
+    root = files.yolo(yaml="names: [a")
+    with pytest.raises(ConfigError, match=r"data\.yaml.*not YAML"):
+        score_files(root, files.results(), lambda _: SIZE, class_names=files.names)
