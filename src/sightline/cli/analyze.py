@@ -196,7 +196,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         from sightline.config import LiveOptions, OutputOptions, checked, moment
 
         logs.set_up(verbose)
-        word_hints.check_sources(sources, classes, context)
+        word_hints.check_sources(sources, classes, size, context)
         model_use = model_options(
             model,
             conf=conf,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sightline.cli import saved_config
+from sightline.cli import saved_config, word_hints
 from sightline.cli.options import (
     AgnosticNms,
     Backend,
@@ -61,6 +61,7 @@ def run(
     """
     from sightline.cli.config import read
 
+    word_hints.check_configuration(config)
     found = read(config)
     if not found.configuration.streams and found.configuration.serving is None:
         raise ConfigError(
@@ -112,6 +113,7 @@ def serve(
 
     sightline serve site.yaml
     """
+    from sightline.build.model_files import PEOPLE
     from sightline.cli.config import read
     from sightline.config import Configuration, ServingOptions, checked
 
@@ -120,11 +122,14 @@ def serve(
     if config is not None and save_config is not None:
         raise ConfigError(f"--save-config: {config} is a configuration file already")
     if config is not None:
+        word_hints.check_configuration(config)
         configuration = read(config).configuration
         if configuration.serving is None:
             configuration = configuration.model_copy(update={"serving": ServingOptions()})
     else:
         assert model is not None
+        if model == PEOPLE:
+            raise ConfigError("the detector `people` has no network to serve: give a model")
         options = model_options(
             model, conf=conf, iou=iou, size=size, classes=classes, max_detections=max_detections,
             agnostic_nms=agnostic_nms, backend=backend, precision=precision, device=device,

@@ -12,11 +12,14 @@ from typer.core import TyperGroup
 
 from sightline.errors import ConfigError
 from sightline.foreign_words import COMMANDS, ours
+from sightline.media_suffixes import PICTURES, UNREAD_PICTURES, VIDEOS
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
 """click's, which some versions of Typer have inside of them and others import."""
 
 _ARGUMENTS = "sightline.arguments"
+_LEAST_SIDE = 64
+"""Of a network's input; nobody has so many cameras at one computer."""
 
 _SENTENCES = {
     "source": "sources stand without an option: sightline detect bus.jpg",
@@ -62,7 +65,7 @@ class HintingGroup(TyperGroup):
             raise
 
 
-def check_sources(sources: Sequence[str], classes: str | None, ctx: Any) -> None:
+def check_sources(sources: Sequence[str], classes: str | None, size: str | None, ctx: Any) -> None:
     """Refuse what is no source but an option that is written in another way. Raises ConfigError."""
     hint = _assignment_hint(sources, ctx)
     if hint is not None:
@@ -72,7 +75,25 @@ def check_sources(sources: Sequence[str], classes: str | None, ctx: Any) -> None
     if classes and left:
         raise ConfigError(
             f"there is no file {left[0]}; classes have commas between them: "
-            f"--classes {','.join([classes, *left])}"
+            f"--classes {','.join([classes.rstrip(' ,'), *left])}"
+        )
+    sides = [one for one in sources if one.isdecimal() and int(one) >= _LEAST_SIDE]
+    if size and size.isdecimal() and sides:
+        raise ConfigError(
+            f"there is no camera {sides[0]}; width and height have an x between them: "
+            f"--size {size}x{sides[0]}"
+        )
+
+
+def check_configuration(file: Path) -> None:
+    """Refuse a picture or a video in the place of a configuration file. Raises ConfigError."""
+    if file.suffix.lower() in PICTURES | UNREAD_PICTURES:
+        raise ConfigError(f"{file} is no configuration file: sightline detect {file} looks at it")
+    if file.suffix.lower() in VIDEOS:
+        raise ConfigError(f"{file} is no configuration file: sightline track {file} looks at it")
+    if not file.exists():
+        raise ConfigError(
+            f"{file}: No such file or directory; `sightline config init {file}` writes one"
         )
 
 

@@ -258,6 +258,8 @@ def class_ids(class_names: Sequence[str], wanted: Sequence[str]) -> list[int]:
         else:
             near = difflib.get_close_matches(name.lower(), class_names, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {_some(class_names)}"
+            if (several := name.split()) and set(several) <= set(class_names):
+                hint = f"several have commas between them: {','.join(several)}"
             raise ConfigError(f"this model has no class {name!r}: {hint}")
     return ids
 

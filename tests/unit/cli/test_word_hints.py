@@ -41,6 +41,15 @@ def said(*arguments: str) -> tuple[int, str]:
         (["detect", "a.jpg", "-m", "street", "imgsz=640"], "written --size 640 here, not imgsz=640"),
         (["detect", "source=b.jpg", "-m", "street"], "sources are written b.jpg here, not source=b.jpg"),
         (
+            ["detect", "a.jpg", "-m", "street", "--classes", "person,", "car"],
+            "commas between them: --classes person,car",
+        ),
+        (["detect", "a.jpg", "-m", "street", "--size", "640", "384"], "--size 640x384"),
+        (["run", "a.jpg"], "a.jpg is no configuration file: sightline detect a.jpg looks at it"),
+        (["serve", "b.mp4"], "b.mp4 is no configuration file: sightline track b.mp4 looks at it"),
+        (["run"], "`sightline config init sightline.yaml` writes one"),
+        (["serve", "-m", "people"], "the detector `people` has no network to serve"),
+        (
             ["detect", "a.jpg", "-m", "street", "--classes", "person", "car"],
             "there is no file car; classes have commas between them: --classes person,car",
         ),

@@ -234,6 +234,7 @@ def test_models_without_overlaps_are_cut_but_not_suppressed(
         pytest.param("Bicycle", "did you mean 'bicycle'", id="capital"),
         pytest.param("xyz", "known are person, bicycle, car", id="nothing near"),
         pytest.param("3", "no class '3'", id="a number too high"),
+        pytest.param("car bicycle", "commas between them: car,bicycle", id="blanks"),
     ],
 )
 def test_an_unknown_class(build: Callable[..., EngineDetector], wanted: str, message: str) -> None:
