@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from sightline.cli.main import app
 from sightline.config import Configuration
-from sightline.config_mistakes import _places
+from sightline.config.mistakes import _places
 from sightline.foreign_words import COMMANDS, OPTIONS, named_here, ours
 from sightline.models.card import ModelCard
 

@@ -1,6 +1,6 @@
 """Outputs that would destroy what a command reads, or another output: found before anything is opened.
 
-Which options are files, and what for, stands in their types (``config_paths``); here it is said
+Which options are files, and what for, stands in their types (``config.paths``); here it is said
 which files they mean, and which of those must not be the same.
 """
 
@@ -23,7 +23,7 @@ from sightline.build.file_identity import (
 )
 from sightline.build.model_files import PEOPLE, located
 from sightline.config import Configuration, ModelOptions, OutputOptions, StreamOptions
-from sightline.config_paths import Loc, PathField, path_fields
+from sightline.config.paths import Loc, PathField, path_fields
 from sightline.errors import ConfigError, SightlineError
 from sightline.redaction import redact
 

@@ -14,7 +14,7 @@ from sightline.build.file_identity import Key, file_keys
 from sightline.build.sources import Input
 from sightline.build.tables import load
 from sightline.config import OutputOptions, StreamOptions
-from sightline.config_paths import path_fields
+from sightline.config.paths import path_fields
 from sightline.errors import ConfigError
 from sightline.protocols import Rotating, Sink
 from sightline.sinks.files import (

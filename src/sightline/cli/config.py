@@ -17,7 +17,7 @@ from sightline.redaction import redact_address
 
 if TYPE_CHECKING:
     from sightline.config import ModelOptions
-    from sightline.config_file import ConfigurationFile
+    from sightline.config.file import ConfigurationFile
 
 EXAMPLE = Path(__file__).with_name("example.yaml")
 
@@ -79,7 +79,7 @@ def print_schema() -> None:
 
 
 def _schema_text() -> str:
-    from sightline.config_schema import schema
+    from sightline.config.schema import schema
 
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
@@ -91,9 +91,9 @@ def read(file: Path) -> ConfigurationFile:
 
     Raises ConfigError, with a line for each mistake.
     """
-    from sightline import config_file
     from sightline.build.file_conflicts import configuration_conflicts
     from sightline.build.sources import check_source
+    from sightline.config import file as config_file
 
     found = _with_models_dir(config_file.read(file, os.environ))
     wrong = []

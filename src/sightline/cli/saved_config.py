@@ -96,8 +96,8 @@ def save(file: Path, command: str, tree: Mapping[str, Any]) -> None:
     """
     import yaml
 
-    from sightline import config_file
     from sightline.build.file_conflicts import configuration_conflicts
+    from sightline.config import file as config_file
     from sightline.whole_files import write_whole
 
     if file.suffix.lower() not in _SUFFIXES:
@@ -162,7 +162,7 @@ def _model(model: ModelOptions) -> dict[str, Any]:
 
 def _placed(tree: Mapping[str, Any], file: Path) -> dict[str, Any]:
     """The tree with paths that mean the same from the folder of the file, and with ``${`` escaped."""
-    from sightline.config_file import place
+    from sightline.config.file import place
 
     escaped: dict[str, Any] = _escaped(tree)
     if file.absolute().parent.resolve() != Path.cwd().resolve():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sightline.config import OutputOptions, ServingOptions
-from sightline.config_paths import path_fields
+from sightline.config.paths import path_fields
 from sightline.errors import Forbidden, InvalidRequest
 
 _LONGEST = 200

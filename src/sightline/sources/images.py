@@ -300,8 +300,9 @@ def picture_paths(where: str | Path | Sequence[str | Path]) -> tuple[list[Path],
         paths = [Path(where)]
     if not paths:
         kinds = " ".join(sorted(IMAGE_SUFFIXES))
-        folder = Path(where) if isinstance(where, str | Path) else Path()
-        left_out = "".join(f"; {what}" for what in _left_out(folder) if folder.is_dir())
+        left_out = ""
+        if isinstance(where, str | Path) and Path(where).is_dir():
+            left_out = "".join(f"; {what}" for what in _left_out(Path(where)))
         raise SourceError(
             f"no pictures at {where}: give files, a folder or a glob of {kinds}{left_out}"
         )

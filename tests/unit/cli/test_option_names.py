@@ -17,7 +17,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 import sightline as sl
-from sightline import build, config_file
+from sightline import build
 from sightline.cli import saved_config
 from sightline.cli.main import app
 from sightline.cli.options import model_options
@@ -31,6 +31,7 @@ from sightline.config import (
     StreamOptions,
     checked,
 )
+from sightline.config import file as config_file
 from sightline.errors import ConfigError
 
 ROOT = get_command(app)

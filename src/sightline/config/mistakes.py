@@ -58,8 +58,8 @@ def _inside(at: Loc, other: Loc) -> bool:
 def _of(item: Any, nodes: Mapping[Loc, yaml.Node]) -> Iterator[Mistake]:
     kind, context = item["type"], item.get("ctx", {})
     at = _real(item["loc"], nodes)
-    if kind == "misfit":  # of our own: options that do not go together
-        for inner, text in context["misfits"]:
+    if kind == "inconsistent":  # of our own: options that do not go together
+        for inner, text in context["problems"]:
             yield Mistake(_real((*item["loc"], *inner), nodes), text)
     elif "[key]" in item["loc"]:
         yield Mistake(at, f"cannot be a name: {_NAME}", key=True)

@@ -18,8 +18,8 @@ import yaml
 from pydantic import ValidationError
 
 from sightline.config import MODEL_SUFFIXES, Configuration
-from sightline.config_mistakes import Loc, Mistake, mistakes
-from sightline.config_paths import path_patterns
+from sightline.config.mistakes import Loc, Mistake, mistakes
+from sightline.config.paths import path_patterns
 from sightline.errors import ConfigError
 
 MOST_BYTES = 4_000_000

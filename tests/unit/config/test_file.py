@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from sightline import config_file
 from sightline.cli.config import EXAMPLE
 from sightline.config import AlertOptions, Configuration, Options, ServingOptions, checked
-from sightline.config_paths import path_patterns
-from sightline.config_schema import schema
+from sightline.config import file as config_file
+from sightline.config.paths import path_patterns
+from sightline.config.schema import schema
 from sightline.errors import ConfigError
 
 MODELS = "models: {m: {model: street}}\n"
@@ -643,7 +643,7 @@ def test_the_schema_refuses_what_the_reader_refuses(text: str) -> None:
         jsonschema.Draft202012Validator(SCHEMA).validate(yaml.safe_load(MODELS + text))
 
 
-GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
+GUIDES = Path(__file__).resolve().parents[3] / "docs" / "guides"
 
 
 def blocks(page: str, kind: str) -> list[str]:

@@ -12,7 +12,7 @@ _UNQUOTED = ("integer", "number", "boolean")
 
 
 def schema() -> dict[str, Any]:
-    """A JSON schema (draft 2020-12) that accepts what ``config_file.read`` accepts.
+    """A JSON schema (draft 2020-12) that accepts what ``config.file.read`` accepts.
 
     Names that must exist elsewhere in the file (a stream's model) are beyond a schema, and so is
     what a ``${NAME}`` stands for: it is accepted wherever a number, a word or a text may stand.

@@ -1,0 +1,53 @@
+"""Options as values: frozen models that are read once, at the edge, and passed down."""
+
+from __future__ import annotations
+
+from sightline.config.alerts import AlertOptions
+from sightline.config.configuration import Configuration
+from sightline.config.engine import EngineOptions
+from sightline.config.live import LiveOptions
+from sightline.config.model import (
+    MODEL_SUFFIXES,
+    ClassNames,
+    DetectParameters,
+    InputSize,
+    ModelOptions,
+    ReplicaOptions,
+    ServedModelOptions,
+)
+from sightline.config.options import Name, Options, checked
+from sightline.config.outputs import OutputOptions
+from sightline.config.scheduler import Priority, SchedulerOptions
+from sightline.config.serving import LimitOptions, ServingOptions, is_loopback
+from sightline.config.stream import AdaptiveOptions, Moment, StreamOptions, moment
+from sightline.config.tracker import ByteTrackOptions, TrackerOptions, TrackParameters
+
+__all__ = [
+    "MODEL_SUFFIXES",
+    "AdaptiveOptions",
+    "AlertOptions",
+    "ByteTrackOptions",
+    "ClassNames",
+    "Configuration",
+    "DetectParameters",
+    "EngineOptions",
+    "InputSize",
+    "LimitOptions",
+    "LiveOptions",
+    "ModelOptions",
+    "Moment",
+    "Name",
+    "Options",
+    "OutputOptions",
+    "Priority",
+    "ReplicaOptions",
+    "SchedulerOptions",
+    "ServedModelOptions",
+    "ServingOptions",
+    "StreamOptions",
+    "TrackParameters",
+    "TrackerOptions",
+    "checked",
+    "is_loopback",
+    "moment",
+]

@@ -1,0 +1,59 @@
+"""The whole of one configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field, model_validator
+
+from sightline.config.alerts import AlertOptions, never_true
+from sightline.config.model import ServedModelOptions
+from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
+from sightline.config.scheduler import SchedulerOptions
+from sightline.config.serving import ServingOptions, serving_inconsistencies
+from sightline.config.stream import StreamOptions
+
+
+class Configuration(Options):
+    """The whole of one configuration file."""
+
+    models: dict[Name, ServedModelOptions] = Field(
+        min_length=1, description="by name; the first is the default"
+    )
+    streams: dict[Name, StreamOptions] = Field({}, description="by name; what runs from the start")
+    scheduler: SchedulerOptions = Field(
+        SchedulerOptions(), description="how streams and clients share the engines"
+    )
+    serving: ServingOptions | None = Field(None, description="none: `sightline run` has no service")
+    alerts: tuple[AlertOptions, ...] = Field((), description="rules that are watched")
+    workers: int = Field(
+        0, ge=0, le=64, description="processes that share the streams; 0: all in this one"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Configuration:
+        refuse_inconsistent(_inconsistencies(self))
+        return self
+
+
+def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
+    """Names that nothing has, ports that two want, rules that cannot come true."""
+    models = f"; there are {', '.join(configuration.models)}"
+    for name, stream in configuration.streams.items():
+        if stream.model != "default" and stream.model not in configuration.models:
+            yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
+    if configuration.serving is not None:
+        yield from serving_inconsistencies(configuration.serving)
+    names: set[str] = set()
+    for i, rule in enumerate(configuration.alerts):
+        if rule.name in names:
+            yield ("alerts", i, "name"), f"there are two alerts {rule.name}"
+        names.add(rule.name)
+        if rule.model is not None and rule.model not in configuration.models:
+            yield ("alerts", i, "model"), f"there is no model {rule.model}{models}"
+        # A service can be given more streams while it runs.
+        unknown = rule.stream is not None and rule.stream not in configuration.streams
+        if unknown and not configuration.serving:
+            yield ("alerts", i, "stream"), f"there is no stream {rule.stream}"
+        for at, what in never_true(rule):
+            yield ("alerts", i, at), what

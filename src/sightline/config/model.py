@@ -1,0 +1,130 @@
+"""Models and what one call may ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, SupportsIndex
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from sightline.config.engine import EngineOptions
+from sightline.config.options import Options
+from sightline.config.paths import PathField
+
+MODEL_SUFFIXES = {".onnx", ".xml", ".pt", ".pth", ".pt2", ".torchscript", ".ts"}
+"""Of files that are meant as models; not all of them can be run. Other words are names."""
+
+
+def _class_words(value: Any) -> Any:
+    """One class, or several with commas, need not stand in a list; ids are as good as names."""
+    if isinstance(value, str):
+        value = [word.strip() for word in value.split(",") if word.strip()]
+    elif isinstance(value, SupportsIndex) and not isinstance(value, Iterable):
+        value = [value]
+    if isinstance(value, Mapping) or not isinstance(value, Iterable):
+        return value
+    return tuple(
+        str(one) if isinstance(one, SupportsIndex) and not isinstance(one, bool) else one
+        for one in value
+    )
+
+
+ClassNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_class_words),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": {"type": ["string", "integer"]}},
+                {"type": ["string", "integer"]},
+            ]
+        }
+    ),
+]
+"""Names or ids of classes: a list, or text with commas."""
+
+
+def _size_of(value: Any) -> Any:
+    """Text as on the command line: ``640``, or ``640x384`` for width and height."""
+    if not isinstance(value, str):
+        return value
+    sides = value.lower().replace("×", "x").split("x")
+    if not all(side.strip().isdecimal() for side in sides) or len(sides) > 2:
+        raise ValueError(f"give 640, or 640x384 for width and height, not {value!r}")
+    numbers = tuple(map(int, sides))
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+InputSize = Annotated[
+    int | tuple[int, int],
+    BeforeValidator(_size_of),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer"},
+                {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+                {"type": "string", "pattern": r"^\d+\s*([xX×]\s*\d+)?$"},
+            ]
+        }
+    ),
+]
+"""The longer side, or width and height, in pixels; as text too: ``640x384``."""
+
+
+class DetectParameters(Options):
+    """What one call may ask for instead of the model's own."""
+
+    conf: float | None = Field(None, ge=0, le=1, description="lowest score of an object")
+    iou: float | None = Field(None, ge=0, le=1, description="overlap above which NMS drops a box")
+    classes: ClassNames | None = Field(None, description="names or ids of the only classes wanted")
+
+
+class ModelOptions(Options):
+    """A model and how it is used. What is None is taken from the model's card."""
+
+    model: Annotated[str, PathField("model")] = Field(
+        description="path of an .onnx or .xml file, a zoo name, or `people`"
+    )
+    backend: Literal["auto", "onnxruntime", "openvino", "torch", "triton"] = Field(
+        "auto", description="auto takes the fastest that is installed and fits the device"
+    )
+    engine: EngineOptions = Field(EngineOptions(), description="how the runtime runs it")
+    conf: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="lowest score of an object; where a stream tracks, of what begins an id",
+    )
+    iou: float | None = Field(None, ge=0, le=1, description="overlap above which NMS drops a box")
+    size: InputSize | None = Field(
+        None, description="longer side of an input fitted to the picture, or its width and height"
+    )
+    classes: ClassNames | None = Field(None, description="names or ids of the only classes wanted")
+    max_detections: int | None = Field(None, ge=1, description="most objects in a picture")
+    agnostic_nms: bool | None = Field(None, description="boxes of different classes compete too")
+    models_dir: Annotated[Path | None, PathField("folder")] = Field(
+        None, description="folder of pulled models"
+    )
+
+
+class ReplicaOptions(Options):
+    """Where a model runs: one engine for each device, with the memory it may take."""
+
+    devices: tuple[str, ...] = Field((), description="cuda:0, cuda:1, cpu; a device may repeat")
+    memory_limit_mb: int | None = Field(None, ge=64, description="of each device")
+
+
+class ServedModelOptions(ModelOptions):
+    """A model of a service; clients and streams call it by its name."""
+
+    replicas: ReplicaOptions = Field(ReplicaOptions(), description="several devices at once")
+    fallback: tuple[EngineOptions, ...] = Field(
+        (), description="engines that take over, in this order, when the first one fails"
+    )
+    warm_up: bool = Field(True, description="run once at each batch size before being ready")
+    tensors: Literal["auto", "native"] = Field(
+        "auto",
+        description="what the Open Inference Protocol describes as NAME: auto takes uint8 pictures, or "
+        "the file's own tensors where it is no vision model; native always the file's own",
+    )

@@ -1,0 +1,83 @@
+"""What every set of options has in common, and how one is made from keyword arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
+
+from sightline.errors import ConfigError
+from sightline.redaction import redacted
+from sightline.value_errors import in_words
+
+
+class Options(BaseModel):
+    """What every set of options has in common: unknown keys are errors, nothing changes later."""
+
+    # Validators are built when a set of options is first made: most commands need few of them.
+    # What was given may hold secrets, and tracebacks show pydantic's own message.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        defer_build=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+
+SomeOptions = TypeVar("SomeOptions", bound=Options)
+
+
+def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
+    """Make a set of options; what is wrong with one becomes a ConfigError that names it."""
+    try:
+        return options(**values)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        at, value = ".".join(map(str, first["loc"])), first["input"]
+        message = in_words(first["type"], first.get("ctx", {}), first["msg"])
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(
+                f"{at}: there is no such option{_nearest(options, first['loc'])}"
+            ) from exc
+        message = message.removeprefix("Value error, ")
+        text = f"{at}: {message}" if at else message
+        # A whole section is nothing to read and may hold secrets; our own validators say it all.
+        if not isinstance(value, (Mapping, list)) and first["type"] not in {
+            "inconsistent",
+            "value_error",
+        }:
+            text += f", not {redacted({at: value})[at]!r}"
+        raise ConfigError(text) from exc
+
+
+def _nearest(options: type[BaseModel], at: tuple[str | int, ...]) -> str:
+    """A half sentence that names the option that was probably meant."""
+    kind: Any = options
+    for part in at[:-1]:
+        kind = (
+            kind.model_fields[part].annotation
+            if part in getattr(kind, "model_fields", ())
+            else None
+        )
+    near = get_close_matches(str(at[-1]), getattr(kind, "model_fields", ()), 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+Inconsistency: TypeAlias = tuple[tuple[str | int, ...], str]
+"""The place of a value within a set of options, and why it does not go with the others."""
+
+
+def refuse_inconsistent(found: Iterable[Inconsistency]) -> None:
+    """For validators: raise an error that ``config.mistakes`` takes apart, where there are any."""
+    problems = tuple(found)
+    if problems:
+        text = "; ".join(f"{'.'.join(map(str, at))}: {what}" for at, what in problems)
+        raise PydanticCustomError("inconsistent", "{text}", {"text": text, "problems": problems})
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+"""Names of models and streams stand in URLs, file names and metrics."""

@@ -1,0 +1,126 @@
+"""One camera, file or other source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from sightline.config.live import LiveOptions
+from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
+from sightline.config.outputs import OutputOptions
+from sightline.config.paths import PathField
+from sightline.config.scheduler import Priority
+from sightline.config.tracker import ByteTrackOptions, TrackerChoice
+from sightline.errors import ConfigError
+from sightline.wall_time import read_moment
+
+
+class AdaptiveOptions(Options):
+    """How a stream keeps up: fewer frames analysed, at a smaller size, only where something moves."""
+
+    motion: bool = Field(False, description="analyse only where the picture has changed")
+    motion_hold_s: float = Field(1.0, ge=0, description="go on for so long after the last motion")
+    motion_refresh_s: float = Field(
+        5.0, gt=0, description="analyse once in so long also when nothing moves"
+    )
+    target_fps: float | None = Field(None, gt=0, description="analysed per second that are wanted")
+    max_latency_ms: float = Field(100.0, gt=0, description="p99 from decoded to analysed")
+    sizes: tuple[Annotated[int, Field(gt=0, multiple_of=32)], ...] = Field(
+        (), description="longer sides of the input, largest first, to go down and up by load"
+    )
+    max_fps: float | None = Field(
+        None, gt=0, description="analysed per second at most; the rest are counted as skipped"
+    )
+    max_skip: int = Field(
+        1, ge=1, le=100, description="at least every so many-th frame is analysed"
+    )
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(read_moment),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A moment with its zone: ``wall_time.read_moment`` of what is given."""
+
+
+def moment(name: str, value: object) -> datetime:
+    """The moment that an option means. Raises ConfigError, which calls it ``name``."""
+    try:
+        return read_moment(value)
+    except ValueError as exc:
+        raise ConfigError(f"{name}: {exc}, not {value!r}") from exc
+
+
+def _camera_number(value: Any) -> Any:
+    """A camera's number need not stand in quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _something(value: str) -> str:
+    if not value.strip():
+        raise ValueError("give a file, an address, a camera's number, a folder or street://")
+    return value
+
+
+class StreamOptions(Options):
+    """One camera, file or other source that is analysed for as long as it runs."""
+
+    source: Annotated[
+        str, BeforeValidator(_camera_number), AfterValidator(_something), PathField("source")
+    ] = Field(
+        description="file, rtsp://, http://, camera number, folder, street://",
+        json_schema_extra={"type": ["string", "integer"]},
+    )
+    model: Name = Field("default", description="a name under `models`")
+    track: bool = Field(True, description="give objects lasting ids")
+    tracker: TrackerChoice = Field(
+        ByteTrackOptions(), description="how objects are followed: a kind, or its thresholds"
+    )
+    every: int = Field(
+        1,
+        ge=1,
+        description="only every so many-th frame is analysed; the tracker predicts the others",
+    )
+    priority: Priority = Field("normal", description="whose frames go first when it is busy")
+    weight: float = Field(1.0, gt=0, le=1000, description="share of the engine beside the others'")
+    min_fps: float = Field(0.0, ge=0, description="kept for this stream before anyone gets more")
+    max_age_ms: float = Field(
+        1000.0, gt=0, description="a frame that has waited longer is dropped and counted"
+    )
+    realtime: bool = Field(
+        False, description="play a file at its own pace, as a camera would: late frames are dropped"
+    )
+    loop: bool = Field(False, description="begin a file again at its end")
+    fps: float | None = Field(
+        None, gt=0, le=1000, description="pictures are the frames of one film at this rate"
+    )
+    start: Moment | None = Field(
+        None, description="when a recording was begun, with its zone: 2026-11-28T08:00:00Z"
+    )
+    live: LiveOptions = Field(LiveOptions(), description="how a network stream connects")
+    adaptive: AdaptiveOptions = Field(AdaptiveOptions(), description="how the stream keeps up")
+    outputs: OutputOptions = Field(OutputOptions(), description="where results are written")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> StreamOptions:
+        refuse_inconsistent(_contradictions(self))
+        return self
+
+
+def _contradictions(options: StreamOptions) -> Iterator[Inconsistency]:
+    """Rates that exclude one another, and a tracker where nothing is tracked."""
+    if not options.track and "tracker" in options.model_fields_set:
+        yield ("tracker",), "nothing is tracked with `track: false`: leave one of the two out"
+    most = options.adaptive.max_fps
+    if most is not None and options.min_fps > most:
+        yield (
+            ("min_fps",),
+            (
+                f"{options.min_fps:g} a second are kept for it, but adaptive.max_fps analyses "
+                f"{most:g} at most"
+            ),
+        )
