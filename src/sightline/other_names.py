@@ -41,6 +41,24 @@ OPTIONS: Mapping[str, str] = {
 }  # fmt: skip
 """Options of other libraries that have another name here. Both commands and functions use it."""
 
+TRACKER: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("track_thresh", "track_high_thresh", "track_activation_threshold", "det_thresh"),
+        "high_threshold",
+    ),
+    "track_low_thresh": "low_threshold",
+    "new_track_thresh": "new_track_threshold",
+    **dict.fromkeys(
+        ("match_thresh", "minimum_matching_threshold", "minimum_iou_threshold"), "match_threshold"
+    ),
+    **dict.fromkeys(
+        ("track_buffer", "lost_track_buffer", "max_age", "max_time_lost"), "lost_buffer_s"
+    ),
+    **dict.fromkeys(("minimum_consecutive_frames", "min_hits", "n_init"), "minimum_hits"),
+    "fps": "frame_rate",
+}
+"""Options of other trackers."""
+
 _HINTS: Mapping[str, str] = {
     **dict.fromkeys(("half", "fp16"), 'it is precision="fp16" of sl.load'),
     "int8": "sl.load runs a model in the precision that its file has",
@@ -146,6 +164,9 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("info", "summary"), "print(model)"),
         **dict.fromkeys(("boxes", "xyxy"), "model.detect(image).boxes"),
     },
+    "ByteTrack": dict.fromkeys(
+        ("update_with_detections", "update_with_tensors", "track", "step"), "update"
+    ),
     "sightline": {
         **dict.fromkeys(("YOLO", "RTDETR", "Detector", "load_model", "hub", "pipeline"), "load"),
         **dict.fromkeys(("detect", "predict"), "load(model).detect(image)"),
@@ -203,9 +224,8 @@ def takes_our_names(*others: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
                 word = next(word for word in kwargs if word not in known)
                 module = function.__globals__
                 said = _ours(word, function, {name: module[name] for name in others})
-                raise TypeError(
-                    f"{function.__name__}() got an unexpected keyword argument {word!r}: {said}"
-                )
+                called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+                raise TypeError(f"{called}() got an unexpected keyword argument {word!r}: {said}")
             return function(*args, **kwargs)
 
         return checked
@@ -224,6 +244,7 @@ def _ours(
     known, ours = _keywords(function), OPTIONS.get(word, word)
     if ours not in known and ours in _GIVEN:
         ours = next((name for name in _GIVEN if name in known), ours)
+    ours = TRACKER[word] if TRACKER.get(word) in known else ours
     if ours in known:
         return f"it is called {ours} here"
     for name, other in others.items():

@@ -14,7 +14,7 @@ from tests.fixed_detector import FixedDetector
 import sightline as sl
 from sightline.config import EngineOptions, checked
 from sightline.errors import ConfigError
-from sightline.other_names import ATTRIBUTES, OPTIONS, SETTINGS
+from sightline.other_names import ATTRIBUTES, OPTIONS, SETTINGS, TRACKER
 from sightline.sources.stills import still_frame
 
 PICTURE = np.zeros((48, 64, 3), np.uint8)
@@ -69,6 +69,14 @@ def test_keywords_of_load_and_track(
         call("x", "y", **options) if call is sl.track else call("x", **options)
 
 
+@pytest.mark.parametrize("theirs", TRACKER)
+def test_keywords_of_trackers(theirs: str) -> None:
+    said = rf"^ByteTrack\(\).*{theirs!r}: it is called {TRACKER[theirs]} here"
+    with pytest.raises(TypeError, match=said):
+        sl.ByteTrack(**{theirs: 1})
+    assert hasattr(sl.ByteTrack(), TRACKER[theirs])
+
+
 def test_every_option_leads_to_one_that_is_there() -> None:
     taken = {
         name
@@ -92,6 +100,7 @@ def test_every_option_leads_to_one_that_is_there() -> None:
         ("Frame", "shape", "image.shape"),
         ("Model", "predict", "detect"),
         ("Model", "names", "class_names"),
+        ("ByteTrack", "update_with_detections", "update"),
         ("Model", "to", "sl.load(..., device=...)"),
         ("sightline", "YOLO", "load"),
         ("sightline", "detect", "load(model).detect(image)"),
@@ -136,7 +145,7 @@ def things(model: sl.Model) -> dict[str, Any]:
     observation = sl.Observation(frame, one)
     return {
         "Detections": one, "Detection": one[0], "Observation": observation, "Frame": frame,
-        "Model": model, "sightline": sl,
+        "Model": model, "ByteTrack": sl.ByteTrack(), "sightline": sl,
     }  # fmt: skip
 
 

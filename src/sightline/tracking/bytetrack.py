@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import ConfigError
+from sightline.other_names import attribute_error, takes_our_names
 from sightline.tracking import kalman
 from sightline.tracking.kalman import Motion
 from sightline.tracking.matching import Pairs, assign, overlaps
@@ -111,6 +112,7 @@ class ByteTrack:
     A box that is not finite, or whose corners are the wrong way round, is never tracked.
     """
 
+    @takes_our_names()
     def __init__(
         self,
         *,
@@ -156,6 +158,11 @@ class ByteTrack:
         self._clock = 0.0  # seconds that have passed, of whatever frames were shown
         self._updated: float | None = None  # the clock at the last update
         self._time: float | None = None  # stream time of the last frame that had one
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise attribute_error(self, "ByteTrack", name)
 
     def update(self, detections: Detections, time: float | None = None) -> Detections:
         """The tracked objects of the next frame.
