@@ -256,6 +256,17 @@ def test_what_is_left_out_of_a_folder_is_said_once(
     ]
 
 
+def test_a_glob_that_matches_nothing(tmp_path: Path) -> None:
+    for where in (str(tmp_path / "none" / "*.jpg"), str(tmp_path / "*.jpg")):
+        with pytest.raises(SourceError, match=r"no pictures at .*\*\.jpg: give files"):
+            ImageSource(where)
+
+
+def test_an_empty_list() -> None:
+    with pytest.raises(SourceError, match=r"no pictures at \[\]: give files"):
+        ImageSource([])
+
+
 def test_a_folder_of_other_pictures_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.heic").touch()
     with pytest.raises(SourceError, match=r"no pictures at .*1 \.heic: pictures of other kinds"):
