@@ -18,7 +18,7 @@ import pytest
 from sightline import build
 from sightline.build.outputs import outputs
 from sightline.build.sources import Input
-from sightline.build.streams import _input
+from sightline.build.streams import _counts, _input
 from sightline.config import (
     ByteTrackOptions,
     EngineOptions,
@@ -438,3 +438,22 @@ def test_a_low_threshold_above_the_models_own_is_refused(data: Path) -> None:
         _, make_tracker = build.for_tracking(detector, ByteTrackOptions(low_threshold=0.5))
         with pytest.raises(ConfigError, match=r"low_threshold is 0\.5: it must not exceed"):
             make_tracker()
+
+
+@pytest.mark.parametrize(
+    ("analysed", "dropped", "said"),
+    [
+        (8, {}, "8 read, 8 analysed, none left out in "),
+        (30, {"skipped": 30}, "60 read, 30 analysed, 30 left out (30 skipped) in "),
+        (1, {"stale": 2, "skipped": 3}, "6 read, 1 analysed, 5 left out (2 stale, 3 skipped) in "),
+    ],
+)
+def test_what_became_of_the_frames_of_a_stream(
+    analysed: int, dropped: dict[str, int], said: str
+) -> None:
+    source: Any = SimpleNamespace(source=SimpleNamespace(status=SimpleNamespace(dropped={})))
+    counts = SimpleNamespace(
+        taken=analysed + sum(dropped.values()), analyzed=analysed, dropped=dropped
+    )
+    record: Any = SimpleNamespace(counts=lambda: counts)
+    assert _counts(source, record, 0.0).startswith(said)

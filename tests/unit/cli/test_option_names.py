@@ -107,6 +107,14 @@ def test_a_flag_has_the_default_of_its_option(command: str) -> None:
             assert str(given) == str(default), f"--{name}"
 
 
+def test_what_means_something_else_to_a_tracker_says_so() -> None:
+    helps = {c: {n: params(c)[n].help for n in ("conf", "every")} for c in ("detect", "track")}
+    assert helps["detect"]["conf"].startswith("Lowest score of an object.")
+    assert helps["track"]["conf"].startswith("Score from which a detection is sure")
+    assert "of the others nothing is said" in helps["detect"]["every"]
+    assert "the tracker predicts the others" in helps["track"]["every"]
+
+
 @pytest.mark.parametrize("name", sorted(set(ByteTrackOptions.model_fields) - {"kind"}))
 def test_a_tracker_flag_has_the_range_of_its_option(name: str) -> None:
     if name == "class_aware":
