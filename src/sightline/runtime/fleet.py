@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,6 +27,8 @@ from sightline.wall_time import utc_text
 FEED_DEPTH = 256
 """Observations that wait for one subscriber; a slow one loses the oldest."""
 _JOIN_S = 10.0
+_NAMED = 10
+"""Streams that an error names, at most."""
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,19 @@ class StreamParts:
 
 
 MakeStream = Callable[[str, StreamOptions, StreamRecord], StreamParts]
+
+
+def no_stream(name: str, there: Iterable[str]) -> NotFound:
+    """The error for a name that is none of the streams that are ``there``."""
+    names = sorted(there)
+    shown = ", ".join(names[:_NAMED]) + (
+        f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+    )
+    return NotFound(
+        f"there is no stream {name!r}; there are {shown}"
+        if names
+        else f"there is no stream {name!r}, nor any other"
+    )
 
 
 class FeedItem(NamedTuple):
@@ -387,7 +402,7 @@ class Fleet:
     def _member(self, name: str) -> Member:
         member = self._members.get(name)
         if member is None:
-            raise NotFound(f"there is no stream {name!r}")
+            raise no_stream(name, [name for name, m in self._members.items() if m is not None])
         return member
 
     def _running(self) -> dict[str, Member]:

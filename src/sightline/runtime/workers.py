@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, NotFound, Overloaded
 from sightline.protocols import Meter
-from sightline.runtime.fleet import Feed, FeedItem
+from sightline.runtime.fleet import Feed, FeedItem, no_stream
 from sightline.runtime.record import StreamStats
 from sightline.runtime.shard import MakeShard
 from sightline.runtime.worker import LATE_S, START_S, Worker
@@ -94,7 +94,7 @@ class ShardedFleet:
         worker = self._home(name)
         with self._lock:
             if not worker.forget(name):
-                raise NotFound(f"there is no stream {name!r}")
+                raise no_stream(name, [one for one in self._homes if one != name])
         try:
             worker.call("remove", name)
         except NotFound:
@@ -171,8 +171,8 @@ class ShardedFleet:
     def _home(self, name: str) -> Worker:
         with self._lock:
             worker = self._homes.get(name)
-        if worker is None:
-            raise NotFound(f"there is no stream {name!r}")
+            if worker is None:
+                raise no_stream(name, self._homes)
         return worker
 
     def _forget(self, name: str) -> None:

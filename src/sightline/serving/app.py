@@ -29,7 +29,7 @@ from sightline.serving.patterns import Patterns
 from sightline.serving.routes import detection, health, models, pages, streams
 from sightline.serving.security import Guard, check_exposure
 from sightline.serving.signatures import Signer
-from sightline.serving.validation import request_error
+from sightline.serving.validation import request_error, routing_error
 
 ROUTERS = (health.router, detection.router, models.router, streams.router, pages.router)
 
@@ -118,4 +118,6 @@ async def _failed(request: Request, error: Exception) -> Response:
     """FastAPI's own errors look like all others."""
     if isinstance(error, RequestValidationError):
         error = request_error(error, request.scope.get("route"))
+    elif isinstance(error, HTTPException):
+        error = routing_error(error, request)
     return answer(error, request.scope["request_id"], request.scope["path"])

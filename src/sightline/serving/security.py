@@ -203,8 +203,16 @@ def _starts_like_playlist(path: Path) -> bool:
 
 def _allowed_file(source: str, folders: tuple[Path, ...]) -> Path:
     """A regular file that lies, its links followed, in an allowed folder."""
+    if not folders:
+        raise Forbidden(
+            "source: this service opens no files for clients: list the folders that it may open "
+            "files of under serving.files_under"
+        )
     # The same answer for what is not there and what is not allowed: clients must not probe.
-    refusal = Forbidden("source: clients may not open this file")
+    refusal = Forbidden(
+        "source: clients may not open this file: it is not there, or lies outside of the folders "
+        "that serving.files_under lists"
+    )
     try:
         path = Path(source).resolve(strict=True)
         inside = any(path.is_relative_to(folder.resolve()) for folder in folders)

@@ -27,9 +27,10 @@ from sightline.types import Frame
 
 _FORM, _JSON, _PICTURE = "multipart/form-data", "application/json", "picture"
 
+_URL_ENCODED = "application/x-www-form-urlencoded"
+_CURL = "with curl: --data-binary @picture.jpg, or -F file=@picture.jpg; -d damages a picture"
 _DEFAULTS = {
-    "", "application/octet-stream", "application/x-www-form-urlencoded", "binary/octet-stream",
-    "text/plain",
+    "", "application/octet-stream", _URL_ENCODED, "binary/octet-stream", "text/plain",
 }  # fmt: skip
 """Media types that tools send where their user has said none."""
 
@@ -126,16 +127,25 @@ def _kind(request: Request, body: bytes) -> str:
         start = body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
         if start.startswith(b"{") and kind != "application/octet-stream":
             return _JSON
-        if kind in {"", "application/octet-stream"} or read_header(body) is not None:
+        if kind in {"", "application/octet-stream"}:
+            return _PICTURE
+        if read_header(body) is not None and not _is_mangled(kind, body):
             return _PICTURE
     return kind
 
 
 def _unsupported(kind: str) -> UnsupportedMedia:
+    remedy = f" ({_CURL})" if kind == _URL_ENCODED else ""
     return UnsupportedMedia(
         f"Content-Type {kind or 'none':.80} is not accepted: send image/*, multipart/form-data or "
-        "application/json"
+        f"application/json{remedy}"
     )
+
+
+def _is_mangled(kind: str, body: bytes) -> bool:
+    """Whether ``curl -d @picture`` has sent this: it leaves line breaks and zeros out, and every
+    picture has some."""
+    return kind == _URL_ENCODED and not any(byte in body for byte in (b"\0", b"\r", b"\n"))
 
 
 def _from_form(request: Request, body: bytes, asked: Wishes, limits: LimitOptions) -> Upload:

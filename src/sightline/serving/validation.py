@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import typing
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from difflib import get_close_matches
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from sightline.errors import InvalidRequest, Malformed, RequestError, TooLarge, UnsupportedMedia
@@ -29,6 +31,10 @@ _LARGE_JSON = 256 * 1024
 """Parsing more than this would hold up other requests, so a thread does it."""
 _OPTIONS = 64 * 1024
 """Bytes that are enough for the options of a stream or an engine."""
+_CHOICES = {"literal_error", "enum"}
+_LONGEST_CHOICE = 40
+_PICTURE_ROUTES = {"/detect", "/predict"}
+_QUOTED = re.compile(r"'([^']*)'")
 _BOM = b"\xef\xbb\xbf"
 _OF_ANY_GET = {EXPIRES, SIGNATURE, *CACHE_BUSTERS}
 
@@ -53,6 +59,8 @@ def said_wrong(error: ValidationError, model: type[BaseModel] | None = None) -> 
         return f"the request has more than {MOST_MISTAKES} mistakes"
     # Our own validators' errors stand in the context; what the client sent is not repeated.
     errors = error.errors(include_url=False, include_input=False)
+    if any(one["type"] in _CHOICES for one in errors):  # the input tells which one is near
+        errors = error.errors(include_url=False)
     return _told(errors, lambda at: _fields_at(model, at))
 
 
@@ -64,6 +72,21 @@ def request_error(error: RequestValidationError, route: Any) -> RequestError:
     # The first of a place is `query`, `path` or `body`.
     errors = [{**one, "loc": one["loc"][1:]} for one in error.errors()]
     return InvalidRequest(_told(errors, lambda _: names))
+
+
+def routing_error(error: HTTPException, request: Request) -> HTTPException:
+    """A path or a method that no route answers, with what is answered instead."""
+    method, path = request.method, request.scope["path"]
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        told = f"{method} is not answered here: send {allowed or 'another method'}"
+        if path in _PICTURE_ROUTES and "POST" in allowed:
+            told += f", for example curl --data-binary @picture.jpg {request.base_url}{path[1:]}"
+    elif error.status_code == 404:
+        told = f"there is no route {path!r:.80}: GET / lists what there is, /docs shows all of it"
+    else:
+        return error
+    return HTTPException(error.status_code, f"{error.detail}: {told}", error.headers)
 
 
 def _told(errors: Sequence[Any], names: Callable[[Sequence[Any]], Collection[str]]) -> str:
@@ -85,7 +108,12 @@ def _in_words(one: Any, names: Callable[[Sequence[Any]], Collection[str]]) -> st
         return _NAME
     if kind == "value_error":
         return str(context["error"])
-    return in_words(kind, context, one["msg"])
+    told = in_words(kind, context, one["msg"])
+    if kind in _CHOICES and isinstance(given := one.get("input"), str):
+        choices = _QUOTED.findall(str(context.get("expected", "")))
+        if near := get_close_matches(given[:_LONGEST_CHOICE].strip().lower(), choices, 1, 0.6):
+            told += f"; did you mean {near[0]}?"
+    return told
 
 
 def _fields_at(model: Any, at: Iterable[Any]) -> Collection[str]:

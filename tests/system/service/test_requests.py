@@ -20,6 +20,7 @@ from sightline.errors import InferenceError
 
 JSON = {"Content-Type": "application/json"}
 JPEG = {"Content-Type": "image/jpeg"}
+URL_ENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
 # OBJECT of the tiny model, 64 x 64, in a picture of 128 x 96: scaled by a half, 8 pixels lower.
 BOX = [16.0, 16.0, 64.0, 80.0]
 
@@ -112,6 +113,24 @@ def test_a_batch_may_be_larger_than_the_queue_takes(serve: Any, jpeg: bytes) -> 
         assert len(answer.json()["results"]) == 40
 
 
+def test_curl_d_of_a_picture_is_told_how_to_send_it(serve: Any, jpeg: bytes) -> None:
+    mangled = jpeg.translate(None, b"\r\n\0")  # as curl -d @picture.jpg sends it
+    with serve().client() as client:
+        answer = client.post("/detect", content=mangled, headers=URL_ENCODED)
+        assert answer.status_code == 415, answer.text
+        assert "--data-binary @picture.jpg" in answer.text
+        answer = client.post("/detect", content=jpeg, headers=URL_ENCODED)
+        assert answer.status_code == 200, answer.text  # --data-binary, without a type
+
+
+def test_a_get_of_detect_is_told_what_to_send(serve: Any) -> None:
+    with serve().client() as client:
+        answer = client.get("/detect")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+        told = answer.json()["error"]["message"]
+        assert f"send POST, for example curl --data-binary @picture.jpg {client.base_url}" in told
+
+
 @pytest.mark.parametrize(
     ("path", "body", "headers", "status", "said"),
     [
@@ -174,7 +193,14 @@ def test_a_batch_may_be_larger_than_the_queue_takes(serve: Any, jpeg: bytes) -> 
         pytest.param("/streams", b"name=a", {"Content-Type": "application/x-www-form-urlencoded"}, 415,
                      "send application/json", id="as curl -d sends it"),
         pytest.param("/nothing", b"x", JPEG, 404, "Not Found", id="no such route"),
-        pytest.param("/health", b"x", JPEG, 405, "Not Allowed", id="another method"),
+        pytest.param("/nothing", b"x", JPEG, 404, "no route '/nothing': GET / lists", id="which route"),
+        pytest.param("/health", b"x", JPEG, 405, "POST is not answered here: send ", id="method"),
+        pytest.param("/detect?format=jpg", b"x", JPEG, 422, "did you mean jpeg?", id="jpg"),
+        pytest.param("/detect?priority=Urgnt", b"x", JPEG, 422, "did you mean urgent?", id="urgent"),
+        pytest.param("/detect", b'{"image":"a","format":"jpg"}', JSON, 422, "did you mean jpeg?",
+                     id="jpg in JSON"),
+        pytest.param("/detect", b"\xff\xd8\xff\xe0 a damaged picture", URL_ENCODED, 415,
+                     "--data-binary @picture.jpg", id="curl -d"),
         pytest.param("/models/tiny%2F..%2Fx/reload", b"", JPEG, 404, "Not Found", id="path"),
         pytest.param("/models/%2e%2e/reload", b"", JPEG, 422, "name", id="dots"),
     ],

@@ -78,6 +78,30 @@ def test_events(serve: Any) -> None:
         assert "objects" in told[0]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/events?stream=yrad", "/events?stream=gate&stream=yrad", "/events/link?stream=yrad",
+        "/streams/yrad", "/streams/yrad/mjpeg", "/streams/yrad/snapshot", "/streams/yrad/link",
+    ],
+)  # fmt: skip
+def test_a_stream_that_is_not_there_is_told(serve: Any, path: str) -> None:
+    with serve().client() as client:
+        assert "'yrad', nor any other" in client.get(path.replace("stream=gate&", "")).text
+        add(client)
+        add(client, name="yard")
+        answer = client.get(path)
+        assert answer.status_code == 404, answer.text
+        assert "there is no stream 'yrad'; there are gate, yard" in answer.text
+
+
+def test_files_of_a_service_that_opens_none(serve: Any) -> None:
+    with serve().client() as client:
+        answer = add(client, source="/data/a.mp4")
+        assert answer.status_code == 403
+        assert "serving.files_under" in answer.text
+
+
 def test_watchers_end_with_the_service(serve: Any) -> None:
     service = serve()
     with service.client() as client, client.stream("GET", "/events") as live:

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from sightline.config import Name
 from sightline.errors import Conflict, Forbidden, InvalidRequest, NotFound, Overloaded, SourceError
 from sightline.redaction import redact
-from sightline.runtime.fleet import FeedItem
+from sightline.runtime.fleet import FeedItem, no_stream
 from sightline.runtime.record import StreamStats
 from sightline.serving.parts import Parts, parts_of
 from sightline.serving.protocol import WATCHING
@@ -116,7 +116,7 @@ async def stats(request: Request, name: Name) -> dict[str, Any]:
 def _stats(parts: Parts, name: str) -> StreamStats:
     found = parts.streams.stats().get(name)
     if found is None:
-        raise NotFound(f"there is no stream {name!r}")
+        raise no_stream(name, parts.streams.options())
     return found
 
 
@@ -176,8 +176,9 @@ async def events(
 ) -> Response:
     """What all streams, or those that are named, see from now on: server-sent events in JSON."""
     parts = parts_of(request)
-    _ = parts.streams
-    content = _events(parts, set(stream or ()))
+    wanted = set(stream or ())
+    await asyncio.to_thread(_check_streams, parts, wanted)
+    content = _events(parts, wanted)
     return _watched(request, content, "text/event-stream", _embedding(request))
 
 
@@ -189,10 +190,17 @@ async def events_link(
 ) -> dict[str, Any]:
     """A signed address of events, for an ``EventSource``: it needs no token, and expires."""
     parts = parts_of(request)
-    _ = parts.streams
+    await asyncio.to_thread(_check_streams, parts, set(stream or ()))
     named = [("stream", name) for name in stream or ()]
     url, expires = parts.signer.sign("/events", seconds, named)
     return {"url": url, "expires": expires}
+
+
+def _check_streams(parts: Parts, wanted: set[str]) -> None:
+    """Raises NotFound: nothing would ever be seen of a stream that is not there."""
+    there = parts.streams.options().keys()
+    for name in sorted(wanted - there):
+        raise no_stream(name, there)
 
 
 def _embedding(request: Request) -> dict[str, str]:
