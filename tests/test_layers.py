@@ -53,18 +53,16 @@ def part_of(module: str) -> str:
     return names[1] if len(names) > 1 else "__init__"
 
 
-def imports(tree: ast.AST, *, running: bool) -> Iterator[str]:
-    """What a tree imports of this package, by full name; with ``running``, only at run time."""
+def imports(tree: ast.AST) -> Iterator[str]:
+    """What a tree imports of this package, by full name, also within functions and for types only."""
     for node in ast.iter_child_nodes(tree):
-        if running and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            continue
         if isinstance(node, ast.ImportFrom):
             assert not node.level, "relative imports hide what is imported"
             if str(node.module).split(".")[0] == "sightline":
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (a.name for a in node.names if a.name.split(".")[0] == "sightline")
-        yield from imports(node, running=running)
+        yield from imports(node)
 
 
 def modules() -> dict[str, ast.AST]:
@@ -89,7 +87,7 @@ def allowed(importer: str, imported: str) -> bool:
 @pytest.mark.parametrize("name", MODULES)
 def test_imports_go_down(name: str) -> None:
     assert part_of(name) in LEVEL, f"{name} has no place in the layers"
-    upward = [m for m in imports(MODULES[name], running=False) if not allowed(name, m)]
+    upward = [m for m in imports(MODULES[name]) if not allowed(name, m)]
     assert not upward, f"{name} may not import {upward}"
 
 
@@ -98,7 +96,7 @@ def test_no_circles() -> None:
         return name if name in MODULES else name.rpartition(".")[0]
 
     graph = {
-        name: {target(m) for m in imports(tree, running=True)} - {name}
+        name: {target(m) for m in imports(tree)} - {name}
         for name, tree in MODULES.items()
     }
     try:

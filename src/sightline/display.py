@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sightline.errors import MissingPackage, SightlineError
+from sightline.picture_files import notebook_jpeg
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sightline.types import Detection, Detections, Frame, Pixels
+    from sightline.types.arrays import Pixels
+    from sightline.types.frames import Frame
+    from sightline.types.objects import DetectedObjects
 
 COLUMNS = (
     "stream", "frame", "time", "track_id", "class_id", "class", "score", "x1", "y1", "x2", "y2",
@@ -31,14 +34,9 @@ MOST_ROWS = 20
 MOST_CLASSES = 6
 """Classes that a line of text counts; the rest are counted together."""
 
-WIDEST = 640
-"""Pixels of a picture in a notebook, which is stored with the notebook."""
-
-_JPEG_QUALITY = 80
-
 
 def data_frame(
-    detections: Detections, frame: Frame | None, predicted: bool | None = None
+    detections: DetectedObjects, frame: Frame | None, predicted: bool | None = None
 ) -> pd.DataFrame:
     """A row for each object, in the columns of the CSV output. What is not known is missing (NA).
 
@@ -81,12 +79,12 @@ def to_utc(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def names_of(detections: Detections) -> list[str]:
+def names_of(detections: DetectedObjects) -> list[str]:
     """The class name of each object."""
     return [detections.class_name(i) for i in detections.class_ids.tolist()]
 
 
-def summary(detections: Detections, frame: Frame | None = None) -> str:
+def summary(detections: DetectedObjects, frame: Frame | None = None) -> str:
     """The objects in one line: ``3 objects: 2 person, 1 car (640×480, street.jpg)``.
 
     Args:
@@ -105,19 +103,19 @@ def summary(detections: Detections, frame: Frame | None = None) -> str:
     return f"{text} ({frame.width}×{frame.height}, {name})"
 
 
-def one_line(one: Detection) -> str:
+def one_line(one: DetectedObjects) -> str:
     """One object: ``car #3 0.91 at 12 30 100 200``, with corners in whole pixels."""
-    track = "" if one.track_id is None else f" #{one.track_id}"
-    corners = " ".join(f"{x:.0f}" for x in one.box.tolist())
-    return f"{_named(one, one.class_id)}{track} {one.score:.2f} at {corners}"
+    track = "" if one.track_ids is None else f" #{one.track_ids[0]}"
+    corners = " ".join(f"{x:.0f}" for x in one.boxes[0].tolist())
+    return f"{_named(one, int(one.class_ids[0]))}{track} {one.scores[0]:.2f} at {corners}"
 
 
-def as_html(detections: Detections, plot: Callable[[], Pixels] | None) -> str:
+def as_html(detections: DetectedObjects, plot: Callable[[], Pixels] | None) -> str:
     """The picture that ``plot`` draws, where it can, above a table of the objects."""
     heads = ["", "class", "score", "x1", "y1", "x2", "y2"]
     rows = [
         [str(i), item["class"], f"{item['score']:.2f}", *(f"{x:.0f}" for x in item["box"])]
-        for i, item in enumerate(detections[:MOST_ROWS].to_dict())
+        for i, item in enumerate(detections.to_dict()[:MOST_ROWS])
     ]
     if detections.track_ids is not None:
         heads.insert(2, "track")
@@ -133,26 +131,7 @@ def as_html(detections: Detections, plot: Callable[[], Pixels] | None) -> str:
     return f"<div>{''.join(parts)}</div>"
 
 
-def jpeg(pixels: Pixels) -> bytes:
-    """The picture as a notebook keeps it, no wider than ``WIDEST``."""
-    from sightline.picture_files import encoded
-
-    return encoded(shrunk(pixels), ".jpg", _JPEG_QUALITY)
-
-
-def shrunk(pixels: Pixels, widest: int = WIDEST) -> Pixels:
-    """The picture no wider than this."""
-    import cv2
-
-    height, width = pixels.shape[:2]
-    if width <= widest:
-        return pixels
-    size = (widest, max(1, round(height * widest / width)))
-    smaller: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return smaller
-
-
-def _named(detections: Detections, class_id: int) -> str:
+def _named(detections: DetectedObjects, class_id: int) -> str:
     """The name of a class as a line of text has it: a number alone would read as a count."""
     name = detections.class_name(class_id)
     return f"class {name}" if name == str(class_id) else name
@@ -164,7 +143,7 @@ def _count(count: int) -> str:
 
 def _picture(plot: Callable[[], Pixels]) -> str:
     try:
-        data = base64.b64encode(jpeg(plot())).decode()
+        data = base64.b64encode(notebook_jpeg(plot())).decode()
     except SightlineError as exc:  # a notebook shows the objects also where the picture is gone
         return f"<p>{html.escape(str(exc))}</p>"
     return f'<img alt="" src="data:image/jpeg;base64,{data}">'

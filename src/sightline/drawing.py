@@ -17,7 +17,8 @@ from sightline.errors import SinkError
 if TYPE_CHECKING:
     import supervision
 
-    from sightline.types import Detections, Label, Observation, Pixels
+    from sightline.types.arrays import Pixels
+    from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 
 # Bright, far apart in hue, and in an order in which neighbours differ most.
 _COLOURS = (
@@ -32,7 +33,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 def annotate(
     image: Pixels,
-    detections: Detections,
+    detections: DetectedObjects,
     labels: Mapping[int, Sequence[Label]] | None = None,
     fps: float | None = None,
     *,
@@ -68,7 +69,7 @@ class Annotator:
         self._traces = traces
         self._trace: supervision.TraceAnnotator | None = None
 
-    def annotate(self, observation: Observation, fps: float | None = None) -> Pixels:
+    def annotate(self, observation: DetectedFrame, fps: float | None = None) -> Pixels:
         """The observation's picture as ``draw`` makes it."""
         return self.draw(
             observation.frame.image,
@@ -81,7 +82,7 @@ class Annotator:
     def draw(
         self,
         image: Pixels,
-        detections: Detections,
+        detections: DetectedObjects,
         labels: Mapping[int, Sequence[Label]] | None = None,
         fps: float | None = None,
         *,
@@ -182,7 +183,7 @@ def _style(width: int, height: int) -> _Style:
     )
 
 
-def _shorten(captions: list[str], detections: Detections, side: int) -> None:
+def _shorten(captions: list[str], detections: DetectedObjects, side: int) -> None:
     """In a crowd, leave small objects their id or name only: captions must not hide them all."""
     if len(captions) <= _CROWD:
         return
@@ -192,7 +193,7 @@ def _shorten(captions: list[str], detections: Detections, side: int) -> None:
         captions[i] = next((w for w in words if w.startswith("#")), words[0])
 
 
-def _captions(detections: Detections, labels: Mapping[int, Sequence[Label]]) -> list[str]:
+def _captions(detections: DetectedObjects, labels: Mapping[int, Sequence[Label]]) -> list[str]:
     names = [detections.class_name(i) for i in detections.class_ids.tolist()]
     scores = detections.scores.tolist()
     if detections.track_ids is None:

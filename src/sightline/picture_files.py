@@ -15,9 +15,12 @@ from sightline.errors import SinkError
 from sightline.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from sightline.types import Pixels
+    from sightline.types.arrays import Pixels
 
 JPEG_QUALITY = 90
+NOTEBOOK_QUALITY = 80
+NOTEBOOK_WIDTH = 640
+"""Pixels of a picture in a notebook, which is stored with the notebook."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """What the name of a picture file may end with."""
@@ -121,3 +124,18 @@ def save_picture(path: str | Path, pixels: Pixels, source: str | Path | None = N
         raise SinkError(f"cannot write {path}: {exc}") from exc
     write_whole(path, data)
     return path
+
+
+def notebook_jpeg(pixels: Pixels) -> bytes:
+    """The picture as a notebook keeps it, no wider than ``NOTEBOOK_WIDTH``."""
+    return encoded(shrunk(pixels), ".jpg", NOTEBOOK_QUALITY)
+
+
+def shrunk(pixels: Pixels, widest: int = NOTEBOOK_WIDTH) -> Pixels:
+    """The picture no wider than this."""
+    height, width = pixels.shape[:2]
+    if width <= widest:
+        return pixels
+    size = (widest, max(1, round(height * widest / width)))
+    smaller: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return smaller

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from sightline.types import Pixels
+    from sightline.types.arrays import Pixels
 
 _AS_UINT8 = {
     "b": "a mask is array.astype(np.uint8) * 255",

@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 from sightline.types import (
-    ChannelOrder,
     Detections,
     EngineInfo,
     Event,
@@ -23,19 +22,6 @@ from sightline.types import (
 )
 
 T = TypeVar("T")
-
-
-class Picture(Protocol):
-    """A decoded picture in whatever form its decoder left it. Safe to read from any thread."""
-
-    @property
-    def width(self) -> int: ...
-    @property
-    def height(self) -> int: ...
-    def scaled(
-        self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
-    ) -> Pixels:
-        """Scale and convert in one pass, into ``out`` (height, width, 3) where it is given."""
 
 
 class Source(Protocol):

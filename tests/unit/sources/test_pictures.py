@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from sightline.protocols import Picture
 from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
-from sightline.types import Pixels
+from sightline.types import Picture, Pixels
 
 
 def quarters(width: int, height: int) -> Pixels:

@@ -1,148 +1,24 @@
-"""The words of Sightline: what travels from a source to the sinks.
-
-A stage never reaches back into the one before it, so everything that a later stage needs is in
-the object that is handed on.
-"""
+"""All objects of one frame as parallel arrays."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from functools import cached_property
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import ConfigError
 from sightline.other_names import attribute_error
+from sightline.types.arrays import MOST_CLASSES, Floats, Ints, Mask, Pixels
+from sightline.types.frames import Frame, default_place, file_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import supervision
-
-    from sightline.protocols import Picture
-
-Pixels: TypeAlias = NDArray[np.uint8]
-"""Interleaved pixels, (height, width, 3), uint8."""
-
-Floats: TypeAlias = NDArray[np.float32]
-Ints: TypeAlias = NDArray[np.int64]
-Mask: TypeAlias = NDArray[np.bool_]
-
-ChannelOrder: TypeAlias = Literal["bgr", "rgb"]
-
-MOST_CLASSES = 100_000
-"""Names are listed up to this class id: a list for wilder ids would fill the memory."""
-
-Clock: TypeAlias = Literal["rtcp", "arrival", "start"]
-"""Where the wall-clock time of a frame is from: the camera's RTCP sender reports, the arrival of the
-frame here, or the start of a recording that the user has told."""
-
-RunState: TypeAlias = Literal["done", "failed", "interrupted"]
-"""How a run, or a stream of one, has ended."""
-
-
-@dataclass(eq=False)
-class Frame:
-    """One picture of one stream. Pixels are made when they are asked for.
-
-    ``index`` is the number of frames before it in the stream, damaged ones included; what a live
-    stream dropped does not count. ``time`` is the position in the stream in seconds and never goes
-    back; ``captured_at`` is ``time.monotonic()`` at the moment the picture was decoded. ``utc`` is
-    the wall-clock time at which it was taken, as Unix time in seconds, and ``clock`` says where that
-    is from. Both are None for a recording whose start nobody has told.
-    """
-
-    stream: str
-    index: int
-    time: float
-    captured_at: float
-    picture: Picture = field(repr=False)
-    utc: float | None = None
-    clock: Clock | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What is pickled and copied: the picture, without the pixels that were made of it."""
-        return {name: value for name, value in self.__dict__.items() if name != "image"}
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            raise attribute_error(self, "Frame", name)
-
-    @property
-    def width(self) -> int:
-        return self.picture.width
-
-    @property
-    def height(self) -> int:
-        return self.picture.height
-
-    @cached_property
-    def image(self) -> Pixels:
-        """The whole picture, (height, width, 3), uint8, BGR. Made once, then kept."""
-        return self.picture.scaled(self.width, self.height, "bgr")
-
-    def utc_at(self, time: float) -> float | None:
-        """The Unix time of another moment of the same stream, given in stream seconds."""
-        return None if self.utc is None else self.utc + time - self.time
-
-    def scaled(
-        self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
-    ) -> Pixels:
-        """The picture at another size, written into ``out`` where it is given.
-
-        ``out`` is (height, width, 3), uint8, and need not be contiguous: a letterbox passes the
-        middle of its canvas. Returns ``out``, or a new array.
-        """
-        return self.picture.scaled(width, height, order, out)
-
-    def save(self, path: str | Path | None = None) -> Path:
-        """Write the picture to a file, as it is.
-
-        Args:
-            path: .jpg, .png, .webp, .bmp or .tif; ``STREAM-000012.jpg`` in the current folder
-                where it is None, or in a folder that is given. Folders are made where they are
-                missing. Without a name, no other frame's file of this process is overwritten.
-
-        Returns the file. Raises SinkError.
-        """
-        from sightline.picture_files import save_picture
-
-        return save_picture(_place(self, self, path), self.image, _file_of(self))
-
-    def _repr_jpeg_(self) -> bytes:
-        """What a notebook shows."""
-        from sightline.display import jpeg
-
-        return jpeg(self.image)
-
-
-def _place(owner: object, frame: Frame | None, given: str | Path | None, suffix: str = "") -> Path:
-    """Where a picture goes: to the file that is given; else to one of its own, in the folder that is.
-
-    The name is that of the stream or picture, and the frame's number.
-    """
-    from sightline.picture_files import DEFAULT_NAMES
-    from sightline.whole_files import is_folder, safe_name
-
-    if given is not None and not is_folder(given):
-        return Path(given)
-    stem = f"image{suffix}"
-    if frame is not None:
-        picture = PurePath(PurePath(frame.stream).name).stem or "image"
-        stem = f"{safe_name(picture)}-{frame.index:06d}{suffix}"
-    return DEFAULT_NAMES.name(owner, Path(given or ""), stem)
-
-
-def _file_of(frame: Frame) -> str | Path | None:
-    """The file that a single picture was read from: it is the name of its stream, too."""
-    source: Path | None = getattr(frame.picture, "source", None)
-    return source or frame.stream
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -298,8 +174,8 @@ class Detections:
         from sightline.picture_files import save_picture
 
         frame = image if isinstance(image, Frame) else self.frame
-        place = _place(self, frame, path, "-annotated")
-        return save_picture(place, self.plot(image), _file_of(frame) if frame else None)
+        place = default_place(self, frame, path, "-annotated")
+        return save_picture(place, self.plot(image), file_of(frame) if frame else None)
 
     def to_pandas(self) -> pd.DataFrame:
         """A table with the columns of the CSV output; what is not known is missing (NA).
@@ -480,198 +356,3 @@ class Detection(Detections):
     def mask(self) -> Mask | None:
         """(height, width) bool, or None."""
         return None if self.masks is None else self.masks[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What a classifier says of one object: ``attribute`` ("colour") is ``value`` ("red")."""
-
-    attribute: str
-    value: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened in a stream; ``time`` is stream time in seconds.
-
-    Its wall-clock time follows from the frame that it is written with: see ``Frame.utc_at``.
-    """
-
-    kind: str
-    time: float
-    stream: str
-    track_id: int | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Observation:
-    """What sinks see of one frame. ``labels`` are keyed by track id.
-
-    ``predicted`` frames were not analysed: the tracker says where its objects are by now.
-    """
-
-    frame: Frame
-    detections: Detections
-    labels: Mapping[int, tuple[Label, ...]] = field(default_factory=dict)
-    events: tuple[Event, ...] = ()
-    predicted: bool = False
-
-    def __str__(self) -> str:
-        """``frame 12 at 0.48 s: 3 objects: 2 person, 1 car (640×480, street)``."""
-        from sightline.display import summary
-
-        told = f"frame {self.frame.index} at {self.frame.time:.2f} s"
-        return f"{told}{' (predicted)' * self.predicted}: {summary(self.detections, self.frame)}"
-
-    def __repr__(self) -> str:
-        return f"<Observation: {self}>"
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            raise attribute_error(self, "Observation", name)
-
-    def plot(self) -> Pixels:
-        """A copy of the picture with what was found, (height, width, 3) uint8, BGR.
-
-        Of predicted boxes the corners are drawn. Raises SinkError: supervision is not installed.
-        """
-        from sightline.drawing import annotate
-
-        return annotate(self.frame.image, self.detections, self.labels, predicted=self.predicted)
-
-    def save(self, path: str | Path | None = None) -> Path:
-        """Write the picture of ``plot`` to a file.
-
-        Args:
-            path: .jpg, .png, .webp, .bmp or .tif; ``STREAM-000012-annotated.jpg`` in the current
-                folder where it is None, or in a folder that is given. As for ``Detections``.
-
-        Returns the file. Raises SinkError.
-        """
-        from sightline.picture_files import save_picture
-
-        place = _place(self.frame, self.frame, path, "-annotated")
-        return save_picture(place, self.plot(), _file_of(self.frame))
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows: the picture and a table of the objects."""
-        from sightline.display import as_html
-
-        return as_html(self.detections, self.plot)
-
-    def to_pandas(self) -> pd.DataFrame:
-        """A table of the objects with the columns of the CSV output, as of ``Detections``.
-
-        ``utc`` is a datetime with its zone, ``predicted`` a bool. Raises MissingPackage: pandas is not
-        installed.
-        """
-        from sightline.display import data_frame
-
-        return data_frame(self.detections, self.frame, self.predicted)
-
-
-@dataclass(frozen=True, slots=True)
-class StreamInfo:
-    """What is known of a stream once it is open.
-
-    ``fps`` is the nominal rate or None; ``frames`` is the expected number of frames or None (live
-    streams, containers that do not say). ``live`` streams keep the newest frame and drop others.
-    ``still`` streams are pictures that have nothing to do with one another.
-    """
-
-    name: str
-    width: int
-    height: int
-    fps: float | None = None
-    frames: int | None = None
-    live: bool = False
-    still: bool = False
-
-
-class SourceState(StrEnum):
-    """The states of a source. ``FAILED`` and ``ENDED`` are final."""
-
-    CONNECTING = "connecting"
-    RUNNING = "running"
-    RECONNECTING = "reconnecting"
-    FAILED = "failed"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """A snapshot of a source. ``read`` = frames handed on + the sum of ``dropped``.
-
-    ``dropped`` counts frames by reason, for example ``stale`` (a newer one came) or ``corrupt``.
-    """
-
-    state: SourceState
-    read: int = 0
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    reconnects: int = 0
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Normalization:
-    """What turns uint8 pixels into a network's input: ``(pixel * scale - mean) / std``.
-
-    ``mean`` and ``std`` are per channel in the network's own channel order, after scaling.
-    """
-
-    scale: float = 1.0
-    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
-    std: tuple[float, ...] = (1.0, 1.0, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """Name and shape of a network's input or output; None stands for a dimension left open."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str = "float32"
-
-
-Certainty: TypeAlias = Literal["sure", "ask", "card"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """How the outputs of a model fit a family.
-
-    Args:
-        outputs: places of the outputs that the family reads, in the order in which it reads them.
-        classes: the number of classes that their shapes tell, or None.
-        flat: they have no row for each picture, so that pictures of a batch cannot be told apart by
-            the first axis.
-        certainty: ``sure`` unless other models have such outputs too. Then ``ask`` wants a card, or
-            the number of class names, to tell; ``card`` is for families that only a card can name,
-            because another one is likelier.
-        resizes: the graph resizes its pictures itself, so that it is given undistorted ones where its
-            input size is open.
-    """
-
-    outputs: tuple[int, ...]
-    classes: int | None = None
-    flat: bool = False
-    certainty: Certainty = "sure"
-    resizes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """What an engine is: ``requests`` inferences can be in flight at once.
-
-    ``input`` is what ``submit`` takes, (N, H, W, C) uint8; open dimensions are None.
-    """
-
-    backend: str
-    device: str
-    precision: str
-    requests: int
-    input: TensorSpec
-    outputs: tuple[TensorSpec, ...]

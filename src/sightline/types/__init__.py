@@ -1,0 +1,52 @@
+"""The words of Sightline: what travels from a source to the sinks.
+
+A stage never reaches back into the one before it, so everything that a later stage needs is in
+the object that is handed on.
+"""
+
+from __future__ import annotations
+
+from sightline.types.arrays import (
+    MOST_CLASSES,
+    ChannelOrder,
+    Clock,
+    Floats,
+    Ints,
+    Mask,
+    Pixels,
+    RunState,
+)
+from sightline.types.detections import Detection, Detections
+from sightline.types.frames import Frame, Picture
+from sightline.types.models import Certainty, EngineInfo, Fit, Normalization, TensorSpec
+from sightline.types.objects import DetectedFrame, DetectedObjects, Label
+from sightline.types.observations import Event, Observation
+from sightline.types.streams import SourceState, SourceStatus, StreamInfo
+
+__all__ = [
+    "MOST_CLASSES",
+    "Certainty",
+    "ChannelOrder",
+    "Clock",
+    "DetectedFrame",
+    "DetectedObjects",
+    "Detection",
+    "Detections",
+    "EngineInfo",
+    "Event",
+    "Fit",
+    "Floats",
+    "Frame",
+    "Ints",
+    "Label",
+    "Mask",
+    "Normalization",
+    "Observation",
+    "Picture",
+    "Pixels",
+    "RunState",
+    "SourceState",
+    "SourceStatus",
+    "StreamInfo",
+    "TensorSpec",
+]

@@ -1,0 +1,125 @@
+"""One picture of one stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sightline.other_names import attribute_error
+from sightline.types.arrays import ChannelOrder, Clock, Pixels
+
+
+class Picture(Protocol):
+    """A decoded picture in whatever form its decoder left it. Safe to read from any thread."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    def scaled(
+        self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
+    ) -> Pixels:
+        """Scale and convert in one pass, into ``out`` (height, width, 3) where it is given."""
+
+
+@dataclass(eq=False)
+class Frame:
+    """One picture of one stream. Pixels are made when they are asked for.
+
+    ``index`` is the number of frames before it in the stream, damaged ones included; what a live
+    stream dropped does not count. ``time`` is the position in the stream in seconds and never goes
+    back; ``captured_at`` is ``time.monotonic()`` at the moment the picture was decoded. ``utc`` is
+    the wall-clock time at which it was taken, as Unix time in seconds, and ``clock`` says where that
+    is from. Both are None for a recording whose start nobody has told.
+    """
+
+    stream: str
+    index: int
+    time: float
+    captured_at: float
+    picture: Picture = field(repr=False)
+    utc: float | None = None
+    clock: Clock | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled and copied: the picture, without the pixels that were made of it."""
+        return {name: value for name, value in self.__dict__.items() if name != "image"}
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise attribute_error(self, "Frame", name)
+
+    @property
+    def width(self) -> int:
+        return self.picture.width
+
+    @property
+    def height(self) -> int:
+        return self.picture.height
+
+    @cached_property
+    def image(self) -> Pixels:
+        """The whole picture, (height, width, 3), uint8, BGR. Made once, then kept."""
+        return self.picture.scaled(self.width, self.height, "bgr")
+
+    def utc_at(self, time: float) -> float | None:
+        """The Unix time of another moment of the same stream, given in stream seconds."""
+        return None if self.utc is None else self.utc + time - self.time
+
+    def scaled(
+        self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
+    ) -> Pixels:
+        """The picture at another size, written into ``out`` where it is given.
+
+        ``out`` is (height, width, 3), uint8, and need not be contiguous: a letterbox passes the
+        middle of its canvas. Returns ``out``, or a new array.
+        """
+        return self.picture.scaled(width, height, order, out)
+
+    def save(self, path: str | Path | None = None) -> Path:
+        """Write the picture to a file, as it is.
+
+        Args:
+            path: .jpg, .png, .webp, .bmp or .tif; ``STREAM-000012.jpg`` in the current folder
+                where it is None, or in a folder that is given. Folders are made where they are
+                missing. Without a name, no other frame's file of this process is overwritten.
+
+        Returns the file. Raises SinkError.
+        """
+        from sightline.picture_files import save_picture
+
+        return save_picture(default_place(self, self, path), self.image, file_of(self))
+
+    def _repr_jpeg_(self) -> bytes:
+        """What a notebook shows."""
+        from sightline.picture_files import notebook_jpeg
+
+        return notebook_jpeg(self.image)
+
+
+def default_place(
+    owner: object, frame: Frame | None, given: str | Path | None, suffix: str = ""
+) -> Path:
+    """Where a picture goes: to the file that is given; else to one of its own, in the folder that is.
+
+    The name is that of the stream or picture, and the frame's number.
+    """
+    from sightline.picture_files import DEFAULT_NAMES
+    from sightline.whole_files import is_folder, safe_name
+
+    if given is not None and not is_folder(given):
+        return Path(given)
+    stem = f"image{suffix}"
+    if frame is not None:
+        picture = PurePath(PurePath(frame.stream).name).stem or "image"
+        stem = f"{safe_name(picture)}-{frame.index:06d}{suffix}"
+    return DEFAULT_NAMES.name(owner, Path(given or ""), stem)
+
+
+def file_of(frame: Frame) -> str | Path | None:
+    """The file that a single picture was read from: it is the name of its stream, too."""
+    source: Path | None = getattr(frame.picture, "source", None)
+    return source or frame.stream

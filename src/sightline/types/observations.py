@@ -1,0 +1,99 @@
+"""What sinks see of one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sightline.other_names import attribute_error
+from sightline.types.arrays import Pixels
+from sightline.types.detections import Detections
+from sightline.types.frames import Frame, default_place, file_of
+from sightline.types.objects import Label
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in a stream; ``time`` is stream time in seconds.
+
+    Its wall-clock time follows from the frame that it is written with: see ``Frame.utc_at``.
+    """
+
+    kind: str
+    time: float
+    stream: str
+    track_id: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Observation:
+    """What sinks see of one frame. ``labels`` are keyed by track id.
+
+    ``predicted`` frames were not analysed: the tracker says where its objects are by now.
+    """
+
+    frame: Frame
+    detections: Detections
+    labels: Mapping[int, tuple[Label, ...]] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    predicted: bool = False
+
+    def __str__(self) -> str:
+        """``frame 12 at 0.48 s: 3 objects: 2 person, 1 car (640×480, street)``."""
+        from sightline.display import summary
+
+        told = f"frame {self.frame.index} at {self.frame.time:.2f} s"
+        return f"{told}{' (predicted)' * self.predicted}: {summary(self.detections, self.frame)}"
+
+    def __repr__(self) -> str:
+        return f"<Observation: {self}>"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise attribute_error(self, "Observation", name)
+
+    def plot(self) -> Pixels:
+        """A copy of the picture with what was found, (height, width, 3) uint8, BGR.
+
+        Of predicted boxes the corners are drawn. Raises SinkError: supervision is not installed.
+        """
+        from sightline.drawing import annotate
+
+        return annotate(self.frame.image, self.detections, self.labels, predicted=self.predicted)
+
+    def save(self, path: str | Path | None = None) -> Path:
+        """Write the picture of ``plot`` to a file.
+
+        Args:
+            path: .jpg, .png, .webp, .bmp or .tif; ``STREAM-000012-annotated.jpg`` in the current
+                folder where it is None, or in a folder that is given. As for ``Detections``.
+
+        Returns the file. Raises SinkError.
+        """
+        from sightline.picture_files import save_picture
+
+        place = default_place(self.frame, self.frame, path, "-annotated")
+        return save_picture(place, self.plot(), file_of(self.frame))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the picture and a table of the objects."""
+        from sightline.display import as_html
+
+        return as_html(self.detections, self.plot)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A table of the objects with the columns of the CSV output, as of ``Detections``.
+
+        ``utc`` is a datetime with its zone, ``predicted`` a bool. Raises MissingPackage: pandas is not
+        installed.
+        """
+        from sightline.display import data_frame
+
+        return data_frame(self.detections, self.frame, self.predicted)
