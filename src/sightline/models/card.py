@@ -7,6 +7,7 @@ inferred from its shapes; where it came from is kept and logged.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,11 @@ from sightline.value_errors import in_words
 log = logging.getLogger(__name__)
 
 DEFAULT_SIZE = 640
+
+_MOST_CLASSES = 100_000
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+"""Control characters, line ends and marks that turn the direction of writing: in a name they would
+reach terminals, logs and tables."""
 
 
 class ModelCard(BaseModel):
@@ -95,8 +101,18 @@ class ModelCard(BaseModel):
             names = {int(k): str(v) for k, v in value.items()}
             first = info.data.get("first_class", 0)
             first = 0 if min(names, default=0) < first else first
+            if max(names, default=0) > _MOST_CLASSES:  # each id below it would get a name
+                raise ValueError(
+                    f"class id {max(names)} is above {_MOST_CLASSES}, the most that there can be"
+                )
             return tuple(names.get(i, str(i)) for i in range(first, max(names, default=-1) + 1))
         return value
+
+    @field_validator("class_names")
+    @classmethod
+    def _printable(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Names without control characters: a model file from elsewhere may hold any."""
+        return tuple(_CONTROLS.sub(" ", name).strip() for name in names)
 
     @field_validator("mean", "std", mode="before")
     @classmethod

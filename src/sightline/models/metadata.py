@@ -11,6 +11,9 @@ from sightline.errors import ModelError
 
 TASKS = {"detect": "a detection model", "classify": "a classifier", "embed": "an embedder"}
 
+_UNREADABLE = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError)
+"""The last two are raised for text that is nested too deeply: a file from elsewhere may hold any."""
+
 
 def refuse_task(task: str, wanted: Sequence[str]) -> None:
     if task not in wanted:
@@ -41,9 +44,9 @@ def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str
         if key in metadata:
             try:
                 found[field] = read(metadata[key])
-            except (ValueError, SyntaxError, TypeError) as exc:
+            except _UNREADABLE as exc:
                 raise ModelError(
-                    f"the model's metadata {key}={metadata[key]!r} is unreadable"
+                    f"the model's metadata {key}={metadata[key]!r:.200} is unreadable"
                 ) from exc
     return found
 

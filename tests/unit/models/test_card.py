@@ -20,6 +20,7 @@ from sightline.engines.openvino_ import save_ir
 from sightline.errors import ModelError
 from sightline.models.card import CardReading, ModelCard, read_card, write_card
 from sightline.models.file import open_model
+from sightline.models.metadata import from_metadata
 
 MakeModel = Callable[..., Path]
 
@@ -261,6 +262,7 @@ def test_a_card_runs_nothing(model: Path) -> None:
         pytest.param({"names": "open('x')"}, "names=", id="names that call"),
         pytest.param({"names": "3"}, "class_names", id="names are a number"),
         pytest.param({"stride": "wide"}, "stride='wide'", id="stride is a word"),
+        pytest.param({"stride": "1e999"}, "stride='1e999'", id="stride is infinite"),
         pytest.param({"imgsz": "640"}, "imgsz='640'", id="one number"),
         pytest.param({"imgsz": "[640]"}, "imgsz=", id="half a size"),
         pytest.param({"imgsz": "[1, 2, 3]"}, "imgsz=", id="three sides"),
@@ -333,3 +335,31 @@ def test_a_torch_program_is_what_its_card_says(tmp_path: Path) -> None:
     assert reading.file.content == program
     assert (reading.card.decoder, reading.card.size) == ("yolov8", (640, 384))
     assert reading.card.class_names == ("car", "bus")
+
+
+@pytest.mark.parametrize("key", ["names", "imgsz", "stride", "attributes"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("(" * 5000, id="brackets"),
+        pytest.param("[" * 100_000 + "]" * 100_000, id="lists"),
+        pytest.param("-" * 100_000 + "1", id="signs"),
+        pytest.param("'a'+" * 100_000 + "'a'", id="sums"),
+    ],
+)
+def test_metadata_that_is_nested_too_deeply_is_unreadable(key: str, text: str) -> None:
+    with pytest.raises(ModelError, match=f"metadata {key}=.* is unreadable") as raised:
+        from_metadata({key: text}, ("detect",))
+    assert len(str(raised.value)) < 300  # it does not repeat all of it
+
+
+def test_a_class_id_that_would_take_all_memory_is_refused(constant_model: MakeModel) -> None:
+    path = constant_model([np.zeros((1, 25, 6))], metadata={"names": "{0: 'a', 2000000000: 'b'}"})
+    with pytest.raises(ModelError, match=r"class_names: .*class id 2000000000 is above 100000"):
+        read(path)
+
+
+def test_class_names_have_no_control_characters(constant_model: MakeModel) -> None:
+    names = "{0: 'a\\x1b[31m', 1: 'two\\nlines', 2: '\\u202eright', 3: 'Fußgänger 行人'}"
+    card = read(constant_model([np.zeros((1, 25, 6))], metadata={"names": names})).card
+    assert card.class_names == ("a [31m", "two lines", "right", "Fußgänger 行人")
