@@ -98,6 +98,9 @@ class ModelCard(BaseModel):
         They are the model's own ids, so that its first one may be ``first_class``.
         """
         if isinstance(value, Mapping):
+            # A list as text would be all that YAML's aliases stand for: gigabytes.
+            if any(isinstance(v, Mapping | list | tuple | set) for v in value.values()):
+                raise ValueError("the name of a class must be text")
             names = {int(k): str(v) for k, v in value.items()}
             first = info.data.get("first_class", 0)
             first = 0 if min(names, default=0) < first else first

@@ -359,6 +359,15 @@ def test_a_class_id_that_would_take_all_memory_is_refused(constant_model: MakeMo
         read(path)
 
 
+def test_aliases_in_class_names_are_not_written_out(model: Path) -> None:
+    lines = ["class_names:", "  0: &a0 [x, x]"]
+    lines += [f"  {i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 19)]  # 2 ** 19 letters
+    beside(model, "\n".join(lines))
+    with pytest.raises(ModelError, match="class_names: the name of a class must be text") as raised:
+        read(model)
+    assert len(str(raised.value)) < 300
+
+
 def test_class_names_have_no_control_characters(constant_model: MakeModel) -> None:
     names = "{0: 'a\\x1b[31m', 1: 'two\\nlines', 2: '\\u202eright', 3: 'Fußgänger 行人'}"
     card = read(constant_model([np.zeros((1, 25, 6))], metadata={"names": names})).card
