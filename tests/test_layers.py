@@ -95,10 +95,7 @@ def test_no_circles() -> None:
     def target(name: str) -> str:
         return name if name in MODULES else name.rpartition(".")[0]
 
-    graph = {
-        name: {target(m) for m in imports(tree)} - {name}
-        for name, tree in MODULES.items()
-    }
+    graph = {name: {target(m) for m in imports(tree)} - {name} for name, tree in MODULES.items()}
     try:
         tuple(TopologicalSorter(graph).static_order())
     except CycleError as exc:
