@@ -29,7 +29,7 @@ import av
 import numpy as np
 from av.video.frame import PictureType
 
-from sightline.build.site import Site
+from sightline.build.application import Application
 from sightline.config import AdaptiveOptions, Configuration, StreamOptions
 from sightline.runtime.capacity import FleetLoad, measure_fleet
 from sightline.runtime.fleet import Fleet
@@ -163,7 +163,9 @@ def main() -> None:
     parser.add_argument("--overload", action="store_true", help="beyond the machine's capacity")
     parser.add_argument("--times", type=float, nargs="+", default=[1.0, 1.5, 2.0, 4.0])
     arguments = parser.parse_args()
-    site = Site(Configuration.model_validate({"models": {"model": {"model": arguments.model}}}))
+    site = Application(
+        Configuration.model_validate({"models": {"model": {"model": arguments.model}}})
+    )
     site.open()
     assert isinstance(site.fleet, Fleet)
     video = arguments.data / "videos" / "car-detection.mp4"

@@ -31,7 +31,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
-from sightline.serving.load import Load, Target, closed_loop, open_loop
+from sightline.serving.load import Load, LoadTarget, closed_loop, open_loop
 
 STALLED = 100
 """Sockets that send headers and no body."""
@@ -175,13 +175,13 @@ def main() -> None:
     peers: list[float] = []
     for number in range(asked.rounds):
         with ours(model) as (port, _):
-            load = measure(Target.of(f"http://127.0.0.1:{port}/detect", jpeg), asked.seconds)
+            load = measure(LoadTarget.of(f"http://127.0.0.1:{port}/detect", jpeg), asked.seconds)
         rates.append(load.rate)
         told = f"round {number + 1}: {show(load)}"
         if asked.litserve:
             with peer(asked.litserve, model, asked.workers) as port:
                 url = f"http://127.0.0.1:{port}/predict"
-                load = measure(Target.of(url, text, "application/json"), asked.seconds)
+                load = measure(LoadTarget.of(url, text, "application/json"), asked.seconds)
             peers.append(load.rate)
             told += f"   LitServe {show(load)}   ratio {rates[-1] / peers[-1]:.2f}"
         print(told, flush=True)
@@ -200,7 +200,7 @@ def main() -> None:
         print("\n".join(f"{name:<28}{value:.2f}" for name, value in result.items()))
 
 
-def measure(target: Target, seconds: float) -> Load:
+def measure(target: LoadTarget, seconds: float) -> Load:
     """Eight clients, after two seconds of warming up."""
     asyncio.run(closed_loop(target, 8, 2.0))
     return asyncio.run(closed_loop(target, 8, seconds))
@@ -213,7 +213,7 @@ def show(load: Load) -> str:
 def overload(model: Path, jpeg: bytes, capacity: float, seconds: float) -> dict[str, float]:
     """Latency at 80 % and 100 % of the capacity, and what four times of it do."""
     with ours(model) as (port, process):
-        target = Target.of(f"http://127.0.0.1:{port}/detect", jpeg)
+        target = LoadTarget.of(f"http://127.0.0.1:{port}/detect", jpeg)
         asyncio.run(closed_loop(target, 8, 3.0))
         calm = asyncio.run(open_loop(target, 0.8 * capacity, seconds))
         full = asyncio.run(closed_loop(target, 8, seconds))
@@ -238,7 +238,7 @@ def overload(model: Path, jpeg: bytes, capacity: float, seconds: float) -> dict[
 def crowd(model: Path, jpeg: bytes, seconds: float) -> dict[str, float]:
     """How many of 64 clients with one picture each are refused, alone and beside sockets that stall."""
     with ours(model) as (port, _), ExitStack() as stack:
-        target = Target.of(f"http://127.0.0.1:{port}/detect", jpeg)
+        target = LoadTarget.of(f"http://127.0.0.1:{port}/detect", jpeg)
         alone = asyncio.run(closed_loop(target, 64, seconds))
         for _ in range(STALLED):
             sock = stack.enter_context(socket.create_connection(("127.0.0.1", port)))

@@ -12,7 +12,7 @@ import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
 from tritonclient.utils import np_to_triton_dtype
 
-from sightline.build.site import Site
+from sightline.build.application import Application
 from sightline.config import Configuration
 from sightline.serving.app import create_app
 from sightline.serving.grpc_ import GrpcServer
@@ -28,7 +28,7 @@ LIBRARIES = {"http": triton_http, "grpc": triton_grpc}
 class Running:
     """A service that runs; ``addresses`` by transport."""
 
-    site: Site
+    site: Application
     addresses: dict[str, str]
 
     def client(self, transport: str, **more: Any) -> Any:
@@ -46,7 +46,7 @@ def running(models: dict[str, Any], **serving: Any) -> Iterator[Running]:
     )
     options = configuration.serving
     assert options is not None
-    site = Site(configuration)
+    site = Application(configuration)
     site.open()
     service = OpenInference(
         site.repository, options.limits, regions=Regions() if options.shared_memory else None

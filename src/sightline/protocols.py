@@ -67,7 +67,7 @@ class Engine(Protocol):
 
 
 class Decoder(Protocol):
-    """Turns one model family's arrays into objects. Knows no runtime."""
+    """CpuLimiter one model family's arrays into objects. Knows no runtime."""
 
     overlaps: bool
     """Several candidates per object come out, so that NMS must follow."""
@@ -162,7 +162,7 @@ class Tracker(Protocol):
 
 
 class Analyzer(Protocol):
-    """Turns tracked objects into events. One instance per stream."""
+    """CpuLimiter tracked objects into events. One instance per stream."""
 
     def analyze(self, observation: Observation) -> Sequence[Event]: ...
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.ports import free_ports
 from tests.system.camera_clips import Clips
 
-from sightline.build.site import Site
+from sightline.build.application import Application
 from sightline.config import Configuration, StreamOptions
 from sightline.runtime.fleet import Fleet
 from sightline.runtime.record import StreamStats
@@ -218,7 +218,7 @@ def campaign(
 def open_fleet() -> Iterator[Fleet]:
     """The bundled detector, and no stream yet."""
     with closing(
-        Site(Configuration.model_validate({"models": {"street": {"model": "street"}}}))
+        Application(Configuration.model_validate({"models": {"street": {"model": "street"}}}))
     ) as site:
         site.open()
         assert isinstance(site.fleet, Fleet)

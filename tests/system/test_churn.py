@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.waiting import wait_for
 
-from sightline.build.site import Site
+from sightline.build.application import Application
 from sightline.config import Configuration, StreamOptions
 from sightline.errors import Conflict, NotFound
 from sightline.runtime.fleet import Fleet
@@ -33,7 +33,7 @@ def resident() -> int:
 
 @pytest.fixture
 def fleet() -> Iterator[Fleet]:
-    site = Site(Configuration.model_validate({"models": {"street": {"model": "street"}}}))
+    site = Application(Configuration.model_validate({"models": {"street": {"model": "street"}}}))
     site.open()
     assert isinstance(site.fleet, Fleet)
     yield site.fleet

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from sightline.build.site import Site
+from sightline.build.application import Application
 from sightline.config import Configuration, ServingOptions
 from sightline.serving.app import create_app
 
@@ -29,7 +29,7 @@ def client() -> Iterator[TestClient]:
             }
         }
     )
-    site = Site(configuration)
+    site = Application(configuration)
     site.open()
     app = create_app(site.repository, site.scheduler, None, ServingOptions())
     with TestClient(app, base_url="http://127.0.0.1") as made:

@@ -20,7 +20,7 @@ import tritonclient.http as triton_http
 from tests import native_models
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from sightline.build.site import Site
+from sightline.build.application import Application
 from sightline.config import Configuration
 from sightline.serving.app import create_app
 from sightline.serving.grpc_ import GrpcServer
@@ -33,7 +33,7 @@ TRANSPORTS = {"http": triton_http, "grpc": triton_grpc}
 
 @dataclass(frozen=True)
 class Native:
-    site: Site
+    site: Application
     files: dict[str, Path]
     addresses: dict[str, str]
 
@@ -67,7 +67,7 @@ def native(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[Nat
             "serving": {"port": 0, "grpc_port": 0},
         }
     )
-    site = Site(configuration)
+    site = Application(configuration)
     site.open()
     options = configuration.serving
     assert options is not None

@@ -17,7 +17,7 @@ from tests.ports import free_port
 from tests.waiting import wait_for
 
 from sightline.errors import SinkError
-from sightline.runtime.lasting import LastingSink
+from sightline.runtime.resilient_sink import ResilientSink
 from sightline.sinks.database import DatabaseSink
 from sightline.types import Detections, Frame, Observation, StreamInfo
 
@@ -100,7 +100,7 @@ def seen(index: int) -> Observation:
 
 def test_nothing_that_was_taken_is_lost_or_doubled_while_the_server_is_away(server: Server) -> None:
     database = DatabaseSink(server.url, patient=True)
-    sink = LastingSink(database)
+    sink = ResilientSink(database)
     sink.open(CAMERA)
     for round_ in range(3):
         for index in range(round_ * 300, round_ * 300 + 300):
@@ -121,7 +121,7 @@ def test_nothing_that_was_taken_is_lost_or_doubled_while_the_server_is_away(serv
 def test_a_server_that_comes_later_than_the_camera(server: Server) -> None:
     server.stop("fast")
     database = DatabaseSink(server.url, patient=True)
-    sink = LastingSink(database)
+    sink = ResilientSink(database)
     sink.open(CAMERA)
     assert sink.error is not None
     assert "postgresql+pg8000://***@127.0.0.1" in sink.error
@@ -138,7 +138,7 @@ def test_a_server_that_comes_later_than_the_camera(server: Server) -> None:
 
 def test_a_recording_fails_with_its_database(server: Server) -> None:
     database = DatabaseSink(server.url)
-    sink = LastingSink(database)
+    sink = ResilientSink(database)
     sink.open(StreamInfo("gate", 64, 48, 25.0))
     server.stop()
     sink.write(seen(0))

@@ -19,7 +19,7 @@ import pytest
 from tests.ports import free_port
 from tests.waiting import wait_for
 
-from sightline.build.site import Site
+from sightline.build.application import Application
 from sightline.config import Configuration
 from sightline.errors import Conflict, ModelError, NotFound
 from sightline.monitoring.metrics import PrometheusMeter
@@ -64,7 +64,7 @@ def fleet(meter: PrometheusMeter, folder: Path) -> Iterator[ShardedFleet]:
             },
         }
     )
-    site = Site(configuration, meter)
+    site = Application(configuration, meter)
     site.open()
     assert isinstance(site.fleet, ShardedFleet)
     assert not site.failed
@@ -165,7 +165,7 @@ def test_a_model_that_cannot_be_used_is_said_at_the_start(tmp_path: object) -> N
         {"models": {"gone": {"model": "/nowhere/gone.onnx"}}, "workers": 1}
     )
     with pytest.raises(ModelError, match="gone"):
-        Site(configuration).open()
+        Application(configuration).open()
 
 
 @contextmanager

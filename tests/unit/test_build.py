@@ -17,7 +17,7 @@ import pytest
 
 from sightline import build
 from sightline.build.outputs import outputs
-from sightline.build.sources import Input
+from sightline.build.sources import SourceInput
 from sightline.build.streams import _counts, _input
 from sightline.config import (
     ByteTrackOptions,
@@ -30,8 +30,8 @@ from sightline.config import (
 from sightline.errors import ConfigError, EngineUnavailable
 from sightline.models.detector import EngineDetector
 from sightline.models.people import PeopleDetector
+from sightline.runtime.cpu_limiter import CpuLimiter
 from sightline.runtime.decoding import Decoding
-from sightline.runtime.turns import Turns
 from sightline.sources.paced import PacedSource
 from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
 from sightline.types import Detections, Frame, Observation, StreamInfo
@@ -138,7 +138,7 @@ def test_only_what_is_recorded_is_played_in_real_time(
     spec: str, realtime: bool, paced: bool
 ) -> None:
     options = StreamOptions(source=spec, realtime=realtime)
-    made = _input("s", options, Decoding(Turns()))
+    made = _input("s", options, Decoding(CpuLimiter()))
     assert isinstance(made.source, PacedSource) is made.paced is paced
 
 
@@ -156,7 +156,7 @@ def test_a_stream_waits_for_its_camera_unless_told_otherwise(
     live: dict[str, Any], waits: bool
 ) -> None:
     options = StreamOptions(source="rtsp://gate", live=LiveOptions(**live))
-    source: Any = _input("s", options, Decoding(Turns())).source
+    source: Any = _input("s", options, Decoding(CpuLimiter())).source
     assert source.options["options"].wait_for_camera is waits
     assert source.options["options"].transport == live.get("transport", "tcp")
 
@@ -355,7 +355,7 @@ def test_outputs_go_on(live: bool, folder: bool, kept: bool, tmp_path: Path) -> 
     picture: Any = SimpleNamespace(width=64, height=48, scaled=lambda *_: grey)
     found = Detections(np.ones((1, 4)), np.ones(1), np.ones(1), np.ones(1))
     for index in range(2):
-        cam = Input("cam", "url" if live else "file", picture)
+        cam = SourceInput("cam", "url" if live else "file", picture)
         made = outputs(options, {}, [cam])
         for sink in made.sinks(cam):
             sink.open(StreamInfo("cam", 64, 48))
@@ -382,7 +382,7 @@ def test_where_crops_of_pictures_go(names: list[str], folder: str, tmp_path: Pat
     grey = np.full((48, 64, 3), 90, np.uint8)
     picture: Any = SimpleNamespace(width=64, height=48, scaled=lambda *_: grey)
     found = Detections(np.array([[1, 1, 9, 9]]), np.ones(1), np.ones(1, np.int64))
-    inputs = [Input(name, "images", picture) for name in names]
+    inputs = [SourceInput(name, "images", picture) for name in names]
     made = outputs(OutputOptions(crops=str(tmp_path)), {}, inputs)
     for one in inputs:
         for sink in made.sinks(one):

@@ -11,7 +11,7 @@ from sightline.build.models import (
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.sources import (
     LIVE,
-    Input,
+    SourceInput,
     dated,
     few_pictures,
     inputs,
@@ -28,8 +28,8 @@ __all__ = [
     "LIVE",
     "PEOPLE",
     "SOURCES",
-    "Input",
     "Outputs",
+    "SourceInput",
     "build_engine",
     "dated",
     "decoders",

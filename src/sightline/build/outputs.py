@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.build.file_identity import Key, file_keys
-from sightline.build.sources import Input
+from sightline.build.sources import SourceInput
 from sightline.build.tables import load
 from sightline.config import OutputOptions, StreamOptions
 from sightline.config.paths import path_fields
@@ -49,19 +49,21 @@ class Outputs:
         self.state: RunState = (
             "failed"  # unless it is told otherwise, a run that closes was cut off
         )
-        self._sinks: list[tuple[Sink, Input | None, bool | None]] = []
+        self._sinks: list[tuple[Sink, SourceInput | None, bool | None]] = []
         self._databases: list[Any] = []
 
-    def add(self, sink: Sink, only: Input | None = None, *, still: bool | None = None) -> None:
+    def add(
+        self, sink: Sink, only: SourceInput | None = None, *, still: bool | None = None
+    ) -> None:
         """Take a sink for all streams, for one, or for those that are (or are not) unrelated pictures."""
         self._sinks.append((sink, only, still))
 
-    def add_database(self, sink: Any, only: Input | None = None) -> None:
+    def add_database(self, sink: Any, only: SourceInput | None = None) -> None:
         """Take a sink that keeps how the run ended."""
         self._databases.append(sink)
         self.add(sink, only)
 
-    def sinks(self, stream: Input) -> list[Sink]:
+    def sinks(self, stream: SourceInput) -> list[Sink]:
         """Those of one stream."""
         return [
             sink
@@ -87,7 +89,7 @@ class Outputs:
 def outputs(
     options: OutputOptions,
     run: Mapping[str, Any],
-    inputs: Sequence[Input],
+    inputs: Sequence[SourceInput],
     joined: Collection[str] = (),
 ) -> Outputs:
     """The sinks that options describe, for these inputs.
@@ -108,7 +110,7 @@ def outputs(
         )
     marks = path_fields(OutputOptions)
 
-    def targets(name: str) -> list[tuple[str, Input | None]]:
+    def targets(name: str) -> list[tuple[str, SourceInput | None]]:
         """The file for all inputs, or where a folder is meant one for each of them."""
         path = getattr(options, name)
         if path is None:
@@ -160,7 +162,7 @@ def joined_files(streams: Mapping[str, StreamOptions]) -> dict[str, bool]:
 
 
 def _add_folders(
-    made: Outputs, options: OutputOptions, inputs: Sequence[Input], *, append: bool
+    made: Outputs, options: OutputOptions, inputs: Sequence[SourceInput], *, append: bool
 ) -> None:
     """Outputs that are a folder with many files. Raises ConfigError: one is named like a file."""
     for path, flag in ((options.yolo_txt, "--yolo-txt"), (options.crops, "--crops")):
@@ -183,7 +185,7 @@ def _add_folders(
         made.add(sink)
 
 
-def _pictures_name(inputs: Sequence[Input]) -> str:
+def _pictures_name(inputs: Sequence[SourceInput]) -> str:
     """A folder's name for all pictures: that of their only source, where it is a plain one."""
     name = Path(inputs[0].name)
     stem = name.stem if is_picture(name) else name.name
@@ -191,7 +193,7 @@ def _pictures_name(inputs: Sequence[Input]) -> str:
 
 
 def _add_annotated(
-    made: Outputs, options: OutputOptions, inputs: Sequence[Input], *, append: bool
+    made: Outputs, options: OutputOptions, inputs: Sequence[SourceInput], *, append: bool
 ) -> None:
     path = options.annotated
     assert path is not None
@@ -229,7 +231,7 @@ def _no_such_kind(path: str, what: str, suffixes: Collection[str]) -> ConfigErro
     )
 
 
-def _new_file(path: str, inputs: Sequence[Input], suffix: str) -> Path:
+def _new_file(path: str, inputs: Sequence[SourceInput], suffix: str) -> Path:
     """One beside those that are there: their format cannot be gone on with."""
     (only,) = inputs
     return free_path(stream_file(path, only.name, suffix))

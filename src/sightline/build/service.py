@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from sightline.build.application import Application
 from sightline.build.file_conflicts import added_stream_conflict
-from sightline.build.site import Site
 from sightline.config import Configuration
 from sightline.errors import SightlineError
 from sightline.monitoring.alerts import AlertRules, to_log
@@ -40,7 +40,7 @@ class Installation:
         self._files = files or {}
         self.configuration = configuration
         self.meter = PrometheusMeter(self._streams, self._queues, self._restarts)
-        self.site = Site(configuration, self.meter)
+        self.site = Application(configuration, self.meter)
         self._webhook = Webhook()
         self._alerts = self._rules()
         self.failure: SightlineError | None = None

@@ -29,7 +29,7 @@ FEW_PICTURES = 100
 
 
 @dataclass(frozen=True)
-class Input:
+class SourceInput:
     """A source that a user named."""
 
     name: str
@@ -60,7 +60,7 @@ class Input:
         return self.kind == "images" and not self.film
 
 
-def few_pictures(inputs: Sequence[Input]) -> bool:
+def few_pictures(inputs: Sequence[SourceInput]) -> bool:
     """Whether only so few pictures will come that a quick start counts more than speed later."""
     from sightline.sources.images import ImageSource
 
@@ -117,7 +117,7 @@ def inputs(
     turn: Turn | None = None,
     fps: float | None = None,
     start: datetime | None = None,
-) -> list[Input]:
+) -> list[SourceInput]:
     """A source for each word, under names that differ: the file's, ``camera-0``, ``host``.
 
     Args:
@@ -136,7 +136,7 @@ def inputs(
     streams: dict[str, Any] = {"options": live, "turn": turn}
     files: dict[str, Any] = {"loop": 0 if loop else 1, "turn": turn}
     pictures: dict[str, Any] = {"fps": fps}
-    found: list[Input] = []
+    found: list[SourceInput] = []
     taken: set[str] = set()
     for number, spec in enumerate(specs if names else itertools.chain(*map(_expanded, specs))):
         kind = source_kind(spec)
@@ -151,7 +151,7 @@ def inputs(
         if start is not None:
             source = dated(source, start)
         endless = kind == "street" and _is_endless(spec)
-        found.append(Input(name, kind, source, spec, endless=endless, film=fps is not None))
+        found.append(SourceInput(name, kind, source, spec, endless=endless, film=fps is not None))
     _keep_apart(found)
     return found
 
@@ -180,7 +180,7 @@ def warn_untracked(names: Sequence[str]) -> None:
         )  # fmt: skip
 
 
-def _keep_apart(inputs: Sequence[Input]) -> None:
+def _keep_apart(inputs: Sequence[SourceInput]) -> None:
     """Where pictures of several inputs have one name, all are named by their path below a common folder."""
     sources = [i.source for i in inputs if i.still]
     if len(sources) > 1:

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 from sightline._version import __version__
 from sightline.build.models import for_tracking
 from sightline.build.outputs import outputs
-from sightline.build.sources import Input, check_source, inputs
+from sightline.build.sources import SourceInput, check_source, inputs
 from sightline.config import StreamOptions
 from sightline.protocols import Detector, Meter, Tracker
 from sightline.redaction import redact_address
 from sightline.runtime.analysis import SelectedFrames
+from sightline.runtime.cpu_limiter import CpuLimiter
 from sightline.runtime.decoding import Decoding
 from sightline.runtime.fleet import MakeStream, StreamParts
 from sightline.runtime.items import Terms
 from sightline.runtime.record import StreamRecord
 from sightline.runtime.scheduled import ScheduledDetector
 from sightline.runtime.scheduler import Scheduler
-from sightline.runtime.turns import Turns
 from sightline.types import RunState
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def stream_maker(
         joined: text files that several streams write to; they are begun already.
     """
 
-    turn = Turns()
+    turn = CpuLimiter()
 
     def make(name: str, options: StreamOptions, record: StreamRecord) -> StreamParts:
         model, detector = get(options.model)
@@ -89,7 +89,7 @@ def stream_maker(
     return make
 
 
-def _input(name: str, options: StreamOptions, turn: Turn) -> Input:
+def _input(name: str, options: StreamOptions, turn: Turn) -> SourceInput:
     """The source; a camera that is not there yet is waited for, unless the user says otherwise."""
     check_source(options)
     live = options.live
@@ -111,7 +111,7 @@ def _input(name: str, options: StreamOptions, turn: Turn) -> Input:
     return replace(found, source=PacedSource(found.source), paced=True)
 
 
-def _counts(found: Input, record: StreamRecord, began: float) -> str:
+def _counts(found: SourceInput, record: StreamRecord, began: float) -> str:
     """What became of all frames of a stream that has ended."""
     counts = record.counts()
     dropped = Counter(found.source.status.dropped)
@@ -124,7 +124,7 @@ def _counts(found: Input, record: StreamRecord, began: float) -> str:
     )
 
 
-def _terms(name: str, found: Input, options: StreamOptions) -> Terms:
+def _terms(name: str, found: SourceInput, options: StreamOptions) -> Terms:
     # A recording that is read as fast as it can be waits for its turn, however long that takes.
     return Terms(
         f"stream {name}",

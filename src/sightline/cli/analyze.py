@@ -35,7 +35,7 @@ from sightline.cli.tracker_options import set_flags, tracker_options
 from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
-    from sightline.build import Input
+    from sightline.build import SourceInput
     from sightline.config import ByteTrackOptions, ModelOptions, OutputOptions
     from sightline.runtime.stream import Stream, StreamResult
     from sightline.types import RunState
@@ -272,7 +272,7 @@ track = _command(
 
 
 def analyze(
-    inputs: Sequence[Input],
+    inputs: Sequence[SourceInput],
     model: ModelOptions,
     output_options: OutputOptions,
     *,

@@ -166,7 +166,7 @@ def streams(
 
     sightline bench streams rtsp://camera/stream --count 20 --motion
     """
-    from sightline.build.site import Site
+    from sightline.build.application import Application
     from sightline.config import Configuration
     from sightline.runtime.capacity import measure_fleet, most_streams
     from sightline.runtime.fleet import Fleet
@@ -176,7 +176,7 @@ def streams(
     served = model_options(model, backend=backend, precision=precision, device=device)
     wanted = _copies(source, fps, p99, motion=motion)
     rate = None if motion else fps
-    site = Site(
+    site = Application(
         Configuration(
             models={"bench": served.model_dump(exclude_unset=True)},
             serving={"limits": {"streams": MOST_STREAMS}},  # nothing is served, but so many may run
@@ -265,10 +265,10 @@ def serve(
     import asyncio
     import os
 
-    from sightline.serving.load import Target, closed_loop, open_loop
+    from sightline.serving.load import LoadTarget, closed_loop, open_loop
 
     try:
-        target = Target.of(url, image.read_bytes(), token=os.environ.get("SIGHTLINE_TOKEN"))
+        target = LoadTarget.of(url, image.read_bytes(), token=os.environ.get("SIGHTLINE_TOKEN"))
         asyncio.run(closed_loop(target, min(clients, 8), 2.0))
         work = open_loop(target, rate, seconds) if rate else closed_loop(target, clients, seconds)
         load = asyncio.run(work)

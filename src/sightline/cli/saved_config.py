@@ -13,7 +13,7 @@ import typer
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sightline.build import Input
+    from sightline.build import SourceInput
     from sightline.config import ByteTrackOptions, LiveOptions, ModelOptions, OutputOptions
 
 SaveConfig = Annotated[
@@ -28,7 +28,7 @@ _HEAD = "# Written by `sightline {command} --save-config`; `sightline run {file}
 
 
 def of_command(
-    inputs: Sequence[Input],
+    inputs: Sequence[SourceInput],
     model: ModelOptions,
     outputs: OutputOptions,
     live: LiveOptions,
@@ -136,7 +136,7 @@ def _plain(text: str) -> str:
     return allowed.strip("-._")[:64]
 
 
-def _names(inputs: Sequence[Input]) -> list[str]:
+def _names(inputs: Sequence[SourceInput]) -> list[str]:
     """Names that a configuration can hold, one for each input; a change is said."""
     names: list[str] = []
     for one in inputs:

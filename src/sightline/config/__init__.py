@@ -10,10 +10,10 @@ from sightline.config.model import (
     MODEL_SUFFIXES,
     ClassNames,
     DetectParameters,
-    InputSize,
     ModelOptions,
     ReplicaOptions,
     ServedModelOptions,
+    SizeOption,
 )
 from sightline.config.options import Name, Options, checked
 from sightline.config.outputs import OutputOptions
@@ -31,7 +31,6 @@ __all__ = [
     "Configuration",
     "DetectParameters",
     "EngineOptions",
-    "InputSize",
     "LimitOptions",
     "LiveOptions",
     "ModelOptions",
@@ -44,6 +43,7 @@ __all__ = [
     "SchedulerOptions",
     "ServedModelOptions",
     "ServingOptions",
+    "SizeOption",
     "StreamOptions",
     "TrackParameters",
     "TrackerOptions",

@@ -56,7 +56,7 @@ def _size_of(value: Any) -> Any:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-InputSize = Annotated[
+SizeOption = Annotated[
     int | tuple[int, int],
     BeforeValidator(_size_of),
     WithJsonSchema(
@@ -97,7 +97,7 @@ class ModelOptions(Options):
         description="lowest score of an object; where a stream tracks, of what begins an id",
     )
     iou: float | None = Field(None, ge=0, le=1, description="overlap above which NMS drops a box")
-    size: InputSize | None = Field(
+    size: SizeOption | None = Field(
         None, description="longer side of an input fitted to the picture, or its width and height"
     )
     classes: ClassNames | None = Field(None, description="names or ids of the only classes wanted")

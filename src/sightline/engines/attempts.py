@@ -44,7 +44,7 @@ class FallbackStatus:
     engines: tuple[EngineState, ...]
 
 
-class Leg:
+class Candidate:
     """An engine of a fallback with what is known of it."""
 
     def __init__(self, label: str, make: Callable[[], Engine]) -> None:
@@ -90,7 +90,7 @@ class Leg:
         )
 
 
-class Item(Generic[T]):
+class PendingBatch(Generic[T]):
     """A batch of a caller's, on its way to one answer."""
 
     def __init__(
@@ -101,7 +101,7 @@ class Item(Generic[T]):
         self.running = False  # it can no longer be cancelled
         self.cancelled = False  # and was told so
         self.attempt: Attempt | None = None  # the only one that may call fill and read
-        self.failed: dict[Leg, BaseException] = {}
+        self.failed: dict[Candidate, BaseException] = {}
 
     def forget(self) -> None:
         """Let go of the caller's frames: an engine that hangs may hold this item for ever."""
@@ -111,7 +111,7 @@ class Item(Generic[T]):
 class Attempt:
     """One run of an item on one engine."""
 
-    def __init__(self, item: Item[Any], leg: Leg) -> None:
+    def __init__(self, item: PendingBatch[Any], leg: Candidate) -> None:
         self.item, self.leg = item, leg
         self.begun = False  # fill was called
         self.callers = False  # fill or read has it: what goes wrong is the caller's
@@ -123,7 +123,7 @@ class GivenUp(Exception):
     """Told to an engine that comes too late with an item, or that need not begin with it."""
 
 
-def everyone(errors: Sequence[tuple[Leg, Any]]) -> str:
+def failure_of_all(errors: Sequence[tuple[Candidate, Any]]) -> str:
     return "no engine can run it: " + "; ".join(f"{leg.label}: {e}" for leg, e in errors)
 
 

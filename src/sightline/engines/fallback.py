@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from sightline.engines.attempts import (
     Attempt,
+    Candidate,
     FallbackStatus,
     GivenUp,
-    Item,
-    Leg,
+    PendingBatch,
     check_alike,
-    everyone,
+    failure_of_all,
 )
 from sightline.engines.requests import Shape
 from sightline.errors import ConfigError, EngineError, InferenceError
@@ -71,19 +71,19 @@ class Fallback:
         retry_s: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._legs = [Leg(label, make) for label, make in engines]
+        self._legs = [Candidate(label, make) for label, make in engines]
         if not self._legs or len({leg.label for leg in self._legs}) < len(self._legs):
             raise ConfigError("a fallback needs engines, each with a label of its own")
         self._failures, self._hang_s, self._retry_s = failures, hang_s, retry_s
         self._clock = clock
         self._changed = threading.Condition()  # its lock guards all that follows
         self._closed = False
-        self._pinned: Leg | None = None
+        self._pinned: Candidate | None = None
         self._attempts: set[Attempt] = set()
         self._waiting = 0  # items that are not answered yet
         self._shape: Shape | None = None  # of the batch that was run last
         self._active = self._make_all()
-        self._again: queue.SimpleQueue[Item[Any] | None] = queue.SimpleQueue()
+        self._again: queue.SimpleQueue[PendingBatch[Any] | None] = queue.SimpleQueue()
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=target, name=f"fallback-{name}", daemon=True)
@@ -105,7 +105,7 @@ class Fallback:
         fill: Callable[[Pixels], None],
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
-        item = Item(shape, fill, read)
+        item = PendingBatch(shape, fill, read)
         leg = self._take(item, accepted=False)
         assert leg is not None
         self._attempt(item, leg)
@@ -167,7 +167,7 @@ class Fallback:
 
     # Making and choosing engines
 
-    def _make_all(self) -> Leg:
+    def _make_all(self) -> Candidate:
         try:
             for leg in self._legs:
                 try:
@@ -177,7 +177,7 @@ class Fallback:
                     leg.fail(exc, self._clock() + self._retry_s)
             made = [leg for leg in self._legs if leg.engine is not None]
             if not made:
-                raise EngineError(everyone([(leg, leg.error) for leg in self._legs]))
+                raise EngineError(failure_of_all([(leg, leg.error) for leg in self._legs]))
             first = made[0].engine
             for leg in made[1:]:
                 if first is not None and leg.engine is not None:
@@ -189,20 +189,20 @@ class Fallback:
             raise
         return made[0]
 
-    def _activate(self, leg: Leg) -> None:
+    def _activate(self, leg: Candidate) -> None:
         if leg is not self._active:
             log.warning("engine %s takes over from %s", leg.label, self._active.label)
             self._active = leg
             leg.since = time.time()
         self._changed.notify_all()
 
-    def _candidates(self, item: Item[Any]) -> list[Leg]:
+    def _candidates(self, item: PendingBatch[Any]) -> list[Candidate]:
         """Engines that this item can still be tried on: the active one first, failed ones last."""
         legs = [leg for leg in self._legs if leg.engine is not None and leg not in item.failed]
         legs = [leg for leg in legs if not (leg.failed and leg.hung)]
         return sorted(legs, key=lambda leg: (leg is not self._active, leg.failed))
 
-    def _take(self, item: Item[Any], *, accepted: bool) -> Leg | None:
+    def _take(self, item: PendingBatch[Any], *, accepted: bool) -> Candidate | None:
         """Wait for room in the best engine for an item and count it in; None where there is none.
 
         Raises EngineError for an item that was not accepted yet.
@@ -215,7 +215,7 @@ class Fallback:
                 if not legs or all(leg.stuck >= leg.room for leg in legs):
                     if accepted:
                         return None
-                    raise EngineError(everyone([(leg, leg.error) for leg in self._legs]))
+                    raise EngineError(failure_of_all([(leg, leg.error) for leg in self._legs]))
                 leg = next(leg for leg in legs if leg.stuck < leg.room)
                 if leg.in_flight < leg.room:
                     leg.in_flight += 1
@@ -225,7 +225,7 @@ class Fallback:
 
     # An item's way
 
-    def _attempt(self, item: Item[Any], leg: Leg) -> None:
+    def _attempt(self, item: PendingBatch[Any], leg: Candidate) -> None:
         """Hand an item to an engine that has room for it."""
         attempt = Attempt(item, leg)
         with self._changed:
@@ -292,18 +292,18 @@ class Fallback:
         else:
             self._answer(item, lambda future: future.set_exception(error))
 
-    def _answer(self, item: Item[Any], give: Callable[[Future[Any]], None]) -> None:
+    def _answer(self, item: PendingBatch[Any], give: Callable[[Future[Any]], None]) -> None:
         if item.running or item.future.set_running_or_notify_cancel():
             give(item.future)
         self._answered(item)
 
-    def _answered(self, item: Item[Any]) -> None:
+    def _answered(self, item: PendingBatch[Any]) -> None:
         item.forget()
         with self._changed:
             self._waiting -= 1
             self._changed.notify_all()
 
-    def _succeeded(self, item: Item[Any], leg: Leg) -> None:
+    def _succeeded(self, item: PendingBatch[Any], leg: Candidate) -> None:
         """With the lock held: the engines that failed on what this one could do have failed."""
         self._shape = item.shape
         leg.failures = 0
@@ -312,7 +312,7 @@ class Fallback:
             if other.failures >= self._failures:
                 self._trip(other, error)
 
-    def _trip(self, leg: Leg, error: BaseException) -> None:
+    def _trip(self, leg: Candidate, error: BaseException) -> None:
         """With the lock held: another engine takes over, where there is one."""
         others = [x for x in self._legs if x is not leg and not x.failed]
         if not others or leg is self._pinned or leg.failed:
@@ -339,13 +339,13 @@ class Fallback:
                 self._fail(item)
             del item  # it holds frames
 
-    def _fail(self, item: Item[Any]) -> None:
+    def _fail(self, item: PendingBatch[Any]) -> None:
         errors = list(item.failed.items())
         error: BaseException
         if len(errors) == 1:
             error = errors[0][1]
         else:
-            error = InferenceError(everyone(errors))
+            error = InferenceError(failure_of_all(errors))
             error.__cause__ = errors[0][1] if errors else None
         self._answer(item, lambda future: future.set_exception(error))
 
@@ -391,7 +391,7 @@ class Fallback:
         self._move([attempt])
         self._changed.notify_all()
 
-    def _try(self, leg: Leg) -> None:
+    def _try(self, leg: Candidate) -> None:
         """See whether a failed engine works again; in a thread of its own."""
         error: BaseException | None = None
         try:
@@ -412,7 +412,7 @@ class Fallback:
             if self._pinned is None and preferred:
                 self._activate(leg)
 
-    def _make(self, leg: Leg) -> None:
+    def _make(self, leg: Candidate) -> None:
         engine = leg.make()
         try:
             check_alike(self._active.label, self.info, leg.label, engine.info)
@@ -424,7 +424,7 @@ class Fallback:
             engine.close()
             raise
 
-    def _infer_nothing(self, leg: Leg) -> None:
+    def _infer_nothing(self, leg: Candidate) -> None:
         """Run an empty picture of the last size; it counts in the engine's room like any other."""
         assert leg.engine is not None
         with self._changed:

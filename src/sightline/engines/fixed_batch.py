@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeVar
 
-from sightline.engines.around import Around
+from sightline.engines.wrapper import EngineWrapper
 from sightline.errors import ModelError
 from sightline.protocols import Engine
 from sightline.types import EngineInfo, Floats, Pixels, TensorSpec
@@ -15,7 +15,7 @@ from sightline.types import EngineInfo, Floats, Pixels, TensorSpec
 T = TypeVar("T")
 
 
-class FixedBatch(Around):
+class FixedBatch(EngineWrapper):
     """Fills up each batch with black pictures, and hands on the outputs of the others.
 
     Outside it looks like an engine that takes any batch up to ``size``, so that a scheduler joins the

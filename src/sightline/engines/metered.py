@@ -8,14 +8,14 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
-from sightline.engines.around import Around
+from sightline.engines.wrapper import EngineWrapper
 from sightline.protocols import Engine, Meter
 from sightline.types import Floats, Pixels
 
 T = TypeVar("T")
 
 
-class Metered(Around):
+class Metered(EngineWrapper):
     """Tells a meter of each batch that the engine runs, or fails to run.
 
     The time is that of the inference alone, from the filled input to the outputs: neither waiting

@@ -22,7 +22,7 @@ from sightline.errors import EngineUnavailable, InferenceError, InvalidRequest, 
 from sightline.types import EngineInfo, TensorSpec
 
 Feed: TypeAlias = dict[str, NDArray[Any]]
-"""Input name -> array; texts are arrays of ``object``."""
+"""InputTensor name -> array; texts are arrays of ``object``."""
 
 TYPES = {
     "tensor(bool)": "bool",

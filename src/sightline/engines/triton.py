@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sightline.config import EngineOptions
 from sightline.engines.requests import Shape, Workers, WorkersEngine, as_floats
-from sightline.engines.triton_transport import Address, Refused, ServerGone, Transport, connect
+from sightline.engines.triton_transport import ModelAddress, Refused, ServerGone, Transport, connect
 from sightline.errors import EngineUnavailable, InferenceError, ModelError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
 
@@ -54,7 +54,7 @@ class TritonEngine(WorkersEngine):
         timeout_s: float = 30.0,
     ) -> None:
         options = options or EngineOptions()
-        self._address = address = Address.parse(url)
+        self._address = address = ModelAddress.parse(url)
         self._transport = connect(address, timeout_s)
         try:
             self._model = _find(self._transport, address)
@@ -160,7 +160,7 @@ class _Request:
                     np.add(out[channel], shift, out=out[channel], casting="unsafe")
 
 
-def _find(transport: Transport, address: Address) -> _Model:
+def _find(transport: Transport, address: ModelAddress) -> _Model:
     """Ask the server for the model."""
     if not transport.ready():
         raise EngineUnavailable(f"Triton at {address} is not ready")

@@ -42,7 +42,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ModelAddress:
     """A model on a server; ``version`` is empty for the server's choice."""
 
     scheme: str
@@ -91,7 +91,7 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
-def connect(address: Address, timeout_s: float) -> Transport:
+def connect(address: ModelAddress, timeout_s: float) -> Transport:
     """The transport for an address. Nothing is sent yet."""
     if address.scheme.startswith("grpc"):
         return GrpcTransport(address, timeout_s)
@@ -101,7 +101,7 @@ def connect(address: Address, timeout_s: float) -> Transport:
 class GrpcTransport:
     """Over gRPC, with tritonclient's stubs. One connection, which gRPC makes again when it is lost."""
 
-    def __init__(self, address: Address, timeout_s: float) -> None:
+    def __init__(self, address: ModelAddress, timeout_s: float) -> None:
         try:
             from tritonclient import grpc
         except ImportError as exc:
@@ -168,7 +168,7 @@ class GrpcTransport:
 class HttpTransport:
     """Over HTTP/1.1 with the protocol's extension for binary tensors; a connection per thread."""
 
-    def __init__(self, address: Address, timeout_s: float) -> None:
+    def __init__(self, address: ModelAddress, timeout_s: float) -> None:
         self._address = address
         self._timeout_s = timeout_s
         self._local = threading.local()

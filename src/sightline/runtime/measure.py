@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from sightline.engines.around import Around
+from sightline.engines.wrapper import EngineWrapper
 from sightline.errors import SourceError
 from sightline.protocols import Detector, Engine, Source, Tracker
 from sightline.runtime.analysis import EveryFrame
@@ -46,7 +46,7 @@ class Stages:
         return sum(self.ms[stage]) / total if total else 0.0
 
 
-class TimedEngine(Around):
+class TimedEngine(EngineWrapper):
     """An Engine that wraps an Engine and times what is done around it."""
 
     def __init__(self, engine: Engine, stages: Stages) -> None:

@@ -48,7 +48,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Target:
+class LoadTarget:
     """Where requests go, and what they are: the bytes that are sent each time."""
 
     host: str
@@ -58,7 +58,7 @@ class Target:
     @classmethod
     def of(
         cls, url: str, body: bytes, media_type: str = "image/jpeg", token: str | None = None
-    ) -> Target:
+    ) -> LoadTarget:
         """POST ``body`` to ``url``. Raises ConfigError: it is no http:// address."""
         try:
             address = read_address(url, ("http",))
@@ -109,13 +109,13 @@ class _Connection(asyncio.Protocol):
             self.answer.set_exception(ConnectionError("the server hung up"))
 
 
-async def _connect(target: Target) -> _Connection:
+async def _connect(target: LoadTarget) -> _Connection:
     loop = asyncio.get_running_loop()
     _, made = await loop.create_connection(_Connection, target.host, target.port)
     return made
 
 
-async def closed_loop(target: Target, clients: int, seconds: float) -> Load:
+async def closed_loop(target: LoadTarget, clients: int, seconds: float) -> Load:
     """So many clients; each asks again when it has its answer. Raises OSError."""
     load, begin = Load(seconds), time.perf_counter()
 
@@ -130,7 +130,7 @@ async def closed_loop(target: Target, clients: int, seconds: float) -> Load:
     return load
 
 
-async def open_loop(target: Target, rate: float, seconds: float) -> Load:
+async def open_loop(target: LoadTarget, rate: float, seconds: float) -> Load:
     """So many requests a second, whatever becomes of them; latency counts from when each was due."""
     load = Load(seconds)
     free: list[_Connection] = []

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
-from sightline.engines.around import Around
 from sightline.engines.fallback import Fallback
 from sightline.engines.metered import Metered, unmetered
+from sightline.engines.wrapper import EngineWrapper
 from sightline.errors import (
     ConfigError,
     Conflict,
@@ -183,7 +183,7 @@ class ServedTensors:
         self.native = native
 
 
-class _Announced(Around):
+class _Announced(EngineWrapper):
     """An Engine that tells when a job's turn comes."""
 
     def __init__(self, engine: Engine, started: Started) -> None:

@@ -107,14 +107,20 @@ class Service:
 
         if self._inherited:
             self._start_again()
-        wishes = checked(SubmitParameters, priority=priority, conf=conf, iou=iou, classes=classes)
+        parameters = checked(
+            SubmitParameters, priority=priority, conf=conf, iou=iou, classes=classes
+        )
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        terms = Terms(client, wishes.priority, deadline=deadline, max_wait_s=_QUEUE_S)
+        terms = Terms(client, parameters.priority, deadline=deadline, max_wait_s=_QUEUE_S)
         return self._model.submit(
-            encoded_frame(image), terms, conf=wishes.conf, iou=wishes.iou, classes=wishes.classes
+            encoded_frame(image),
+            terms,
+            conf=parameters.conf,
+            iou=parameters.iou,
+            classes=parameters.classes,
         )
 
-    async def predict(self, image: Image, **wishes: Any) -> Detections:
+    async def predict(self, image: Image, **parameters: Any) -> Detections:
         """The objects in a picture; arguments and errors are those of ``submit``.
 
         Cancelling it takes the picture out of the queue.
@@ -123,25 +129,25 @@ class Service:
 
         if isinstance(image, (str, Path)):
             image = await asyncio.to_thread(encoded_frame, image)
-        return await asyncio.wrap_future(self.submit(image, **wishes))
+        return await asyncio.wrap_future(self.submit(image, **parameters))
 
-    def predict_sync(self, image: Image, **wishes: Any) -> Detections:
+    def predict_sync(self, image: Image, **parameters: Any) -> Detections:
         """``predict`` for code that does not await."""
-        return self.submit(image, **wishes).result()
+        return self.submit(image, **parameters).result()
 
-    async def predict_batch(self, images: Iterable[Image], **wishes: Any) -> list[Detections]:
+    async def predict_batch(self, images: Iterable[Image], **parameters: Any) -> list[Detections]:
         """The objects in each of many pictures, in their order; priority ``batch`` by default.
 
         However many there are, only as many wait in the queue as it takes. The first failure is
         raised.
         """
-        return await asyncio.to_thread(self.predict_batch_sync, images, **wishes)
+        return await asyncio.to_thread(self.predict_batch_sync, images, **parameters)
 
-    def predict_batch_sync(self, images: Iterable[Image], **wishes: Any) -> list[Detections]:
+    def predict_batch_sync(self, images: Iterable[Image], **parameters: Any) -> list[Detections]:
         """``predict_batch`` for code that does not await."""
         from sightline.sources.stills import encoded_frame
 
-        wishes.setdefault("priority", "batch")
+        parameters.setdefault("priority", "batch")
         waiting: deque[Future[Detections]] = deque()
         results: list[Detections] = []
         room = sys.maxsize  # that the queue has for us, once it has said so
@@ -153,7 +159,7 @@ class Service:
                     if len(waiting) >= room:
                         results.append(waiting.popleft().result())
                     try:
-                        future = self.submit(frame, **wishes)
+                        future = self.submit(frame, **parameters)
                     except Overloaded:
                         if not waiting:
                             raise  # it is others who fill the queue

@@ -23,7 +23,7 @@ from sightline.redaction import redact_address
 from sightline.sinks import tables
 from sightline.sinks.background import Background
 from sightline.sinks.files import file_id, locked_folder
-from sightline.sinks.tables import Found
+from sightline.sinks.tables import StoredObjects
 from sightline.types import Observation, RunState, StreamInfo
 from sightline.whole_files import make_folder, sink_error
 
@@ -100,7 +100,7 @@ class DatabaseSink:
         self._patient = patient
         self._lock = threading.Lock()
         self._engine: sa.Engine | None = None
-        self._work: Background[Found] | None = None
+        self._work: Background[StoredObjects] | None = None
         self._run_id = 0
         self._id: tuple[int, int] | None = None
         self.state: RunState = "done"
@@ -139,7 +139,7 @@ class DatabaseSink:
             # A picture of a still stream is a stream of its own, with its own name and size.
             with self._lock, self._mapped():
                 number = self._add_stream(frame.stream, frame.width, frame.height, None)
-        self._work.put(Found.of(number, observation))
+        self._work.put(StoredObjects.of(number, observation))
 
     def close(self) -> None:
         """Store what waits and note how the run ended. Idempotent. Raises SinkError."""
@@ -271,7 +271,7 @@ class DatabaseSink:
             self._streams.append(values)
             return len(self._streams) - 1
 
-    def _store(self, found: Sequence[Found]) -> None:
+    def _store(self, found: Sequence[StoredObjects]) -> None:
         """Store a batch in one transaction: after a failure nothing of it is there."""
         assert self._work is not None
         held_up = False
@@ -302,7 +302,7 @@ class DatabaseSink:
             _log.warning("%s can be written again", self._name)
             self._work.tell(None)
 
-    def _insert(self, found: Sequence[Found]) -> None:
+    def _insert(self, found: Sequence[StoredObjects]) -> None:
         assert self._engine is not None
         with self._engine.begin() as connection:
             tables.insert(

@@ -96,7 +96,7 @@ Times = dict[tuple[int, int], tuple[float, datetime | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StoredObjects:
     """What is stored of an observation: small, so that waiting ones keep no pictures alive."""
 
     stream_id: int
@@ -112,7 +112,7 @@ class Found:
     clock: Clock | None = None
 
     @classmethod
-    def of(cls, stream_id: int, observation: Observation) -> Found:
+    def of(cls, stream_id: int, observation: Observation) -> StoredObjects:
         frame, found = observation.frame, observation.detections
         return cls(
             stream_id, frame.index, frame.time,
@@ -148,7 +148,7 @@ def _migrate(connection: sa.Connection) -> None:
             )
 
 
-def insert(connection: sa.Connection, found: Iterable[Found]) -> None:
+def insert(connection: sa.Connection, found: Iterable[StoredObjects]) -> None:
     """Store frames and their objects, and bring their tracks up to date."""
     frame_rows: Rows = []
     object_rows: Rows = []
@@ -173,7 +173,7 @@ def insert(connection: sa.Connection, found: Iterable[Found]) -> None:
         connection.execute(_upsert_tracks(connection.dialect.name), track_rows)
 
 
-def _object_rows(item: Found) -> Rows:
+def _object_rows(item: StoredObjects) -> Rows:
     names = item.class_names
     track_ids = [None] * len(item.boxes) if item.track_ids is None else item.track_ids.tolist()
     return [

@@ -19,7 +19,7 @@ from sightline.errors import DecodeError, SourceError
 from sightline.sources.clock import StreamClock
 from sightline.sources.connection import (
     AuthenticationError,
-    Target,
+    StreamTarget,
     camera_target,
     connect,
     meaning,
@@ -69,7 +69,7 @@ class NewestFrameSource:
     """
 
     def __init__(
-        self, target: Target, name: str, options: LiveOptions, turn: Turn | None = None
+        self, target: StreamTarget, name: str, options: LiveOptions, turn: Turn | None = None
     ) -> None:
         self._turn = turn
         self._target = target
@@ -177,7 +177,7 @@ class NewestFrameSource:
         opening = self._alive_at + self._options.open_timeout_s
         return max(opening, heard + self._options.stall_timeout_s) + _REASON_S
 
-    def _hear(self) -> None:
+    def _listen(self) -> None:
         self._alive_at = time.monotonic()
 
     def _take(self) -> _Taken | None:
@@ -283,7 +283,7 @@ class NewestFrameSource:
     def _play(self, session: int, wary: bool) -> None:
         """Read one connection until it is lost (SourceError), or a recording has ended."""
         started = time.monotonic()
-        reader = connect(self._target, self._options, self._turn, wary, self._hear)
+        reader = connect(self._target, self._options, self._turn, wary, self._listen)
         opening_s = time.monotonic() - started
         recording = self._target.may_be_recording and is_recording(reader, opening_s)
         with self._changed:

@@ -16,7 +16,7 @@ import pytest
 from tests.waiting import wait_for
 
 from sightline.serving import protocol
-from sightline.serving.load import Target, closed_loop
+from sightline.serving.load import LoadTarget, closed_loop
 
 HEAD = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
 
@@ -57,7 +57,7 @@ def test_a_hundred_sockets_that_stall_shut_nobody_out(serve: Any, jpeg: bytes, s
     service = serve(limits={"in_flight": 80})
     with stalled(service, 100, sent):
         wait_for(lambda: len(service.server._uvicorn.server_state.connections) >= 100)
-        target = Target.of(f"{service.url}/detect", jpeg)
+        target = LoadTarget.of(f"{service.url}/detect", jpeg)
         load = asyncio.run(closed_loop(target, 64, 1.0))
     assert set(load.counts) == {200}
 
@@ -71,7 +71,7 @@ def test_clients_on_slow_lines_are_served_and_delay_nobody(serve: Any, jpeg: byt
             for sock in slow:
                 sock.sendall(piece)
         assert client.post("/detect", content=jpeg).status_code == 200
-        wait_for(lambda: len(service.app.state.parts.arriving) == 12)
+        wait_for(lambda: len(service.app.state.service.arriving) == 12)
         for sock in slow[:4]:
             sock.sendall(pieces[-1])
         assert [answer_of(sock) for sock in slow[:4]] == [200] * 4
@@ -79,7 +79,7 @@ def test_clients_on_slow_lines_are_served_and_delay_nobody(serve: Any, jpeg: byt
 
 def test_bodies_that_stop_give_their_memory_to_those_that_go_on(serve: Any, jpeg: bytes) -> None:
     service = serve(limits={"body_mb": 0.1})
-    arriving = service.app.state.parts.arriving
+    arriving = service.app.state.service.arriving
     sent = HEAD + b"Content-Length: 100000\r\n\r\n" + b"a" * 99_900
     with stalled(service, 8, sent) as sockets, service.client() as client:
         wait_for(lambda: arriving.held == 8 * 99_900)
@@ -107,7 +107,7 @@ def test_requests_of_one_address_on_their_way(serve: Any, jpeg: bytes) -> None:
         stalled(service, 5, HEAD + b"Content-Length: 1000\r\n\r\n") as sockets,
         service.client() as client,
     ):
-        wait_for(lambda: len(service.app.state.parts.arriving) == 5)
+        wait_for(lambda: len(service.app.state.service.arriving) == 5)
         time.sleep(1.1)
         assert client.post("/detect", content=jpeg).status_code == 200
         assert answer_of(sockets[0]) == 408
@@ -129,7 +129,7 @@ def test_pictures_from_a_slow_address_shut_nobody_out(serve: Any, jpeg: bytes) -
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/a.jpg"
         with ThreadPoolExecutor(8) as pool:
             asked = [pool.submit(_ask_by_url, service.url, url) for _ in range(8)]
-            wait_for(lambda: len(service.app.state.parts.fetching) == 8)
+            wait_for(lambda: len(service.app.state.service.fetching) == 8)
             assert client.post("/detect", content=jpeg).status_code == 200
             assert all(one.result().status_code == 422 for one in asked)
 
@@ -173,7 +173,7 @@ def test_what_is_half_sent_when_the_service_ends_is_answered(
 def test_watchers_that_read_nothing_are_let_go(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "LAG_S", 0.5)
     service = serve()
-    parts = service.app.state.parts
+    parts = service.app.state.service
     with service.client() as client:
         body = {"name": "street", "source": "street://"}
         assert client.post("/streams", json=body).status_code == 201

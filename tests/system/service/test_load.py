@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sightline.config import SchedulerOptions
-from sightline.serving.load import Load, Target, closed_loop, open_loop
+from sightline.serving.load import Load, LoadTarget, closed_loop, open_loop
 
 PICTURE_S = 0.005
 
@@ -42,7 +42,7 @@ def slow(serve: Any) -> Callable[..., Any]:
 
 
 def run(service: Any, jpeg: bytes, clients: int, seconds: float = 2.0) -> Load:
-    return asyncio.run(closed_loop(Target.of(f"{service.url}/detect", jpeg), clients, seconds))
+    return asyncio.run(closed_loop(LoadTarget.of(f"{service.url}/detect", jpeg), clients, seconds))
 
 
 def test_sixty_four_clients_with_one_picture_each_are_all_served(slow: Any, jpeg: bytes) -> None:
@@ -57,7 +57,7 @@ def test_what_is_too_much_is_refused_at_once(slow: Any, jpeg: bytes) -> None:
     service = slow(queue_ms=300)
     run(service, jpeg, 2, 0.3)
     capacity = run(service, jpeg, 8, 1.0).rate
-    target = Target.of(f"{service.url}/detect", jpeg)
+    target = LoadTarget.of(f"{service.url}/detect", jpeg)
     load = asyncio.run(open_loop(target, 2 * capacity, 2.0))
     assert load.lost == 0
     assert set(load.counts) == {200, 503}
@@ -71,9 +71,9 @@ def test_a_deadline_that_cannot_be_met_is_refused_at_once(slow: Any, jpeg: bytes
 
     async def both() -> tuple[Load, Load]:
         url = f"{service.url}/detect"
-        crowd = asyncio.create_task(closed_loop(Target.of(url, jpeg), 60, 2.0))
+        crowd = asyncio.create_task(closed_loop(LoadTarget.of(url, jpeg), 60, 2.0))
         await asyncio.sleep(0.5)
-        hurried = await closed_loop(Target.of(f"{url}?timeout_ms=50", jpeg), 2, 1.0)
+        hurried = await closed_loop(LoadTarget.of(f"{url}?timeout_ms=50", jpeg), 2, 1.0)
         return await crowd, hurried
 
     crowd, hurried = asyncio.run(both())
@@ -87,9 +87,9 @@ def test_urgent_requests_go_first(slow: Any, jpeg: bytes) -> None:
 
     async def both() -> tuple[Load, Load]:
         url = f"{service.url}/detect"
-        crowd = asyncio.create_task(closed_loop(Target.of(url, jpeg), 60, 2.0))
+        crowd = asyncio.create_task(closed_loop(LoadTarget.of(url, jpeg), 60, 2.0))
         await asyncio.sleep(0.5)
-        urgent = await closed_loop(Target.of(f"{url}?priority=urgent", jpeg), 1, 1.0)
+        urgent = await closed_loop(LoadTarget.of(f"{url}?priority=urgent", jpeg), 1, 1.0)
         return await crowd, urgent
 
     crowd, urgent = asyncio.run(both())

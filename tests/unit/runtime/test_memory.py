@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tests.waiting import wait_for
 
-from sightline.build.site import Site
+from sightline.build.application import Application
 from sightline.config import Configuration, StreamOptions
 from sightline.engines.requests import Workers
 from sightline.errors import InferenceError, let_go_of_frames
@@ -46,7 +46,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Any]]:
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
     street = {"model": "street", "backend": "onnxruntime", "size": 160}
-    site = Site(
+    site = Application(
         Configuration.model_validate({"models": {"street": street}, "scheduler": {"max_batch": 1}})
     )
     site.open()

@@ -202,12 +202,12 @@ class Play:
         pictures: int,
         deadline: float | None,
         min_rate: float,
-        lane: tuple[int, int],
+        input_size: tuple[int, int],
         live: bool,
     ) -> None:
         until = None if deadline is None else self.now + deadline
         terms = Terms(client, priority, min_rate=min_rate, deadline=until, live=live)
-        item = Item((pictures, *lane), print, print, terms, self.now)
+        item = Item((pictures, *input_size), print, print, terms, self.now)
         with contextlib.suppress(Overloaded):
             self.queue.push(item, self.now)
             self.accepted.append(item)
@@ -247,8 +247,8 @@ class Play:
     def check(self, batch: Batch) -> None:
         assert self.speed.free >= 0
         assert batch.pictures == sum(item.pictures for item in batch.items)
-        assert len({item.lane for item in batch.items}) == 1
-        assert len(batch.items) == 1 or batch.pictures in self.speed.sizes(batch.lane)
+        assert len({item.input_size for item in batch.items}) == 1
+        assert len(batch.items) == 1 or batch.pictures in self.speed.sizes(batch.input_size)
         assert all(item.expiry > self.now for item in batch.items)
 
 
@@ -268,6 +268,6 @@ def test_nothing_is_lost_or_run_twice(
     assert play.outcomes == Counter(play.accepted)
     assert sum(queue.backlog.order.pictures) == 0
     assert queue.backlog.clients.busy == 0
-    assert not queue.backlog.order.lanes
+    assert not queue.backlog.order.input_sizes
     assert not queue.backlog.order.spares
     assert not queue.backlog.order.fresh

@@ -18,7 +18,7 @@ import pytest
 from tests.waiting import wait_for
 
 from sightline.protocols import Rotating
-from sightline.runtime.lasting import LastingSink
+from sightline.runtime.resilient_sink import ResilientSink
 from sightline.sinks import coco, lines, video
 from sightline.sinks.coco import CocoSink
 from sightline.sinks.csv_ import CsvSink
@@ -83,7 +83,7 @@ def test_three_streams_lose_less_than_a_second(
     sinks = {name: make(path) for name in "abc"}
 
     def run(name: str) -> None:
-        output = LastingSink(sinks[name])
+        output = ResilientSink(sinks[name])
         output.open(info(name))
         times = written.setdefault(name, [])
         while not going.is_set():

@@ -6,18 +6,18 @@ import pytest
 
 from sightline.sources.street.camera import Camera
 from sightline.sources.street.order import in_painting_order
-from sightline.sources.street.paint import Item
+from sightline.sources.street.paint import Sprite
 
 CAMERA = Camera(6.0, 0.0, 7.0, 0.1, 0.25, 1000.0, 1280, 768)
 
 
-def thing(slot: int, x: float, y: float, length: float, width: float, box: bool = True) -> Item:
+def thing(slot: int, x: float, y: float, length: float, width: float, box: bool = True) -> Sprite:
     """Something that points along the street, seen somewhere in the middle of the picture."""
     corners = [
         (x + b * width / 2, y + a * length / 2) for a, b in ((1, -1), (1, 1), (-1, 1), (-1, -1))
     ]
     place = (400, 300, 700, 500) if box else (10, 10, 20, 20)
-    return Item(slot, slot, 2, CAMERA.depth(x, y), [], place, corners)
+    return Sprite(slot, slot, 2, CAMERA.depth(x, y), [], place, corners)
 
 
 @pytest.mark.parametrize(

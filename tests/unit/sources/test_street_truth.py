@@ -11,7 +11,7 @@ from sightline.sources.pictures import ArrayPicture
 from sightline.sources.street import StreetOptions, StreetSource, StreetTruth, truth_of
 from sightline.sources.street.camera import MARGIN, SCALE
 from sightline.sources.street.order import in_painting_order
-from sightline.sources.street.paint import Item, draw
+from sightline.sources.street.paint import Sprite, draw
 from sightline.sources.street.render import Renderer
 from sightline.sources.street.world import World
 from sightline.types import Frame
@@ -33,7 +33,7 @@ class Scene:
             item.track_id: item for item in in_painting_order(items, self.renderer.camera)
         }
 
-    def alone(self, item: Item, extra: int = 1500) -> np.ndarray:
+    def alone(self, item: Sprite, extra: int = 1500) -> np.ndarray:
         """Where an item is when nothing else is, on the picture's grid, ``extra`` pixels round it."""
         size = (SCALE * (self.options.height + 2 * extra), SCALE * (self.options.width + 2 * extra))
         canvas = np.zeros(size, np.uint8)

@@ -19,9 +19,9 @@ from sightline.monitoring.tracing import NOTHING, Trace
 from sightline.runtime.items import Terms
 from sightline.serving.failures import failure
 from sightline.serving.models import ServedModel
-from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES, MANY_BODY, ONE_BODY
-from sightline.serving.schemas import Found, FoundInMany, Wishes
+from sightline.serving.schemas import Found, FoundInMany, PredictParameters
+from sightline.serving.state import ServiceState, state_of
 from sightline.serving.uploads import frame_of, read_many, read_one
 from sightline.serving.validation import check_query
 from sightline.serving.waiting import unless_gone, until
@@ -29,7 +29,7 @@ from sightline.types import Detections, Frame
 
 router = APIRouter(tags=["detection"])
 
-Asked = Annotated[Wishes, Query()]
+Asked = Annotated[PredictParameters, Query()]
 
 _LONGEST = {"jpeg": (65_500, "png"), "png": (1_000_000, "json")}
 """Pixels of a side that a format can have at most, and what to ask for instead."""
@@ -39,9 +39,9 @@ _WORKERS = 16
 
 
 def _check_query(request: Request) -> None:
-    """Raises InvalidRequest: which of two wishes is meant, nobody knows."""
+    """Raises InvalidRequest: which of two parameters is meant, nobody knows."""
     if request.scope["query_string"]:
-        check_query(request, Wishes.model_fields, ("classes",))
+        check_query(request, PredictParameters.model_fields, ("classes",))
 
 
 @router.post(
@@ -54,20 +54,20 @@ def _check_query(request: Request) -> None:
     responses={200: {"model": Found}, **FAILURES},
     openapi_extra=ONE_BODY,
 )
-async def detect(request: Request, wishes: Asked) -> Response:
+async def detect(request: Request, parameters: Asked) -> Response:
     """Find the objects in one picture: the raw file, a form with a file, or JSON with base64."""
-    parts = parts_of(request)
+    service = state_of(request)
     _check_query(request)
     begin = time.monotonic()
-    with parts.tracing.request(f"POST {request.scope['path']}", request.headers) as trace:
-        upload = await read_one(request, parts, wishes)
-        served = parts.repository.get(upload.wishes.model)
-        frame = frame_of(upload.pictures[0], parts.options.limits)
-        _check_format(upload.wishes.format, frame)
-        job = Job(request, parts, served, upload.wishes, "normal", begin)
+    with service.tracing.request(f"POST {request.scope['path']}", request.headers) as trace:
+        upload = await read_one(request, service, parameters)
+        served = service.repository.get(upload.parameters.model)
+        frame = frame_of(upload.pictures[0], service.options.limits)
+        _check_format(upload.parameters.format, frame)
+        job = Job(request, service, served, upload.parameters, "normal", begin)
         detections, queue_ms = await unless_gone(request, job.run(frame, trace))
-        if upload.wishes.format != "json":
-            return await asyncio.to_thread(_drawn, frame, detections, upload.wishes.format)
+        if upload.parameters.format != "json":
+            return await asyncio.to_thread(_drawn, frame, detections, upload.parameters.format)
         return _json(job.found(frame, detections, queue_ms))
 
 
@@ -76,20 +76,20 @@ async def detect(request: Request, wishes: Asked) -> Response:
     responses={200: {"model": FoundInMany}, **FAILURES},
     openapi_extra=MANY_BODY,
 )
-async def detect_batch(request: Request, wishes: Asked) -> Response:
+async def detect_batch(request: Request, parameters: Asked) -> Response:
     """Find the objects in several pictures. Each has its own answer: one that is damaged leaves
     the others whole."""
-    parts = parts_of(request)
+    service = state_of(request)
     _check_query(request)
     begin = time.monotonic()
-    upload = await read_many(request, parts, wishes)
-    if upload.wishes.format != "json":
+    upload = await read_many(request, service, parameters)
+    if upload.parameters.format != "json":
         raise InvalidRequest("format: a batch is answered as JSON only")
-    served = parts.repository.get(upload.wishes.model)
-    job = Job(request, parts, served, upload.wishes, "batch", begin)
+    served = service.repository.get(upload.parameters.model)
+    job = Job(request, service, served, upload.parameters, "batch", begin)
 
     frames = [
-        _frame_or_error(data, parts.options.limits, f"picture {i}")
+        _frame_or_error(data, service.options.limits, f"picture {i}")
         for i, data in enumerate(upload.pictures)
     ]
     results = await unless_gone(request, job.run_all(frames))
@@ -103,23 +103,23 @@ class Job:
     def __init__(
         self,
         request: Request,
-        parts: Parts,
+        service: ServiceState,
         served: ServedModel,
-        wishes: Wishes,
+        parameters: PredictParameters,
         priority: Priority,
         begin: float,
     ) -> None:
-        timeout_ms = wishes.timeout_ms or parts.options.limits.timeout_ms
+        timeout_ms = parameters.timeout_ms or service.options.limits.timeout_ms
         self._served = served
-        self._wishes = wishes
+        self._wishes = parameters
         self._begin = begin
         self._deadline = begin + timeout_ms / 1e3
         client = request.client.host if request.client is not None else "local"
         self._terms = Terms(
             client=f"http:{client}",
-            priority=wishes.priority or priority,
+            priority=parameters.priority or priority,
             deadline=self._deadline,
-            max_wait_s=parts.options.limits.queue_ms / 1e3,
+            max_wait_s=service.options.limits.queue_ms / 1e3,
         )
 
     async def run(self, frame: Frame, trace: Trace = NOTHING) -> tuple[Detections, float]:
@@ -128,10 +128,10 @@ class Job:
         Raises:
             Overloaded, DeadlineExceeded, DecodeError, InferenceError: why there is no answer.
         """
-        wishes, submitted = self._wishes, time.monotonic()
+        parameters, submitted = self._wishes, time.monotonic()
         turn: list[float] = []
         future = self._served.submit(
-            frame, self._terms, conf=wishes.conf, iou=wishes.iou, classes=wishes.classes,
+            frame, self._terms, conf=parameters.conf, iou=parameters.iou, classes=parameters.classes,
             started=lambda: turn.append(time.monotonic()),
         )  # fmt: skip
         async with until(self._deadline):

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from sightline._version import __version__
 from sightline.errors import NotFound
-from sightline.serving.parts import parts_of
 from sightline.serving.routes.openapi import FAILURES
+from sightline.serving.state import state_of
 
 router = APIRouter(tags=["health"])
 
@@ -30,7 +30,7 @@ async def health() -> dict[str, str]:
 async def ready(request: Request) -> Response:
     """Able: 200 when all models answer but those that were unloaded on purpose, of which there is one
     at least that was not, and nothing is being shut down."""
-    able = parts_of(request).ready
+    able = state_of(request).ready
     return JSONResponse({"status": "ready" if able else "not ready"}, 200 if able else 503)
 
 
@@ -38,7 +38,7 @@ async def ready(request: Request) -> Response:
 @router.get("/metrics", responses={404: FAILURES[404]})
 async def metrics(request: Request) -> Response:
     """For Prometheus, as text."""
-    shown = parts_of(request).metrics
+    shown = state_of(request).metrics
     if shown is None:
         raise NotFound("this service keeps no metrics")
     return Response(shown.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -47,14 +47,14 @@ async def metrics(request: Request) -> Response:
 @router.get("/status")
 async def status(request: Request) -> dict[str, Any]:
     """Everything at a glance: version, models, scheduler, streams."""
-    parts = parts_of(request)
-    streams = parts.fleet.stats() if parts.fleet is not None else {}
+    service = state_of(request)
+    streams = service.fleet.stats() if service.fleet is not None else {}
     return {
         "version": __version__,
-        "ready": parts.ready,
-        "draining": parts.draining,
-        "uptime_s": round(time.time() - parts.started_at, 1),
-        "models": {state.name: state.state for state in parts.repository.states()},
-        "scheduler": dataclasses.asdict(parts.scheduler.stats()),
+        "ready": service.ready,
+        "draining": service.draining,
+        "uptime_s": round(time.time() - service.started_at, 1),
+        "models": {state.name: state.state for state in service.repository.states()},
+        "scheduler": dataclasses.asdict(service.scheduler.stats()),
         "streams": {name: stats.state for name, stats in streams.items()},
     }

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from sightline.config import Name
 from sightline.errors import ConfigError, Conflict, EngineError, InvalidRequest
 from sightline.serving.models import ServedTensors
-from sightline.serving.parts import Parts, parts_of
 from sightline.serving.routes.openapi import FAILURES
+from sightline.serving.state import ServiceState, state_of
 from sightline.serving.validation import exact_body, exact_query
 
 router = APIRouter(tags=["models"], dependencies=[Depends(exact_query)])
@@ -30,32 +30,32 @@ _CHANGES: dict[int | str, dict[str, Any]] = {
 @router.get("/models")
 async def models(request: Request) -> dict[str, Any]:
     """All models of the configuration; the first is the default."""
-    parts = parts_of(request)
-    names = parts.repository.names
-    return {"default": names[0], "models": [describe(parts, name) for name in names]}
+    service = state_of(request)
+    names = service.repository.names
+    return {"default": names[0], "models": [describe(service, name) for name in names]}
 
 
 @router.get("/models/{name}", responses=_RESPONSES)
 async def model(request: Request, name: Name) -> dict[str, Any]:
     """One model."""
-    return describe(parts_of(request), name)
+    return describe(state_of(request), name)
 
 
 @router.post("/models/{name}/reload", responses=_CHANGES)
 @router.post("/models/{name}/load", responses=_CHANGES)
 async def load(request: Request, name: Name) -> dict[str, Any]:
     """Load a model (again) from its file. No request fails meanwhile; a bad file changes nothing."""
-    parts = parts_of(request)
-    await asyncio.to_thread(parts.repository.load_for_client, name)
-    return describe(parts, name)
+    service = state_of(request)
+    await asyncio.to_thread(service.repository.load_for_client, name)
+    return describe(service, name)
 
 
 @router.post("/models/{name}/unload", responses=_CHANGES)
 async def unload(request: Request, name: Name) -> dict[str, Any]:
     """Free a model. Refused while a stream uses it."""
-    parts = parts_of(request)
-    await asyncio.to_thread(parts.repository.unload, name)
-    return describe(parts, name)
+    service = state_of(request)
+    await asyncio.to_thread(service.repository.unload, name)
+    return describe(service, name)
 
 
 class Choice(BaseModel):
@@ -71,8 +71,8 @@ class Choice(BaseModel):
 )
 async def choose_engine(request: Request, name: Name, choice: Choice) -> dict[str, Any]:
     """Choose one of a model's engines by hand, by its label, or let the service choose again."""
-    parts = parts_of(request)
-    fallback = parts.repository.get(name).fallback
+    service = state_of(request)
+    fallback = service.repository.get(name).fallback
     if fallback is None:
         raise Conflict(f"model {name} has one engine only: `fallback` gives it others")
     labels = [engine.label for engine in fallback.status().engines]
@@ -82,18 +82,18 @@ async def choose_engine(request: Request, name: Name, choice: Choice) -> dict[st
         await asyncio.to_thread(fallback.use, choice.use)
     except (ConfigError, EngineError) as exc:
         raise Conflict(f"engine {choice.use} of model {name} cannot be used now") from exc
-    return describe(parts, name)
+    return describe(service, name)
 
 
-def describe(parts: Parts, name: str) -> dict[str, Any]:
+def describe(service: ServiceState, name: str) -> dict[str, Any]:
     """What a client should know of a model. Raises NotFound."""
-    state = parts.repository.state(name)
+    state = service.repository.state(name)
     told: dict[str, Any] = {"name": state.name, "state": state.state}
     if state.error is not None:
         told["error"] = state.error
     if state.state != "ready":
         return told
-    served = parts.repository.find(state.name)
+    served = service.repository.find(state.name)
     if isinstance(served, ServedTensors):
         info = served.native.engine.info
         return told | {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sightline.serving.schemas import Failed, ManyPictures, OnePicture, Wishes
+from sightline.serving.schemas import Failed, ManyPictures, OnePicture, PredictParameters
 
 _FAILED = {
     400: "the request is broken",
@@ -12,7 +12,7 @@ _FAILED = {
     403: "not allowed",
     404: "there is no such model",
     408: "the request came too slowly",
-    413: "too many bytes, pixels or parts",
+    413: "too many bytes, pixels or service",
     415: "no picture of a format that is accepted",
     422: "a field has a wrong value, or the picture is damaged",
     503: "too much work: try again after Retry-After seconds",
@@ -32,9 +32,11 @@ def _form(many: bool) -> dict[str, Any]:
     file: dict[str, Any] = {"type": "string", "format": "binary"}
     if many:
         file = {"type": "array", "items": file, "minItems": 1}
-    wishes = Wishes.model_json_schema()["properties"]
+    parameters = PredictParameters.model_json_schema()["properties"]
     name = "files" if many else "file"
-    return {"schema": {"type": "object", "required": [name], "properties": {name: file, **wishes}}}
+    return {
+        "schema": {"type": "object", "required": [name], "properties": {name: file, **parameters}}
+    }
 
 
 ONE_BODY: dict[str, Any] = {

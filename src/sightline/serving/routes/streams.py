@@ -17,12 +17,12 @@ from sightline.errors import Conflict, Forbidden, InvalidRequest, NotFound, Over
 from sightline.redaction import redact
 from sightline.runtime.fleet import FeedItem, no_stream
 from sightline.runtime.record import StreamStats
-from sightline.serving.parts import Parts, parts_of
 from sightline.serving.protocol import WATCHING
 from sightline.serving.routes.openapi import FAILURES
 from sightline.serving.schemas import StreamRequest
 from sightline.serving.security import check_stream_source, may_embed
 from sightline.serving.signatures import LONGEST_S
+from sightline.serving.state import ServiceState, state_of
 from sightline.serving.stream_outputs import placed_outputs
 from sightline.serving.validation import exact_body, exact_query
 
@@ -46,7 +46,7 @@ _BOUNDARY = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
 @router.get("/streams", responses=_RESPONSES)
 async def streams(request: Request) -> dict[str, Any]:
     """All streams with their statistics."""
-    stats = await asyncio.to_thread(parts_of(request).streams.stats)
+    stats = await asyncio.to_thread(state_of(request).streams.stats)
     return {"streams": [dataclasses.asdict(one) for one in stats.values()]}
 
 
@@ -58,23 +58,23 @@ async def streams(request: Request) -> dict[str, Any]:
 )
 async def add(request: Request, body: StreamRequest) -> dict[str, Any]:
     """Add a stream; it connects by itself, so a camera that is away is no error."""
-    parts = parts_of(request)
-    fleet = parts.streams
-    parts.repository.state(body.model)  # NotFound
+    service = state_of(request)
+    fleet = service.streams
+    service.repository.state(body.model)  # NotFound
 
     if body.live.hosts is not None:
         raise Forbidden("live.hosts: which hosts clients may open says serving.stream_hosts")
 
     def start() -> None:
         placed = {
-            "outputs": placed_outputs(body.outputs, parts.options),
-            "source": check_stream_source(body.source, parts.options),
-            "live": body.live.model_copy(update={"hosts": parts.options.stream_hosts}),
+            "outputs": placed_outputs(body.outputs, service.options),
+            "source": check_stream_source(body.source, service.options),
+            "live": body.live.model_copy(update={"hosts": service.options.stream_hosts}),
         }
         options = body.options().model_copy(update=placed)
-        with parts.adding:
+        with service.adding:
             running = fleet.options()
-            if body.name not in running and (why := parts.clash(running, body.name, options)):
+            if body.name not in running and (why := service.clash(running, body.name, options)):
                 raise Conflict(why)
             fleet.add(body.name, options)
 
@@ -88,21 +88,21 @@ async def add(request: Request, body: StreamRequest) -> dict[str, Any]:
 @router.delete("/streams/{name}", status_code=204, responses=_RESPONSES)
 async def remove(request: Request, name: Name) -> Response:
     """End a stream."""
-    await asyncio.to_thread(parts_of(request).streams.remove, name)
+    await asyncio.to_thread(state_of(request).streams.remove, name)
     return Response(status_code=204)
 
 
 @router.post("/streams/{name}/pause", responses=_RESPONSES)
 async def pause(request: Request, name: Name) -> dict[str, Any]:
     """Analyse nothing until it is resumed; the camera stays connected."""
-    await asyncio.to_thread(parts_of(request).streams.pause, name)
+    await asyncio.to_thread(state_of(request).streams.pause, name)
     return {"name": name, "paused": True}
 
 
 @router.post("/streams/{name}/resume", responses=_RESPONSES)
 async def resume(request: Request, name: Name) -> dict[str, Any]:
     """Go on after a pause."""
-    await asyncio.to_thread(parts_of(request).streams.resume, name)
+    await asyncio.to_thread(state_of(request).streams.resume, name)
     return {"name": name, "paused": False}
 
 
@@ -110,13 +110,13 @@ async def resume(request: Request, name: Name) -> dict[str, Any]:
 @router.get("/streams/{name}/stats", responses=_RESPONSES)
 async def stats(request: Request, name: Name) -> dict[str, Any]:
     """The statistics of one stream."""
-    return dataclasses.asdict(await asyncio.to_thread(_stats, parts_of(request), name))
+    return dataclasses.asdict(await asyncio.to_thread(_stats, state_of(request), name))
 
 
-def _stats(parts: Parts, name: str) -> StreamStats:
-    found = parts.streams.stats().get(name)
+def _stats(service: ServiceState, name: str) -> StreamStats:
+    found = service.streams.stats().get(name)
     if found is None:
-        raise no_stream(name, parts.streams.options())
+        raise no_stream(name, service.streams.options())
     return found
 
 
@@ -130,7 +130,7 @@ async def snapshot(
     quality: Annotated[int, Query(ge=1, le=100)] = 80,
 ) -> Response:
     """The newest picture as JPEG, with what was found drawn on it."""
-    take = parts_of(request).streams.snapshot
+    take = state_of(request).streams.snapshot
     data = await asyncio.to_thread(take, name, annotated=annotated, quality=quality)
     return Response(data, media_type="image/jpeg", headers=_embedding(request))
 
@@ -145,10 +145,10 @@ async def link(
     quality: Annotated[int, Query(ge=1, le=100)] = 80,
 ) -> dict[str, Any]:
     """A signed address of live pictures, for an ``<img>`` element: it needs no token, and expires."""
-    parts = parts_of(request)
-    parts.streams.version(name)  # NotFound
+    service = state_of(request)
+    service.streams.version(name)  # NotFound
     parameters = [("annotated", str(annotated).lower()), ("quality", str(quality))]
-    url, expires = parts.signer.sign(f"/streams/{name}/{of}", seconds, parameters)
+    url, expires = service.signer.sign(f"/streams/{name}/{of}", seconds, parameters)
     return {"url": url, "expires": expires}
 
 
@@ -160,11 +160,11 @@ async def mjpeg(
     quality: Annotated[int, Query(ge=1, le=100)] = 80,
 ) -> Response:
     """Live pictures for an ``<img>`` element (multipart/x-mixed-replace)."""
-    parts = parts_of(request)
-    parts.streams.version(name)  # NotFound, while there can still be an answer
+    service = state_of(request)
+    service.streams.version(name)  # NotFound, while there can still be an answer
     return _watched(
         request,
-        _pictures(parts, name, annotated, quality),
+        _pictures(service, name, annotated, quality),
         "multipart/x-mixed-replace; boundary=frame",
         _embedding(request),
     )
@@ -175,10 +175,10 @@ async def events(
     request: Request, stream: Annotated[list[Name] | None, Query(max_length=256)] = None
 ) -> Response:
     """What all streams, or those that are named, see from now on: server-sent events in JSON."""
-    parts = parts_of(request)
+    service = state_of(request)
     wanted = set(stream or ())
-    await asyncio.to_thread(_check_streams, parts, wanted)
-    content = _events(parts, wanted)
+    await asyncio.to_thread(_check_streams, service, wanted)
+    content = _events(service, wanted)
     return _watched(request, content, "text/event-stream", _embedding(request))
 
 
@@ -189,23 +189,23 @@ async def events_link(
     seconds: Annotated[int, Query(ge=1, le=LONGEST_S)] = 300,
 ) -> dict[str, Any]:
     """A signed address of events, for an ``EventSource``: it needs no token, and expires."""
-    parts = parts_of(request)
-    await asyncio.to_thread(_check_streams, parts, set(stream or ()))
+    service = state_of(request)
+    await asyncio.to_thread(_check_streams, service, set(stream or ()))
     named = [("stream", name) for name in stream or ()]
-    url, expires = parts.signer.sign("/events", seconds, named)
+    url, expires = service.signer.sign("/events", seconds, named)
     return {"url": url, "expires": expires}
 
 
-def _check_streams(parts: Parts, wanted: set[str]) -> None:
+def _check_streams(service: ServiceState, wanted: set[str]) -> None:
     """Raises NotFound: nothing would ever be seen of a stream that is not there."""
-    there = parts.streams.options().keys()
+    there = service.streams.options().keys()
     for name in sorted(wanted - there):
         raise no_stream(name, there)
 
 
 def _embedding(request: Request) -> dict[str, str]:
     """Browsers show pictures in a page of another origin only where this says so."""
-    origins = parts_of(request).options.origins
+    origins = state_of(request).options.origins
     if may_embed(request.headers, request.scope["query_string"], origins):
         return {"Cross-Origin-Resource-Policy": "cross-origin"}
     return {}
@@ -215,26 +215,28 @@ def _watched(
     request: Request, content: AsyncIterator[bytes], media_type: str, headers: Mapping[str, str]
 ) -> Response:
     """An answer that goes on until the client leaves, lags, or the service stops."""
-    parts = parts_of(request)
+    service = state_of(request)
     request.scope[WATCHING] = True  # who reads nothing is let go soon: see `protocol`
-    if parts.watchers >= WATCHERS:
+    if service.watchers >= WATCHERS:
         raise Overloaded(f"{WATCHERS} clients are watching already")
 
     async def counted() -> AsyncIterator[bytes]:
-        parts.watchers += 1
+        service.watchers += 1
         try:
             async for piece in content:
                 yield piece
         finally:
-            parts.watchers -= 1
+            service.watchers -= 1
 
     return StreamingResponse(counted(), media_type=media_type, headers=dict(headers))
 
 
-async def _pictures(parts: Parts, name: str, annotated: bool, quality: int) -> AsyncIterator[bytes]:
+async def _pictures(
+    service: ServiceState, name: str, annotated: bool, quality: int
+) -> AsyncIterator[bytes]:
     shown = 0
-    fleet = parts.streams
-    while not parts.draining:
+    fleet = service.streams
+    while not service.draining:
         try:
             version = fleet.version(name)
             if version == shown:
@@ -249,11 +251,11 @@ async def _pictures(parts: Parts, name: str, annotated: bool, quality: int) -> A
         yield _BOUNDARY % len(data) + data + b"\r\n"
 
 
-async def _events(parts: Parts, wanted: set[str]) -> AsyncIterator[bytes]:
+async def _events(service: ServiceState, wanted: set[str]) -> AsyncIterator[bytes]:
     quiet = 0.0
-    with parts.streams.subscribe() as reader:
+    with service.streams.subscribe() as reader:
         yield b": listening\n\n"
-        while not parts.draining:
+        while not service.draining:
             lines = [item.line for item in _waiting(reader) if not wanted or item.stream in wanted]
             if lines:
                 quiet = 0.0

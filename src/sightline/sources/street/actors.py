@@ -1,4 +1,4 @@
-"""Turns everything that moves in the world into items that can be drawn."""
+"""CpuLimiter everything that moves in the world into items that can be drawn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sightline.sources.street.figures import Outfit
 from sightline.sources.street.labels import labels_of
 from sightline.sources.street.light import Field, GroundLight, Lighting
 from sightline.sources.street.limbs import Figure, FigurePainter
-from sightline.sources.street.paint import Item
+from sightline.sources.street.paint import Sprite
 from sightline.sources.street.people import Walker
 from sightline.sources.street.places import Places, in_sight, make_places
 from sightline.sources.street.shapes import CABIN, HEAD, LEFT, PLAIN, RIGHT, SIGN, TAIL, Mesh
@@ -63,12 +63,12 @@ class ActorPainter:
         self._poses: dict[tuple[object, ...], Figure] = {}
         self.glows: list[Glow] = []
         self._parked_in: World | None = None
-        self._parked: list[Item] = []
+        self._parked: list[Sprite] = []
         self._parked_glows: list[Glow] = []
         self._taken = 0
         """Slots of what is parked."""
 
-    def items(self, world: World) -> list[Item]:
+    def items(self, world: World) -> list[Sprite]:
         """Everything that may be in sight, in no order."""
         self._forget()
         if self._parked_in is not world:
@@ -103,7 +103,7 @@ class ActorPainter:
 
     def _items(
         self, things: list[Vehicle | Walker], first_rider: int, places: Places, time: float
-    ) -> list[Item]:
+    ) -> list[Sprite]:
         solid: list[int] = []
         meshes: list[Mesh] = []
         lamps: list[list[float]] = []
@@ -151,7 +151,7 @@ class ActorPainter:
             if lines:
                 # A rider is drawn after what it rides.
                 depth = depths[at] - (0.01 if at >= first_rider else 0.0)
-                item = Item(slots[at], number, CLASS_IDS[kind], depth, lines, box, corners[at])
+                item = Sprite(slots[at], number, CLASS_IDS[kind], depth, lines, box, corners[at])
                 item.labels = labels_of(kind, things[at].look)
                 items.append(item)
         return items
@@ -241,7 +241,7 @@ class ActorPainter:
 
 
 _PEDALS = 0.4
-"""Turns of the pedals per turn of the wheels."""
+"""CpuLimiter of the pedals per turn of the wheels."""
 
 
 def _row(thing: Vehicle | Walker) -> tuple[float, ...]:

@@ -1,0 +1,224 @@
+"""A whole installation from one configuration: models, scheduler, streams and the service."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sightline.build.models import native_engine, served_detector
+from sightline.build.outputs import joined_files
+from sightline.build.sources import LIVE, source_kind
+from sightline.build.streams import stream_maker
+from sightline.config import Configuration, EngineOptions
+from sightline.errors import SightlineError, SinkError
+from sightline.protocols import Meter
+from sightline.runtime.fleet import Fleet
+from sightline.runtime.scheduler import Scheduler
+from sightline.runtime.workers import ShardedFleet
+from sightline.serving.models import Expected, ModelRepository
+from sightline.sinks.lines import begin
+
+if TYPE_CHECKING:
+    from sightline.models.detector import EngineDetector
+
+HANGS_AT = 0.5
+"""Of the scheduler's watchdog: the next engine must have taken over before the scheduler gives up."""
+
+log = logging.getLogger(__name__)
+
+
+class Application:
+    """The models of a configuration behind one scheduler, and its streams.
+
+    ``open`` loads the models and starts the streams; ``close`` ends all. With workers the streams
+    run in processes that have models of their own.
+
+    Args:
+        configuration: the whole of it; its service is built around this by ``service``.
+        meter: told of what engines and scheduler do in this process.
+        limit: streams at a time, instead of what the service's options say.
+        joined: text files that several streams of the whole installation write to, where this is
+            only a part of it.
+        expected: who will use each model, where the configuration does not tell.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        meter: Meter | None = None,
+        limit: int | None = None,
+        joined: Collection[str] | None = None,
+        expected: Mapping[str, Expected] | None = None,
+    ) -> None:
+        self.configuration = configuration
+        self._begun = joined is not None
+        self._joined = (
+            joined_files(configuration.streams) if joined is None else dict.fromkeys(joined, True)
+        )
+        self.scheduler = Scheduler(configuration.scheduler, meter)
+        options = configuration.models
+        self.repository = ModelRepository(
+            self.scheduler,
+            self._load,
+            list(options),
+            cold=[name for name, model in options.items() if not model.warm_up],
+            native=lambda name: native_engine(options[name]),
+            described=[name for name, model in options.items() if model.tensors == "native"],
+            expected=_expected(configuration) if expected is None else expected,
+        )
+        self._meter = meter
+        self._closing = ExitStack()
+        serving = configuration.serving
+        most = serving.limits.streams if serving else max(256, len(configuration.streams))
+        self.fleet = self._fleet(limit or most)
+        self.failed: dict[str, SightlineError] = {}
+        """Streams that could not be started."""
+
+    def open(self) -> None:
+        """Load the models, then start the streams. A stream that cannot start stops no other.
+
+        Raises:
+            SightlineError: a model cannot be used.
+        """
+        with ExitStack() as stack:
+            stack.callback(self.repository.close)
+            stack.callback(self.scheduler.close)
+            self.repository.load_all()
+            stack.callback(self.fleet.close)
+            self.fleet.open()
+            self._begin_joined()
+            for name, options in self.configuration.streams.items():
+                try:
+                    self.fleet.add(name, options)
+                except SightlineError as exc:
+                    self.failed[name] = exc
+                    log.error("stream %s cannot start: %s", name, exc)
+            self._closing = stack.pop_all()
+
+    def close(self) -> None:
+        """End the streams, answer what was accepted, free the engines. Idempotent."""
+        self._closing.close()
+
+    def _begin_joined(self) -> None:
+        """Empty the files that streams share, once and before any of them writes."""
+        if self._begun:
+            return
+        for path, append in self._joined.items():
+            try:
+                begin(path, append=append)
+            except SinkError as exc:  # each stream says it again, and a camera goes on trying
+                log.error("%s", exc)
+        self._begun = True
+
+    def _fleet(self, limit: int) -> Fleet | ShardedFleet:
+        configuration = self.configuration
+        if configuration.workers:
+            return ShardedFleet(
+                partial(
+                    _open_shard,
+                    _share(configuration),
+                    limit,
+                    _verbosity(),
+                    tuple(self._joined),
+                    _users(configuration),
+                ),
+                configuration.workers,
+                limit,
+                self._meter,
+            )
+        return Fleet(stream_maker(self.scheduler, self._detector, self._meter, self._joined), limit)
+
+    def _load(self, name: str) -> EngineDetector:
+        # The workers first: what they cannot use changes nothing here either.
+        if isinstance(self.fleet, ShardedFleet):
+            self.fleet.reload(name)
+        hangs_s = HANGS_AT * self.configuration.scheduler.watchdog_s
+        return served_detector(name, self.configuration.models[name], hangs_s, self._meter)
+
+    def _detector(self, name: str) -> tuple[str, EngineDetector]:
+        served = self.repository.get(name)
+        return served.name, served.detector
+
+
+def _expected(configuration: Configuration) -> Mapping[str, Expected] | None:
+    """Who uses each model in this process. With workers, its own models serve clients only."""
+    users = _users(configuration)
+    return {} if users is not None and configuration.workers else users
+
+
+def _users(configuration: Configuration) -> Mapping[str, Expected] | None:
+    """The streams of each model; None where others may come later: clients, or streams of a program."""
+    if configuration.serving is not None or not configuration.streams:
+        return None
+    first = next(iter(configuration.models))
+    found: dict[str, Expected] = {}
+    for stream in configuration.streams.values():
+        known = stream.model in configuration.models
+        name = stream.model if known else first  # its name is `default`
+        before = found.get(name, Expected())
+        live = before.live or stream.realtime or source_kind(stream.source) in LIVE
+        found[name] = Expected(before.streams + 1, live)
+    return found
+
+
+def _share(configuration: Configuration) -> Configuration:
+    """What one worker runs: the same models on its part of the processor, no streams yet."""
+    threads = max(1, len(os.sched_getaffinity(0)) // configuration.workers)
+
+    def limited(engine: EngineOptions) -> EngineOptions:
+        return engine if engine.threads else engine.model_copy(update={"threads": threads})
+
+    models = {
+        name: model.model_copy(
+            update={
+                "engine": limited(model.engine),
+                "fallback": tuple(limited(engine) for engine in model.fallback),
+            }
+        )
+        for name, model in configuration.models.items()
+    }
+    return configuration.model_copy(
+        update={"models": models, "streams": {}, "workers": 0, "serving": None, "alerts": ()}
+    )
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """What runs in one worker."""
+
+    site: Application
+    fleet: Fleet
+
+    def reload(self, model: str) -> None:
+        self.site.repository.load(model)
+
+    def close(self) -> None:
+        self.site.close()
+
+
+def _verbosity() -> int:
+    """Of this process's logs, as ``logs.set_up`` takes it."""
+    level = logging.getLogger("sightline").getEffectiveLevel()
+    return 2 if level <= logging.DEBUG else int(level <= logging.INFO)
+
+
+def _open_shard(
+    configuration: Configuration,
+    limit: int,
+    verbose: int,
+    joined: tuple[str, ...],
+    expected: Mapping[str, Expected] | None,
+    meter: Meter,
+) -> _Shard:
+    from sightline.monitoring import logs
+
+    logs.set_up(verbose)  # text on a terminal, JSON elsewhere: stderr is the parent's
+    site = Application(configuration, meter, limit, joined, expected)
+    site.open()
+    assert isinstance(site.fleet, Fleet)
+    return _Shard(site, site.fleet)

@@ -1,0 +1,123 @@
+"""The HTTP service as an ASGI app: routes, and what is wrapped around all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sightline._version import __version__
+from sightline.config import ServingOptions
+from sightline.errors import RequestError
+from sightline.monitoring.tracing import NoTracing, Tracing
+from sightline.runtime.items import PRIORITIES, Terms
+from sightline.runtime.scheduler import Scheduler
+from sightline.serving.encodings import UnpackedBody
+from sightline.serving.envelope import CallObserver, Envelope
+from sightline.serving.failures import answer
+from sightline.serving.fetch import networks
+from sightline.serving.limits import Admission, EarlyRefusal, WholeBody, arrivals, fetches
+from sightline.serving.models import ModelRepository
+from sightline.serving.patterns import Patterns
+from sightline.serving.routes import detection, health, models, pages, streams
+from sightline.serving.security import Guard, check_exposure
+from sightline.serving.signatures import Signer
+from sightline.serving.state import Clash, Metrics, ServiceState, Streams, no_clash
+from sightline.serving.validation import request_error, routing_error
+
+ROUTERS = (health.router, detection.router, models.router, streams.router, pages.router)
+
+
+def create_app(
+    repository: ModelRepository,
+    scheduler: Scheduler,
+    fleet: Streams | None,
+    options: ServingOptions,
+    metrics: Metrics | None = None,
+    *,
+    routers: Sequence[APIRouter] = (),
+    tracing: Tracing | None = None,
+    told: CallObserver | None = None,
+    clash: Clash = no_clash,
+) -> FastAPI:
+    """The service around what was built elsewhere; it owns none of it.
+
+    Args:
+        repository: the models.
+        scheduler: that runs them.
+        fleet: the streams; None where the service has none.
+        options: host, tokens, limits.
+        metrics: for ``GET /metrics``.
+        routers: more routes; ``request.app.state.service`` is what they work with.
+        tracing: traces requests for pictures.
+        clash: says why a stream that a client adds cannot run beside the others.
+        told: called with the route ("POST /detect"), status and seconds after each request.
+
+    Raises:
+        ConfigError: others could reach it without a token, or a network is none.
+    """
+    check_exposure(options)
+    service = ServiceState(
+        repository, scheduler, fleet, options, metrics, networks(options.fetch_from),
+        tracing or NoTracing(), Signer(options), arrivals(options.limits), fetches(options.limits),
+        clash,
+    )  # fmt: skip
+    # FastAPI's own pages of documentation load scripts from elsewhere; see `routes.pages`.
+    app = FastAPI(
+        title="Sightline", version=__version__, docs_url=None, redoc_url=None,
+        redirect_slashes=False,
+        summary="Objects in pictures and streams.",
+    )  # fmt: skip
+    app.state.service = service
+    if fleet is not None:
+        repository.users = lambda: {stats.model for stats in fleet.stats().values()}
+    for router in (*ROUTERS, *routers):
+        app.include_router(router)
+    app.add_exception_handler(HTTPException, _failed)
+    app.add_exception_handler(RequestValidationError, _failed)
+    # The last one added is the outermost.
+    app.add_middleware(UnpackedBody, limits=options.limits)
+    app.add_middleware(Admission, limits=options.limits)
+    app.add_middleware(WholeBody, limits=options.limits, arrivals=service.arriving)
+    app.add_middleware(EarlyRefusal, check=partial(_check_room, service))
+    if options.origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=options.origins, allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        )  # fmt: skip
+    app.add_middleware(Guard, options=options, signer=service.signer)
+    patterns = Patterns(route for one in (*ROUTERS, *routers) for route in one.routes)
+    app.add_middleware(Envelope, closing=lambda: service.draining, pattern=patterns.of, told=told)
+    return app
+
+
+def _check_room(service: ServiceState, address: str, query: Mapping[str, str]) -> None:
+    """Raises Overloaded where the scheduler would refuse this client's picture now.
+
+    What the client sends already will wait before it. Without that, whoever opens many connections at
+    once would have all of their bodies read, and be refused, or served far too late, afterwards.
+    """
+    priority = next((one for one in PRIORITIES if one == query.get("priority", "normal")), None)
+    if priority is None:
+        return  # an error that the route tells
+    try:
+        model = service.repository.get(query.get("model", "default"))
+    except RequestError:  # likewise
+        return
+    terms = Terms(f"http:{address}", priority, max_wait_s=service.options.limits.queue_ms / 1e3)
+    service.scheduler.check(model.name, terms, service.arriving.coming(address))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """FastAPI's own errors look like all others."""
+    if isinstance(error, RequestValidationError):
+        error = request_error(error, request.scope.get("route"))
+    elif isinstance(error, HTTPException):
+        error = routing_error(error, request)
+    return answer(error, request.scope["request_id"], request.scope["path"])

@@ -1,0 +1,96 @@
+"""What the routes work with."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from starlette.requests import Request
+
+from sightline.config import ServingOptions, StreamOptions
+from sightline.errors import NotFound
+from sightline.hosts import AllowedHosts
+from sightline.monitoring.tracing import Tracing
+from sightline.runtime.fleet import FeedItem
+from sightline.runtime.record import StreamStats
+from sightline.runtime.scheduler import Scheduler
+from sightline.serving.arrivals import Arrivals
+from sightline.serving.models import ModelRepository
+from sightline.serving.signatures import Signer
+
+
+class Metrics(Protocol):
+    """What ``GET /metrics`` shows."""
+
+    def render(self) -> bytes:
+        """Prometheus' text format."""
+
+
+class Streams(Protocol):
+    """A fleet, in this process or in several; see ``runtime.fleet.Fleet``."""
+
+    def add(self, name: str, options: StreamOptions) -> None: ...
+    def remove(self, name: str) -> None: ...
+    def pause(self, name: str) -> None: ...
+    def resume(self, name: str) -> None: ...
+    def options(self) -> Mapping[str, StreamOptions]: ...
+    def stats(self) -> Mapping[str, StreamStats]: ...
+    def version(self, name: str) -> int: ...
+    def snapshot(self, name: str, *, annotated: bool = True, quality: int = 80) -> bytes: ...
+    def subscribe(self) -> AbstractContextManager[queue.Queue[FeedItem]]: ...
+
+
+Clash: TypeAlias = Callable[[Mapping[str, StreamOptions], str, StreamOptions], str | None]
+"""Why a stream cannot be added beside those that run: one would write what another uses."""
+
+
+def no_clash(running: Mapping[str, StreamOptions], name: str, added: StreamOptions) -> None:
+    """For a service that has no configuration to compare with."""
+
+
+@dataclass
+class ServiceState:
+    """The service's own objects, one of each; ``request.app.state.service``."""
+
+    repository: ModelRepository
+    scheduler: Scheduler
+    fleet: Streams | None
+    options: ServingOptions
+    metrics: Metrics | None
+    networks: AllowedHosts | None
+    tracing: Tracing
+    signer: Signer
+    arriving: Arrivals
+    """Bodies that are on their way."""
+    fetching: Arrivals
+    """Pictures that are fetched by URL, likewise."""
+    clash: Clash = no_clash
+    adding: threading.Lock = field(default_factory=threading.Lock)
+    """Held from the look at what runs until the new stream does."""
+    started_at: float = field(default_factory=time.time)
+    draining: bool = False
+    """Nothing new should come; what comes is answered still."""
+    watchers: int = 0
+    """Clients that watch a stream or read events."""
+
+    @property
+    def ready(self) -> bool:
+        return not self.draining and self.repository.ready
+
+    @property
+    def streams(self) -> Streams:
+        """Raises NotFound: this service runs no streams."""
+        if self.fleet is None:
+            raise NotFound("this service runs no streams")
+        return self.fleet
+
+
+def state_of(request: Request) -> ServiceState:
+    """The state of the service that got a request."""
+    service: ServiceState = request.app.state.service
+    return service

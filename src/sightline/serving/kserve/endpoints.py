@@ -1,0 +1,383 @@
+"""How a model is seen through the Open Inference Protocol: as a network, a detector, or as its file is.
+
+Every served model has three endpoints there, each a model of its own to clients:
+
+    NAME          the network: uint8 pixels in, its raw outputs out; the file's own tensors are taken too
+    NAME.native   the model as its file is: its own tensors in and out
+    NAME.detect   the detector: encoded pictures in; boxes, scores and class ids out
+
+Knows no transport.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from operator import itemgetter
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.config import LimitOptions
+from sightline.errors import ConfigError, InvalidRequest
+from sightline.runtime.items import Terms
+from sightline.serving.models import ServedModel
+from sightline.serving.native import NativeModel
+from sightline.serving.tensors_v2 import (
+    DATATYPES,
+    InputTensor,
+    Output,
+    Parameter,
+    Spec,
+    array,
+    encoded,
+    pixels,
+    wrong,
+)
+from sightline.sources.encoded import EncodedPicture
+from sightline.types import Detections, Floats, Frame, TensorSpec
+
+T = TypeVar("T")
+
+DETECT = ".detect"
+"""What is put behind a model's name for its endpoint as a detector."""
+NATIVE = ".native"
+"""And for its endpoint as its file is."""
+
+
+Write: TypeAlias = Callable[[Sequence[Output]], T]
+"""Makes the answer of all outputs. It may be called in an engine's thread, and their arrays are the
+engine's memory: they are gone when it returns."""
+
+
+class Work(NamedTuple, Generic[T]):
+    """What is to be run for a request, and what makes the answer of the results.
+
+    A job raises Overloaded where the queue takes no more. ``rows`` is the batch that the request brings.
+    """
+
+    jobs: Sequence[Callable[[], Future[Any]]]
+    finish: Callable[[list[Any]], T]
+    rows: int
+
+
+class ModelEndpoint(Protocol):
+    """One model of the protocol."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def inputs(self) -> tuple[Spec, ...]: ...
+    @property
+    def outputs(self) -> tuple[Spec, ...]: ...
+    @property
+    def batched(self) -> bool:
+        """Whether the first side of every tensor is the batch's, so that requests are joined."""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a client should know that the shapes do not say."""
+
+    def unloaded(self, tensors: Sequence[InputTensor], /) -> Callable[[], None] | None:
+        """What must be called first, as it takes long: it loads what these tensors need."""
+
+    def work(
+        self,
+        tensors: Sequence[InputTensor],
+        terms: Terms,
+        parameters: Mapping[str, Parameter],
+        write: Write[T],
+        /,
+    ) -> Work[T]:
+        """Check a request. Raises InvalidRequest, DecodeError."""
+
+
+class Network:
+    """A model's raw tensors: (N, H, W, 3) uint8 in, float32 out, under the graph's own names.
+
+    Tensors of another kind are those of the model's file, and are answered by ``Tensors``.
+
+    Args:
+        served: the model.
+        limits: what a request may be.
+        described: describes the model by its file's own tensors.
+    """
+
+    def __init__(
+        self, served: ServedModel, limits: LimitOptions, described: NativeModel | None = None
+    ) -> None:
+        self._served = served
+        self._limits = limits
+        self._described = described
+        self.name = served.name
+
+    @property
+    def inputs(self) -> tuple[Spec, ...]:
+        if self._described is not None:
+            return tuple(map(_spec, self._described.engine.inputs))
+        return (_spec(self._served.info.input),)
+
+    @property
+    def outputs(self) -> tuple[Spec, ...]:
+        if self._described is not None:
+            return tuple(map(_spec, self._described.engine.outputs))
+        return tuple(map(_spec, self._served.info.outputs))
+
+    @property
+    def batched(self) -> bool:
+        return self._described is not None and self._described.engine.batched
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The sizes that it takes, height by width."""
+        return {"sizes": ", ".join(f"{h}x{w}" for w, h in self._served.canvases)}
+
+    def work(
+        self,
+        tensors: Sequence[InputTensor],
+        terms: Terms,
+        _: Mapping[str, Parameter],
+        write: Write[T],
+    ) -> Work[T]:
+        if (own := self._own(tensors)) is not None:
+            return Tensors(self.name, own).work(tensors, terms, _, write)
+        return self._pixels(tensors, terms, write)
+
+    def unloaded(self, tensors: Sequence[InputTensor]) -> Callable[[], None] | None:
+        own = self._own(tensors) if tensors else self._described
+        return None if own is None or own.loaded else own.load
+
+    def _own(self, tensors: Sequence[InputTensor]) -> NativeModel | None:
+        """What answers these tensors, where they are no uint8 pictures."""
+        if not tensors:
+            return self._described
+        if len(tensors) == 1 and tensors[0].datatype == "UINT8":
+            shape = tensors[0].shape
+            if len(shape) != 4 or shape[3] == 3 or shape[1] != 3:
+                return None
+        return self._served.native
+
+    def _pixels(self, tensors: Sequence[InputTensor], terms: Terms, write: Write[T]) -> Work[T]:
+        """Pictures of a batch go to the scheduler one by one: it makes batches of sizes that the
+        engine is ready for, and of several clients' pictures."""
+        spec = _spec(self._served.info.input)
+        tensor = only(tensors, spec)
+        batch = pixels(tensor, spec)
+        self._check_size(tensor)
+        if spec.shape[0] != -1 or len(batch) == 1:
+            # Megabytes that are written where they are, and by the engine's thread.
+            job = partial(
+                self._served.infer, batch, terms, lambda arrays: write(self._named(arrays))
+            )
+            return Work([job], itemgetter(0), len(batch))
+        jobs = [partial(self._served.infer, one[None], terms, _copied) for one in batch]
+        return Work(jobs, lambda results: write(self._joined(results)), len(batch))
+
+    def _named(self, arrays: Sequence[Floats]) -> list[Output]:
+        names = [output.name for output in self._served.info.outputs]
+        return [Output(name, a) for name, a in zip(names, arrays, strict=True)]
+
+    def _joined(self, results: Sequence[list[Floats]]) -> list[Output]:
+        if any(len(array) != 1 for result in results for array in result):
+            raise InvalidRequest(
+                f"input {self._served.info.input.name!r}: the outputs of this model have not one row "
+                "for each picture: send one at a time"
+            )
+        return self._named([np.concatenate(rows) for rows in zip(*results, strict=True)])
+
+    def _check_size(self, tensor: InputTensor) -> None:
+        """Engines compile a network for every size, so clients have those that are ready."""
+        n, height, width, _ = tensor.shape
+        if n > self._limits.parts:
+            raise wrong(tensor, f"a batch has {self._limits.parts} pictures at most, not {n}")
+        if (width, height) not in self._served.canvases:
+            sizes = self.facts["sizes"]
+            raise wrong(tensor, f"height and width must be one of {sizes}; not {height}x{width}")
+
+
+class Tensors:
+    """A model as its file is: the inputs and outputs that it declares, of any type.
+
+    Args:
+        name: of the endpoint.
+        native: runs it. ``inputs``, ``outputs`` and ``work`` need it to be loaded.
+    """
+
+    def __init__(self, name: str, native: NativeModel) -> None:
+        self.name = name
+        self._native = native
+
+    @property
+    def inputs(self) -> tuple[Spec, ...]:
+        return tuple(map(_spec, self._native.engine.inputs))
+
+    @property
+    def outputs(self) -> tuple[Spec, ...]:
+        return tuple(map(_spec, self._native.engine.outputs))
+
+    @property
+    def batched(self) -> bool:
+        return self._native.engine.batched
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return {}
+
+    def unloaded(self, _: Sequence[InputTensor]) -> Callable[[], None] | None:
+        return None if self._native.loaded else self._native.load
+
+    def work(
+        self,
+        tensors: Sequence[InputTensor],
+        terms: Terms,
+        _: Mapping[str, Parameter],
+        write: Write[T],
+    ) -> Work[T]:
+        specs = {spec.name: spec for spec in self.inputs}
+        feed: dict[str, NDArray[Any]] = {}
+        for tensor in tensors:
+            if tensor.name not in specs:
+                raise wrong(tensor, f"the model has no such input; it takes {_listed(specs)}")
+            if tensor.name in feed:
+                raise wrong(tensor, "it is given twice")
+            feed[tensor.name] = array(tensor, specs[tensor.name])
+        for name in specs:
+            if name not in feed:
+                raise InvalidRequest(
+                    f"input {name!r}: is missing; the model takes {_listed(specs)}"
+                )
+        rows = self._rows(feed)
+        outputs = self._native.engine.outputs
+
+        def read(arrays: Sequence[NDArray[Any]]) -> T:
+            return write([Output(s.name, a) for s, a in zip(outputs, arrays, strict=True)])
+
+        job = partial(self._native.infer, feed, rows, terms, read)
+        return Work([job], itemgetter(0), rows)
+
+    def _rows(self, feed: Mapping[str, NDArray[Any]]) -> int:
+        """Rows of a batch, 1 where the model knows none. Raises InvalidRequest: inputs differ in it."""
+        if not self.batched:
+            return 1
+        counts = {name: len(given) for name, given in feed.items()}
+        first, rows = next(iter(counts.items()))
+        for name, count in counts.items():
+            if count != rows:
+                raise InvalidRequest(
+                    f"input {name!r}: a batch of {count}, but input {first!r} has {rows}"
+                )
+        return rows
+
+
+class Pictures:
+    """A model as a detector of objects in JPEG, PNG, WebP, BMP or TIFF pictures.
+
+    ``counts`` says how many rows of the other outputs belong to each picture, in their order.
+    """
+
+    inputs = (Spec("image", "BYTES", (-1,)),)
+    outputs = (
+        Spec("boxes", "FP32", (-1, 4)),
+        Spec("scores", "FP32", (-1,)),
+        Spec("class_ids", "INT64", (-1,)),
+        Spec("counts", "INT64", (-1,)),
+    )
+    batched = False
+
+    def __init__(self, served: ServedModel, limits: LimitOptions) -> None:
+        self._served = served
+        self._limits = limits
+        self.name = served.name + DETECT
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The names of the class ids, in their order."""
+        return {"classes": ", ".join(self._served.class_names)}
+
+    def unloaded(self, _: Sequence[InputTensor]) -> Callable[[], None] | None:
+        return None
+
+    def work(
+        self,
+        tensors: Sequence[InputTensor],
+        terms: Terms,
+        parameters: Mapping[str, Parameter],
+        write: Write[T],
+    ) -> Work[T]:
+        spec = self.inputs[0]
+        tensor = only(tensors, spec)
+        if len(tensor.shape) == 2 and tensor.shape[1] == 1:  # as clients with a batch side send it
+            spec = Spec(spec.name, spec.datatype, (-1, 1))
+        if math.prod(tensor.shape) > self._limits.parts:
+            raise wrong(tensor, f"a batch has {self._limits.parts} pictures at most")
+        frames = [self._frame(data, i) for i, data in enumerate(encoded(tensor, spec))]
+        conf, iou = _share(parameters, "conf"), _share(parameters, "iou")
+        classes = _names(parameters)
+
+        def run(frame: Frame) -> Future[Detections]:
+            try:
+                return self._served.submit(frame, terms, conf=conf, iou=iou, classes=classes)
+            except ConfigError as exc:  # the model has no such class
+                raise InvalidRequest(f"parameter 'classes': {exc}") from exc
+
+        jobs = [partial(run, frame) for frame in frames]
+        return Work(jobs, lambda results: write(_outputs(results)), len(frames))
+
+    def _frame(self, data: bytes, index: int) -> Frame:
+        picture = EncodedPicture(data, self._limits.pixels, f"input 'image': picture {index}")
+        return Frame(self.name, index, 0.0, time.monotonic(), picture)
+
+
+def only(tensors: Sequence[InputTensor], spec: Spec) -> InputTensor:
+    """The one input of a request. Raises InvalidRequest where there is another, or none."""
+    for tensor in tensors:
+        if tensor.name != spec.name:
+            raise wrong(tensor, f"the model has no such input; it takes {spec.name!r}")
+    if len(tensors) != 1:
+        raise InvalidRequest(f"input {spec.name!r}: must be given once, not {len(tensors)} times")
+    return tensors[0]
+
+
+def _outputs(pictures: Sequence[Detections]) -> list[Output]:
+    arrays = {
+        "boxes": np.concatenate([d.boxes for d in pictures]),
+        "scores": np.concatenate([d.scores for d in pictures]),
+        "class_ids": np.concatenate([d.class_ids for d in pictures]),
+        "counts": np.array([len(d) for d in pictures], np.int64),
+    }
+    return [Output(name, array) for name, array in arrays.items()]
+
+
+def _copied(arrays: Sequence[Floats]) -> list[Floats]:
+    return [array.copy() for array in arrays]
+
+
+def _listed(specs: Mapping[str, Spec]) -> str:
+    return ", ".join(f"{s.name!r} {s.datatype} {list(s.shape)}" for s in specs.values())
+
+
+def _spec(tensor: TensorSpec) -> Spec:
+    shape = tuple(-1 if side is None else side for side in tensor.shape)
+    return Spec(tensor.name, DATATYPES[tensor.dtype], shape)
+
+
+def _share(parameters: Mapping[str, Parameter], name: str) -> float | None:
+    value = parameters.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool | str) or not 0 <= value <= 1:
+        raise InvalidRequest(f"parameter {name!r} must be a number from 0 to 1, not {value!r:.40}")
+    return float(value)
+
+
+def _names(parameters: Mapping[str, Parameter]) -> tuple[str, ...] | None:
+    value = parameters.get("classes")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidRequest("parameter 'classes' must be names with commas between them")
+    return tuple(name.strip() for name in value.split(","))

@@ -1,0 +1,342 @@
+"""The Open Inference Protocol (KServe v2), as Triton extends it, without a transport.
+
+REST and gRPC ask here, so that both say the same. What is described is given as dicts in the
+protocol's own JSON; a gRPC message has the same field names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sightline._version import __version__
+from sightline.config import LimitOptions, Priority
+from sightline.errors import InvalidRequest, NotFound
+from sightline.runtime.executions import Watch
+from sightline.runtime.items import Terms
+from sightline.serving.batches import run_all
+from sightline.serving.endpoints_v2 import DETECT, NATIVE, ModelEndpoint, Network, Pictures, Tensors
+from sightline.serving.limits import LARGE_BODIES, MEGABYTE
+from sightline.serving.memory import Held, Memory
+from sightline.serving.models import ModelRepository, ModelState, ServedTensors
+from sightline.serving.shared_memory import NotOffered, Regions, taken
+from sightline.serving.statistics_v2 import Statistics
+from sightline.serving.tensors_v2 import InferRequest, InputTensor, Output, Parameter, Spec
+from sightline.serving.waiting import until
+
+T = TypeVar("T")
+
+VERSION = "1"
+"""Every model has this one version."""
+
+EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "statistics")
+PRIORITIES: dict[Parameter, Priority] = {
+    "urgent": "urgent",
+    "normal": "normal",
+    "batch": "batch",
+    0: "normal",
+    1: "urgent",
+    2: "normal",
+    3: "batch",
+}
+"""By name, or as Triton numbers them: 1 is the first to be served, 0 asks for the default."""
+
+LONGEST_S = 3600.0
+"""More is not waited for, whatever a client asks."""
+
+
+class OpenInference:
+    """What the protocol's calls do, for all models of a repository.
+
+    Args:
+        repository: the models.
+        limits: what a request may be.
+        clock: monotonic, in seconds.
+        regions: shared memory that requests may name; None: they may not.
+
+    ``ready_too`` says whether the service takes requests, beside its models being ready.
+    """
+
+    def __init__(
+        self,
+        repository: ModelRepository,
+        limits: LimitOptions,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        regions: Regions | None = None,
+    ) -> None:
+        self.repository = repository
+        self.limits = limits
+        self.ready_too: Callable[[], bool] = lambda: True
+        self._clock = clock
+        self._statistics = Statistics()
+        self._regions = regions
+        self._memory = Memory(int(LARGE_BODIES * limits.body_mb * MEGABYTE))
+
+    def model(self, name: str, version: str = "") -> ModelEndpoint:
+        """The model of the protocol that has this name. Raises NotFound."""
+        if version not in {"", VERSION}:
+            raise NotFound(f"model {name!r:.80} has version {VERSION} only, not {version!r:.40}")
+        owner, endpoint = self._parts(name)
+        served = self.repository.find(owner)
+        native = served.native
+        if isinstance(served, ServedTensors):
+            if endpoint == DETECT:
+                raise NotFound(f"model {owner!r:.80} takes no pictures: there is no {name!r:.80}")
+            return Tensors(served.name + endpoint, served.native)
+        if endpoint == DETECT:
+            return Pictures(served, self.limits)
+        if endpoint == NATIVE:
+            if native is None:
+                raise NotFound(f"model {owner!r:.80} is not served by its file's own tensors")
+            return Tensors(served.name + endpoint, native)
+        described = native if served.name in self.repository.described else None
+        return Network(served, self.limits, described)
+
+    def _parts(self, name: str) -> tuple[str, str]:
+        """The loaded model and the endpoint of it that a name means; a model's own name comes first."""
+        for endpoint in (DETECT, NATIVE):
+            if name.endswith(endpoint) and name not in self.repository.names:
+                return name.removesuffix(endpoint), endpoint
+        return name, ""
+
+    def _described(self, name: str, version: str) -> ModelEndpoint:
+        """A model that can tell of its tensors; blocks where it must be loaded first."""
+        endpoint = self.model(name, version)
+        if load := endpoint.unloaded(()):
+            load()
+        return endpoint
+
+    def ready(self) -> bool:
+        return self.ready_too() and self.repository.ready
+
+    def model_ready(self, name: str, version: str = "") -> bool:
+        """Whether a model answers. Raises NotFound: there is no such model or version."""
+        if version not in {"", VERSION}:
+            self.model(name, version)
+        owner, _ = self._parts(name)
+        if not self.repository.answers(owner):
+            return False
+        self.model(name)
+        return True
+
+    @property
+    def regions(self) -> Regions:
+        """Shared memory. Raises NotOffered: it is off."""
+        if self._regions is None:
+            raise NotOffered("shared memory is off: set serving.shared_memory to true to allow it")
+        return self._regions
+
+    def server(self) -> dict[str, Any]:
+        shared = () if self._regions is None else ("system_shared_memory",)
+        return {
+            "name": "sightline",
+            "version": __version__,
+            "extensions": [*EXTENSIONS, *shared],
+        }
+
+    def metadata(self, name: str, version: str = "") -> dict[str, Any]:
+        """Names, types and shapes. Blocks where the model's own tensors are to be loaded first."""
+        endpoint = self._described(name, version)
+        return {
+            "name": endpoint.name,
+            "versions": [VERSION],
+            "platform": "sightline",
+            "inputs": [spec.to_dict() for spec in endpoint.inputs],
+            "outputs": [spec.to_dict() for spec in endpoint.outputs],
+        }
+
+    def config(self, name: str, version: str = "") -> dict[str, Any]:
+        """As Triton's model configuration. The batch's side is left out of ``dims`` where the model
+        is ``batched``; it stands there otherwise. Blocks as ``metadata`` does."""
+        endpoint = self._described(name, version)
+        most = self.limits.parts if endpoint.batched else 0
+        return {
+            "name": endpoint.name,
+            "platform": "sightline",
+            "backend": "sightline",
+            "max_batch_size": most,
+            "input": [_config(spec, batched=endpoint.batched) for spec in endpoint.inputs],
+            "output": [_config(spec, batched=endpoint.batched) for spec in endpoint.outputs],
+            **({"dynamic_batching": {}} if endpoint.batched else {}),
+            "parameters": {name: {"string_value": fact} for name, fact in endpoint.facts.items()},
+        }
+
+    def index(self, *, ready: bool = False) -> list[dict[str, str]]:
+        """Every model and its state; with ``ready`` those that can be used."""
+        return [
+            {
+                "name": name,
+                "version": VERSION,
+                "state": STATES[state.state],
+                # Of an error there may be paths in the message: the log has it.
+                "reason": "" if state.state == "ready" else state.state,
+            }
+            for state in self.repository.states()
+            for name in self._faces(state)
+            if state.state == "ready" or not ready
+        ]
+
+    def statistics(self, name: str = "", version: str = "") -> dict[str, Any]:
+        """Counts and times of one model, or of all that are ready."""
+        if name:
+            names = [self.model(name, version).name]
+        else:
+            names = [item["name"] for item in self.index(ready=True)]
+        return {
+            "model_stats": [
+                {"name": n, "version": VERSION, **self._statistics.of(n)} for n in names
+            ]
+        }
+
+    def load(self, name: str) -> None:
+        """Load a model, or load it again; blocks until it can be used. Raises NotFound, Conflict."""
+        self.repository.load_for_client(self._loaded(name))
+
+    def unload(self, name: str) -> None:
+        """Free a model. Raises NotFound, or Conflict where a stream uses it."""
+        self.repository.unload(self._loaded(name))
+
+    def _faces(self, state: ModelState) -> list[str]:
+        """The names of a model in the protocol; of one that is not loaded, all that it may have."""
+        served = self.repository.find(state.name) if state.state == "ready" else None
+        names = [state.name]
+        if not isinstance(served, ServedTensors):
+            names.append(state.name + DETECT)
+        if served is not None and served.native is not None:
+            names.append(state.name + NATIVE)
+        return [name for name in names if name == state.name or name not in self.repository.names]
+
+    def _loaded(self, name: str) -> str:
+        """What is loaded for a model of the protocol: all endpoints are of one file."""
+        return self._parts(name)[0]
+
+    async def infer(
+        self,
+        request: InferRequest,
+        client: str,
+        write: Callable[[str, Sequence[Output]], T],
+        deadline: float | None = None,
+    ) -> T:
+        """Run one request, and ``write`` its answer: of the model's name and the outputs asked for.
+
+        Cancelling it cancels the work.
+
+        Args:
+            request: what is to be run.
+            client: who asks, where the request does not say; fairness is between clients.
+            write: see ``endpoints_v2.Write``; ``kept`` keeps the outputs as they are.
+            deadline: on the monotonic clock, the transport's own.
+
+        Raises:
+            NotFound, InvalidRequest, DecodeError, Overloaded, DeadlineExceeded, InferenceError.
+        """
+        endpoint = self.model(request.model, request.version)
+        started = time.perf_counter_ns()
+        watch, work = Watch(started), None
+        answered = False
+        try:
+            if load := endpoint.unloaded(request.inputs):
+                await asyncio.to_thread(load)
+            specs = _wanted(endpoint, request.outputs)
+            terms = self._terms(request.parameters, client, deadline, watch)
+            targets = {n: self.regions.target(n, place) for n, place in request.places.items()}
+
+            def chosen(outputs: Sequence[Output]) -> T:
+                named = {output.name: output for output in outputs}
+                for name, target in targets.items():
+                    named[name] = target.put(named[name])
+                return write(endpoint.name, [named[spec.name] for spec in specs])
+
+            with Held(self._memory) as held:
+                inputs = await self._fetched(request.inputs, held)
+                work = endpoint.work(inputs, terms, request.parameters, chosen)
+                watch.since = time.perf_counter_ns()
+                async with until(terms.deadline, self._clock):
+                    results = await run_all(work.jobs)
+            written = work.finish(results)
+            answered = True
+            return written
+        finally:
+            took = time.perf_counter_ns() - started
+            if answered and work is not None:
+                self._statistics.answered(endpoint.name, took, work.rows, len(work.jobs), watch)
+            else:
+                self._statistics.failed(endpoint.name, took)
+
+    async def _fetched(self, inputs: Sequence[InputTensor], held: Held) -> Sequence[InputTensor]:
+        """The inputs, those in shared memory with a copy of their bytes."""
+        if all(tensor.place is None for tensor in inputs):
+            return inputs
+        regions = self.regions
+        held.take(taken(inputs, int(self.limits.body_mb * MEGABYTE)))
+        return await asyncio.to_thread(lambda: [regions.fetched(tensor) for tensor in inputs])
+
+    def _terms(
+        self,
+        parameters: Mapping[str, Parameter],
+        client: str,
+        deadline: float | None,
+        watch: Watch,
+    ) -> Terms:
+        named = parameters.get("client", client)
+        if not isinstance(named, str) or not 0 < len(named) <= 64:
+            raise InvalidRequest("parameter 'client' must be text of 1 to 64 characters")
+        wanted = parameters.get("priority", "normal")
+        priority = None if isinstance(wanted, bool) else PRIORITIES.get(wanted)
+        if priority is None:
+            raise InvalidRequest(
+                f"parameter 'priority' must be urgent (1), normal (2) or batch (3), not {wanted!r:.40}"
+            )
+        own = self._clock() + self._timeout_s(parameters)
+        return Terms(
+            named,
+            priority,
+            deadline=own if deadline is None else min(own, deadline),
+            max_wait_s=self.limits.queue_ms / 1e3,
+            watch=watch,
+        )
+
+    def _timeout_s(self, parameters: Mapping[str, Parameter]) -> float:
+        """As Triton has it: ``timeout`` is in microseconds, 0 stands for the default."""
+        value = parameters.get("timeout", 0)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise InvalidRequest(
+                f"parameter 'timeout' must be whole microseconds, not {value!r:.40}"
+            )
+        return min(value, LONGEST_S * 1e6) / 1e6 if value else self.limits.timeout_ms / 1e3
+
+
+def kept(model: str, outputs: Sequence[Output]) -> tuple[str, list[Output]]:
+    """The model's name and the outputs, which stay when the engine goes on."""
+    return model, [o if o.place else Output(o.name, o.array.copy()) for o in outputs]
+
+
+STATES = {
+    "ready": "READY",
+    "loading": "LOADING",
+    "unloaded": "UNAVAILABLE",
+    "failed": "UNAVAILABLE",
+}
+
+
+def _config(spec: Spec, *, batched: bool) -> dict[str, Any]:
+    kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
+    dims = list(spec.shape[1:] if batched else spec.shape)
+    return {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": dims}
+
+
+def _wanted(endpoint: ModelEndpoint, names: Sequence[str]) -> Sequence[Spec]:
+    if not names:
+        return endpoint.outputs
+    known = {spec.name: spec for spec in endpoint.outputs}
+    if len(set(names)) < len(names):
+        raise InvalidRequest("an output is asked for twice")
+    for name in names:
+        if name not in known:
+            raise InvalidRequest(
+                f"output {name!r:.80}: the model has no such output; it has {', '.join(known)}"
+            )
+    return [known[name] for name in names]
