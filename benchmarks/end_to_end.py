@@ -28,8 +28,8 @@ import yaml
 from sightline import build
 from sightline.config import ModelOptions
 from sightline.models.detector import EngineDetector
-from sightline.runtime.analysis import EveryFrame
-from sightline.runtime.stream import Stream
+from sightline.runtime.streams.analysis import EveryFrame
+from sightline.runtime.streams.stream import Stream
 from sightline.sinks.jsonl import JsonLinesSink
 from sightline.sources.file import FileSource
 

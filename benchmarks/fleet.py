@@ -32,8 +32,8 @@ from av.video.frame import PictureType
 from sightline.build.application import Application
 from sightline.config import AdaptiveOptions, Configuration, StreamOptions
 from sightline.runtime.capacity import FleetLoad, measure_fleet
-from sightline.runtime.fleet import Fleet
-from sightline.runtime.record import WINDOW_S
+from sightline.runtime.streams.fleet import Fleet
+from sightline.runtime.streams.record import WINDOW_S
 
 FPS = 5
 GROUP = 5 * FPS

@@ -26,9 +26,9 @@ from sightline.engines.requests import Workers, WorkersEngine
 from sightline.errors import Overloaded
 from sightline.models.detector import EngineDetector
 from sightline.protocols import Engine
-from sightline.runtime.items import Terms
-from sightline.runtime.scheduled import ScheduledEngine
-from sightline.runtime.scheduler import Scheduler
+from sightline.runtime.scheduling.items import Terms
+from sightline.runtime.scheduling.scheduled import ScheduledEngine
+from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.types import EngineInfo, Floats, Pixels, TensorSpec
 
 CANVAS = (640, 384)

@@ -13,10 +13,10 @@ import numpy as np
 
 from sightline.config import SchedulerOptions
 from sightline.errors import Overloaded
-from sightline.runtime.items import Batch, Item, Terms
-from sightline.runtime.queue import BatchQueue
-from sightline.runtime.room import Room
-from sightline.runtime.speed import Speed
+from sightline.runtime.scheduling.items import Batch, Item, Terms
+from sightline.runtime.scheduling.queue import BatchQueue
+from sightline.runtime.scheduling.room import Room
+from sightline.runtime.scheduling.speed import Speed
 
 LANE = (8, 8)
 

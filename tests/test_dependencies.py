@@ -57,4 +57,4 @@ def test_what_is_imported_is_declared() -> None:
 
 def test_the_check_sees_a_package_of_the_test_group() -> None:
     assert "pytest" not in declared()
-    assert dict(imported())["httpx"] == "src/sightline/serving/fetch.py"
+    assert dict(imported())["httpx"] == "src/sightline/serving/http/fetch.py"

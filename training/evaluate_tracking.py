@@ -19,8 +19,8 @@ from evaluate import NAMES
 
 import sightline
 from sightline.evaluation.detection import with_classes
-from sightline.evaluation.mot import TrackTruth, pair
 from sightline.evaluation.tracking import Frames, TrackingScores, score_sequences
+from sightline.evaluation.tracks.mot import TrackTruth, pair
 from sightline.sources.street import HELD_OUT_SEED, StreetOptions, StreetSource, truth_of
 
 FIRST_SEED = HELD_OUT_SEED + 500

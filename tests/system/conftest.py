@@ -38,13 +38,13 @@ def open_inference(data: Path) -> Iterator[OpenInferenceService]:
         ServingOptions,
     )
     from sightline.models.detector import EngineDetector
-    from sightline.runtime.scheduler import Scheduler
-    from sightline.serving.app import create_app
-    from sightline.serving.grpc_ import GrpcServer
-    from sightline.serving.inference_v2 import router
+    from sightline.runtime.scheduling.scheduler import Scheduler
+    from sightline.serving.http.app import create_app
+    from sightline.serving.http.server import Server
+    from sightline.serving.kserve.grpc_server import GrpcServer
+    from sightline.serving.kserve.open_inference import OpenInference
+    from sightline.serving.kserve.rest import router
     from sightline.serving.models import ModelRepository
-    from sightline.serving.open_inference import OpenInference
-    from sightline.serving.server import Server
 
     files = {
         "yolox": str(data / "models" / "yolox_nano.onnx"),

@@ -13,7 +13,7 @@ from tests.waiting import wait_for
 from sightline.build.application import Application
 from sightline.config import Configuration, StreamOptions
 from sightline.errors import Conflict, NotFound
-from sightline.runtime.fleet import Fleet
+from sightline.runtime.streams.fleet import Fleet
 
 MEGABYTE = 2**20
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from sightline.build.application import Application
 from sightline.config import Configuration, ServingOptions
-from sightline.serving.app import create_app
+from sightline.serving.http.app import create_app
 
 FIRST, SECOND = "1: cpu", "2: auto"
 

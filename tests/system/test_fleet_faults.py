@@ -37,9 +37,9 @@ from tests.system.faulty_cameras import (
 )
 
 from sightline.monitoring.metrics import PrometheusMeter
-from sightline.runtime.fleet import FeedItem, Fleet
-from sightline.runtime.record import StreamStats
-from sightline.runtime.scheduled import ScheduledDetector
+from sightline.runtime.scheduling.scheduled import ScheduledDetector
+from sightline.runtime.streams.fleet import FeedItem, Fleet
+from sightline.runtime.streams.record import StreamStats
 from sightline.sources.ffmpeg import DecodedFrame, VideoReader
 
 STEADY = ("steady-1", "steady-2")

@@ -22,11 +22,11 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from sightline.build.application import Application
 from sightline.config import Configuration
-from sightline.serving.app import create_app
-from sightline.serving.grpc_ import GrpcServer
-from sightline.serving.inference_v2 import router
-from sightline.serving.open_inference import OpenInference
-from sightline.serving.server import Server
+from sightline.serving.http.app import create_app
+from sightline.serving.http.server import Server
+from sightline.serving.kserve.grpc_server import GrpcServer
+from sightline.serving.kserve.open_inference import OpenInference
+from sightline.serving.kserve.rest import router
 
 TRANSPORTS = {"http": triton_http, "grpc": triton_grpc}
 

@@ -17,7 +17,7 @@ from tests.ports import free_port
 from tests.waiting import wait_for
 
 from sightline.errors import SinkError
-from sightline.runtime.resilient_sink import ResilientSink
+from sightline.runtime.streams.resilient_sink import ResilientSink
 from sightline.sinks.database import DatabaseSink
 from sightline.types import Detections, Frame, Observation, StreamInfo
 

@@ -82,9 +82,9 @@ FORKS = {
         "service.predict_sync(PICTURE)\nservice.close()"
     ),
     "a scheduler": (
-        "from sightline.runtime.items import Terms\n"
-        "from sightline.runtime.scheduled import ScheduledEngine\n"
-        "from sightline.runtime.scheduler import Scheduler\n"
+        "from sightline.runtime.scheduling.items import Terms\n"
+        "from sightline.runtime.scheduling.scheduled import ScheduledEngine\n"
+        "from sightline.runtime.scheduling.scheduler import Scheduler\n"
         "scheduler = Scheduler(SchedulerOptions())\nscheduler.add('m', model.detector.engine)\n"
         "engine = ScheduledEngine(scheduler, 'm', Terms('c'))\n"
         "assert in_child(lambda: engine.submit((1, 64, 64), None, None)) == 3\nscheduler.close()"

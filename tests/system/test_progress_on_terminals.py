@@ -95,9 +95,9 @@ def test_what_is_logged_stands_above_the_bar(tmp_path: Path) -> None:
     """A program of our own, since no log of a command is sure to come in time."""
     (tmp_path / "program.py").write_text(
         "import logging, time\n"
-        "from sightline.cli import logs\n"
-        "from sightline.cli.progress import progress\n"
-        "from sightline.runtime.stream import StreamResult\n"
+        "from sightline.cli.terminal import logs\n"
+        "from sightline.cli.terminal.progress import progress\n"
+        "from sightline.runtime.streams.stream import StreamResult\n"
         "logs.set_up(0)\n"
         "result = StreamResult('cam', started_at=time.monotonic())\n"
         "with progress([result], quiet=False) as display:\n"

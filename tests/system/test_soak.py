@@ -10,8 +10,8 @@ import pytest
 
 from sightline import build
 from sightline.config import ModelOptions
-from sightline.runtime.analysis import EveryFrame
-from sightline.runtime.stream import observe
+from sightline.runtime.streams.analysis import EveryFrame
+from sightline.runtime.streams.stream import observe
 from sightline.sinks.jsonl import JsonLinesSink
 from sightline.sources.file import FileSource
 from sightline.types import Frame, SourceStatus, StreamInfo

@@ -99,7 +99,7 @@ def test_streams_that_are_closed(folder: Path, script: str, said: str) -> None:
 def test_what_json_lacks_is_escaped_as_json_reads_it() -> None:
     """On a latin-1 terminal, and beyond the first plane too."""
     program = (
-        "from sightline.cli import terminal; terminal.set_up(); import json; "
+        "from sightline.cli.terminal import standard_streams; standard_streams.set_up(); import json; "
         "print(json.dumps('é…日', ensure_ascii=False))"
     )
     done = subprocess.run(

@@ -16,8 +16,8 @@ from tests import native_models
 from tests.v2_service import LIBRARIES, Running, running, tensors
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from sightline.serving import shared_memory
-from sightline.serving.shared_memory import FOLDER, Regions
+from sightline.serving.kserve import shared_memory
+from sightline.serving.kserve.shared_memory import FOLDER, Regions
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="no POSIX shared memory here")
 

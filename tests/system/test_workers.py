@@ -23,7 +23,7 @@ from sightline.build.application import Application
 from sightline.config import Configuration
 from sightline.errors import Conflict, ModelError, NotFound
 from sightline.monitoring.metrics import PrometheusMeter
-from sightline.runtime.workers import ShardedFleet
+from sightline.runtime.processes.workers import ShardedFleet
 
 # Each test starts processes that load and measure models; on a busy computer that takes a minute.
 pytestmark = pytest.mark.timeout(400)

@@ -30,8 +30,8 @@ from sightline.config import (
 from sightline.errors import ConfigError, EngineUnavailable
 from sightline.models.detector import EngineDetector
 from sightline.models.people import PeopleDetector
-from sightline.runtime.cpu_limiter import CpuLimiter
-from sightline.runtime.decoding import Decoding
+from sightline.runtime.streams.cpu_limiter import CpuLimiter
+from sightline.runtime.streams.decoding import Decoding
 from sightline.sources.paced import PacedSource
 from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
 from sightline.types import Detections, Frame, Observation, StreamInfo

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import supervision as sv
 
-from sightline.display import COLUMNS
 from sightline.errors import ConfigError, MissingPackage, SinkError, SourceError
-from sightline.picture_files import DefaultNames
+from sightline.imaging.display import COLUMNS
+from sightline.imaging.picture_files import DefaultNames
 from sightline.sinks.csv_ import CsvSink
 from sightline.sources.stills import StoredPicture, frame_reference, still_frame
 from sightline.types import Detection, Detections, Frame, Observation, StreamInfo

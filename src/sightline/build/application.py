@@ -17,9 +17,9 @@ from sightline.build.streams import stream_maker
 from sightline.config import Configuration, EngineOptions
 from sightline.errors import SightlineError, SinkError
 from sightline.protocols import Meter
-from sightline.runtime.fleet import Fleet
-from sightline.runtime.scheduler import Scheduler
-from sightline.runtime.workers import ShardedFleet
+from sightline.runtime.processes.workers import ShardedFleet
+from sightline.runtime.scheduling.scheduler import Scheduler
+from sightline.runtime.streams.fleet import Fleet
 from sightline.serving.models import Expected, ModelRepository
 from sightline.sinks.lines import begin
 

@@ -17,9 +17,9 @@ from sightline.monitoring.alerts import AlertRules, to_log
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.monitoring.watched import WatchedValues
 from sightline.monitoring.webhook import Webhook
-from sightline.runtime.record import StreamStats
-from sightline.runtime.scheduler_stats import SchedulerStats
-from sightline.runtime.workers import ShardedFleet
+from sightline.runtime.processes.workers import ShardedFleet
+from sightline.runtime.scheduling.scheduler_stats import SchedulerStats
+from sightline.runtime.streams.record import StreamStats
 
 log = logging.getLogger(__name__)
 
@@ -85,12 +85,12 @@ class Installation:
 
     def _serve(self, stack: ExitStack) -> None:
         from sightline.monitoring.tracing import tracing
-        from sightline.serving.app import create_app
-        from sightline.serving.grpc_ import GrpcServer
-        from sightline.serving.inference_v2 import router
-        from sightline.serving.open_inference import OpenInference
-        from sightline.serving.server import Server
-        from sightline.serving.shared_memory import Regions
+        from sightline.serving.http.app import create_app
+        from sightline.serving.http.server import Server
+        from sightline.serving.kserve.grpc_server import GrpcServer
+        from sightline.serving.kserve.open_inference import OpenInference
+        from sightline.serving.kserve.rest import router
+        from sightline.serving.kserve.shared_memory import Regions
 
         options = self.configuration.serving
         assert options is not None

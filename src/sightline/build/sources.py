@@ -100,7 +100,7 @@ def check_source(options: StreamOptions) -> None:
 
         StreetOptions.from_url(options.source)
     elif kind == "url":
-        from sightline.sources.connection import url_target
+        from sightline.sources.network.connection import url_target
 
         url_target(options.source, options.live)
     if options.loop and kind != "file":

@@ -17,14 +17,14 @@ from sightline.build.sources import SourceInput, check_source, inputs
 from sightline.config import StreamOptions
 from sightline.protocols import Detector, Meter, Tracker
 from sightline.redaction import redact_address
-from sightline.runtime.analysis import SelectedFrames
-from sightline.runtime.cpu_limiter import CpuLimiter
-from sightline.runtime.decoding import Decoding
-from sightline.runtime.fleet import MakeStream, StreamParts
-from sightline.runtime.items import Terms
-from sightline.runtime.record import StreamRecord
-from sightline.runtime.scheduled import ScheduledDetector
-from sightline.runtime.scheduler import Scheduler
+from sightline.runtime.scheduling.items import Terms
+from sightline.runtime.scheduling.scheduled import ScheduledDetector
+from sightline.runtime.scheduling.scheduler import Scheduler
+from sightline.runtime.streams.analysis import SelectedFrames
+from sightline.runtime.streams.cpu_limiter import CpuLimiter
+from sightline.runtime.streams.decoding import Decoding
+from sightline.runtime.streams.fleet import MakeStream, StreamParts
+from sightline.runtime.streams.record import StreamRecord
 from sightline.types import RunState
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sightline._version import __version__
-from sightline.cli import logs, saved_config, word_hints
+from sightline.cli import saved_config, word_hints
 from sightline.cli.options import (
     AgnosticNms,
     Backend,
@@ -31,13 +31,14 @@ from sightline.cli.options import (
     words,
 )
 from sightline.cli.saved_config import SaveConfig
+from sightline.cli.terminal import logs
 from sightline.cli.tracker_options import set_flags, tracker_options
 from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
     from sightline.build import SourceInput
     from sightline.config import ByteTrackOptions, ModelOptions, OutputOptions
-    from sightline.runtime.stream import Stream, StreamResult
+    from sightline.runtime.streams.stream import Stream, StreamResult
     from sightline.types import RunState
 
 RESULTS = "Results"
@@ -289,9 +290,9 @@ def analyze(
     from sightline.build.file_conflicts import check_command, written
     from sightline.build.written_files import WrittenFiles
     from sightline.cli.hangup import reopen_on_hangup
-    from sightline.cli.progress import show_written, summary
-    from sightline.runtime.analysis import EveryFrame
-    from sightline.runtime.stream import Stream
+    from sightline.cli.terminal.progress import show_written, summary
+    from sightline.runtime.streams.analysis import EveryFrame
+    from sightline.runtime.streams.stream import Stream
 
     check_command([(i.spec, i.name, i.still) for i in inputs], model, output_options)
     shown = not quiet and (len(inputs) > 1 or sys.stderr.isatty())
@@ -363,7 +364,7 @@ def _run(
 
     Those in ``turns`` run ``jobs`` at a time, all others at once.
     """
-    from sightline.cli.progress import progress
+    from sightline.cli.terminal.progress import progress
     from sightline.runtime.parallel import run_all
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

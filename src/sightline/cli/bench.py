@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sightline.cli import logs
 from sightline.cli.options import Backend, Device, Model, Precision, Size, Verbose, model_options
+from sightline.cli.terminal import logs
 from sightline.errors import ConfigError, InferenceError, SourceError
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def streams(
     from sightline.build.application import Application
     from sightline.config import Configuration
     from sightline.runtime.capacity import measure_fleet, most_streams
-    from sightline.runtime.fleet import Fleet
+    from sightline.runtime.streams.fleet import Fleet
     from sightline.serving.models import Expected
 
     logs.set_up(verbose)

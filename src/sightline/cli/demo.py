@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from sightline.cli import logs
 from sightline.cli.analyze import analyze
 from sightline.cli.options import model_names, model_options
+from sightline.cli.terminal import logs
 
 SCENE = "street://?seed=10007&width=640&height=384&fps=25&duration=12&density=1.3"
 """A street that the bundled detector was not trained on."""
@@ -70,8 +70,8 @@ def demo(
 def _score(model: str) -> None:
     """Hold what the model sees against the street's exact truth."""
     from sightline.cli import footage
-    from sightline.evaluation import mot
     from sightline.evaluation.tracking import score_sequences
+    from sightline.evaluation.tracks import mot
 
     with footage.detector(model_options(model, conf=0.001, max_detections=300)) as detector:
         dataset, found = footage.see_street(SCENE, detector, None)

@@ -31,7 +31,11 @@ _PURPOSES = {
 }
 """What the packages are for that a user may ask about."""
 
-_SERVICE = ("sightline.build.service", "sightline.serving.server", "sightline.serving.grpc_")
+_SERVICE = (
+    "sightline.build.service",
+    "sightline.serving.http.server",
+    "sightline.serving.kserve.grpc_server",
+)
 """Modules that need everything that the service needs."""
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.cli import logs
 from sightline.cli.options import (
     Backend,
     Device,
@@ -19,6 +18,7 @@ from sightline.cli.options import (
     model_names,
     model_options,
 )
+from sightline.cli.terminal import logs
 from sightline.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
@@ -106,12 +106,12 @@ def detect(
     from dataclasses import replace
 
     from sightline.cli import footage
-    from sightline.cli.scores import detection_table, report
+    from sightline.cli.terminal.scores import detection_table, report
     from sightline.coco import COCO_NAMES
-    from sightline.evaluation.datasets import read_dataset
     from sightline.evaluation.detection import ClassScores, DetectionScores, pick_classes
     from sightline.evaluation.notes import Notes
-    from sightline.evaluation.predictions import pair_predictions
+    from sightline.evaluation.pictures.datasets import read_dataset
+    from sightline.evaluation.pictures.predictions import pair_predictions
 
     logs.set_up(verbose)
     _one_of(model, predictions, frames)
@@ -189,10 +189,10 @@ def track(
     """
     from dataclasses import replace
 
-    from sightline.cli.scores import plain_scores, report, tracking_table
-    from sightline.evaluation import mot
+    from sightline.cli.terminal.scores import plain_scores, report, tracking_table
     from sightline.evaluation.notes import Notes
     from sightline.evaluation.tracking import TrackingScores, score_sequences
+    from sightline.evaluation.tracks import mot
 
     logs.set_up(verbose)
     _one_of(model, predictions, frames)
@@ -255,11 +255,11 @@ def agree(
     from dataclasses import replace
 
     from sightline.cli import footage
-    from sightline.cli.scores import agreement_table, report
+    from sightline.cli.terminal.scores import agreement_table, report
     from sightline.evaluation.agreement import AgreementScores, ClassAgreement, score_agreement
-    from sightline.evaluation.class_names import as_written, note_unknown
     from sightline.evaluation.detection import pick_classes, with_classes
     from sightline.evaluation.notes import Notes
+    from sightline.evaluation.pictures.class_names import as_written, note_unknown
 
     notes = Notes()
     logs.set_up(verbose)
@@ -300,7 +300,7 @@ def _run_tracker(
 ) -> dict[str, Any]:
     """True and found tracks of one sequence, by its name, of a tracker that looks at it now."""
     from sightline.cli import footage
-    from sightline.evaluation import mot
+    from sightline.evaluation.tracks import mot
 
     if truth.startswith(STREET):
         with footage.detector(options) as detector:

@@ -13,19 +13,19 @@ from typing import NamedTuple
 import numpy as np
 
 from sightline import build
-from sightline.cli.progress import progress
+from sightline.cli.terminal.progress import progress
 from sightline.coco import COCO_NAMES
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, SourceError
-from sightline.evaluation.class_names import as_written, note_unknown
 from sightline.evaluation.detection import with_classes
-from sightline.evaluation.labels import Dataset, LabelledPicture
-from sightline.evaluation.mot import TrackTruth
-from sightline.evaluation.mot_pictures import frame_numbers
 from sightline.evaluation.notes import Notes
+from sightline.evaluation.pictures.class_names import as_written, note_unknown
+from sightline.evaluation.pictures.labels import Dataset, LabelledPicture
+from sightline.evaluation.tracks.mot import TrackTruth
+from sightline.evaluation.tracks.mot_pictures import frame_numbers
 from sightline.protocols import Detector, Source, Tracker
-from sightline.runtime.analysis import EveryFrame
-from sightline.runtime.stream import StreamResult, observe
+from sightline.runtime.streams.analysis import EveryFrame
+from sightline.runtime.streams.stream import StreamResult, observe
 from sightline.sources.images import ImageSource, picture_paths, read_image
 from sightline.sources.street.source import StreetSource, truth_of
 from sightline.sources.street.truth import StreetTruth

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.cli import logs
 from sightline.cli.options import Verbose, model_options, network_names
+from sightline.cli.terminal import logs
 
 if TYPE_CHECKING:
     from sightline.models.card import CardReading

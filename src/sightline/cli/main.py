@@ -27,11 +27,11 @@ from sightline.cli import (
     inspect,
     models,
     street,
-    terminal,
     word_hints,
 )
 from sightline.cli import run as run_
 from sightline.cli.analyze import detect, track
+from sightline.cli.terminal import standard_streams
 from sightline.errors import ConfigError, SightlineError
 
 _ONE_PRESS_S = 1.0
@@ -94,10 +94,10 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # Its handlers of forks print a line for each one. No fork of ours goes on with a connection.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    terminal.set_up()
+    standard_streams.set_up()
     signal.signal(signal.SIGINT, _Interrupts())
     code = _run()
-    terminal.flush()
+    standard_streams.flush()
     # Commands have closed what they opened. Unloading the runtimes would take as long as one
     # detection in a picture, and gives back only what the system takes back anyway.
     os._exit(code)
@@ -126,7 +126,7 @@ def _run() -> int:
         app()
     except SystemExit as exc:
         if isinstance(exc.__context__, BrokenPipeError):  # rich's way to say so
-            terminal.forget(sys.stdout)
+            standard_streams.forget(sys.stdout)
             return 0
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     except SightlineError as exc:
@@ -135,7 +135,7 @@ def _run() -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        terminal.forget(sys.stdout)
+        standard_streams.forget(sys.stdout)
     except Exception:  # noqa: BLE001 - a defect: the trace is for its report
         traceback.print_exc()
         return 1

@@ -13,7 +13,7 @@ import numpy as np
 
 from sightline import interpreter
 from sightline.config import EngineOptions
-from sightline.engines.onnx_fold import NAME, fold_input
+from sightline.engines.graphs.onnx_fold import NAME, fold_input
 from sightline.engines.requests import Shape, Workers, WorkersEngine, as_floats
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from sightline import interpreter
 from sightline.config import EngineOptions
-from sightline.engines.openvino_inputs import dims, port_name, take_one_picture
-from sightline.engines.openvino_stem import channels_last
+from sightline.engines.graphs.openvino_inputs import dims, port_name, take_one_picture
+from sightline.engines.graphs.openvino_stem import channels_last
 from sightline.engines.requests import KEPT_SHAPES, Shape, Workers, WorkersEngine, as_floats
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec

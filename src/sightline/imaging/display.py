@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sightline.errors import MissingPackage, SightlineError
-from sightline.picture_files import notebook_jpeg
+from sightline.imaging.picture_files import notebook_jpeg
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sightline.config import StreamOptions
-from sightline.runtime.fleet import Fleet
-from sightline.runtime.record import WINDOW_S
+from sightline.runtime.streams.fleet import Fleet
+from sightline.runtime.streams.record import WINDOW_S
 
 SETTLE_S = 4.0
 """Connecting and first inferences are not measured; nor should be the adaptive control's first steps,

@@ -15,8 +15,8 @@ import numpy as np
 from sightline.engines.wrapper import EngineWrapper
 from sightline.errors import SourceError
 from sightline.protocols import Detector, Engine, Source, Tracker
-from sightline.runtime.analysis import EveryFrame
-from sightline.runtime.stream import Stream
+from sightline.runtime.streams.analysis import EveryFrame
+from sightline.runtime.streams.stream import Stream
 from sightline.types import Floats, Pixels
 
 T = TypeVar("T")

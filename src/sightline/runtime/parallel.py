@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-from sightline.runtime.stream import Stream
+from sightline.runtime.streams.stream import Stream
 
 
 def run_all(

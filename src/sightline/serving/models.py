@@ -29,10 +29,10 @@ from sightline.errors import (
     NotVision,
 )
 from sightline.protocols import Engine
-from sightline.runtime.items import Terms
-from sightline.runtime.scheduled import ScheduledEngine
-from sightline.runtime.scheduler import Scheduler
-from sightline.serving.native import NativeModel
+from sightline.runtime.scheduling.items import Terms
+from sightline.runtime.scheduling.scheduled import ScheduledEngine
+from sightline.runtime.scheduling.scheduler import Scheduler
+from sightline.serving.kserve.native import NativeModel
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from sightline.errors import SinkError
-from sightline.picture_files import encoded
+from sightline.imaging.picture_files import encoded
 from sightline.sinks.files import free_path
 from sightline.types import Frame, Observation, StreamInfo
 from sightline.whole_files import safe_name, sink_error, writable_folder, write_whole

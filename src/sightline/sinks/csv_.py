@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
-from sightline.display import COLUMNS
 from sightline.errors import SinkError
+from sightline.imaging.display import COLUMNS
 from sightline.sinks.lines import LineFile
 from sightline.types import Observation, StreamInfo
 from sightline.wall_time import utc_text

@@ -6,9 +6,9 @@ import threading
 from pathlib import Path, PurePath
 from typing import Literal
 
-from sightline.drawing import Annotator
 from sightline.errors import SinkError
-from sightline.picture_files import encoded
+from sightline.imaging.drawing import Annotator
+from sightline.imaging.picture_files import encoded
 from sightline.sinks.files import is_picture
 from sightline.types import Observation, StreamInfo
 from sightline.whole_files import is_folder, safe_name, writable_folder, write_whole

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
-from sightline.drawing import Annotator, FrameRate
 from sightline.errors import SinkError
+from sightline.imaging.drawing import Annotator, FrameRate
 from sightline.sinks.background import Background
 from sightline.sinks.files import file_id, free_path, output_path
 from sightline.sinks.lines import CHECK_S

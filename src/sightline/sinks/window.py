@@ -13,8 +13,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from sightline.drawing import Annotator, FrameRate
 from sightline.errors import SinkError
+from sightline.imaging.drawing import Annotator, FrameRate
 from sightline.types import Observation, Pixels, StreamInfo
 
 _REFRESH_MS = 15  # pause between two looks for a new picture

@@ -20,10 +20,10 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from sightline.errors import DecodeError
+from sightline.sources.network.spooled import SpooledDownload
 from sightline.sources.pixel_aspect import PixelAspect
 from sightline.sources.places import FramePlaces
 from sightline.sources.sender_clock import SenderClock
-from sightline.sources.spooled import SpooledDownload
 
 
 class Turn(Protocol):

@@ -17,15 +17,6 @@ from sightline import interpreter
 from sightline.config import LiveOptions
 from sightline.errors import DecodeError, SourceError
 from sightline.sources.clock import StreamClock
-from sightline.sources.connection import (
-    AuthenticationError,
-    StreamTarget,
-    camera_target,
-    connect,
-    meaning,
-    sdp_target,
-    url_target,
-)
 from sightline.sources.ffmpeg import (
     DecodedFrame,
     Turn,
@@ -34,9 +25,18 @@ from sightline.sources.ffmpeg import (
     frame_rate,
     is_cut_off,
 )
+from sightline.sources.network.connection import (
+    AuthenticationError,
+    StreamTarget,
+    camera_target,
+    connect,
+    meaning,
+    sdp_target,
+    url_target,
+)
+from sightline.sources.network.recordings import Replay, is_recording
+from sightline.sources.network.redirects import RedirectError
 from sightline.sources.pictures import Scalers, VideoPicture
-from sightline.sources.recordings import Replay, is_recording
-from sightline.sources.redirects import RedirectError
 from sightline.types import Clock, Frame, SourceState, SourceStatus, StreamInfo
 
 _GRACE_S = 0.5  # in which FFmpeg's own timeout should have ended a read

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import DecodeError, InvalidRequest, SourceError
-from sightline.pixels import bgr_pixels
+from sightline.imaging.pixels import bgr_pixels
 from sightline.redaction import redact_address
 from sightline.sources.encoded import EncodedPicture
 from sightline.sources.images import decode_image, read_image
+from sightline.sources.network.web_pictures import fetch_picture
 from sightline.sources.pictures import ArrayPicture
-from sightline.sources.web_pictures import fetch_picture
 from sightline.types import ChannelOrder, Detections, Frame, Observation, Pixels
 
 if TYPE_CHECKING:

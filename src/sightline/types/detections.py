@@ -117,7 +117,7 @@ class Detections:
 
     def __str__(self) -> str:
         """``3 objects: 2 person, 1 car (640×480, street.jpg)``."""
-        from sightline.display import summary
+        from sightline.imaging.display import summary
 
         return summary(self)
 
@@ -155,7 +155,7 @@ class Detections:
             SinkError: supervision is not installed.
             SourceError: the picture was a file, which cannot be read any more.
         """
-        from sightline.drawing import annotate
+        from sightline.imaging.drawing import annotate
 
         return annotate(self._pixels(image), self)
 
@@ -171,7 +171,7 @@ class Detections:
 
         Returns the file. Raises what ``plot`` does, and SinkError: it cannot be written.
         """
-        from sightline.picture_files import save_picture
+        from sightline.imaging.picture_files import save_picture
 
         frame = image if isinstance(image, Frame) else self.frame
         place = default_place(self, frame, path, "-annotated")
@@ -184,13 +184,13 @@ class Detections:
 
         Raises MissingPackage: pandas is not installed.
         """
-        from sightline.display import data_frame
+        from sightline.imaging.display import data_frame
 
         return data_frame(self, self.frame)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the picture where it is known, and a table."""
-        from sightline.display import as_html
+        from sightline.imaging.display import as_html
 
         return as_html(self, None if self.frame is None else self.plot)
 
@@ -198,7 +198,7 @@ class Detections:
         if isinstance(image, Frame):
             return image.image
         if image is not None:
-            from sightline.pixels import bgr_pixels
+            from sightline.imaging.pixels import bgr_pixels
 
             given: Any = image
             if not isinstance(given, np.ndarray):
@@ -324,7 +324,7 @@ class Detection(Detections):
 
     def __str__(self) -> str:
         """``car #3 0.91 at 12 30 100 200``: the class, the track, the score and the corners."""
-        from sightline.display import one_line
+        from sightline.imaging.display import one_line
 
         return one_line(self)
 

@@ -89,13 +89,13 @@ class Frame:
 
         Returns the file. Raises SinkError.
         """
-        from sightline.picture_files import save_picture
+        from sightline.imaging.picture_files import save_picture
 
         return save_picture(default_place(self, self, path), self.image, file_of(self))
 
     def _repr_jpeg_(self) -> bytes:
         """What a notebook shows."""
-        from sightline.picture_files import notebook_jpeg
+        from sightline.imaging.picture_files import notebook_jpeg
 
         return notebook_jpeg(self.image)
 
@@ -107,7 +107,7 @@ def default_place(
 
     The name is that of the stream or picture, and the frame's number.
     """
-    from sightline.picture_files import DEFAULT_NAMES
+    from sightline.imaging.picture_files import DEFAULT_NAMES
     from sightline.whole_files import is_folder, safe_name
 
     if given is not None and not is_folder(given):

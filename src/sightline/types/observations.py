@@ -46,7 +46,7 @@ class Observation:
 
     def __str__(self) -> str:
         """``frame 12 at 0.48 s: 3 objects: 2 person, 1 car (640×480, street)``."""
-        from sightline.display import summary
+        from sightline.imaging.display import summary
 
         told = f"frame {self.frame.index} at {self.frame.time:.2f} s"
         return f"{told}{' (predicted)' * self.predicted}: {summary(self.detections, self.frame)}"
@@ -64,7 +64,7 @@ class Observation:
 
         Of predicted boxes the corners are drawn. Raises SinkError: supervision is not installed.
         """
-        from sightline.drawing import annotate
+        from sightline.imaging.drawing import annotate
 
         return annotate(self.frame.image, self.detections, self.labels, predicted=self.predicted)
 
@@ -77,14 +77,14 @@ class Observation:
 
         Returns the file. Raises SinkError.
         """
-        from sightline.picture_files import save_picture
+        from sightline.imaging.picture_files import save_picture
 
         place = default_place(self.frame, self.frame, path, "-annotated")
         return save_picture(place, self.plot(), file_of(self.frame))
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the picture and a table of the objects."""
-        from sightline.display import as_html
+        from sightline.imaging.display import as_html
 
         return as_html(self.detections, self.plot)
 
@@ -94,6 +94,6 @@ class Observation:
         ``utc`` is a datetime with its zone, ``predicted`` a bool. Raises MissingPackage: pandas is not
         installed.
         """
-        from sightline.display import data_frame
+        from sightline.imaging.display import data_frame
 
         return data_frame(self.detections, self.frame, self.predicted)

@@ -15,10 +15,10 @@ from tritonclient.utils import InferenceServerException
 
 from sightline.config import ServingOptions
 from sightline.errors import ConfigError
-from sightline.serving.app import create_app
+from sightline.serving.http.app import create_app
+from sightline.serving.http.security import Access, access
+from sightline.serving.http.server import Server
 from sightline.serving.routes.pages import FILES
-from sightline.serving.security import Access, access
-from sightline.serving.server import Server
 
 PAGES = {("GET", "/"), ("GET", "/docs"), *(("GET", f"/web/{name}") for name in FILES)}
 OPEN = {("GET", "/health"), ("GET", "/ready"), *PAGES}

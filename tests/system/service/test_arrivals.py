@@ -15,7 +15,7 @@ import httpx
 import pytest
 from tests.waiting import wait_for
 
-from sightline.serving import protocol
+from sightline.serving.http import protocol
 from sightline.serving.load import LoadTarget, closed_loop
 
 HEAD = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"

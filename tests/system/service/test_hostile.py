@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from tests.waiting import wait_for
 
-from sightline.serving import validation
+from sightline.serving.http import validation
 from sightline.sources.image_header import read_header
 
 SERVER_FAULTS = {500, 501, 502, 505}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.waiting import wait_for
 
-from sightline.serving.signatures import Signer
+from sightline.serving.http.signatures import Signer
 
 STREET = "street://?width=128&height=96&fps=20&duration=0&live=true"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

@@ -389,7 +389,7 @@ def test_logs_carry_the_requests_id(
         def emit(self, record: logging.LogRecord) -> None:
             seen.append(f"{bound_ids().get('request')} {record.getMessage()}")
 
-    logger, handler = logging.getLogger("sightline.serving.envelope"), Keep()
+    logger, handler = logging.getLogger("sightline.serving.http.envelope"), Keep()
     logger.addHandler(handler)
     try:
         with caplog.at_level(logging.INFO, "sightline.serving"), serve().client() as client:
@@ -400,7 +400,7 @@ def test_logs_carry_the_requests_id(
 
 
 def test_json_of_an_answer_is_as_described(serve: Any, jpeg: bytes) -> None:
-    from sightline.serving.schemas import Failed, Found
+    from sightline.serving.http.schemas import Failed, Found
 
     with serve().client() as client:
         Found.model_validate(client.post("/detect", content=jpeg, headers=JPEG).json())

@@ -8,7 +8,7 @@ import pytest
 
 from sightline.build.file_conflicts import FileUse
 from sightline.build.written_files import WrittenFiles, of_configuration, size_in_words
-from sightline.cli.progress import show_written
+from sightline.cli.terminal.progress import show_written
 from sightline.config import Configuration
 
 PICTURE = r".*-\d{6}\.jpg"

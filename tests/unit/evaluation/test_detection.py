@@ -16,7 +16,6 @@ import pytest
 
 from sightline.errors import ConfigError
 from sightline.evaluation import detection
-from sightline.evaluation.coco import read_coco
 from sightline.evaluation.detection import (
     ClassScores,
     DetectionScores,
@@ -24,7 +23,8 @@ from sightline.evaluation.detection import (
     score_detections,
     with_classes,
 )
-from sightline.evaluation.predictions import read_predictions
+from sightline.evaluation.pictures.coco import read_coco
+from sightline.evaluation.pictures.predictions import read_predictions
 from sightline.types import Detections
 
 Make = Callable[..., Detections]

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from sightline.errors import ConfigError
-from sightline.evaluation.datasets import score_files
+from sightline.evaluation.pictures.datasets import score_files
 
 Json = dict[str, Any]
 SIZE = (640, 480)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sightline.errors import ConfigError
-from sightline.evaluation import mot
 from sightline.evaluation.notes import Notes
+from sightline.evaluation.tracks import mot
 
 ROW = "1,1,11,21,30,40,1"
 

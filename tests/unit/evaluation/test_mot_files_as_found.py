@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from sightline.errors import ConfigError
-from sightline.evaluation import mot
-from sightline.evaluation.mot_pictures import frame_numbers
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.tracking import TrackingScores, score_sequences
+from sightline.evaluation.tracks import mot
+from sightline.evaluation.tracks.mot_pictures import frame_numbers
 
 Row = list[float]
 FRAMES = 30

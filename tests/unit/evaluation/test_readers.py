@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from sightline.errors import ConfigError
-from sightline.evaluation.coco import read_coco
-from sightline.evaluation.datasets import read_dataset
-from sightline.evaluation.labels import Dataset
 from sightline.evaluation.notes import Notes
-from sightline.evaluation.predictions import read_predictions
-from sightline.evaluation.yolo import read_yolo
+from sightline.evaluation.pictures.coco import read_coco
+from sightline.evaluation.pictures.datasets import read_dataset
+from sightline.evaluation.pictures.labels import Dataset
+from sightline.evaluation.pictures.predictions import read_predictions
+from sightline.evaluation.pictures.yolo import read_yolo
 
 
 def size_of(path: Path) -> tuple[int, int]:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.evaluation import mot
 from sightline.evaluation.comparison import overlaps, real_boxes
 from sightline.evaluation.tracking import TrackingScores, score_sequences, score_tracks
+from sightline.evaluation.tracks import mot
 from sightline.tracking.bytetrack import ByteTrack
 from sightline.types import Detections
 

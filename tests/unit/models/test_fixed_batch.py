@@ -16,9 +16,9 @@ from sightline.build import detector
 from sightline.config import EngineOptions, ModelOptions, SchedulerOptions
 from sightline.errors import ModelError
 from sightline.models.detector import EngineDetector
-from sightline.runtime.items import Terms
-from sightline.runtime.scheduled import ScheduledDetector
-from sightline.runtime.scheduler import Scheduler
+from sightline.runtime.scheduling.items import Terms
+from sightline.runtime.scheduling.scheduled import ScheduledDetector
+from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.types import Detections, Floats, Frame, Pixels
 
 BATCH = 4

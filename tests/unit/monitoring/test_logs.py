@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.cli import logs as command_logs
+from sightline.cli.terminal import logs as command_logs
 from sightline.monitoring import logs
 from sightline.monitoring.context import bound, bound_ids
 from sightline.monitoring.logs import LimitedHandler, RateLimit

@@ -17,7 +17,7 @@ from sightline.build.application import Application
 from sightline.config import Configuration, StreamOptions
 from sightline.engines.requests import Workers
 from sightline.errors import InferenceError, let_go_of_frames
-from sightline.runtime.fleet import Fleet
+from sightline.runtime.streams.fleet import Fleet
 from sightline.sources import ffmpeg, file, pictures
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.simulated_queue import Simulation, Told
 
 from sightline.config import Priority
-from sightline.runtime.items import Terms
+from sightline.runtime.scheduling.items import Terms
 
 FPS = 5.0
 COST_S = 0.02

@@ -14,10 +14,10 @@ from tests.simulated_queue import Simulation, p99_of
 
 from sightline.config import Priority, SchedulerOptions
 from sightline.errors import Overloaded
-from sightline.runtime.items import NEVER, Batch, Item, Terms
-from sightline.runtime.queue import BatchQueue
-from sightline.runtime.room import Room
-from sightline.runtime.speed import Speed
+from sightline.runtime.scheduling.items import NEVER, Batch, Item, Terms
+from sightline.runtime.scheduling.queue import BatchQueue
+from sightline.runtime.scheduling.room import Room
+from sightline.runtime.scheduling.speed import Speed
 
 SECONDS = 15.0
 

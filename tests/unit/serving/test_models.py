@@ -14,10 +14,10 @@ from sightline import build
 from sightline.config import EngineOptions, LimitOptions, ModelOptions, SchedulerOptions
 from sightline.engines.metered import Metered
 from sightline.errors import Conflict, ModelError, NotFound
-from sightline.runtime.items import Terms
-from sightline.runtime.scheduler import Scheduler
+from sightline.runtime.scheduling.items import Terms
+from sightline.runtime.scheduling.scheduler import Scheduler
+from sightline.serving.kserve.open_inference import OpenInference
 from sightline.serving.models import Expected, ModelRepository
-from sightline.serving.open_inference import OpenInference
 
 NAMES = {"names": "['person', 'car']"}
 

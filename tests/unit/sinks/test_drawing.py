@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import supervision
 
-from sightline import drawing
-from sightline.drawing import Annotator, FrameRate, annotate
 from sightline.errors import SinkError
+from sightline.imaging import drawing
+from sightline.imaging.drawing import Annotator, FrameRate, annotate
 from sightline.types import Detections, Label
 
 CAR = [40, 60, 120, 110, 0.91, 2, 3]
@@ -120,7 +120,7 @@ def test_supervision_missing_names_the_remedy(observe, monkeypatch):
 
 def test_frame_rate(monkeypatch):
     now = 100.0
-    monkeypatch.setattr("sightline.drawing.time.monotonic", lambda: now)
+    monkeypatch.setattr("sightline.imaging.drawing.time.monotonic", lambda: now)
     rate = FrameRate()
     assert rate.tick() is None
     for _ in range(50):

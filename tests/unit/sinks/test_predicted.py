@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sightline.drawing import Annotator
+from sightline.imaging.drawing import Annotator
 from sightline.sinks.coco import CocoSink
 from sightline.sinks.csv_ import CsvSink
 from sightline.sinks.database import DatabaseSink

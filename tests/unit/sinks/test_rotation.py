@@ -18,7 +18,7 @@ import pytest
 from tests.waiting import wait_for
 
 from sightline.protocols import Rotating
-from sightline.runtime.resilient_sink import ResilientSink
+from sightline.runtime.streams.resilient_sink import ResilientSink
 from sightline.sinks import coco, lines, video
 from sightline.sinks.coco import CocoSink
 from sightline.sinks.csv_ import CsvSink

@@ -14,8 +14,8 @@ import yaml
 
 from sightline.errors import SinkError
 from sightline.evaluation.notes import Notes
-from sightline.evaluation.predictions import read_predictions
-from sightline.evaluation.yolo import read_yolo
+from sightline.evaluation.pictures.predictions import read_predictions
+from sightline.evaluation.pictures.yolo import read_yolo
 from sightline.sinks.yolo_txt import YoloTxtSink
 from sightline.types import StreamInfo
 

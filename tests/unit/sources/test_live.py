@@ -16,9 +16,9 @@ from tests.waiting import wait_for
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.sources import live
-from sightline.sources.connection import AuthenticationError
 from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.live import CameraSource, LiveSource
+from sightline.sources.network.connection import AuthenticationError
 from sightline.types import SourceState
 
 QUICK = LiveOptions(

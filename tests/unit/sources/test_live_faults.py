@@ -14,9 +14,9 @@ from tests.waiting import wait_for
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.sources import live
-from sightline.sources.connection import RedirectError
 from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.live import LiveSource
+from sightline.sources.network.connection import RedirectError
 from sightline.types import SourceState
 
 QUICK = LiveOptions(open_timeout_s=2, backoff_first_s=0.01, backoff_max_s=0.02)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sightline.sources.street.camera import Camera
-from sightline.sources.street.order import in_painting_order
-from sightline.sources.street.paint import Sprite
+from sightline.sources.street.drawing.order import in_painting_order
+from sightline.sources.street.drawing.paint import Sprite
 
 CAMERA = Camera(6.0, 0.0, 7.0, 0.1, 0.25, 1000.0, 1280, 768)
 

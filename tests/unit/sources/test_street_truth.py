@@ -10,9 +10,9 @@ from sightline.errors import SourceError
 from sightline.sources.pictures import ArrayPicture
 from sightline.sources.street import StreetOptions, StreetSource, StreetTruth, truth_of
 from sightline.sources.street.camera import MARGIN, SCALE
-from sightline.sources.street.order import in_painting_order
-from sightline.sources.street.paint import Sprite, draw
-from sightline.sources.street.render import Renderer
+from sightline.sources.street.drawing.order import in_painting_order
+from sightline.sources.street.drawing.paint import Sprite, draw
+from sightline.sources.street.drawing.render import Renderer
 from sightline.sources.street.world import World
 from sightline.types import Frame
 

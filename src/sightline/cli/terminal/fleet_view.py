@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sightline.cli import logs, terminal
+from sightline.cli.terminal import logs, standard_streams
 
 if TYPE_CHECKING:
     from rich.console import Group
 
     from sightline.build.service import Installation
-    from sightline.runtime.record import StreamStats
+    from sightline.runtime.streams.record import StreamStats
 
 PERIOD_S = 1.0
 _MOST = 40
@@ -36,7 +36,7 @@ def fleet_view(installation: Installation, *, quiet: bool) -> Iterator[None]:
     """
     streams = installation.configuration.streams.values()
     on_stdout = any("-" in stream.outputs.paths() for stream in streams)
-    beside_results = on_stdout and terminal.may_be_seen(sys.stdout)
+    beside_results = on_stdout and standard_streams.may_be_seen(sys.stdout)
     if quiet or not sys.stderr.isatty() or not streams or beside_results:
         yield
         return

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from sightline.cli import logs, terminal
-from sightline.runtime.stream import StreamResult
+from sightline.cli.terminal import logs, standard_streams
+from sightline.runtime.streams.stream import StreamResult
 
 if TYPE_CHECKING:
     from sightline.build.written_files import WrittenFiles
@@ -46,7 +46,7 @@ def progress(results: Sequence[StreamResult], *, quiet: bool, on_stdout: bool = 
     """
     if quiet:
         return Silence()
-    own_line = sys.stderr.isatty() and not (on_stdout and terminal.may_be_seen(sys.stdout))
+    own_line = sys.stderr.isatty() and not (on_stdout and standard_streams.may_be_seen(sys.stdout))
     return Bars(results) if own_line else Lines(results)
 
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sightline.coco import COCO_NAMES
-from sightline.evaluation.coco_boxes import Id
 from sightline.evaluation.comparison import Reals, overlaps, real_boxes
-from sightline.evaluation.labels import Dataset
 from sightline.evaluation.notes import Notes
+from sightline.evaluation.pictures.coco_boxes import Id
+from sightline.evaluation.pictures.labels import Dataset
 from sightline.types import Detections, Mask
 
 _COCO_GAPS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})

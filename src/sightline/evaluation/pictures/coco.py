@@ -15,11 +15,18 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from sightline.evaluation.coco_boxes import Id, UnusableEntry, is_true, number, plain_id, read_box
 from sightline.evaluation.comparison import Reals
-from sightline.evaluation.labels import Dataset, LabelledPicture
 from sightline.evaluation.notes import Notes
-from sightline.evaluation.picture_names import PictureFiles, plain_name
+from sightline.evaluation.pictures.coco_boxes import (
+    Id,
+    UnusableEntry,
+    is_true,
+    number,
+    plain_id,
+    read_box,
+)
+from sightline.evaluation.pictures.labels import Dataset, LabelledPicture
+from sightline.evaluation.pictures.picture_names import PictureFiles, plain_name
 from sightline.evaluation.text_files import read_text, refuse
 from sightline.types import Detections, Floats
 

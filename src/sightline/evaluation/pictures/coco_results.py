@@ -12,14 +12,14 @@ from typing import Any, cast
 import numpy as np
 
 from sightline.errors import ConfigError
-from sightline.evaluation.class_names import as_written
-from sightline.evaluation.class_numbers import ResultRow, class_places, on_an_object
-from sightline.evaluation.coco import corners, entries, load_json, read_categories
-from sightline.evaluation.coco_boxes import Id, UnusableEntry, number, plain_id, read_box
 from sightline.evaluation.comparison import Reals
-from sightline.evaluation.labels import Dataset
 from sightline.evaluation.notes import Notes
-from sightline.evaluation.picture_names import PictureNames
+from sightline.evaluation.pictures.class_names import as_written
+from sightline.evaluation.pictures.class_numbers import ResultRow, class_places, on_an_object
+from sightline.evaluation.pictures.coco import corners, entries, load_json, read_categories
+from sightline.evaluation.pictures.coco_boxes import Id, UnusableEntry, number, plain_id, read_box
+from sightline.evaluation.pictures.labels import Dataset
+from sightline.evaluation.pictures.picture_names import PictureNames
 from sightline.evaluation.text_files import refuse
 from sightline.types import Detections, Floats
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sightline.evaluation.coco import read_coco
 from sightline.evaluation.detection import DetectionScores, pick_classes
-from sightline.evaluation.labels import Dataset, SizeOf
 from sightline.evaluation.notes import Notes
-from sightline.evaluation.predictions import pair_predictions
-from sightline.evaluation.yolo import read_yolo
-from sightline.evaluation.yolo_pictures import inner_folder
-from sightline.evaluation.yolo_yaml import find_description
+from sightline.evaluation.pictures.coco import read_coco
+from sightline.evaluation.pictures.labels import Dataset, SizeOf
+from sightline.evaluation.pictures.predictions import pair_predictions
+from sightline.evaluation.pictures.yolo import read_yolo
+from sightline.evaluation.pictures.yolo_pictures import inner_folder
+from sightline.evaluation.pictures.yolo_yaml import find_description
 
 _YOLO_SUFFIXES = frozenset({".yaml", ".yml", ".txt"})
 

@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 
 from sightline.errors import ConfigError
-from sightline.evaluation.class_names import as_written
-from sightline.evaluation.coco_results import as_detections, read_coco_file, read_coco_results
-from sightline.evaluation.labels import Dataset, SizeOf
 from sightline.evaluation.notes import Notes
-from sightline.evaluation.picture_names import PictureNames
+from sightline.evaluation.pictures.class_names import as_written
+from sightline.evaluation.pictures.coco_results import (
+    as_detections,
+    read_coco_file,
+    read_coco_results,
+)
+from sightline.evaluation.pictures.labels import Dataset, SizeOf
+from sightline.evaluation.pictures.picture_names import PictureNames
+from sightline.evaluation.pictures.yolo_results import read_yolo_results
 from sightline.evaluation.text_files import read_text, refuse
-from sightline.evaluation.yolo_results import read_yolo_results
 from sightline.types import Detections
 
 

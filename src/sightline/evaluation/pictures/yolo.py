@@ -14,10 +14,10 @@ from typing import cast
 import numpy as np
 
 from sightline.errors import ConfigError, SourceError
-from sightline.evaluation.labels import Dataset, LabelledPicture, SizeOf
 from sightline.evaluation.notes import Notes
-from sightline.evaluation.yolo_lines import LabelLines, read_labels
-from sightline.evaluation.yolo_pictures import (
+from sightline.evaluation.pictures.labels import Dataset, LabelledPicture, SizeOf
+from sightline.evaluation.pictures.yolo_lines import LabelLines, read_labels
+from sightline.evaluation.pictures.yolo_pictures import (
     PictureFile,
     choose_split,
     inner_folder,
@@ -26,7 +26,7 @@ from sightline.evaluation.yolo_pictures import (
     pictures_of_split,
     stray_labels,
 )
-from sightline.evaluation.yolo_yaml import (
+from sightline.evaluation.pictures.yolo_yaml import (
     SPLITS,
     Description,
     find_description,

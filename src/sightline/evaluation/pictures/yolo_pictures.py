@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from sightline.errors import ConfigError
 from sightline.evaluation.notes import Notes
+from sightline.evaluation.pictures.yolo_yaml import SPLITS, Description
 from sightline.evaluation.text_files import read_text
-from sightline.evaluation.yolo_yaml import SPLITS, Description
 from sightline.media_suffixes import PICTURES, UNREAD_PICTURES
 
 LISTS = frozenset(

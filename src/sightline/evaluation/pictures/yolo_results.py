@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from sightline.errors import ConfigError, SourceError
-from sightline.evaluation.class_numbers import ResultRow
-from sightline.evaluation.coco_boxes import Id
-from sightline.evaluation.coco_results import detections
-from sightline.evaluation.labels import Dataset, SizeOf
 from sightline.evaluation.notes import Notes
-from sightline.evaluation.picture_names import PictureNames
+from sightline.evaluation.pictures.class_numbers import ResultRow
+from sightline.evaluation.pictures.coco_boxes import Id
+from sightline.evaluation.pictures.coco_results import detections
+from sightline.evaluation.pictures.labels import Dataset, SizeOf
+from sightline.evaluation.pictures.picture_names import PictureNames
+from sightline.evaluation.pictures.yolo_lines import UnusableLine, read_values
+from sightline.evaluation.pictures.yolo_pictures import LISTS, files_below, is_hidden
 from sightline.evaluation.text_files import read_text
-from sightline.evaluation.yolo_lines import UnusableLine, read_values
-from sightline.evaluation.yolo_pictures import LISTS, files_below, is_hidden
 from sightline.types import Detections
 
 _BOX, _SCORED, _TRACKED = 5, 6, 7

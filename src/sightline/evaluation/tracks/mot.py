@@ -17,11 +17,11 @@ from scipy.optimize import linear_sum_assignment
 
 from sightline.errors import ConfigError
 from sightline.evaluation.comparison import EPS, Reals, overlaps, real_boxes
-from sightline.evaluation.mot_files import find_sequences, find_tracks, sequence_length
-from sightline.evaluation.mot_rows import read_rows, within
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.text_files import read_text
-from sightline.evaluation.track_outputs import output_rows
+from sightline.evaluation.tracks.mot_files import find_sequences, find_tracks, sequence_length
+from sightline.evaluation.tracks.mot_rows import read_rows, within
+from sightline.evaluation.tracks.track_outputs import output_rows
 from sightline.types import Detections, Floats, Mask
 
 __all__ = [

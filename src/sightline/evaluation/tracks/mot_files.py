@@ -9,7 +9,7 @@ from pathlib import Path
 from sightline.errors import ConfigError
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.text_files import read_text
-from sightline.evaluation.track_outputs import SUFFIXES
+from sightline.evaluation.tracks.track_outputs import SUFFIXES
 
 
 def find_sequences(path: Path) -> dict[str, Path]:

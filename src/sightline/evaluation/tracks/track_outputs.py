@@ -15,8 +15,8 @@ import numpy as np
 
 from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals
-from sightline.evaluation.mot_rows import MOST_FRAMES
 from sightline.evaluation.notes import Notes
+from sightline.evaluation.tracks.mot_rows import MOST_FRAMES
 
 SUFFIXES = (".jsonl", ".json", ".csv")
 """Of such files in a folder."""

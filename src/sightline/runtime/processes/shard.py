@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sightline.errors import SightlineError
 from sightline.protocols import Meter
-from sightline.runtime.fleet import Fleet
+from sightline.runtime.streams.fleet import Fleet
 from sightline.types import Detections
 
 _SAY_S = 0.5

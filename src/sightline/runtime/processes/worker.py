@@ -21,9 +21,7 @@ from typing import Any
 from sightline.config import StreamOptions
 from sightline.errors import Overloaded, SightlineError
 from sightline.protocols import Meter
-from sightline.runtime.fleet import Feed
-from sightline.runtime.record import StreamStats
-from sightline.runtime.shard import (
+from sightline.runtime.processes.shard import (
     FED,
     METERED,
     READY,
@@ -34,6 +32,8 @@ from sightline.runtime.shard import (
     play,
     run_shard,
 )
+from sightline.runtime.streams.fleet import Feed
+from sightline.runtime.streams.record import StreamStats
 
 ANSWER_S = 15.0
 """A process that says nothing for so long hangs, and is ended."""

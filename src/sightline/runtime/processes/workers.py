@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, NotFound, Overloaded
 from sightline.protocols import Meter
-from sightline.runtime.fleet import Feed, FeedItem, no_stream
-from sightline.runtime.record import StreamStats
-from sightline.runtime.shard import MakeShard
-from sightline.runtime.worker import LATE_S, START_S, Worker
+from sightline.runtime.processes.shard import MakeShard
+from sightline.runtime.processes.worker import LATE_S, START_S, Worker
+from sightline.runtime.streams.fleet import Feed, FeedItem, no_stream
+from sightline.runtime.streams.record import StreamStats
 
 CLOSE_S = 7.0
 """With what the service does before it, the whole end takes ten seconds at most."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from sightline.config import Priority
 from sightline.errors import Overloaded
-from sightline.runtime.backlog import Backlog
-from sightline.runtime.items import KEPT, NEVER, URGENT, Item
-from sightline.runtime.room import Room, share_out
-from sightline.runtime.wait_prediction import WaitPrediction
+from sightline.runtime.scheduling.backlog import Backlog
+from sightline.runtime.scheduling.items import KEPT, NEVER, URGENT, Item
+from sightline.runtime.scheduling.room import Room, share_out
+from sightline.runtime.scheduling.wait_prediction import WaitPrediction
 
 
 class QueueAdmission:

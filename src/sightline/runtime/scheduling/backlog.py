@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from sightline.config import Priority
 from sightline.errors import DeadlineExceeded, Overloaded, SightlineError
-from sightline.runtime.items import KEPT, NEVER, PRIORITIES, Dropped, Item, Reason
-from sightline.runtime.shares import Clients
-from sightline.runtime.waiting import Waiting
+from sightline.runtime.scheduling.items import KEPT, NEVER, PRIORITIES, Dropped, Item, Reason
+from sightline.runtime.scheduling.shares import Clients
+from sightline.runtime.scheduling.waiting import Waiting
 
 
 class Backlog:

@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 
 from sightline.config import Priority
 from sightline.errors import SightlineError
-from sightline.runtime.executions import Watch
-from sightline.runtime.pace import Pace, RecentRate
-from sightline.runtime.speed import InputSize, Speed
+from sightline.runtime.scheduling.executions import Watch
+from sightline.runtime.scheduling.pace import Pace, RecentRate
+from sightline.runtime.scheduling.speed import InputSize, Speed
 from sightline.types import Floats, Pixels
 
 RANKS = 4

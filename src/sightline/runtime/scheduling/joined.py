@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 
 from sightline.errors import InferenceError
-from sightline.runtime.executions import Execution
-from sightline.runtime.items import Item
+from sightline.runtime.scheduling.executions import Execution
+from sightline.runtime.scheduling.items import Item
 from sightline.types import Floats, Pixels
 
 

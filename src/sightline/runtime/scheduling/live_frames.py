@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sightline.config import Priority
-from sightline.runtime.backlog import Backlog
-from sightline.runtime.items import Item
-from sightline.runtime.wait_prediction import WaitPrediction
+from sightline.runtime.scheduling.backlog import Backlog
+from sightline.runtime.scheduling.items import Item
+from sightline.runtime.scheduling.wait_prediction import WaitPrediction
 
 
 class LiveFrames:

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 
 from sightline.config import Priority, SchedulerOptions
 from sightline.errors import InferenceError, Overloaded
-from sightline.runtime.admission import QueueAdmission
-from sightline.runtime.backlog import Backlog
-from sightline.runtime.items import BATCH, KEPT, URGENT, Batch, Item
-from sightline.runtime.live_frames import LiveFrames
-from sightline.runtime.pace import RecentRate
-from sightline.runtime.room import Room
-from sightline.runtime.speed import InputSize, Speed
-from sightline.runtime.wait_prediction import BATCH_TURN, WaitPrediction
+from sightline.runtime.scheduling.admission import QueueAdmission
+from sightline.runtime.scheduling.backlog import Backlog
+from sightline.runtime.scheduling.items import BATCH, KEPT, URGENT, Batch, Item
+from sightline.runtime.scheduling.live_frames import LiveFrames
+from sightline.runtime.scheduling.pace import RecentRate
+from sightline.runtime.scheduling.room import Room
+from sightline.runtime.scheduling.speed import InputSize, Speed
+from sightline.runtime.scheduling.wait_prediction import BATCH_TURN, WaitPrediction
 
 URGENT_SLOWER = 1.5
 """An urgent item takes company that makes its inference so many times longer at most, where that is

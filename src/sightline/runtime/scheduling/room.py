@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from sightline.runtime.backlog import Backlog
-from sightline.runtime.items import BATCH, Item
+from sightline.runtime.scheduling.backlog import Backlog
+from sightline.runtime.scheduling.items import BATCH, Item
 
 SWEEP_S = 0.01
 """Cancelled items are looked for at most so often when there is no room."""

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Protocol, Self, TypeVar
 
 from sightline.protocols import Detector, Engine
-from sightline.runtime.items import Terms
-from sightline.runtime.scheduler import Scheduler
+from sightline.runtime.scheduling.items import Terms
+from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
 
 T = TypeVar("T")

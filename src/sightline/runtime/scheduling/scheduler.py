@@ -26,13 +26,13 @@ from sightline.errors import (
     let_go_of_frames,
 )
 from sightline.protocols import Engine, Meter
-from sightline.runtime.items import NEVER, Batch, Dropped, Item, Terms
-from sightline.runtime.joined import JoinedJob, NotABatch
-from sightline.runtime.queue import BatchQueue
-from sightline.runtime.room import Room
-from sightline.runtime.scheduler_stats import OUTCOMES, ModelStats, SchedulerStats
-from sightline.runtime.speed import InputSize, Speed
-from sightline.runtime.warm_up import joinable, measure_sizes
+from sightline.runtime.scheduling.items import NEVER, Batch, Dropped, Item, Terms
+from sightline.runtime.scheduling.joined import JoinedJob, NotABatch
+from sightline.runtime.scheduling.queue import BatchQueue
+from sightline.runtime.scheduling.room import Room
+from sightline.runtime.scheduling.scheduler_stats import OUTCOMES, ModelStats, SchedulerStats
+from sightline.runtime.scheduling.speed import InputSize, Speed
+from sightline.runtime.scheduling.warm_up import joinable, measure_sizes
 from sightline.types import EngineInfo, Floats, Pixels
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sightline.config import Priority
-from sightline.runtime.items import PRIORITIES
+from sightline.runtime.scheduling.items import PRIORITIES
 
 OUTCOMES = ("done", "failed", "overloaded", "deadline", "stale", "cancelled")
 

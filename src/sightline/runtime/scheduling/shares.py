@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from sightline.runtime.items import RANKS, Client, Item, Terms
-from sightline.runtime.pace import Pace
+from sightline.runtime.scheduling.items import RANKS, Client, Item, Terms
+from sightline.runtime.scheduling.pace import Pace
 
 ACTIVE_S = 1.0
 """A client that was silent for longer is not waited for."""

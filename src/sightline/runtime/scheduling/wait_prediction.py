@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sightline.runtime.backlog import Backlog
-from sightline.runtime.items import BATCH, RANKS, Item
-from sightline.runtime.pace import RecentRate
-from sightline.runtime.speed import Speed
+from sightline.runtime.scheduling.backlog import Backlog
+from sightline.runtime.scheduling.items import BATCH, RANKS, Item
+from sightline.runtime.scheduling.pace import RecentRate
+from sightline.runtime.scheduling.speed import Speed
 
 BATCH_TURN = 8
 """One batch of so many is for priority ``batch`` where its items have waited past their budget."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 
-from sightline.runtime.items import RANKS, Item
-from sightline.runtime.speed import InputSize
+from sightline.runtime.scheduling.items import RANKS, Item
+from sightline.runtime.scheduling.speed import InputSize
 
 Entry = tuple[float, int, Item]
 Ranks = tuple[list[Entry], ...]

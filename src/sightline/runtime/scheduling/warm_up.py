@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from sightline.errors import SightlineError
 from sightline.protocols import Engine
-from sightline.runtime.joined import check_rows
-from sightline.runtime.speed import GAIN, InputSize, Measured
+from sightline.runtime.scheduling.joined import check_rows
+from sightline.runtime.scheduling.speed import GAIN, InputSize, Measured
 from sightline.types import Floats, Pixels
 
 ROUNDS = 3

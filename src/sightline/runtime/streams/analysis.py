@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 from sightline.config import AdaptiveOptions
 from sightline.errors import DeadlineExceeded, InferenceError, Overloaded
 from sightline.protocols import Detector, Meter
-from sightline.runtime.adaptive import PERIOD_S, Controller, ladder
-from sightline.runtime.record import StreamRecord
+from sightline.runtime.streams.adaptive import PERIOD_S, Controller, ladder
+from sightline.runtime.streams.record import StreamRecord
 from sightline.types import Detections, Frame, SourceStatus, StreamInfo
 
 if TYPE_CHECKING:
-    from sightline.runtime.decoding import Decoding
-    from sightline.runtime.motion import Motion
+    from sightline.runtime.streams.decoding import Decoding
+    from sightline.runtime.streams.motion import Motion
 
 Pending = Future[list[Detections]]
 
@@ -256,6 +256,6 @@ class SelectedFrames:
 
 
 def _motion() -> Motion:
-    from sightline.runtime.motion import Motion  # OpenCV is heavy
+    from sightline.runtime.streams.motion import Motion  # OpenCV is heavy
 
     return Motion()

@@ -11,7 +11,7 @@ import math
 import time
 from types import TracebackType
 
-from sightline.runtime.cpu_limiter import CpuLimiter
+from sightline.runtime.streams.cpu_limiter import CpuLimiter
 
 PERIOD_S = 1.0
 MEMORY_S = 5.0

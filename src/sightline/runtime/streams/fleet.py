@@ -16,10 +16,10 @@ from sightline.config import StreamOptions
 from sightline.errors import Conflict, NotFound, Overloaded, SightlineError
 from sightline.monitoring.context import bound
 from sightline.protocols import Sink, Source, Tracker
-from sightline.runtime.analysis import SelectedFrames
-from sightline.runtime.record import StreamRecord, StreamStats
-from sightline.runtime.resilient_sink import ResilientSink
-from sightline.runtime.stream import Stream
+from sightline.runtime.streams.analysis import SelectedFrames
+from sightline.runtime.streams.record import StreamRecord, StreamStats
+from sightline.runtime.streams.resilient_sink import ResilientSink
+from sightline.runtime.streams.stream import Stream
 from sightline.sinks.jsonl import to_json
 from sightline.types import Detections, Observation, RunState, SourceState, StreamInfo
 from sightline.wall_time import utc_text
@@ -340,7 +340,7 @@ class Fleet:
         """
         import cv2
 
-        from sightline.drawing import annotate
+        from sightline.imaging.drawing import annotate
 
         with self._lock:
             observation = self._member(name).newest.observation

@@ -18,8 +18,8 @@ import numpy as np
 from sightline import interpreter
 from sightline.errors import SightlineError, SourceError, let_go_of_frames
 from sightline.protocols import Sink, Source, Tracker
-from sightline.runtime.analysis import Analysis, Pending
 from sightline.runtime.channel import Channel
+from sightline.runtime.streams.analysis import Analysis, Pending
 from sightline.types import Detections, Frame, Mask, Observation, SourceStatus, StreamInfo
 
 Taken = tuple[Frame, Pending | str]

@@ -16,20 +16,20 @@ from sightline._version import __version__
 from sightline.config import ServingOptions
 from sightline.errors import RequestError
 from sightline.monitoring.tracing import NoTracing, Tracing
-from sightline.runtime.items import PRIORITIES, Terms
-from sightline.runtime.scheduler import Scheduler
-from sightline.serving.encodings import UnpackedBody
-from sightline.serving.envelope import CallObserver, Envelope
-from sightline.serving.failures import answer
-from sightline.serving.fetch import networks
-from sightline.serving.limits import Admission, EarlyRefusal, WholeBody, arrivals, fetches
+from sightline.runtime.scheduling.items import PRIORITIES, Terms
+from sightline.runtime.scheduling.scheduler import Scheduler
+from sightline.serving.http.encodings import UnpackedBody
+from sightline.serving.http.envelope import CallObserver, Envelope
+from sightline.serving.http.failures import answer
+from sightline.serving.http.fetch import networks
+from sightline.serving.http.limits import Admission, EarlyRefusal, WholeBody, arrivals, fetches
+from sightline.serving.http.patterns import Patterns
+from sightline.serving.http.security import Guard, check_exposure
+from sightline.serving.http.signatures import Signer
+from sightline.serving.http.state import Clash, Metrics, ServiceState, Streams, no_clash
+from sightline.serving.http.validation import request_error, routing_error
 from sightline.serving.models import ModelRepository
-from sightline.serving.patterns import Patterns
 from sightline.serving.routes import detection, health, models, pages, streams
-from sightline.serving.security import Guard, check_exposure
-from sightline.serving.signatures import Signer
-from sightline.serving.state import Clash, Metrics, ServiceState, Streams, no_clash
-from sightline.serving.validation import request_error, routing_error
 
 ROUTERS = (health.router, detection.router, models.router, streams.router, pages.router)
 

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sightline.config import LimitOptions
 from sightline.errors import Malformed, Overloaded, TooLarge, UnsupportedMedia
-from sightline.serving.limits import LARGE_BODIES, MEGABYTE, replay
+from sightline.serving.http.limits import LARGE_BODIES, MEGABYTE, replay
 
 _SMALL = 64 * 1024
 """Bodies of fewer bytes are unpacked at once: a thread would cost more."""

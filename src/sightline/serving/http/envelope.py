@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightline.errors import Overloaded, TooLarge, TooSlow
 from sightline.monitoring.context import bound
-from sightline.serving.failures import answer
-from sightline.serving.protocol import REFUSED
+from sightline.serving.http.failures import answer
+from sightline.serving.http.protocol import REFUSED
 
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),

@@ -17,7 +17,7 @@ import httpx
 from sightline.addresses import read_address
 from sightline.errors import ConfigError, Forbidden, InvalidRequest, TooLarge, TooSlow
 from sightline.hosts import AllowedHosts, network_rule
-from sightline.serving.arrivals import Arrivals
+from sightline.serving.http.arrivals import Arrivals
 
 TIMEOUT_S = 5.0
 """For all of it: the name, the connection and the whole picture."""

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightline.config import LimitOptions
 from sightline.errors import Malformed, Overloaded, TooLarge
-from sightline.serving.arrivals import Arrivals
+from sightline.serving.http.arrivals import Arrivals
 
 MEGABYTE = 1_000_000
 

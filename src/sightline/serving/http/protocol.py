@@ -20,7 +20,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from sightline.config import LimitOptions
-from sightline.serving.limits import MEGABYTE
+from sightline.serving.http.limits import MEGABYTE
 
 WATCHING = "sightline.watching"
 """In the scope of requests whose answers go on for as long as the client reads."""

@@ -21,7 +21,7 @@ from sightline.addresses import decoded, read_address
 from sightline.config import ServingOptions, is_loopback
 from sightline.errors import ConfigError, Forbidden, InvalidRequest, Unauthorized
 from sightline.hosts import AllowedHosts, resolve
-from sightline.serving.signatures import Signer
+from sightline.serving.http.signatures import Signer
 
 PLAYLISTS = {".m3u", ".m3u8", ".pls", ".sdp", ".mpd", ".xspf", ".asx", ".ffconcat", ".concat"}
 """Files that make a player open other files or addresses."""

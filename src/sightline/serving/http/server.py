@@ -19,10 +19,10 @@ from fastapi import FastAPI
 
 from sightline.config import ServingOptions
 from sightline.errors import ConfigError, Overloaded, SightlineError
+from sightline.serving.http.protocol import GuardedProtocol, protocol_class
+from sightline.serving.http.security import check_exposure
+from sightline.serving.http.state import ServiceState
 from sightline.serving.priority import answering_first
-from sightline.serving.protocol import GuardedProtocol, protocol_class
-from sightline.serving.security import check_exposure
-from sightline.serving.state import ServiceState
 
 NOTICE_S = 1.0
 """After SIGTERM new requests are answered for so long, each with the news that its connection ends."""

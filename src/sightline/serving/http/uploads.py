@@ -15,12 +15,12 @@ from starlette.requests import Request
 
 from sightline.config import LimitOptions
 from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
-from sightline.serving import forms
-from sightline.serving.fetch import fetch
-from sightline.serving.limits import MEGABYTE
-from sightline.serving.schemas import ManyPictures, OnePicture, PredictParameters
-from sightline.serving.state import ServiceState
-from sightline.serving.validation import content_type, is_json, read_json, validation_message
+from sightline.serving.http import forms
+from sightline.serving.http.fetch import fetch
+from sightline.serving.http.limits import MEGABYTE
+from sightline.serving.http.schemas import ManyPictures, OnePicture, PredictParameters
+from sightline.serving.http.state import ServiceState
+from sightline.serving.http.validation import content_type, is_json, read_json, validation_message
 from sightline.sources.encoded import EncodedPicture
 from sightline.sources.image_header import read_header
 from sightline.types import Frame

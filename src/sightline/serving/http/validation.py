@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from sightline.errors import InvalidRequest, Malformed, RequestError, TooLarge, UnsupportedMedia
-from sightline.serving.signatures import CACHE_BUSTERS, EXPIRES, SIGNATURE
+from sightline.serving.http.signatures import CACHE_BUSTERS, EXPIRES, SIGNATURE
 from sightline.value_errors import in_words
 
 MOST_MISTAKES = 1000

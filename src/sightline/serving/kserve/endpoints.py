@@ -24,10 +24,9 @@ from numpy.typing import NDArray
 
 from sightline.config import LimitOptions
 from sightline.errors import ConfigError, InvalidRequest
-from sightline.runtime.items import Terms
-from sightline.serving.models import ServedModel
-from sightline.serving.native import NativeModel
-from sightline.serving.tensors_v2 import (
+from sightline.runtime.scheduling.items import Terms
+from sightline.serving.kserve.native import NativeModel
+from sightline.serving.kserve.tensors import (
     DATATYPES,
     InputTensor,
     Output,
@@ -38,6 +37,7 @@ from sightline.serving.tensors_v2 import (
     pixels,
     wrong,
 )
+from sightline.serving.models import ServedModel
 from sightline.sources.encoded import EncodedPicture
 from sightline.types import Detections, Floats, Frame, TensorSpec
 

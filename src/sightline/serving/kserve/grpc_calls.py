@@ -25,20 +25,20 @@ from tritonclient.grpc import service_pb2 as pb
 from sightline.config import ServingOptions
 from sightline.errors import InvalidRequest, Overloaded
 from sightline.monitoring.context import bound, bound_ids
-from sightline.serving.failures import explain, report
-from sightline.serving.grpc_shared_memory import shared_memory_calls
-from sightline.serving.limits import LARGE_BODIES, MEGABYTE, arrivals
-from sightline.serving.memory import Held, Memory
-from sightline.serving.messages_v2 import (
+from sightline.serving.http.failures import explain, report
+from sightline.serving.http.limits import LARGE_BODIES, MEGABYTE, arrivals
+from sightline.serving.http.security import Guard
+from sightline.serving.kserve.grpc_messages import (
     parse,
     parse_request,
     read_request,
     write_response,
     write_stream_response,
 )
-from sightline.serving.open_inference import OpenInference
-from sightline.serving.security import Guard
-from sightline.serving.shared_memory import NotOffered
+from sightline.serving.kserve.grpc_shared_memory import shared_memory_calls
+from sightline.serving.kserve.open_inference import OpenInference
+from sightline.serving.kserve.shared_memory import NotOffered
+from sightline.serving.memory import Held, Memory
 
 SERVICE = "inference.GRPCInferenceService"
 HEALTH = "grpc.health.v1.Health"

@@ -10,8 +10,8 @@ from google.protobuf.message import DecodeError as NoMessage
 from tritonclient.grpc import service_pb2 as pb
 
 from sightline.errors import InvalidRequest
-from sightline.serving.open_inference import VERSION
-from sightline.serving.tensors_v2 import (
+from sightline.serving.kserve.open_inference import VERSION
+from sightline.serving.kserve.tensors import (
     PLACE,
     InferRequest,
     InputTensor,

@@ -10,10 +10,10 @@ import grpc
 
 from sightline.config import ServingOptions
 from sightline.errors import ConfigError
-from sightline.serving.grpc_calls import CallObserver, Calls
-from sightline.serving.limits import MEGABYTE
-from sightline.serving.open_inference import OpenInference
-from sightline.serving.security import check_exposure
+from sightline.serving.http.limits import MEGABYTE
+from sightline.serving.http.security import check_exposure
+from sightline.serving.kserve.grpc_calls import CallObserver, Calls
+from sightline.serving.kserve.open_inference import OpenInference
 
 SPARE_CALLS = 64
 """Calls beside inferences and streams: health, metadata, and those that are being refused."""

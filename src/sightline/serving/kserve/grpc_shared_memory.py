@@ -7,8 +7,8 @@ from typing import Any
 
 from tritonclient.grpc import service_pb2 as pb
 
-from sightline.serving.open_inference import OpenInference
-from sightline.serving.shared_memory import NO_CUDA, NotOffered
+from sightline.serving.kserve.open_inference import OpenInference
+from sightline.serving.kserve.shared_memory import NO_CUDA, NotOffered
 
 Method = Callable[[Any, Any], Awaitable[Any]]
 

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.errors import Conflict, NotFound
-from sightline.runtime.items import Terms
-from sightline.runtime.scheduled import ScheduledEngine
-from sightline.runtime.scheduler import Scheduler
+from sightline.runtime.scheduling.items import Terms
+from sightline.runtime.scheduling.scheduled import ScheduledEngine
+from sightline.runtime.scheduling.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from sightline.engines.native import Feed, NativeEngine

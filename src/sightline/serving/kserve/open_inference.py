@@ -14,17 +14,24 @@ from typing import Any, TypeVar
 from sightline._version import __version__
 from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, NotFound
-from sightline.runtime.executions import Watch
-from sightline.runtime.items import Terms
+from sightline.runtime.scheduling.executions import Watch
+from sightline.runtime.scheduling.items import Terms
 from sightline.serving.batches import run_all
-from sightline.serving.endpoints_v2 import DETECT, NATIVE, ModelEndpoint, Network, Pictures, Tensors
-from sightline.serving.limits import LARGE_BODIES, MEGABYTE
+from sightline.serving.http.limits import LARGE_BODIES, MEGABYTE
+from sightline.serving.http.waiting import until
+from sightline.serving.kserve.endpoints import (
+    DETECT,
+    NATIVE,
+    ModelEndpoint,
+    Network,
+    Pictures,
+    Tensors,
+)
+from sightline.serving.kserve.shared_memory import NotOffered, Regions, taken
+from sightline.serving.kserve.statistics import Statistics
+from sightline.serving.kserve.tensors import InferRequest, InputTensor, Output, Parameter, Spec
 from sightline.serving.memory import Held, Memory
 from sightline.serving.models import ModelRepository, ModelState, ServedTensors
-from sightline.serving.shared_memory import NotOffered, Regions, taken
-from sightline.serving.statistics_v2 import Statistics
-from sightline.serving.tensors_v2 import InferRequest, InputTensor, Output, Parameter, Spec
-from sightline.serving.waiting import until
 
 T = TypeVar("T")
 

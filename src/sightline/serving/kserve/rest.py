@@ -18,11 +18,13 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictI
 from starlette.requests import ClientDisconnect
 
 from sightline.errors import InvalidRequest, TooLarge
-from sightline.serving.failures import answer as answer_failure
-from sightline.serving.limits import MEGABYTE
-from sightline.serving.open_inference import VERSION, OpenInference, kept
-from sightline.serving.shared_memory import NO_CUDA, NotOffered
-from sightline.serving.tensors_v2 import (
+from sightline.serving.http.failures import answer as answer_failure
+from sightline.serving.http.limits import MEGABYTE
+from sightline.serving.http.validation import validation_message
+from sightline.serving.http.waiting import unless_gone
+from sightline.serving.kserve.open_inference import VERSION, OpenInference, kept
+from sightline.serving.kserve.shared_memory import NO_CUDA, NotOffered
+from sightline.serving.kserve.tensors import (
     InferRequest,
     InputTensor,
     Output,
@@ -31,8 +33,6 @@ from sightline.serving.tensors_v2 import (
     place_of,
     wrong,
 )
-from sightline.serving.validation import validation_message
-from sightline.serving.waiting import unless_gone
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """So many bytes of a body are JSON; the tensors follow as bytes."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import Conflict, InvalidRequest, NotFound
-from sightline.serving.tensors_v2 import InputTensor, Output, Place, wrong
+from sightline.serving.kserve.tensors import InputTensor, Output, Place, wrong
 
 FOLDER = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory is, not a temporary file
 KEY = re.compile(r"/?(?!\.{1,2}\Z)[^/\0]{1,254}")

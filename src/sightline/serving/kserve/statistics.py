@@ -8,7 +8,7 @@ import weakref
 from collections import defaultdict
 from typing import Any
 
-from sightline.runtime.executions import Execution, Watch
+from sightline.runtime.scheduling.executions import Execution, Watch
 
 MOST_SIZES = 256
 """Sizes of batches that are told apart; clients send tensors of any number of rows."""

@@ -16,15 +16,15 @@ from starlette.responses import Response
 from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, Overloaded, SightlineError
 from sightline.monitoring.tracing import NOTHING, Trace
-from sightline.runtime.items import Terms
-from sightline.serving.failures import failure
+from sightline.runtime.scheduling.items import Terms
+from sightline.serving.http.failures import failure
+from sightline.serving.http.schemas import Found, FoundInMany, PredictParameters
+from sightline.serving.http.state import ServiceState, state_of
+from sightline.serving.http.uploads import frame_of, read_many, read_one
+from sightline.serving.http.validation import check_query
+from sightline.serving.http.waiting import unless_gone, until
 from sightline.serving.models import ServedModel
 from sightline.serving.routes.openapi import FAILURES, MANY_BODY, ONE_BODY
-from sightline.serving.schemas import Found, FoundInMany, PredictParameters
-from sightline.serving.state import ServiceState, state_of
-from sightline.serving.uploads import frame_of, read_many, read_one
-from sightline.serving.validation import check_query
-from sightline.serving.waiting import unless_gone, until
 from sightline.types import Detections, Frame
 
 router = APIRouter(tags=["detection"])
@@ -217,7 +217,7 @@ def _check_format(form: str, frame: Frame) -> None:
 def _drawn(frame: Frame, detections: Detections, form: str) -> Response:
     import cv2
 
-    from sightline.drawing import annotate
+    from sightline.imaging.drawing import annotate
 
     suffix = {"jpeg": ".jpg", "png": ".png"}[form]
     data = cv2.imencode(suffix, annotate(frame.image, detections))[1]

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from sightline._version import __version__
 from sightline.errors import NotFound
+from sightline.serving.http.state import state_of
 from sightline.serving.routes.openapi import FAILURES
-from sightline.serving.state import state_of
 
 router = APIRouter(tags=["health"])
 

@@ -12,10 +12,10 @@ from starlette.requests import Request
 
 from sightline.config import Name
 from sightline.errors import ConfigError, Conflict, EngineError, InvalidRequest
+from sightline.serving.http.state import ServiceState, state_of
+from sightline.serving.http.validation import exact_body, exact_query
 from sightline.serving.models import ServedTensors
 from sightline.serving.routes.openapi import FAILURES
-from sightline.serving.state import ServiceState, state_of
-from sightline.serving.validation import exact_body, exact_query
 
 router = APIRouter(tags=["models"], dependencies=[Depends(exact_query)])
 _RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sightline.serving.schemas import Failed, ManyPictures, OnePicture, PredictParameters
+from sightline.serving.http.schemas import Failed, ManyPictures, OnePicture, PredictParameters
 
 _FAILED = {
     400: "the request is broken",

@@ -15,16 +15,16 @@ from starlette.responses import Response, StreamingResponse
 from sightline.config import Name
 from sightline.errors import Conflict, Forbidden, InvalidRequest, NotFound, Overloaded, SourceError
 from sightline.redaction import redact
-from sightline.runtime.fleet import FeedItem, no_stream
-from sightline.runtime.record import StreamStats
-from sightline.serving.protocol import WATCHING
+from sightline.runtime.streams.fleet import FeedItem, no_stream
+from sightline.runtime.streams.record import StreamStats
+from sightline.serving.http.protocol import WATCHING
+from sightline.serving.http.schemas import StreamRequest
+from sightline.serving.http.security import check_stream_source, may_embed
+from sightline.serving.http.signatures import LONGEST_S
+from sightline.serving.http.state import ServiceState, state_of
+from sightline.serving.http.validation import exact_body, exact_query
 from sightline.serving.routes.openapi import FAILURES
-from sightline.serving.schemas import StreamRequest
-from sightline.serving.security import check_stream_source, may_embed
-from sightline.serving.signatures import LONGEST_S
-from sightline.serving.state import ServiceState, state_of
 from sightline.serving.stream_outputs import placed_outputs
-from sightline.serving.validation import exact_body, exact_query
 
 router = APIRouter(tags=["streams"], dependencies=[Depends(exact_query)])
 _RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -19,12 +19,12 @@ from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.hosts import AllowedHosts
 from sightline.redaction import redact_address
-from sightline.sources import redirects
 from sightline.sources.ffmpeg import Turn, VideoReader, explain, video_stream
-from sightline.sources.redirects import RedirectError
-from sightline.sources.restricted import check_ffmpeg_options, open_within
+from sightline.sources.network import redirects
+from sightline.sources.network.redirects import RedirectError
+from sightline.sources.network.restricted import check_ffmpeg_options, open_within
+from sightline.sources.network.spooled import SpooledDownload, spooled
 from sightline.sources.sender_clock import SenderClock
-from sightline.sources.spooled import SpooledDownload, spooled
 
 # What a stream of each scheme may open in its turn (redirects, playlists, transports): never a
 # file, never a protocol with less protection than its own.

@@ -20,7 +20,7 @@ from av.container import InputContainer
 from sightline.addresses import Address
 from sightline.errors import SourceError
 from sightline.hosts import AllowedHosts, resolve
-from sightline.sources import redirects
+from sightline.sources.network import redirects
 
 Open = Callable[[str, Mapping[str, str]], InputContainer]
 """Opens a URL with more options of FFmpeg."""

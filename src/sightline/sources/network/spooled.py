@@ -18,7 +18,7 @@ from urllib.parse import urljoin
 
 from sightline.addresses import Address, decoded, read_address
 from sightline.errors import SourceError
-from sightline.sources.redirects import MOST, PORTS
+from sightline.sources.network.redirects import MOST, PORTS
 
 _PIECE = 1 << 18
 _ANSWER_S = 0.3

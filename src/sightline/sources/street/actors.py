@@ -8,17 +8,27 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.sources.street import cycles, figures, vehicles
+from sightline.sources.street import vehicles
 from sightline.sources.street.camera import Camera
-from sightline.sources.street.figures import Outfit
+from sightline.sources.street.drawing import cycles, figures
+from sightline.sources.street.drawing.figures import Outfit
+from sightline.sources.street.drawing.light import Field, GroundLight, Lighting
+from sightline.sources.street.drawing.limbs import Figure, FigurePainter
+from sightline.sources.street.drawing.paint import Sprite
+from sightline.sources.street.drawing.shapes import (
+    CABIN,
+    HEAD,
+    LEFT,
+    PLAIN,
+    RIGHT,
+    SIGN,
+    TAIL,
+    Mesh,
+)
+from sightline.sources.street.drawing.solids import Glow, SolidPainter
 from sightline.sources.street.labels import labels_of
-from sightline.sources.street.light import Field, GroundLight, Lighting
-from sightline.sources.street.limbs import Figure, FigurePainter
-from sightline.sources.street.paint import Sprite
 from sightline.sources.street.people import Walker
 from sightline.sources.street.places import Places, in_sight, make_places
-from sightline.sources.street.shapes import CABIN, HEAD, LEFT, PLAIN, RIGHT, SIGN, TAIL, Mesh
-from sightline.sources.street.solids import Glow, SolidPainter
 from sightline.sources.street.world import Vehicle, World
 
 CLASS_IDS = {"person": 0, "bicycle": 1, "car": 2, "motorcycle": 3, "bus": 5, "truck": 7}

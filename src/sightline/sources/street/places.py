@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.sources.street.camera import BLOCK, NEAR, Camera, Reals
-from sightline.sources.street.light import Field, GroundLight
+from sightline.sources.street.drawing.light import Field, GroundLight
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from sightline.errors import SinkError
+from sightline.sources.street.drawing.render import Renderer
 from sightline.sources.street.options import StreetOptions
-from sightline.sources.street.render import Renderer
 from sightline.sources.street.world import World
 from sightline.types import Pixels
 

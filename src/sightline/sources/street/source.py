@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from sightline.errors import SourceError
 from sightline.sources.pictures import ArrayPicture
+from sightline.sources.street.drawing.render import Renderer
 from sightline.sources.street.options import StreetOptions
-from sightline.sources.street.render import Renderer
 from sightline.sources.street.truth import StreetTruth
 from sightline.sources.street.world import World
 from sightline.types import Frame, Pixels, SourceState, SourceStatus, StreamInfo

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sightline.sources.street.shapes import (
+from sightline.sources.street.drawing.shapes import (
     AMBER,
     CABIN,
     DARK,

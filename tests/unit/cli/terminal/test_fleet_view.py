@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sightline.cli import fleet_view
+from sightline.cli.terminal import fleet_view
 from sightline.config import OutputOptions
-from sightline.runtime.record import StreamStats
+from sightline.runtime.streams.record import StreamStats
 
 ERROR = "rtsp://gate.example:8554/stream1: no answer within 5 s: check the network [and the camera]"
 

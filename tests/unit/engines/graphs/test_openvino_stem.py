@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from tests.onnx_models import save_graph
 
 from sightline.config import EngineOptions
-from sightline.engines.openvino_stem import channels_last
+from sightline.engines.graphs.openvino_stem import channels_last
 from sightline.types import Floats, Normalization
 
 ov = pytest.importorskip("openvino")

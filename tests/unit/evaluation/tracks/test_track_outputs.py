@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from sightline.errors import ConfigError
-from sightline.evaluation import mot
 from sightline.evaluation.notes import Notes
+from sightline.evaluation.tracks import mot
 from sightline.protocols import Sink
 from sightline.sinks.coco import CocoSink
 from sightline.sinks.csv_ import CsvSink

@@ -6,7 +6,7 @@ import pickle
 from unittest.mock import Mock, call
 
 from sightline.protocols import Meter
-from sightline.runtime.shard import Relay, play
+from sightline.runtime.processes.shard import Relay, play
 from sightline.types import Detections
 
 

@@ -18,10 +18,10 @@ from tests.waiting import wait_for
 
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, ModelError, NotFound, Overloaded
-from sightline.runtime import worker as worker_module
-from sightline.runtime.fleet import FeedItem
-from sightline.runtime.record import StreamStats
-from sightline.runtime.workers import ShardedFleet
+from sightline.runtime.processes import worker as worker_module
+from sightline.runtime.processes.workers import ShardedFleet
+from sightline.runtime.streams.fleet import FeedItem
+from sightline.runtime.streams.record import StreamStats
 
 
 class Told:

@@ -10,10 +10,10 @@ import pytest
 
 from sightline.config import Priority, SchedulerOptions
 from sightline.errors import DeadlineExceeded, InferenceError, Overloaded
-from sightline.runtime.items import Batch, Item, Terms
-from sightline.runtime.queue import BatchQueue
-from sightline.runtime.room import Room
-from sightline.runtime.speed import Measured, Speed
+from sightline.runtime.scheduling.items import Batch, Item, Terms
+from sightline.runtime.scheduling.queue import BatchQueue
+from sightline.runtime.scheduling.room import Room
+from sightline.runtime.scheduling.speed import Measured, Speed
 
 LANE = (8, 8)
 MS = 1e-3

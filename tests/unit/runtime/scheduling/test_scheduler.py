@@ -32,9 +32,9 @@ from sightline.errors import (
 )
 from sightline.monitoring.context import bound, bound_ids
 from sightline.protocols import Engine
-from sightline.runtime.items import Terms
-from sightline.runtime.scheduled import ScheduledDetector, ScheduledEngine
-from sightline.runtime.scheduler import Scheduler
+from sightline.runtime.scheduling.items import Terms
+from sightline.runtime.scheduling.scheduled import ScheduledDetector, ScheduledEngine
+from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels, TensorSpec
 
 LANE = (4, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sightline.config import AdaptiveOptions
-from sightline.runtime.adaptive import Controller, Level, ladder
+from sightline.runtime.streams.adaptive import Controller, Level, ladder
 
 LATE = {"age_p99_ms": 500.0, "fps": 2.0, "lost": True}
 TIGHT = {"age_p99_ms": 80.0, "fps": 5.0, "lost": False}

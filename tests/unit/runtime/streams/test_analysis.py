@@ -12,9 +12,9 @@ import pytest
 
 from sightline.config import AdaptiveOptions
 from sightline.errors import DeadlineExceeded, InferenceError, Overloaded
-from sightline.runtime.adaptive import ladder
-from sightline.runtime.analysis import SelectedFrames
-from sightline.runtime.record import StreamRecord
+from sightline.runtime.streams.adaptive import ladder
+from sightline.runtime.streams.analysis import SelectedFrames
+from sightline.runtime.streams.record import StreamRecord
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import Detections, Frame, SourceState, SourceStatus, StreamInfo
 
@@ -180,7 +180,7 @@ def test_only_a_live_stream_goes_down_the_ladder(
     live: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Frames of a file wait for their turn: that they are old says nothing."""
-    monkeypatch.setattr("sightline.runtime.analysis.PERIOD_S", 0.02)
+    monkeypatch.setattr("sightline.runtime.streams.analysis.PERIOD_S", 0.02)
     made, record = analysis(Scripted(), live=live, max_skip=4, max_latency_ms=1e-6)
     until = time.monotonic() + (10 if live else 0.2)
     while made.level == 0 and time.monotonic() < until:

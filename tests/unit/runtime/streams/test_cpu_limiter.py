@@ -6,7 +6,7 @@ import threading
 
 from tests.waiting import wait_for
 
-from sightline.runtime.cpu_limiter import CpuLimiter
+from sightline.runtime.streams.cpu_limiter import CpuLimiter
 
 
 def test_decoded_frames_go_before_those_that_are_yet_to_be_decoded() -> None:

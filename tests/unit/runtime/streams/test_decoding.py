@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sightline.runtime.decoding as module
-from sightline.runtime.cpu_limiter import CpuLimiter
-from sightline.runtime.decoding import Decoding
+import sightline.runtime.streams.decoding as module
+from sightline.runtime.streams.cpu_limiter import CpuLimiter
+from sightline.runtime.streams.decoding import Decoding
 from sightline.sources.file import FileSource
 
 GROUP = 25

@@ -18,9 +18,9 @@ from tests.waiting import wait_for
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, InferenceError, NotFound, Overloaded, SinkError, SourceError
 from sightline.protocols import Sink
-from sightline.runtime.analysis import SelectedFrames
-from sightline.runtime.fleet import FEED_DEPTH, Fleet, StreamParts
-from sightline.runtime.record import StreamRecord, StreamStats
+from sightline.runtime.streams.analysis import SelectedFrames
+from sightline.runtime.streams.fleet import FEED_DEPTH, Fleet, StreamParts
+from sightline.runtime.streams.record import StreamRecord, StreamStats
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import (
     Detections,
@@ -212,7 +212,7 @@ def test_a_failing_engine_is_shown_and_survived(fleet: Fleet, house: House) -> N
 def test_a_camera_goes_on_while_its_sink_fails(
     fleet: Fleet, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sightline.runtime.resilient_sink.RETRY_S", 0.05)
+    monkeypatch.setattr("sightline.runtime.streams.resilient_sink.RETRY_S", 0.05)
     sink = house.sinks["bad"] = Kept(fails_at=3)
     fleet.add("bad", ANY)
     fleet.add("good", ANY)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sightline.runtime.motion import Motion
+from sightline.runtime.streams.motion import Motion
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import Frame, Pixels
 

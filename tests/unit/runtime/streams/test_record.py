@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sightline.runtime.record import WINDOW_S, Rate, StreamRecord
+from sightline.runtime.streams.record import WINDOW_S, Rate, StreamRecord
 
 
 class Clock:

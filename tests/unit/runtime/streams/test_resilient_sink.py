@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sightline.errors import SinkError
-from sightline.runtime.resilient_sink import RETRY_S, ResilientSink
+from sightline.runtime.streams.resilient_sink import RETRY_S, ResilientSink
 from sightline.types import Detections, Frame, Observation, StreamInfo
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from sightline.errors import InferenceError, SinkError, SourceError
 from sightline.protocols import Tracker
-from sightline.runtime.analysis import EveryFrame, Pending
-from sightline.runtime.stream import FILE_DEPTH, Stream, observe
+from sightline.runtime.streams.analysis import EveryFrame, Pending
+from sightline.runtime.streams.stream import FILE_DEPTH, Stream, observe
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import (
     Detections,

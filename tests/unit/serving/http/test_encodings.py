@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from sightline.errors import Malformed, SightlineError, TooLarge
-from sightline.serving.encodings import unpacked
+from sightline.serving.http.encodings import unpacked
 
 TEXT = b"a picture, or not" * 100
 BARE = zlib.compressobj(wbits=-zlib.MAX_WBITS)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sightline.errors import Overloaded
-from sightline.serving import envelope
-from sightline.serving.envelope import AGAIN_S, SLOW_DOWN_S, Envelope
-from sightline.serving.protocol import REFUSED
+from sightline.serving.http import envelope
+from sightline.serving.http.envelope import AGAIN_S, SLOW_DOWN_S, Envelope
+from sightline.serving.http.protocol import REFUSED
 
 
 async def full(scope: Any, receive: Any, send: Any) -> None:

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import pytest
 
 from sightline.errors import ConfigError, Forbidden, InvalidRequest, TooLarge
-from sightline.serving import fetch as module
-from sightline.serving.arrivals import Arrivals
-from sightline.serving.fetch import fetch, networks
+from sightline.serving.http import fetch as module
+from sightline.serving.http.arrivals import Arrivals
+from sightline.serving.http.fetch import fetch, networks
 
 LOOPBACK = networks(["127.0.0.0/8", "::1/128"])
 

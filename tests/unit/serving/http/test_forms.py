@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.errors import Malformed
-from sightline.serving.forms import parse
+from sightline.serving.http.forms import parse
 
 KIND = "multipart/form-data; boundary=b"
 

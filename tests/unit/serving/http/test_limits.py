@@ -9,7 +9,7 @@ import pytest
 
 from sightline.config import LimitOptions
 from sightline.errors import Overloaded, TooLarge
-from sightline.serving.limits import LARGE_BODIES, Admission, EarlyRefusal, WholeBody, arrivals
+from sightline.serving.http.limits import LARGE_BODIES, Admission, EarlyRefusal, WholeBody, arrivals
 
 
 def scope(path: str = "/detect", method: str = "POST", **more: Any) -> dict[str, Any]:

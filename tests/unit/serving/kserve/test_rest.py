@@ -34,19 +34,27 @@ from sightline.errors import (
     Overloaded,
     TooLarge,
 )
-from sightline.runtime.executions import Execution
-from sightline.runtime.items import Terms
-from sightline.serving import endpoints_v2, messages_v2
-from sightline.serving.inference_v2 import HEADER_LENGTH, parse, router
-from sightline.serving.messages_v2 import (
+from sightline.runtime.scheduling.executions import Execution
+from sightline.runtime.scheduling.items import Terms
+from sightline.serving.kserve import endpoints as endpoints_v2
+from sightline.serving.kserve import grpc_messages as messages_v2
+from sightline.serving.kserve.grpc_messages import (
     parse_request,
     read_request,
     write_response,
     write_stream_response,
 )
+from sightline.serving.kserve.open_inference import OpenInference, kept
+from sightline.serving.kserve.rest import HEADER_LENGTH, parse, router
+from sightline.serving.kserve.tensors import (
+    InferRequest,
+    InputTensor,
+    Output,
+    Spec,
+    encoded,
+    pixels,
+)
 from sightline.serving.models import ModelState
-from sightline.serving.open_inference import OpenInference, kept
-from sightline.serving.tensors_v2 import InferRequest, InputTensor, Output, Spec, encoded, pixels
 from sightline.types import Detections, EngineInfo, Frame, Pixels, TensorSpec
 
 SPEC = Spec("images", "UINT8", (-1, 2, 3, 3))

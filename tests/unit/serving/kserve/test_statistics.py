@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from sightline.runtime.executions import Execution, Watch
-from sightline.runtime.items import Item, Terms
-from sightline.runtime.joined import JoinedJob
-from sightline.serving import statistics_v2
-from sightline.serving.statistics_v2 import Statistics
+from sightline.runtime.scheduling.executions import Execution, Watch
+from sightline.runtime.scheduling.items import Item, Terms
+from sightline.runtime.scheduling.joined import JoinedJob
+from sightline.serving.kserve import statistics as statistics_v2
+from sightline.serving.kserve.statistics import Statistics
 
 
 def watched(*executions: Execution, since: int = 0) -> Watch:

@@ -22,8 +22,13 @@ from tests.ports import free_port
 
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
-from sightline.sources.connection import AuthenticationError, camera_target, connect, url_target
 from sightline.sources.live import LiveSource
+from sightline.sources.network.connection import (
+    AuthenticationError,
+    camera_target,
+    connect,
+    url_target,
+)
 from sightline.types import SourceState
 
 QUICK = LiveOptions(open_timeout_s=1, stall_timeout_s=1, backoff_first_s=0.05)

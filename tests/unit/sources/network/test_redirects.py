@@ -13,9 +13,9 @@ from tests.ports import free_port
 from sightline.addresses import read_address
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
-from sightline.sources import redirects
-from sightline.sources.connection import connect, url_target
-from sightline.sources.redirects import RedirectError
+from sightline.sources.network import redirects
+from sightline.sources.network.connection import connect, url_target
+from sightline.sources.network.redirects import RedirectError
 
 QUICK = LiveOptions(open_timeout_s=1, stall_timeout_s=1)
 FOUND = "302 Found\r\nLocation: {}"

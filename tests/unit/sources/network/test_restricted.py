@@ -16,9 +16,9 @@ import pytest
 
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
-from sightline.sources import restricted
-from sightline.sources.connection import connect, url_target
-from sightline.sources.redirects import RedirectError
+from sightline.sources.network import restricted
+from sightline.sources.network.connection import connect, url_target
+from sightline.sources.network.redirects import RedirectError
 
 HERE, ELSEWHERE = "127.0.0.1", "127.0.0.2"
 JPEG = cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
@@ -131,7 +131,7 @@ def test_metadata_is_never_connected_to(scheme: str, monkeypatch: pytest.MonkeyP
         raise AssertionError("a connection was tried")
 
     monkeypatch.setattr(restricted.redirects, "redirected", refuse)
-    monkeypatch.setattr("sightline.sources.connection.av.open", refuse)
+    monkeypatch.setattr("sightline.sources.network.connection.av.open", refuse)
     for host in ("169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1%25lo]"):
         with pytest.raises(SourceError, match="is not one that may be connected to"):
             opens(f"{scheme}://{host}/latest/meta-data")

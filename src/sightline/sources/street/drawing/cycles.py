@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sightline.sources.street.camera import cosine, sine
-from sightline.sources.street.figures import CLOTHES, Limb, Outfit, bent, head, trunk
-from sightline.sources.street.shapes import (
+from sightline.sources.street.drawing.figures import CLOTHES, Limb, Outfit, bent, head, trunk
+from sightline.sources.street.drawing.shapes import (
     CHROME,
     DARK,
     HEAD,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.sources.street.drawing.light import Field
 from sightline.sources.street.layout import Building
-from sightline.sources.street.light import Field
 
 _WALLS = (
     (0.50, 0.58, 0.66), (0.42, 0.50, 0.62), (0.34, 0.40, 0.55), (0.62, 0.66, 0.68), (0.72, 0.75, 0.76),

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from sightline.sources.street.camera import cosine, sine
-from sightline.sources.street.shapes import PLAIN, Colour, Point, numbers, pick, tint
+from sightline.sources.street.drawing.shapes import PLAIN, Colour, Point, numbers, pick, tint
 
 CLOTHES: tuple[Colour, ...] = (
     (0.20, 0.18, 0.18), (0.30, 0.28, 0.26), (0.50, 0.32, 0.18), (0.85, 0.85, 0.84),

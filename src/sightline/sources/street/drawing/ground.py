@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.sources.street.drawing.light import Field
 from sightline.sources.street.layout import CROSSING, LANE, SIDE_HALF, SIDE_PAVEMENT, Layout
-from sightline.sources.street.light import Field
 
 
 def make_texture(rng: np.random.Generator, size: int = 512) -> Field:

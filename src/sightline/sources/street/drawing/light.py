@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.sources.street.drawing.shapes import Colour
 from sightline.sources.street.layout import Building, Layout
 from sightline.sources.street.options import StreetOptions
-from sightline.sources.street.shapes import Colour
 
 Field = NDArray[np.floating[Any]]
 """float32 everywhere; the wide type spares casts of what NumPy's stubs cannot know."""

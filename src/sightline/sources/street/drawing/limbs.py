@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.sources.street.camera import NEAR, Camera, Reals
-from sightline.sources.street.figures import Limb
-from sightline.sources.street.light import GroundLight, Lighting
-from sightline.sources.street.paint import (
+from sightline.sources.street.drawing.figures import Limb
+from sightline.sources.street.drawing.light import GroundLight, Lighting
+from sightline.sources.street.drawing.paint import (
     BITS,
     DISC,
     LINE,
@@ -21,9 +21,9 @@ from sightline.sources.street.paint import (
     Bytes4,
     Stroke,
 )  # fmt: skip
+from sightline.sources.street.drawing.shapes import HEAD, TAIL
+from sightline.sources.street.drawing.solids import GLOW, SHINE, Glow, to_bytes
 from sightline.sources.street.places import Places, project
-from sightline.sources.street.shapes import HEAD, TAIL
-from sightline.sources.street.solids import GLOW, SHINE, Glow, to_bytes
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sightline.sources.street.camera import Camera
-from sightline.sources.street.paint import Sprite
+from sightline.sources.street.drawing.paint import Sprite
 
 
 def in_painting_order(items: list[Sprite], camera: Camera) -> list[Sprite]:

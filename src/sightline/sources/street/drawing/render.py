@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from sightline.sources.street.actors import ActorPainter
 from sightline.sources.street.camera import BLOCK, MARGIN, SCALE
+from sightline.sources.street.drawing.light import GroundLight, make_haze_table, make_lighting
+from sightline.sources.street.drawing.order import in_painting_order
+from sightline.sources.street.drawing.paint import Sprite, draw
+from sightline.sources.street.drawing.scenery import SceneryPainter
+from sightline.sources.street.drawing.shadows import Shadows
+from sightline.sources.street.drawing.weather import Lens
 from sightline.sources.street.layout import make_camera, make_layout
-from sightline.sources.street.light import GroundLight, make_haze_table, make_lighting
 from sightline.sources.street.options import StreetOptions
-from sightline.sources.street.order import in_painting_order
-from sightline.sources.street.paint import Sprite, draw
-from sightline.sources.street.scenery import SceneryPainter
-from sightline.sources.street.shadows import Shadows
 from sightline.sources.street.truth import StreetTruth
-from sightline.sources.street.weather import Lens
 from sightline.sources.street.world import World
 from sightline.types import Pixels
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.sources.street.camera import BLOCK, Camera, sine
-from sightline.sources.street.facades import paint_facade
-from sightline.sources.street.ground import make_texture, paint_ground
+from sightline.sources.street.drawing.facades import paint_facade
+from sightline.sources.street.drawing.ground import make_texture, paint_ground
+from sightline.sources.street.drawing.light import Field, GroundLight, Lighting
+from sightline.sources.street.drawing.paint import THINNEST
 from sightline.sources.street.layout import Building, Layout, Plant
-from sightline.sources.street.light import Field, GroundLight, Lighting
-from sightline.sources.street.paint import THINNEST
 from sightline.sources.street.traffic_lights import Signal, find_signals
 from sightline.types import Pixels
 

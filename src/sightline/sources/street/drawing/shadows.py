@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.sources.street.camera import NEAR, SCALE, Camera, Reals
-from sightline.sources.street.light import Lighting
-from sightline.sources.street.paint import BITS, Sprite
+from sightline.sources.street.drawing.light import Lighting
+from sightline.sources.street.drawing.paint import BITS, Sprite
 from sightline.sources.street.world import World
 from sightline.types import Pixels
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.sources.street.camera import NEAR, Camera, Reals
-from sightline.sources.street.light import GroundLight, Lighting
-from sightline.sources.street.paint import BITS, POLYGON, Box, Bytes4, Stroke
+from sightline.sources.street.drawing.light import GroundLight, Lighting
+from sightline.sources.street.drawing.paint import BITS, POLYGON, Box, Bytes4, Stroke
+from sightline.sources.street.drawing.shapes import CABIN, HEAD, LEFT, RIGHT, SIGN, TAIL, Mesh
 from sightline.sources.street.places import Places, project
-from sightline.sources.street.shapes import CABIN, HEAD, LEFT, RIGHT, SIGN, TAIL, Mesh
 
 SHINE = np.zeros((7, 3))
 """BGR of each kind of lamp that is on."""

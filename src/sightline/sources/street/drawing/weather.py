@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from sightline.sources.street.camera import SCALE
-from sightline.sources.street.light import Lighting
+from sightline.sources.street.drawing.light import Lighting
+from sightline.sources.street.drawing.shapes import HEAD, LEFT, RIGHT, TAIL
 from sightline.sources.street.options import StreetOptions
-from sightline.sources.street.shapes import HEAD, LEFT, RIGHT, TAIL
 from sightline.types import Pixels
 
 _GLOW_COLOURS = {
