@@ -43,10 +43,10 @@ from sightline import build
 from sightline.config import EngineOptions, ModelOptions, SchedulerOptions, ServingOptions
 from sightline.engines.native import NativeEngine
 from sightline.models.detector import EngineDetector
+from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.serving.kserve.grpc_server import GrpcServer
 from sightline.serving.kserve.open_inference import OpenInference
-from sightline.serving.models import ModelRepository
 
 WANTED = 0.80
 SIZE = 416

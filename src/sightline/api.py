@@ -29,9 +29,9 @@ from sightline.config import (
 from sightline.errors import ConfigError, InvalidRequest, SourceError
 from sightline.other_names import SETTINGS, attribute_error, takes_our_names
 from sightline.protocols import AdjustableDetector, Detector, Source, Tracker
+from sightline.runtime import service
 from sightline.runtime.streams.analysis import EveryFrame
 from sightline.runtime.streams.stream import observe
-from sightline.serving import service
 from sightline.types import Detections, Observation
 
 if TYPE_CHECKING:

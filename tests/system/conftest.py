@@ -38,13 +38,13 @@ def open_inference(data: Path) -> Iterator[OpenInferenceService]:
         ServingOptions,
     )
     from sightline.models.detector import EngineDetector
+    from sightline.runtime.repository.models import ModelRepository
     from sightline.runtime.scheduling.scheduler import Scheduler
     from sightline.serving.http.app import create_app
     from sightline.serving.http.server import Server
     from sightline.serving.kserve.grpc_server import GrpcServer
     from sightline.serving.kserve.open_inference import OpenInference
     from sightline.serving.kserve.rest import router
-    from sightline.serving.models import ModelRepository
 
     files = {
         "yolox": str(data / "models" / "yolox_nano.onnx"),

@@ -29,11 +29,11 @@ from tritonclient.utils import InferenceServerException
 
 from sightline.config import LimitOptions, ServingOptions
 from sightline.errors import ConfigError, InferenceError, NotFound
+from sightline.runtime.repository.models import ModelState
 from sightline.runtime.scheduling.items import Terms
 from sightline.serving.kserve import grpc_calls
 from sightline.serving.kserve.grpc_server import GrpcServer
 from sightline.serving.kserve.open_inference import OpenInference
-from sightline.serving.models import ModelState
 from sightline.sources.encoded import EncodedPicture
 from sightline.types import EngineInfo, Frame, Pixels, TensorSpec
 

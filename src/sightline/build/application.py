@@ -18,9 +18,10 @@ from sightline.config import Configuration, EngineOptions
 from sightline.errors import SightlineError, SinkError
 from sightline.protocols import Meter
 from sightline.runtime.processes.workers import ShardedFleet
+from sightline.runtime.repository.models import ModelRepository
+from sightline.runtime.repository.served_model import Expected
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.streams.fleet import Fleet
-from sightline.serving.models import Expected, ModelRepository
 from sightline.sinks.lines import begin
 
 if TYPE_CHECKING:

@@ -169,8 +169,8 @@ def streams(
     from sightline.build.application import Application
     from sightline.config import Configuration
     from sightline.runtime.capacity import measure_fleet, most_streams
+    from sightline.runtime.repository.served_model import Expected
     from sightline.runtime.streams.fleet import Fleet
-    from sightline.serving.models import Expected
 
     logs.set_up(verbose)
     served = model_options(model, backend=backend, precision=precision, device=device)

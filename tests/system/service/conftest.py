@@ -30,11 +30,12 @@ from sightline.config import (
     ServingOptions,
 )
 from sightline.protocols import Engine
+from sightline.runtime.repository.models import ModelRepository
+from sightline.runtime.repository.served_model import ServedModel
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.streams.fleet import Fleet
 from sightline.serving.http.app import create_app
 from sightline.serving.http.server import Server
-from sightline.serving.models import ModelRepository, ServedModel
 from sightline.types import EngineInfo, Floats, Pixels
 
 OBJECT = (8.0, 16.0, 32.0, 48.0, 0.9, 1.0)

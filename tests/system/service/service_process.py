@@ -10,10 +10,10 @@ import sys
 from sightline import build
 from sightline.config import EngineOptions, ModelOptions, SchedulerOptions, ServingOptions
 from sightline.models.detector import EngineDetector
+from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.serving.http.app import create_app
 from sightline.serving.http.server import Server
-from sightline.serving.models import ModelRepository
 
 
 def make(name: str) -> EngineDetector:

@@ -16,12 +16,12 @@ from sightline.config import ServingOptions, StreamOptions
 from sightline.errors import NotFound
 from sightline.hosts import AllowedHosts
 from sightline.monitoring.tracing import Tracing
+from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.streams.fleet import FeedItem
 from sightline.runtime.streams.record import StreamStats
 from sightline.serving.http.arrivals import Arrivals
 from sightline.serving.http.signatures import Signer
-from sightline.serving.models import ModelRepository
 
 
 class Metrics(Protocol):

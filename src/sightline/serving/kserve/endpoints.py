@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from sightline.config import LimitOptions
 from sightline.errors import ConfigError, InvalidRequest
+from sightline.runtime.repository.native_model import NativeModel
+from sightline.runtime.repository.served_model import ServedModel
 from sightline.runtime.scheduling.items import Terms
-from sightline.serving.kserve.native import NativeModel
 from sightline.serving.kserve.tensors import (
     DATATYPES,
     InputTensor,
@@ -37,7 +38,6 @@ from sightline.serving.kserve.tensors import (
     pixels,
     wrong,
 )
-from sightline.serving.models import ServedModel
 from sightline.sources.encoded import EncodedPicture
 from sightline.types import Detections, Floats, Frame, TensorSpec
 

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from sightline._version import __version__
 from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, NotFound
+from sightline.runtime.repository.models import ModelRepository, ModelState
+from sightline.runtime.repository.served_model import ServedTensors
 from sightline.runtime.scheduling.executions import Watch
 from sightline.runtime.scheduling.items import Terms
 from sightline.serving.batches import run_all
@@ -31,7 +33,6 @@ from sightline.serving.kserve.shared_memory import NotOffered, Regions, taken
 from sightline.serving.kserve.statistics import Statistics
 from sightline.serving.kserve.tensors import InferRequest, InputTensor, Output, Parameter, Spec
 from sightline.serving.memory import Held, Memory
-from sightline.serving.models import ModelRepository, ModelState, ServedTensors
 
 T = TypeVar("T")
 

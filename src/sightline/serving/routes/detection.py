@@ -16,6 +16,7 @@ from starlette.responses import Response
 from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, Overloaded, SightlineError
 from sightline.monitoring.tracing import NOTHING, Trace
+from sightline.runtime.repository.served_model import ServedModel
 from sightline.runtime.scheduling.items import Terms
 from sightline.serving.http.failures import failure
 from sightline.serving.http.schemas import Found, FoundInMany, PredictParameters
@@ -23,7 +24,6 @@ from sightline.serving.http.state import ServiceState, state_of
 from sightline.serving.http.uploads import frame_of, read_many, read_one
 from sightline.serving.http.validation import check_query
 from sightline.serving.http.waiting import unless_gone, until
-from sightline.serving.models import ServedModel
 from sightline.serving.routes.openapi import FAILURES, MANY_BODY, ONE_BODY
 from sightline.types import Detections, Frame
 

@@ -12,9 +12,9 @@ from starlette.requests import Request
 
 from sightline.config import Name
 from sightline.errors import ConfigError, Conflict, EngineError, InvalidRequest
+from sightline.runtime.repository.served_model import ServedTensors
 from sightline.serving.http.state import ServiceState, state_of
 from sightline.serving.http.validation import exact_body, exact_query
-from sightline.serving.models import ServedTensors
 from sightline.serving.routes.openapi import FAILURES
 
 router = APIRouter(tags=["models"], dependencies=[Depends(exact_query)])

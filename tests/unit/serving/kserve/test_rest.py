@@ -34,6 +34,7 @@ from sightline.errors import (
     Overloaded,
     TooLarge,
 )
+from sightline.runtime.repository.models import ModelState
 from sightline.runtime.scheduling.executions import Execution
 from sightline.runtime.scheduling.items import Terms
 from sightline.serving.kserve import endpoints as endpoints_v2
@@ -54,7 +55,6 @@ from sightline.serving.kserve.tensors import (
     encoded,
     pixels,
 )
-from sightline.serving.models import ModelState
 from sightline.types import Detections, EngineInfo, Frame, Pixels, TensorSpec
 
 SPEC = Spec("images", "UINT8", (-1, 2, 3, 3))

@@ -17,9 +17,9 @@ from sightline import interpreter
 from sightline.config import DetectParameters, LimitOptions, Priority, SchedulerOptions, checked
 from sightline.errors import ConfigError, Overloaded
 from sightline.protocols import Detector, Meter
+from sightline.runtime.repository.served_model import ServedModel
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
-from sightline.serving.models import ServedModel
 from sightline.types import Detections
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from sightline.errors import (
     SourceError,
 )
 from sightline.models.detector import EngineDetector
-from sightline.serving.service import Service
+from sightline.runtime.service import Service
 from sightline.types import Pixels
 
 PATIENT = SchedulerOptions(urgent_ms=1e4, normal_ms=1e4, batch_ms=1e4)

@@ -14,10 +14,11 @@ from sightline import build
 from sightline.config import EngineOptions, LimitOptions, ModelOptions, SchedulerOptions
 from sightline.engines.metered import Metered
 from sightline.errors import Conflict, ModelError, NotFound
+from sightline.runtime.repository.models import ModelRepository
+from sightline.runtime.repository.served_model import Expected
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.serving.kserve.open_inference import OpenInference
-from sightline.serving.models import Expected, ModelRepository
 
 NAMES = {"names": "['person', 'car']"}
 
@@ -108,7 +109,7 @@ def test_only_what_can_be_used_is_warmed_up(
             assert len(canvases) == 1
 
     monkeypatch.setattr(scheduler, "warm_up", measured)
-    monkeypatch.setattr("sightline.serving.models._try_out", once)
+    monkeypatch.setattr("sightline.runtime.repository.served_model.try_out", once)
     try:
         made.load_all()
     finally:
