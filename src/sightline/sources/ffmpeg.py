@@ -63,6 +63,9 @@ class _EveryPacket:
 _DAMAGED_S = 10.0
 """For so long after damage nothing is left out."""
 
+LIMIT_PIXELS = 100_000_000
+"""Of a video: a film of black pictures of any size is a small file, and each picture takes its memory."""
+
 _MAX_FAILURES = 100
 _TIME = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 _TOLERANCE_S = 0.5
@@ -126,6 +129,17 @@ def _rank(stream: VideoStream) -> tuple[bool, int, int]:
     """How much a track is the one to show, where FFmpeg's own choice is a cover."""
     size = stream.codec_context.width * stream.codec_context.height
     return Disposition.default in stream.disposition, size, -stream.index
+
+
+def size_error(stream: VideoStream, label: str) -> DecodeError | None:
+    """What to raise where a video is larger than ``LIMIT_PIXELS``; ``label`` names it."""
+    codec = stream.codec_context
+    if codec.width * codec.height <= LIMIT_PIXELS:
+        return None
+    return DecodeError(
+        f"{label} has {codec.width} x {codec.height} pixels, more than the limit of {LIMIT_PIXELS}: "
+        "make it smaller"
+    )
 
 
 def frame_rate(stream: VideoStream) -> float | None:
@@ -207,6 +221,8 @@ class VideoReader:
         key_frame_s: so long after it was opened, a stream whose packets come is waited for, though no
             picture can be made of them: its next key frame is still to come.
         file: what the container reads from, closed with it.
+
+    A frame of more than ``LIMIT_PIXELS`` is damaged: a camera may change its size at any time.
     """
 
     def __init__(
@@ -231,6 +247,8 @@ class VideoReader:
         self._start_s: float | None = None
         stream.thread_type = "NONE" if threads == 1 else "AUTO"
         stream.codec_context.thread_count = threads
+        codec = stream.codec_context
+        codec.options = {**codec.options, "max_pixels": str(LIMIT_PIXELS)}
         self._aspect = PixelAspect(stream)
         rate = frame_rate(stream)
         step = 1 / (rate * stream.time_base) if rate and stream.time_base else None

@@ -21,6 +21,7 @@ from sightline.sources.ffmpeg import (
     explain,
     frame_rate,
     is_cut_off,
+    size_error,
     video_stream,
 )
 from sightline.sources.pictures import Scalers, VideoPicture
@@ -235,6 +236,9 @@ def _open_reader(path: Path, threads: int, turn: Turn | None) -> VideoReader:
     if stream is None:
         container.close()
         raise DecodeError(f"{path} has no video in it: give a file with a video track")
+    if (error := size_error(stream, str(path))) is not None:
+        container.close()
+        raise error
     return VideoReader(container, stream, threads, turn)
 
 

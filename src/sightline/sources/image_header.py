@@ -14,10 +14,17 @@ from typing import NamedTuple
 # Start of frame, without DHT (c4), JPG (c8) and DAC (cc), which lie between.
 _JPEG_SOF = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
+_JPEG_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _JPEG_SOS, _JPEG_APP1 = 0xDA, 0xE1
 _BMP_CORE = 12  # bytes of the oldest header, with sizes of 16 bits
 _BMP_HEADERS = {_BMP_CORE, 16, 40, 52, 56, 64, 108, 124}
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION = 256, 257, 274
+_TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 322, 323
+_TIFF_READ = (_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT)
+_TIFF_TYPES = {3: "H", 4: "I"}
+"""What TIFF 6.0 lets these fields be: SHORT and LONG. LibTIFF also reads others, from other places."""
+_MOST_TILE_SIDE = 4096
+"""A tile is decoded as a whole, however small the picture is; usual are 256 and 512."""
 _MOST_BLOCKS = 4096
 """A file of millions of empty blocks must not keep its reader busy."""
 _QUARTER_TURNS = {5, 6, 7, 8}  # of EXIF's orientations
@@ -28,7 +35,8 @@ class ImageHeader(NamedTuple):
     """``width`` and ``height`` are those of the upright picture, as its EXIF data turns it.
 
     ``complete`` is False where a JPEG breaks off, which its decoders pass over in silence;
-    ``orientation`` is a JPEG's, after EXIF: 1 is upright already.
+    ``orientation`` is a JPEG's, after EXIF: 1 is upright already. ``scans`` are those of a progressive
+    JPEG: each costs its decoder a pass over all pixels, and the file only some bytes.
     """
 
     format: str
@@ -36,6 +44,7 @@ class ImageHeader(NamedTuple):
     height: int
     complete: bool = True
     orientation: int = 1
+    scans: int = 1
 
 
 def read_header(data: bytes) -> ImageHeader | None:
@@ -71,7 +80,7 @@ def _bmp(data: bytes) -> ImageHeader | None:
 
 
 def _jpeg(data: bytes) -> ImageHeader | None:
-    at, size, exif = 2, None, b""
+    at, size, exif, progressive = 2, None, b"", False
     for _ in range(_MOST_BLOCKS):
         if data[at] != 0xFF:
             return None
@@ -84,11 +93,14 @@ def _jpeg(data: bytes) -> ImageHeader | None:
             continue
         if marker in _JPEG_SOF:
             height, width = struct.unpack_from(">HH", data, at + 5)
-            size = (width, height)
+            size, progressive = (width, height), marker in _JPEG_PROGRESSIVE
         if marker == _JPEG_SOS:
+            if size is None:
+                return None
             complete = data.rfind(b"\xff\xd9", at) >= 0  # from behind: it is the last thing
             turn = _orientation(exif)
-            return ImageHeader("JPEG", *_turned(size, turn), complete, turn) if size else None
+            scans = data.count(b"\xff\xda", at) if progressive else 1
+            return ImageHeader("JPEG", *_turned(size, turn), complete, turn, scans)
         length = int(struct.unpack_from(">H", data, at + 2)[0])
         if marker == _JPEG_APP1 and not exif and data.startswith(_EXIF, at + 4):
             exif = data[at + 4 + len(_EXIF) : at + 2 + length]
@@ -127,20 +139,30 @@ def _tiff(data: bytes) -> ImageHeader | None:
     tags = _tiff_tags(data)
     if not {_TIFF_WIDTH, _TIFF_HEIGHT} <= tags.keys():
         return None
+    if max(tags.get(_TIFF_TILE_WIDTH, 0), tags.get(_TIFF_TILE_HEIGHT, 0)) > _MOST_TILE_SIDE:
+        return None
     turn = tags.get(_TIFF_ORIENTATION, 1)
     return ImageHeader("TIFF", *_turned((tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT]), turn))
 
 
 def _tiff_tags(data: bytes) -> dict[int, int]:
-    """Width, height and orientation of the first picture of a TIFF file, or of EXIF data."""
+    """Sizes and orientation of the first picture of a TIFF file, or of EXIF data.
+
+    Of a tag that is there twice the first counts, as for LibTIFF. A tag that is not written as TIFF
+    6.0 says is left out: a decoder might read another value than we do.
+    """
     order = "<" if data[:2] == b"II" else ">"
     (at,) = struct.unpack_from(f"{order}I", data, 4)
     (entries,) = struct.unpack_from(f"{order}H", data, at)
     tags: dict[int, int] = {}
+    seen: set[int] = set()
     for entry in range(at + 2, at + 2 + 12 * entries, 12):
-        tag, kind = struct.unpack_from(f"{order}HH", data, entry)
-        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION):
-            (tags[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)
+        tag, kind, count = struct.unpack_from(f"{order}HHI", data, entry)
+        if tag not in _TIFF_READ or tag in seen:
+            continue
+        seen.add(tag)
+        if kind in _TIFF_TYPES and count == 1:
+            (tags[tag],) = struct.unpack_from(order + _TIFF_TYPES[kind], data, entry + 8)
     return tags
 
 

@@ -25,6 +25,8 @@ from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
 from sightline.types import Frame, Pixels, SourceState, SourceStatus, StreamInfo
 
 LIMIT_PIXELS = 100_000_000
+LIMIT_SCANS = 100
+"""Of a progressive JPEG; programs write about ten."""
 REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
     4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -56,7 +58,9 @@ def decode_image(data: bytes, limit_pixels: int = LIMIT_PIXELS, name: str = "pic
     header = check_header(read_header(data), limit_pixels, name)
     pixels = decode_reduced(data, header, 1)
     # The last decoder says what is wrong.
-    return _last_decoder(data, header.format, name) if pixels is None else pixels
+    if pixels is None:
+        return _last_decoder(data, header.format, limit_pixels, name)
+    return pixels
 
 
 def decode_reduced(data: bytes, header: ImageHeader, step: int) -> Pixels | None:
@@ -84,6 +88,11 @@ def check_header(header: ImageHeader | None, limit_pixels: int, name: str) -> Im
             f"{name} has {header.width} x {header.height} pixels, more than the limit of "
             f"{limit_pixels}: make it smaller or raise the limit"
         )
+    if header.scans > LIMIT_SCANS:
+        raise DecodeError(
+            f"{name} is a progressive JPEG of {header.scans} scans, more than {LIMIT_SCANS}: save it "
+            "again"
+        )
     if not header.complete:
         raise DecodeError(f"{name} is a {header.format} that breaks off: copy it again")
     return header
@@ -103,15 +112,18 @@ def read_image(path: str | Path, limit_pixels: int = LIMIT_PIXELS) -> Pixels:
     return decode_image(data, limit_pixels, str(path))
 
 
-def _last_decoder(data: bytes, kind: str, name: str) -> Pixels:
+def _last_decoder(data: bytes, kind: str, limit_pixels: int, name: str) -> Pixels:
     import av
 
     demuxer = f"{kind.lower()}_pipe"
+    # It also reads pictures that contradict their headers, and believes what comes last.
+    options = {"max_pixels": str(limit_pixels)}
     try:
-        with av.open(io.BytesIO(data), mode="r", format=demuxer) as file:
+        with av.open(io.BytesIO(data), mode="r", format=demuxer, options=options) as file:
+            file.streams.video[0].codec_context.options = options
             picture = VideoPicture(next(file.decode(video=0)), Scalers())
             return picture.scaled(picture.width, picture.height, "bgr")
-    except (av.FFmpegError, StopIteration, ValueError) as exc:
+    except (av.FFmpegError, StopIteration, ValueError, IndexError) as exc:
         raise DecodeError(f"{name} is a damaged {kind}: copy it again ({exc})") from exc
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from sightline.errors import DecodeError, SourceError
+from sightline.sources import ffmpeg
 from sightline.sources.file import FileSource
 from sightline.types import Frame, SourceState
 
@@ -126,6 +127,30 @@ def test_a_name_that_looks_like_a_protocol(
     make_video("http:%d*.mp4", 3)
     monkeypatch.chdir(tmp_path)
     assert len(list(FileSource("http:%d*.mp4"))) == 3
+
+
+def test_too_large_a_video_is_refused(
+    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ffmpeg, "LIMIT_PIXELS", 320 * 240 - 1)
+    path = make_video(frames=2)
+    with pytest.raises(
+        DecodeError, match="320 x 240 pixels, more than the limit of 76799"
+    ) as caught:
+        FileSource(path).open()
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_video_that_grows_is_read_up_to_the_limit(
+    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video("small.h264", 10)
+    path.write_bytes(path.read_bytes() + make_video("large.h264", 10, (640, 480)).read_bytes())
+    assert {frame.width for frame in FileSource(path)} == {320, 640}
+    monkeypatch.setattr(ffmpeg, "LIMIT_PIXELS", 320 * 240)
+    source = FileSource(path)
+    assert {frame.width for frame in source} == {320}
+    assert source.status.dropped["corrupt"] >= 10
 
 
 def test_audio_only(tmp_path: Path) -> None:

@@ -45,6 +45,31 @@ def png_of(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", 0)
 
 
+def tiff_of(*tags: tuple[int, int, int], data: bytes = b"") -> bytes:
+    """A TIFF with these tags (number, type, value) before those of an 8 bit grey picture."""
+    grey = ((258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1), (279, 4, len(data)))
+    entries = [struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in (*tags, *grey)]
+    start = b"II*\0" + struct.pack("<I", 8 + len(data)) + data
+    return start + struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+
+
+def webp_with_canvas(picture: bytes, side: int) -> bytes:
+    """A WebP whose extended header says another size than its picture."""
+    side_bytes = (side - 1).to_bytes(3, "little")
+    header = b"VP8X" + struct.pack("<II", 10, 0) + side_bytes * 2
+    body = b"WEBP" + header + picture[12:]
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def with_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan is repeated until it has so many."""
+    done, data = cv2.imencode(".jpg", sample(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    assert done
+    jpeg = bytes(data)
+    last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
+    return jpeg[:-2] + last * (count - jpeg.count(b"\xff\xda")) + jpeg[-2:]
+
+
 def with_orientation(jpeg: bytes, orientation: int) -> bytes:
     """The JPEG with an EXIF block that holds one entry."""
     tiff = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x112, 3, 1, orientation, 0, 0)
@@ -152,6 +177,46 @@ def test_limit_is_read_from_the_header(monkeypatch: pytest.MonkeyPatch, suffix: 
     monkeypatch.setattr(images.cv2, "imdecode", lambda *_: pytest.fail("was decoded"))
     with pytest.raises(DecodeError, match="more than the limit of 3071"):
         decode_image(encode(suffix), limit_pixels=64 * 48 - 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        pytest.param(
+            tiff_of((256, 4, 20_000), (257, 4, 20_000), (256, 4, 1), (257, 4, 1)),
+            "20000 x 20000 pixels, more than",
+            id="TIFF that says its size twice",
+        ),
+        pytest.param(
+            tiff_of((256, 16, 8), (257, 16, 16), data=struct.pack("<QQ", 20_000, 20_000)),
+            "no JPEG, PNG",
+            id="TIFF with its size in 64 bits elsewhere",
+        ),
+        pytest.param(
+            tiff_of((256, 4, 9), (257, 4, 9), (322, 4, 15_000), (323, 4, 15_000)),
+            "no JPEG, PNG",
+            id="small TIFF in a huge tile",
+        ),
+        pytest.param(
+            webp_with_canvas(encode("webp", sample(200, 200)), 8),
+            "damaged WebP",
+            id="WebP larger than its canvas",
+        ),
+        pytest.param(with_scans(101), "101 scans, more than 100", id="JPEG of many scans"),
+    ],
+)
+def test_no_picture_is_larger_than_its_header_says(data: bytes, message: str) -> None:
+    with pytest.raises(DecodeError, match=message):
+        decode_image(data, limit_pixels=10_000)
+
+
+def test_usual_scans_and_tiles_are_read() -> None:
+    assert decode_image(with_scans(10)).shape == (48, 64, 3)
+    tile = bytes(range(256)) * 256
+    tags = ((256, 3, 48), (257, 3, 40), (322, 3, 256), (323, 3, 256), (324, 4, 8))
+    pixels = decode_image(tiff_of(*tags, (325, 4, len(tile)), data=tile), limit_pixels=2_000)
+    assert pixels.shape == (40, 48, 3)
+    assert pixels[0, :, 0].tolist() == list(range(48))
 
 
 @given(st.binary(max_size=200), st.sampled_from([*SUFFIXES, ""]), st.integers(0, 300))

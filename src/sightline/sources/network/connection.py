@@ -19,7 +19,7 @@ from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.hosts import AllowedHosts
 from sightline.redaction import redact_address
-from sightline.sources.ffmpeg import Turn, VideoReader, explain, video_stream
+from sightline.sources.ffmpeg import Turn, VideoReader, explain, size_error, video_stream
 from sightline.sources.network import redirects
 from sightline.sources.network.redirects import RedirectError
 from sightline.sources.network.restricted import check_ffmpeg_options, open_within
@@ -168,7 +168,8 @@ def connect(
             error = _in_a_circle(target)
     else:
         stream = video_stream(container)
-        if stream is not None:
+        too_large = None if stream is None else size_error(stream, target.label)
+        if stream is not None and too_large is None:
             told = SenderClock(target.label) if options.clock == "auto" else None
             return VideoReader(
                 container, stream, options.threads, turn, told,
@@ -177,7 +178,7 @@ def connect(
         container.close()
         if file is not None:
             file.close()
-        error = SourceError(f"{target.label} sends no video: check the address")
+        error = too_large or SourceError(f"{target.label} sends no video: check the address")
     # Outside of the handler: FFmpeg's own exception quotes the address with its password.
     try:
         raise error
