@@ -20,6 +20,9 @@ NEVER: tuple[Network, ...] = tuple(
         "169.254.0.0/16",  # link-local; the metadata of most clouds is at 169.254.169.254
         "fe80::/10",  # link-local
         "fd00:ec2::/32",  # metadata and time of AWS
+        "fd20:ce::254/128",  # metadata of Google
+        "fd00:c1::a9fe:a9fe/128",  # metadata of Oracle
+        "fd00:42::42/128",  # metadata of Scaleway
         "100.100.100.200/32",  # metadata of Alibaba
         "168.63.129.16/32",  # the host of Azure's machines
         "192.0.0.192/32",  # metadata of Oracle's older machines
@@ -27,7 +30,15 @@ NEVER: tuple[Network, ...] = tuple(
 )
 """Link-local and cloud metadata addresses: allowed only by a rule that lies within one of these."""
 
-_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+_TRANSLATED = tuple(
+    ipaddress.IPv6Network(text)
+    for text in (
+        "64:ff9b::/96",  # NAT64
+        "64:ff9b:1::/48",  # NAT64 of a site (RFC 8215)
+        "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
+    )
+)
+_TUNNELLED = frozenset({0x00005EFE, 0x02005EFE})  # before the IPv4 address, in ISATAP (RFC 5214)
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 _NAME = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]{0,250}[a-z0-9_])?")
 
@@ -121,8 +132,14 @@ def _faces(address: IpAddress) -> list[IpAddress]:
     if plain.ipv4_mapped is not None:
         return [plain.ipv4_mapped]
     last = ipaddress.IPv4Address(int(plain) & 0xFFFFFFFF)
-    if plain in _TRANSLATED or (plain in _COMPATIBLE and int(plain) > 0xFFFF):
+    if (
+        any(plain in network for network in _TRANSLATED)
+        or (plain in _COMPATIBLE and int(plain) > 0xFFFF)
+        or int(plain) >> 32 & 0xFFFFFFFF in _TUNNELLED
+    ):
         return [plain, last]
+    if plain.teredo is not None:
+        return [plain, *plain.teredo]
     if plain.sixtofour is not None:
         return [plain, plain.sixtofour]
     return [plain]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -24,6 +25,8 @@ _REMEDIES = {
     errno.ENOTDIR: "a part of the path is a file, not a folder: choose another place",
     errno.EEXIST: "a file of that name is in the way: choose another place",
     errno.EPIPE: "its reader has gone away",
+    errno.ELOOP: "a link is in the way: remove it or choose another place",
+    errno.ENAMETOOLONG: "its name is too long: choose a shorter one",
 }
 
 
@@ -79,13 +82,13 @@ def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
 
     Raises SinkError; nothing is left then.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = _part(path)
     try:
         try:
-            part.write_bytes(data)
+            _write(part, data)
         except FileNotFoundError:  # the folder is not there (any more)
             make_folder(part.parent)
-            part.write_bytes(data)
+            _write(part, data)
         if mode is not None:
             part.chmod(mode)
         part.replace(path)
@@ -93,3 +96,18 @@ def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
         with contextlib.suppress(OSError):  # the first failure is raised
             part.unlink(missing_ok=True)
         raise sink_error(path, error) from error
+
+
+def _part(path: Path) -> Path:
+    """What a file is called until it is whole; its own name may fill what a file system takes."""
+    name = path.name
+    if len(os.fsencode(name)) > _LONGEST:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    return path.with_name(f".{name}.part")
+
+
+def _write(path: Path, data: bytes) -> None:
+    # Somebody who may write there too could have laid a link to another file at this name.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(path, flags, 0o666), "wb") as file:  # noqa: PTH123 - of a descriptor
+        file.write(data)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sightline.errors import SinkError
 from sightline.sinks.files import free_path, output_path
-from sightline.whole_files import safe_name, sink_error
+from sightline.whole_files import safe_name, sink_error, write_whole
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,26 @@ def test_a_path_beside_those_that_are_there(tmp_path):
         path = free_path(tmp_path / "cam.1.mp4")
         assert path == tmp_path / name
         path.touch()
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".txt", "é" * 125 + "a.txt", "a.txt"])
+def test_a_file_has_the_longest_name_that_there_is(tmp_path, name):
+    write_whole(tmp_path / name, b"whole")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(name, b"whole")]
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path):
+    with pytest.raises(SinkError, match="its name is too long: choose a shorter one"):
+        write_whole(tmp_path / ("n" * 256), b"")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_link_at_the_draft_of_a_file_is_not_followed(tmp_path):
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"kept")
+    (tmp_path / ".a.jpg.part").symlink_to(kept)
+    with pytest.raises(SinkError, match="a link is in the way"):
+        write_whole(tmp_path / "a.jpg", b"new")
+    assert kept.read_bytes() == b"kept"
+    write_whole(tmp_path / "a.jpg", b"new")  # the link is gone with the first attempt
+    assert (tmp_path / "a.jpg").read_bytes() == b"new"
