@@ -29,6 +29,10 @@ HARMLESS = frozenset({
 # fmt: on
 """Names of parameters, in lower case, whose values are shown."""
 
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"
+    "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"  # the order in which text runs
+)
 _SECRET_HOSTS = re.compile(
     r"(?i)(?:[\w.-]+\.)?(?:hooks\.slack\.com|discord(?:app)?\.com|api\.telegram\.org|"
     r"outlook\.office(?:365)?\.com|webhook\.office\.com|hooks\.zapier\.com|maker\.ifttt\.com|hook\.\w+\.make\.com)(?::\d+)?"
@@ -67,6 +71,13 @@ _SECRET_NAME = re.compile(
     r"(?i)(?:^|[_-])(?:password|passwd|pwd|token|secret|api_?key|(?:proxy-)?authorization|"
     r"(?:set-)?cookie)$"
 )
+
+
+def printable(text: str) -> str:
+    """A text that commands no terminal: control characters are shown as escapes, but for line breaks
+    and tabs. Names of files and what cameras and models say come from elsewhere.
+    """
+    return _CONTROLS.sub(lambda one: one[0].encode("unicode_escape").decode(), text)
 
 
 def redact_address(text: str) -> str:
@@ -133,7 +144,8 @@ def _without_tokens(match: re.Match[str]) -> str:
 
 
 def redact(text: str) -> str:
-    """``redact_url``, and without what stands in headers and members that are named like secrets.
+    """``redact_url``, and without what stands in headers and members that are named like secrets, and
+    ``printable``.
 
     A text of more than ``MOST`` characters is cut, at a space, so that no secret is cut in two and
     nobody can keep us busy with texts made for it.
@@ -149,7 +161,7 @@ def redact(text: str) -> str:
         text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
     if "bearer" in lower:
         text = _BEARER.sub(rf"\1{HIDDEN}", text)
-    return redact_url(text)
+    return printable(redact_url(text))
 
 
 def redacted(value: Any) -> Any:

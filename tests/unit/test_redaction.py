@@ -77,3 +77,16 @@ def test_no_token_survives(noise: str) -> None:
         repr([(b"authorization", f"Bearer {token}".encode())]),
     ):
         assert token not in redact(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("camera \x1b[2J\x07says\x9b31m\r", r"camera \x1b[2J\x07says\x9b31m\r"),
+        ("a\u202eb\u2066c\u2028d", r"a\u202eb\u2066c\u2028d"),
+        ("two\nlines\tStraße 😀‍🚀", "two\nlines\tStraße 😀‍🚀"),
+    ],
+)
+def test_what_is_logged_commands_no_terminal(text: str, shown: str) -> None:
+    assert redact(text) == shown
+    assert redacted({"error": [text]}) == {"error": [shown]}

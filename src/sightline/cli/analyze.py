@@ -34,6 +34,7 @@ from sightline.cli.saved_config import SaveConfig
 from sightline.cli.terminal import logs
 from sightline.cli.tracker_options import set_flags, tracker_options
 from sightline.errors import SightlineError
+from sightline.redaction import printable
 
 if TYPE_CHECKING:
     from sightline.build import SourceInput
@@ -331,7 +332,7 @@ def analyze(
     for result in failed:
         said = str(result.error)
         named = said if said.startswith(result.name) else f"{result.name}: {said}"
-        typer.secho(f"error: {named}", fg="red", err=True)
+        typer.secho(f"error: {printable(named)}", fg="red", err=True)
     if interrupted:
         raise typer.Exit(130)
     if failed:

@@ -13,7 +13,7 @@ import typer
 
 from sightline.cli.options import cache_folder
 from sightline.errors import ConfigError, ModelError, SourceError
-from sightline.redaction import redact_address
+from sightline.redaction import printable, redact_address
 
 if TYPE_CHECKING:
     from sightline.config import ModelOptions
@@ -69,7 +69,7 @@ def check(
     found = read(file)
     typer.echo(f"{typer.style('ok', fg='green')}  {file}")
     for what, text in _summary(found):
-        typer.echo(f"{what:<10} {text}")
+        typer.echo(printable(f"{what:<10} {text}"))
 
 
 @app.command("schema")

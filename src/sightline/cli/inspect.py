@@ -10,6 +10,7 @@ import typer
 
 from sightline.cli.options import Verbose, model_options, network_names
 from sightline.cli.terminal import logs
+from sightline.redaction import printable
 
 if TYPE_CHECKING:
     from sightline.models.card import CardReading
@@ -85,11 +86,11 @@ def _print(file: ModelFile, reading: CardReading) -> None:
         ),
     ]
     for key, value in rows:
-        typer.echo(f"{key + ':':<16}{value}")
+        typer.echo(printable(f"{key + ':':<16}{value}"))
     typer.echo("\ncard:")
     for key, value in reading.card.model_dump(mode="json").items():
         shown = value
         if key == "class_names":
             shown = f"{len(value)}: {', '.join(value[:6])}{', …' if len(value) > 6 else ''}"
         origin = reading.origin.get(key, "default")
-        typer.echo(f"  {key + ':':<16}{shown!s:<44} from {origin}")
+        typer.echo(printable(f"  {key + ':':<16}{shown!s:<44} from {origin}"))

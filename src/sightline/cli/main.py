@@ -33,6 +33,7 @@ from sightline.cli import run as run_
 from sightline.cli.analyze import detect, track
 from sightline.cli.terminal import standard_streams
 from sightline.errors import ConfigError, SightlineError
+from sightline.redaction import printable
 
 _ONE_PRESS_S = 1.0
 
@@ -130,7 +131,7 @@ def _run() -> int:
             return 0
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     except SightlineError as exc:
-        typer.secho(f"error: {exc}", fg="red", err=True)
+        typer.secho(f"error: {printable(str(exc))}", fg="red", err=True)
         return 2 if isinstance(exc, ConfigError) else 1
     except KeyboardInterrupt:
         return 130

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sightline.cli.options import cache_folder, listed_names, zoo_names
+from sightline.cli.terminal.cells import cell
 from sightline.errors import ConfigError, ModelError
+from sightline.redaction import printable
 
 if TYPE_CHECKING:
     from sightline.models.download import Progress
@@ -76,11 +78,10 @@ def list_models(models_dir: ModelsDir = None, folder: Folder = None) -> None:
     """List what --model can be: models on this machine, then those that can be pulled."""
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     table = Table("model", "licence", "size", "input", "COCO mAP", "here")
     for row in model_rows(models_dir or folder or cache_folder()):
-        table.add_row(*map(Text, row))  # texts of files, which might look like rich's markup
+        table.add_row(*map(cell, row))
     # Away from a terminal rich takes 80 columns and would cut the names.
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
@@ -241,7 +242,7 @@ def _facts_of_file(name: str, folder: Path) -> dict[str, object]:
 
 def _print_facts(facts: Mapping[str, object]) -> None:
     for key, value in facts.items():
-        typer.echo(f"{key + ':':<15}{value}")
+        typer.echo(printable(f"{key + ':':<15}{value}"))
 
 
 def _state(name: str, folder: Path) -> str:

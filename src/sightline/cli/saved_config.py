@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sightline.errors import ConfigError
+from sightline.redaction import printable
 
 if TYPE_CHECKING:
     from sightline.build import SourceInput
@@ -146,7 +147,9 @@ def _names(inputs: Sequence[SourceInput]) -> list[str]:
             number += 1
             name = f"{first[:60]}-{number}"
         if name != one.name:
-            typer.secho(f"note: stream {one.name} is called {name} in the file", err=True)
+            typer.secho(
+                f"note: stream {printable(one.name)} is called {name} in the file", err=True
+            )
         names.append(name)
     return names
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sightline.cli.terminal import logs, standard_streams
+from sightline.cli.terminal.cells import cell
+from sightline.redaction import printable
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -74,14 +76,14 @@ def shown(streams: Mapping[str, StreamStats]) -> Group:
     rows = sorted(streams.values(), key=lambda s: (s.state == "running", s.name))
     for one in rows[:_MOST]:
         table.add_row(
-            one.name, Text(one.state, _COLOURS.get(one.state, "")), f"{one.fps_in:.1f}",
+            cell(one.name), Text(one.state, _COLOURS.get(one.state, "")), f"{one.fps_in:.1f}",
             f"{one.fps_analyzed:.1f}", f"{one.age_p99_ms:.0f} ms",
             str(sum(one.dropped.values())), str(one.objects),
         )  # fmt: skip
     if len(rows) > _MOST:
         table.add_row(f"… {len(rows) - _MOST} more")
     errors = [
-        Text(f"{one.name}: {one.error}", no_wrap=True, overflow="ellipsis")
+        Text(printable(f"{one.name}: {one.error}"), no_wrap=True, overflow="ellipsis")
         for one in rows[:_MOST]
         if one.error
     ]
@@ -101,5 +103,7 @@ def summary(streams: Mapping[str, StreamStats]) -> None:
     for one in streams.values():
         dropped = ", ".join(f"{n} {reason}" for reason, n in one.dropped.items() if n)
         end = {"ended": "ok", "failed": "[red]failed[/red]"}.get(one.state, "interrupted")
-        table.add_row(one.name, str(one.read), str(one.analyzed), str(one.objects), dropped, end)
+        table.add_row(
+            cell(one.name), str(one.read), str(one.analyzed), str(one.objects), dropped, end
+        )
     Console(stderr=True).print(table)

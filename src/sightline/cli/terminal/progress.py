@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from sightline.cli.terminal import logs, standard_streams
+from sightline.cli.terminal.cells import cell
+from sightline.redaction import printable
 from sightline.runtime.streams.stream import StreamResult
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class Lines(Silence):
                 total = result.info and result.info.frames
                 of = f" of {total}" if total else ""
                 print(  # noqa: T201 - progress is what stderr is for
-                    f"{result.name}: frame {result.frames}{of}, {result.fps:.1f} frames/s",
+                    f"{printable(result.name)}: frame {result.frames}{of}, {result.fps:.1f} frames/s",
                     file=sys.stderr,
                     flush=True,
                 )
@@ -93,7 +95,7 @@ class Bars:
         self._results = results
         self._logs = ExitStack()
         self._bars = progress.Progress(
-            progress.TextColumn("{task.description}"),
+            progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TextColumn("{task.fields[fps]}"),
@@ -102,7 +104,7 @@ class Bars:
             transient=True,
         )
         self._tasks = [
-            self._bars.add_task(r.name, total=None, fps="", visible=len(results) <= MANY)
+            self._bars.add_task(printable(r.name), total=None, fps="", visible=len(results) <= MANY)
             for r in results
         ]
 
@@ -142,7 +144,7 @@ def summary(results: Sequence[StreamResult]) -> None:
     for r in results:
         dropped = dict(r.status.dropped) if r.status else {}
         table.add_row(
-            r.name,
+            cell(r.name),
             str(r.frames),
             f"{r.fps:.1f}",
             str(r.objects),
@@ -160,4 +162,4 @@ def summary(results: Sequence[StreamResult]) -> None:
 def show_written(outputs: WrittenFiles) -> None:
     """Say on stderr what was written, where, and how large it is."""
     for one in outputs.found():
-        print(one, file=sys.stderr)  # noqa: T201
+        print(printable(str(one)), file=sys.stderr)  # noqa: T201

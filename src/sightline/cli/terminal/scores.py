@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from sightline.cli.terminal.cells import cell
+from sightline.redaction import printable
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -52,11 +55,11 @@ def report(
         # Away from a terminal rich takes 80 columns and would cut the names.
         Console(width=None if sys.stdout.isatty() else 160).print(table)
         for note in scores.notes:
-            typer.echo(f"note: {note}")
+            typer.echo(printable(f"note: {note}"))
     named = named_scores(scores)
     complaints = [text for r in requirements if (text := r.complaint(named)) is not None]
     for text in complaints:
-        typer.secho(f"error: {text}", fg="red", err=True)
+        typer.secho(f"error: {printable(text)}", fg="red", err=True)
     if complaints:
         raise typer.Exit(1)
 
@@ -75,7 +78,7 @@ def detection_table(scores: DetectionScores) -> Table:
     known = {name: c for name, c in scores.per_class.items() if c.count}
     for name, c in known.items():
         table.add_row(
-            name, str(c.count), _share(c.ap), _share(c.ap50), "", "", "", "", _share(c.recall)
+            cell(name), str(c.count), _share(c.ap), _share(c.ap50), "", "", "", "", _share(c.recall)
         )
     table.add_section()
     sizes = (scores.map, scores.map50, scores.map75, scores.small, scores.medium, scores.large)
@@ -106,7 +109,7 @@ def agreement_table(scores: AgreementScores) -> Table:
         if name == "all":
             table.add_section()
         shift = "–" if math.isnan(c.score_shift) else f"{c.score_shift:+.3f}"
-        table.add_row(name, str(c.count), _share(ap), _share(ap50), _share(c.recall), shift)
+        table.add_row(cell(name), str(c.count), _share(ap), _share(ap50), _share(c.recall), shift)
     return table
 
 
@@ -115,7 +118,7 @@ def _table(first: str, *others: str) -> Table:
 
     table = Table(first, box=None, pad_edge=False)
     for name in others:
-        table.add_column(name, justify="right")
+        table.add_column(cell(name), justify="right")
     return table
 
 
