@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import json
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sightline.errors import ConfigError
 
@@ -18,6 +19,8 @@ _MARKS = (
 """Byte order marks. That of UTF-32 begins with that of UTF-16, so it comes first."""
 
 _MOSTLY = 0.7
+_LONGEST = 1000
+"""Characters of what is said about a place: it may quote a line of megabytes."""
 
 
 def read_text(path: Path) -> str:
@@ -63,6 +66,23 @@ def _windows_text(content: bytes) -> str | None:
         return None
 
 
+def parse_json(text: str) -> Any:
+    """The content of a JSON text.
+
+    Raises json.JSONDecodeError, also where it is nested too deeply or has a number of thousands of
+    digits, of which ``json.loads`` raises other errors.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except RecursionError:
+        raise json.JSONDecodeError("it is nested too deeply", text, 0) from None
+    except ValueError:
+        raise json.JSONDecodeError("a number has thousands of digits", text, 0) from None
+
+
 def refuse(path: Path, place: int | str, what: str) -> NoReturn:
     """Raise ConfigError about a line (a number) or another place of a file."""
-    raise ConfigError(f"{path}:{place}: {what}")
+    shown = what if len(what) <= _LONGEST else f"{what[:_LONGEST]}…"
+    raise ConfigError(f"{path}:{place}: {shown}")

@@ -17,6 +17,7 @@ from sightline.evaluation.pictures.datasets import read_dataset
 from sightline.evaluation.pictures.labels import Dataset
 from sightline.evaluation.pictures.predictions import read_predictions
 from sightline.evaluation.pictures.yolo import read_yolo
+from sightline.evaluation.pictures.yolo_lines import UnusableLine, read_values
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -100,6 +101,8 @@ def emptied(**entry: Any) -> str:
     ("text", "message"),
     [
         pytest.param('{"images": [\n  oops', r"truth.json:2: this is not JSON", id="json"),
+        pytest.param('{"a":' * 100_000, "truth.json:1: .*: it is nested too deeply", id="depth"),
+        pytest.param('{"a": %s}' % ("1" * 5000), "number has thousands of digits", id="digits"),
         pytest.param("[]", r"truth.json:1: this is a list", id="list"),
         pytest.param(changed(lambda c: c.pop("images")), "truth.json:images: ", id="no images"),
         pytest.param(
@@ -269,6 +272,10 @@ def test_coco_results(dataset: Dataset, tmp_path: Path) -> None:
     ("text", "message"),
     [
         pytest.param("{", "f:1: this is not JSON", id="json"),
+        pytest.param("[" * 100_000, "f:1: .*: it is nested too deeply", id="results: depth"),
+        pytest.param(line("a.jpg") + "\n" + '{"a":' * 100_000, "f:2: .* too deeply", id="depth"),
+        pytest.param("[%s]" % ("1" * 5000), "f:1: .* thousands of digits", id="results: digits"),
+        pytest.param('{"a": %s}' % ("1" * 5000), "f:1: .* thousands of digits", id="digits"),
         pytest.param(line("a.jpg") + "\n{}", "f:2: .* no stream", id="no stream"),
         pytest.param('{"stream": "a.jpg"}', "f:1: .* no list of objects", id="no objects"),
         pytest.param(line("z.jpg"), "f:1: picture 'z.jpg' is not in", id="unknown picture"),
@@ -302,3 +309,16 @@ def test_scoring_of_some_classes(dataset: Dataset, tmp_path: Path) -> None:
     assert list(dataset.score(found, ["car"]).per_class) == ["car"]
     with pytest.raises(ConfigError, match="did you mean car"):
         dataset.score(found, ["cars"])
+
+
+def test_a_line_of_megabytes_is_not_quoted_as_a_whole(dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text(json.dumps({"stream": "z" * 1_000_000, "objects": []}))
+    with pytest.raises(ConfigError, match="f:1: picture 'zz") as caught:
+        read_predictions(tmp_path / "f", dataset)
+    assert len(str(caught.value)) < 2_000 + len(str(tmp_path))
+
+
+def test_a_word_of_megabytes_is_not_quoted_as_a_whole() -> None:
+    with pytest.raises(UnusableLine, match=r"this is not a row of numbers: .*zz") as caught:
+        read_values("0 " + "z" * 1_000_000)
+    assert len(str(caught.value)) < 200

@@ -27,7 +27,7 @@ from sightline.evaluation.pictures.coco_boxes import (
 )
 from sightline.evaluation.pictures.labels import Dataset, LabelledPicture
 from sightline.evaluation.pictures.picture_names import PictureFiles, plain_name
-from sightline.evaluation.text_files import read_text, refuse
+from sightline.evaluation.text_files import parse_json, read_text, refuse
 from sightline.types import Detections, Floats
 
 _NAME_KEYS = ("file_name", "filename", "path", "name")
@@ -87,7 +87,7 @@ def read_coco(path: Path, *, images: Path | None = None, notes: Notes | None = N
 def load_json(path: Path) -> Any:
     """The content of a JSON file. Raises ConfigError with the line of a mistake."""
     try:
-        return json.loads(read_text(path))
+        return parse_json(read_text(path))
     except json.JSONDecodeError as exc:
         refuse(path, exc.lineno, f"this is not JSON: {exc.msg}")
 

@@ -21,7 +21,7 @@ from sightline.evaluation.pictures.coco_results import (
 from sightline.evaluation.pictures.labels import Dataset, SizeOf
 from sightline.evaluation.pictures.picture_names import PictureNames
 from sightline.evaluation.pictures.yolo_results import read_yolo_results
-from sightline.evaluation.text_files import read_text, refuse
+from sightline.evaluation.text_files import parse_json, read_text, refuse
 from sightline.types import Detections
 
 
@@ -73,7 +73,7 @@ def _whole(text: str) -> Any:
     if text.startswith("["):
         return []
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except json.JSONDecodeError:
         return None
     return None if isinstance(content, dict) and "stream" in content else content
@@ -99,7 +99,9 @@ def read_json_lines(path: Path, dataset: Dataset, notes: Notes) -> list[Detectio
         name = str(item["stream"])
         place = names.by_name(name)
         if place is None:
-            unknown = unknown or f"{path}:{number}: picture {name!r} is not in the ground truth"
+            unknown = (
+                unknown or f"{path}:{number}: picture {name!r:.500} is not in the ground truth"
+            )
             notes.add(path, "left out, the picture is not in the ground truth", number)
             continue
         if place in lines:
@@ -129,7 +131,7 @@ def read_json_lines(path: Path, dataset: Dataset, notes: Notes) -> list[Detectio
 
 def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        item = json.loads(line)
+        item = parse_json(line)
     except json.JSONDecodeError as exc:
         refuse(path, number, f"this is not JSON: {exc.msg}")
     if not isinstance(item, dict) or "stream" not in item:

@@ -89,7 +89,7 @@ def read_values(line: str) -> tuple[float, ...]:
     try:
         return tuple(float(word) for word in line.split())
     except ValueError as exc:
-        raise UnusableLine(f"this is not a row of numbers: {exc}") from exc
+        raise UnusableLine(f"this is not a row of numbers: {exc!s:.100}") from exc
 
 
 def _object(

@@ -6,7 +6,6 @@ Knows these three outputs, and gives rows as of a MOT file; MOT files themselves
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals
 from sightline.evaluation.notes import Notes
+from sightline.evaluation.text_files import parse_json
 from sightline.evaluation.tracks.mot_rows import MOST_FRAMES
 
 SUFFIXES = (".jsonl", ".json", ".csv")
@@ -55,7 +55,7 @@ def output_rows(path: Path, text: str, sequence: str, notes: Notes) -> Reals | N
         return None
     try:
         found = list(read(path, text, notes))
-    except (KeyError, TypeError, ValueError, IndexError) as exc:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as exc:
         kind = type(exc).__name__
         raise ConfigError(
             f"{path}: this is not as `sightline track` writes it ({kind}: {exc})"
@@ -83,7 +83,7 @@ def _reader(text: str) -> Any:
     if not head.startswith("{"):
         return None
     try:
-        first = json.loads(head.partition("\n")[0])
+        first = parse_json(head.partition("\n")[0])
     except ValueError:
         return _coco  # one object over several lines
     return _coco if "annotations" in first else _json_lines
@@ -94,7 +94,7 @@ def _json_lines(path: Path, text: str, notes: Notes) -> Iterator[_Found]:
         if not line.strip():
             continue
         try:
-            frame = json.loads(line)
+            frame = parse_json(line)
         except ValueError:
             notes.add(path, "left out, the line is broken off or no JSON", number)
             continue
@@ -119,7 +119,7 @@ def _csv(path: Path, text: str, notes: Notes) -> Iterator[_Found]:
 
 def _coco(path: Path, text: str, notes: Notes) -> Iterator[_Found]:
     del path, notes
-    whole = json.loads(text.lstrip("\ufeff"))
+    whole = parse_json(text.lstrip("\ufeff"))
     names = {kind["id"]: str(kind["name"]) for kind in whole["categories"]}
     images: Mapping[Any, PurePosixPath] = {
         image["id"]: PurePosixPath(image["file_name"]) for image in whole["images"]
