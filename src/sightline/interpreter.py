@@ -44,6 +44,13 @@ class _Process:
     forks = 0
 
 
+class _Memory:
+    """Whether freed memory is to be given back, and somebody who does it."""
+
+    wanted = False
+    giving_back = threading.Lock()
+
+
 def watch(thing: RunsThreads) -> None:
     """End a thing's threads with the interpreter, and tell it of a fork; it may be forgotten before."""
     number = next(_numbers)
@@ -82,13 +89,21 @@ def abandon(thing: Any) -> None:
 def give_back_memory() -> None:
     """Return freed memory to the system: after a model or a stream, where much of it is freed at once.
 
-    glibc keeps what was freed in pieces; elsewhere this does nothing. Takes milliseconds.
+    glibc keeps what was freed in pieces; elsewhere this does nothing. It takes milliseconds, in which
+    nobody can allocate: what many threads ask for at once is done once.
     """
     import ctypes
 
     library = ctypes.CDLL(None)
-    if hasattr(library, "malloc_trim"):
-        library.malloc_trim(0)
+    if not hasattr(library, "malloc_trim"):
+        return
+    _Memory.wanted = True
+    while _Memory.wanted and _Memory.giving_back.acquire(blocking=False):
+        try:
+            _Memory.wanted = False
+            library.malloc_trim(0)
+        finally:
+            _Memory.giving_back.release()
 
 
 def _things() -> Iterator[RunsThreads]:

@@ -38,7 +38,8 @@ from tests.system.faulty_cameras import (
 
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.runtime.scheduling.scheduled import ScheduledDetector
-from sightline.runtime.streams.fleet import FeedItem, Fleet
+from sightline.runtime.streams.feed import FeedItem
+from sightline.runtime.streams.fleet import Fleet
 from sightline.runtime.streams.record import StreamStats
 from sightline.sources.ffmpeg import DecodedFrame, VideoReader
 

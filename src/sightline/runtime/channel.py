@@ -14,7 +14,7 @@ class Channel(Generic[T]):
     """At most ``capacity`` items; one side puts and closes, the other iterates.
 
     ``close`` ends the iteration after the items that are in it; ``close(error)`` makes it raise.
-    ``cancel`` is for the reading side: it throws the items away and makes ``put`` return False.
+    ``cancel`` throws the items away, ends the iteration, and makes ``put`` return False.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -24,6 +24,11 @@ class Channel(Generic[T]):
         self._closed = False
         self._cancelled = False
         self._error: BaseException | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._cancelled
 
     def put(self, item: T) -> bool:
         """Wait for room and put; False when nobody reads any more."""
@@ -61,7 +66,7 @@ class Channel(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         while True:
             with self._changed:
-                while not self._items and not self._closed:
+                while not (self._items or self._closed or self._cancelled):
                     self._changed.wait()
                 if not self._items:
                     error, self._error = self._error, None

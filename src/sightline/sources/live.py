@@ -41,7 +41,7 @@ from sightline.types import Clock, Frame, SourceState, SourceStatus, StreamInfo
 
 _GRACE_S = 0.5  # in which FFmpeg's own timeout should have ended a read
 _REASON_S = 1.0  # in which it should be known why a connection was not made in time
-_JOIN_S = 1.0
+_JOIN_S = 0.3
 _DEFAULT_FPS = 25.0
 _FINAL = (SourceState.FAILED, SourceState.ENDED)
 
@@ -84,6 +84,7 @@ class NewestFrameSource:
         self._clock = StreamClock(options.max_time_step_s)
         self._newest: _Taken | None = None
         self._arrived = self._alive_at = 0.0
+        self._leave_at: float | None = None
         self._replay = Replay()
         self._reader: VideoReader | None = None  # of the session that runs
         self._iterated = False
@@ -168,8 +169,10 @@ class NewestFrameSource:
                 self._end(SourceState.ENDED)
             self._newest = None
             thread = self._thread
+            if self._leave_at is None:  # whoever closes it again does not wait again
+                self._leave_at = time.monotonic() + _JOIN_S
         if thread is not None and thread is not current_thread():
-            thread.join(_JOIN_S)
+            thread.join(max(0.0, self._leave_at - time.monotonic()))
 
     def _open_by(self) -> float:
         """Until when the first picture must be there; later while packets or a download come."""

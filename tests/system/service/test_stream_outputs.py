@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
 import pytest
 from tests.waiting import wait_for
@@ -42,7 +44,11 @@ def test_a_stream_writes_all_kinds_of_output(serve: Any, folder: Path) -> None:
         assert client.get("/streams/gate").json()["error"] is None
         assert client.delete("/streams/gate").status_code == 204
         assert client.delete("/streams/yard").status_code == 204
+    # Whole, now that DELETE has answered.
     lines = (folder / "new" / "gate.jsonl").read_text().splitlines()
+    assert len(json.loads((folder / "gate.json").read_text())["images"]) == len(lines)
+    with av.open(str(folder / "clips" / "gate.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) >= len(lines)
     assert {json.loads(line)["stream"] for line in lines} == {"gate"}
     labels = {path.name for path in (folder / "yolo" / "labels").iterdir()}
     assert labels == {f"gate-{json.loads(line)['frame']:06d}.txt" for line in lines}
@@ -57,6 +63,29 @@ def test_a_stream_writes_all_kinds_of_output(serve: Any, folder: Path) -> None:
     }  # fmt: skip
     with closing(sqlite3.connect(folder / "all.db")) as db:
         assert set(db.execute("SELECT name FROM streams")) == {("gate",), ("yard",)}
+
+
+def test_outputs_that_are_not_closed_in_time_are_told(serve: Any, folder: Path) -> None:
+    service = serve(outputs_under=folder)
+    service.fleet.remove = partial(service.fleet.remove, timeout_s=0.05)
+    with service.client() as client:
+        assert add(client, database="gate.db", json_lines="gate.jsonl").status_code == 201
+        wait_for(lambda: analyzed(client, "gate") > 5)
+        with closing(sqlite3.connect(folder / "gate.db", timeout=20)) as db:
+            db.execute("BEGIN IMMEDIATE")  # another program keeps it locked
+            answer = client.delete("/streams/gate")
+            assert (answer.status_code, answer.json()["state"]) == (202, "ending")
+            assert "outputs are not closed" in answer.json()["message"]
+            again = add(client)
+            assert again.status_code == 409
+            assert "being ended" in again.json()["error"]["message"]
+            clash = add(client, "yard", json_lines="gate.jsonl")
+            assert clash.status_code == 409, clash.text
+            db.rollback()
+        wait_for(lambda: add(client).status_code == 201)
+    stored = len((folder / "gate.jsonl").read_text().splitlines())
+    with closing(sqlite3.connect(folder / "gate.db")) as db:
+        assert db.execute("SELECT count(*) FROM frames").fetchone() == (stored,)
 
 
 def test_outputs_are_refused_where_no_folder_is_named(serve: Any) -> None:

@@ -32,7 +32,7 @@ from sightline.runtime.processes.shard import (
     play,
     run_shard,
 )
-from sightline.runtime.streams.fleet import Feed
+from sightline.runtime.streams.feed import Feed
 from sightline.runtime.streams.record import StreamStats
 
 ANSWER_S = 15.0

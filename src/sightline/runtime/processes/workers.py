@@ -17,11 +17,13 @@ from sightline.errors import Conflict, NotFound, Overloaded
 from sightline.protocols import Meter
 from sightline.runtime.processes.shard import MakeShard
 from sightline.runtime.processes.worker import LATE_S, START_S, Worker
-from sightline.runtime.streams.fleet import Feed, FeedItem, no_stream
+from sightline.runtime.streams.feed import Feed, FeedItem
+from sightline.runtime.streams.fleet import being_ended, no_stream
 from sightline.runtime.streams.record import StreamStats
 
 CLOSE_S = 7.0
 """With what the service does before it, the whole end takes ten seconds at most."""
+_LOOK_S = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class ShardedFleet:
         self._lock = threading.Lock()
         self._feed = Feed()
         self._homes: dict[str, Worker] = {}
+        self._ending: dict[str, StreamOptions] = {}
         self._workers: list[Worker] = []
 
     def open(self) -> None:
@@ -73,6 +76,8 @@ class ShardedFleet:
 
     def add(self, name: str, options: StreamOptions) -> None:
         with self._lock:
+            if name in self._ending:
+                raise being_ended(name)
             if name in self._homes:
                 raise Conflict(f"there is a stream {name!r} already: remove it first")
             if not self._workers:
@@ -90,19 +95,27 @@ class ShardedFleet:
             self._forget(name)
             raise
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str) -> bool:
         worker = self._home(name)
         with self._lock:
-            if not worker.forget(name):
+            options = worker.streams.get(name)
+            if options is None or not worker.forget(name):
                 raise no_stream(name, [one for one in self._homes if one != name])
+            self._ending[name] = options
+        ended = True
         try:
-            worker.call("remove", name)
+            ended = worker.call("remove", name)
         except NotFound:
             log.debug("stream %s was not running", name)
         except Overloaded as exc:  # the process is gone, or goes soon, and the stream with it
             log.info("stream %s is removed, but %s", name, exc)
         finally:
-            self._forget(name)
+            if ended:
+                self._forget(name)
+            else:
+                waiting = (worker, name)
+                threading.Thread(target=self._forget_ended, args=waiting, daemon=True).start()
+        return ended
 
     def pause(self, name: str) -> None:
         worker = self._home(name)
@@ -132,7 +145,8 @@ class ShardedFleet:
 
     def options(self) -> Mapping[str, StreamOptions]:
         with self._lock:
-            return {n: one for worker in self._workers for n, one in worker.streams.items()}
+            running = {n: one for worker in self._workers for n, one in worker.streams.items()}
+            return running | self._ending
 
     def stats(self) -> Mapping[str, StreamStats]:
         found: dict[str, StreamStats] = {}
@@ -177,6 +191,16 @@ class ShardedFleet:
 
     def _forget(self, name: str) -> None:
         with self._lock:
+            self._ending.pop(name, None)
             worker = self._homes.pop(name, None)
             if worker is not None:
                 worker.forget(name)
+
+    def _forget_ended(self, worker: Worker, name: str) -> None:
+        """Free a name as soon as the outputs of its stream are closed."""
+        try:
+            while name in worker.call("ending"):
+                time.sleep(_LOOK_S)
+        except Overloaded as exc:
+            log.info("stream %s has ended: %s", name, exc)
+        self._forget(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,7 +39,7 @@ class Analysis(Protocol):
         """Wait for what was found; None where the frame is given up. Raises what ends the stream."""
 
     def end(self) -> None:
-        """The stream ends: whoever waits in ``submit`` is let go."""
+        """The stream ends: whoever waits in ``submit`` or ``settle`` is let go. From any thread."""
 
 
 class EveryFrame:
@@ -111,6 +111,7 @@ class SelectedFrames:
         self._decoding = decoding
         self._live = False
         self._ending = threading.Event()
+        self._awaited: Pending | None = None
         self.paused = False
         self.error: str | None = None
         self._controller = Controller(options, ladder(len(detectors), options.max_skip))
@@ -143,8 +144,13 @@ class SelectedFrames:
     def settle(self, frame: Frame, pending: Pending) -> Detections | None:
         current: Pending | None = pending
         while current is not None:
+            self._awaited = current
+            if self._ending.is_set():
+                current.cancel()
             try:
                 found = current.result()[0]
+            except CancelledError:  # the stream ends, and the frame still waited for its turn
+                return None
             except DeadlineExceeded:
                 self._give_up("stale")
                 return None
@@ -168,6 +174,9 @@ class SelectedFrames:
 
     def end(self) -> None:
         self._ending.set()
+        awaited = self._awaited  # ``settle`` sets it before it looks whether the stream ends
+        if awaited is not None:
+            awaited.cancel()
 
     def _detect(self, frame: Frame) -> Pending | None:
         """Hand a frame to the detector; None where it is given up."""

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sightline import interpreter
 from sightline.config import StreamOptions
@@ -17,16 +16,15 @@ from sightline.errors import Conflict, NotFound, Overloaded, SightlineError
 from sightline.monitoring.context import bound
 from sightline.protocols import Sink, Source, Tracker
 from sightline.runtime.streams.analysis import SelectedFrames
+from sightline.runtime.streams.feed import Feed, FeedItem, Newest
 from sightline.runtime.streams.record import StreamRecord, StreamStats
 from sightline.runtime.streams.resilient_sink import ResilientSink
 from sightline.runtime.streams.stream import Stream
-from sightline.sinks.jsonl import to_json
-from sightline.types import Detections, Observation, RunState, SourceState, StreamInfo
+from sightline.types import RunState, SourceState
 from sightline.wall_time import utc_text
 
-FEED_DEPTH = 256
-"""Observations that wait for one subscriber; a slow one loses the oldest."""
 _JOIN_S = 10.0
+"""How long whoever ends a stream waits for its outputs to be closed."""
 _NAMED = 10
 """Streams that an error names, at most."""
 
@@ -65,72 +63,12 @@ def no_stream(name: str, there: Iterable[str]) -> NotFound:
     )
 
 
-class FeedItem(NamedTuple):
-    """What was seen in one frame of a stream: a JSON line as the JSON lines sink writes it."""
-
-    stream: str
-    line: str
-
-
-class Feed:
-    """Hands what all streams see to whoever subscribes."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._readers: list[queue.Queue[FeedItem]] = []
-        self.lost = 0
-        """Observations that subscribers were too slow for."""
-
-    @contextmanager
-    def subscribe(self) -> Iterator[queue.Queue[FeedItem]]:
-        """A queue of what is seen from now on."""
-        reader: queue.Queue[FeedItem] = queue.Queue(FEED_DEPTH)
-        with self._lock:
-            self._readers = [*self._readers, reader]
-        try:
-            yield reader
-        finally:
-            with self._lock:
-                self._readers = [r for r in self._readers if r is not reader]
-
-    def publish(self, observation: Observation) -> None:
-        """Hand out what was seen; costs nothing where nobody reads."""
-        if self._readers:
-            self.hand_out(FeedItem(observation.frame.stream, to_json(observation)))
-
-    def hand_out(self, item: FeedItem) -> None:
-        with self._lock:
-            for reader in self._readers:
-                if reader.full():
-                    reader.get_nowait()
-                    self.lost += 1
-                reader.put_nowait(item)
-
-
-class Newest:
-    """A ``Sink`` that keeps the newest observation of one stream, and passes it to the feed.
-
-    Args:
-        saw: told what the outputs of the stream were given.
-    """
-
-    def __init__(self, feed: Feed, saw: Callable[[Detections], None]) -> None:
-        self._feed = feed
-        self._saw = saw
-        self.observation: Observation | None = None
-        self.version = 0
-
-    def open(self, stream: StreamInfo) -> None:
-        """Every stream is welcome."""
-
-    def write(self, observation: Observation) -> None:
-        self._saw(observation.detections)
-        self.observation = observation
-        self.version += 1
-        self._feed.publish(observation)
-
-    def close(self) -> None:
-        self.observation = None  # a decoded picture is a megabyte
+def being_ended(name: str) -> Conflict:
+    """The error for a new stream with the name of one that is being removed."""
+    return Conflict(
+        f"stream {name!r} is being ended, and its outputs are not closed yet: try again in a moment, "
+        "or take another name"
+    )
 
 
 class Member:
@@ -166,8 +104,8 @@ class Member:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let it end soon; does not wait."""
-        self._stream.stop()
+        """Let it end soon. Returns at once, also where closing the source takes its time."""
+        threading.Thread(target=self._stream.stop, name=f"stop-{self.name}", daemon=True).start()
 
     def reopen(self) -> None:
         """Let the outputs begin their files anew."""
@@ -177,6 +115,16 @@ class Member:
     def join(self, timeout_s: float) -> bool:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    @property
+    def ended(self) -> bool:
+        """Its outputs are closed."""
+        return not self._thread.is_alive()
+
+    @property
+    def unwritten(self) -> str | None:
+        """Why an output cannot be written, or what it waits for."""
+        return next((output.error for output in self._outputs if output.error), None)
 
     def stats(self) -> StreamStats:
         parts, record = self.parts, self.record
@@ -190,7 +138,7 @@ class Member:
             dropped[reason] = dropped.get(reason, 0) + count
         gone = sum(counts.dropped.values()) + counts.analyzed
         pending = max(0, counts.taken - gone)
-        unwritten = next((o.error for o in self._outputs if o.error), None)
+        unwritten = self.unwritten
         seen = self.newest.observation
         newest = None if seen is None else seen.frame
         return StreamStats(
@@ -257,6 +205,7 @@ class Fleet:
         self._limit = limit
         self._lock = threading.Lock()
         self._members: dict[str, Member | None] = {}  # None: being made or ended
+        self._ending: dict[str, Member] = {}
         self._closed = False
         self._feed = Feed()
 
@@ -283,17 +232,27 @@ class Fleet:
             member.parts.close("interrupted")
             raise Overloaded("the service is stopping and takes no new stream")
 
-    def remove(self, name: str) -> None:
-        """End a stream and close its outputs. Raises NotFound."""
+    def remove(self, name: str, timeout_s: float = _JOIN_S) -> bool:
+        """End a stream and close its outputs. Raises NotFound.
+
+        Returns False where they are open still after ``timeout_s``. The name stays taken then until
+        they are closed, and so do their files, since another stream may write to the same.
+        """
         with self._lock:
-            member = self._member(name)
-            # The name is free once the outputs are closed: another stream may write to the same.
+            member = self._ending[name] = self._member(name)
             self._members[name] = None
-        self._end([member], _JOIN_S)
+        ended = not self._end([member], timeout_s)
         del member
-        interpreter.give_back_memory()  # large pictures, of this and of what waited to be seen
         with self._lock:
-            self._members.pop(name, None)
+            self._free_ended()
+        interpreter.give_back_memory()  # large pictures, of this and of what waited to be seen
+        return ended
+
+    def ending(self) -> list[str]:
+        """Names that are not free yet: of streams that were removed, whose outputs are not closed."""
+        with self._lock:
+            self._free_ended()
+            return list(self._ending)
 
     def pause(self, name: str) -> None:
         """Analyse nothing until ``resume``; the source stays connected. Raises NotFound."""
@@ -314,8 +273,11 @@ class Fleet:
         return list(self._running())
 
     def options(self) -> Mapping[str, StreamOptions]:
-        """What each stream was added with."""
-        return {name: member.options for name, member in self._running().items()}
+        """What each stream was added with, also those that are being ended: their files are in use."""
+        with self._lock:
+            self._free_ended()
+            members = self._members | self._ending
+        return {name: member.options for name, member in members.items() if member is not None}
 
     def stats(self) -> Mapping[str, StreamStats]:
         """A snapshot of each stream."""
@@ -372,6 +334,9 @@ class Fleet:
         with self._lock:
             if self._closed:
                 raise Overloaded("the service is stopping and takes no new stream")
+            self._free_ended()
+            if name in self._ending:
+                raise being_ended(name)
             if name in self._members:
                 raise Conflict(f"there is a stream {name!r} already: remove it first")
             if len(self._members) >= self._limit:
@@ -391,13 +356,26 @@ class Fleet:
             member.start()
             return True
 
-    def _end(self, members: Sequence[Member], timeout_s: float) -> None:
+    def _free_ended(self) -> None:
+        """Let go of streams whose outputs are closed by now. Under the lock."""
+        for name in [name for name, member in self._ending.items() if member.ended]:
+            del self._ending[name]
+            self._members.pop(name, None)
+
+    def _end(self, members: Sequence[Member], timeout_s: float) -> list[Member]:
+        """End streams; those whose outputs are not closed in time."""
         deadline = time.monotonic() + timeout_s
         for member in members:
             member.stop()
+        left = []
         for member in members:
             if not member.join(max(0.0, deadline - time.monotonic())):
-                log.warning("stream %s does not end: it is left behind", member.name)
+                left.append(member)
+                log.warning(
+                    "stream %s has not ended after %g s: its outputs are not closed yet (%s)",
+                    member.name, timeout_s, member.unwritten or "the last results are being written",
+                )  # fmt: skip
+        return left
 
     def _member(self, name: str) -> Member:
         member = self._members.get(name)

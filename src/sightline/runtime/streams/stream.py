@@ -32,6 +32,10 @@ each holds its decoded picture."""
 LIVE_DEPTH = 1
 """A live stream waits in its source, where the newest frame replaces the others."""
 
+PATIENCE_S = 0.3
+"""How long the end of a stream waits for the thread that reads its source. Outputs do not depend on
+that thread, so a source that is slow to end does not keep them open."""
+
 
 def observe(
     source: Source,
@@ -51,6 +55,20 @@ def observe(
     Ending the iteration early closes the source.
     """
     reading = _Reading(source, analysis)
+    yield from _observations(reading, analysis, tracker, turn)
+
+
+def _observations(
+    reading: _Reading,
+    analysis: Analysis,
+    tracker: Tracker | None,
+    turn: AbstractContextManager[None] | None,
+    patience_s: float | None = None,
+) -> Generator[Observation, None, None]:
+    """``patience_s``: how long to wait for the thread that reads; None: until it ends.
+
+    A thread that is left behind ends with the frame that it has.
+    """
     following = None if tracker is None else _Following(tracker)
     turn = turn or nullcontext()
     try:
@@ -70,7 +88,7 @@ def observe(
             if detections is not None:
                 yield Observation(frame, detections, predicted=predicted)
     finally:
-        reading.close()
+        reading.close(patience_s)
 
 
 class _Reading:
@@ -93,11 +111,11 @@ class _Reading:
         self._thread.start()
         interpreter.watch(self)
 
-    def close(self) -> None:
+    def close(self, patience_s: float | None) -> None:
         """Stop reading and close the source."""
         if not self._inherited:
             self._stop()
-            self._thread.join()
+            self._thread.join(patience_s)
 
     def end_threads(self, deadline: float) -> None:
         self._stop()
@@ -173,7 +191,7 @@ def _read(source: Source, analysis: Analysis, channel: Channel[Taken]) -> None:
     """The reading thread: its failure, whatever it is, becomes the channel's."""
     try:
         for frame in source:
-            if not channel.put((frame, analysis.submit(frame))):
+            if channel.cancelled or not channel.put((frame, analysis.submit(frame))):
                 return
         channel.close()
     except BaseException as exc:  # noqa: BLE001 - handed to the thread that iterates the channel
@@ -227,6 +245,7 @@ class Stream:
         self._sinks = sinks
         self._turn = turn
         self._stopping = threading.Event()
+        self._reading: _Reading | None = None
 
     def run(self) -> StreamResult:
         """Run to the end. A failure ends this stream only, and is in the result."""
@@ -236,9 +255,13 @@ class Stream:
             result.info = self._source.open()
             for sink in self._sinks:
                 sink.open(result.info)
-            with closing(
-                observe(self._source, self._analysis, self._tracker, self._turn)
-            ) as observations:
+            reading = self._reading = _Reading(self._source, self._analysis)
+            if self._stopping.is_set():  # before it could be told
+                reading.channel.cancel()
+            observations = _observations(
+                reading, self._analysis, self._tracker, self._turn, PATIENCE_S
+            )
+            with closing(observations):
                 self._consume(observations)
         except SightlineError as exc:
             # A source that stop() closed while it was opening says so: that is no failure.
@@ -247,6 +270,7 @@ class Stream:
                 let_go_of_frames(exc)
                 result.error = exc.with_traceback(None)
         finally:
+            self._reading = None
             self._source.close()
             result.interrupted = self._stopping.is_set()
             result.status = self._source.status
@@ -257,6 +281,9 @@ class Stream:
         """End soon, after the frame that is being written. From any thread."""
         self._stopping.set()
         self._analysis.end()
+        reading = self._reading
+        if reading is not None:
+            reading.channel.cancel()
         self._source.close()
 
     def _consume(self, observations: Iterator[Observation]) -> None:

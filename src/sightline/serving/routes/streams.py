@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from sightline.config import Name
 from sightline.errors import Conflict, Forbidden, InvalidRequest, NotFound, Overloaded, SourceError
 from sightline.redaction import redact
-from sightline.runtime.streams.fleet import FeedItem, no_stream
+from sightline.runtime.streams.feed import FeedItem
+from sightline.runtime.streams.fleet import no_stream
 from sightline.runtime.streams.record import StreamStats
 from sightline.serving.http.protocol import WATCHING
 from sightline.serving.http.schemas import StreamRequest
@@ -34,6 +35,10 @@ _ADDING: dict[int | str, dict[str, Any]] = {
     **_RESPONSES,
     409: {"description": "there is a stream of this name, or a file is in use"},
     503: FAILURES[503],
+}
+_REMOVING: dict[int | str, dict[str, Any]] = {
+    **_RESPONSES,
+    202: {"description": "it ends, but its outputs are not closed yet"},
 }
 
 WATCHERS = 64
@@ -85,11 +90,13 @@ async def add(request: Request, body: StreamRequest) -> dict[str, Any]:
     return {"name": body.name}
 
 
-@router.delete("/streams/{name}", status_code=204, responses=_RESPONSES)
+@router.delete("/streams/{name}", status_code=204, responses=_REMOVING)
 async def remove(request: Request, name: Name) -> Response:
-    """End a stream."""
-    await asyncio.to_thread(state_of(request).streams.remove, name)
-    return Response(status_code=204)
+    """End a stream. With 204 its outputs are closed; with 202 they are not, and its name is not free."""
+    if await asyncio.to_thread(state_of(request).streams.remove, name):
+        return Response(status_code=204)
+    why = "the stream ends, but its outputs are not closed yet: the log says what they wait for"
+    return JSONResponse({"name": name, "state": "ending", "message": why}, 202)
 
 
 @router.post("/streams/{name}/pause", responses=_RESPONSES)

@@ -20,7 +20,7 @@ from sightline.config import StreamOptions
 from sightline.errors import Conflict, ModelError, NotFound, Overloaded
 from sightline.runtime.processes import worker as worker_module
 from sightline.runtime.processes.workers import ShardedFleet
-from sightline.runtime.streams.fleet import FeedItem
+from sightline.runtime.streams.feed import FeedItem
 from sightline.runtime.streams.record import StreamStats
 
 
@@ -45,10 +45,16 @@ class Told:
         self._streams[name] = StreamStats(name, state, "", "m", analyzed=7)
         self._feed.put(FeedItem(name, "{}"))
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str) -> bool:
         self.note("remove", name)
-        if self._streams.pop(name, None) is None:
+        ended = self._streams.pop(name, None)
+        if ended is None:
             raise NotFound(name)
+        return ended.state != "late"
+
+    def ending(self) -> list[str]:
+        """What is late has ended when somebody says so."""
+        return [] if self._notes.with_name("go").exists() else ["late"]
 
     def pause(self, name: str) -> None:
         if name not in self._streams:
@@ -170,6 +176,23 @@ def test_a_signal_to_the_whole_group_ends_no_worker(worlds: Any, number: int) ->
     assert not world.fleet.restarts
     world.fleet.close()
     assert world.notes() == ["add a", "close"]
+
+
+def test_a_stream_that_is_late_to_end_keeps_its_name_and_files(worlds: Any) -> None:
+    world = worlds(2)
+    world.add("prompt")
+    world.add("late", "late")
+    assert world.fleet.remove("prompt")
+    assert not world.fleet.remove("late")
+    assert set(world.fleet.options()) == {"late"}
+    with pytest.raises(Conflict, match="being ended"):
+        world.add("late")
+    with pytest.raises(NotFound):
+        world.fleet.remove("late")
+    world.go.touch()
+    wait_for(lambda: not world.fleet.options())
+    world.add("late")
+    assert world.fleet.remove("late")
 
 
 def test_only_what_ran_is_added_again(worlds: Any) -> None:

@@ -19,7 +19,8 @@ from sightline.config import StreamOptions
 from sightline.errors import Conflict, InferenceError, NotFound, Overloaded, SinkError, SourceError
 from sightline.protocols import Sink
 from sightline.runtime.streams.analysis import SelectedFrames
-from sightline.runtime.streams.fleet import FEED_DEPTH, Fleet, StreamParts
+from sightline.runtime.streams.feed import FEED_DEPTH
+from sightline.runtime.streams.fleet import Fleet, StreamParts
 from sightline.runtime.streams.record import StreamRecord, StreamStats
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import (
@@ -118,6 +119,7 @@ class House:
 
     def __init__(self) -> None:
         self.detector = OneCar()
+        self.kind = Camera
         self.cameras: dict[str, Camera] = {}
         self.sinks: dict[str, Kept] = {}
         self.breaks_at: dict[str, int] = {}
@@ -126,7 +128,7 @@ class House:
     def make(self, name: str, options: StreamOptions, record: StreamRecord) -> StreamParts:
         if options.source == "nowhere":
             raise SourceError("nowhere is no source")
-        camera = self.cameras[name] = Camera(name, self.breaks_at.get(name))
+        camera = self.cameras[name] = self.kind(name, self.breaks_at.get(name))
         sink = self.sinks.setdefault(name, Kept())
         sinks: list[Sink] = [sink]
         chosen = SelectedFrames(
@@ -157,7 +159,7 @@ def fleet(house: House) -> Iterator[Fleet]:
 ANY = StreamOptions(source="anything")
 
 
-eventually = partial(wait_for, timeout_s=20)
+eventually = partial(wait_for, timeout_s=60)
 
 
 def analyzed(fleet: Fleet, name: str, least: int) -> None:
@@ -305,9 +307,99 @@ def test_closing_ends_everything(house: House) -> None:
     fleet.close()
     assert all(camera.closed.is_set() for camera in house.cameras.values())
     assert all(sink.closed == 1 for sink in house.sinks.values())
-    assert not [t for t in threading.enumerate() if t.name.startswith(("stream-cam", "read-cam"))]
+    assert not [t for t in threading.enumerate() if t.name.startswith("stream-cam")]
+    eventually(lambda: not [t for t in threading.enumerate() if t.name.startswith("read-cam")])
     with pytest.raises(Overloaded):
         fleet.add("late", ANY)
+
+
+class StuckCamera(Camera):
+    """Its iteration ends when a test says so."""
+
+    def __init__(self, name: str, breaks_at: int | None = None) -> None:
+        super().__init__(name, breaks_at)
+        self.stuck = threading.Event()
+        self.freed = threading.Event()
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield from super().__iter__()
+        self.stuck.set()
+        assert self.freed.wait(60)
+
+
+def test_a_source_that_does_not_end_keeps_no_output_open(fleet: Fleet, house: House) -> None:
+    house.kind = StuckCamera
+    fleet.add("cam", ANY)
+    analyzed(fleet, "cam", 3)
+    camera = house.cameras["cam"]
+    assert isinstance(camera, StuckCamera)
+    try:
+        assert fleet.remove("cam")
+        assert house.sinks["cam"].closed == 1
+        assert camera.stuck.wait(20)  # only now it could have ended
+    finally:
+        camera.freed.set()
+
+
+def test_cameras_that_close_slowly_do_so_at_the_same_time(fleet: Fleet, house: House) -> None:
+    together = threading.Barrier(3)
+
+    class Slow(Camera):
+        def close(self) -> None:
+            if threading.current_thread().name.startswith("stop-"):
+                together.wait(20)
+            super().close()
+
+    house.kind = Slow
+    for name in "abc":
+        fleet.add(name, ANY)
+        analyzed(fleet, name, 1)
+    fleet.close()
+    assert not together.broken
+    assert all(sink.closed == 1 for sink in house.sinks.values())
+
+
+def test_a_frame_that_waits_for_its_turn_does_not_hold_up_the_end(
+    fleet: Fleet, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[Future[list[Detections]]] = []
+
+    def submit(_: Sequence[Frame]) -> Future[list[Detections]]:
+        waiting.append(Future())
+        return waiting[-1]
+
+    monkeypatch.setattr(house.detector, "submit", submit)
+    fleet.add("file", ANY)
+    eventually(lambda: len(waiting) > 1)
+    assert fleet.remove("file")
+    assert house.sinks["file"].closed == 1
+    assert waiting[0].cancelled()
+
+
+def test_an_output_that_cannot_be_closed_in_time_is_told_and_keeps_its_name(
+    fleet: Fleet, house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    free = threading.Event()
+    monkeypatch.setattr(Kept, "close", lambda _: free.wait(60))
+    fleet.add("cam", ANY)
+    analyzed(fleet, "cam", 3)
+    try:
+        assert not fleet.remove("cam", timeout_s=0.05)
+        assert "stream cam has not ended after 0.05 s: its outputs are not closed" in caplog.text
+        assert fleet.ending() == ["cam"]
+        assert fleet.names() == []
+        assert "cam" in fleet.options()  # nobody may write to its files
+        with pytest.raises(Conflict, match="being ended"):
+            fleet.add("cam", ANY)
+        with pytest.raises(NotFound):
+            fleet.remove("cam")
+    finally:
+        free.set()
+    eventually(lambda: not fleet.ending())
+    assert not fleet.options()
+    fleet.add("cam", ANY)
+    analyzed(fleet, "cam", 3)
+    assert fleet.remove("cam")
 
 
 def test_adding_and_removing_at_once_leaves_nothing(house: House) -> None:
@@ -318,7 +410,7 @@ def test_adding_and_removing_at_once_leaves_nothing(house: House) -> None:
     outcomes: list[str] = []
 
     def churn() -> None:
-        for _ in range(50):
+        for _ in range(20):
             for act in (lambda: fleet.add("cam", ANY), lambda: fleet.remove("cam")):
                 try:
                     act()
@@ -333,7 +425,7 @@ def test_adding_and_removing_at_once_leaves_nothing(house: House) -> None:
         thread.join(60)
     if "cam" in fleet.names():
         fleet.remove("cam")
-    assert len(outcomes) == 400
+    assert len(outcomes) == 160
     assert {"done", "Conflict", "NotFound"} >= set(outcomes)
     eventually(lambda: threading.active_count() <= threads)
     assert len(os.listdir("/proc/self/fd")) <= descriptors + 1  # noqa: PTH208

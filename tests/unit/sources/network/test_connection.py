@@ -145,7 +145,7 @@ def test_no_answer(silent: int) -> None:
         started = time.monotonic()
         with pytest.raises(SourceError, match=r"no picture within 1 s|no answer within 1 s"):
             source.open()
-        assert 0.9 < time.monotonic() - started < 1.5
+        assert 0.9 < time.monotonic() - started < 5  # not the default limit
         assert source.status.state is SourceState.FAILED
         source.close()
 
@@ -154,7 +154,7 @@ def test_a_connection_has_its_own_limit(silent: int) -> None:
     started = time.monotonic()
     with pytest.raises(SourceError, match="no answer within 1 s"):
         connect(url_target(f"http://127.0.0.1:{silent}/live", QUICK), QUICK)
-    assert 0.9 < time.monotonic() - started < 1.5
+    assert 0.9 < time.monotonic() - started < 5  # the time limit, not the default of ten seconds
 
 
 def test_refused() -> None:
