@@ -1,4 +1,8 @@
-"""Every command, snippet and answer of the README and the documentation is what a reader gets."""
+"""The wheel alone, without the test group: everything can be imported, and every command, snippet and answer of
+the README and the documentation is what a reader gets.
+
+All in one file: an installation takes a minute, and processes that share the tests out do so by file.
+"""
 
 from __future__ import annotations
 
@@ -174,3 +178,50 @@ AGREEMENT = [
 @pytest.mark.parametrize(("shown", "printed", "numbers", "wanted"), AGREEMENT)
 def test_agreement(shown: str, printed: str, numbers: bool, wanted: bool) -> None:
     assert agrees(shown, printed, numbers=numbers) is wanted
+
+
+OPTIONAL = {"torch", "opentelemetry"}
+"""Modules of optional packages, which an error names with their extra."""
+
+IMPORT_ALL = """
+import importlib, pkgutil, sightline
+for module in pkgutil.walk_packages(sightline.__path__, "sightline."):
+    if module.name.endswith("__main__"):
+        continue
+    try:
+        importlib.import_module(module.name)
+    except ModuleNotFoundError as exc:
+        print(module.name, exc.name.partition(".")[0])
+"""
+
+
+@pytest.mark.timeout(900)
+def test_every_module_can_be_imported(installed: Installed) -> None:
+    done = _run(installed, "python", "-c", IMPORT_ALL)
+    assert done.returncode == 0, done.stderr
+    missing = dict(line.split() for line in done.stdout.splitlines())
+    assert set(missing.values()) <= OPTIONAL, missing
+
+
+@pytest.mark.timeout(900)
+def test_nothing_of_the_test_group_is_there(installed: Installed) -> None:
+    assert _run(installed, "python", "-c", "import pytest").returncode == 1
+
+
+@pytest.mark.timeout(900)
+def test_doctor_finds_everything(installed: Installed) -> None:
+    done = _run(installed, "sightline", "doctor")
+    assert done.returncode == 0, done.stderr
+    assert "ok  service" in done.stdout
+    assert "not installed" not in done.stdout
+
+
+def _run(installed: Installed, command: str, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [installed.bin / command, *args],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd="/",
+    )
