@@ -57,5 +57,11 @@ def test_command_line_needs_no_arrays_for_help() -> None:
     assert "numpy" not in loaded_after("import sightline.cli.main")
 
 
+def test_pictures_need_neither_ffmpeg_nor_a_network_client() -> None:
+    """What `detect bus.jpg` reads before its first result."""
+    code = "import sightline.sources.images, sightline.sources.stills, sightline.models.zoo"
+    assert not loaded_after(code) & {"av", "ssl", "http", "email"}
+
+
 def test_the_check_sees_heavy_imports() -> None:
     assert "cv2" in loaded_after("import cv2") & HEAVY

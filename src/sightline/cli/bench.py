@@ -5,7 +5,6 @@ from __future__ import annotations
 import json as json_
 from dataclasses import asdict
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -62,6 +61,8 @@ def video(
 
     sightline bench street.mp4 --model yolox_nano.onnx --size 416
     """
+    from statistics import median
+
     from sightline import build
     from sightline.models.detector import EngineDetector
     from sightline.protocols import Source

@@ -17,12 +17,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sightline.errors import ConfigError, ModelError
 from sightline.models import onnx_fields
-from sightline.models.download import Progress, check_url, discard, download, shown
+
+if TYPE_CHECKING:
+    from sightline.models.download import Progress
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 _YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/"
@@ -195,6 +197,8 @@ def pull(
         ConfigError: an unknown name, or a URL or a SHA-256 that cannot be used.
         ModelError: it cannot be fetched or written, is no ONNX model, or is not what was expected.
     """
+    from sightline.models.download import check_url, download  # they bring urllib
+
     url = name_or_url if "://" in name_or_url else None
     if url is not None:
         check_url(url, plain_http=plain_http)
@@ -226,6 +230,8 @@ def pull(
 
 def _present(name: str, folder: Path, url: str | None, wanted: str | None) -> Path | None:
     """The verified file, if it is there with its record and is what was asked for."""
+    from sightline.models.download import shown
+
     path, record = path_of(name, folder), recorded(name, folder)
     if record is None or resolve(name, folder) is None:
         return None
@@ -248,6 +254,8 @@ def _verified(file: Path, target: Path, url: str | None, wanted: str | None) -> 
     ``file`` is ``target``'s part, or ``target`` itself where that was put there by hand, which is
     refused but never removed.
     """
+    from sightline.models.download import discard, shown
+
     digest = _sha256(file)
     wrong = None
     if wanted is not None and digest != wanted:
@@ -309,6 +317,8 @@ def _checked_digest(sha256: str | None) -> str | None:
 
 def _name_in(url: str) -> str:
     """What a model from this URL is called: the last part of its path, without ``.onnx``."""
+    from sightline.models.download import shown
+
     name = urlsplit(url).path.rpartition("/")[2].lower().removesuffix(".onnx")
     if not _NAME.fullmatch(name):
         raise ConfigError(

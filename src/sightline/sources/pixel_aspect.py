@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from av import Packet, VideoFrame
-from av.video.stream import VideoStream
+if TYPE_CHECKING:  # pictures that are files know their pixels to be square, and need no FFmpeg
+    from av import Packet, VideoFrame
+    from av.video.stream import VideoStream
 
 SQUARE = 1.0
 

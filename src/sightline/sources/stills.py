@@ -20,7 +20,6 @@ from sightline.imaging.pixels import bgr_pixels
 from sightline.redaction import redact_address
 from sightline.sources.encoded import EncodedPicture
 from sightline.sources.images import decode_image, read_image
-from sightline.sources.network.web_pictures import fetch_picture
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import ChannelOrder, Detections, Frame, Observation, Pixels
 
@@ -185,6 +184,8 @@ def plain_image(image: Image) -> str | Path | bytes | NDArray[np.uint8] | Frame:
     Raises SourceError where an address cannot be fetched.
     """
     if _is_address(image):
+        from sightline.sources.network.web_pictures import fetch_picture  # it brings urllib
+
         return fetch_picture(image)
     return in_memory(image)
 
