@@ -160,7 +160,7 @@ def test_a_folder_that_is_a_link_is_the_administrators(serve: Any, folder: Path)
     link.symlink_to(folder)
     with serve(outputs_under=link).client() as client:
         assert add(client, json_lines="a.jsonl").status_code == 201
-        wait_for(lambda: (folder / "a.jsonl").stat().st_size)
+        wait_for(lambda: (folder / "a.jsonl").exists() and (folder / "a.jsonl").stat().st_size)
 
 
 def test_nothing_that_is_in_use_is_written(serve: Any, folder: Path, tiny_model: Path) -> None:
@@ -177,6 +177,7 @@ def test_nothing_that_is_in_use_is_written(serve: Any, folder: Path, tiny_model:
             "/streams",
             json={"name": "clip", "source": str(clip)},
         ).status_code == 201  # fmt: skip
+        wait_for((folder / "a.jsonl").exists)
         (folder / "same.jsonl").hardlink_to(folder / "a.jsonl")
         for what, outputs in {
             "another's output": {"json_lines": "a.jsonl"},
