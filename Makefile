@@ -24,8 +24,10 @@ $(VENV)/.system: | $(VENV)/.ready
 demo: $(VENV)/.ready
 	$(BIN)/sightline demo $(VIDEO)
 
+# Two processes share the tests out. What fails beside another test is run once more, alone, and must pass then.
 test: $(VENV)/.ready $(VENV)/.system
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile || \
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
