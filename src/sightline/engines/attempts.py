@@ -111,8 +111,8 @@ class PendingBatch(Generic[T]):
 class Attempt:
     """One run of an item on one engine."""
 
-    def __init__(self, item: PendingBatch[Any], leg: Candidate) -> None:
-        self.item, self.leg = item, leg
+    def __init__(self, item: PendingBatch[Any], candidate: Candidate) -> None:
+        self.item, self.candidate = item, candidate
         self.begun = False  # fill was called
         self.callers = False  # fill or read has it: what goes wrong is the caller's
         self.stuck = False
@@ -124,7 +124,9 @@ class GivenUp(Exception):
 
 
 def failure_of_all(errors: Sequence[tuple[Candidate, Any]]) -> str:
-    return "no engine can run it: " + "; ".join(f"{leg.label}: {e}" for leg, e in errors)
+    return "no engine can run it: " + "; ".join(
+        f"{candidate.label}: {e}" for candidate, e in errors
+    )
 
 
 def check_alike(label: str, info: EngineInfo, other: str, its: EngineInfo) -> None:

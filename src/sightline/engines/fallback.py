@@ -71,8 +71,10 @@ class Fallback:
         retry_s: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._legs = [Candidate(label, make) for label, make in engines]
-        if not self._legs or len({leg.label for leg in self._legs}) < len(self._legs):
+        self._candidates = [Candidate(label, make) for label, make in engines]
+        if not self._candidates or len({candidate.label for candidate in self._candidates}) < len(
+            self._candidates
+        ):
             raise ConfigError("a fallback needs engines, each with a label of its own")
         self._failures, self._hang_s, self._retry_s = failures, hang_s, retry_s
         self._clock = clock
@@ -106,9 +108,9 @@ class Fallback:
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
         item = PendingBatch(shape, fill, read)
-        leg = self._take(item, accepted=False)
-        assert leg is not None
-        self._attempt(item, leg)
+        candidate = self._take(item, accepted=False)
+        assert candidate is not None
+        self._attempt(item, candidate)
         return item.future
 
     def use(self, label: str | None) -> None:
@@ -121,16 +123,20 @@ class Fallback:
             EngineError: it could not be made.
         """
         with self._changed:
-            leg = next((leg for leg in self._legs if leg.label == label), None)
-            if label is not None and leg is None:
-                labels = ", ".join(leg.label for leg in self._legs)
+            candidate = next(
+                (candidate for candidate in self._candidates if candidate.label == label), None
+            )
+            if label is not None and candidate is None:
+                labels = ", ".join(candidate.label for candidate in self._candidates)
                 raise ConfigError(f"there is no engine {label!r}; there are {labels}")
-            if leg is not None and leg.engine is None:
-                raise EngineError(f"engine {label} could not be made: {leg.error}")
-            self._pinned = leg
-            if leg is not None:
-                leg.recover()
-            self._activate(leg or next((x for x in self._legs if not x.failed), self._active))
+            if candidate is not None and candidate.engine is None:
+                raise EngineError(f"engine {label} could not be made: {candidate.error}")
+            self._pinned = candidate
+            if candidate is not None:
+                candidate.recover()
+            self._activate(
+                candidate or next((x for x in self._candidates if not x.failed), self._active)
+            )
 
     def status(self) -> FallbackStatus:
         """A snapshot."""
@@ -138,7 +144,10 @@ class Fallback:
             return FallbackStatus(
                 self._active.label,
                 self._pinned.label if self._pinned else None,
-                tuple(leg.state(active=leg is self._active) for leg in self._legs),
+                tuple(
+                    candidate.state(active=candidate is self._active)
+                    for candidate in self._candidates
+                ),
             )
 
     def close(self) -> None:
@@ -154,53 +163,63 @@ class Fallback:
         for thread in self._threads:
             thread.join()
         closing = [
-            (leg, threading.Thread(target=leg.engine.close, daemon=True))
-            for leg in self._legs
-            if leg.engine is not None
+            (candidate, threading.Thread(target=candidate.engine.close, daemon=True))
+            for candidate in self._candidates
+            if candidate.engine is not None
         ]
         for _, thread in closing:
             thread.start()
-        for leg, thread in closing:
-            thread.join(self._hang_s if leg.in_flight else None)
+        for candidate, thread in closing:
+            thread.join(self._hang_s if candidate.in_flight else None)
             if thread.is_alive():
-                log.warning("engine %s hangs and is left behind", leg.label)
+                log.warning("engine %s hangs and is left behind", candidate.label)
 
     # Making and choosing engines
 
     def _make_all(self) -> Candidate:
         try:
-            for leg in self._legs:
+            for candidate in self._candidates:
                 try:
-                    leg.engine = leg.make()
+                    candidate.engine = candidate.make()
                 except EngineError as exc:
-                    log.warning("engine %s is not available: %s", leg.label, exc)
-                    leg.fail(exc, self._clock() + self._retry_s)
-            made = [leg for leg in self._legs if leg.engine is not None]
+                    log.warning("engine %s is not available: %s", candidate.label, exc)
+                    candidate.fail(exc, self._clock() + self._retry_s)
+            made = [candidate for candidate in self._candidates if candidate.engine is not None]
             if not made:
-                raise EngineError(failure_of_all([(leg, leg.error) for leg in self._legs]))
+                raise EngineError(
+                    failure_of_all([(candidate, candidate.error) for candidate in self._candidates])
+                )
             first = made[0].engine
-            for leg in made[1:]:
-                if first is not None and leg.engine is not None:
-                    check_alike(made[0].label, first.info, leg.label, leg.engine.info)
+            for candidate in made[1:]:
+                if first is not None and candidate.engine is not None:
+                    check_alike(made[0].label, first.info, candidate.label, candidate.engine.info)
         except BaseException:  # whatever it is, it goes on; no engine must stay
-            for leg in self._legs:
-                if leg.engine is not None:
-                    leg.engine.close()
+            for candidate in self._candidates:
+                if candidate.engine is not None:
+                    candidate.engine.close()
             raise
         return made[0]
 
-    def _activate(self, leg: Candidate) -> None:
-        if leg is not self._active:
-            log.warning("engine %s takes over from %s", leg.label, self._active.label)
-            self._active = leg
-            leg.since = time.time()
+    def _activate(self, candidate: Candidate) -> None:
+        if candidate is not self._active:
+            log.warning("engine %s takes over from %s", candidate.label, self._active.label)
+            self._active = candidate
+            candidate.since = time.time()
         self._changed.notify_all()
 
-    def _candidates(self, item: PendingBatch[Any]) -> list[Candidate]:
+    def _untried(self, item: PendingBatch[Any]) -> list[Candidate]:
         """Engines that this item can still be tried on: the active one first, failed ones last."""
-        legs = [leg for leg in self._legs if leg.engine is not None and leg not in item.failed]
-        legs = [leg for leg in legs if not (leg.failed and leg.hung)]
-        return sorted(legs, key=lambda leg: (leg is not self._active, leg.failed))
+        candidates = [
+            candidate
+            for candidate in self._candidates
+            if candidate.engine is not None and candidate not in item.failed
+        ]
+        candidates = [
+            candidate for candidate in candidates if not (candidate.failed and candidate.hung)
+        ]
+        return sorted(
+            candidates, key=lambda candidate: (candidate is not self._active, candidate.failed)
+        )
 
     def _take(self, item: PendingBatch[Any], *, accepted: bool) -> Candidate | None:
         """Wait for room in the best engine for an item and count it in; None where there is none.
@@ -211,30 +230,38 @@ class Fallback:
             while True:
                 if self._closed and not accepted:
                     raise EngineError("engine fallback was closed")
-                legs = self._candidates(item)
-                if not legs or all(leg.stuck >= leg.room for leg in legs):
+                candidates = self._untried(item)
+                if not candidates or all(
+                    candidate.stuck >= candidate.room for candidate in candidates
+                ):
                     if accepted:
                         return None
-                    raise EngineError(failure_of_all([(leg, leg.error) for leg in self._legs]))
-                leg = next(leg for leg in legs if leg.stuck < leg.room)
-                if leg.in_flight < leg.room:
-                    leg.in_flight += 1
+                    raise EngineError(
+                        failure_of_all(
+                            [(candidate, candidate.error) for candidate in self._candidates]
+                        )
+                    )
+                candidate = next(
+                    candidate for candidate in candidates if candidate.stuck < candidate.room
+                )
+                if candidate.in_flight < candidate.room:
+                    candidate.in_flight += 1
                     self._waiting += not accepted
-                    return leg
+                    return candidate
                 self._changed.wait()
 
     # An item's way
 
-    def _attempt(self, item: PendingBatch[Any], leg: Candidate) -> None:
+    def _attempt(self, item: PendingBatch[Any], candidate: Candidate) -> None:
         """Hand an item to an engine that has room for it."""
-        attempt = Attempt(item, leg)
+        attempt = Attempt(item, candidate)
         with self._changed:
             item.attempt = attempt
             self._attempts.add(attempt)
-            leg.progress = self._clock()
-        assert leg.engine is not None
+            candidate.progress = self._clock()
+        assert candidate.engine is not None
         try:
-            future = leg.engine.submit(
+            future = candidate.engine.submit(
                 item.shape,
                 lambda pixels: self._fill(attempt, pixels),
                 lambda outputs: self._read(attempt, outputs),
@@ -250,7 +277,7 @@ class Fallback:
             if item.attempt is not attempt:
                 raise GivenUp
             attempt.begun = attempt.callers = True
-            attempt.leg.progress = self._clock()
+            attempt.candidate.progress = self._clock()
         if not item.running and not item.future.set_running_or_notify_cancel():
             item.cancelled = True
             raise GivenUp
@@ -268,21 +295,21 @@ class Fallback:
 
     def _finished(self, attempt: Attempt, done: Future[Any]) -> None:
         """An engine is through with an attempt; runs in a thread of that engine's."""
-        item, leg, error = attempt.item, attempt.leg, done.exception()
+        item, candidate, error = attempt.item, attempt.candidate, done.exception()
         with self._changed:
-            leg.in_flight -= 1
-            leg.stuck -= attempt.stuck
-            leg.progress = self._clock()
+            candidate.in_flight -= 1
+            candidate.stuck -= attempt.stuck
+            candidate.progress = self._clock()
             self._attempts.discard(attempt)
             self._changed.notify_all()
             if item.attempt is not attempt:
                 return
             item.attempt = None
             if isinstance(error, EngineError) and not attempt.callers:
-                leg.note(error)
-                item.failed[leg] = error
+                candidate.note(error)
+                item.failed[candidate] = error
             elif error is None:
-                self._succeeded(item, leg)
+                self._succeeded(item, candidate)
         if item.cancelled:
             self._answered(item)
         elif isinstance(error, EngineError) and not attempt.callers:
@@ -303,24 +330,24 @@ class Fallback:
             self._waiting -= 1
             self._changed.notify_all()
 
-    def _succeeded(self, item: PendingBatch[Any], leg: Candidate) -> None:
+    def _succeeded(self, item: PendingBatch[Any], candidate: Candidate) -> None:
         """With the lock held: the engines that failed on what this one could do have failed."""
         self._shape = item.shape
-        leg.failures = 0
+        candidate.failures = 0
         for other, error in item.failed.items():
             other.failures += 1
             if other.failures >= self._failures:
                 self._trip(other, error)
 
-    def _trip(self, leg: Candidate, error: BaseException) -> None:
+    def _trip(self, candidate: Candidate, error: BaseException) -> None:
         """With the lock held: another engine takes over, where there is one."""
-        others = [x for x in self._legs if x is not leg and not x.failed]
-        if not others or leg is self._pinned or leg.failed:
+        others = [x for x in self._candidates if x is not candidate and not x.failed]
+        if not others or candidate is self._pinned or candidate.failed:
             return
-        leg.fail(error, self._clock() + self._retry_s)
-        if leg is self._active:
+        candidate.fail(error, self._clock() + self._retry_s)
+        if candidate is self._active:
             self._activate(others[0])
-        self._move([a for a in self._attempts if a.leg is leg and not a.begun])
+        self._move([a for a in self._attempts if a.candidate is candidate and not a.begun])
 
     def _move(self, attempts: Sequence[Attempt]) -> None:
         """With the lock held: take attempts from their engine; their items go to another."""
@@ -332,9 +359,9 @@ class Fallback:
     def _run_again(self) -> None:
         """Items that came back go to the next engine, or fail. A thread of its own: it may wait."""
         while (item := self._again.get()) is not None:
-            leg = self._take(item, accepted=True)
-            if leg is not None:
-                self._attempt(item, leg)
+            candidate = self._take(item, accepted=True)
+            if candidate is not None:
+                self._attempt(item, candidate)
             else:
                 self._fail(item)
             del item  # it holds frames
@@ -362,86 +389,86 @@ class Fallback:
             for attempt in list(self._attempts):
                 if attempt.since is not None and now - attempt.since > self._hang_s:
                     self._give_up(attempt, f"an inference hung for {self._hang_s:g} s")
-            for leg in self._legs:
-                mine = [a for a in self._attempts if a.leg is leg and not a.stuck]
+            for candidate in self._candidates:
+                mine = [a for a in self._attempts if a.candidate is candidate and not a.stuck]
                 quiet = mine and not any(a.begun for a in mine)
-                if quiet and now - leg.progress > STALLED * self._hang_s:
+                if quiet and now - candidate.progress > STALLED * self._hang_s:
                     for attempt in mine:
                         self._give_up(attempt, "it hangs, and begins no inference")
-            due = [x for x in self._legs if x.failed and now >= x.retry_at and not x.trying]
-            for leg in due:
-                leg.trying = True
-        for leg in due:
-            name = f"fallback-trial-{leg.label}"
-            threading.Thread(target=self._try, args=(leg,), name=name, daemon=True).start()
+            due = [x for x in self._candidates if x.failed and now >= x.retry_at and not x.trying]
+            for candidate in due:
+                candidate.trying = True
+        for candidate in due:
+            name = f"fallback-trial-{candidate.label}"
+            threading.Thread(target=self._try, args=(candidate,), name=name, daemon=True).start()
 
     def _give_up(self, attempt: Attempt, reason: str) -> None:
         """With the lock held: an engine hangs, so its attempt is taken away from it."""
-        leg, item = attempt.leg, attempt.item
+        candidate, item = attempt.candidate, attempt.item
         attempt.since, attempt.stuck = None, True
-        leg.stuck += 1
-        leg.hangs += 1
+        candidate.stuck += 1
+        candidate.hangs += 1
         if item.attempt is not attempt:
             return
-        error = InferenceError(f"engine {leg.label}: {reason}")
+        error = InferenceError(f"engine {candidate.label}: {reason}")
         log.error(str(error))
-        leg.note(error)
-        item.failed[leg] = error
-        self._trip(leg, error)
+        candidate.note(error)
+        item.failed[candidate] = error
+        self._trip(candidate, error)
         self._move([attempt])
         self._changed.notify_all()
 
-    def _try(self, leg: Candidate) -> None:
+    def _try(self, candidate: Candidate) -> None:
         """See whether a failed engine works again; in a thread of its own."""
         error: BaseException | None = None
         try:
-            if leg.engine is None:
-                self._make(leg)
-            self._infer_nothing(leg)
+            if candidate.engine is None:
+                self._make(candidate)
+            self._infer_nothing(candidate)
         except TimeoutError:
             error = InferenceError(f"its trial took longer than {self._hang_s:g} s")
         except Exception as exc:  # noqa: BLE001 - whatever it is, the trial failed
             error = exc
         with self._changed:
-            leg.trying = False
+            candidate.trying = False
             if error is not None:
-                leg.error, leg.retry_at = str(error), self._clock() + self._retry_s
+                candidate.error, candidate.retry_at = str(error), self._clock() + self._retry_s
                 return
-            leg.recover()
-            preferred = self._legs.index(leg) < self._legs.index(self._active)
+            candidate.recover()
+            preferred = self._candidates.index(candidate) < self._candidates.index(self._active)
             if self._pinned is None and preferred:
-                self._activate(leg)
+                self._activate(candidate)
 
-    def _make(self, leg: Candidate) -> None:
-        engine = leg.make()
+    def _make(self, candidate: Candidate) -> None:
+        engine = candidate.make()
         try:
-            check_alike(self._active.label, self.info, leg.label, engine.info)
+            check_alike(self._active.label, self.info, candidate.label, engine.info)
             with self._changed:
                 if self._closed:
                     raise EngineError("engine fallback was closed")
-                leg.engine = engine
+                candidate.engine = engine
         except BaseException:  # whatever it is, it goes on; the engine must not stay
             engine.close()
             raise
 
-    def _infer_nothing(self, leg: Candidate) -> None:
+    def _infer_nothing(self, candidate: Candidate) -> None:
         """Run an empty picture of the last size; it counts in the engine's room like any other."""
-        assert leg.engine is not None
+        assert candidate.engine is not None
         with self._changed:
             shape = self._shape
             if shape is None:
                 return
-            if leg.in_flight >= leg.room:
-                raise InferenceError(f"{leg.in_flight} inferences hang")
-            leg.in_flight += 1
+            if candidate.in_flight >= candidate.room:
+                raise InferenceError(f"{candidate.in_flight} inferences hang")
+            candidate.in_flight += 1
 
         def over(_: object) -> None:
             with self._changed:
-                leg.in_flight -= 1
+                candidate.in_flight -= 1
                 self._changed.notify_all()
 
         try:
-            future = leg.engine.submit(shape, _blacken, _look)
+            future = candidate.engine.submit(shape, _blacken, _look)
         except BaseException:  # whatever it is, it goes on; nothing is in flight
             over(None)
             raise

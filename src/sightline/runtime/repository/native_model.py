@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LANES = 64
-"""Requests of different shapes wait apart. The scheduler keeps what it learns of each input_size, so there are
-so many at most; two shapes in one input_size are told apart by the engine."""
+GROUPS = 64
+"""Requests of different shapes wait apart, in groups that stand in for the scheduler's input sizes. It keeps what
+it learns of each, so there are so many at most; the engine tells two shapes of one group apart."""
 TOGETHER, ALONE = 1, 0
-"""Second number of a input_size: whether its requests may share an inference."""
+"""Second number of a group: whether its requests may share an inference."""
 
 
 class NativeModel:
@@ -76,7 +76,7 @@ class NativeModel:
             self._scheduler.add(self._key, engine, None if trial else [1])
             self._engine, self.loaded_at = engine, time.time()
         if trial:
-            height, width = _lane(trial)
+            height, width = _group(trial)
             self._scheduler.warm_up(self._key, (width, height))
 
     def reload(self) -> None:
@@ -128,13 +128,11 @@ class NativeModel:
         def fill(slots: Any) -> None:
             slots[0] = feed
 
-        input_size = _lane(feed) if rows == 1 and self.engine.batched else (0, ALONE)
-        return ScheduledEngine(self._scheduler, self._key, terms).submit(
-            (1, *input_size), fill, read
-        )
+        group = _group(feed) if rows == 1 and self.engine.batched else (0, ALONE)
+        return ScheduledEngine(self._scheduler, self._key, terms).submit((1, *group), fill, read)
 
 
-def _lane(feed: Feed) -> tuple[int, int]:
+def _group(feed: Feed) -> tuple[int, int]:
     """Where requests of these shapes wait together."""
     shapes = repr([(name, array.shape) for name, array in sorted(feed.items())])
-    return zlib.crc32(shapes.encode()) % LANES, TOGETHER
+    return zlib.crc32(shapes.encode()) % GROUPS, TOGETHER

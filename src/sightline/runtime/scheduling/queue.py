@@ -185,7 +185,7 @@ class BatchQueue:
         return items
 
     def _closes_at(self, input_size: InputSize, now: float) -> float:
-        """When to run what waits in a input_size, if nothing else comes; ``now`` where waiting is vain."""
+        """When to run what waits for an input size, if nothing else comes; ``now`` where waiting is vain."""
         speed = self.speed
         largest = speed.sizes(input_size)[-1]
         if largest == 1 or speed.in_flight < speed.parallel(input_size):

@@ -1,4 +1,4 @@
-"""CpuLimiter: few of many threads work at a time, and frames that are decoded already go first.
+"""Turns on the processor: few of many threads work at a time, and frames that are decoded already go first.
 
 Every thread that waits for Python's interpreter lock wakes two hundred times a second to ask for it, and
 each thread that lets go of it (to decode, to scale) must wait for it again. Beyond a few dozen busy

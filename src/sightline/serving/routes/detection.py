@@ -111,7 +111,7 @@ class Job:
     ) -> None:
         timeout_ms = parameters.timeout_ms or service.options.limits.timeout_ms
         self._served = served
-        self._wishes = parameters
+        self._parameters = parameters
         self._begin = begin
         self._deadline = begin + timeout_ms / 1e3
         client = request.client.host if request.client is not None else "local"
@@ -128,7 +128,7 @@ class Job:
         Raises:
             Overloaded, DeadlineExceeded, DecodeError, InferenceError: why there is no answer.
         """
-        parameters, submitted = self._wishes, time.monotonic()
+        parameters, submitted = self._parameters, time.monotonic()
         turn: list[float] = []
         future = self._served.submit(
             frame, self._terms, conf=parameters.conf, iou=parameters.iou, classes=parameters.classes,
