@@ -15,7 +15,8 @@ SIGHTLINE = Path(sys.executable).with_name("sightline")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
-    done = bash(home, "sightline --install-completion bash")
+    # A second command keeps bash the parent: the shell that started `sightline` is the one that is meant.
+    done = bash(home, "sightline --install-completion; exit $?")
     assert "bash completion installed" in done.stdout, done.stderr
     return home
 
