@@ -15,6 +15,7 @@ LEVELS: tuple[set[str], ...] = (
     {
         "_version",
         "errors",
+        "tables",
         "types",
         "value_errors",
         "imaging",

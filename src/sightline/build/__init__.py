@@ -19,7 +19,7 @@ from sightline.build.sources import (
     source_kind,
     warn_untracked,
 )
-from sightline.build.tables import BUNDLED, DECODERS, ENGINES, SOURCES, load
+from sightline.tables import BUNDLED, DECODERS, ENGINES, SOURCES, load
 
 __all__ = [
     "BUNDLED",

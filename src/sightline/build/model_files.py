@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from sightline.build.tables import BUNDLED
 from sightline.config import MODEL_SUFFIXES, ModelOptions
 from sightline.errors import ConfigError, ModelError
+from sightline.tables import BUNDLED
 
 PEOPLE = "people"
 """The detector that needs no file."""

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sightline.build.model_files import PEOPLE, model_path
-from sightline.build.tables import DECODERS, ENGINES, load
 from sightline.config import ByteTrackOptions, EngineOptions, ModelOptions, ServedModelOptions
 from sightline.engines.metered import Metered
 from sightline.errors import ConfigError, ModelError, NotVision
 from sightline.models.file import TORCH_SUFFIXES
 from sightline.protocols import Decoder, Detector, Engine, Meter, Tracker
+from sightline.tables import DECODERS, ENGINES, load
 from sightline.types import Normalization
 
 if TYPE_CHECKING:

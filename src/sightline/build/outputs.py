@@ -12,7 +12,6 @@ from typing import Any
 
 from sightline.build.file_identity import Key, file_keys
 from sightline.build.sources import SourceInput
-from sightline.build.tables import load
 from sightline.config import OutputOptions, StreamOptions
 from sightline.config.paths import path_fields
 from sightline.errors import ConfigError
@@ -24,6 +23,7 @@ from sightline.sinks.files import (
     is_picture,
     stream_file,
 )
+from sightline.tables import load
 from sightline.types import RunState
 from sightline.whole_files import is_folder, safe_name
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightline.addresses import read_address
-from sightline.build.tables import SOURCES, load
 from sightline.config import LiveOptions, StreamOptions
 from sightline.errors import ConfigError
 from sightline.protocols import Source
 from sightline.redaction import redact
+from sightline.tables import SOURCES, load
 
 if TYPE_CHECKING:
     from sightline.sources.ffmpeg import Turn

@@ -90,8 +90,8 @@ def model_rows(folder: Path) -> Iterator[tuple[str, str, str, str, str, str]]:
     """Name, licence, size, input, mAP and where it is: of each model that comes with Sightline, is in
     the folder of pulled models or in the current one, or can be pulled."""
     from sightline.build.model_files import bundled_names
-    from sightline.build.tables import BUNDLED
     from sightline.models import zoo
+    from sightline.tables import BUNDLED
 
     for name in bundled_names():
         path = BUNDLED / f"{name}.onnx"

@@ -14,10 +14,10 @@ import pytest
 
 from sightline.build import file_identity
 from sightline.build.file_conflicts import check_command
-from sightline.build.tables import BUNDLED
 from sightline.cli.config import read
 from sightline.config import ModelOptions, OutputOptions
 from sightline.errors import ConfigError
+from sightline.tables import BUNDLED
 
 Prepare = Callable[[Path], None]
 

@@ -8,10 +8,10 @@ import pytest
 
 import sightline
 from sightline.build.model_files import model_path
-from sightline.build.tables import BUNDLED
 from sightline.cli.config import read
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, ModelError, SightlineError
+from sightline.tables import BUNDLED
 
 
 @pytest.fixture

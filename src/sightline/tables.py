@@ -55,7 +55,7 @@ SOURCES = {
     "street": "sightline.sources.street.source:StreetSource",
 }
 
-BUNDLED = Path(__file__).parent.parent / "models" / "bundled"
+BUNDLED = Path(__file__).parent / "models" / "bundled"
 """Models that come with the package, by name."""
 
 
