@@ -16,6 +16,7 @@ from sightline.types import (
     Label,
     Observation,
     Pixels,
+    RunState,
     SourceStatus,
     StreamInfo,
     TensorSpec,
@@ -189,6 +190,14 @@ class Rotating(Protocol):
 
     def reopen(self) -> None:
         """End the file soon, and begin or go on with the one at the path. From any thread or signal."""
+
+
+@runtime_checkable
+class RecordsRun(Protocol):
+    """What a sink offers that keeps how the run ended."""
+
+    state: RunState
+    """Set before ``close`` by whoever runs it."""
 
 
 class Meter(Protocol):

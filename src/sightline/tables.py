@@ -1,13 +1,94 @@
-"""The interchangeable parts, by the words that users know them by.
+"""The interchangeable parts, by the words that users know them by: one literal table of each kind.
 
-A new model family, runtime or source is one new file and one line here.
+A new part is one new file and one entry here. The keys and types of the configuration, the flags of
+the command line, the checks of paths and the reference pages follow from the entry. Nothing is
+imported until a part is used.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A value that a part takes: a key of the configuration, and a flag of the command line.
+
+    Args:
+        kind: the type of the value: ``bool``, ``int``, ``float`` or ``str``.
+        about: what it is, without a capital and a full stop.
+        default: the value where none is given. None leaves it to the part.
+        unset: what None means, for readers: ``the model's `conf```.
+        least: the smallest number that is accepted.
+        most: the largest one.
+    """
+
+    kind: type[bool] | type[int] | type[float] | type[str]
+    about: str
+    default: bool | float | str | None = None
+    unset: str = ""
+    least: float | None = None
+    most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SinkEntry:
+    """An output of a stream.
+
+    Args:
+        make: ``module:name`` of a class or function that is called with a ``types.OutputRequest`` and
+            returns a ``protocols.Sink``.
+        about: what is written, and where, without a capital and a full stop.
+        suffix: of each stream's file where a folder is given.
+        takes: what a user gives: a path, a folder, a database's address, or only yes.
+        flags: further flags of the command line. The first is the one that messages name.
+        unset: what is done where nothing is given, for the command line's help.
+        options: further options of the output, by name.
+        together: one sink writes all streams, also where a folder is given.
+        stills_apart: unrelated pictures have a sink of their own.
+        shared: which streams may write to one file: those of a ``run`` (a file of lines, which is
+            begun before any of them writes), those of one ``model``, or any ``always``.
+        companions: what is added to the path for further files that are written.
+        inside: files in the folder.
+        folders: folders in the folder, each with the pattern of the names of its files, also further down.
+        pictures: the pattern of the names of files in a folder that unrelated pictures go to.
+    """
+
+    make: str
+    about: str
+    suffix: str = ""
+    takes: Literal["path", "folder", "database", "nothing"] = "path"
+    flags: tuple[str, ...] = ()
+    unset: str = ""
+    options: Mapping[str, Option] = field(default_factory=dict)
+    together: bool = False
+    stills_apart: bool = False
+    shared: Literal["", "run", "model", "always"] = ""
+    companions: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+    folders: tuple[tuple[str, str], ...] = ()
+    pictures: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerEntry:
+    """A way to follow objects.
+
+    Args:
+        make: ``module:name`` of a class or function that is called with the options that are given
+            and returns a ``protocols.Tracker``.
+        options: its options by name, none of them required. Three names have a meaning of their own:
+            ``high_threshold`` and ``new_track_threshold`` are the model's ``conf`` where they are
+            not given, and down to ``low_threshold`` weaker detections reach the tracker.
+    """
+
+    make: str
+    options: Mapping[str, Option] = field(default_factory=dict)
+
 
 ENGINES = {
     "openvino": "sightline.engines.openvino_:OpenVinoEngine",
@@ -55,8 +136,139 @@ SOURCES = {
     "street": "sightline.sources.street.source:StreetSource",
 }
 
+SINKS: Mapping[str, SinkEntry] = {
+    "json_lines": SinkEntry(
+        "sightline.sinks.jsonl:for_output",
+        "JSON lines: a file, a folder/ with one for each stream, - for stdout",
+        ".jsonl",
+        flags=("--json",),
+        unset="-, with no other output",
+        shared="run",
+    ),
+    "csv": SinkEntry(
+        "sightline.sinks.csv_:for_output",
+        "a row for each object: a file, or a folder/ with one for each stream",
+        ".csv",
+        shared="run",
+    ),
+    "coco": SinkEntry(
+        "sightline.sinks.coco:for_output",
+        "COCO JSON: a file, or a folder/ with one for each stream",
+        ".json",
+        companions=(".part",),
+    ),
+    "mot": SinkEntry(
+        "sightline.sinks.mot:for_output",
+        "MOT rows: a file, or a folder/ with one for each stream",
+        ".txt",
+        together=True,
+    ),
+    "yolo_txt": SinkEntry(
+        "sightline.sinks.yolo_txt:for_output",
+        "YOLO labels: a folder, with a file for each picture or frame",
+        takes="folder",
+        options={
+            "yolo_scores": Option(
+                bool, "YOLO labels have the score behind each box, and then the track id", False
+            ),
+        },
+        together=True,
+        shared="model",
+        inside=("data.yaml", "classes.txt"),
+        folders=(("labels", r".*\.txt"),),
+    ),
+    "crops": SinkEntry(
+        "sightline.sinks.crops:for_output",
+        "pictures of the objects: a folder, by stream and class",
+        takes="folder",
+        options={
+            "crops_per_track": Option(
+                int, "the best so many crops of each track; 0: all of them", 3, least=0
+            ),
+            "crops_every": Option(
+                int,
+                "crops of each so many-th frame only",
+                unset="all, and each 25th of videos without tracks",
+                least=1,
+            ),
+        },
+        together=True,
+        folders=(("", r".*-\d{6,}(-\d+)?\.jpg"),),
+    ),
+    "annotated": SinkEntry(
+        "sightline.sinks.annotated:for_output",
+        "video (.mp4, .mov, .mkv, .avi, .webm) or picture file, or a folder/",
+        ".mp4",
+        flags=("--output", "-o"),
+        options={
+            "show_fps": Option(bool, "the rate is drawn into annotated pictures", False),
+        },
+        together=True,
+        stills_apart=True,
+        pictures=r".*-\d{6,}(-\d+)?\.(jpg|png)",
+    ),
+    "database": SinkEntry(
+        "sightline.sinks.database:for_output",
+        "SQLite file or database URL; runs are added to it",
+        ".db",
+        takes="database",
+        flags=("--db",),
+        shared="always",
+        companions=("-wal", "-shm", "-journal"),
+    ),
+    "show": SinkEntry(
+        "sightline.sinks.window:for_output",
+        "a live window; q closes it",
+        takes="nothing",
+        together=True,
+    ),
+}
+
+TRACKERS: Mapping[str, TrackerEntry] = {
+    "bytetrack": TrackerEntry(
+        "sightline.tracking.bytetrack:ByteTrack",
+        {
+            "high_threshold": Option(
+                float, "score of detections that are matched first",
+                unset="the model's `conf`", least=0, most=1,
+            ),
+            "low_threshold": Option(
+                float, "lowest score that is looked at",
+                unset="0.1, or `conf` where that is lower", least=0, most=1,
+            ),
+            "new_track_threshold": Option(
+                float, "lowest score of a new object", unset="the model's `conf`", least=0, most=1
+            ),
+            "match_threshold": Option(
+                float, "smallest overlap (IoU) with a sure detection", unset="0.2", least=0, most=1
+            ),
+            "low_match_threshold": Option(
+                float, "smallest overlap (IoU) with a doubtful detection", unset="0.5", least=0, most=1
+            ),
+            "new_match_threshold": Option(
+                float, "smallest overlap (IoU) of an object that is not confirmed",
+                unset="0.3", least=0, most=1,
+            ),
+            "minimum_hits": Option(
+                int, "detections in a row that confirm a new object", unset="2", least=1
+            ),
+            "lost_buffer_s": Option(
+                float, "seconds out of sight after which an id is not given again", unset="1", least=0
+            ),
+            "class_aware": Option(
+                bool, "join only what has the same class", unset="as the model's card says"
+            ),
+        },
+    ),
+}  # fmt: skip
+
 BUNDLED = Path(__file__).parent / "models" / "bundled"
 """Models that come with the package, by name."""
+
+
+def flag_of(kind: str) -> str:
+    """The command line's flag of an output that messages name: ``--json`` of ``json_lines``."""
+    return next(iter(SINKS[kind].flags), f"--{kind.replace('_', '-')}")
 
 
 def load(reference: str) -> Any:

@@ -23,12 +23,12 @@ from sightline.build.file_identity import (
 )
 from sightline.build.model_files import PEOPLE, located
 from sightline.config import Configuration, ModelOptions, OutputOptions, StreamOptions
-from sightline.config.paths import Loc, PathField, path_fields
+from sightline.config.outputs import ChosenOutput
+from sightline.config.paths import Loc
 from sightline.errors import ConfigError, SightlineError
 from sightline.redaction import redact
+from sightline.tables import SINKS, flag_of
 
-_PICTURE = r".*-\d{6,}(-\d+)?\.(jpg|png)"
-"""Names of annotated pictures in a folder."""
 _ONNX_LOCATION = re.compile(rb"\x0a\x08location\x12(.)(.{1,255})", re.DOTALL)
 """How ONNX (a protobuf) names a file of weights: key `location`, then the name with its length."""
 
@@ -118,46 +118,41 @@ def written(
         at: the place of ``options`` in a configuration; without it, outputs are called by their flags.
         whose: goes before what an error calls them.
     """
-    from sightline.sinks.files import stream_file
-    from sightline.whole_files import is_folder
-
-    for name, mark in path_fields(type(options)).items():
-        text = getattr(options, name)
-        path = None if text is None else local_path(text)
+    for output in options.chosen():
+        path = local_path(output.path)
         if not path:
             continue
-        what = f"{whose}{name}" if at else mark.flag
-        place = (*at, name) if at else ()
-        if name == "annotated" and still:
-            yield from _pictures(path, what, place)
-            continue
-        if mark.inside or mark.folders:
-            yield from _in_folder(path, mark, what, place, "" if still else name)
-            continue
-        if path != STDOUT and is_folder(path):
-            path = str(stream_file(path, stream, mark.suffix))
-        shared = name if mark.shared else ""
-        yield FileUse(path, what, place, shared, text=text if path == local_path(text) else "")
-        for suffix in mark.companions if path != STDOUT else ():
-            yield FileUse(path + suffix, what, place, shared)
+        what = f"{whose}{output.kind}" if at else flag_of(output.kind)
+        place = (*at, output.kind) if at else ()
+        use = FileUse("", what, place, text=output.path)
+        yield from _files(path, output, stream, use, still=still)
 
 
-def _in_folder(path: str, mark: PathField, what: str, at: Loc, shared: str) -> Iterator[FileUse]:
-    """What an output that is always a folder writes. Pictures of two streams may have one name."""
-    for name in mark.inside:
-        yield FileUse(str(Path(path) / name), what, at, shared if mark.shared else "")
-    for name, pattern in mark.folders:
-        yield FileUse(str(Path(path) / name), what, at, pattern=pattern, below=True)
-
-
-def _pictures(path: str, what: str, at: Loc) -> Iterator[FileUse]:
-    from sightline.sinks.files import is_picture
+def _files(
+    path: str, output: ChosenOutput, stream: str, use: FileUse, *, still: bool
+) -> Iterator[FileUse]:
+    """The files that one output of one stream writes to, each as ``use`` with a path."""
+    from sightline.sinks.files import is_picture, stream_file
     from sightline.whole_files import is_folder
 
-    if is_picture(path) and not is_folder(path):
-        yield FileUse(path, what, at)
+    entry = output.entry
+    shared = output.kind if entry.shared else ""
+    if entry.pictures and still:
+        one = is_picture(path) and not is_folder(path)
+        yield replace(use, path=path, pattern="" if one else entry.pictures, text="")
+    elif entry.takes == "folder":
+        # Pictures of two streams may have one name.
+        whose = "" if still else shared
+        for name in entry.inside:
+            yield replace(use, path=str(Path(path) / name), shared=whose, text="")
+        for name, pattern in entry.folders:
+            yield replace(use, path=str(Path(path) / name), pattern=pattern, below=True, text="")
     else:
-        yield FileUse(path, what, at, pattern=_PICTURE)
+        if path != STDOUT and is_folder(path):
+            path, use = str(stream_file(path, stream, entry.suffix)), replace(use, text="")
+        yield replace(use, path=path, shared=shared)
+        for suffix in entry.companions if path != STDOUT else ():
+            yield replace(use, path=path + suffix, shared=shared, text="")
 
 
 def read_by_source(spec: str, what: str) -> Iterator[FileUse]:
@@ -251,9 +246,14 @@ def stream_uses(name: str, stream: StreamOptions, at: Loc) -> tuple[list[FileUse
     uses = written(stream.outputs, name, still=still, at=at, whose=f"stream {name}: ")
     # Streams of one model share a folder of labels: the classes in it are that model's.
     return reads, [
-        replace(use, shared=f"yolo_txt {stream.model}") if use.shared == "yolo_txt" else use
+        replace(use, shared=f"{use.shared} of {stream.model}") if _sharing(use) == "model" else use
         for use in uses
     ]
+
+
+def _sharing(use: FileUse) -> str:
+    """Which streams may write to the file: ``SinkEntry.shared``."""
+    return SINKS[use.shared].shared if use.shared in SINKS else ""
 
 
 def configuration_conflicts(
@@ -300,7 +300,7 @@ def added_stream_conflict(
     for model_name, model in configuration.models.items():
         reads += read_by_model(model, model_name)
     inputs, outputs = stream_uses(name, added, ())
-    writes = [replace(use, shared="") if use.shared != "database" else use for use in outputs]
+    writes = [use if _sharing(use) == "always" else replace(use, shared="") for use in outputs]
     for other, stream in others.items():
         more, written_too = stream_uses(other, stream, ("streams", other))
         inputs += more
@@ -312,7 +312,7 @@ def added_stream_conflict(
 
 def path_uses(options: OutputOptions) -> bool:
     """Whether outputs name any file."""
-    return any(getattr(options, name) is not None for name in path_fields(type(options)))
+    return any(output.path for output in options.chosen())
 
 
 def check_files(reads: Mapping[str, Path], writes: Mapping[str, Path]) -> None:

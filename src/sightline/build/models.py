@@ -7,15 +7,21 @@ import platform
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.build.model_files import PEOPLE, model_path
-from sightline.config import ByteTrackOptions, EngineOptions, ModelOptions, ServedModelOptions
+from sightline.config import (
+    ByteTrackOptions,
+    EngineOptions,
+    ModelOptions,
+    ServedModelOptions,
+    TrackerKind,
+)
 from sightline.engines.metered import Metered
 from sightline.errors import ConfigError, ModelError, NotVision
 from sightline.models.file import TORCH_SUFFIXES
 from sightline.protocols import Decoder, Detector, Engine, Meter, Tracker
-from sightline.tables import DECODERS, ENGINES, load
+from sightline.tables import DECODERS, ENGINES, TRACKERS, load
 from sightline.types import Normalization
 
 if TYPE_CHECKING:
@@ -270,28 +276,37 @@ D = TypeVar("D", bound=Detector)
 
 
 def for_tracking(
-    detector: D, options: ByteTrackOptions | None = None
+    detector: D, options: TrackerKind | None = None
 ) -> tuple[D, Callable[[], Tracker]]:
     """A detector for a tracker, and what makes a tracker for each stream.
 
-    ByteTrack follows objects on with weak detections, so the detector's threshold goes down and
-    its old one decides in the tracker which detections are strong. What ``options`` give counts
-    instead.
+    ByteTrack and its like follow objects on with weak detections, so the detector's threshold goes
+    down to the tracker's ``low_threshold``, and its old one decides in the tracker which detections
+    are strong. What ``options`` give counts instead.
 
     The second raises ConfigError: the thresholds do not go together.
     """
     from sightline.models.detector import EngineDetector
-    from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
 
-    given = {} if options is None else options.model_dump(exclude={"kind"}, exclude_none=True)
+    options = ByteTrackOptions() if options is None else options
+    entry = TRACKERS[options.kind]
+    given = options.model_dump(exclude={"kind"}, exclude_none=True)
     if not isinstance(detector, EngineDetector):
-        return detector, partial(ByteTrack, **given)
+        return detector, partial(load(entry.make), **given)
+    suited = {n: v for n, v in _suited(detector).items() if n in entry.options}
+    how = suited | given
+    if "low_threshold" not in entry.options:
+        return detector, partial(load(entry.make), **how)
+    if "low_threshold" not in given and "high_threshold" in how:
+        how["low_threshold"] = min(how["low_threshold"], how["high_threshold"])
+    return detector.replaced(conf=how["low_threshold"]), partial(load(entry.make), **how)
+
+
+def _suited(detector: EngineDetector) -> dict[str, Any]:
+    """The options of trackers that suit a detector: its card's, unless its ``conf`` was chosen."""
+    from sightline.tracking.bytetrack import LOW_THRESHOLD
+
     conf, suited = detector.conf, detector.card.tracker
     if suited is not None and conf == detector.card.conf:
-        how = suited.model_dump()
-    else:
-        how = {"high_threshold": conf, "new_track_threshold": conf, "low_threshold": LOW_THRESHOLD}
-    how |= given
-    if "low_threshold" not in given:
-        how["low_threshold"] = min(how["low_threshold"], how["high_threshold"])
-    return detector.replaced(conf=how["low_threshold"]), partial(ByteTrack, **how)
+        return suited.model_dump()
+    return {"high_threshold": conf, "new_track_threshold": conf, "low_threshold": LOW_THRESHOLD}

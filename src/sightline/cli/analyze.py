@@ -30,19 +30,17 @@ from sightline.cli.options import (
     model_options,
     words,
 )
+from sightline.cli.part_options import output_options, set_flags, tracker_options
 from sightline.cli.saved_config import SaveConfig
 from sightline.cli.terminal import logs
-from sightline.cli.tracker_options import set_flags, tracker_options
 from sightline.errors import SightlineError
 from sightline.redaction import printable
 
 if TYPE_CHECKING:
     from sightline.build import SourceInput
-    from sightline.config import ByteTrackOptions, ModelOptions, OutputOptions
+    from sightline.config import ModelOptions, OutputOptions, TrackerKind
     from sightline.runtime.streams.stream import Stream, StreamResult
     from sightline.types import RunState
-
-RESULTS = "Results"
 
 Sources = Annotated[
     list[str],
@@ -51,74 +49,6 @@ Sources = Annotated[
         show_default=False,
     ),
 ]
-JsonLines = Annotated[
-    str | None,
-    typer.Option(
-        "--json-lines",
-        "--json",
-        help="JSON lines to this file, or - for stdout \\[default: -, with no other output]",
-        rich_help_panel=RESULTS,
-    ),
-]
-Csv = Annotated[str | None, typer.Option(help="CSV to this file.", rich_help_panel=RESULTS)]
-Coco = Annotated[str | None, typer.Option(help="COCO JSON to this file.", rich_help_panel=RESULTS)]
-Mot = Annotated[
-    str | None,
-    typer.Option(help="MOT rows to this file, or a folder of files.", rich_help_panel=RESULTS),
-]
-YoloTxt = Annotated[
-    str | None,
-    typer.Option(help="YOLO labels to this folder.", rich_help_panel=RESULTS),
-]
-YoloScores = Annotated[
-    bool,
-    typer.Option(
-        "--yolo-scores",
-        help="Scores behind the boxes of YOLO labels, then track ids.",
-        rich_help_panel=RESULTS,
-    ),
-]
-Crops = Annotated[
-    str | None,
-    typer.Option(help="Pictures of the objects to this folder.", rich_help_panel=RESULTS),
-]
-CropsPerTrack = Annotated[
-    int,
-    typer.Option(
-        min=0, help="The best so many crops of each track; 0: all.", rich_help_panel=RESULTS
-    ),
-]
-CropsEvery = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Crops of each so many-th frame \\[default: all; 25 for videos without tracks]",
-        rich_help_panel=RESULTS,
-        show_default=False,
-    ),
-]
-Annotated_ = Annotated[
-    str | None,
-    typer.Option(
-        "--annotated",
-        "--output",
-        "-o",
-        help="Annotated MP4, picture, or a folder.",
-        rich_help_panel=RESULTS,
-    ),
-]
-Database = Annotated[
-    str | None,
-    typer.Option(
-        "--database", "--db", help="SQLite file; runs are added to it.", rich_help_panel=RESULTS
-    ),
-]
-Show = Annotated[
-    bool, typer.Option("--show", help="A live window; q closes it.", rich_help_panel=RESULTS)
-]
-ShowFps = Annotated[
-    bool, typer.Option("--show-fps", help="Draw the rate too.", rich_help_panel=RESULTS)
-]
 Fps = Annotated[
     float | None,
     typer.Option(help="Pictures are the frames of one film, so many a second.", show_default=False),
@@ -126,12 +56,6 @@ Fps = Annotated[
 Start = Annotated[
     str | None,
     typer.Option(help="When the recordings were begun: 2026-11-28T08:00:00Z.", show_default=False),
-]
-Append = Annotated[
-    bool,
-    typer.Option(
-        "--append", help="A live stream keeps what is in its files.", rich_help_panel=RESULTS
-    ),
 ]
 Every = Annotated[
     int,
@@ -169,20 +93,6 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         backend: Backend = "auto",
         precision: Precision = "auto",
         device: Device = "auto",
-        json_lines: JsonLines = None,
-        csv: Csv = None,
-        coco: Coco = None,
-        mot: Mot = None,
-        yolo_txt: YoloTxt = None,
-        yolo_scores: YoloScores = False,
-        crops: Crops = None,
-        crops_per_track: CropsPerTrack = 3,
-        crops_every: CropsEvery = None,
-        annotated: Annotated_ = None,
-        database: Database = None,
-        show: Show = False,
-        show_fps: ShowFps = False,
-        append: Append = False,
         every: Every = 1,
         jobs: Jobs = 0,
         fps: Fps = None,
@@ -192,10 +102,10 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         save_config: SaveConfig = None,
         quiet: Quiet = False,
         verbose: Verbose = 0,
-        **tracker_flags: Any,
+        **flags: Any,
     ) -> None:
         from sightline import build
-        from sightline.config import LiveOptions, OutputOptions, checked, moment
+        from sightline.config import LiveOptions, checked, moment
 
         logs.set_up(verbose)
         word_hints.check_sources(sources, classes, size, context)
@@ -212,28 +122,11 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
             device=device,
             models_dir=models_dir,
         )
-        elsewhere = (csv, coco, mot, yolo_txt, crops, annotated, database, show or None)
-        outputs = checked(
-            OutputOptions,
-            json_lines="-" if json_lines is None and not any(elsewhere) else json_lines,
-            csv=csv,
-            coco=coco,
-            mot=mot,
-            yolo_txt=yolo_txt,
-            yolo_scores=yolo_scores,
-            crops=crops,
-            crops_per_track=crops_per_track,
-            crops_every=crops_every,
-            annotated=annotated,
-            database=database,
-            show=show,
-            show_fps=show_fps,
-            append=append,
-        )
+        outputs = output_options(flags)
         begun = None if start is None else moment("--start", start)
         live = checked(LiveOptions, transport=transport)
         inputs = build.inputs(sources, live, fps=fps, start=begun)
-        tracker = tracker_options(tracker_flags) if tracked else None
+        tracker = tracker_options(flags) if tracked else None
         if save_config is not None:
             how = {"every": every, "fps": fps, "start": start}
             tree = saved_config.of_command(inputs, model_use, outputs, live, tracker, how)
@@ -278,7 +171,7 @@ def analyze(
     model: ModelOptions,
     output_options: OutputOptions,
     *,
-    tracker: ByteTrackOptions | None,
+    tracker: TrackerKind | None,
     every: int = 1,
     jobs: int,
     quiet: bool,

@@ -15,7 +15,7 @@ from sightline.redaction import printable
 
 if TYPE_CHECKING:
     from sightline.build import SourceInput
-    from sightline.config import ByteTrackOptions, LiveOptions, ModelOptions, OutputOptions
+    from sightline.config import LiveOptions, ModelOptions, OutputOptions, TrackerKind
 
 SaveConfig = Annotated[
     Path | None,
@@ -33,7 +33,7 @@ def of_command(
     model: ModelOptions,
     outputs: OutputOptions,
     live: LiveOptions,
-    tracker: ByteTrackOptions | None,
+    tracker: TrackerKind | None,
     how: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The tree of a configuration that does what ``detect`` (no tracker) or ``track`` does.

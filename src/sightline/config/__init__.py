@@ -20,7 +20,12 @@ from sightline.config.outputs import OutputOptions
 from sightline.config.scheduler import Priority, SchedulerOptions
 from sightline.config.serving import LimitOptions, ServingOptions, is_loopback
 from sightline.config.stream import AdaptiveOptions, Moment, StreamOptions, moment
-from sightline.config.tracker import ByteTrackOptions, TrackerOptions, TrackParameters
+from sightline.config.tracker import (
+    ByteTrackOptions,
+    TrackerKind,
+    TrackerOptions,
+    TrackParameters,
+)
 
 __all__ = [
     "MODEL_SUFFIXES",
@@ -46,6 +51,7 @@ __all__ = [
     "SizeOption",
     "StreamOptions",
     "TrackParameters",
+    "TrackerKind",
     "TrackerOptions",
     "checked",
     "is_loopback",

@@ -6,12 +6,20 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from sightline.errors import ConfigError
 from sightline.redaction import redacted
+from sightline.tables import Option
 from sightline.value_errors import in_words
+
+
+def option_field(option: Option) -> tuple[Any, Any]:
+    """The type and the field of a table's option, as ``pydantic.create_model`` takes them."""
+    kind: Any = option.kind if option.default is not None else option.kind | None
+    about = f"{option.about}; none: {option.unset}" if option.unset else option.about
+    return kind, Field(option.default, ge=option.least, le=option.most, description=about)
 
 
 class Options(BaseModel):

@@ -1,23 +1,23 @@
-"""Where results are written."""
+"""Where results are written: an option for each entry of the table of sinks, and for what belongs to it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
 from sightline.addresses import database_address
-from sightline.config.options import Options
+from sightline.config.options import Options, option_field
 from sightline.config.paths import PathField, paths_in
+from sightline.tables import SINKS, SinkEntry
 
 
 def _path_text(value: Any) -> Any:
     """Python callers may give a ``Path``."""
     return str(value) if isinstance(value, Path) else value
-
-
-_TEXT = BeforeValidator(_path_text)
 
 
 def _folder(text: str) -> str:
@@ -27,60 +27,81 @@ def _folder(text: str) -> str:
     return text
 
 
-class OutputOptions(Options):
+_TEXT = BeforeValidator(_path_text)
+# Text, not paths: "out/" means a folder, also where there is none yet.
+OutputPath = Annotated[str | None, _TEXT, PathField("output")]
+OutputFolder = Annotated[Annotated[str, AfterValidator(_folder)] | None, _TEXT, PathField("output")]
+DatabaseAddress = Annotated[
+    Annotated[str, AfterValidator(database_address)] | None, _TEXT, PathField("output")
+]
+_TYPES: Mapping[str, Any] = {
+    "path": OutputPath,
+    "folder": OutputFolder,
+    "database": DatabaseAddress,
+    "nothing": bool,
+}
+
+
+def _fields() -> Iterator[tuple[str, Any]]:
+    """The options of all sinks: type and default by name, in the order of the table."""
+    for name, entry in SINKS.items():
+        default = False if entry.takes == "nothing" else None
+        yield name, (_TYPES[entry.takes], Field(default, description=entry.about))
+        yield from ((more, option_field(option)) for more, option in entry.options.items())
+
+
+if TYPE_CHECKING:
+
+    class _Sinks(Options):
+        """What type checkers know of the table's options."""
+
+        json_lines: str | None = None
+        csv: str | None = None
+        coco: str | None = None
+        mot: str | None = None
+        yolo_txt: str | None = None
+        yolo_scores: bool = False
+        crops: str | None = None
+        crops_per_track: int = 3
+        crops_every: int | None = None
+        annotated: str | None = None
+        show_fps: bool = False
+        database: str | None = None
+        show: bool = False
+
+else:
+    _Sinks = create_model("_Sinks", __base__=Options, **dict(_fields()))
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenOutput:
+    """One output that is written: its kind (a key of ``tables.SINKS``), its place and its options.
+
+    ``path`` is "" where the kind has none.
+    """
+
+    kind: str
+    path: str
+    options: Mapping[str, Any]
+
+    @property
+    def entry(self) -> SinkEntry:
+        """The table's entry of the kind."""
+        return SINKS[self.kind]
+
+
+class OutputOptions(_Sinks):
     """Where a run writes what it sees. What is None is not written."""
 
-    # Text, not paths: "out/" means a folder, also where there is none yet.
-    json_lines: Annotated[str | None, PathField("output", "--json", ".jsonl", shared=True)] = Field(
-        None, description="JSON lines: a file, a folder/ with one for each stream, - for stdout"
-    )
-    csv: Annotated[str | None, _TEXT, PathField("output", "--csv", ".csv", shared=True)] = Field(
-        None, description="a row for each object: a file, or a folder/ with one for each stream"
-    )
-    coco: Annotated[
-        str | None, _TEXT, PathField("output", "--coco", ".json", companions=(".part",))
-    ] = Field(None, description="COCO JSON: a file, or a folder/ with one for each stream")
-    mot: Annotated[str | None, PathField("output", "--mot", ".txt")] = Field(
-        None, description="MOT rows: a file, or a folder/ with one for each stream"
-    )
-    annotated: Annotated[str | None, PathField("output", "--output", ".mp4")] = Field(
-        None, description="video (.mp4, .mov, .mkv, .avi, .webm) or picture file, or a folder/"
-    )
-    yolo_txt: Annotated[
-        Annotated[str, AfterValidator(_folder)] | None,
-        _TEXT,
-        PathField(
-            "output",
-            "--yolo-txt",
-            shared=True,
-            inside=("data.yaml", "classes.txt"),
-            folders=(("labels", r".*\.txt"),),
-        ),
-    ] = Field(None, description="YOLO labels: a folder, with a file for each picture or frame")
-    crops: Annotated[
-        Annotated[str, AfterValidator(_folder)] | None,
-        _TEXT,
-        PathField("output", "--crops", folders=(("", r".*-\d{6,}(-\d+)?\.jpg"),)),
-    ] = Field(None, description="pictures of the objects: a folder, by stream and class")
-    crops_per_track: int = Field(
-        3, ge=0, description="the best so many crops of each track; 0: all of them"
-    )
-    crops_every: int | None = Field(
-        None,
-        ge=1,
-        description="crops of each so many-th frame only; by default all, and each 25th of videos "
-        "without tracks",
-    )
-    yolo_scores: bool = Field(
-        False, description="YOLO labels have the score behind each box, and then the track id"
-    )
-    database: Annotated[
-        Annotated[str, AfterValidator(database_address)] | None,
-        PathField("output", "--db", ".db", shared=True, companions=("-wal", "-shm", "-journal")),
-    ] = Field(None, description="SQLite file or database URL")
-    show: bool = Field(False, description="a live window")
-    show_fps: bool = Field(False, description="the rate is drawn into annotated pictures")
     append: bool = Field(False, description="a live stream keeps what is in its files already")
+
+    def chosen(self) -> Iterator[ChosenOutput]:
+        """The outputs that are written, in the order of the table."""
+        for kind, entry in SINKS.items():
+            value = getattr(self, kind)
+            if value is not None and value is not False:
+                path = "" if value is True else value
+                yield ChosenOutput(kind, path, {one: getattr(self, one) for one in entry.options})
 
     def paths(self) -> list[str]:
         """Where results are written, in the order of the options; ``-`` is standard output."""

@@ -18,26 +18,12 @@ Loc: TypeAlias = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class PathField:
-    """Stands in the type of an option that names a file or a folder.
+    """Stands in the type of an option that names a file or a folder: what happens to the file.
 
-    Args:
-        use: what happens to the file.
-        flag: the command line's option for an output.
-        suffix: of each stream's file where an output is a folder.
-        shared: several streams may write to one file.
-        companions: what is added to the name of further files that an output writes.
-        inside: files in the folder, of an output that is a folder for all streams.
-        folders: folders in that folder, each with the pattern of the names that are written there,
-            also further down.
+    Which files an output writes, the table of sinks tells.
     """
 
     use: Literal["model", "source", "folder", "output"]
-    flag: str = ""
-    suffix: str = ""
-    shared: bool = False
-    companions: tuple[str, ...] = ()
-    inside: tuple[str, ...] = ()
-    folders: tuple[tuple[str, str], ...] = ()
 
 
 def path_fields(options: type[BaseModel]) -> dict[str, PathField]:

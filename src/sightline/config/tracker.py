@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from sightline.config.model import DetectParameters
-from sightline.config.options import Inconsistency, Options, refuse_inconsistent
+from sightline.config.options import Inconsistency, Options, option_field, refuse_inconsistent
+from sightline.tables import TRACKERS
 
 
 class TrackerOptions(Options):
@@ -20,40 +21,43 @@ class TrackerOptions(Options):
     class_aware: bool = Field(False, description="join only what has the same class")
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
+class TrackerKind(Options):
+    """A tracker of ``tables.TRACKERS`` by its ``kind``, with those of its options that are given."""
+
+    kind: str = Field(description="the tracker")
 
 
-class ByteTrackOptions(Options):
+def _options_of(kind: str) -> type[TrackerKind]:
+    """The options of a tracker, as the table has them."""
+    fields: dict[str, Any] = {
+        name: option_field(option) for name, option in TRACKERS[kind].options.items()
+    }
+    fields["kind"] = Literal[kind], Field(kind, description="the tracker")
+    return create_model(f"{kind}Options", __base__=TrackerKind, **fields)
+
+
+if TYPE_CHECKING:
+
+    class _ByteTrack(TrackerKind):
+        """What type checkers know of the table's options."""
+
+        kind: str = "bytetrack"
+        high_threshold: float | None = None
+        low_threshold: float | None = None
+        new_track_threshold: float | None = None
+        match_threshold: float | None = None
+        low_match_threshold: float | None = None
+        new_match_threshold: float | None = None
+        minimum_hits: int | None = None
+        lost_buffer_s: float | None = None
+        class_aware: bool | None = None
+
+else:
+    _ByteTrack = _options_of("bytetrack")
+
+
+class ByteTrackOptions(_ByteTrack):
     """The tracker ByteTrack. What is None suits the model: see ``tracking.bytetrack``."""
-
-    kind: Literal["bytetrack"] = Field("bytetrack", description="the tracker")
-    high_threshold: Share | None = Field(
-        None, description="score of detections that are matched first; none: the model's `conf`"
-    )
-    low_threshold: Share | None = Field(
-        None, description="lowest score that is looked at; none: 0.1, or `conf` where that is lower"
-    )
-    new_track_threshold: Share | None = Field(
-        None, description="lowest score of a new object; none: the model's `conf`"
-    )
-    match_threshold: Share | None = Field(
-        None, description="smallest overlap (IoU) with a sure detection; none: 0.2"
-    )
-    low_match_threshold: Share | None = Field(
-        None, description="smallest overlap (IoU) with a doubtful detection; none: 0.5"
-    )
-    new_match_threshold: Share | None = Field(
-        None, description="smallest overlap (IoU) of an object that is not confirmed; none: 0.3"
-    )
-    minimum_hits: int | None = Field(
-        None, ge=1, description="detections in a row that confirm a new object; none: 2"
-    )
-    lost_buffer_s: float | None = Field(
-        None, ge=0, description="seconds out of sight after which an id is not given again; none: 1"
-    )
-    class_aware: bool | None = Field(
-        None, description="join only what has the same class; none: as the model's card says"
-    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> ByteTrackOptions:
@@ -71,12 +75,26 @@ def _thresholds(options: ByteTrackOptions) -> Iterator[Inconsistency]:
         )
 
 
+TRACKER_KINDS: Mapping[str, type[TrackerKind]] = {
+    kind: ByteTrackOptions if kind == "bytetrack" else _options_of(kind) for kind in TRACKERS
+}
+"""The options of each tracker, by its kind."""
+
+
 def _kind_of(value: Any) -> Any:
-    """A tracker's kind alone need not stand in braces."""
-    return {"kind": value} if isinstance(value, str) else value
+    """A tracker's kind alone need not stand in braces, and the first one need not be named."""
+    if isinstance(value, str):
+        return {"kind": value}
+    return {"kind": next(iter(TRACKERS)), **value} if isinstance(value, Mapping) else value
 
 
-TrackerChoice = Annotated[ByteTrackOptions, BeforeValidator(_kind_of)]
+if TYPE_CHECKING:
+    TrackerChoice = Annotated[TrackerKind, ...]
+elif len(TRACKER_KINDS) > 1:
+    _Kinds = Annotated[Union[tuple(TRACKER_KINDS.values())], Field(discriminator="kind")]  # noqa: UP007 - made of a table
+    TrackerChoice = Annotated[_Kinds, BeforeValidator(_kind_of)]
+else:  # a union of one is none
+    TrackerChoice = Annotated[ByteTrackOptions, BeforeValidator(_kind_of)]
 """A tracker: its kind alone, or with its thresholds."""
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from sightline.config import OutputOptions, ServingOptions
-from sightline.config.paths import path_fields
 from sightline.errors import Forbidden, InvalidRequest
 
 _LONGEST = 200
@@ -33,12 +32,10 @@ def placed_outputs(outputs: OutputOptions, options: ServingOptions) -> OutputOpt
         raise Forbidden("outputs.show: clients may open no window; watch /streams/NAME/mjpeg")
     # The folder is the administrator's, who may have made it a link.
     folder = options.outputs_under.resolve()
-    texts = {name: getattr(outputs, name) for name in path_fields(OutputOptions)}
     return outputs.model_copy(
         update={
-            name: _below(folder, text, f"outputs.{name}")
-            for name, text in texts.items()
-            if text is not None
+            output.kind: _below(folder, output.path, f"outputs.{output.kind}")
+            for output in outputs.chosen()
         }
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 from sightline.errors import SinkError
 from sightline.sinks.files import free_path
 from sightline.sinks.lines import CHECK_S, LineFile
-from sightline.types import Observation, StreamInfo
+from sightline.types import Observation, OutputRequest, StreamInfo
 from sightline.wall_time import utc_text
 from sightline.whole_files import sink_error
 
@@ -178,3 +178,9 @@ class CocoSink:
             file.write("," * bool(i) + line)
         categories = [{"id": i, "name": name} for i, name in enumerate(self._names)]
         file.write(f'],"categories":{json.dumps(categories)}}}\n')
+
+
+def for_output(request: OutputRequest) -> CocoSink:
+    """The sink of one output. A file that must stay is not gone on with: the next free name is taken."""
+    path = Path(request.path)
+    return CocoSink(free_path(path) if request.append else path)

@@ -12,8 +12,8 @@ import numpy as np
 
 from sightline.errors import SinkError
 from sightline.imaging.picture_files import encoded
-from sightline.sinks.files import free_path
-from sightline.types import Frame, Observation, StreamInfo
+from sightline.sinks.files import check_folder, free_path, is_picture
+from sightline.types import Frame, Observation, OutputRequest, StreamInfo
 from sightline.whole_files import safe_name, sink_error, writable_folder, write_whole
 
 PER_TRACK = 3
@@ -206,3 +206,22 @@ def _quality(box: list[float], size: list[float], score: float) -> float:
     x1, y1, x2, y2 = box
     cut_off = x1 <= 1 or y1 <= 1 or x2 >= size[0] - 1 or y2 >= size[1] - 1
     return (x2 - x1) * (y2 - y1) * score * (0.5 if cut_off else 1.0)
+
+
+def for_output(request: OutputRequest) -> CropSink:
+    """The sink of one output. Raises ConfigError: the folder is named like a file."""
+    check_folder(request.path, "--crops")
+    return CropSink(
+        request.path,
+        per_track=request.options["crops_per_track"],
+        every=request.options["crops_every"],
+        append=request.append,
+        pictures=_pictures_name(request),
+    )
+
+
+def _pictures_name(request: OutputRequest) -> str:
+    """A folder's name for all pictures: that of their only source, where it is a plain one."""
+    name = Path(request.streams[0].name)
+    stem = name.stem if is_picture(name) else name.name
+    return stem if len(request.streams) == 1 and safe_name(stem) == stem else "pictures"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import sys
 import threading
 from pathlib import Path
 from typing import TextIO
@@ -12,7 +13,7 @@ from typing import TextIO
 from sightline.errors import SinkError
 from sightline.imaging.display import COLUMNS
 from sightline.sinks.lines import LineFile
-from sightline.types import Observation, StreamInfo
+from sightline.types import Observation, OutputRequest, StreamInfo
 from sightline.wall_time import utc_text
 
 _FIRST = 11
@@ -102,3 +103,10 @@ class CsvSink:
 
 def _header(columns: int) -> str:
     return ",".join(COLUMNS[:columns])
+
+
+def for_output(request: OutputRequest) -> CsvSink:
+    """The sink of one output; ``-`` is standard output."""
+    target = sys.stdout if request.path == "-" else request.path
+    # A file that others write to as well has been begun by whoever knows of all.
+    return CsvSink(target, append=request.append and not request.joined, join=request.joined)

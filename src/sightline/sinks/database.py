@@ -24,7 +24,7 @@ from sightline.sinks import tables
 from sightline.sinks.background import Background
 from sightline.sinks.files import file_id, locked_folder
 from sightline.sinks.tables import StoredObjects
-from sightline.types import Observation, RunState, StreamInfo
+from sightline.types import Observation, OutputRequest, RunState, StreamInfo
 from sightline.whole_files import make_folder, sink_error
 
 _log = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ _LINGER_S = 0.5
 _BUSY_PAUSE_S = 0.02
 _RETIRED: list[sa.Engine] = []
 """Of files that were exchanged by others: closing them would remove a part of the new file."""
+_LIVE_LOCK_TIMEOUT_S = 5.0
 _PAUSE_S = 1.0  # between two tries of a database that is away
 
 # What SQLite says of files that are not, or no longer, a database.
@@ -384,3 +385,12 @@ def _set_aside(file: Path) -> None:
     except OSError as error:
         raise sink_error(file, error) from error
     _log.warning("%s is damaged: it was set aside as %s", file, aside)
+
+
+def for_output(request: OutputRequest) -> DatabaseSink:
+    """The sink of one output. A live stream tries again by itself and says what it waits for."""
+    if any(stream.live for stream in request.streams):
+        return DatabaseSink(
+            request.path, request.run, patient=True, lock_timeout_s=_LIVE_LOCK_TIMEOUT_S
+        )
+    return DatabaseSink(request.path, request.run)

@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from sightline.errors import ConfigError
+from sightline.types import OutputRequest
 from sightline.whole_files import is_folder, make_folder, safe_name
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
@@ -73,3 +75,18 @@ def free_path(path: Path) -> Path:
     """The path, or where there is such a file the first of ``NAME-2``, ``NAME-3`` that is free."""
     later = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
     return next(one for one in itertools.chain([path], later) if not one.exists())
+
+
+def new_file(request: OutputRequest, suffix: str) -> Path:
+    """A file beside those of the only stream that are there: their format cannot be gone on with."""
+    (only,) = request.streams
+    return free_path(stream_file(request.path, only.name, suffix))
+
+
+def check_folder(path: str, flag: str) -> None:
+    """Refuse a file's name for an output that is a folder. Raises ConfigError."""
+    if file_suffix(path):
+        raise ConfigError(
+            f"{flag} {path}: it is a folder with many files: give {Path(path).with_suffix('')}/, or "
+            f"{path}/ for a folder of that very name"
+        )

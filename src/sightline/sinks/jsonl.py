@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from sightline.errors import SinkError
 from sightline.sinks.lines import LineFile
-from sightline.types import Event, Frame, Label, Observation, StreamInfo
+from sightline.types import Event, Frame, Label, Observation, OutputRequest, StreamInfo
 from sightline.wall_time import utc_text
 
 
@@ -156,3 +157,10 @@ def _event(event: Event, frame: Frame) -> dict[str, Any]:
     if event.data:
         item["data"] = dict(event.data)
     return item
+
+
+def for_output(request: OutputRequest) -> JsonLinesSink:
+    """The sink of one output; ``-`` is standard output."""
+    target = sys.stdout if request.path == "-" else request.path
+    # A file that others write to as well has been begun by whoever knows of all.
+    return JsonLinesSink(target, append=request.append and not request.joined, join=request.joined)

@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 
 from sightline.errors import SinkError
-from sightline.sinks.files import output_path
+from sightline.sinks.files import new_file, output_path
 from sightline.sinks.lines import LineFile
-from sightline.types import Observation, StreamInfo
+from sightline.types import Observation, OutputRequest, StreamInfo
 from sightline.whole_files import is_folder
 
 
@@ -75,3 +75,8 @@ class MotSink:
         """Close the files. Idempotent."""
         for file in self._files.values():
             file.close()
+
+
+def for_output(request: OutputRequest) -> MotSink:
+    """The sink of one output. A file that must stay is not gone on with: the next free name is taken."""
+    return MotSink(new_file(request, ".txt") if request.append else request.path)

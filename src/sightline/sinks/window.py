@@ -15,7 +15,7 @@ import numpy as np
 
 from sightline.errors import SinkError
 from sightline.imaging.drawing import Annotator, FrameRate
-from sightline.types import Observation, Pixels, StreamInfo
+from sightline.types import Observation, OutputRequest, Pixels, StreamInfo
 
 _REFRESH_MS = 15  # pause between two looks for a new picture
 _OPENING_S = 10.0
@@ -222,3 +222,8 @@ def _ppm(picture: Pixels) -> bytes:
     height, width = picture.shape[:2]
     rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     return b"P6 %d %d 255\n" % (width, height) + bytes(rgb.data)
+
+
+def for_output(_request: OutputRequest) -> WindowSink:
+    """The sink of one output: all streams in one window."""
+    return WindowSink("Sightline")

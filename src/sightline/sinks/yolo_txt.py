@@ -10,8 +10,8 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from sightline.errors import SinkError
-from sightline.sinks.files import locked_folder
-from sightline.types import Detections, Observation, StreamInfo
+from sightline.sinks.files import check_folder, locked_folder
+from sightline.types import Detections, Observation, OutputRequest, StreamInfo
 from sightline.whole_files import safe_name, sink_error, writable_folder, write_whole
 
 _log = logging.getLogger(__name__)
@@ -175,3 +175,10 @@ def _lines(found: Detections, width: int, height: int, *, scores: bool) -> list[
                 line += f" {found.track_ids[i]}"
         lines.append(line + "\n")
     return lines
+
+
+def for_output(request: OutputRequest) -> YoloTxtSink:
+    """The sink of one output. Raises ConfigError: the folder is named like a file."""
+    check_folder(request.path, "--yolo-txt")
+    scores = bool(request.options["yolo_scores"])
+    return YoloTxtSink(request.path, scores=scores, append=request.append)

@@ -21,6 +21,7 @@ from sightline.types.frames import Frame, Picture
 from sightline.types.models import Certainty, EngineInfo, Fit, Normalization, TensorSpec
 from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 from sightline.types.observations import Event, Observation
+from sightline.types.outputs import OutputRequest, OutputStream
 from sightline.types.streams import SourceState, SourceStatus, StreamInfo
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "Mask",
     "Normalization",
     "Observation",
+    "OutputRequest",
+    "OutputStream",
     "Picture",
     "Pixels",
     "RunState",

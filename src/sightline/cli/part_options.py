@@ -1,0 +1,139 @@
+"""Flags of the parts in ``tables``: outputs, trackers, and their options, by the names of the configuration.
+
+A command's help must not wait for pydantic, so they are made from the tables, as the configuration is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sightline.tables import SINKS, TRACKERS, Option, SinkEntry
+
+if TYPE_CHECKING:
+    from sightline.config import OutputOptions, TrackerKind
+
+RESULTS = "Results"
+TRACKER = "Tracker"
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _help(about: str, unset: str) -> str:
+    text = f"{about[0].upper()}{about[1:]}"
+    default = unset.replace("`", "")
+    return f"{text} \\[default: {default}]" if default else f"{text}."
+
+
+def _option(name: str, option: Option, panel: str) -> Any:
+    """The annotation of the flag of an option that is None or False where it is not given."""
+    flag = _flag(name)
+    if option.kind is bool:
+        flag = flag if option.default is False else f"{flag}/--no-{flag.removeprefix('--')}"
+    made = typer.Option(
+        flag,
+        min=option.least,
+        max=option.most,
+        help=_help(option.about, option.unset),
+        show_default=option.default is not None and option.default is not False,
+        rich_help_panel=panel,
+    )
+    kind: Any = option.kind
+    return Annotated[kind if option.default is not None else kind | None, made]
+
+
+def _output(name: str, entry: SinkEntry) -> Any:
+    made = typer.Option(
+        _flag(name),
+        *entry.flags,
+        help=_help(entry.about, entry.unset),
+        show_default=False,
+        rich_help_panel=RESULTS,
+    )
+    kind: Any = bool if entry.takes == "nothing" else str | None
+    return Annotated[kind, made]
+
+
+def _parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def _output_flags() -> Iterator[inspect.Parameter]:
+    for name, entry in SINKS.items():
+        yield _parameter(name, _output(name, entry), False if entry.takes == "nothing" else None)
+        for more, option in entry.options.items():
+            yield _parameter(more, _option(more, option, RESULTS), option.default)
+    append = Option(bool, "a live stream keeps what is in its files", False)
+    yield _parameter("append", _option("append", append, RESULTS), False)
+
+
+def _tracker_flags() -> Iterator[inspect.Parameter]:
+    kinds = ", ".join(TRACKERS)
+    default = next(iter(TRACKERS))
+    made = typer.Option(
+        "--tracker", help=f"{kinds}.", show_default=default, rich_help_panel=TRACKER
+    )
+    yield _parameter("tracker", Annotated[str | None, made])
+    options: dict[str, Option] = {}
+    for entry in TRACKERS.values():
+        for name, option in entry.options.items():  # where two have one name, the first one tells
+            options.setdefault(name, option)
+    yield from (_parameter(name, _option(name, o, TRACKER)) for name, o in options.items())
+
+
+OUTPUT_FLAGS = {flag.name: flag for flag in _output_flags()}
+TRACKER_FLAGS = {flag.name: flag for flag in _tracker_flags()}
+
+
+def set_flags(
+    command: Callable[..., None], *, tracked: bool, said: Mapping[str, Any] | None = None
+) -> None:
+    """Give a command that ends with ``**flags`` those of outputs, and of trackers where it tracks.
+
+    ``said`` are annotations of the command's own flags that mean something else to it.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    own = [
+        p.replace(annotation=(said or {}).get(p.name, p.annotation))
+        for p in signature.parameters.values()
+        if p.kind is not p.VAR_KEYWORD
+    ]
+    more = [*OUTPUT_FLAGS.values(), *(TRACKER_FLAGS.values() if tracked else ())]
+    command.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in (*own, *more)}
+
+
+def output_options(given: Mapping[str, Any]) -> OutputOptions:
+    """The outputs that flags mean: JSON lines on standard output where there are none.
+
+    Raises ConfigError naming the option.
+    """
+    from sightline.config import OutputOptions, checked
+
+    values = {name: given[name] for name in OUTPUT_FLAGS}
+    if values["json_lines"] is None and not any(values[name] for name in SINKS):
+        values["json_lines"] = "-"
+    return checked(OutputOptions, **values)
+
+
+def tracker_options(given: Mapping[str, Any]) -> TrackerKind:
+    """The tracker that flags mean. Raises ConfigError naming the option."""
+    from sightline.config import TrackParameters, checked
+    from sightline.config.tracker import TRACKER_KINDS
+
+    values = {
+        name: given[name]
+        for name in TRACKER_FLAGS
+        if name != "tracker" and given.get(name) is not None
+    }
+    if given["tracker"] is not None:
+        values["kind"] = checked(TrackParameters, tracker=given["tracker"]).tracker.kind
+    kind = values.get("kind", next(iter(TRACKERS)))
+    return checked(TRACKER_KINDS[kind], **values)
