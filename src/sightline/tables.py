@@ -90,6 +90,26 @@ class TrackerEntry:
     options: Mapping[str, Option] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """A kind of source.
+
+    Args:
+        make: ``module:name`` of a class or function that is called with the user's word (a camera's number
+            as an int) and the stream's name, and returns a ``protocols.Source``.
+        schemes: words that begin with one of them and ``://`` are of this kind.
+        takes: what ``make`` is called with besides, by keyword: ``options`` (``LiveOptions``), ``loop``
+            (how often a file is played; 0: without an end), ``fps`` (of pictures that are a film) and
+            ``turn`` (a context that is held while videos are decoded).
+        live: it goes on by itself, so that it never waits for other sources to end.
+    """
+
+    make: str
+    schemes: tuple[str, ...] = ()
+    takes: tuple[Literal["options", "loop", "fps", "turn"], ...] = ()
+    live: bool = False
+
+
 ENGINES = {
     "openvino": "sightline.engines.openvino_:OpenVinoEngine",
     "onnxruntime": "sightline.engines.onnxruntime_:OnnxRuntimeEngine",
@@ -127,13 +147,16 @@ DECODERS = {
     "detr-rows": "sightline.models.decoders.detr:DetrRows",
 }
 
-SOURCES = {
-    "file": "sightline.sources.file:FileSource",
-    "url": "sightline.sources.live:LiveSource",
-    "sdp": "sightline.sources.live:SdpSource",
-    "camera": "sightline.sources.live:CameraSource",
-    "images": "sightline.sources.images:ImageSource",
-    "street": "sightline.sources.street.source:StreetSource",
+# Words with a scheme of no other kind are a `url`; files, folders and numbers are told by their form.
+SOURCES: Mapping[str, SourceEntry] = {
+    "file": SourceEntry("sightline.sources.file:FileSource", takes=("loop", "turn")),
+    "url": SourceEntry("sightline.sources.live:LiveSource", takes=("options", "turn"), live=True),
+    "sdp": SourceEntry("sightline.sources.live:SdpSource", takes=("options", "turn"), live=True),
+    "camera": SourceEntry(
+        "sightline.sources.live:CameraSource", takes=("options", "turn"), live=True
+    ),
+    "images": SourceEntry("sightline.sources.images:ImageSource", takes=("fps",)),
+    "street": SourceEntry("sightline.sources.street.source:StreetSource", ("street",)),
 }
 
 SINKS: Mapping[str, SinkEntry] = {

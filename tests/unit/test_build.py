@@ -33,6 +33,7 @@ from sightline.models.people import PeopleDetector
 from sightline.runtime.streams.cpu_limiter import CpuLimiter
 from sightline.runtime.streams.decoding import Decoding
 from sightline.sources.paced import PacedSource
+from sightline.tables import SINKS, TRACKERS
 from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
 from sightline.types import Detections, Frame, Observation, StreamInfo
 
@@ -41,10 +42,14 @@ MakeModel = Callable[..., Path]
 
 @pytest.mark.parametrize(
     "reference",
-    [*build.ENGINES.values(), *build.DECODERS.values(), *build.SOURCES.values()],
+    [
+        *build.ENGINES.values(),
+        *build.DECODERS.values(),
+        *(e.make for e in [*build.SOURCES.values(), *SINKS.values(), *TRACKERS.values()]),
+    ],
 )
 def test_every_line_of_the_tables_names_something(reference: str) -> None:
-    assert isinstance(build.load(reference), type)
+    assert callable(build.load(reference))
 
 
 @pytest.mark.parametrize(

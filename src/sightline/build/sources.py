@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LIVE = {"url", "camera", "sdp"}
+LIVE = {kind for kind, entry in SOURCES.items() if entry.live}
+
+_KINDS = {scheme: kind for kind, entry in SOURCES.items() for scheme in entry.schemes}
+"""Kinds of source that have a scheme of their own."""
 
 FEW_PICTURES = 100
 """From so many on, what a runtime takes longer to start is made up for by its speed."""
@@ -73,7 +76,7 @@ def few_pictures(inputs: Sequence[SourceInput]) -> bool:
 def source_kind(spec: str) -> str:
     """The key of SOURCES for a user's word: path, glob, URL, camera number or device."""
     if "://" in spec:
-        return "street" if spec.startswith("street://") else "url"
+        return _KINDS.get(spec.partition("://")[0], "url")
     if spec.isdigit() or spec.startswith("/dev/video"):
         return "camera"
     from sightline.sources.images import IMAGE_SUFFIXES, is_numbered
@@ -103,7 +106,7 @@ def check_source(options: StreamOptions) -> None:
         from sightline.sources.network.connection import url_target
 
         url_target(options.source, options.live)
-    if options.loop and kind != "file":
+    if options.loop and "loop" not in SOURCES[kind].takes:
         hint = "; a street with duration=0 never ends" if kind == "street" else ""
         raise ConfigError(f"loop: only a video file can begin again{hint}")
 
@@ -133,9 +136,7 @@ def inputs(
         ConfigError: ``fps`` is given for what is no pictures, ``start`` for what is live or for
             pictures that have no time.
     """
-    streams: dict[str, Any] = {"options": live, "turn": turn}
-    files: dict[str, Any] = {"loop": 0 if loop else 1, "turn": turn}
-    pictures: dict[str, Any] = {"fps": fps}
+    given: dict[str, Any] = {"options": live, "loop": 0 if loop else 1, "fps": fps, "turn": turn}
     found: list[SourceInput] = []
     taken: set[str] = set()
     for number, spec in enumerate(specs if names else itertools.chain(*map(_expanded, specs))):
@@ -146,8 +147,8 @@ def inputs(
         taken.add(name)
         target = int(spec) if spec.isdigit() else spec
         _check_times(spec, kind, fps, start)
-        options = {"file": files, "images": pictures, "street": {}}.get(kind, streams)
-        source = load(SOURCES[kind])(target, name, **options)
+        entry = SOURCES[kind]
+        source = load(entry.make)(target, name, **{option: given[option] for option in entry.takes})
         if start is not None:
             source = dated(source, start)
         endless = kind == "street" and _is_endless(spec)
@@ -160,7 +161,7 @@ def pictures(
     paths: Sequence[Path], *, fps: float | None = None, start: datetime | None = None
 ) -> Source:
     """Picture files in the order that is given, as one source. Raises ConfigError as ``inputs``."""
-    source: Source = load(SOURCES["images"])(paths, fps=fps)
+    source: Source = load(SOURCES["images"].make)(paths, fps=fps)
     if start is None:
         return source
     _check_times("a list", "images", fps, start)
@@ -215,8 +216,8 @@ def _check_times(spec: str, kind: str, fps: float | None, start: datetime | None
         )
     if start is None:
         return
-    is_stream = kind == "url" and not spec.lower().startswith(("http://", "https://"))
-    if kind in {"camera", "sdp"} or is_stream:
+    may_be_file = kind == "url" and spec.lower().startswith(("http://", "https://"))
+    if kind in LIVE and not may_be_file:
         raise ConfigError(
             f"start: {redact(spec)} is live: its frames have the time at which they come"
         )
@@ -234,8 +235,8 @@ def _is_endless(street: str) -> bool:
 
 
 def _stream_name(spec: str, kind: str) -> str:
-    if kind == "street":
-        return "street"
+    if kind in _KINDS.values():
+        return kind
     if kind == "url":
         try:
             address = read_address(spec)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sightline.tables import ENGINES
+
 if TYPE_CHECKING:
     from sightline.config import ModelOptions
 
@@ -111,9 +113,9 @@ AgnosticNms = Annotated[
 Backend = Annotated[
     str,
     typer.Option(
-        help="auto, openvino, onnxruntime, torch or triton.",
+        help=f"{', '.join(['auto', *ENGINES][:-1])} or {list(ENGINES)[-1]}.",
         rich_help_panel=MODEL,
-        autocompletion=words("auto", "openvino", "onnxruntime", "torch", "triton"),
+        autocompletion=words("auto", *ENGINES),
     ),
 ]
 Precision = Annotated[

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, SupportsIndex
+from typing import TYPE_CHECKING, Annotated, Any, Literal, SupportsIndex
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from sightline.config.engine import EngineOptions
 from sightline.config.options import Options
 from sightline.config.paths import PathField
+from sightline.tables import ENGINES
 
 MODEL_SUFFIXES = {".onnx", ".xml", ".pt", ".pth", ".pt2", ".torchscript", ".ts"}
 """Of files that are meant as models; not all of them can be run. Other words are names."""
@@ -72,6 +73,12 @@ SizeOption = Annotated[
 """The longer side, or width and height, in pixels; as text too: ``640x384``."""
 
 
+if TYPE_CHECKING:
+    Backend = str
+else:
+    Backend = Literal[("auto", *ENGINES)]
+
+
 class DetectParameters(Options):
     """What one call may ask for instead of the model's own."""
 
@@ -86,7 +93,7 @@ class ModelOptions(Options):
     model: Annotated[str, PathField("model")] = Field(
         description="path of an .onnx or .xml file, a zoo name, or `people`"
     )
-    backend: Literal["auto", "onnxruntime", "openvino", "torch", "triton"] = Field(
+    backend: Backend = Field(
         "auto", description="auto takes the fastest that is installed and fits the device"
     )
     engine: EngineOptions = Field(EngineOptions(), description="how the runtime runs it")
