@@ -26,9 +26,8 @@ import openvino as ov
 import yaml
 
 from sightline import build
-from sightline.config import ModelOptions
+from sightline.config import ByteTrackOptions, ModelOptions
 from sightline.models.detector import EngineDetector
-from sightline.runtime.streams.analysis import EveryFrame
 from sightline.runtime.streams.stream import Stream
 from sightline.sinks.jsonl import JsonLinesSink
 from sightline.sources.file import FileSource
@@ -81,9 +80,10 @@ class RawEngine:
 
 def run_stream(video: Path, detector: EngineDetector, folder: Path) -> float:
     """Frames per second of one whole run."""
-    low, tracker = build.for_tracking(detector)
     sink = JsonLinesSink(folder / "out.jsonl")
-    result = Stream("bench", FileSource(video), EveryFrame(low), tracker(), [sink]).run()
+    result = Stream(
+        "bench", FileSource(video), build.pipeline(detector, ByteTrackOptions()), [sink]
+    ).run()
     sink.close()
     if result.error is not None:
         raise result.error

@@ -30,7 +30,6 @@ from sightline.errors import ConfigError, InvalidRequest, SourceError
 from sightline.other_names import SETTINGS, attribute_error, takes_our_names
 from sightline.protocols import AdjustableDetector, Detector, Source, Tracker
 from sightline.runtime import service
-from sightline.runtime.streams.analysis import EveryFrame
 from sightline.runtime.streams.stream import observe
 from sightline.types import Detections, Observation
 
@@ -326,12 +325,16 @@ def _observations(
             TrackParameters, every=every, tracker={} if own or tracker is None else tracker
         )
         opened = _source(source, fps, start)
-        detector, make_tracker = build.for_tracking(plain, how.tracker)
-        following: Tracker | None = tracker if isinstance(tracker, Tracker) else make_tracker()
-        if opened.open().still:
-            detector, following = plain, None
+        still = opened.open().still
+        steps = build.pipeline(
+            plain,
+            tracker if isinstance(tracker, Tracker) else how.tracker,
+            still=still,
+            every=how.every,
+        )
+        if still:
             build.warn_untracked([opened.open().name])
-        observations = observe(opened, EveryFrame(detector, how.every), following)
+        observations = observe(opened, steps)
         for seen in stack.enter_context(closing(observations)):
             # The frame is not kept alive by its objects: programs keep those of whole videos.
             yield replace(

@@ -68,7 +68,7 @@ class Engine(Protocol):
 
 
 class Decoder(Protocol):
-    """CpuLimiter one model family's arrays into objects. Knows no runtime."""
+    """Turns one model family's arrays into objects. Knows no runtime."""
 
     overlaps: bool
     """Several candidates per object come out, so that NMS must follow."""
@@ -133,6 +133,15 @@ class Classifier(Protocol):
     def submit(self, frame: Frame, boxes: Floats) -> Future[list[tuple[Label, ...]]]:
         """Labels of each box (N, 4) xyxy of the frame; what is too uncertain is left out."""
 
+    def scores(self, frame: Frame, boxes: Floats) -> Future[list[Floats]]:
+        """Of each attribute, the probabilities (N, values) of its values for each box (N, 4) xyxy."""
+
+    def labels(self, scores: Sequence[Floats]) -> list[tuple[Label, ...]]:
+        """Labels of each row of ``scores``, as ``submit`` gives them."""
+
+    def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
+        """The same classifier around other engines, such as one behind a scheduler."""
+
     def close(self) -> None: ...
 
 
@@ -163,9 +172,33 @@ class Tracker(Protocol):
 
 
 class Analyzer(Protocol):
-    """CpuLimiter tracked objects into events. One instance per stream."""
+    """Turns tracked objects into events. One instance per stream."""
 
     def analyze(self, observation: Observation) -> Sequence[Event]: ...
+
+
+class Stage(Protocol[T]):
+    """One step of a stream's pipeline: it adds to what is known of each frame. One instance per stream.
+
+    Frames come in order, in both methods. ``submit`` may be called for later frames before ``settle``
+    for earlier ones, and in another thread.
+    """
+
+    name: str
+    """What the stage does, as statistics and ``Observation.missing`` call it: ``detect``."""
+
+    def submit(self, seen: Observation) -> Future[T] | None:
+        """Begin with the next frame and return at once; None: there is nothing to wait for.
+
+        Raises Overloaded where nobody has time for it: it is called again for a frame of a file.
+        """
+
+    def settle(self, seen: Observation, found: T | None) -> Observation:
+        """The observation with what this stage adds.
+
+        ``found`` is what the future held. It is None where nothing was begun, and where it came to
+        nothing: ``seen.missing`` then says why. Raises SightlineError: the stream ends.
+        """
 
 
 class Sink(Protocol):

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from sightline import build
-from sightline.config import ModelOptions
-from sightline.runtime.streams.analysis import EveryFrame
+from sightline.config import ByteTrackOptions, ModelOptions
 from sightline.runtime.streams.stream import observe
 from sightline.sinks.jsonl import JsonLinesSink
 from sightline.sources.file import FileSource
@@ -54,12 +53,12 @@ class Limited:
 def test_memory_does_not_grow_with_time(data: Path) -> None:
     """100,000 frames of a looped file through detector, tracker and JSON lines."""
     model = ModelOptions(model=str(data / "models" / "yolox_nano.onnx"), size=128)
-    detector, tracker = build.for_tracking(build.detector(model))
+    detector = build.detector(model)
     source = Limited(FileSource(data / "videos" / "car-detection.mp4", loop=0), FRAMES)
     sink = JsonLinesSink("/dev/null")
     sink.open(source.open())
     before = 0.0
-    for observation in observe(source, EveryFrame(detector), tracker()):
+    for observation in observe(source, build.pipeline(detector, ByteTrackOptions())):
         sink.write(observation)
         if observation.frame.index == WARM:
             before = resident_mb()

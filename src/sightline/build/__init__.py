@@ -9,6 +9,7 @@ from sightline.build.models import (
     pick_backend,
 )
 from sightline.build.outputs import Outputs, outputs
+from sightline.build.pipeline import pipeline
 from sightline.build.sources import (
     LIVE,
     SourceInput,
@@ -43,6 +44,7 @@ __all__ = [
     "outputs",
     "pick_backend",
     "pictures",
+    "pipeline",
     "source_kind",
     "warn_untracked",
 ]

@@ -8,23 +8,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sightline._version import __version__
-from sightline.build.models import for_tracking
 from sightline.build.outputs import outputs
+from sightline.build.pipeline import StreamLoad, pipeline
 from sightline.build.sources import SourceInput, check_source, inputs
 from sightline.config import StreamOptions
-from sightline.protocols import Detector, Meter, Tracker
+from sightline.protocols import Meter, Stage
 from sightline.redaction import redact_address
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import ScheduledDetector
 from sightline.runtime.scheduling.scheduler import Scheduler
-from sightline.runtime.streams.analysis import SelectedFrames
 from sightline.runtime.streams.cpu_limiter import CpuLimiter
 from sightline.runtime.streams.decoding import Decoding
 from sightline.runtime.streams.fleet import MakeStream, StreamParts
 from sightline.runtime.streams.record import StreamRecord
+from sightline.runtime.streams.selection import AdaptiveSelection
+from sightline.runtime.streams.stages import DetectAtLevel
 from sightline.types import RunState
 
 if TYPE_CHECKING:
@@ -56,20 +58,31 @@ def stream_maker(
 
     def make(name: str, options: StreamOptions, record: StreamRecord) -> StreamParts:
         model, detector = get(options.model)
-        tracker: Tracker | None = None
         decoding = Decoding(turn)
         found = _input(name, options, decoding)
-        if options.track and not found.still:
-            detector, make_tracker = for_tracking(detector, options.tracker)
-            tracker = make_tracker()
-        detectors: list[Detector] = [
-            ScheduledDetector(scheduler, model, sized, _terms(name, found, options))
-            for sized in _sizes(detector, options)
-        ]
-        analysis = SelectedFrames(
-            name, detectors, options.adaptive, record, lambda: found.source.status, meter, turn,
-            decoding, options.every,
-        )  # fmt: skip
+        selection = AdaptiveSelection(
+            options.adaptive,
+            record,
+            lambda: found.source.status,
+            sizes=len(options.adaptive.sizes),
+            decoding=decoding,
+            every=options.every,
+        )
+
+        def detect(detector: EngineDetector) -> Stage[Any]:
+            terms = _terms(name, found, options)
+            detectors = [
+                ScheduledDetector(scheduler, model, sized, terms)
+                for sized in _sizes(detector, options)
+            ]
+            return DetectAtLevel(detectors, lambda: selection.level.size)
+
+        steps = pipeline(
+            detector,
+            options.tracker if options.track else None,
+            still=found.still,
+            load=StreamLoad(selection, record, turn, detect),
+        )
         run = {"command": "run", "model": model, "version": __version__, "stream": name}
         own = outputs(options.outputs, run, [found], joined)
         began = time.monotonic()
@@ -82,8 +95,8 @@ def stream_maker(
                 log.info("stream %s: %s, %s", name, state, _counts(found, record, began))
 
         return StreamParts(
-            found.source, analysis, tracker, own.sinks(found),
-            redact_address(options.source), model, close, turn,
+            found.source, steps, own.sinks(found), redact_address(options.source), model, close,
+            lambda: selection.number, None if meter is None else partial(meter.detected, name),
         )  # fmt: skip
 
     return make

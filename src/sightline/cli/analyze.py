@@ -185,7 +185,6 @@ def analyze(
     from sightline.build.written_files import WrittenFiles
     from sightline.cli.hangup import reopen_on_hangup
     from sightline.cli.terminal.progress import show_written, summary
-    from sightline.runtime.streams.analysis import EveryFrame
     from sightline.runtime.streams.stream import Stream
 
     check_command([(i.spec, i.name, i.still) for i in inputs], model, output_options)
@@ -195,9 +194,7 @@ def analyze(
     with ExitStack() as closing:
         detector = build.detector(model, stills=build.few_pictures(inputs))
         closing.callback(detector.close)
-        tracking, make_tracker = detector, None
         if tracker is not None:
-            tracking, make_tracker = build.for_tracking(detector, tracker)
             build.warn_untracked([i.name for i in inputs if i.still])
         facts = _run_facts(model, tracked=tracker is not None)
         outputs = build.outputs(output_options, facts, inputs)
@@ -206,8 +203,7 @@ def analyze(
             Stream(
                 i.name,
                 i.source,
-                EveryFrame(detector if i.still else tracking, every),
-                make_tracker() if make_tracker and not i.still else None,
+                build.pipeline(detector, tracker, still=i.still, every=every),
                 outputs.sinks(i),
             )
             for i in inputs

@@ -64,13 +64,15 @@ def video(
     from statistics import median
 
     from sightline import build
+    from sightline.config import ByteTrackOptions
     from sightline.models.detector import EngineDetector
     from sightline.protocols import Source
     from sightline.runtime import measure
 
     logs.set_up(verbose)
     options = model_options(model, size=size, backend=backend, precision=precision, device=device)
-    detector, tracker = build.for_tracking(build.detector(options))
+    built = build.detector(options)
+    detector, tracker = build.for_tracking(built)
     if not isinstance(detector, EngineDetector):
         raise ConfigError(f"--model {model}: bench needs a model with an engine")
 
@@ -85,7 +87,7 @@ def video(
     rates = []
     for i in range(rounds):
         engine_fps = measure.measure_engine(detector.engine, canvas, seconds=2.0)
-        stream_fps = measure.measure_stream(opened(), detector, tracker())
+        stream_fps = measure.measure_stream(opened(), build.pipeline(built, ByteTrackOptions()))
         rates.append((engine_fps, stream_fps, stream_fps / engine_fps))
         typer.echo(f"round {i + 1} of {rounds}: {rates[-1][2]:.3f}", err=True)
     detector.close()

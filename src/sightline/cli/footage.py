@@ -15,7 +15,7 @@ import numpy as np
 from sightline import build
 from sightline.cli.terminal.progress import progress
 from sightline.coco import COCO_NAMES
-from sightline.config import ModelOptions
+from sightline.config import ByteTrackOptions, ModelOptions
 from sightline.errors import ConfigError, SourceError
 from sightline.evaluation.detection import with_classes
 from sightline.evaluation.notes import Notes
@@ -23,8 +23,8 @@ from sightline.evaluation.pictures.class_names import as_written, note_unknown
 from sightline.evaluation.pictures.labels import Dataset, LabelledPicture
 from sightline.evaluation.tracks.mot import TrackTruth
 from sightline.evaluation.tracks.mot_pictures import frame_numbers
-from sightline.protocols import Detector, Source, Tracker
-from sightline.runtime.streams.analysis import EveryFrame
+from sightline.protocols import Detector, Source
+from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.stream import StreamResult, observe
 from sightline.sources.images import ImageSource, picture_paths, read_image
 from sightline.sources.street.source import StreetSource, truth_of
@@ -77,7 +77,7 @@ def see(
                 f"{named.name} is live, and two models cannot see the same of it one after "
                 "another: record it, and give the file"
             )
-    whole = (_whole(named.source, model, None, frames, notes) for named in inputs)
+    whole = (_whole(named.source, build.pipeline(model), frames, notes) for named in inputs)
     return [seen.detections for found in whole for seen in found]
 
 
@@ -106,7 +106,7 @@ def see_pictures(
     used = {int(c) for picture in there for c in np.unique(picture.truth.class_ids)}
     note_unknown(names, [dataset.class_names[i] for i in sorted(used)], "the model", notes)
     source = ImageSource([picture.path for picture in there], "pictures")
-    found = _whole(source, model, None, None, notes)
+    found = _whole(source, build.pipeline(model), None, notes)
     kept = [there[seen.place] for seen in found]
     objects = with_classes([seen.detections for seen in found], names, dataset.class_names)
     return replace(dataset, pictures=tuple(kept)), objects
@@ -115,7 +115,7 @@ def see_pictures(
 def see_street(url: str, model: Detector, frames: int | None) -> tuple[Dataset, list[Detections]]:
     """A street's truth as labelled pictures, and what a detector finds in them."""
     pictures, found = [], []
-    for observation in _observe(_street(url, frames), model, None, frames):
+    for observation in _observe(_street(url, frames), build.pipeline(model), frames):
         truth = truth_of(observation.frame)
         number = observation.frame.index
         pictures.append(
@@ -132,12 +132,11 @@ def track_street(
     url: str, model: Detector, frames: int | None, classes: Sequence[str]
 ) -> tuple[TrackTruth, list[Detections]]:
     """A street's true tracks, and those of a tracker, of ``classes`` (none given: of all)."""
-    model, tracker = build.for_tracking(model)
     names = tuple(classes or COCO_NAMES)
     truths: list[Detections] = []
     counted: list[Mask] = []
     found: list[Detections] = []
-    for observation in _observe(_street(url, frames), model, tracker(), frames):
+    for observation in _observe(_street(url, frames), _tracking(model), frames):
         truth = truth_of(observation.frame)
         kept = np.isin(truth.class_ids, [COCO_NAMES.index(n) for n in names if n in COCO_NAMES])
         truths += with_classes([truth.detections], COCO_NAMES, names)
@@ -158,17 +157,16 @@ def track_people(
     Raises:
         SightlineError: the first failure of the source or the detector.
     """
-    model, tracker = build.for_tracking(model)
     (named,) = build.inputs([video])
     if not named.still:
-        seen = _whole(named.source, model, tracker(), frames, notes)
+        seen = _whole(named.source, _tracking(model), frames, notes)
         return truth.first(frames), _by_frame([one.place + 1 for one in seen], seen)
     paths, _ = picture_paths(video)
     paths = paths[:frames]
     numbers = frame_numbers([path.name for path in paths], truth.annotated, notes)
     for number in sorted(set(truth.annotated) - set(numbers)) if frames is None else ():
         notes.add(video, "left out, no picture is of the frame", f"frame {number}")
-    seen = _whole(ImageSource(paths, fps=fps), model, tracker(), None, notes)
+    seen = _whole(ImageSource(paths, fps=fps), _tracking(model), None, notes)
     return truth.only(set(numbers)), _by_frame([numbers[one.place] for one in seen], seen)
 
 
@@ -183,8 +181,7 @@ def _by_frame(numbers: Sequence[int], seen: Sequence[_Seen]) -> list[Detections]
 
 def _whole(
     source: Source,
-    model: Detector,
-    tracker: Tracker | None,
+    steps: Pipeline,
     frames: int | None,
     notes: Notes,
 ) -> list[_Seen]:
@@ -197,7 +194,7 @@ def _whole(
     found: list[_Seen] = []
     pictures = isinstance(source, ImageSource)
     try:
-        for observation in _observe(source, model, tracker, frames):
+        for observation in _observe(source, steps, frames):
             found.append(_Seen(observation.frame.index, observation.detections))  # noqa: PERF401 - those before an error stay
     except SourceError as exc:
         if not (found and pictures):
@@ -228,13 +225,17 @@ def _areas(truth: StreetTruth) -> np.ndarray:
     return areas
 
 
+def _tracking(model: Detector) -> Pipeline:
+    return build.pipeline(model, ByteTrackOptions())
+
+
 def _observe(
-    source: Source, model: Detector, tracker: Tracker | None, frames: int | None = None
+    source: Source, steps: Pipeline, frames: int | None
 ) -> Generator[Observation, None, None]:
     """Observations of the first frames of a source, with progress on stderr."""
     info = source.open()
     result = StreamResult(info.name, info, started_at=time.monotonic())
-    observations = closing(observe(source, EveryFrame(model), tracker))
+    observations = closing(observe(source, steps))
     with progress([result], quiet=False) as display, observations as seen:
         for observation in islice(seen, frames):
             yield observation

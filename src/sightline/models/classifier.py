@@ -6,8 +6,9 @@ Knows a card's attributes and their names. Knows no runtime (the engine's).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from typing import Self
 
 import numpy as np
 
@@ -52,23 +53,49 @@ class CropClassifier:
         Attributes come in the card's order. An attribute of which no value is likely enough is left
         out. Raises ValueError where boxes have another shape.
         """
-        return self._crops.submit(frame, boxes, self._read, _chained)
+        return self._crops.submit(frame, boxes, self._read, self._named)
+
+    def scores(self, frame: Frame, boxes: Floats) -> Future[list[Floats]]:
+        """Of each attribute, in the card's order, probabilities (N, values) for each box (N, 4) xyxy.
+
+        Raises ValueError where boxes have another shape.
+        """
+        return self._crops.submit(frame, boxes, self._read, self._stacked)
+
+    def labels(self, scores: Sequence[Floats]) -> list[Labels]:
+        """Labels of each row of ``scores``, one array (N, values) for each attribute."""
+        told = [
+            self._name(attribute, names, values)
+            for (attribute, names), values in zip(self.card.attributes.items(), scores, strict=True)
+        ]
+        return [tuple(itertools.chain(*of_one)) for of_one in zip(*told, strict=True)]
+
+    def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
+        """The same classifier around another engine; only one of the two may be closed."""
+        return type(self)(wrap(self.engine), self.card, conf=self._conf, top=self._top)
+
+    def replaced(self, *, conf: float | None = None) -> Self:
+        """The same classifier, on the same engine, with another lowest score; None: its own."""
+        conf = self._conf if conf is None else conf
+        return type(self)(self.engine, self.card, conf=conf, top=self._top)
 
     def close(self) -> None:
         self.engine.close()
 
-    def _read(self, outputs: Sequence[Floats]) -> list[Labels]:
-        told = [
-            self._name(attribute, names, values)
-            for (attribute, names), values in zip(
-                self.card.attributes.items(), outputs, strict=True
-            )
-        ]
-        return [tuple(itertools.chain(*of_one)) for of_one in zip(*told, strict=True)]
+    def _read(self, outputs: Sequence[Floats]) -> list[Floats]:
+        """Probabilities of one batch: a copy, since outputs are the engine's own memory."""
+        return [_softmax(values) if self.card.logits else values.copy() for values in outputs]
 
-    def _name(self, attribute: str, names: Sequence[str], values: Floats) -> list[list[Label]]:
-        """Labels of one attribute for each row of ``values`` (N, names)."""
-        scores = _softmax(values) if self.card.logits else values
+    def _stacked(self, parts: list[list[Floats]]) -> list[Floats]:
+        if parts:
+            return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+        return [np.empty((0, len(names)), np.float32) for names in self.card.attributes.values()]
+
+    def _named(self, parts: list[list[Floats]]) -> list[Labels]:
+        return self.labels(self._stacked(parts))
+
+    def _name(self, attribute: str, names: Sequence[str], scores: Floats) -> list[list[Label]]:
+        """Labels of one attribute for each row of ``scores`` (N, names)."""
         likeliest = np.argsort(-scores, axis=1)[:, : self._top]
         ranked = np.take_along_axis(scores, likeliest, axis=1)
         return [
@@ -85,7 +112,3 @@ def _softmax(values: Floats) -> Floats:
     powers = np.exp(values - values.max(axis=1, keepdims=True))
     shares: Floats = powers / powers.sum(axis=1, keepdims=True)
     return shares
-
-
-def _chained(parts: list[list[Labels]]) -> list[Labels]:
-    return list(itertools.chain(*parts))

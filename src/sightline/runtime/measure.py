@@ -15,7 +15,7 @@ import numpy as np
 from sightline.engines.wrapper import EngineWrapper
 from sightline.errors import SourceError
 from sightline.protocols import Detector, Engine, Source, Tracker
-from sightline.runtime.streams.analysis import EveryFrame
+from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.stream import Stream
 from sightline.types import Floats, Pixels
 
@@ -127,9 +127,9 @@ def measure_engine(engine: Engine, canvas: tuple[int, int], seconds: float) -> f
     return run(start + seconds) / (time.perf_counter() - start)
 
 
-def measure_stream(source: Source, detector: Detector, tracker: Tracker) -> float:
+def measure_stream(source: Source, pipeline: Pipeline) -> float:
     """Frames per second from the file to tracked objects. Raises what ended the stream early."""
-    result = Stream("bench", source, EveryFrame(detector), tracker).run()
+    result = Stream("bench", source, pipeline).run()
     if result.error is not None:
         raise result.error
     return result.fps

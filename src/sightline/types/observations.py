@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +33,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Observation:
-    """What sinks see of one frame. ``labels`` are keyed by track id.
+    """What stages add to and sinks see: one frame and what is known of it.
 
-    ``predicted`` frames were not analysed: the tracker says where its objects are by now.
+    ``labels`` are keyed by track id. ``predicted`` frames were not analysed: the tracker says where
+    its objects are by now. ``missing`` names the stages whose part is not there, and why:
+    ``{"detect": "skipped"}``. The reasons are those of ``StreamStats.dropped``, and ``late``.
     """
 
     frame: Frame
@@ -43,6 +45,16 @@ class Observation:
     labels: Mapping[int, tuple[Label, ...]] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     predicted: bool = False
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> str | None:
+        """Why nothing was detected in this frame, or None: it was analysed."""
+        return self.missing.get("detect")
+
+    def without(self, stage: str, reason: str) -> Observation:
+        """The same, saying why a stage's part is missing."""
+        return replace(self, missing={**self.missing, stage: reason})
 
     def __str__(self) -> str:
         """``frame 12 at 0.48 s: 3 objects: 2 person, 1 car (640×480, street)``."""

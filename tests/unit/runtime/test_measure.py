@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sightline.build import decoders
+from sightline.build import decoders, pipeline
+from sightline.config import ByteTrackOptions
 from sightline.errors import SourceError
 from sightline.models.card import ModelCard
 from sightline.models.detector import EngineDetector
@@ -160,9 +161,11 @@ def test_what_is_in_flight_at_the_end_counts() -> None:
 def test_the_rate_of_a_stream(
     timed: EngineDetector, make_frames: Callable[[int], list[Frame]]
 ) -> None:
-    assert 2 < measure_stream(FakeSource(make_frames(20)), timed, ByteTrack()) < 205
+    assert (
+        2 < measure_stream(FakeSource(make_frames(20)), pipeline(timed, ByteTrackOptions())) < 205
+    )
     with pytest.raises(SourceError, match="breaks off"):
-        measure_stream(FakeSource([], SourceError("breaks off")), timed, ByteTrack())
+        measure_stream(FakeSource([], SourceError("breaks off")), pipeline(timed))
 
 
 def test_a_timed_engine_is_the_engine(timed: EngineDetector) -> None:

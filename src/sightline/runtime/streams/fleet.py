@@ -7,20 +7,21 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from sightline import interpreter
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, NotFound, Overloaded, SightlineError
 from sightline.monitoring.context import bound
-from sightline.protocols import Sink, Source, Tracker
-from sightline.runtime.streams.analysis import SelectedFrames
+from sightline.protocols import Sink, Source
 from sightline.runtime.streams.feed import Feed, FeedItem, Newest
+from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.record import StreamRecord, StreamStats
 from sightline.runtime.streams.resilient_sink import ResilientSink
 from sightline.runtime.streams.stream import Stream
-from sightline.types import RunState, SourceState
+from sightline.types import Detections, RunState, SourceState
 from sightline.wall_time import utc_text
 
 _JOIN_S = 10.0
@@ -36,15 +37,16 @@ class StreamParts:
     """What one stream is made of. ``address`` is its source as it may be shown."""
 
     source: Source
-    analysis: SelectedFrames
-    tracker: Tracker | None
+    pipeline: Pipeline
     sinks: Sequence[Sink]
     address: str
     model: str
     close: Callable[[RunState], None]
     """Closes the sinks, and notes how the stream ended. Raises SinkError."""
-    turn: AbstractContextManager[None] | None = None
-    """Held for the work of the processor; shared by all streams."""
+    level: Callable[[], int] = int
+    """The place in the ladder of how much is analysed; 0 is everything."""
+    saw: Callable[[Detections], None] | None = None
+    """Told of the objects that the outputs of each frame are given."""
 
 
 MakeStream = Callable[[str, StreamOptions, StreamRecord], StreamParts]
@@ -86,17 +88,15 @@ class Member:
         self.options = options
         self.parts = parts
         self.record = record
-        self.newest = Newest(feed, parts.analysis.saw)
+        self.newest = Newest(feed, partial(_saw, record, parts.saw))  # no method: no circle
         self.since = time.time()
         self._error: str | None = None
         self._outputs = [ResilientSink(sink) for sink in parts.sinks]
         self._stream = Stream(
             name,
             parts.source,
-            parts.analysis,
-            parts.tracker,
+            parts.pipeline,
             [*self._outputs, self.newest],
-            parts.turn,
         )
         self._thread = threading.Thread(target=self._bound_run, name=f"stream-{name}", daemon=True)
 
@@ -147,8 +147,8 @@ class Member:
             analyzed=counts.analyzed, dropped=dropped, pending=pending, objects=counts.objects,
             fps_in=round(fps_in, 2), fps_analyzed=round(fps_analyzed, 2),
             age_p50_ms=round(p50, 1), age_p99_ms=round(p99, 1), reconnects=status.reconnects,
-            level=parts.analysis.level, since=self.since, lost=sum(o.lost for o in self._outputs),
-            error=self._error or parts.analysis.error or status.error or unwritten,
+            level=parts.level(), since=self.since, lost=sum(o.lost for o in self._outputs),
+            error=self._error or parts.pipeline.error or status.error or unwritten,
             utc=None if newest is None or newest.utc is None else utc_text(newest.utc),
             clock=None if newest is None else newest.clock,
         )  # fmt: skip
@@ -158,7 +158,7 @@ class Member:
         if self._error:
             return "failed"
         if self._thread.is_alive():
-            if self.parts.analysis.paused:
+            if self.parts.pipeline.paused:
                 return "paused"
             if state in (SourceState.ENDED, SourceState.FAILED):
                 state = SourceState.RUNNING  # what was read is being analysed still
@@ -190,6 +190,14 @@ class Member:
         except SightlineError as exc:
             self._error = self._error or str(exc)
             log.error("stream %s: %s", self.name, exc)
+
+
+def _saw(
+    record: StreamRecord, more: Callable[[Detections], None] | None, objects: Detections
+) -> None:
+    record.saw(len(objects))
+    if more is not None:
+        more(objects)
 
 
 class Fleet:
@@ -257,12 +265,12 @@ class Fleet:
     def pause(self, name: str) -> None:
         """Analyse nothing until ``resume``; the source stays connected. Raises NotFound."""
         with self._lock:
-            self._member(name).parts.analysis.paused = True
+            self._member(name).parts.pipeline.paused = True
 
     def resume(self, name: str) -> None:
         """Go on after ``pause``. Raises NotFound."""
         with self._lock:
-            self._member(name).parts.analysis.paused = False
+            self._member(name).parts.pipeline.paused = False
 
     def reopen(self) -> None:
         """Let all outputs go on with the files at their paths: they were rotated."""

@@ -1,8 +1,7 @@
-"""One stream: a source with its detector, its tracker and its sinks.
+"""One stream: a source with its pipeline and its sinks.
 
-One thread reads frames and submits them to the detector, so that several inferences are in flight;
-another takes the results in order, tracks, and hands observations on. On frames that are not
-analysed the tracker says where its objects are by now; of a paused stream nothing is seen.
+One thread reads frames and begins with them, so that several inferences are in flight; another takes
+them through the rest of the pipeline in order, and hands observations to the sinks.
 """
 
 from __future__ import annotations
@@ -10,23 +9,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, replace
-
-import numpy as np
+from contextlib import closing
+from dataclasses import dataclass
 
 from sightline import interpreter
 from sightline.errors import SightlineError, SourceError, let_go_of_frames
-from sightline.protocols import Sink, Source, Tracker
+from sightline.protocols import Sink, Source
 from sightline.runtime.channel import Channel
-from sightline.runtime.streams.analysis import Analysis, Pending
-from sightline.types import Detections, Frame, Mask, Observation, SourceStatus, StreamInfo
-
-Taken = tuple[Frame, Pending | str]
-"""A frame with what is being found in it, or the reason why it is left out."""
+from sightline.runtime.streams.pipeline import Begun, Pipeline
+from sightline.types import Observation, SourceStatus, StreamInfo
 
 FILE_DEPTH = 16
-"""Frames of a file between detector and tracker: enough to ride out a slow write, and no more, since
+"""Frames of a file that wait for detection: enough to ride out a slow write, and no more, since
 each holds its decoded picture."""
 
 LIVE_DEPTH = 1
@@ -37,74 +31,45 @@ PATIENCE_S = 0.3
 that thread, so a source that is slow to end does not keep them open."""
 
 
-def observe(
-    source: Source,
-    analysis: Analysis,
-    tracker: Tracker | None,
-    turn: AbstractContextManager[None] | None = None,
-) -> Generator[Observation, None, None]:
-    """Detect and track in the frames that a source hands on, in order.
-
-    Without a tracker, a frame that is not analysed has no observation. ``turn`` is held for the
-    work of the processor, where many streams share few cores.
+def observe(source: Source, pipeline: Pipeline) -> Generator[Observation, None, None]:
+    """What a pipeline makes of the frames that a source hands on, in order.
 
     Raises:
-        SightlineError: the first failure of the source or the detector, after the observations
-            of all frames before it.
+        SightlineError: the first failure of the source or of a stage, after the observations of all
+            frames before it.
 
     Ending the iteration early closes the source.
     """
-    reading = _Reading(source, analysis)
-    yield from _observations(reading, analysis, tracker, turn)
+    yield from _observations(_Reading(source, pipeline), pipeline)
 
 
 def _observations(
-    reading: _Reading,
-    analysis: Analysis,
-    tracker: Tracker | None,
-    turn: AbstractContextManager[None] | None,
-    patience_s: float | None = None,
+    reading: _Reading, pipeline: Pipeline, patience_s: float | None = None
 ) -> Generator[Observation, None, None]:
     """``patience_s``: how long to wait for the thread that reads; None: until it ends.
 
     A thread that is left behind ends with the frame that it has.
     """
-    following = None if tracker is None else _Following(tracker)
-    turn = turn or nullcontext()
     try:
-        for frame, taken in reading.channel:
-            detections, reason = None, "lost"
-            if isinstance(taken, str):
-                reason = taken
-            else:
-                detections = analysis.settle(frame, taken)
-            predicted = detections is None
-            if following is not None:
-                with turn:
-                    if detections is not None:
-                        detections = following.update(frame, detections)
-                    else:
-                        detections = following.without(frame, reason)
-            if detections is not None:
-                yield Observation(frame, detections, predicted=predicted)
+        yield from pipeline.observations(reading.channel)
     finally:
         reading.close(patience_s)
 
 
 class _Reading:
-    """The thread that reads a source and hands its frames to the detector."""
+    """The thread that reads a source and begins with its frames."""
 
-    def __init__(self, source: Source, analysis: Analysis) -> None:
+    def __init__(self, source: Source, pipeline: Pipeline) -> None:
         info = source.open()
-        analysis.begin(info)
-        self.channel: Channel[Taken] = Channel(LIVE_DEPTH if info.live else FILE_DEPTH)
-        self._source, self._analysis = source, analysis
+        pipeline.begin(info)
+        self.channel: Channel[Begun] = Channel(LIVE_DEPTH if info.live else FILE_DEPTH)
+        self._source, self._pipeline = source, pipeline
         self._name = info.name
         self._inherited = False
         # The thread holds no reference to this object, so an iteration that is forgotten is closed.
         self._thread = threading.Thread(
             target=_read,
-            args=(source, analysis, self.channel),
+            args=(source, pipeline, self.channel),
             name=f"read-{info.name}",
             daemon=True,
         )
@@ -124,7 +89,7 @@ class _Reading:
     def after_fork(self) -> None:
         """The parent goes on reading; here there is nobody who does."""
         self._inherited = True
-        for inherited in (self._source, self._analysis):  # their locks and threads are the parent's
+        for inherited in (self._source, self._pipeline):  # their locks and threads are the parent's
             interpreter.abandon(inherited)
         self.channel.renew(
             SourceError(
@@ -134,64 +99,16 @@ class _Reading:
         )
 
     def _stop(self) -> None:
-        self._analysis.end()
+        self._pipeline.end()
         self.channel.cancel()
         self._source.close()
 
 
-class _Following:
-    """The tracker of one stream through all frames, analysed or not."""
-
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
-        self._size: tuple[int, int] | None = None
-        self._seen: Detections | None = None
-        self._still = False
-
-    def update(self, frame: Frame, detections: Detections) -> Detections:
-        """The objects of a frame that was analysed."""
-        self._look(frame)
-        self._still = False
-        self._seen = self._tracker.update(detections, frame.time)
-        return self._seen
-
-    def without(self, frame: Frame, reason: str) -> Detections | None:
-        """The objects of a frame that was left out; None where nobody may look."""
-        self._look(frame)
-        if reason == "paused":
-            self._forget()
-            return None
-        # Whether something moved since is not looked at in frames that are skipped.
-        self._still = reason == "still" or (self._still and reason == "skipped")
-        if self._still and self._seen is not None:
-            return self._seen  # nothing has moved: they are where they were
-        return _inside(self._tracker.predict(frame.time), frame)
-
-    def _look(self, frame: Frame) -> None:
-        size = (frame.width, frame.height)
-        if self._size not in {None, size}:
-            self._forget()  # positions of another geometry say nothing about this one
-        self._size = size
-
-    def _forget(self) -> None:
-        self._tracker.reset()
-        self._seen, self._still = None, False
-
-
-def _inside(objects: Detections, frame: Frame) -> Detections:
-    """What can be seen of predicted objects: those that have left the picture are gone."""
-    edges = np.array([frame.width, frame.height] * 2, np.float32)
-    boxes = np.clip(objects.boxes, 0, edges)
-    sides = boxes[:, 2:] - boxes[:, :2]
-    visible: Mask = sides.min(axis=1) > 0
-    return replace(objects, boxes=boxes)[visible]
-
-
-def _read(source: Source, analysis: Analysis, channel: Channel[Taken]) -> None:
+def _read(source: Source, pipeline: Pipeline, channel: Channel[Begun]) -> None:
     """The reading thread: its failure, whatever it is, becomes the channel's."""
     try:
         for frame in source:
-            if channel.cancelled or not channel.put((frame, analysis.submit(frame))):
+            if channel.cancelled or not channel.put(pipeline.take(frame)):
                 return
         channel.close()
     except BaseException as exc:  # noqa: BLE001 - handed to the thread that iterates the channel
@@ -233,17 +150,13 @@ class Stream:
         self,
         name: str,
         source: Source,
-        analysis: Analysis,
-        tracker: Tracker | None = None,
+        pipeline: Pipeline,
         sinks: Sequence[Sink] = (),
-        turn: AbstractContextManager[None] | None = None,
     ) -> None:
         self.result = StreamResult(name)
         self._source = source
-        self._analysis = analysis
-        self._tracker = tracker
+        self._pipeline = pipeline
         self._sinks = sinks
-        self._turn = turn
         self._stopping = threading.Event()
         self._reading: _Reading | None = None
 
@@ -255,13 +168,10 @@ class Stream:
             result.info = self._source.open()
             for sink in self._sinks:
                 sink.open(result.info)
-            reading = self._reading = _Reading(self._source, self._analysis)
+            reading = self._reading = _Reading(self._source, self._pipeline)
             if self._stopping.is_set():  # before it could be told
                 reading.channel.cancel()
-            observations = _observations(
-                reading, self._analysis, self._tracker, self._turn, PATIENCE_S
-            )
-            with closing(observations):
+            with closing(_observations(reading, self._pipeline, PATIENCE_S)) as observations:
                 self._consume(observations)
         except SightlineError as exc:
             # A source that stop() closed while it was opening says so: that is no failure.
@@ -280,7 +190,7 @@ class Stream:
     def stop(self) -> None:
         """End soon, after the frame that is being written. From any thread."""
         self._stopping.set()
-        self._analysis.end()
+        self._pipeline.end()
         reading = self._reading
         if reading is not None:
             reading.channel.cancel()

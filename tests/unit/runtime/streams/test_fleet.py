@@ -18,10 +18,12 @@ from tests.waiting import wait_for
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, InferenceError, NotFound, Overloaded, SinkError, SourceError
 from sightline.protocols import Sink
-from sightline.runtime.streams.analysis import SelectedFrames
 from sightline.runtime.streams.feed import FEED_DEPTH
 from sightline.runtime.streams.fleet import Fleet, StreamParts
+from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.record import StreamRecord, StreamStats
+from sightline.runtime.streams.selection import AdaptiveSelection
+from sightline.runtime.streams.stages import Detect
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import (
     Detections,
@@ -131,15 +133,14 @@ class House:
         camera = self.cameras[name] = self.kind(name, self.breaks_at.get(name))
         sink = self.sinks.setdefault(name, Kept())
         sinks: list[Sink] = [sink]
-        chosen = SelectedFrames(
-            name, [self.detector], options.adaptive, record, lambda: camera.status
-        )
+        chosen = AdaptiveSelection(options.adaptive, record, lambda: camera.status)
+        pipeline = Pipeline([Detect(self.detector)], chosen, record)
 
         def close(state: RunState) -> None:
             self.ended[name] = state
             sink.close()
 
-        return StreamParts(camera, chosen, None, sinks, "cam://", "default", close)
+        return StreamParts(camera, pipeline, sinks, "cam://", "default", close)
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ import pytest
 
 from sightline.errors import InferenceError, SinkError, SourceError
 from sightline.protocols import Tracker
-from sightline.runtime.streams.analysis import EveryFrame, Pending
+from sightline.runtime.streams.pipeline import Pipeline
+from sightline.runtime.streams.selection import EveryNth
+from sightline.runtime.streams.stages import Detect, Track
 from sightline.runtime.streams.stream import FILE_DEPTH, Stream, observe
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import (
@@ -146,15 +148,22 @@ class Drifting(FakeTracker):
         self.last = Detections.empty()
 
 
-class LeavingOut(EveryFrame):
+class LeavingOut(EveryNth):
     """Leaves out the frames of these indices."""
 
-    def __init__(self, detector: FakeDetector, reasons: dict[int, str]) -> None:
-        super().__init__(detector)
+    def __init__(self, reasons: dict[int, str]) -> None:
+        super().__init__()
         self.reasons = reasons
 
-    def submit(self, frame: Frame) -> Pending | str:
-        return self.reasons.get(frame.index) or super().submit(frame)
+    def reason(self, frame: Frame) -> str | None:
+        return self.reasons.get(frame.index)
+
+
+def steps(
+    detector: FakeDetector, tracker: Tracker | None = None, reasons: dict[int, str] | None = None
+) -> Pipeline:
+    stages = [Detect(detector), *([] if tracker is None else [Track(tracker)])]
+    return Pipeline(stages, LeavingOut(reasons or {}))
 
 
 class FakeSink:
@@ -201,7 +210,7 @@ def reading_threads() -> list[str]:
 @pytest.mark.parametrize("live", [False, True], ids=["file", "live"])
 def test_every_frame_comes_once_and_in_order(detector: FakeDetector, live: bool) -> None:
     source, tracker, sinks = FakeSource(300, live=live), FakeTracker(), [FakeSink(), FakeSink()]
-    stream = Stream("street", source, EveryFrame(detector), tracker, sinks)
+    stream = Stream("street", source, steps(detector, tracker), sinks)
     result = stream.run()
     assert result is stream.result
     for sink in sinks:
@@ -222,19 +231,19 @@ def test_every_frame_comes_once_and_in_order(detector: FakeDetector, live: bool)
 
 
 def test_each_frame_keeps_its_own_detections(detector: FakeDetector) -> None:
-    for observation in observe(FakeSource(100), EveryFrame(detector), None):
+    for observation in observe(FakeSource(100), steps(detector)):
         assert observation.detections.boxes[0, 0] == observation.frame.index
         assert observation.detections.track_ids is None
 
 
 def test_no_frames_at_all(detector: FakeDetector) -> None:
-    result = Stream("s", FakeSource(0), EveryFrame(detector), FakeTracker()).run()
+    result = Stream("s", FakeSource(0), steps(detector, FakeTracker())).run()
     assert (result.frames, result.tracks, result.error) == (0, 0, None)
 
 
 def test_a_source_that_breaks_gives_its_good_frames_first(detector: FakeDetector) -> None:
     sink, source = FakeSink(), FakeSource(20, error=SourceError("file breaks off"))
-    result = Stream("s", source, EveryFrame(detector), None, [sink]).run()
+    result = Stream("s", source, steps(detector), [sink]).run()
     assert sink.indices == list(range(20))
     assert str(result.error) == "file breaks off"
     assert isinstance(result.error, SourceError)
@@ -244,7 +253,7 @@ def test_a_source_that_breaks_gives_its_good_frames_first(detector: FakeDetector
 
 def test_a_source_that_does_not_open(detector: FakeDetector) -> None:
     sink, source = FakeSink(), FakeSource(open_error=SourceError("no such file"))
-    result = Stream("s", source, EveryFrame(detector), None, [sink]).run()
+    result = Stream("s", source, steps(detector), [sink]).run()
     assert str(result.error) == "no such file"
     assert (sink.opened, result.frames, result.info) == ([], 0, None)
     assert source.closed.is_set()
@@ -253,7 +262,7 @@ def test_a_source_that_does_not_open(detector: FakeDetector) -> None:
 
 def test_a_detector_that_fails_stops_the_stream() -> None:
     detector, sink, source = FakeDetector(fail_at=7), FakeSink(), FakeSource(endless=True)
-    result = Stream("s", source, EveryFrame(detector), None, [sink]).run()
+    result = Stream("s", source, steps(detector), [sink]).run()
     detector.close()
     assert sink.indices == list(range(7))
     assert isinstance(result.error, InferenceError)
@@ -269,7 +278,7 @@ def test_a_detector_that_refuses_stops_the_stream(detector: FakeDetector) -> Non
             return super().submit(frames)
 
     refusing, sink = Refusing(), FakeSink()
-    result = Stream("s", FakeSource(endless=True), EveryFrame(refusing), None, [sink]).run()
+    result = Stream("s", FakeSource(endless=True), steps(refusing), [sink]).run()
     refusing.close()
     assert sink.indices == list(range(5))
     assert str(result.error) == "engine was closed"
@@ -286,7 +295,7 @@ def test_a_sink_that_fails_stops_the_stream(
     detector: FakeDetector, sink: FakeSink, written: int
 ) -> None:
     source = FakeSource(endless=True)
-    result = Stream("s", source, EveryFrame(detector), None, [sink]).run()
+    result = Stream("s", source, steps(detector), [sink]).run()
     assert isinstance(result.error, SinkError)
     assert result.frames == len(sink.indices) == written
     assert source.closed.is_set()
@@ -295,7 +304,7 @@ def test_a_sink_that_fails_stops_the_stream(
 
 def test_a_defect_is_no_stream_s_failure_and_goes_to_the_caller() -> None:
     detector, source = FakeDetector(fail_at=3, error=ZeroDivisionError("bug")), FakeSource()
-    stream = Stream("s", source, EveryFrame(detector))
+    stream = Stream("s", source, steps(detector))
     with pytest.raises(ZeroDivisionError):
         stream.run()
     detector.close()
@@ -308,7 +317,7 @@ def test_a_defect_is_no_stream_s_failure_and_goes_to_the_caller() -> None:
 @pytest.mark.parametrize("live", [False, True], ids=["file", "live"])
 def test_stop_from_another_thread_ends_soon(detector: FakeDetector, live: bool) -> None:
     sink, source = FakeSink(), FakeSource(endless=True, live=live)
-    stream = Stream("s", source, EveryFrame(detector), FakeTracker(), [sink])
+    stream = Stream("s", source, steps(detector, FakeTracker()), [sink])
     thread = threading.Thread(target=stream.run, daemon=True)
     thread.start()
     assert sink.wrote.wait(timeout=10)
@@ -333,14 +342,14 @@ def test_stop_ends_after_the_frame_that_is_being_written(detector: FakeDetector)
                 stream.stop()
 
     source, sink = FakeSource(endless=True), Stopping()
-    stream = Stream("s", source, EveryFrame(detector), None, [sink])
+    stream = Stream("s", source, steps(detector), [sink])
     assert stream.run().interrupted
     assert sink.indices == [0, 1, 2, 3]
 
 
 def test_a_stream_that_was_stopped_before_it_ran_writes_nothing(detector: FakeDetector) -> None:
     sink, source = FakeSink(), FakeSource(endless=True)
-    stream = Stream("s", source, EveryFrame(detector), None, [sink])
+    stream = Stream("s", source, steps(detector), [sink])
     stream.stop()
     result = stream.run()
     assert result.interrupted
@@ -354,7 +363,7 @@ def test_what_breaks_while_it_is_stopped_is_a_failure_still(detector: FakeDetect
             stream.stop()
             raise SinkError("disk is full")
 
-    stream = Stream("s", FakeSource(endless=True), EveryFrame(detector), None, [Stopping()])
+    stream = Stream("s", FakeSource(endless=True), steps(detector), [Stopping()])
     result = stream.run()
     assert result.interrupted
     assert isinstance(result.error, SinkError)
@@ -365,14 +374,14 @@ def test_the_tracker_starts_again_when_the_picture_changes_its_size(
 ) -> None:
     tracker = FakeTracker()
     sizes = [(64, 48)] * 4 + [(32, 24)] * 3 + [(64, 48)]
-    list(observe(FakeSource(8, sizes=sizes), EveryFrame(detector), tracker))
+    list(observe(FakeSource(8, sizes=sizes), steps(detector, tracker)))
     assert tracker.resets == [4, 7]
 
 
 def test_nothing_is_seen_while_a_stream_is_paused(detector: FakeDetector) -> None:
     tracker = Drifting()
-    paused = LeavingOut(detector, dict.fromkeys(range(3, 7), "paused") | {7: "skipped"})
-    seen = list(observe(FakeSource(10), paused, tracker))
+    reasons = dict.fromkeys(range(3, 7), "paused") | {7: "skipped"}
+    seen = list(observe(FakeSource(10), steps(detector, tracker, reasons)))
     assert [o.frame.index for o in seen] == [0, 1, 2, 7, 8, 9]
     assert [len(o.detections) for o in seen] == [1, 1, 1, 0, 1, 1]
     assert tracker.resets, "what was there before may be gone by now"
@@ -392,7 +401,7 @@ def test_nothing_is_seen_while_a_stream_is_paused(detector: FakeDetector) -> Non
 def test_frames_that_are_left_out(
     detector: FakeDetector, reasons: dict[int, str], lefts: list[int]
 ) -> None:
-    seen = list(observe(FakeSource(6), LeavingOut(detector, reasons), Drifting()))
+    seen = list(observe(FakeSource(6), steps(detector, Drifting(), reasons)))
     assert [o.frame.index for o in seen] == list(range(6))
     boxes = np.concatenate([o.detections.boxes for o in seen])
     assert boxes[:, 0].tolist() == lefts
@@ -402,7 +411,7 @@ def test_frames_that_are_left_out(
 @pytest.mark.parametrize("tracker", [None, FakeTracker()], ids=["detecting", "tracking"])
 def test_leaving_early_closes_the_source(detector: FakeDetector, tracker: Tracker | None) -> None:
     source = FakeSource(endless=True)
-    for observation in observe(source, EveryFrame(detector), tracker):
+    for observation in observe(source, steps(detector, tracker)):
         if observation.frame.index == 3:
             break
     del observation
@@ -413,7 +422,7 @@ def test_leaving_early_closes_the_source(detector: FakeDetector, tracker: Tracke
 
 def test_frames_are_let_go_of_as_the_stream_goes_on(detector: FakeDetector) -> None:
     source, most = FakeSource(400), 0
-    for observation in observe(source, EveryFrame(detector), None):
+    for observation in observe(source, steps(detector)):
         if observation.frame.index % 50 == 49:
             most = max(most, sum(ref() is not None for ref in source.frames))
     del observation
@@ -424,7 +433,7 @@ def test_frames_are_let_go_of_as_the_stream_goes_on(detector: FakeDetector) -> N
 
 def test_a_live_source_is_not_read_ahead(detector: FakeDetector) -> None:
     source = FakeSource(endless=True, live=True)
-    observations = observe(source, EveryFrame(detector), None)
+    observations = observe(source, steps(detector))
     for _ in range(5):
         observation = next(observations)
         time.sleep(0.02)  # a slow consumer
@@ -436,7 +445,7 @@ def test_a_live_source_is_not_read_ahead(detector: FakeDetector) -> None:
 
 def test_a_file_is_read_ahead_no_further_than_its_depth(detector: FakeDetector) -> None:
     source = FakeSource(endless=True)
-    observations = observe(source, EveryFrame(detector), None)
+    observations = observe(source, steps(detector))
     next(observations)
     assert eventually(lambda: source.handed >= FILE_DEPTH)
     time.sleep(0.05)
