@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sightline.build.models import for_tracking
-from sightline.config import ByteTrackOptions
+from sightline.config import TrackerKind
 from sightline.protocols import Detector, Stage, Tracker
 from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.selection import EveryNth
@@ -36,7 +36,7 @@ class StreamLoad:
 
 def pipeline(
     detector: Detector,
-    tracker: Tracker | ByteTrackOptions | None = None,
+    tracker: Tracker | TrackerKind | None = None,
     *,
     still: bool = False,
     every: int = 1,
@@ -57,7 +57,7 @@ def pipeline(
     following: Tracker | None = None
     if tracker is not None and not still:
         own = tracker if isinstance(tracker, Tracker) else None
-        options = tracker if isinstance(tracker, ByteTrackOptions) else None
+        options = tracker if isinstance(tracker, TrackerKind) else None
         detector, make_tracker = for_tracking(detector, options)
         following = own or make_tracker()
     stages: list[Stage[Any]] = [Detect(detector) if load is None else load.detect(detector)]
