@@ -38,6 +38,7 @@ _LIMITS = {
     "string_too_long": ("max_length", "it must have {} characters at most"),
     "literal_error": ("expected", "it must be {}"),
     "enum": ("expected", "it must be {}"),
+    "union_tag_invalid": ("expected_tags", "it must be {}"),
 }
 
 

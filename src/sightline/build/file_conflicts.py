@@ -23,8 +23,8 @@ from sightline.build.file_identity import (
 )
 from sightline.build.model_files import PEOPLE, located
 from sightline.config import Configuration, ModelOptions, OutputOptions, StreamOptions
+from sightline.config.options import Loc
 from sightline.config.outputs import ChosenOutput
-from sightline.config.paths import Loc
 from sightline.errors import ConfigError, SightlineError
 from sightline.redaction import redact
 from sightline.tables import SINKS, flag_of

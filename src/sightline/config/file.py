@@ -18,7 +18,8 @@ import yaml
 from pydantic import ValidationError
 
 from sightline.config import MODEL_SUFFIXES, Configuration
-from sightline.config.mistakes import Loc, Mistake, mistakes
+from sightline.config.mistakes import Mistake, mistakes
+from sightline.config.options import Loc
 from sightline.config.paths import path_patterns
 from sightline.errors import ConfigError
 

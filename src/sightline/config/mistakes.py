@@ -18,11 +18,9 @@ import yaml
 from pydantic import SecretStr, ValidationError
 
 from sightline.config import Configuration, Options
+from sightline.config.options import Loc
 from sightline.foreign_words import ours
 from sightline.redaction import redact, redact_address
-
-Loc = tuple[str | int, ...]
-"""Where a value stands: ``("streams", "gate", "fps")``."""
 
 _NAME = "letters, digits, `_`, `.` and `-`, 64 at most, a letter or digit first"
 _WORDS = {str: "text", Path: "a path", SecretStr: "text", bool: "true or false"}
@@ -64,7 +62,12 @@ def _of(item: Any, nodes: Mapping[Loc, yaml.Node]) -> Iterator[Mistake]:
     elif "[key]" in item["loc"]:
         yield Mistake(at, f"cannot be a name: {_NAME}", key=True)
     elif kind == "extra_forbidden":
-        yield Mistake(at, f"there is no such key{_hint(str(at[-1]), at[:-1])}", key=True)
+        keys = _keys(at[:-1], item["loc"][-2:-1])
+        yield Mistake(at, f"there is no such key{_hint(str(at[-1]), at[:-1], keys)}", key=True)
+    elif kind == "union_tag_invalid":
+        choices = re.findall("'([^']*)'", context["expected_tags"])
+        text = f"cannot be {context['tag']}{_nearest(context['tag'], choices)}"
+        yield Mistake(_real((*at, context["discriminator"].strip("'")), nodes), text)
     elif kind == "missing":
         name = str(item["loc"][-1])
         parent = _real(item["loc"][:-1], nodes)
@@ -131,9 +134,11 @@ def _inner(kind: Any, part: str | int) -> Any:
     return inner[0] if origin is tuple and isinstance(part, int) else None
 
 
-def _keys(at: Loc) -> list[str]:
-    kind = _annotation(at)
-    return next((list(k.model_fields) for k in _members(kind) if _is_options(k)), [])
+def _keys(at: Loc, tag: Loc = ()) -> list[str]:
+    """The keys of a section; where it has several kinds, those of the one that ``tag`` names, or the first."""
+    kinds = [k for k in _members(_annotation(at)) if _is_options(k)]
+    named = [k for k in kinds if "kind" in k.model_fields and k.model_fields["kind"].default in tag]
+    return next((list(k.model_fields) for k in named or kinds), [])
 
 
 def _members(kind: Any) -> Iterator[Any]:
@@ -198,12 +203,11 @@ def _shown(node: yaml.Node | None, *, secret: bool) -> str:
     return "a list" if isinstance(node, yaml.SequenceNode) else "keys and values"
 
 
-def _hint(word: str, parent: Loc) -> str:
+def _hint(word: str, parent: Loc, keys: list[str]) -> str:
     """A half sentence on where a key that is not known here belongs, or what was probably meant.
 
     Words of other programs come before similar spelling: nothing of ``cameras`` looks like ``streams``.
     """
-    keys = _keys(parent)
     word = word.replace("-", "_")
     meant = (word, *ours(word))
     for name in meant:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -13,6 +15,9 @@ from sightline.errors import ConfigError
 from sightline.redaction import redacted
 from sightline.tables import Option
 from sightline.value_errors import in_words
+
+Loc: TypeAlias = tuple[str | int, ...]
+"""Where a value stands in a tree of options: ``("streams", "gate", "fps")``."""
 
 
 def option_field(option: Option) -> tuple[Any, Any]:
@@ -45,11 +50,12 @@ def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
         return options(**values)
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
-        at, value = ".".join(map(str, first["loc"])), first["input"]
+        place, kind = _resolved(options, first["loc"])
+        at, value = ".".join(map(str, place)), first["input"]
         message = in_words(first["type"], first.get("ctx", {}), first["msg"])
         if first["type"] == "extra_forbidden":
             raise ConfigError(
-                f"{at}: there is no such option{_nearest(options, first['loc'])}"
+                f"{at}: there is no such option{_nearest(str(place[-1]), kind)}"
             ) from exc
         message = message.removeprefix("Value error, ")
         text = f"{at}: {message}" if at else message
@@ -62,20 +68,44 @@ def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
         raise ConfigError(text) from exc
 
 
-def _nearest(options: type[BaseModel], at: tuple[str | int, ...]) -> str:
+def _resolved(options: type[BaseModel], loc: Loc) -> tuple[Loc, type[BaseModel] | None]:
+    """The place of a value, without the kinds that pydantic puts in between, and the options it stands in.
+
+    The options are None where the value stands in a list or a dictionary.
+    """
+    place: Loc = ()
+    inside: type[BaseModel] | None = options
+    kinds: list[type[BaseModel]] = [options]
+    for part in loc:
+        chosen = [
+            k for k in kinds if "kind" in k.model_fields and k.model_fields["kind"].default == part
+        ]
+        if chosen and len(kinds) > 1:
+            kinds = chosen
+            continue
+        inside = kinds[0] if kinds else None
+        known = inside.model_fields if inside is not None else {}
+        kinds = list(_options_in(known[part].annotation)) if part in known else []
+        place = (*place, part)
+    return place, inside
+
+
+def _options_in(kind: Any) -> Iterator[type[BaseModel]]:
+    """The options that a value of a type may be."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    elif typing.get_origin(kind) in {typing.Annotated, typing.Union, types.UnionType}:
+        for inner in typing.get_args(kind):
+            yield from _options_in(inner)
+
+
+def _nearest(name: str, kind: type[BaseModel] | None) -> str:
     """A half sentence that names the option that was probably meant."""
-    kind: Any = options
-    for part in at[:-1]:
-        kind = (
-            kind.model_fields[part].annotation
-            if part in getattr(kind, "model_fields", ())
-            else None
-        )
-    near = get_close_matches(str(at[-1]), getattr(kind, "model_fields", ()), 1)
+    near = get_close_matches(name, kind.model_fields, 1) if kind is not None else []
     return f"; did you mean {near[0]}?" if near else ""
 
 
-Inconsistency: TypeAlias = tuple[tuple[str | int, ...], str]
+Inconsistency: TypeAlias = tuple[Loc, str]
 """The place of a value within a set of options, and why it does not go with the others."""
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
-Loc: TypeAlias = tuple[str | int, ...]
+from sightline.config.options import Loc
 
 
 @dataclass(frozen=True)

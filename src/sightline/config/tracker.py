@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import BeforeValidator, Field, create_model, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, create_model, model_validator
 
 from sightline.config.model import DetectParameters
 from sightline.config.options import Inconsistency, Options, option_field, refuse_inconsistent
 from sightline.tables import TRACKERS
+
+if TYPE_CHECKING:
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 
 class TrackerOptions(Options):
@@ -33,7 +37,7 @@ def _options_of(kind: str) -> type[TrackerKind]:
         name: option_field(option) for name, option in TRACKERS[kind].options.items()
     }
     fields["kind"] = Literal[kind], Field(kind, description="the tracker")
-    return create_model(f"{kind}Options", __base__=TrackerKind, **fields)
+    return create_model(f"{kind.title()}Options", __base__=TrackerKind, **fields)
 
 
 if TYPE_CHECKING:
@@ -88,13 +92,24 @@ def _kind_of(value: Any) -> Any:
     return {"kind": next(iter(TRACKERS)), **value} if isinstance(value, Mapping) else value
 
 
+class _OrKindAlone:
+    """Says in the JSON schema what ``_kind_of`` accepts: one of the kinds alone, or without its name."""
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        made = handler(core)
+        kinds = made.get("oneOf", [made])  # without a name, `{}` is several of them
+        return {"anyOf": [{"type": "string", "enum": list(TRACKERS)}, *kinds]}
+
+
 if TYPE_CHECKING:
     TrackerChoice = Annotated[TrackerKind, ...]
 elif len(TRACKER_KINDS) > 1:
     _Kinds = Annotated[Union[tuple(TRACKER_KINDS.values())], Field(discriminator="kind")]  # noqa: UP007 - made of a table
-    TrackerChoice = Annotated[_Kinds, BeforeValidator(_kind_of)]
+    TrackerChoice = Annotated[_Kinds, BeforeValidator(_kind_of), _OrKindAlone()]
 else:  # a union of one is none
-    TrackerChoice = Annotated[ByteTrackOptions, BeforeValidator(_kind_of)]
+    TrackerChoice = Annotated[ByteTrackOptions, BeforeValidator(_kind_of), _OrKindAlone()]
 """A tracker: its kind alone, or with its thresholds."""
 
 

@@ -101,6 +101,7 @@ def steps(page: Path) -> list[Step]:
                     f"cat > {shlex.quote(block.file)} <<'END-OF-FILE'\n{block.text}END-OF-FILE\n",
                 )
             )
+            open_python = open_python and not block.file.endswith(".py")  # what follows imports it
         elif not block.runs:
             pass
         elif block.language == "bash":
