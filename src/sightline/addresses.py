@@ -62,10 +62,12 @@ class Address:
 
     @property
     def path(self) -> str:
+        """What is asked for, without the query, percent-encoded."""
         return self.target.partition("?")[0]
 
     @property
     def query(self) -> str:
+        """What follows the ``?``, percent-encoded; empty where there is none."""
         return self.target.partition("?")[2]
 
     @property

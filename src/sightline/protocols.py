@@ -38,7 +38,9 @@ class Source(Protocol):
         """Yield good frames; raise SourceError after the last one when the source broke."""
 
     @property
-    def status(self) -> SourceStatus: ...
+    def status(self) -> SourceStatus:
+        """How the source fares: its state, and frames read and dropped by reason."""
+
     def close(self) -> None:
         """Stop and free everything. A running iteration ends soon. Idempotent."""
 
@@ -47,7 +49,9 @@ class Engine(Protocol):
     """A tensor runtime: uint8 NHWC batch in, float arrays out. Knows no boxes."""
 
     @property
-    def info(self) -> EngineInfo: ...
+    def info(self) -> EngineInfo:
+        """What the runtime and the model are: device, precision, input and outputs."""
+
     def submit(
         self,
         shape: tuple[int, int, int],
@@ -99,11 +103,14 @@ class Detector(Protocol):
     """Finds objects. Built around an Engine that it is handed, or around another Detector."""
 
     @property
-    def class_names(self) -> tuple[str, ...]: ...
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class id, from 0."""
+
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
         """Detect in a batch of frames; waits only while too much is in flight already."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Finish what is in flight, then free the engine. Idempotent."""
 
 
 @runtime_checkable
@@ -142,7 +149,8 @@ class Classifier(Protocol):
     def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
         """The same classifier around other engines, such as one behind a scheduler."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Finish what is in flight, then free the engine. Idempotent."""
 
 
 class Embedder(Protocol):
@@ -154,7 +162,8 @@ class Embedder(Protocol):
     def submit(self, frame: Frame, boxes: Floats) -> Future[Floats]:
         """Vectors (N, dimensions) of length 1, one for each box (N, 4) xyxy of the frame."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Finish what is in flight, then free the engine. Idempotent."""
 
 
 @runtime_checkable
@@ -174,7 +183,8 @@ class Tracker(Protocol):
 class Analyzer(Protocol):
     """Turns tracked objects into events. One instance per stream."""
 
-    def analyze(self, observation: Observation) -> Sequence[Event]: ...
+    def analyze(self, observation: Observation) -> Sequence[Event]:
+        """What has happened by this frame; nothing is ``()``."""
 
 
 class Stage(Protocol[T]):

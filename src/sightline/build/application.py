@@ -196,9 +196,11 @@ class _Shard:
     fleet: Fleet
 
     def reload(self, model: str) -> None:
+        """Load a model again in this worker. Raises what loading raises."""
         self.site.repository.load(model)
 
     def close(self) -> None:
+        """End the worker's streams and free its engines."""
         self.site.close()
 
 

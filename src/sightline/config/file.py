@@ -142,6 +142,10 @@ class _Reader:
         self._values = 0
 
     def value(self, node: yaml.Node, at: Loc) -> Any:
+        """The value of a node as Python's; mistakes are added to ``found``.
+
+        Raises ConfigError: there is too much in the file.
+        """
         self.nodes[at] = node
         self._values += 1
         if self._values > MOST_VALUES:
@@ -241,12 +245,14 @@ class _Reader:
         self.found.append(Mistake(at, message, node))
 
     def positions(self) -> dict[Loc, tuple[int, int]]:
+        """Line and column, from 1, of each key and value."""
         return {
             at: (node.start_mark.line + 1, node.start_mark.column + 1)
             for at, node in {**self.nodes, **self.keys}.items()
         }
 
     def where(self, at: Loc) -> str:
+        """``file:line:column`` of the value at a place."""
         mark = self.nodes[at].start_mark
         return f"{self.path}:{mark.line + 1}:{mark.column + 1}"
 

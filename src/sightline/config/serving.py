@@ -44,6 +44,7 @@ class LimitOptions(Options):
 
 
 def secret_web_address(value: SecretStr) -> SecretStr:
+    """An address with a login or token in it, checked as ``web_address``. Raises ValueError."""
     return SecretStr(web_address(value.get_secret_value()))
 
 
@@ -135,6 +136,7 @@ class ServingOptions(Options):
 
 
 def serving_inconsistencies(serving: ServingOptions) -> Iterator[Inconsistency]:
+    """A service that others reach without a token, and two ports that are one."""
     if serving.exposed:
         yield (
             ("serving", "host"),

@@ -64,14 +64,17 @@ class Candidate:
         return 0 if self.engine is None else ACCEPTED * self.engine.info.requests
 
     def note(self, error: BaseException) -> None:
+        """Count an error that says nothing of the engine's health."""
         self.total += 1
         self.error = str(error)
 
     def fail(self, error: BaseException, retry_at: float) -> None:
+        """Take the engine out of use until ``retry_at`` (monotonic seconds)."""
         self.failed, self.hung, self.retry_at = True, self.stuck > 0, retry_at
         self.error, self.since = str(error), time.time()
 
     def recover(self) -> None:
+        """Take the engine back into use, with no failures counted."""
         if self.failed:
             log.warning("engine %s works again", self.label)
             self.since = time.time()
@@ -79,6 +82,7 @@ class Candidate:
         self.failures = 0
 
     def state(self, *, active: bool) -> EngineState:
+        """What ``status()`` tells of the engine."""
         return EngineState(
             self.label,
             "failed" if self.failed else "active" if active else "ready",
@@ -124,6 +128,7 @@ class GivenUp(Exception):
 
 
 def failure_of_all(errors: Sequence[tuple[Candidate, Any]]) -> str:
+    """The message for a batch that every engine has refused."""
     return "no engine can run it: " + "; ".join(
         f"{candidate.label}: {e}" for candidate, e in errors
     )

@@ -107,6 +107,10 @@ class Fallback:
         fill: Callable[[Pixels], None],
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
+        """See ``Engine.submit``: one batch (N, H, W); the future has what ``read`` returned.
+
+        A batch that fails on one engine is run on the next. Raises EngineError: none is there.
+        """
         item = PendingBatch(shape, fill, read)
         candidate = self._take(item, accepted=False)
         assert candidate is not None

@@ -37,6 +37,7 @@ class FixedBatch(EngineWrapper):
 
     @property
     def info(self) -> EngineInfo:
+        """The wrapped engine's, with a batch of any size."""
         return self._info
 
     def submit(
@@ -45,6 +46,10 @@ class FixedBatch(EngineWrapper):
         fill: Callable[[Pixels], None],
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
+        """See ``Engine.submit``: one batch (N, H, W); the future has what ``read`` returned.
+
+        Other sizes than the graph's are filled up or cut into several runs.
+        """
         pictures, *sides = shape
         if pictures == self._size:
             return self.engine.submit(shape, fill, read)

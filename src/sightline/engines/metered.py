@@ -39,6 +39,10 @@ class Metered(EngineWrapper):
         fill: Callable[[Pixels], None],
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
+        """See ``Engine.submit``: one batch (N, H, W); the future has what ``read`` returned.
+
+        The meter is told of each batch.
+        """
         clock = _Clock()
 
         def filled(pixels: Pixels) -> None:
@@ -73,4 +77,5 @@ class _Clock:
 
     @property
     def seconds(self) -> float:
+        """Seconds since the inference began; 0 where it never did."""
         return 0.0 if self.start is None else time.perf_counter() - self.start

@@ -135,6 +135,7 @@ class _Request:
         self._engine = engine
 
     def run(self) -> Sequence[Any]:
+        """Run the tensors of the batch; the outputs as the file has them. Raises InferenceError."""
         slots = list(self.input)
         self.input[:] = None  # tensors of clients are not kept until the next batch
         given = [slot for slot in slots if isinstance(slot, dict)]

@@ -75,6 +75,7 @@ class OnnxRuntimeEngine(WorkersEngine):
         self._workers = Workers("onnxruntime", requests, self._request, hang_s=options.hang_s)
 
     def close(self) -> None:
+        """See ``Engine.close``; the session's memory goes back to the system."""
         super().close()
         self._session = None  # its weights need not wait until this object goes
         interpreter.give_back_memory()
@@ -118,6 +119,7 @@ class _Request:
         self._feed = {session.get_inputs()[0].name: self.input}
 
     def run(self) -> Sequence[Floats]:
+        """Run the batch in ``input``; the outputs as float32 arrays. Raises InferenceError."""
         try:
             return as_floats(self._session.run(None, self._feed))
         except Exception as exc:  # its exceptions share no base but this one

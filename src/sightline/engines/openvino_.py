@@ -70,6 +70,7 @@ class OpenVinoEngine(WorkersEngine):
         )
 
     def close(self) -> None:
+        """See ``Engine.close``; compiled networks and weights are freed."""
         super().close()
         self._compiled.clear()
         self._model = None  # its weights need not wait until this object goes
@@ -240,6 +241,7 @@ class _Request:
             self._outputs = as_floats([tensor.data for tensor in tensors])
 
     def run(self) -> Sequence[Floats]:
+        """Run the batch in ``input``; the outputs as float32 arrays. Raises InferenceError."""
         try:
             self._request.start_async()
             self._request.wait()

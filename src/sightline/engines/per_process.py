@@ -39,6 +39,7 @@ class PerProcessEngine:
 
     @property
     def info(self) -> EngineInfo:
+        """The wrapped engine's."""
         return self.engine.info
 
     def submit(
@@ -47,9 +48,11 @@ class PerProcessEngine:
         fill: Callable[[Pixels], None],
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
+        """See ``Engine.submit``: one batch (N, H, W); the future has what ``read`` returned."""
         return self.engine.submit(shape, fill, read)
 
     def close(self) -> None:
+        """Close the engine of this process. Idempotent."""
         self._closed = True
         self._finalizer.detach()
         self.engine.close()
@@ -58,6 +61,7 @@ class PerProcessEngine:
         """The engine's own threads are watched where they are made."""
 
     def after_fork(self) -> None:
+        """In a forked child: the engine is made anew when it is first used."""
         if isinstance(self.engine, _Inherited) or self._closed:
             return
         self._finalizer.detach()
@@ -97,6 +101,7 @@ class _Inherited:
         fill: Callable[[Pixels], None],
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
+        """See ``Engine.submit``: one batch (N, H, W); the future has what ``read`` returned."""
         return self._renewed().submit(shape, fill, read)
 
     def close(self) -> None:

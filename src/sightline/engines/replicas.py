@@ -74,6 +74,7 @@ class Replicas:
 
     @property
     def info(self) -> EngineInfo:
+        """That of the first replica, with the requests of all."""
         return self._info
 
     def submit(
@@ -82,6 +83,10 @@ class Replicas:
         fill: Callable[[Pixels], None],
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
+        """See ``Engine.submit``: one batch (N, H, W); the future has what ``read`` returned.
+
+        The replica with the least to do for its size runs it; one that fails hands it on.
+        """
         for last in range(len(self._replicas) - 1, -1, -1):
             replica = self._take()
             try:
@@ -116,6 +121,7 @@ class Replicas:
             )
 
     def close(self) -> None:
+        """Close all replicas; the first failure is raised after that. Idempotent."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -112,6 +112,7 @@ class Workers:
         self._make_request = _none  # it may be the engine's own method: no circle keeps its memory
 
     def end_threads(self, deadline: float) -> None:
+        """See ``RunsThreads.end_threads``."""
         self._end(deadline)
 
     def after_fork(self) -> None:
@@ -302,6 +303,7 @@ class _Requests:
         self._kept: OrderedDict[Shape, Request] = OrderedDict()
 
     def get(self, shape: Shape) -> Request:
+        """The request of a shape; the one used longest ago is let go of where there are too many."""
         request = self._kept.get(shape)
         if request is None:
             request = self._kept[shape] = self._make(shape)
@@ -319,6 +321,7 @@ class WorkersEngine:
 
     @property
     def info(self) -> EngineInfo:
+        """What the runtime and the model are."""
         return self._info
 
     def submit(
@@ -327,9 +330,11 @@ class WorkersEngine:
         fill: Callable[[Pixels], None],
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
+        """See ``Engine.submit``: one batch (N, H, W); the future has what ``read`` returned."""
         return self._workers.submit(shape, fill, read)
 
     def close(self) -> None:
+        """See ``Engine.close``."""
         self._workers.close()
 
 

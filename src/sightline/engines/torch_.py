@@ -96,6 +96,7 @@ class TorchEngine(WorkersEngine):
         self._workers = Workers("torch", requests, self._request, hang_s=options.hang_s)
 
     def close(self) -> None:
+        """See ``Engine.close``; the network's weights are freed."""
         super().close()
         self._network = None  # its weights need not wait until this object goes
 
@@ -223,6 +224,7 @@ class _CpuRequest:
         self._torch, self._prepared, self._infer = torch, prepared, infer
 
     def run(self) -> Sequence[Floats]:
+        """Run the batch in ``input``; the outputs as float32 arrays. Raises InferenceError."""
         try:
             outputs = self._infer(self._prepared())
             return [o.to(self._torch.float32).numpy() for _, o in outputs]

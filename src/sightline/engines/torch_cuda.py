@@ -60,6 +60,7 @@ class CudaRequest:
                 self._prepare()
 
     def run(self) -> Sequence[Floats]:
+        """Run the batch in ``input``; the outputs as float32 arrays. Raises InferenceError."""
         torch = self._torch
         try:
             with torch.cuda.device(self._device), torch.cuda.stream(self._stream):

@@ -79,6 +79,7 @@ class TritonEngine(WorkersEngine):
         self._workers = Workers("triton", requests, self._request, hang_s=2 * timeout_s + 10)
 
     def close(self) -> None:
+        """See ``Engine.close``; connections to the server are closed."""
         super().close()
         self._transport.close()
 
@@ -119,6 +120,7 @@ class _Model:
 
     @property
     def takes_pixels(self) -> bool:
+        """Whether uint8 NHWC goes to the model as it is."""
         return self.datatype == "UINT8" and self.channels_last
 
 
@@ -147,6 +149,7 @@ class _Request:
         self._shift = (-np.array(normalization.mean) / std).astype(np.float32)
 
     def run(self) -> Sequence[Floats]:
+        """Send the batch in ``input``; the outputs as float32 arrays. Raises InferenceError."""
         if self._planes is not None:
             self._normalize(self._planes)
         return self._infer(self._tensor)

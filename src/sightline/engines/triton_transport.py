@@ -74,8 +74,12 @@ class ModelAddress:
 class Transport(Protocol):
     """Calls about one model, from any thread. Each raises ServerGone or Refused."""
 
-    def ready(self) -> bool: ...
-    def model_ready(self) -> bool: ...
+    def ready(self) -> bool:
+        """Whether the server is ready."""
+
+    def model_ready(self) -> bool:
+        """Whether the model is ready; False where the server has none of that name."""
+
     def models(self) -> list[str]:
         """Names of the models that are ready."""
 
@@ -88,7 +92,8 @@ class Transport(Protocol):
     def infer(self, name: str, tensor: NDArray[Any], datatype: str) -> dict[str, NDArray[Any]]:
         """Outputs by name, for the one input."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close all connections. Idempotent."""
 
 
 def connect(address: ModelAddress, timeout_s: float) -> Transport:
@@ -122,29 +127,35 @@ class GrpcTransport:
         )
 
     def ready(self) -> bool:
+        """Whether the server is ready."""
         return bool(self._call("is_server_ready"))
 
     def model_ready(self) -> bool:
+        """Whether the model is ready; False where the server has none of that name."""
         try:
             return bool(self._call("is_model_ready", self._address.model, self._address.version))
         except Refused:
             return False
 
     def models(self) -> list[str]:
+        """The names of the models that are ready."""
         index = self._call("get_model_repository_index", as_json=True)
         return [m["name"] for m in index.get("models", []) if m.get("state") == "READY"]
 
     def metadata(self) -> dict[str, Any]:
+        """``inputs`` and ``outputs`` of the model, as the Open Inference Protocol describes tensors."""
         model, version = self._address.model, self._address.version
         found = self._call("get_model_metadata", model, version, as_json=True)
         return {"inputs": found.get("inputs", []), "outputs": found.get("outputs", [])}
 
     def max_batch(self) -> int:
+        """Largest batch of the model's configuration; 0: the model has no dimension for batches."""
         model, version = self._address.model, self._address.version
         config = self._call("get_model_config", model, version, as_json=True)["config"]
         return int(config.get("max_batch_size", 0))
 
     def infer(self, name: str, tensor: NDArray[Any], datatype: str) -> dict[str, NDArray[Any]]:
+        """The outputs of the model by name, for one input tensor."""
         given = self._grpc.InferInput(name, list(tensor.shape), datatype)
         given.set_data_from_numpy(tensor)
         model, version = self._address.model, self._address.version
@@ -153,6 +164,7 @@ class GrpcTransport:
         return {output: result.as_numpy(output) for output in names}
 
     def close(self) -> None:
+        """Close all connections. Idempotent."""
         self._client.close()
 
     def _call(self, method: str, *args: Any, **options: Any) -> Any:
@@ -177,24 +189,30 @@ class HttpTransport:
         self._path = f"/v2/models/{quote(address.model, safe='')}{version}"
 
     def ready(self) -> bool:
+        """Whether the server is ready."""
         return self._is_ok("/v2/health/ready")
 
     def model_ready(self) -> bool:
+        """Whether the model is ready; False where the server has none of that name."""
         return self._is_ok(f"{self._path}/ready")
 
     def models(self) -> list[str]:
+        """The names of the models that are ready."""
         index = json.loads(self._call("POST", "/v2/repository/index", [b"{}"])[1])
         return [m["name"] for m in index if m.get("state") == "READY"]
 
     def metadata(self) -> dict[str, Any]:
+        """``inputs`` and ``outputs`` of the model, as the Open Inference Protocol describes tensors."""
         found = json.loads(self._call("GET", self._path)[1])
         return {"inputs": found["inputs"], "outputs": found["outputs"]}
 
     def max_batch(self) -> int:
+        """Largest batch of the model's configuration; 0: the model has no dimension for batches."""
         config = json.loads(self._call("GET", f"{self._path}/config")[1])
         return int(config.get("max_batch_size", 0))
 
     def infer(self, name: str, tensor: NDArray[Any], datatype: str) -> dict[str, NDArray[Any]]:
+        """The outputs of the model by name, for one input tensor."""
         sizes = {"binary_data_size": tensor.nbytes}
         given = {"name": name, "shape": tensor.shape, "datatype": datatype, "parameters": sizes}
         asked = {"inputs": [given], "parameters": {"binary_data_output": True}}
@@ -226,6 +244,7 @@ class HttpTransport:
         return True
 
     def close(self) -> None:
+        """Close all connections. Idempotent."""
         while self._connections:
             self._connections.pop().close()
 

@@ -14,7 +14,9 @@ class EngineWrapper:
 
     @property
     def info(self) -> EngineInfo:
+        """The wrapped engine's."""
         return self.engine.info
 
     def close(self) -> None:
+        """Close the wrapped engine."""
         self.engine.close()

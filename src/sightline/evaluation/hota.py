@@ -50,14 +50,17 @@ class HotaCounts:
 
     @property
     def deta(self) -> float:
+        """Detection accuracy, 0 to 1, mean over the thresholds of overlap."""
         return float(self._deta.mean())
 
     @property
     def assa(self) -> float:
+        """Association accuracy, 0 to 1, mean over the thresholds of overlap."""
         return float(self._assa.mean())
 
     @property
     def hota(self) -> float:
+        """HOTA (Luiten et al. 2020), 0 to 1, mean over the thresholds of overlap."""
         return float(np.sqrt(self._deta * self._assa).mean())
 
     @property

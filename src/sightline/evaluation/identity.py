@@ -32,14 +32,17 @@ class IdentityCounts:
 
     @property
     def idf1(self) -> float:
+        """IDF1 (Ristani et al. 2016), 0 to 1: harmonic mean of IDP and IDR."""
         return 2 * self.hits / max(1, self.truth + self.found)
 
     @property
     def idp(self) -> float:
+        """Identity precision, 0 to 1: the share of what was found."""
         return self.hits / max(1, self.found)
 
     @property
     def idr(self) -> float:
+        """Identity recall, 0 to 1: the share of the truth."""
         return self.hits / max(1, self.truth)
 
 

@@ -23,6 +23,7 @@ class Requirement:
 
     @property
     def at_most(self) -> bool:
+        """Whether the measure must not exceed the value, because less of it is better."""
         return self.name.rpartition(".")[2] in FEWER_IS_BETTER
 
     def complaint(self, scores: Mapping[str, float]) -> str | None:

@@ -104,6 +104,7 @@ class _Counts:
 
     @classmethod
     def of(cls, truth: Frames, found: Frames) -> _Counts:
+        """The counts of one sequence: its true and its found objects, frame by frame."""
         comparison = compare(truth, found)
         return cls(count_hota(comparison), count_clear(comparison), count_identity(comparison))
 

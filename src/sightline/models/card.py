@@ -131,6 +131,7 @@ class ModelCard(BaseModel):
 
     @property
     def normalization(self) -> Normalization:
+        """What is done to pixels before the network, for an Engine."""
         return Normalization(self.scale, self.mean, self.std)
 
 

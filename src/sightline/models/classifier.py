@@ -80,6 +80,7 @@ class CropClassifier:
         return type(self)(self.engine, self.card, conf=conf, top=self._top)
 
     def close(self) -> None:
+        """Close the engine."""
         self.engine.close()
 
     def _read(self, outputs: Sequence[Floats]) -> list[Floats]:

@@ -91,6 +91,7 @@ class EngineDetector:
 
     @property
     def class_names(self) -> tuple[str, ...]:
+        """The name of each class id, from 0."""
         return self.card.class_names
 
     def canvas(self, source: tuple[int, int]) -> Canvas:
@@ -140,6 +141,7 @@ class EngineDetector:
         return _joined(futures, [part for _, part in batches], len(frames))
 
     def close(self) -> None:
+        """Close the engine."""
         self.engine.close()
 
     def _run(self, frames: list[Frame], canvas: Canvas) -> Future[list[Detections]]:

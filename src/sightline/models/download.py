@@ -228,6 +228,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
+        """The request that a redirect asks for, where it stays encrypted. Raises ModelError."""
         try:
             if req.type == "https" and urlsplit(newurl).scheme != "https":
                 raise ModelError(

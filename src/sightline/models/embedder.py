@@ -47,6 +47,7 @@ class CropEmbedder:
         return self._crops.submit(frame, boxes, _read, self._stacked)
 
     def close(self) -> None:
+        """Close the engine."""
         self.engine.close()
 
     def _stacked(self, parts: list[Floats]) -> Floats:

@@ -16,6 +16,7 @@ _UNREADABLE = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, R
 
 
 def refuse_task(task: str, wanted: Sequence[str]) -> None:
+    """Raise ModelError where a file's task is none of those wanted."""
     if task not in wanted:
         kinds = " or ".join(TASKS[w] for w in wanted)
         raise ModelError(

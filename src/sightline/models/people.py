@@ -87,6 +87,7 @@ class PeopleDetector:
         return future
 
     def close(self) -> None:
+        """End the worker threads. Idempotent."""
         self._closed = True
         self._workers.shutdown()
 
@@ -94,6 +95,7 @@ class PeopleDetector:
         """The pool's threads are no daemons: the interpreter waits for them by itself."""
 
     def after_fork(self) -> None:
+        """In a forked child: start threads of its own."""
         if not self._closed:
             self._start()
 

@@ -27,6 +27,7 @@ class Gpus:
         self._nvml, self._handles = _nvml()
 
     def collect(self) -> Iterator[Metric]:
+        """Memory in bytes, utilisation from 0 to 1 and power in watts of each GPU."""
         # Utilisation comes in percent, power in milliwatts.
         yield self._each("memory_used_bytes", "Memory of a GPU in use.", self._used)
         yield self._each("memory_total_bytes", "Memory of a GPU.", self._total)
@@ -89,6 +90,7 @@ class Energy:
         self._joules = dict.fromkeys(self._zones, 0.0)
 
     def collect(self) -> Iterator[Metric]:
+        """Joules that each zone of the processor has used."""
         family = CounterMetricFamily(
             "sightline_energy_joules", "Energy that a part of the processor has used.", labels=("zone",),
         )  # fmt: skip

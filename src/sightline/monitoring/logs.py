@@ -120,6 +120,7 @@ class RateLimit:
         self._windows: OrderedDict[tuple[Any, ...], _Window] = OrderedDict()
 
     def admits(self, record: logging.LogRecord, now: float) -> bool:
+        """Whether a record may be logged at ``now`` (seconds); those that may not are counted."""
         stream = getattr(record, "stream", None) or bound_ids().get("stream")
         key = (record.name, record.levelno, str(record.msg), stream)
         window = self._windows.get(key)
@@ -164,6 +165,7 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
         self._clock = clock
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Log a record, or count it where too many are alike; what was held back is told in its time."""
         now = self._clock()
         for held in self._limit.over(now):
             super().emit(held)

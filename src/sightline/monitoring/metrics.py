@@ -47,36 +47,60 @@ class StreamValues(Protocol):
     """What is read of one stream; ``runtime.record.StreamStats`` has it."""
 
     @property
-    def state(self) -> str: ...
+    def state(self) -> str:
+        """``running``, ``reconnecting``, ``failed`` and so on."""
+
     @property
-    def read(self) -> int: ...
+    def read(self) -> int:
+        """Frames that the source has read."""
+
     @property
-    def analyzed(self) -> int: ...
+    def analyzed(self) -> int:
+        """Frames that were analysed."""
+
     @property
-    def dropped(self) -> Mapping[str, int]: ...
+    def dropped(self) -> Mapping[str, int]:
+        """Frames that were not, by reason."""
+
     @property
-    def fps_in(self) -> float: ...
+    def fps_in(self) -> float:
+        """Frames that come in a second."""
+
     @property
-    def fps_analyzed(self) -> float: ...
+    def fps_analyzed(self) -> float:
+        """Frames that are analysed in a second."""
+
     @property
-    def age_p50_ms(self) -> float: ...
+    def age_p50_ms(self) -> float:
+        """Median of the time from decoded to analysed, milliseconds."""
+
     @property
-    def age_p99_ms(self) -> float: ...
+    def age_p99_ms(self) -> float:
+        """99th percentile of the time from decoded to analysed, milliseconds."""
+
     @property
-    def reconnects(self) -> int: ...
+    def reconnects(self) -> int:
+        """How often the source has connected again."""
+
     @property
-    def lost(self) -> int: ...
+    def lost(self) -> int:
+        """Observations that outputs could not keep."""
 
 
 class SchedulerValues(Protocol):
     """What is read of the scheduler; ``runtime.scheduler.SchedulerStats`` has it."""
 
     @property
-    def waiting(self) -> Mapping[Any, int]: ...
+    def waiting(self) -> Mapping[Any, int]:
+        """Items in the queue, by priority."""
+
     @property
-    def in_flight(self) -> int: ...
+    def in_flight(self) -> int:
+        """Items that an engine is running."""
+
     @property
-    def capacity(self) -> float: ...
+    def capacity(self) -> float:
+        """Items a second that the engine can run."""
 
 
 @dataclass
@@ -150,18 +174,22 @@ class PrometheusMeter:
             registry.register(Gpus())
 
     def inferred(self, model: str, batch: int, seconds: float, error: str | None) -> None:
+        """See ``Meter.inferred``."""
         self._inferences.labels(model, error or "ok").inc(batch)
         self._batch_size.labels(model).observe(batch)
         if error is None:
             self._inference_seconds.labels(model).observe(seconds)
 
     def queued(self, model: str, priority: str, seconds: float) -> None:
+        """See ``Meter.queued``."""
         self._queue_seconds.labels(model, priority).observe(seconds)
 
     def refused(self, model: str, priority: str, reason: str) -> None:
+        """See ``Meter.refused``."""
         self._refused.labels(model, priority, reason).inc()
 
     def detected(self, stream: str, detections: Detections) -> None:
+        """See ``Meter.detected``."""
         self._detections.add(stream, detections)
 
     def answered(self, protocol: str, route: str, code: str | int, seconds: float) -> None:
@@ -232,6 +260,7 @@ class _DetectionCounts:
         self._counts: dict[str, dict[str, int]] = {}
 
     def add(self, stream: str, detections: Detections) -> None:
+        """Count the objects of a frame by class; beyond ``MOST_STREAMS`` streams all others are one."""
         # Of the few objects of a picture, quicker than anything that NumPy has.
         counts = collections.Counter(detections.class_ids.tolist())
         with self._lock:
@@ -270,6 +299,7 @@ class _Reading:
         self._detections = detections
 
     def collect(self) -> Iterator[Metric]:
+        """All values as they are now, for Prometheus."""
         yield InfoMetricFamily(
             "sightline", "The version that runs.", value={"version": __version__}
         )

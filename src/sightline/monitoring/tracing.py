@@ -69,6 +69,7 @@ class NoTracing:
 
     @contextmanager
     def request(self, _name: str, _headers: Mapping[str, str]) -> Iterator[Trace]:
+        """A trace that keeps nothing."""
         yield NOTHING
 
     def close(self) -> None:
@@ -112,6 +113,7 @@ class OpenTelemetry:
 
     @contextmanager
     def request(self, name: str, headers: Mapping[str, str]) -> Iterator[Trace]:
+        """A span of a request, which goes on with the client's trace where its headers name one."""
         from opentelemetry.trace import SpanKind, Status, StatusCode
 
         context = self._propagator.extract(headers)
@@ -125,6 +127,7 @@ class OpenTelemetry:
             span.end()
 
     def close(self) -> None:
+        """Send what is left, then end."""
         self._provider.shutdown()
 
 
@@ -138,12 +141,14 @@ class _Request:
         self._offset_ns = time.time_ns() - time.monotonic_ns()
 
     def step(self, name: str, began: float, ended: float, **attributes: str | float) -> None:
+        """Add a step from ``began`` to ``ended``, monotonic seconds."""
         child = self._tracer.start_span(
             name, self._context, attributes=attributes, start_time=self._unix_ns(began)
         )
         child.end(self._unix_ns(ended))
 
     def note(self, **attributes: str | float) -> None:
+        """Add attributes to the request's span."""
         self._span.set_attributes(attributes)
 
     def _unix_ns(self, monotonic: float) -> int:

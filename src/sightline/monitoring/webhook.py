@@ -119,4 +119,5 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirect is an answer like any other: the secret goes where it was meant to go."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
+        """Follow no redirect: an alert goes to the address that was given."""
+        return

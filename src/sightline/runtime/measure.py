@@ -32,6 +32,7 @@ class Stages:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
+        """Add the milliseconds of a block to a stage."""
         start = time.perf_counter()
         yield
         self.ms[stage].append((time.perf_counter() - start) * 1e3)
@@ -59,6 +60,10 @@ class TimedEngine(EngineWrapper):
         fill: Callable[[Pixels], None],
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
+        """See ``Engine.submit``: one batch (N, H, W); the future has what ``read`` returned.
+
+        Its parts are timed.
+        """
         filled = 0.0
 
         def timed_fill(pixels: Pixels) -> None:

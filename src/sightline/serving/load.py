@@ -29,6 +29,7 @@ class Load:
     lost: int = 0
 
     def add(self, status: int, latency: float) -> None:
+        """Keep the latency, in seconds, of an answer with this status."""
         self.latencies.setdefault(status, []).append(latency)
 
     @property
@@ -84,16 +85,19 @@ class _Connection(asyncio.Protocol):
         self._data = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The server has accepted the connection."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def ask(self, request: bytes) -> asyncio.Future[int]:
+        """Send a whole request; the future is the answer's status."""
         self._data.clear()
         self.answer = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         return self.answer
 
     def data_received(self, data: bytes) -> None:
+        """Bytes of an answer have come; a whole one settles its future."""
         self._data += data
         head, separator, body = self._data.partition(b"\r\n\r\n")
         if not separator:
@@ -103,6 +107,7 @@ class _Connection(asyncio.Protocol):
             self.answer.set_result(int(head[9:12]))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The server is gone: what waits fails with ConnectionError."""
         del exc
         self.closed = True
         if self.answer is not None and not self.answer.done():

@@ -39,6 +39,7 @@ class Held:
         self._held -= size
 
     def drop_all(self) -> None:
+        """Give back all memory that is held."""
         self._memory.held -= self._held
         self._held = 0
 

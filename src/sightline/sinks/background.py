@@ -112,10 +112,12 @@ class Background(Generic[T]):
             raise self._failure
 
     def end_threads(self, deadline: float) -> None:
+        """See ``RunsThreads.end_threads``: what was accepted is written first."""
         self._finish()
         self._thread.join(max(0.0, deadline - time.monotonic()))
 
     def after_fork(self) -> None:
+        """In a forked child: nothing is written any more, and ``put`` raises SinkError."""
         self._make_locks()
         self._items.clear()
         self._failure = SinkError(

@@ -113,6 +113,7 @@ class StoredObjects:
 
     @classmethod
     def of(cls, stream_id: int, observation: Observation) -> StoredObjects:
+        """The objects of an observation as rows of the table."""
         frame, found = observation.frame, observation.detections
         return cls(
             stream_id, frame.index, frame.time,

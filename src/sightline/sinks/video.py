@@ -236,11 +236,13 @@ class _VideoFile:
                 os.close(self._fd)
 
     def write(self, observation: Observation) -> None:
+        """Take a frame to be drawn and encoded. Raises SinkError: it is closed, or encoding has failed."""
         if self._closed:
             raise SinkError(f"cannot write {self._path}: it is closed")
         self._work.put((observation, self._rate.tick() if self._rate else None))
 
     def close(self) -> None:
+        """Encode what is left and write the file's index. Idempotent. Raises SinkError."""
         if self._closed:
             return
         self._closed = True

@@ -176,6 +176,7 @@ class _View:
         self.count = 0
 
     def show(self, observation: Observation) -> None:
+        """Take the newest observation; it is drawn when the window asks for it."""
         self._newest = observation, self._rate.tick() if self._rate else None
         self.count += 1
 

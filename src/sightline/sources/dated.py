@@ -42,7 +42,9 @@ class DatedSource:
 
     @property
     def status(self) -> SourceStatus:
+        """The wrapped source's."""
         return self._source.status
 
     def close(self) -> None:
+        """Close the wrapped source."""
         self._source.close()

@@ -48,6 +48,7 @@ class EncodedPicture:
 
     @property
     def height(self) -> int:
+        """Rows of the picture as it is seen, pixels."""
         return self._header.height
 
     def scaled(

@@ -57,6 +57,7 @@ class _EveryPacket:
         """Nobody waits."""
 
     def admits(self, key: bool) -> bool:  # noqa: ARG002 - the protocol's
+        """Every packet is decoded."""
         return True
 
 

@@ -124,6 +124,7 @@ class FileSource:
 
     @property
     def status(self) -> SourceStatus:
+        """Frames read and dropped: ``corrupt`` and ``skipped``."""
         reader = self._reader
         corrupt = self._corrupt_before + (reader.corrupt if reader else 0)
         dropped = {"corrupt": corrupt, "skipped": self._skipped}

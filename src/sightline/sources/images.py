@@ -240,6 +240,7 @@ class ImageSource:
 
     @property
     def status(self) -> SourceStatus:
+        """Pictures read and dropped: ``corrupt`` and ``unreadable``."""
         dropped = Counter(
             "corrupt" if isinstance(error, DecodeError) else "unreadable"
             for error in tuple(self._failures)

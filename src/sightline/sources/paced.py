@@ -29,6 +29,7 @@ class PacedSource:
         self._stale = 0
 
     def open(self) -> StreamInfo:
+        """The wrapped source's, as a live stream. Raises SourceError."""
         return replace(self._source.open(), live=True)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -53,6 +54,7 @@ class PacedSource:
 
     @property
     def status(self) -> SourceStatus:
+        """The wrapped source's; frames that came too late are ``stale``."""
         # What was handed on by the source and is stale here was read once only.
         status = self._source.status
         if not self._stale:
@@ -62,5 +64,6 @@ class PacedSource:
         return replace(status, dropped=dict(dropped))
 
     def close(self) -> None:
+        """Close the wrapped source; waiting for the next frame ends."""
         self._closed.set()
         self._source.close()

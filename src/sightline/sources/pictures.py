@@ -51,10 +51,12 @@ class ArrayPicture:
 
     @property
     def width(self) -> int:
+        """Columns, pixels."""
         return int(self._array.shape[1])
 
     @property
     def height(self) -> int:
+        """Rows, pixels."""
         return int(self._array.shape[0])
 
     def scaled(
@@ -159,10 +161,12 @@ class VideoPicture:
 
     @property
     def width(self) -> int:
+        """Columns, pixels."""
         return self._size[0]
 
     @property
     def height(self) -> int:
+        """Rows, pixels."""
         return self._size[1]
 
     def scaled(

@@ -59,7 +59,8 @@ FILM_SUFFIXES = frozenset(
 class SupportsRead(Protocol):
     """A file that is open for reading bytes."""
 
-    def read(self) -> bytes: ...
+    def read(self) -> bytes:
+        """All bytes that are left."""
 
 
 def is_one(image: object) -> bool:

@@ -336,10 +336,12 @@ class Detection(Detections):
 
     @property
     def score(self) -> float:
+        """The score, 0 to 1."""
         return float(self.scores[0])
 
     @property
     def class_id(self) -> int:
+        """The class id, from 0."""
         return int(self.class_ids[0])
 
     @property

@@ -15,9 +15,13 @@ class Picture(Protocol):
     """A decoded picture in whatever form its decoder left it. Safe to read from any thread."""
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Columns, pixels."""
+
     @property
-    def height(self) -> int: ...
+    def height(self) -> int:
+        """Rows, pixels."""
+
     def scaled(
         self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
     ) -> Pixels:
@@ -54,10 +58,12 @@ class Frame:
 
     @property
     def width(self) -> int:
+        """Columns, pixels."""
         return self.picture.width
 
     @property
     def height(self) -> int:
+        """Rows, pixels."""
         return self.picture.height
 
     @cached_property

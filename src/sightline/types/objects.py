@@ -26,31 +26,55 @@ class DetectedObjects(Protocol):
     """What drawings and tables need to know of ``Detections``; see there."""
 
     @property
-    def boxes(self) -> Floats: ...
+    def boxes(self) -> Floats:
+        """(N, 4) float32: x1 y1 x2 y2 in source pixels."""
+
     @property
-    def scores(self) -> Floats: ...
+    def scores(self) -> Floats:
+        """(N,) float32, 0 to 1."""
+
     @property
-    def class_ids(self) -> Ints: ...
+    def class_ids(self) -> Ints:
+        """(N,) int64, from 0."""
+
     @property
-    def track_ids(self) -> Ints | None: ...
+    def track_ids(self) -> Ints | None:
+        """(N,) int64; None before tracking."""
+
     @property
-    def masks(self) -> Mask | None: ...
+    def masks(self) -> Mask | None:
+        """Which pixels belong to each object; None where nothing tells."""
+
     @property
-    def frame(self) -> Frame | None: ...
+    def frame(self) -> Frame | None:
+        """The frame, while it is there."""
+
     def __len__(self) -> int: ...
-    def class_name(self, class_id: int) -> str: ...
-    def to_dict(self) -> list[dict[str, Any]]: ...
-    def to_supervision(self) -> supervision.Detections: ...
+    def class_name(self, class_id: int) -> str:
+        """The name of a class id; the number itself where it has none."""
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """One dictionary for each object, as JSON lines have them."""
+
+    def to_supervision(self) -> supervision.Detections:
+        """As ``supervision.Detections``. Raises ImportError where Supervision is not installed."""
 
 
 class DetectedFrame(Protocol):
     """What drawings need to know of an ``Observation``; see there."""
 
     @property
-    def frame(self) -> Frame: ...
+    def frame(self) -> Frame:
+        """The frame that was looked at."""
+
     @property
-    def detections(self) -> DetectedObjects: ...
+    def detections(self) -> DetectedObjects:
+        """What was found in it."""
+
     @property
-    def labels(self) -> Mapping[int, tuple[Label, ...]]: ...
+    def labels(self) -> Mapping[int, tuple[Label, ...]]:
+        """What classifiers say, by track id."""
+
     @property
-    def predicted(self) -> bool: ...
+    def predicted(self) -> bool:
+        """Whether the tracker says where its objects are, because the frame was not analysed."""

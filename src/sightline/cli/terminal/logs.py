@@ -53,6 +53,7 @@ class _Text(logging.Formatter):
         super().__init__("%(levelname)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
+        """A line of text without secrets."""
         return redact(super().format(record))
 
 
@@ -60,6 +61,7 @@ class _JsonLines(logging.Formatter):
     """One JSON object for each record, without passwords."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """A JSON object in one line, without secrets."""
         entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

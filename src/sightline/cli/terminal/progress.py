@@ -60,7 +60,8 @@ class Silence:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def show(self) -> None: ...
+    def show(self) -> None:
+        """Show nothing."""
 
 
 class Lines(Silence):
@@ -71,6 +72,7 @@ class Lines(Silence):
         self._next = time.monotonic() + LINE_EVERY_S
 
     def show(self) -> None:
+        """Print a line for each running stream, at most once in ``LINE_EVERY_S``."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + LINE_EVERY_S
@@ -120,6 +122,7 @@ class Bars:
         self._bars.stop()
 
     def show(self) -> None:
+        """Bring the bar of each stream that has begun up to date."""
         for task, result in zip(self._tasks, self._results, strict=True):
             if not result.started_at:
                 continue

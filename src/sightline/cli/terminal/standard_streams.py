@@ -75,6 +75,7 @@ class _Messages(io.TextIOWrapper):
         super().__init__(raw, stream.encoding, "backslashreplace", line_buffering=True)
 
     def write(self, text: str) -> int:
+        """Write a text; a terminal that is gone is forgotten. Returns the number of characters."""
         try:
             return super().write(text)
         except OSError:
@@ -82,6 +83,7 @@ class _Messages(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
+        """Flush; a terminal that is gone is forgotten."""
         try:
             super().flush()
         except OSError:

@@ -24,6 +24,7 @@ class BoxesAndScores:
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         if len(outputs) != 2 or any(len(o.shape) != 3 for o in outputs):
             return None
         at = _boxes_at(outputs)
@@ -41,6 +42,7 @@ class BoxesAndScores:
         canvas: tuple[int, int],  # noqa: ARG002 - the graph has decoded its own grid
         conf: float,
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         boxes, scores = outputs
         cells = boxes.shape[1]
         by_cell = scores if scores.shape[1] == cells else scores.transpose(0, 2, 1)

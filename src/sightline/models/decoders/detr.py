@@ -45,6 +45,7 @@ class Detr:
         outputs: Sequence[TensorSpec],
         canvas: tuple[int, int],  # noqa: ARG002 - the queries do not depend on it
     ) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         pair = _pair(outputs)
         if pair is None:
             return None
@@ -61,6 +62,7 @@ class Detr:
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         at = boxes_at([o.shape for o in outputs])
         # Comparing logits spares a sigmoid over all queries and classes.
         threshold = np.log(conf / (1 - conf)) if 0 < conf < 1 else np.copysign(np.inf, conf - 0.5)
@@ -79,6 +81,7 @@ class RfDetr(Detr):
     card: Mapping[str, Any] = {**Detr.card, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         places = {plain_name(o.name): i for i, o in enumerate(outputs)}
         if not {"dets", "labels"} <= set(places):
             found = super().fit(outputs, canvas)
@@ -97,6 +100,7 @@ class DetrSoftmax(Detr):
     card: Mapping[str, Any] = RfDetr.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         found = super().fit(outputs, canvas)
         if found is None or found.classes == 1:
             return None
@@ -105,6 +109,7 @@ class DetrSoftmax(Detr):
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         at = boxes_at([o.shape for o in outputs])
         logits, boxes = outputs[1 - at], outputs[at]
         powers = np.exp(logits - logits.max(axis=2, keepdims=True))
@@ -125,6 +130,7 @@ class DetrRows:
     card: Mapping[str, Any] = Detr.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         if len(outputs) != 1 or len(outputs[0].shape) != 3:
             return None
         _, queries, columns = outputs[0].shape
@@ -135,6 +141,7 @@ class DetrRows:
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         return [
             _pairs(rows[:, 4:], rows[:, :4], canvas, *np.nonzero(rows[:, 4:] > conf))
             for rows in outputs[0]

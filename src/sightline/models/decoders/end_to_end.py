@@ -25,6 +25,7 @@ class EndToEnd:
         outputs: Sequence[TensorSpec],
         canvas: tuple[int, int],  # noqa: ARG002 - K does not depend on it
     ) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         if len(outputs) != 1 or not outputs[0].shape or outputs[0].shape[-1] != 6:
             return None
         rank = len(outputs[0].shape)
@@ -38,6 +39,7 @@ class EndToEnd:
         canvas: tuple[int, int],  # noqa: ARG002 - boxes are in canvas pixels already
         conf: float,
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         return [
             Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
             for rows in (

@@ -30,6 +30,7 @@ class Yolov7EndToEnd:
         outputs: Sequence[TensorSpec],
         canvas: tuple[int, int],  # noqa: ARG002 - K does not depend on it
     ) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         if not outputs:
             return Fit((), flat=True)
         if len(outputs) != 1 or len(outputs[0].shape) != 2 or outputs[0].shape[1] != 7:
@@ -42,6 +43,7 @@ class Yolov7EndToEnd:
         canvas: tuple[int, int],  # noqa: ARG002 - boxes are in canvas pixels already
         conf: float,
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         rows = outputs[0]
         rows = rows[rows[:, self.score_at] > conf]
         return by_picture(rows[:, 0], rows[:, 1:5], rows[:, self.score_at], rows[:, self.class_at])
@@ -54,6 +56,7 @@ class YoloNasFlat(Yolov7EndToEnd):
     score_at, class_at = 5, 6
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         found = super().fit(outputs, canvas)
         if found is None or not outputs or "flat" in plain_name(outputs[0].name):
             return found
@@ -76,6 +79,7 @@ class Ssd:
     }
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         if not outputs:
             return Fit((), flat=True)
         able = [i for i, o in enumerate(outputs) if len(o.shape) == 4 and o.shape[3] == 7]
@@ -86,6 +90,7 @@ class Ssd:
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         rows = outputs[0].reshape(-1, 7)
         ends = np.flatnonzero(rows[:, 0] < 0)
         rows = rows[: ends[0]] if len(ends) else rows
@@ -105,6 +110,7 @@ class Paddle:
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         if not outputs:
             return Fit((), flat=True)
         rows = [i for i, o in enumerate(outputs) if len(o.shape) == 2 and o.shape[1] == 6]
@@ -121,6 +127,7 @@ class Paddle:
         canvas: tuple[int, int],  # noqa: ARG002 - boxes are in canvas pixels already
         conf: float,
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         rows, *counts = outputs
         numbers = counts[0].astype(np.int64) if counts else np.array([len(rows)])
         pictures = np.repeat(np.arange(len(numbers)), numbers)

@@ -35,6 +35,7 @@ class NanoDet:
     }
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         if len(outputs) != 1 or len(outputs[0].shape) != 3:
             return None
         _, count, columns = outputs[0].shape
@@ -55,6 +56,7 @@ class NanoDet:
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         count = outputs[0].shape[1]
         table = cells(canvas, FIRST, 0.5) if count == _count(canvas, FIRST) else cells(canvas, PLUS)
         return [_decode(rows, table, conf) for rows in outputs[0]]

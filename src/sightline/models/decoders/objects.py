@@ -30,6 +30,7 @@ class EfficientNms:
         outputs: Sequence[TensorSpec],
         canvas: tuple[int, int],  # noqa: ARG002 - K does not depend on it
     ) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         places = object_lists(outputs)
         if places is None or len(places) != 4:
             return None
@@ -41,6 +42,7 @@ class EfficientNms:
         canvas: tuple[int, int],  # noqa: ARG002 - boxes are in canvas pixels already
         conf: float,
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         return [Detections(*lists) for lists in kept_lists(outputs, conf)]
 
 
@@ -50,6 +52,7 @@ class YoloNas(EfficientNms):
     card: Mapping[str, Any] = {"order": "bgr", "scale": 1 / 255, "resize": "letterbox"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         found = super().fit(outputs, canvas)
         named = any(plain_name(o.name).endswith("num_predictions") for o in outputs)
         return found if named or not found else replace(found, certainty="card")
@@ -64,6 +67,7 @@ class LabelledBoxes(EfficientNms):
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         places = object_lists(outputs)
         if places is None or len(outputs[places[0]].shape) != 3:
             return None
@@ -80,6 +84,7 @@ class TorchVision(EfficientNms):
     card: Mapping[str, Any] = {**EfficientNms.card, "class_names": COCO_CATEGORIES}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         if not outputs:
             return Fit((), flat=True)
         places = object_lists(outputs)
@@ -104,6 +109,7 @@ class TensorFlow:
     order = (1, 0, 3, 2)
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         found = {plain_name(o.name): i for i, o in enumerate(outputs)}
         if any(name not in found for name in self.names[:3]):
             lists = object_lists(outputs)
@@ -116,6 +122,7 @@ class TensorFlow:
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         size = np.array(canvas * 2, np.float32)
         return [
             Detections(boxes[:, self.order] * size, scores, class_ids)
@@ -149,6 +156,7 @@ class MmDet:
     }
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         boxes = [i for i, o in enumerate(outputs) if len(o.shape) in {2, 3} and o.shape[-1] == 5]
         if len(boxes) != 1 or len(outputs) < 2:
             return None
@@ -164,6 +172,7 @@ class MmDet:
         canvas: tuple[int, int],  # noqa: ARG002 - boxes are in canvas pixels already
         conf: float,
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         boxes, labels = outputs
         lists = (boxes[..., :4], boxes[..., 4], labels)
         return [Detections(*kept) for kept in kept_lists(lists, conf)]
@@ -178,6 +187,7 @@ class Otx(MmDet):
     card: Mapping[str, Any] = {"order": "bgr", "scale": 1.0, "resize": "stretch"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         found = super().fit(outputs, canvas)
         if found is None or plain_name(outputs[found.outputs[0]].name) == "boxes":
             return found

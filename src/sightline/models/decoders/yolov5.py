@@ -26,6 +26,7 @@ class YoloV5:
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         at = only_decoded(outputs, canvas)
         if at is None or len(outputs[at].shape) != 3:
             return None
@@ -41,6 +42,7 @@ class YoloV5:
         canvas: tuple[int, int],  # noqa: ARG002 - the graph has decoded its own grid
         conf: float,
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         return [_decode(rows, conf) for rows in outputs[0]]
 
 

@@ -43,6 +43,7 @@ class YoloV5Heads:
         self._anchors = [np.array(level, np.float32) for level in anchors]
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         heads = {}
         for i, output in enumerate(outputs):
             if (head := _head(output.shape, canvas)) is None:
@@ -61,6 +62,7 @@ class YoloV5Heads:
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         levels = [
             _candidates(_five(output), anchors, canvas, conf)
             for output, anchors in zip(outputs, self._anchors, strict=True)

@@ -24,6 +24,7 @@ class YoloV8:
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         at = only_decoded(outputs, canvas)
         if at is None or len(outputs[at].shape) != 3:
             return None
@@ -38,6 +39,7 @@ class YoloV8:
         canvas: tuple[int, int],  # noqa: ARG002 - the graph has decoded its own grid
         conf: float,
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         return [_decode(columns, conf) for columns in outputs[0]]
 
 
@@ -45,6 +47,7 @@ class YoloV8Rows(YoloV8):
     """The same with a row for each cell, (N, A, 4 + C), as converters from TensorFlow write it."""
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         turned = [
             replace(o, shape=(o.shape[0], o.shape[2], o.shape[1])) if len(o.shape) == 3 else o
             for o in outputs
@@ -57,6 +60,7 @@ class YoloV8Rows(YoloV8):
         canvas: tuple[int, int],  # noqa: ARG002 - the graph has decoded its own grid
         conf: float,
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         return [_decode(rows.T, conf) for rows in outputs[0]]
 
 

@@ -42,6 +42,7 @@ class YoloX:
         )
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         at = only_decoded(outputs, canvas)
         if at is None or len(outputs[at].shape) != 3:
             return None
@@ -53,6 +54,7 @@ class YoloX:
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
         count = outputs[0].shape[1]
         strides = pyramid(canvas, count)
         if strides is None:
@@ -76,6 +78,7 @@ class YoloXDecoded(YoloV5):
     card = YoloX.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         found = YoloX().fit(outputs, canvas)
         return found and replace(found, certainty="card")
 
@@ -89,6 +92,7 @@ class YoloV6(YoloXDecoded):
     card = YoloV5.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
+        """How the outputs fit this family, or None; see ``Decoder.fit``."""
         found = YoloX().fit(outputs, canvas)
         if found is None or plain_name(outputs[found.outputs[0]].name) == "outputs":
             return found

@@ -32,12 +32,14 @@ class Shard(Protocol):
     """What runs in a worker process."""
 
     @property
-    def fleet(self) -> Fleet: ...
+    def fleet(self) -> Fleet:
+        """The streams of this process."""
 
     def reload(self, model: str) -> None:
         """Load a model again. Raises SightlineError, and what answered before goes on."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the streams and free the engines."""
 
 
 MakeShard = Callable[[Meter], Shard]
@@ -45,12 +47,16 @@ MakeShard = Callable[[Meter], Shard]
 
 
 class Call(NamedTuple):
+    """A request to a worker: its number, the method of the fleet, and the arguments."""
+
     number: int
     method: str
     arguments: tuple[Any, ...]
 
 
 class Answer(NamedTuple):
+    """A worker's answer to the call of this number: a result, or an error."""
+
     number: int
     result: Any
     error: BaseException | None
@@ -73,15 +79,19 @@ class Relay:
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
 
     def inferred(self, model: str, batch: int, seconds: float, error: str | None) -> None:
+        """See ``Meter.inferred``; told to the parent later."""
         self._events.append(("inferred", (model, batch, seconds, error)))
 
     def queued(self, model: str, priority: str, seconds: float) -> None:
+        """See ``Meter.queued``; told to the parent later."""
         self._events.append(("queued", (model, priority, seconds)))
 
     def refused(self, model: str, priority: str, reason: str) -> None:
+        """See ``Meter.refused``; told to the parent later."""
         self._events.append(("refused", (model, priority, reason)))
 
     def detected(self, stream: str, detections: Detections) -> None:
+        """See ``Meter.detected``; told to the parent later."""
         self._events.append(("detected", (stream, detections)))
 
     def take(self) -> list[Event]:
@@ -103,6 +113,7 @@ class _Voice:
         self._saying, self._stating = threading.Lock(), threading.Lock()
 
     def say(self, number: int, result: Any, error: BaseException | None = None) -> None:
+        """Send the answer to a call. From any thread."""
         with self._saying:
             self._pipe.send(Answer(number, result, error))
 

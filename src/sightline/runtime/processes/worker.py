@@ -82,6 +82,7 @@ class Worker:
 
     @property
     def pid(self) -> int | None:
+        """The process's id; None before it is started."""
         return self._process.pid
 
     def wait(self) -> None:

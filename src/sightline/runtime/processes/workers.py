@@ -72,9 +72,11 @@ class ShardedFleet:
 
     @property
     def restarts(self) -> int:
+        """How often workers were started again."""
         return sum(worker.restarts for worker in self._workers)
 
     def add(self, name: str, options: StreamOptions) -> None:
+        """See ``Fleet.add``; the worker with the fewest streams takes it."""
         with self._lock:
             if name in self._ending:
                 raise being_ended(name)
@@ -96,6 +98,7 @@ class ShardedFleet:
             raise
 
     def remove(self, name: str) -> bool:
+        """See ``Fleet.remove``."""
         worker = self._home(name)
         with self._lock:
             options = worker.streams.get(name)
@@ -118,16 +121,19 @@ class ShardedFleet:
         return ended
 
     def pause(self, name: str) -> None:
+        """See ``Fleet.pause``; it stays so when the worker is started again."""
         worker = self._home(name)
         worker.paused.add(name)
         self._tell(worker, "pause", name)
 
     def resume(self, name: str) -> None:
+        """See ``Fleet.resume``."""
         worker = self._home(name)
         worker.paused.discard(name)
         self._tell(worker, "resume", name)
 
     def reopen(self) -> None:
+        """Let all workers reopen their outputs."""
         for worker in self._workers:
             try:
                 worker.call("reopen")
@@ -140,24 +146,29 @@ class ShardedFleet:
             worker.call("reload", model, limit_s=START_S)
 
     def names(self) -> list[str]:
+        """The names of all streams."""
         with self._lock:
             return list(self._homes)
 
     def options(self) -> Mapping[str, StreamOptions]:
+        """The options of all streams, by name, those that are ending too."""
         with self._lock:
             running = {n: one for worker in self._workers for n, one in worker.streams.items()}
             return running | self._ending
 
     def stats(self) -> Mapping[str, StreamStats]:
+        """What each stream has done, by name."""
         found: dict[str, StreamStats] = {}
         for worker in self._workers:
             found |= worker.stats()
         return found
 
     def version(self, name: str) -> int:
+        """Counts up with each picture of a stream."""
         return self._home(name).versions[name]
 
     def snapshot(self, name: str, annotated: bool = True, quality: int = 80) -> bytes:
+        """See ``Fleet.snapshot``. Raises Conflict: the stream has no picture."""
         worker = self._home(name)
         try:
             return bytes(worker.call("snapshot", name, annotated, quality, limit_s=LATE_S))
@@ -166,10 +177,12 @@ class ShardedFleet:
 
     @contextmanager
     def subscribe(self) -> Iterator[queue.Queue[FeedItem]]:
+        """See ``Fleet.subscribe``: one queue for the streams of all workers."""
         with self._feed.subscribe() as reader:
             yield reader
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
+        """End all workers; those that last longer than ``timeout_s`` seconds are killed."""
         deadline = time.monotonic() + timeout_s
         for worker in self._workers:
             worker.end()

@@ -133,6 +133,7 @@ class ModelRepository:
         return self._states[self._full_name(name)]
 
     def states(self) -> list[ModelState]:
+        """The state of every model, in the order of the configuration."""
         return list(self._states.values())
 
     def load_all(self) -> None:

@@ -49,6 +49,7 @@ class NativeModel:
 
     @property
     def loaded(self) -> bool:
+        """Whether its engine is there."""
         return self._engine is not None
 
     @property

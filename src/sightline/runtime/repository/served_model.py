@@ -84,6 +84,7 @@ class ServedModel:
 
     @property
     def class_names(self) -> tuple[str, ...]:
+        """The name of each class id, from 0."""
         return self.detector.class_names
 
     @property
@@ -180,6 +181,8 @@ class _Announced(EngineWrapper):
         fill: Callable[[Pixels], None],
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
+        """See ``Engine.submit``: one batch (N, H, W); the future has what ``read`` returned."""
+
         def announce(batch: Pixels) -> None:
             self._started()
             fill(batch)

@@ -105,6 +105,7 @@ class _Reply:
         self._closing = closing
 
     async def send(self, message: Message) -> None:
+        """Send an ASGI message; answers get the headers of every answer and the request's id."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = list(message.get("headers", ()))

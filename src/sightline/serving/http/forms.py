@@ -27,6 +27,7 @@ class Part:
 
     @property
     def is_file(self) -> bool:
+        """Whether the part is a file: it has a file's name or a picture's type."""
         return (
             self.filename is not None
             or self.content_type.startswith("image/")
@@ -81,6 +82,7 @@ class _Reader:
         self._value = bytearray()
 
     def callbacks(self) -> MultipartCallbacks:
+        """What the parser of the form calls."""
         return {
             "on_part_begin": self._part,
             "on_header_field": self._header_name,

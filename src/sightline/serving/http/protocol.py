@@ -64,6 +64,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     # uvicorn narrows what asyncio declares here, and so must we.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected; beyond the most connections it is refused with 503."""
         super().connection_made(transport)
         self.heard = self.loop.time()
         self._refused = []
@@ -73,11 +74,13 @@ class GuardedProtocol(HttpToolsProtocol):
             self._owe(self.limits.header_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone: its timers end."""
         self._settle()
         self._is_read()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
+        """The client reads too slowly: give it up after a while."""
         super().pause_writing()
         cycle = self._cycle()
         watching = cycle is not None and WATCHING in cycle.scope
@@ -87,10 +90,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unread = self.loop.call_later(patience_s, self._give_up, context=Context())
 
     def resume_writing(self) -> None:
+        """The client reads again."""
         self._is_read()
         super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
+        """Bytes have come; the time for a whole head runs from the first."""
         if self.transport.is_closing():
             return
         self._received += len(data)
@@ -128,12 +133,14 @@ class GuardedProtocol(HttpToolsProtocol):
                 return
 
     def on_message_begin(self) -> None:
+        """A request begins."""
         super().on_message_begin()
         self._in_headers = True
         self._head_bytes = 0
         self._owe(self.limits.header_timeout_s, again=False)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header. Raises ValueError: there are too many, or two hosts (RFC 9112, 3.2)."""
         self._head_bytes += len(name) + len(value)
         if len(self.headers) >= MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
             raise ValueError("too many headers")  # the parser makes its own error of it: 400
@@ -142,6 +149,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        """The head is whole: the time for the body begins."""
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._plain_head = self._head_without_upgrade()
             return
@@ -162,6 +170,7 @@ class GuardedProtocol(HttpToolsProtocol):
         return b"\r\n".join([*lines, b"", b""])
 
     def on_message_complete(self) -> None:
+        """The request is whole."""
         if self._plain_head is not None:
             return  # it begins again
         self._settle()
@@ -200,6 +209,7 @@ class GuardedProtocol(HttpToolsProtocol):
         return self.cycle
 
     def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP with 400 and a JSON error."""
         self._refuse(400, "Malformed", msg)
 
     def _refuse(self, status: int, code: str, message: str, header: str = "") -> None:

@@ -183,9 +183,11 @@ class _Uvicorn(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the command that runs the service."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start what serves beside HTTP, then listen."""
         for companion in self._companions:
             await companion.start()
         await super().startup(sockets)

@@ -34,15 +34,32 @@ class Metrics(Protocol):
 class Streams(Protocol):
     """A fleet, in this process or in several; see ``runtime.fleet.Fleet``."""
 
-    def add(self, name: str, options: StreamOptions) -> None: ...
-    def remove(self, name: str) -> bool: ...
-    def pause(self, name: str) -> None: ...
-    def resume(self, name: str) -> None: ...
-    def options(self) -> Mapping[str, StreamOptions]: ...
-    def stats(self) -> Mapping[str, StreamStats]: ...
-    def version(self, name: str) -> int: ...
-    def snapshot(self, name: str, *, annotated: bool = True, quality: int = 80) -> bytes: ...
-    def subscribe(self) -> AbstractContextManager[queue.Queue[FeedItem]]: ...
+    def add(self, name: str, options: StreamOptions) -> None:
+        """Start a stream. Raises Conflict: there is one of that name."""
+
+    def remove(self, name: str) -> bool:
+        """End a stream; whether it has ended. Raises NotFound."""
+
+    def pause(self, name: str) -> None:
+        """Stop analysing a stream. Raises NotFound."""
+
+    def resume(self, name: str) -> None:
+        """Go on with a stream. Raises NotFound."""
+
+    def options(self) -> Mapping[str, StreamOptions]:
+        """The options of all streams, by name."""
+
+    def stats(self) -> Mapping[str, StreamStats]:
+        """What each stream has done, by name."""
+
+    def version(self, name: str) -> int:
+        """Counts up with each picture of a stream. Raises NotFound."""
+
+    def snapshot(self, name: str, *, annotated: bool = True, quality: int = 80) -> bytes:
+        """The newest picture as JPEG, with its objects where ``annotated``. Raises NotFound, Conflict."""
+
+    def subscribe(self) -> AbstractContextManager[queue.Queue[FeedItem]]:
+        """A queue of what streams report, for as long as the context lasts."""
 
 
 Clash: TypeAlias = Callable[[Mapping[str, StreamOptions], str, StreamOptions], str | None]
@@ -80,6 +97,7 @@ class ServiceState:
 
     @property
     def ready(self) -> bool:
+        """Whether requests are taken: models are loaded, and the service is not ending."""
         return not self.draining and self.repository.ready
 
     @property

@@ -69,11 +69,17 @@ class ModelEndpoint(Protocol):
     """One model of the protocol."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What clients call the model."""
+
     @property
-    def inputs(self) -> tuple[Spec, ...]: ...
+    def inputs(self) -> tuple[Spec, ...]:
+        """The tensors that the model takes."""
+
     @property
-    def outputs(self) -> tuple[Spec, ...]: ...
+    def outputs(self) -> tuple[Spec, ...]:
+        """The tensors that the model answers with."""
+
     @property
     def batched(self) -> bool:
         """Whether the first side of every tensor is the batch's, so that requests are joined."""
@@ -117,18 +123,21 @@ class Network:
 
     @property
     def inputs(self) -> tuple[Spec, ...]:
+        """The tensors that the model takes."""
         if self._described is not None:
             return tuple(map(_spec, self._described.engine.inputs))
         return (_spec(self._served.info.input),)
 
     @property
     def outputs(self) -> tuple[Spec, ...]:
+        """The tensors that the model answers with."""
         if self._described is not None:
             return tuple(map(_spec, self._described.engine.outputs))
         return tuple(map(_spec, self._served.info.outputs))
 
     @property
     def batched(self) -> bool:
+        """Whether the first dimension counts the items of a batch."""
         return self._described is not None and self._described.engine.batched
 
     @property
@@ -143,11 +152,13 @@ class Network:
         _: Mapping[str, Parameter],
         write: Write[T],
     ) -> Work[T]:
+        """The jobs of a request, and what writes its answer. Raises InvalidRequest: a tensor does not fit."""
         if (own := self._own(tensors)) is not None:
             return Tensors(self.name, own).work(tensors, terms, _, write)
         return self._pixels(tensors, terms, write)
 
     def unloaded(self, tensors: Sequence[InputTensor]) -> Callable[[], None] | None:
+        """What loads the model, where it is not loaded; else None."""
         own = self._own(tensors) if tensors else self._described
         return None if own is None or own.loaded else own.load
 
@@ -213,21 +224,26 @@ class Tensors:
 
     @property
     def inputs(self) -> tuple[Spec, ...]:
+        """The tensors that the model takes."""
         return tuple(map(_spec, self._native.engine.inputs))
 
     @property
     def outputs(self) -> tuple[Spec, ...]:
+        """The tensors that the model answers with."""
         return tuple(map(_spec, self._native.engine.outputs))
 
     @property
     def batched(self) -> bool:
+        """Whether the first dimension counts the items of a batch."""
         return self._native.engine.batched
 
     @property
     def facts(self) -> dict[str, str]:
+        """Further parameters of the model's metadata; there are none."""
         return {}
 
     def unloaded(self, _: Sequence[InputTensor]) -> Callable[[], None] | None:
+        """What loads the model, where it is not loaded; else None."""
         return None if self._native.loaded else self._native.load
 
     def work(
@@ -237,6 +253,7 @@ class Tensors:
         _: Mapping[str, Parameter],
         write: Write[T],
     ) -> Work[T]:
+        """The jobs of a request, and what writes its answer. Raises InvalidRequest: a tensor does not fit."""
         specs = {spec.name: spec for spec in self.inputs}
         feed: dict[str, NDArray[Any]] = {}
         for tensor in tensors:
@@ -299,6 +316,7 @@ class Pictures:
         return {"classes": ", ".join(self._served.class_names)}
 
     def unloaded(self, _: Sequence[InputTensor]) -> Callable[[], None] | None:
+        """What loads the model, where it is not loaded; else None."""
         return None
 
     def work(
@@ -308,6 +326,7 @@ class Pictures:
         parameters: Mapping[str, Parameter],
         write: Write[T],
     ) -> Work[T]:
+        """The jobs of a request, and what writes its answer. Raises InvalidRequest: a tensor does not fit."""
         spec = self.inputs[0]
         tensor = only(tensors, spec)
         if len(tensor.shape) == 2 and tensor.shape[1] == 1:  # as clients with a batch side send it

@@ -118,6 +118,7 @@ class OpenInference:
         return endpoint
 
     def ready(self) -> bool:
+        """Whether the server takes requests."""
         return self.ready_too() and self.repository.ready
 
     def model_ready(self, name: str, version: str = "") -> bool:
@@ -138,6 +139,7 @@ class OpenInference:
         return self._regions
 
     def server(self) -> dict[str, Any]:
+        """Name, version and extensions, as the protocol has its server metadata."""
         shared = () if self._regions is None else ("system_shared_memory",)
         return {
             "name": "sightline",

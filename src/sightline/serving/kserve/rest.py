@@ -305,6 +305,7 @@ class _Route(APIRoute):
     """A route whose errors have the protocol's form."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of a route, whose errors have the protocol's form."""
         handle = super().get_route_handler()
 
         async def handle_or_explain(request: Request) -> Response:

@@ -48,6 +48,7 @@ class Region:
         weakref.finalize(self, os.close, descriptor)
 
     def to_dict(self) -> dict[str, Any]:
+        """The region as the protocol's status has it; ``offset`` and ``byte_size`` in bytes."""
         return {
             "name": self.name,
             "key": self.key,

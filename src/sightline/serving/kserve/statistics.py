@@ -72,10 +72,12 @@ class _Duration:
         self.count = self.ns = 0
 
     def add(self, ns: int) -> None:
+        """Add one duration, in nanoseconds."""
         self.count += 1
         self.ns += ns
 
     def to_dict(self) -> dict[str, int]:
+        """As the protocol's statistics extension has it; durations in nanoseconds."""
         return {"count": self.count, "ns": self.ns}
 
 
@@ -107,6 +109,7 @@ class _Model:
             batch[step].add(ns)
 
     def to_dict(self) -> dict[str, Any]:
+        """As the protocol's statistics extension has it; durations in nanoseconds."""
         return {
             "last_inference": self.last_ms,
             "inference_count": self.inferences,

@@ -56,6 +56,7 @@ class Spec:
     shape: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
+        """As the protocol's metadata has a tensor; an open dimension is -1."""
         return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape)}
 
 
@@ -69,6 +70,7 @@ class Place:
 
     @property
     def parameters(self) -> dict[str, Parameter]:
+        """The parameters that name the place in shared memory."""
         named: dict[str, Parameter] = dict(
             zip(PLACE, (self.region, self.size, self.offset), strict=True)
         )
@@ -116,6 +118,7 @@ class Output:
 
     @property
     def datatype(self) -> str:
+        """The protocol's name of the array's type: ``FP32``."""
         return DATATYPES[self.array.dtype.name]
 
     @property

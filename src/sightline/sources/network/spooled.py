@@ -63,6 +63,7 @@ class SpooledDownload:
         return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """As of a file; from the end, all of it is loaded where its length is not known. Raises OSError."""
         if whence == io.SEEK_CUR:
             offset += self._at
         elif whence == io.SEEK_END:
@@ -73,6 +74,7 @@ class SpooledDownload:
         return self._at
 
     def tell(self) -> int:
+        """The place in the file, bytes."""
         return self._at
 
     def close(self) -> None:

@@ -66,9 +66,14 @@ def export(
 
 
 class _Writer(Protocol):
-    def write(self, image: Pixels) -> None: ...
-    def name(self, index: int) -> str: ...
-    def close(self) -> None: ...
+    def write(self, image: Pixels) -> None:
+        """Write the next picture, (height, width, 3) uint8 BGR."""
+
+    def name(self, index: int) -> str:
+        """What the truth calls the picture of this index."""
+
+    def close(self) -> None:
+        """Finish the files."""
 
 
 class _Pictures:
@@ -80,9 +85,11 @@ class _Pictures:
         (directory / "img1").mkdir(exist_ok=True)
 
     def name(self, index: int) -> str:
+        """What the truth calls the picture of this index."""
         return f"img1/{index + 1:06d}.jpg"
 
     def write(self, image: Pixels) -> None:
+        """Write the next picture as JPEG."""
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         (self._directory / self.name(self._written)).write_bytes(data.tobytes())
         self._written += 1
@@ -103,12 +110,15 @@ class _Video:
         self._stream.pix_fmt = "yuv420p"
 
     def name(self, index: int) -> str:
+        """What the truth calls the picture of this index."""
         return f"{self._path.name}#{index}"
 
     def write(self, image: Pixels) -> None:
+        """Encode the next picture."""
         self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(image, "bgr24")))
 
     def close(self) -> None:
+        """Finish the files."""
         self._container.mux(self._stream.encode())
         self._container.close()
 
@@ -123,6 +133,7 @@ class _TruthFiles:
         self._lines: list[str] = []
 
     def add(self, name: str, truth: StreetTruth) -> None:
+        """Take the truth of the next frame."""
         options, number = self._options, len(self._images) + 1
         self._images.append(
             {"id": number, "file_name": name, "width": options.width, "height": options.height}
@@ -151,6 +162,7 @@ class _TruthFiles:
             )
 
     def write(self, directory: Path, count: int, suffix: str) -> None:
+        """Write the truth as COCO JSON and as MOT rows into a folder."""
         options = self._options
         kinds = sorted({0, 1, 2, 3, 5, 7})
         coco = {

@@ -51,6 +51,7 @@ class Path:
 
     @property
     def length(self) -> float:
+        """Metres from the beginning to the end."""
         last = self.pieces[-1]
         return last.start + last.length
 

@@ -102,6 +102,7 @@ class Crowd:
         return next_id
 
     def step(self, dt: float, is_open: dict[str, bool]) -> None:
+        """Move everybody by ``dt`` seconds; who has arrived leaves."""
         for walker in self.walkers:
             walker.step(dt, is_open)
         self.walkers = [w for w in self.walkers if w.route or w.pace == 0]

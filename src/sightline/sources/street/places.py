@@ -32,6 +32,7 @@ class Places:
     slot: NDArray[np.int64]
 
     def take(self, rows: list[int]) -> Places:
+        """These rows of all arrays."""
         return Places(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def eyes(self, camera: Camera) -> tuple[Reals, Reals]:

@@ -101,6 +101,7 @@ class StreetSource:
 
     @property
     def status(self) -> SourceStatus:
+        """Frames handed on, and ``stale`` ones that came too late."""
         dropped = {"stale": self._stale} if self._stale else {}
         return SourceStatus(self._state, self._handed + self._stale, dropped)
 

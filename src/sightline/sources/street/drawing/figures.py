@@ -77,6 +77,7 @@ def outfit(look: int, cold: bool) -> Outfit:
 
 
 def toward(a: Point, b: Point, share: float) -> Point:
+    """The point at a share, 0 to 1, of the way from ``a`` to ``b``, metres."""
     return (
         a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share
     )  # fmt: skip

@@ -45,9 +45,11 @@ class _Paint:
         return covered
 
     def band_x(self, middle: float, half: float) -> Field:
+        """Coverage, 0 to 1, of a band along y: ``half`` metres to each side of x = ``middle``."""
         return self.inside(self.x - np.float32(middle), half, self.px)
 
     def band_y(self, middle: float, half: float) -> Field:
+        """Coverage, 0 to 1, of a band along x: ``half`` metres to each side of y = ``middle``."""
         return self.inside(self.y - np.float32(middle), half, self.py)
 
     @staticmethod

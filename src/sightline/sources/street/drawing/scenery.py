@@ -64,6 +64,7 @@ class SceneryPainter:
         self.signals = find_signals(street, camera)
 
     def paint(self) -> Scenery:
+        """The street without anything that moves, as its camera sees it."""
         camera = self.camera
         self._paint_ground()
         # Near ones first: what they hide need not be painted.

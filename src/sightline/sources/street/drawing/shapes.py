@@ -35,10 +35,12 @@ def numbers(look: int, count: int) -> list[float]:
 
 
 def pick(table: tuple[Colour, ...], draw: float) -> Colour:
+    """One colour of a table, by a number from 0 to below 1."""
     return table[int(draw * len(table))]
 
 
 def tint(colour: Colour, factor: float) -> Colour:
+    """A colour, darker or lighter by a factor."""
     return colour[0] * factor, colour[1] * factor, colour[2] * factor
 
 
@@ -102,6 +104,7 @@ class Builder:
         detail: float = 0.0,
         lamp: int = PLAIN,
     ) -> None:
+        """Add a flat face of these corners (metres), turned so that its normal points to where ``out`` does."""
         (ax, ay, az), (bx, by, bz), (cx, cy, cz) = points[0], points[1], points[2]
         ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
@@ -195,6 +198,7 @@ class Builder:
                 )  # fmt: skip
 
     def mesh(self, groups: tuple[int, int] | None = None, split: float = 0.0) -> Mesh:
+        """All faces that were added, as arrays."""
         count = len(self.lamp)
         return Mesh(
             np.array(self.vertices), tuple(self.starts), np.array(self.normals),
