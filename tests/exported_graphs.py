@@ -62,9 +62,16 @@ class Graph:
         self.nodes.append(helper.make_node("Cast", [summed], [name], to=kind))
         self.outputs.append(helper.make_tensor_value_info(name, kind, dims))
 
-    def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> Path:
+    def save(
+        self,
+        path: Path,
+        metadata: Mapping[str, str] | None = None,
+        opsets: Mapping[str, int] | None = None,
+    ) -> Path:
         graph = helper.make_graph(self.nodes, "export", self.inputs, self.outputs, self.weights)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        versions = {"": 17, **(opsets or {})}
+        imports = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
+        model = helper.make_model(graph, opset_imports=imports, ir_version=8)
         if metadata:
             helper.set_model_props(model, dict(metadata))
         onnx.checker.check_model(model)
@@ -101,6 +108,31 @@ def yolov8(shape: Dims = (1, 3, HEIGHT, WIDTH), dtype: int = TensorProto.FLOAT) 
     graph = Graph(shape, dtype)
     graph.answer("output0", rows)
     return graph
+
+
+def yolov8_of(*strides: int) -> Graph:
+    """The same with a head for each of other strides."""
+    count = sum((WIDTH // s) * (HEIGHT // s) for s in strides)
+    rows = np.zeros((1, 4 + CLASSES, count), np.float32)
+    rows[0, :4, 10], rows[0, 4 + CLASS, 10] = CENTRE, SCORE
+    return answers(output0=rows)
+
+
+def end_to_end(*, best_pairs: bool = False, dims: Dims = (1, 20, 6)) -> Graph:
+    """Rows of box, score and class; with ``best_pairs`` the box as RT-DETR's: centre, size, relative."""
+    rows = np.zeros((1, 20, 6), np.float32)
+    box = np.array(CENTRE) / SIZES if best_pairs else BOX
+    rows[0, 2] = (*box, SCORE, CLASS)
+    graph = Graph()
+    graph.answer("output0", rows, dims)
+    return graph
+
+
+def detr_rows(classes: int = CLASSES) -> Graph:
+    """RT-DETR as Ultralytics exported it until 2026: a score for each class."""
+    rows = np.full((1, 30, 4 + classes), 0.01, np.float32)
+    rows[0, 7, :4], rows[0, 7, 4 + CLASS] = np.array(CENTRE) / SIZES, SCORE
+    return answers(output0=rows)
 
 
 def yolov8_rows(classes: int = CLASSES) -> Graph:
@@ -353,6 +385,7 @@ def detr(
     queries: int = 50,
     softmax: bool = False,
     mask: bool = False,
+    open_dims: bool = False,
 ) -> Graph:
     boxes = np.full((1, queries, 4), 0.5, np.float32)
     boxes[0, 7] = np.array(CENTRE) / SIZES
@@ -373,7 +406,8 @@ def detr(
         return graph
     values = {"boxes": boxes, "logits": logits}
     for name in names:
-        graph.answer(name, values["boxes" if name in {"boxes", "pred_boxes", "dets"} else "logits"])
+        value = values["boxes" if name in {"boxes", "pred_boxes", "dets"} else "logits"]
+        graph.answer(name, value, ("n", "q", value.shape[2]) if open_dims else None)
     return graph
 
 

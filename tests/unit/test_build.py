@@ -27,7 +27,7 @@ from sightline.config import (
     OutputOptions,
     StreamOptions,
 )
-from sightline.errors import ConfigError, EngineUnavailable
+from sightline.errors import ConfigError, EngineUnavailable, ModelError
 from sightline.models.detector import EngineDetector
 from sightline.models.people import PeopleDetector
 from sightline.runtime.streams.cpu_limiter import CpuLimiter
@@ -462,3 +462,24 @@ def test_what_became_of_the_frames_of_a_stream(
     )
     record: Any = SimpleNamespace(counts=lambda: counts)
     assert _counts(source, record, 0.0).startswith(said)
+
+
+def test_what_openvino_cannot_read_is_run_by_onnx_runtime(
+    constant_model: MakeModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It converts no loops of Mask R-CNN, for example; a file that was named `auto` runs all the same."""
+    engine = pytest.importorskip("sightline.engines.openvino_", reason="OpenVINO is not installed")
+    pytest.importorskip("onnxruntime")
+
+    def cannot(*_: Any) -> None:
+        raise ModelError("OpenVINO cannot read the model: it cannot convert Loop-17")
+
+    model = str(constant_model([np.zeros((1, 25, 6), np.float32)]))
+    monkeypatch.setattr(engine.OpenVinoEngine, "__init__", cannot)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    with closing(build.detector(ModelOptions(model=model))) as found:
+        assert found.engine.info.backend == "onnxruntime"
+    assert "cannot convert Loop-17: it is run by ONNX Runtime instead" in caplog.text
+    for chosen in ({"backend": "openvino"}, {"engine": EngineOptions(precision="bf16")}):
+        with pytest.raises(ModelError, match="Loop-17: use the backend onnxruntime"):
+            build.detector(ModelOptions(model=model, **chosen))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from sightline.engines.native import NativeEngine
     from sightline.models.card import CardReading, ModelCard
     from sightline.models.detector import EngineDetector
+
+log = logging.getLogger(__name__)
 
 
 class _Decoders(Mapping[str, Decoder]):
@@ -224,12 +227,36 @@ def build_engine(
     name = pick_backend(options.backend, options.engine, stills=stills, model=model)
     # One after another is all that a few pictures can be, so each takes the whole processor.
     how = options.engine.model_copy(update={"hint": "latency"}) if stills else options.engine
-    engine: Engine = load(ENGINES[name])(_what(name, model, how), normalization, how)
+    engine = _made(name, model, normalization, how, may_change=options.backend == "auto")
     batch = engine.info.input.shape[0]
     if flat or batch not in {None, 1}:
         from sightline.engines.fixed_batch import FixedBatch
 
         return FixedBatch(engine, batch or 1, rows=not flat)
+    return engine
+
+
+def _made(
+    name: str,
+    model: Path | bytes,
+    normalization: Normalization,
+    how: EngineOptions,
+    *,
+    may_change: bool,
+) -> Engine:
+    """An engine; ONNX Runtime where OpenVINO was picked and cannot read the model."""
+    try:
+        engine: Engine = load(ENGINES[name])(_what(name, model, how), normalization, how)
+    except ModelError as exc:
+        has_other = importlib.util.find_spec("onnxruntime") is not None
+        only = isinstance(model, Path) and model.suffix in _ONLY
+        if name != "openvino" or only or not has_other or "TensorRT" in str(exc):
+            raise
+        plain = how.device in {"auto", "cpu"} and how.precision in {"auto", "fp32"}
+        if not (may_change and plain):
+            raise ModelError(f"{exc}: use the backend onnxruntime") from exc
+        log.warning("%s: it is run by ONNX Runtime instead", exc)
+        engine = load(ENGINES["onnxruntime"])(model, normalization, how)
     return engine
 
 

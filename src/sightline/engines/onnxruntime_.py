@@ -13,6 +13,7 @@ import numpy as np
 
 from sightline import interpreter
 from sightline.config import EngineOptions
+from sightline.engines.graphs.foreign_operators import remedy
 from sightline.engines.graphs.onnx_fold import NAME, fold_input
 from sightline.engines.requests import Shape, Workers, WorkersEngine, as_floats
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
@@ -70,7 +71,7 @@ class OnnxRuntimeEngine(WorkersEngine):
             )
         except Exception as exc:  # its exceptions share no base but this one
             name = model if isinstance(model, Path) else "the model"
-            raise ModelError(f"ONNX Runtime cannot load {name}: {exc}") from exc
+            raise ModelError(f"ONNX Runtime cannot load {name}: {exc}{remedy(str(exc))}") from exc
         self._info = self._describe(requests, providers[0][0])
         self._workers = Workers("onnxruntime", requests, self._request, hang_s=options.hang_s)
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from sightline import interpreter
 from sightline.config import EngineOptions
+from sightline.engines.graphs.foreign_operators import remedy
 from sightline.engines.graphs.openvino_inputs import dims, port_name, take_one_picture
 from sightline.engines.graphs.openvino_stem import channels_last
 from sightline.engines.requests import KEPT_SHAPES, Shape, Workers, WorkersEngine, as_floats
@@ -61,7 +62,8 @@ class OpenVinoEngine(WorkersEngine):
             self._model = take_one_picture(read, self._ov)
         except RuntimeError as exc:
             name = model if isinstance(model, Path) else "the model"
-            raise ModelError(f"OpenVINO cannot read {name}: {_first_line(exc)}") from exc
+            said = _first_line(exc)
+            raise ModelError(f"OpenVINO cannot read {name}: {said}{remedy(said)}") from exc
         self._compiled: OrderedDict[Shape, Any] = OrderedDict()
         self._compiling = threading.Lock()
         self._info = self._describe()
@@ -262,8 +264,15 @@ def _device(wanted: str, available: Sequence[str]) -> str:
     return name
 
 
+_UNCONVERTED = ("-- Conversion is failed for: ", "-- No conversion rule found for operations: ")
+"""What the lines of OpenVINO's report begin with that name the operators."""
+
+
 def _first_line(exc: BaseException) -> str:
     """The first line of OpenVINO's message that says something; the rest are source locations."""
     lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
+    for line in lines:
+        if line.startswith(_UNCONVERTED):
+            return f"it cannot convert {line.rpartition(': ')[2]}"
     telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
     return (telling or lines or [type(exc).__name__])[0]

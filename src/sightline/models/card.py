@@ -33,7 +33,8 @@ from sightline.model_inputs import format_shape
 from sightline.models.family import Clues, Family, recognise
 from sightline.models.file import ModelFile
 from sightline.models.focus import fold_focus
-from sightline.models.metadata import from_metadata, refuse_task
+from sightline.models.hugging_face import hub_config
+from sightline.models.metadata import from_metadata, refuse_task, told_family
 from sightline.models.relax import relax
 from sightline.protocols import Decoder
 from sightline.types import ChannelOrder, Fit, Normalization
@@ -42,6 +43,9 @@ from sightline.value_errors import in_words
 log = logging.getLogger(__name__)
 
 DEFAULT_SIZE = 640
+
+_SAID = {"card", "metadata", "config.json"}
+"""Where a field of a card stands; any other origin is a guess."""
 
 _MOST_CLASSES = 100_000
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
@@ -161,7 +165,13 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
     refuse_task(beside.get("task", "detect"), ("detect",))
     size = _size(file, beside.get("size", metadata.get("size")))
     names = beside.get("class_names", metadata.get("class_names"))
-    family, fit = _family(file, decoders, beside, size, names)
+    hub = hub_config(file.path)
+    told = hub.family if hub else told_family(file.metadata)
+    family, fit = _family(file, decoders, beside, size, names, told)
+    if hub and not hub.fits(family, fit.classes):
+        hub = None
+    if hub and not names:
+        names = hub.fields["class_names"]
     decoder = decoders[family]
     file = fold_focus(relax(file, decoder))
     fixed = _of_input(file)["fixed_size"][0]
@@ -175,11 +185,15 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         "class_names": (coco.names_for(fit.classes), "output shapes"),
         **{key: (value, f"the {family} family") for key, value in decoder.card.items()},
         **({"resize": ("letterbox", "input shape")} if fit.resizes and not fixed else {}),
+        **{key: (value, "config.json") for key, value in (hub.fields if hub else {}).items()},
         **_of_input_type(file),
         **{key: (value, "metadata") for key, value in metadata.items()},
         **{key: (value, "card") for key, value in beside.items()},
         **({"order": ("rgb", "one channel")} if file.channels == 1 else {}),
     }
+    if beside.get("class_names") == list(coco.COCO_CATEGORIES) and "first_class" in found:
+        first = found["first_class"][0]  # `coco91` has the name of id 0 first
+        found["class_names"] = (coco.COCO_CATEGORIES[first:], "card")
     card = _validated(file.path, {key: value for key, (value, _) in found.items()})
     _check(card, file, size)
     _check_anchors(card, fit, decoder)
@@ -190,15 +204,16 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
     guessed = [
         f"{key}={_short(getattr(card, key))}"
         for key, source in origin.items()
-        if source not in {"card", "metadata"}
+        if source not in _SAID
     ]
     log.info("model %s: inferred %s", card.name, ", ".join(guessed))
-    if origin["class_names"] == "output shapes" and fit.classes is None:
+    if card.class_names and origin["class_names"] not in _SAID and fit.classes is None:
         log.warning(
             "model %s: %s tells neither the names nor the number of its classes. They are called as those "
             "of COCO, which is a guess: write into %s `class_names: [helmet, vest, ...]`, "
-            "or `class_names: coco` where it is right",
+            "or `class_names: %s` where it is right",
             card.name, file.path.name, _beside(file.path),
+            "coco" if len(card.class_names) == len(coco.COCO_NAMES) else "coco91",
         )  # fmt: skip
     return CardReading(card, file, origin, fit.flat)
 
@@ -209,8 +224,9 @@ def _family(
     beside: Mapping[str, Any],
     size: tuple[int, int],
     names: Any,
+    told: str | None,
 ) -> Family:
-    """The family that the card names, or that the outputs tell."""
+    """The family that the card names, that its exporter tells of, or that the outputs tell."""
     wanted = beside.get("decoder")
     if wanted is not None and wanted not in decoders:
         known = ", ".join(decoders)
@@ -228,6 +244,7 @@ def _family(
         wanted,
         len(names) if names and isinstance(names, Sequence | Mapping) else None,
         tuple(beside.get("outputs", ())),
+        told,
     )
     try:
         return recognise(file.outputs_at(size), decoders, clues)

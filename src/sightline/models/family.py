@@ -7,7 +7,7 @@ known, decide between families that would both fit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sightline.errors import ModelError
@@ -36,6 +36,7 @@ class Clues:
         decoder: the family that the card names.
         names: how many class names the card or the metadata give.
         outputs: names of the outputs that the card says are read, in the family's order.
+        told: the family that the file's exporter tells of, which counts where the outputs fit it.
     """
 
     card: str
@@ -43,6 +44,7 @@ class Clues:
     decoder: str | None = None
     names: int | None = None
     outputs: tuple[str, ...] = ()
+    told: str | None = None
 
 
 def recognise(
@@ -71,6 +73,11 @@ def _fitting(
         fit = decoders[clues.decoder].fit(outputs, clues.canvas)
         if fit is not None:
             yield Family(clues.decoder, fit)
+            return
+    elif clues.told is not None:
+        fit = decoders[clues.told].fit(outputs, clues.canvas)
+        if fit is not None:
+            yield Family(clues.told, replace(fit, certainty="sure"))
             return
     for name, decoder in decoders.items():
         fit = decoder.fit(outputs, clues.canvas)

@@ -9,6 +9,9 @@ from typing import Any
 
 from sightline.errors import ModelError
 
+RTDETR = ("RTDETRDecoder", "rtdetr")
+"""How Ultralytics' exports call RT-DETR: by its head, and in older ones by the model."""
+
 TASKS = {"detect": "a detection model", "classify": "a classifier", "embed": "an embedder"}
 
 _UNREADABLE = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError)
@@ -50,6 +53,21 @@ def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str
                     f"the model's metadata {key}={metadata[key]!r:.200} is unreadable"
                 ) from exc
     return found
+
+
+def told_family(metadata: Mapping[str, str]) -> str | None:
+    """The family that Ultralytics' exporter tells of a model, where shapes may leave it open."""
+    if metadata.get("author") != "Ultralytics":
+        return None
+    head, model = RTDETR
+    if metadata.get("head") == head or model in metadata.get("description", "").lower():
+        return "detr-rows"
+    try:
+        options = ast.literal_eval(metadata.get("args", "{}"))
+    except _UNREADABLE:
+        options = {}  # only a hint is lost
+    with_nms = isinstance(options, Mapping) and options.get("nms") is True
+    return "end-to-end" if with_nms or metadata.get("end2end") == "True" else None
 
 
 def _width_height(text: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from tests import exported_graphs as graphs
 from tests.exported_graphs import BOX, CLASS, HEIGHT, SCORE, WIDTH, Graph
 
@@ -28,6 +28,7 @@ TENSORFLOW = ("detection_boxes", "detection_classes", "detection_scores", "num_d
 SCOPED = tuple(f"detect/{name}:0" for name in TENSORFLOW)
 NHWC = (1, HEIGHT, WIDTH, 3)
 NAMES = "class_names: [a, b, c]"
+END = "decoder: end-to-end"
 
 Case = tuple[str, str, Callable[[], Graph], str]
 CASES: list[Case] = [
@@ -50,6 +51,22 @@ CASES: list[Case] = [
         "yolov8",
         lambda: graphs.with_raw_heads(graphs.yolov8()),
         "",
+    ),
+    ("YOLOv8 with a head at stride 4", "yolov8", lambda: graphs.yolov8_of(4, 8, 16, 32), ""),
+    ("YOLOv3-tiny of Ultralytics", "yolov8", lambda: graphs.yolov8_of(16, 32), ""),
+    ("YOLOv10 of any size", "end-to-end", lambda: graphs.end_to_end(dims=("n", "k", "c")), END),
+    ("RT-DETR of Ultralytics, until 2026", "detr-rows", graphs.detr_rows, NAMES),
+    (
+        "RT-DETR of Ultralytics with two classes",
+        "detr-rows",
+        lambda: graphs.detr_rows(2),
+        "decoder: detr-rows",
+    ),
+    (
+        "RT-DETR of Ultralytics, best pairs",
+        "detr-rows",
+        lambda: graphs.end_to_end(best_pairs=True),
+        "decoder: detr-rows",
     ),
     ("YOLOv6", "yolov6", graphs.yolov6, ""),
     ("YOLOv5, three heads", "yolov5-heads", graphs.yolov5_heads, ""),
@@ -598,3 +615,15 @@ def test_what_looks_like_another_family_is_said_once(
     messages = [r.getMessage() for r in caplog.records]
     assert len(messages) == (said is not None)
     assert said is None or said in messages[0]
+
+
+@pytest.mark.parametrize("plugin", ["EfficientNMS_TRT", "TRTBatchedNMS"])
+def test_plugins_of_tensorrt_are_named_with_a_way_out(
+    plugin: str, backend: str, tmp_path: Path, load: Callable[..., Detector]
+) -> None:
+    graph = graphs.efficient_nms(EFFICIENT)
+    graph.nodes.append(helper.make_node(plugin, ["num_dets"], ["spare"], domain="TRT"))
+    graph.outputs.append(helper.make_tensor_value_info("spare", TensorProto.INT32, (1, 1)))
+    path = graph.save(tmp_path / "export.onnx", opsets={"TRT": 1})
+    with pytest.raises(ModelError, match=f"{plugin} is a plugin of TensorRT.*Export the model"):
+        load(path, backend)

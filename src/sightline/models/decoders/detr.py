@@ -23,6 +23,9 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Of pixels from 0 to 1."""
 
+PAIR_COLUMNS = 6
+"""Of a list of the best pairs: box, score and class id."""
+
 FIRST_QUERIES = 100
 """Of the first DETR and of YOLOS, whose scores are a softmax; some of the others have as many."""
 
@@ -56,7 +59,7 @@ class Detr:
             return None
         at = _named_boxes((first, second))
         logits = (first, second)[1 - at].shape
-        certainty: Certainty = "ask" if logits[1] == FIRST_QUERIES else "sure"
+        certainty: Certainty = "ask" if logits[1] in {FIRST_QUERIES, None} else "sure"
         return Fit((pair[1 - at], pair[at]), logits[2], certainty=certainty)
 
     def decode(
@@ -123,7 +126,11 @@ class DetrSoftmax(Detr):
 
 
 class DetrRows:
-    """One output (N, Q, 4 + C): boxes as above, then scores, as Ultralytics exports RT-DETR."""
+    """One output (N, Q, 4 + C): boxes as above, then scores, as Ultralytics exports RT-DETR.
+
+    Since 2026 its exports hold the best pairs only, (N, Q, 6): box, score, class id. Six columns may also
+    be the scores of two classes; whole numbers in the last one tell.
+    """
 
     overlaps = False
     resizable = False
@@ -136,12 +143,14 @@ class DetrRows:
         _, queries, columns = outputs[0].shape
         if not (queries and queries <= 1000 and columns and 4 < columns < queries):
             return None
-        return Fit((0,), columns - 4)
+        return Fit((0,), None if columns == PAIR_COLUMNS else columns - 4)
 
     def decode(
         self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
         """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
+        if outputs[0].shape[2] == PAIR_COLUMNS and not np.any(outputs[0][..., 5] % 1):
+            return [_best_pairs(rows[rows[:, 4] > conf], canvas) for rows in outputs[0]]
         return [
             _pairs(rows[:, 4:], rows[:, :4], canvas, *np.nonzero(rows[:, 4:] > conf))
             for rows in outputs[0]
@@ -190,3 +199,9 @@ def _pairs(
         scores[queries, classes],
         classes.astype(np.int64),
     )
+
+
+def _best_pairs(rows: Floats, canvas: tuple[int, int]) -> Detections:
+    """Rows of box, score and class id."""
+    size = np.array(canvas * 2, np.float32)
+    return Detections(cxcywh_to_xyxy(rows[:, :4]) * size, rows[:, 4], rows[:, 5].astype(np.int64))

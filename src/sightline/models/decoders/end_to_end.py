@@ -26,9 +26,11 @@ class EndToEnd:
         canvas: tuple[int, int],  # noqa: ARG002 - K does not depend on it
     ) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
-        if len(outputs) != 1 or not outputs[0].shape or outputs[0].shape[-1] != 6:
+        if len(outputs) != 1 or not outputs[0].shape or outputs[0].shape[-1] not in {6, None}:
             return None
         rank = len(outputs[0].shape)
+        if outputs[0].shape[-1] is None:  # exports of any size leave it open
+            return Fit((0,), certainty="card") if rank == 3 else None
         if rank == 2:  # of one picture; others put the class first
             return Fit((0,), flat=True, certainty="ask")
         return Fit((0,)) if rank == 3 else None  # a class id is a value here, not a dimension

@@ -9,8 +9,15 @@ import numpy as np
 
 from sightline.types import Floats, TensorSpec
 
-PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64))
-"""Strides of the usual heads, and of P6 heads for large pictures."""
+PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
+"""Strides of the usual heads, of P6 heads for large pictures, and of P2 heads for small objects."""
+
+TINY = (16, 32)
+"""Strides of the "tiny" models, which have two levels."""
+
+
+HEAD_STRIDES = PYRAMIDS[1]
+"""Of raw heads. At stride 4 a segmentation model has its prototypes, which are no head."""
 
 
 def cells(canvas: tuple[int, int], strides: tuple[int, ...]) -> int:
@@ -35,7 +42,7 @@ def only_decoded(outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> int 
 def _is_head(shape: tuple[int | None, ...], canvas: tuple[int, int]) -> bool:
     """Whether a shape is (N, channels, H, W) or (N, anchors, H, W, channels) of a level."""
     sides = {4: shape[2:], 5: shape[2:4]}.get(len(shape))
-    levels = [(canvas[1] // stride, canvas[0] // stride) for stride in PYRAMIDS[-1]]
+    levels = [(canvas[1] // stride, canvas[0] // stride) for stride in HEAD_STRIDES]
     return sides is not None and (len(shape) == 5 or sides in levels)
 
 

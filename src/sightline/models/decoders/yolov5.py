@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sightline.geometry import cxcywh_to_xyxy
-from sightline.models.decoders.grid import PYRAMIDS, cells, only_decoded
+from sightline.models.decoders.grid import PYRAMIDS, TINY, cells, only_decoded
 from sightline.models.decoders.objectness import likely_rows
 from sightline.types import Detections, Fit, Floats, TensorSpec
 
 ANCHORS = 3
-TINY = (16, 32)
-"""Strides of the "tiny" models, which have two levels."""
 
 
 class YoloV5:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from sightline.geometry import cxcywh_to_xyxy
-from sightline.models.decoders.grid import PYRAMIDS
-from sightline.models.decoders.yolov5 import ANCHORS, TINY
+from sightline.models.decoders.grid import PYRAMIDS, TINY
+from sightline.models.decoders.yolov5 import ANCHORS
 from sightline.types import Detections, Fit, Floats, TensorSpec
 
 Anchors = Sequence[Sequence[tuple[float, float]]]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sightline.geometry import cxcywh_to_xyxy
-from sightline.models.decoders.grid import only_decoded, pyramid
+from sightline.models.decoders.grid import TINY, cells, only_decoded, pyramid
 from sightline.types import Detections, Fit, Floats, TensorSpec
 
 
@@ -22,6 +22,7 @@ class YoloV8:
     overlaps = True
     resizable = True
     card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
+    may_be_tiny = True  # YOLOv3-tiny with this head
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -29,7 +30,10 @@ class YoloV8:
         if at is None or len(outputs[at].shape) != 3:
             return None
         _, rows, count = outputs[at].shape
-        if not (count and rows and rows > 4 and pyramid(canvas, count)):
+        if not (count and rows and rows > 4):
+            return None
+        tiny = self.may_be_tiny and count == cells(canvas, TINY)
+        if not tiny and pyramid(canvas, count) is None:
             return None
         return Fit((at,), rows - 4)
 
@@ -45,6 +49,8 @@ class YoloV8:
 
 class YoloV8Rows(YoloV8):
     """The same with a row for each cell, (N, A, 4 + C), as converters from TensorFlow write it."""
+
+    may_be_tiny = False  # as many rows of six columns are a list of objects
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
