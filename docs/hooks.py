@@ -110,7 +110,7 @@ def _option(param: Any) -> str:
 
 def _options(name: str) -> str:
     from sightline import config
-    from sightline.models.card import ModelCard
+    from sightline.models.model_card import ModelCard
     from sightline.sources.street import StreetOptions
 
     elsewhere = {"ModelCard": ModelCard, "StreetOptions": StreetOptions}

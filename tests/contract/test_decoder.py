@@ -15,8 +15,9 @@ from tests.exported_graphs import BOX, CELLS, CENTRE, SCORE, SIZES
 from tests.unit.models.test_exports import CASES
 
 from sightline.build import decoders
-from sightline.models.card import ModelCard, read_card
+from sightline.models.card import read_card
 from sightline.models.file import open_model
+from sightline.models.model_card import ModelCard
 from sightline.protocols import Decoder
 from sightline.tables import DECODERS, load
 from sightline.types import Detections, Fit, Floats, TensorSpec

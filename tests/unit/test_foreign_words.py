@@ -11,7 +11,7 @@ from sightline.cli.main import app
 from sightline.config import Configuration
 from sightline.config.mistakes import _places
 from sightline.foreign_words import COMMANDS, OPTIONS, named_here, ours
-from sightline.models.card import ModelCard
+from sightline.models.model_card import ModelCard
 
 
 def options() -> Iterator[str]:

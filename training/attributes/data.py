@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from training.data import refuse_held_out, scene
 
-from sightline.models.card import ModelCard
+from sightline.models.model_card import ModelCard
 from sightline.sources.street import StreetOptions, StreetSource, StreetTruth, truth_of
 
 SIDE = 48

@@ -28,10 +28,11 @@ from training.attributes.data import ATTRIBUTES, PERSON, SIZES, good
 
 from sightline.build import build_engine
 from sightline.config import ModelOptions
-from sightline.models.card import ModelCard, read_crop_card
+from sightline.models.card import read_crop_card
 from sightline.models.classifier import CropClassifier
 from sightline.models.embedder import CropEmbedder
 from sightline.models.file import open_model
+from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
 from sightline.sources.street import HELD_OUT_SEED, StreetOptions, StreetSource, truth_of
 from sightline.types import Frame

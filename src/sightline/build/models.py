@@ -27,8 +27,9 @@ from sightline.types import Normalization
 
 if TYPE_CHECKING:
     from sightline.engines.native import NativeEngine
-    from sightline.models.card import CardReading, ModelCard
+    from sightline.models.card import CardReading
     from sightline.models.detector import EngineDetector
+    from sightline.models.model_card import ModelCard
 
 log = logging.getLogger(__name__)
 

@@ -32,8 +32,9 @@ def export(
     from sightline import build
     from sightline.build.file_conflicts import check_files, read_by_model
     from sightline.engines.openvino_ import save_ir
-    from sightline.models.card import read_card, write_card
+    from sightline.models.card import read_card
     from sightline.models.file import open_model
+    from sightline.models.model_card import write_card
 
     if to.suffix != ".xml":
         raise ConfigError(f"{to}: OpenVINO IR is written to a file that ends in .xml")

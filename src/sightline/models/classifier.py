@@ -12,8 +12,8 @@ from typing import Self
 
 import numpy as np
 
-from sightline.models.card import ModelCard
 from sightline.models.crops import CropRunner
+from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
 from sightline.types import Floats, Frame, Label
 

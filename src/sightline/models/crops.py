@@ -15,7 +15,7 @@ import numpy as np
 
 from sightline.errors import ModelError
 from sightline.geometry import place
-from sightline.models.card import ModelCard
+from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
 from sightline.types import Floats, Frame, Ints, Pixels
 

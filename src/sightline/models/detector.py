@@ -18,7 +18,7 @@ import numpy as np
 
 from sightline.errors import ConfigError, ModelError
 from sightline.geometry import Placement, fitted_canvas, place
-from sightline.models.card import ModelCard
+from sightline.models.model_card import ModelCard
 from sightline.models.nms import best, suppress
 from sightline.protocols import Decoder, Engine
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels

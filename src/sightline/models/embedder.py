@@ -12,8 +12,8 @@ from concurrent.futures import Future
 import numpy as np
 
 from sightline.errors import ModelError
-from sightline.models.card import ModelCard
 from sightline.models.crops import CropRunner
+from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
 from sightline.types import Floats, Frame
 

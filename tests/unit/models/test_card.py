@@ -18,9 +18,10 @@ from sightline.build import decoders
 from sightline.coco import COCO_CATEGORIES, COCO_NAMES
 from sightline.engines.openvino_ import save_ir
 from sightline.errors import ModelError
-from sightline.models.card import CardReading, ModelCard, read_card, write_card
+from sightline.models.card import CardReading, read_card
 from sightline.models.file import open_model
 from sightline.models.metadata import from_metadata
+from sightline.models.model_card import ModelCard, write_card
 
 MakeModel = Callable[..., Path]
 

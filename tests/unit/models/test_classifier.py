@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from sightline.build import BUNDLED, ENGINES, decoders, load
 from sightline.errors import InferenceError, ModelError
-from sightline.models.card import ModelCard, read_card, read_crop_card
+from sightline.models.card import read_card, read_crop_card
 from sightline.models.classifier import CropClassifier
 from sightline.models.crops import BATCHES, joined, regions
 from sightline.models.file import open_model
+from sightline.models.model_card import ModelCard
 from sightline.protocols import Classifier
 from sightline.sources.street import StreetOptions, StreetSource, truth_of
 from sightline.types import EngineInfo, Floats, Frame, Label, Pixels, TensorSpec

@@ -15,9 +15,10 @@ from sightline.build import decoders
 from sightline.config import EngineOptions
 from sightline.engines.onnxruntime_ import OnnxRuntimeEngine
 from sightline.errors import ConfigError, ModelError
-from sightline.models.card import ModelCard, read_card
+from sightline.models.card import read_card
 from sightline.models.detector import EngineDetector
 from sightline.models.file import open_model
+from sightline.models.model_card import ModelCard
 from sightline.types import Detections, Floats, Frame, Pixels
 
 FrameOf = Callable[..., Frame]

@@ -11,9 +11,10 @@ import pytest
 
 from sightline.build import BUNDLED, ENGINES, load
 from sightline.errors import ModelError
-from sightline.models.card import ModelCard, read_crop_card
+from sightline.models.card import read_crop_card
 from sightline.models.embedder import CropEmbedder
 from sightline.models.file import open_model
+from sightline.models.model_card import ModelCard
 from sightline.protocols import Embedder
 from sightline.sources.street import StreetOptions, StreetSource, truth_of
 from sightline.types import EngineInfo, Floats, Frame, Pixels, TensorSpec

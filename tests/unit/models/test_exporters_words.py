@@ -15,9 +15,10 @@ from tests.exported_graphs import BOX, CLASS, SCORE, Graph
 from sightline.build import decoders, detector
 from sightline.config import EngineOptions, ModelOptions
 from sightline.errors import ModelError
-from sightline.models.card import CardReading, ModelCard, read_card
+from sightline.models.card import CardReading, read_card
 from sightline.models.family import Clues, recognise
 from sightline.models.file import open_model
+from sightline.models.model_card import ModelCard
 from sightline.types import Frame, TensorSpec
 
 ULTRALYTICS = {"author": "Ultralytics", "task": "detect", "names": "{0: 'a', 1: 'b', 2: 'c'}"}

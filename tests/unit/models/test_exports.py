@@ -16,8 +16,9 @@ from sightline.build import decoders, detector
 from sightline.config import EngineOptions, ModelOptions
 from sightline.engines.openvino_ import save_ir
 from sightline.errors import ModelError
-from sightline.models.card import CardReading, read_card, write_card
+from sightline.models.card import CardReading, read_card
 from sightline.models.file import open_model
+from sightline.models.model_card import write_card
 from sightline.protocols import Detector
 from sightline.types import Detections, Frame, Pixels
 

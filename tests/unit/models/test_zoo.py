@@ -19,7 +19,7 @@ from tests.ports import free_port
 
 from sightline.errors import ConfigError, ModelError
 from sightline.models import download, zoo
-from sightline.models.card import ModelCard
+from sightline.models.model_card import ModelCard
 
 
 def onnx_bytes(size: int = 700_000, seed: int = 0) -> bytes:

@@ -14,8 +14,8 @@ import pytest
 from sightline.build import decoders, pipeline
 from sightline.config import ByteTrackOptions
 from sightline.errors import SourceError
-from sightline.models.card import ModelCard
 from sightline.models.detector import EngineDetector
+from sightline.models.model_card import ModelCard
 from sightline.runtime.measure import (
     STAGES,
     Stages,
