@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import re
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from sightline.errors import SinkError
 
+_NUMBERS = itertools.count()
 _LONGEST = 150  # bytes of a file's name; the limit of most file systems is 255
 
 _REMEDIES = {
@@ -99,11 +101,14 @@ def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
 
 
 def _part(path: Path) -> Path:
-    """What a file is called until it is whole; its own name may fill what a file system takes."""
+    """What a file is called until it is whole; its own name may fill what a file system takes.
+
+    Others may write the same file at the same moment: each has a name of its own.
+    """
     name = path.name
     if len(os.fsencode(name)) > _LONGEST:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
-    return path.with_name(f".{name}.part")
+    return path.with_name(f".{name}.{os.getpid()}-{next(_NUMBERS)}.part")
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -79,16 +79,14 @@ def source_kind(spec: str) -> str:
         return _KINDS.get(spec.partition("://")[0], "url")
     if spec.isdigit() or spec.startswith("/dev/video"):
         return "camera"
-    from sightline.sources.images import IMAGE_SUFFIXES, is_numbered
+    from sightline.sources.images import IMAGE_SUFFIXES, is_film, is_numbered
 
     path = Path(spec)
     if path.suffix.lower() == ".sdp":
         return "sdp"
-    if is_numbered(spec) or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
-        return "images"
-    if any(c in spec for c in "*?[") and not path.exists():
-        return "images"
-    return "file"
+    one = path.suffix.lower() in IMAGE_SUFFIXES and not is_film(path)
+    matched = any(c in spec for c in "*?[") and not path.exists()
+    return "images" if one or matched or is_numbered(spec) or path.is_dir() else "file"
 
 
 def check_source(options: StreamOptions) -> None:

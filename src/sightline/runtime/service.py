@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -20,7 +21,7 @@ from sightline.protocols import Detector, Meter
 from sightline.runtime.repository.served_model import ServedModel
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
-from sightline.types import Detections
+from sightline.types import Detections, Frame
 
 if TYPE_CHECKING:
     from sightline.sources.stills import Image
@@ -89,6 +90,8 @@ class Service:
     ) -> Future[Detections]:
         """Start looking at a picture; what ``predict`` and ``predict_sync`` wait for.
 
+        Only theirs know their picture, which ``plot`` and ``save`` draw on: give it to those of this one.
+
         Args:
             image: a path, an encoded picture, pixels (height, width, 3) uint8 BGR, or a Frame.
             priority: ``urgent``, ``normal`` or ``batch``.
@@ -127,13 +130,17 @@ class Service:
         """
         from sightline.sources.stills import encoded_frame
 
-        if isinstance(image, (str, Path)):
-            image = await asyncio.to_thread(encoded_frame, image)
-        return await asyncio.wrap_future(self.submit(image, **parameters))
+        read = isinstance(image, (str, Path))
+        frame = await asyncio.to_thread(encoded_frame, image) if read else encoded_frame(image)
+        found = await asyncio.wrap_future(self.submit(frame, **parameters))
+        return _with_picture(found, image, frame)
 
     def predict_sync(self, image: Image, **parameters: Any) -> Detections:
         """``predict`` for code that does not await."""
-        return self.submit(image, **parameters).result()
+        from sightline.sources.stills import encoded_frame
+
+        frame = encoded_frame(image)
+        return _with_picture(self.submit(frame, **parameters).result(), image, frame)
 
     async def predict_batch(self, images: Iterable[Image], **parameters: Any) -> list[Detections]:
         """The objects in each of many pictures, in their order; priority ``batch`` by default.
@@ -148,7 +155,7 @@ class Service:
         from sightline.sources.stills import encoded_frame
 
         parameters.setdefault("priority", "batch")
-        waiting: deque[Future[Detections]] = deque()
+        waiting: deque[tuple[Future[Detections], Image, Frame]] = deque()
         results: list[Detections] = []
         room = sys.maxsize  # that the queue has for us, once it has said so
         try:
@@ -157,17 +164,17 @@ class Service:
                 future = None
                 while future is None:
                     if len(waiting) >= room:
-                        results.append(waiting.popleft().result())
+                        results.append(_settled(*waiting.popleft()))
                     try:
                         future = self.submit(frame, **parameters)
                     except Overloaded:
                         if not waiting:
                             raise  # it is others who fill the queue
                         room = len(waiting)
-                waiting.append(future)
-            results.extend(future.result() for future in waiting)
+                waiting.append((future, image, frame))
+            results.extend(_settled(*one) for one in waiting)
         finally:
-            for future in waiting:
+            for future, _, _ in waiting:
                 future.cancel()
         return results
 
@@ -232,3 +239,14 @@ class Service:
         trace: TracebackType | None,
     ) -> None:
         await asyncio.to_thread(self.close)
+
+
+def _settled(future: Future[Detections], image: Image, frame: Frame) -> Detections:
+    return _with_picture(future.result(), image, frame)
+
+
+def _with_picture(found: Detections, image: Image, frame: Frame) -> Detections:
+    """The objects, which know the picture that they were found in; of a file no pixels are kept."""
+    from sightline.sources.stills import frame_reference
+
+    return replace(found, frame_ref=frame_reference(image, frame))

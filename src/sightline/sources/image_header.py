@@ -29,6 +29,8 @@ _MOST_BLOCKS = 4096
 """A file of millions of empty blocks must not keep its reader busy."""
 _QUARTER_TURNS = {5, 6, 7, 8}  # of EXIF's orientations
 _EXIF = b"Exif\0\0"
+_WEBP_ANIMATED = 0x02
+HEAD_BYTES = 4096
 
 
 class ImageHeader(NamedTuple):
@@ -36,7 +38,8 @@ class ImageHeader(NamedTuple):
 
     ``complete`` is False where a JPEG breaks off, which its decoders pass over in silence;
     ``orientation`` is a JPEG's, after EXIF: 1 is upright already. ``scans`` are those of a progressive
-    JPEG: each costs its decoder a pass over all pixels, and the file only some bytes.
+    JPEG: each costs its decoder a pass over all pixels, and the file only some bytes. ``animated`` is
+    a PNG or WebP of several pictures.
     """
 
     format: str
@@ -45,6 +48,7 @@ class ImageHeader(NamedTuple):
     complete: bool = True
     orientation: int = 1
     scans: int = 1
+    animated: bool = False
 
 
 def read_header(data: bytes) -> ImageHeader | None:
@@ -58,17 +62,24 @@ def read_header(data: bytes) -> ImageHeader | None:
     return None
 
 
+def is_animation(data: bytes) -> bool:
+    """Whether a PNG or WebP file holds several pictures; its first ``HEAD_BYTES`` tell."""
+    header = read_header(data[:HEAD_BYTES])
+    return header is not None and header.animated
+
+
 def _png(data: bytes) -> ImageHeader:
     size = struct.unpack_from(">II", data, 16)
-    at = 8
+    at, animated = 8, False
     for _ in range(_MOST_BLOCKS):
         if at + 8 > len(data):
             break
         length, kind = struct.unpack_from(">I4s", data, at)
         if kind == b"eXIf":
             size = _turned(size, _orientation(data[at + 8 : at + 8 + length]))
+        animated |= kind == b"acTL" and data[at + 8 : at + 12] > b"\0\0\0\1"  # how many there are
         at += length + 12
-    return ImageHeader("PNG", *size)
+    return ImageHeader("PNG", size[0], size[1], animated=animated)
 
 
 def _bmp(data: bytes) -> ImageHeader | None:
@@ -113,7 +124,9 @@ def _webp(data: bytes) -> ImageHeader | None:
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
         size = width, int.from_bytes(data[27:30], "little") + 1
-        return ImageHeader("WebP", *_turned(size, _orientation(_webp_exif(data))))
+        animated = bool(data[20] & _WEBP_ANIMATED)
+        width, height = _turned(size, _orientation(_webp_exif(data)))
+        return ImageHeader("WebP", width, height, animated=animated)
     if kind == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
         return ImageHeader("WebP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)

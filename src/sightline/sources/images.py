@@ -19,7 +19,7 @@ import numpy as np
 
 from sightline.errors import DecodeError, SourceError
 from sightline.media_suffixes import PICTURES, UNREAD_PICTURES, VIDEOS
-from sightline.sources.image_header import ImageHeader, read_header
+from sightline.sources.image_header import HEAD_BYTES, ImageHeader, is_animation, read_header
 from sightline.sources.jpeg import decode_jpeg
 from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
 from sightline.types import Frame, Pixels, SourceState, SourceStatus, StreamInfo
@@ -109,7 +109,23 @@ def read_image(path: str | Path, limit_pixels: int = LIMIT_PIXELS) -> Pixels:
         data = Path(path).read_bytes()
     except OSError as exc:
         raise SourceError(f"{path} cannot be read: {exc.strerror}: check the path") from exc
+    if is_animation(data):
+        log.warning(
+            "%s is an animation, of which the first picture is read: convert it to a GIF or a video, and "
+            "track it, to have all", path,
+        )  # fmt: skip
     return decode_image(data, limit_pixels, str(path))
+
+
+def is_film(path: Path) -> bool:
+    """Whether a picture file is an animated PNG, which FFmpeg plays as a video. Of WebP it cannot."""
+    if path.suffix.lower() != ".png":
+        return False
+    try:
+        with path.open("rb") as file:
+            return is_animation(file.read(HEAD_BYTES))
+    except OSError:
+        return False  # opening it tells what is wrong
 
 
 def _last_decoder(data: bytes, kind: str, limit_pixels: int, name: str) -> Pixels:

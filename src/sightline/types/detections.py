@@ -213,7 +213,8 @@ class Detections:
         frame = self.frame
         if frame is None:
             raise ConfigError(
-                "these detections do not know their picture (any more): give it, plot(image)"
+                "these detections do not know their picture (any more): give it, as plot(image) or "
+                "save(path, image)"
             )
         # Not frame.image, which keeps the pixels: results of a thousand pictures may be drawn.
         return frame.scaled(frame.width, frame.height, "bgr")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,6 +66,22 @@ def test_both_faces_see_the_same(detector: EngineDetector, picture: Pixels, tmp_
     whole = detector.submit([api_frame(picture)]).result()[0]
     for found in (*awaited, *called):
         assert found.to_dict() == whole.to_dict()
+        assert found.plot().shape == picture.shape  # each knows its picture
+        assert "<img" in found._repr_html_()
+
+
+def test_a_frame_of_the_callers_is_not_kept_alive(
+    detector: EngineDetector, picture: Pixels
+) -> None:
+    with Service(detector, PATIENT) as service:
+        frame = api_frame(picture)
+        found, by_future = service.predict_sync(frame), service.submit(frame).result()
+        assert (found.plot() == found.plot(picture)).all()
+        del frame
+        gc.collect()
+        for one in (found, by_future):
+            with pytest.raises(ConfigError, match=r"plot\(image\) or save\(path, image\)"):
+                one.save()
 
 
 def api_frame(picture: Pixels) -> Any:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sightline import whole_files
 from sightline.errors import SinkError
 from sightline.sinks.files import free_path, output_path
 from sightline.whole_files import safe_name, sink_error, write_whole
@@ -73,12 +76,28 @@ def test_a_name_that_no_file_can_have_is_told(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_link_at_the_draft_of_a_file_is_not_followed(tmp_path):
+def test_a_link_at_the_draft_of_a_file_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.setattr(whole_files, "_NUMBERS", itertools.count(7))
     kept = tmp_path / "kept"
     kept.write_bytes(b"kept")
-    (tmp_path / ".a.jpg.part").symlink_to(kept)
+    (tmp_path / f".a.jpg.{os.getpid()}-7.part").symlink_to(kept)
     with pytest.raises(SinkError, match="a link is in the way"):
         write_whole(tmp_path / "a.jpg", b"new")
     assert kept.read_bytes() == b"kept"
     write_whole(tmp_path / "a.jpg", b"new")  # the link is gone with the first attempt
     assert (tmp_path / "a.jpg").read_bytes() == b"new"
+
+
+def test_two_may_write_one_file_at_the_same_moment(tmp_path, monkeypatch):
+    """Both succeed, and the file is that of one of them: each has a draft of its own."""
+    path, others = tmp_path / "a.jpg", [b"second"]
+    write = whole_files._write
+
+    def then_another(part, data):
+        write(part, data)
+        if others:  # before this draft takes its place
+            write_whole(path, others.pop())
+
+    monkeypatch.setattr(whole_files, "_write", then_another)
+    write_whole(path, b"first")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("a.jpg", b"first")]
