@@ -27,6 +27,7 @@ from sightline.errors import ConfigError, InvalidRequest
 from sightline.runtime.repository.native_model import NativeModel
 from sightline.runtime.repository.served_model import ServedModel
 from sightline.runtime.scheduling.items import Terms
+from sightline.serving.kserve.parameters import class_names, share
 from sightline.serving.kserve.tensors import (
     DATATYPES,
     InputTensor,
@@ -334,8 +335,8 @@ class Pictures:
         if math.prod(tensor.shape) > self._limits.parts:
             raise wrong(tensor, f"a batch has {self._limits.parts} pictures at most")
         frames = [self._frame(data, i) for i, data in enumerate(encoded(tensor, spec))]
-        conf, iou = _share(parameters, "conf"), _share(parameters, "iou")
-        classes = _names(parameters)
+        conf, iou = share(parameters, "conf"), share(parameters, "iou")
+        classes = class_names(parameters)
 
         def run(frame: Frame) -> Future[Detections]:
             try:
@@ -382,21 +383,3 @@ def _listed(specs: Mapping[str, Spec]) -> str:
 def _spec(tensor: TensorSpec) -> Spec:
     shape = tuple(-1 if side is None else side for side in tensor.shape)
     return Spec(tensor.name, DATATYPES[tensor.dtype], shape)
-
-
-def _share(parameters: Mapping[str, Parameter], name: str) -> float | None:
-    value = parameters.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool | str) or not 0 <= value <= 1:
-        raise InvalidRequest(f"parameter {name!r} must be a number from 0 to 1, not {value!r:.40}")
-    return float(value)
-
-
-def _names(parameters: Mapping[str, Parameter]) -> tuple[str, ...] | None:
-    value = parameters.get("classes")
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise InvalidRequest("parameter 'classes' must be names with commas between them")
-    return tuple(name.strip() for name in value.split(","))

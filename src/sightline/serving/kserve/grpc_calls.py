@@ -24,10 +24,10 @@ from tritonclient.grpc import service_pb2 as pb
 
 from sightline.config import ServingOptions
 from sightline.errors import InvalidRequest, Overloaded
-from sightline.monitoring.context import bound, bound_ids
-from sightline.serving.http.failures import explain, report
+from sightline.monitoring.context import bound
 from sightline.serving.http.limits import LARGE_BODIES, MEGABYTE, arrivals
 from sightline.serving.http.security import Guard
+from sightline.serving.kserve.grpc_errors import Ending, explained
 from sightline.serving.kserve.grpc_messages import (
     parse,
     parse_request,
@@ -37,7 +37,6 @@ from sightline.serving.kserve.grpc_messages import (
 )
 from sightline.serving.kserve.grpc_shared_memory import shared_memory_calls
 from sightline.serving.kserve.open_inference import OpenInference
-from sightline.serving.kserve.shared_memory import NotOffered
 from sightline.serving.memory import Held, Memory
 
 SERVICE = "inference.GRPCInferenceService"
@@ -47,26 +46,9 @@ SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
 
 AHEAD = 8
 """Requests of one stream that are worked on at a time."""
-LONGEST_MESSAGE = 1000
-"""Characters of an error: it travels as a header, which must be short."""
 SILENT_STREAM_S = 10.0
 """A stream that has brought no request for so long gives its place to a new one, where all are taken."""
 FINAL = "triton_enable_empty_final_response"
-
-CODES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    403: grpc.StatusCode.PERMISSION_DENIED,
-    404: grpc.StatusCode.NOT_FOUND,
-    408: grpc.StatusCode.DEADLINE_EXCEEDED,
-    409: grpc.StatusCode.FAILED_PRECONDITION,
-    413: grpc.StatusCode.INVALID_ARGUMENT,
-    415: grpc.StatusCode.INVALID_ARGUMENT,
-    422: grpc.StatusCode.INVALID_ARGUMENT,
-    503: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    504: grpc.StatusCode.DEADLINE_EXCEEDED,
-}
-"""By the errors' HTTP status; all others are INTERNAL."""
 
 LIKE = {
     "ServerLive": ("GET", "/health"),
@@ -87,10 +69,6 @@ Tensors = Sequence[bytes | memoryview]
 CallObserver = Callable[[str, str, float], None]
 Fail = Callable[[grpc.StatusCode, str, float | None], Awaitable[None]]
 Answers = asyncio.Queue[asyncio.Task[bytes] | None]
-
-
-class Ending(Overloaded):
-    """The service is going down and accepts nothing more."""
 
 
 class Calls:
@@ -339,7 +317,7 @@ class Calls:
                 status = grpc.StatusCode.CANCELLED
                 raise
             except Exception as exc:  # noqa: BLE001 - the seam: nothing else may reach a client
-                status, text, wait_s = _explained(exc)
+                status, text, wait_s = explained(exc)
                 await fail(status, text, wait_s)
             finally:
                 if self._told is not None:
@@ -381,20 +359,6 @@ class Calls:
 def _client(context: Context) -> str:
     """The computer that calls, without its port: ``grpc:ipv4:10.0.0.7``."""
     return f"grpc:{context.peer().rpartition(':')[0] or 'local'}"[:64]
-
-
-def _explained(error: Exception) -> tuple[grpc.StatusCode, str, float | None]:
-    """Status, message, and the seconds after which a client may try again."""
-    status, text, _ = explain(error)
-    if isinstance(error, Ending):
-        return grpc.StatusCode.UNAVAILABLE, text, error.retry_after_s
-    if isinstance(error, NotOffered):
-        return grpc.StatusCode.UNIMPLEMENTED, text, None
-    reference = bound_ids().get("request", "-")
-    if report(error, status, reference):
-        text = f"{text} ({reference})"
-    wait_s = error.retry_after_s if isinstance(error, Overloaded) else None
-    return CODES.get(status, grpc.StatusCode.INTERNAL), text[:LONGEST_MESSAGE], wait_s
 
 
 async def _write(answer: bytes, context: Context) -> None:
