@@ -32,6 +32,7 @@ from sightline.models.detector import EngineDetector
 from sightline.models.people import PeopleDetector
 from sightline.runtime.streams.cpu_limiter import CpuLimiter
 from sightline.runtime.streams.decoding import Decoding
+from sightline.runtime.streams.decoding_budget import DecodingBudget
 from sightline.sources.paced import PacedSource
 from sightline.tables import SINKS, TRACKERS
 from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
@@ -143,7 +144,7 @@ def test_only_what_is_recorded_is_played_in_real_time(
     spec: str, realtime: bool, paced: bool
 ) -> None:
     options = StreamOptions(source=spec, realtime=realtime)
-    made = _input("s", options, Decoding(CpuLimiter()))
+    made = _input("s", options, Decoding(DecodingBudget(CpuLimiter(), lambda: 0.0)))
     assert isinstance(made.source, PacedSource) is made.paced is paced
 
 
@@ -161,7 +162,7 @@ def test_a_stream_waits_for_its_camera_unless_told_otherwise(
     live: dict[str, Any], waits: bool
 ) -> None:
     options = StreamOptions(source="rtsp://gate", live=LiveOptions(**live))
-    source: Any = _input("s", options, Decoding(CpuLimiter())).source
+    source: Any = _input("s", options, Decoding(DecodingBudget(CpuLimiter(), lambda: 0.0))).source
     assert source.options["options"].wait_for_camera is waits
     assert source.options["options"].transport == live.get("transport", "tcp")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -15,14 +16,15 @@ from sightline._version import __version__
 from sightline.build.outputs import outputs
 from sightline.build.pipeline import StreamLoad, pipeline
 from sightline.build.sources import SourceInput, check_source, inputs
-from sightline.config import StreamOptions
+from sightline.config import Priority, StreamOptions
 from sightline.protocols import Meter, Stage
 from sightline.redaction import redact_address
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import ScheduledDetector
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.streams.cpu_limiter import CpuLimiter
-from sightline.runtime.streams.decoding import Decoding
+from sightline.runtime.streams.decoding import Decoding, decoding_counts
+from sightline.runtime.streams.decoding_budget import DecodingBudget, DecodingCounts
 from sightline.runtime.streams.fleet import MakeStream, StreamParts
 from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.selection import AdaptiveSelection
@@ -55,24 +57,30 @@ def stream_maker(
     """
 
     turn = CpuLimiter()
+    budgets: dict[tuple[str, Priority], DecodingBudget] = {}
 
     def make(name: str, options: StreamOptions, record: StreamRecord) -> StreamParts:
         model, detector = get(options.model)
-        decoding = Decoding(turn)
+        # Streams compete with those that wait for the same engine with the same priority.
+        budget = budgets.setdefault(
+            (model, options.priority), DecodingBudget(turn, lambda: scheduler.busy_s(model))
+        )
+        decoding = Decoding(budget, options.weight, options.min_fps)
         found = _input(name, options, decoding)
+        if found.live:
+            decoding.counts = _decoded(found, record)
         selection = AdaptiveSelection(
             options.adaptive,
             record,
             lambda: found.source.status,
             sizes=len(options.adaptive.sizes),
-            decoding=decoding,
             every=options.every,
         )
 
         def detect(detector: EngineDetector) -> Stage[Any]:
             terms = _terms(name, found, options)
             detectors = [
-                ScheduledDetector(scheduler, model, sized, terms)
+                ScheduledDetector(scheduler, model, sized, terms, lambda: decoding.interval_s)
                 for sized in _sizes(detector, options)
             ]
             return DetectAtLevel(detectors, lambda: selection.level.size)
@@ -122,6 +130,19 @@ def _input(name: str, options: StreamOptions, turn: Turn) -> SourceInput:
     from sightline.sources.paced import PacedSource
 
     return replace(found, source=PacedSource(found.source), paced=True)
+
+
+def _decoded(found: SourceInput, record: StreamRecord) -> Callable[[], DecodingCounts]:
+    """Counts what became of the decoded frames of a stream."""
+    weak = weakref.ref(found.source)  # no circle: the source holds whoever calls this
+
+    def count() -> DecodingCounts:
+        source = weak()
+        return (
+            DecodingCounts() if source is None else decoding_counts(source.status, record.counts())
+        )
+
+    return count
 
 
 def _counts(found: SourceInput, record: StreamRecord, began: float) -> str:

@@ -38,8 +38,11 @@ class Turn(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def admits(self, key: bool) -> bool:
-        """Whether the next packet is to be decoded; ``key``: it is that of a key frame."""
+    def admits(self, key: bool, at_s: float | None) -> bool:
+        """Whether the next packet is to be decoded.
+
+        ``key``: it is that of a key frame; ``at_s``: its time in the stream, in the order of decoding.
+        """
 
 
 class _EveryPacket:
@@ -56,7 +59,7 @@ class _EveryPacket:
     ) -> None:
         """Nobody waits."""
 
-    def admits(self, key: bool) -> bool:  # noqa: ARG002 - the protocol's
+    def admits(self, key: bool, at_s: float | None) -> bool:  # noqa: ARG002 - the protocol's
         """Every packet is decoded."""
         return True
 
@@ -204,6 +207,12 @@ def _is_end(container: InputContainer, error: Exception) -> bool:
     )
 
 
+def _decoding_time(packet: Packet[Any]) -> float | None:
+    """Seconds in the stream; packets come in the order of these times, not in that of ``pts``."""
+    ticks = packet.pts if packet.dts is None else packet.dts
+    return None if ticks is None or packet.time_base is None else float(ticks * packet.time_base)
+
+
 def _raise(error: av.FFmpegError) -> Packet[Any]:
     raise error
 
@@ -301,7 +310,7 @@ class VideoReader:
                 continue
             if packet.size:
                 deadline = self._hear(packet, deadline, timeout_s)
-            if packet.size and not self._admits(packet.is_keyframe):
+            if packet.size and not self._admits(packet):
                 self._note_end(cast("Packet[VideoStream]", packet))
                 self._skip()
                 deadline = self.skipped_at + timeout_s
@@ -363,13 +372,13 @@ class VideoReader:
             return deadline
         return min(self.heard_at + timeout_s, self._key_frame_by)
 
-    def _admits(self, key: bool) -> bool:
+    def _admits(self, packet: Packet[Any]) -> bool:
         """Whether a packet is decoded. A damaged stream has gaps enough: of it none is left out."""
         if self.corrupt != self._corrupt_seen:  # its owner counts it and sets it back
             self._corrupt_seen, self._damaged_at = self.corrupt, time.monotonic()
         if not self._gap and time.monotonic() - self._damaged_at < _DAMAGED_S:
             return True
-        return self._turn.admits(key)
+        return self._turn.admits(packet.is_keyframe, _decoding_time(packet))
 
     def _skip(self) -> None:
         self.skipped += 1

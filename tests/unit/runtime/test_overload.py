@@ -140,6 +140,19 @@ def test_mixed_rates_get_what_they_need_or_an_equal_share() -> None:
     assert max(fast) == pytest.approx((CAPACITY - 10) / 10, rel=0.1)
 
 
+def test_a_spare_is_dropped_when_the_next_frame_would_be_there() -> None:
+    """Also where that one is not decoded, so that nothing replaces the older one."""
+    simulation = Simulation(lambda n: 0.3 * n, requests=1, parallel=1)
+    simulation.open_load(Terms("requests", priority="urgent"), 20.0, 3.0)
+    for name, terms in (("known", frame("known", interval_s=0.2)), ("unknown", frame("unknown"))):
+        simulation.camera(terms, 0.5, 1.9, phase=0.5)
+        assert name == terms.client
+    simulation.run(2.5)
+    (known,), (unknown,) = (simulation.told[name].dropped for name in ("known", "unknown"))
+    assert known == pytest.approx(0.2, abs=0.05)
+    assert unknown == pytest.approx(1.0, abs=0.05)
+
+
 def test_weights_are_kept() -> None:
     simulation = Simulation(lambda n: COST_S * n, requests=PARALLEL, parallel=PARALLEL)
     for i in range(40):

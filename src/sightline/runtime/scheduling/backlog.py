@@ -44,6 +44,11 @@ class Backlog:
         self.order.add(item)
         self.next_expiry = min(self.next_expiry, item.expiry)
 
+    def expire(self, item: Item, at: float) -> None:
+        """Drop an item as stale at that moment, if it still waits."""
+        item.expiry = min(item.expiry, at)
+        self.next_expiry = min(self.next_expiry, item.expiry)
+
     def serve(self, item: Item, now: float) -> None:
         """An item waits no more: it is run."""
         self.order.remove(item)

@@ -38,6 +38,8 @@ class Terms:
         since: monotonic moment that the age counts from; None: its arrival.
         live: a frame of a live stream. Under overload it is not refused but waits as a spare, until
             a frame of the same client comes that is newer (``since``).
+        interval_s: seconds from ``since`` until the stream's next frame, where that is known. A spare is
+            dropped then ("stale"), even where the next frame is not decoded.
         max_wait_s: it is refused at once where it would wait longer; None: as its priority's budget
             has it.
         watch: is told of the batches that the item's jobs are run in; None: nothing is measured.
@@ -51,6 +53,7 @@ class Terms:
     deadline: float | None = None
     since: float | None = None
     live: bool = False
+    interval_s: float | None = None
     max_wait_s: float | None = None
     watch: Watch | None = None
 

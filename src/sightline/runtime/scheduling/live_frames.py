@@ -22,6 +22,7 @@ class LiveFrames:
     def __init__(
         self, backlog: Backlog, budgets: Mapping[Priority, float], waits: WaitPrediction
     ) -> None:
+        self._backlog = backlog
         self._order = backlog.order
         self._clients = backlog.clients
         self._budgets = budgets
@@ -60,7 +61,10 @@ class LiveFrames:
                     self.make_spare(heap[0][2])
 
     def make_spare(self, item: Item) -> None:
-        """From now on a frame runs only where nothing fresher has its turn."""
+        """From now on a frame runs only where nothing fresher has its turn, and is dropped as soon as
+        the stream's next one would be there."""
+        if item.terms.interval_s is not None:
+            self._backlog.expire(item, item.since + item.terms.interval_s)
         self._order.make_spare(item, self._clients.spared(item))
 
     def _is_crowded(self, item: Item, now: float) -> bool:

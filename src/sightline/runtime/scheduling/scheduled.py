@@ -68,13 +68,22 @@ class ScheduledDetector:
         name: of the model.
         detector: what is done around the engine; it stays its owner's to close.
         terms: of the stream.
+        interval: returns the seconds between two frames of the stream, None where that is not known.
     """
 
-    def __init__(self, scheduler: Scheduler, name: str, detector: EngineUser, terms: Terms) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        name: str,
+        detector: EngineUser,
+        terms: Terms,
+        interval: Callable[[], float | None] | None = None,
+    ) -> None:
         self._scheduler = scheduler
         self._name = name
         self._detector = detector
         self._terms = terms
+        self._interval = interval
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -101,7 +110,8 @@ class ScheduledDetector:
         """The detector belongs to whoever made it."""
 
     def _submit(self, frame: Frame) -> Future[list[Detections]]:
-        terms = replace(self._terms, since=frame.captured_at)
+        interval_s = None if self._interval is None else self._interval()
+        terms = replace(self._terms, since=frame.captured_at, interval_s=interval_s)
         engine = ScheduledEngine(self._scheduler, self._name, terms)
         return self._detector.replaced(engine=engine).submit((frame,))
 

@@ -160,6 +160,12 @@ class Scheduler:
         with self._lock:
             return SchedulerStats({name: _stats(model) for name, model in self._models.items()})
 
+    def busy_s(self, name: str) -> float:
+        """Seconds that a model's engine has worked at its full speed; 0 for a model that is not there."""
+        with self._lock:
+            model = self._models.get(name)
+            return 0.0 if model is None else model.queue.speed.busy(self._clock())
+
     # Ending.
 
     def drain(self, timeout_s: float) -> bool:

@@ -46,6 +46,9 @@ class Speed:
         """Requests that the watchdog gave up on and that have not come back."""
         self.cost: float | None = None
         """Seconds for one picture while all requests are in use; None: not known yet."""
+        self.busy_s = 0.0
+        """Seconds in which the engine had all the work that it can do at a time; less work counts in part."""
+        self._enough = requests
         self._given = None if sizes is None else tuple(sorted({1, *sizes}))
         self._learnt: dict[InputSize, tuple[int, ...]] = {}
         self._parallel: dict[InputSize, int] = {}
@@ -85,6 +88,7 @@ class Speed:
         last = measured[-1]
         side_by_side = round(last.alone_s / (last.cost_s * last.pictures))
         self._parallel[input_size] = max(1, min(side_by_side, self.requests))
+        self._enough = max(self._parallel.values())
         if self.cost is None:
             self.cost = last.cost_s
 
@@ -123,6 +127,11 @@ class Speed:
             cost = shared / pictures
             self.cost = cost if self.cost is None else self.cost + SMOOTHING * (cost - self.cost)
 
+    def busy(self, now: float) -> float:
+        """``busy_s`` until now."""
+        self._advance(now)
+        return self.busy_s
+
     def failed(self, now: float) -> None:
         """A batch came back without a result, which says nothing of the speed."""
         self._advance(now)
@@ -130,5 +139,7 @@ class Speed:
 
     def _advance(self, now: float) -> None:
         if self.in_flight:
-            self._share += (now - self._share_at) / self.in_flight
+            passed = now - self._share_at
+            self._share += passed / self.in_flight
+            self.busy_s += passed * min(1.0, self.in_flight / self._enough)
         self._share_at = now

@@ -26,8 +26,6 @@ class CpuLimiter:
         self.cores = len(os.sched_getaffinity(0))
         # One more than cores: some of the work needs no interpreter lock.
         count = count or self.cores + 1
-        self.decoding_s = 0.0
-        """Processor time that decoders have used in all."""
         self._lock = Lock()  # around the counts and queues
         self._free = count
         self._free_to_decode = max(1, count - 1)
@@ -62,10 +60,9 @@ class CpuLimiter:
             turn = _wait_in(self._decoders)
         turn.acquire()
 
-    def end_decoding(self, used_s: float) -> None:
-        """Hand the turn on, after so much processor time."""
+    def end_decoding(self) -> None:
+        """Hand the turn on."""
         with self._lock:
-            self.decoding_s += used_s
             self._free += 1
             self._free_to_decode += 1
             self._hand_on()

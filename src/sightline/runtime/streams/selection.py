@@ -12,7 +12,6 @@ from sightline.runtime.streams.record import StreamRecord
 from sightline.types import Frame, SourceStatus, StreamInfo
 
 if TYPE_CHECKING:
-    from sightline.runtime.streams.decoding import Decoding
     from sightline.runtime.streams.motion import Motion
 
 OVERLOAD = ("overloaded", "stale")
@@ -68,7 +67,6 @@ class AdaptiveSelection:
         record: what was counted of the stream.
         status: of the source, whose own drops tell that nobody keeps up with it.
         sizes: inputs that the detector has; a level names one of them.
-        decoding: told of how it goes, so that no more is decoded than can be used.
         every: only each ``every``-th frame is looked at, the first one among them.
     """
 
@@ -79,13 +77,11 @@ class AdaptiveSelection:
         status: Callable[[], SourceStatus],
         *,
         sizes: int = 1,
-        decoding: Decoding | None = None,
         every: int = 1,
     ) -> None:
         self._options = options
         self._record = record
         self._status = status
-        self._decoding = decoding
         self._every = every
         self._live = False
         self._controller = Controller(options, ladder(sizes, options.max_skip))
@@ -149,17 +145,7 @@ class AdaptiveSelection:
         now = time.monotonic()
         if not self._live or now - self._judged_at < PERIOD_S:
             return
-        dropped = self._status().dropped
-        stale = dropped.get("stale", 0)
-        if self._decoding is not None:
-            counts = self._record.counts()
-            lost = sum(counts.dropped.get(reason, 0) for reason in OVERLOAD)
-            self._decoding.judge(
-                counts.taken + stale,
-                lost + stale,
-                dropped.get("skipped", 0),
-                late=stale > self._stale,
-            )
+        stale = self._status().dropped.get("stale", 0)
         self._controller.judge(
             age_p99_ms=self._record.ages_ms(99, window_s=2 * PERIOD_S)[0],
             fps=self._record.rates()[1],

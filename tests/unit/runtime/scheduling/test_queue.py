@@ -925,3 +925,14 @@ def test_spares_take_no_room_from_requests() -> None:
     assert bench.queue.backlog.order.spares == 2
     bench.end(after_ms=1)
     assert sorted(bench.run_all()) == ["a", "b", "c", "d"]
+
+
+def test_an_engine_is_busy_with_as_much_as_it_can_do_at_a_time() -> None:
+    speed = Speed(4, (1,))
+    speed.learn((8, 8), [Measured(1, alone_s=0.02, cost_s=0.01)])  # two batches side by side
+    first, second = speed.started(10.0), speed.started(11.0)
+    third = speed.started(12.0)
+    for ended, share in ((13.0, first), (14.0, second), (16.0, third)):
+        speed.ended((8, 8), 1, 10.0, share, ended)
+    # Half of 10 to 11, 11 to 14, half of 14 to 16, and nothing since.
+    assert speed.busy(20.0) == pytest.approx(0.5 + 3.0 + 1.0)

@@ -921,3 +921,21 @@ def test_a_real_detector_finds_the_same_through_the_scheduler(
     assert 4 in engine.sizes[-10:]  # they were joined
     scheduler.close()
     detector.close()
+
+
+def test_how_long_an_engine_was_busy_is_told_by_name() -> None:
+    now = [10.0]
+    going = threading.Event()
+    scheduler = Scheduler(SchedulerOptions(), clock=lambda: now[0])
+    scheduler.add("m", StandIn(lambda _: going.wait(LONG_S) and None))
+    future = ScheduledEngine(scheduler, "m", TERMS).submit((1, *LANE), lambda _: None, len)
+    now[0] = 12.0
+    assert scheduler.busy_s("m") == pytest.approx(2.0)
+    going.set()
+    future.result(LONG_S)
+    wait_for(lambda: not scheduler.stats().models["m"].in_flight, "the engine is idle")
+    busy = scheduler.busy_s("m")
+    now[0] = 20.0
+    assert scheduler.busy_s("m") == busy
+    assert scheduler.busy_s("gone") == 0.0
+    scheduler.close()
