@@ -575,7 +575,8 @@ def test_tokens() -> None:
         def bearer(token: str) -> list[tuple[str, str]]:
             return [("authorization", f"Bearer {token}")]
 
-        for refused in (None, bearer("wrong"), [("authorization", "client")]):
+        twice = [bearer("client") + bearer(other) for other in ("client", "wrong")]
+        for refused in (None, bearer("wrong"), [("authorization", "client")], *twice):
             assert code(lambda m=refused: slow.stub.ModelInfer(asking(), metadata=m)) == (
                 grpc.StatusCode.UNAUTHENTICATED
             )

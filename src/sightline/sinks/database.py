@@ -5,49 +5,40 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from sightline.addresses import database_address
 from sightline.errors import SinkError
 from sightline.redaction import redact_address
-from sightline.sinks import tables
+from sightline.sinks import sqlite_file, tables
 from sightline.sinks.background import Background
-from sightline.sinks.files import file_id, locked_folder
+from sightline.sinks.files import locked_folder
 from sightline.sinks.tables import StoredObjects
 from sightline.types import Observation, OutputRequest, RunState, StreamInfo
-from sightline.whole_files import make_folder, sink_error
+from sightline.whole_files import make_folder
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _WAITING = 4096  # observations that may wait for the database; a few kilobytes each
 _BATCH = 512
 _LINGER_S = 0.5
 _BUSY_PAUSE_S = 0.02
-_RETIRED: list[sa.Engine] = []
-"""Of files that were exchanged by others: closing them would remove a part of the new file."""
 _LIVE_LOCK_TIMEOUT_S = 5.0
+# So long a locked SQLite file is waited for at a time: it may have been moved meanwhile.
+_LOCK_S = 0.5
 _PAUSE_S = 1.0  # between two tries of a database that is away
-
-# What SQLite says of files that are not, or no longer, a database.
-_BROKEN = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
-_REMEDIES = {
-    "SQLITE_FULL": "the disk is full: free some space or write elsewhere",
-    "SQLITE_IOERR": "the disk is full or broken: free some space or write elsewhere",
-    "SQLITE_BUSY": "another program keeps it locked: end that program or write elsewhere",
-    "SQLITE_READONLY": "it is read-only: choose a place that you may write to",
-    "SQLITE_CANTOPEN": "it cannot be opened: choose a place that you may write to",
-    "SQLITE_NOTADB": "it is not a database: move it away",
-    "SQLITE_CORRUPT": "it is damaged: move it away and start again",
-}
+# So often all rows are brought into a SQLite file, beside what SQLite does itself.
+_CHECKPOINT_S = 60.0
 
 
 class DatabaseSink:
@@ -65,8 +56,8 @@ class DatabaseSink:
     ``write`` takes microseconds: a thread stores what came in the last half second in one
     transaction, so after a kill every frame that is there is whole, and a run that was killed
     stays ``running``. When the database falls behind, ``write`` waits; nothing is dropped. A
-    SQLite file that is removed or renamed meanwhile is begun anew, with the run and its streams, and
-    nothing is lost to that. A damaged SQLite file is renamed to ``NAME.broken-TIME`` with a warning, and a new one begun.
+    SQLite file that is removed, renamed or emptied meanwhile is begun anew, with the run and its streams. ``lost``
+    counts what a reader kept from getting into a renamed file until the end. A damaged SQLite file is renamed to ``NAME.broken-TIME`` with a warning, and a new one begun.
     ``close`` notes how the run ended: as ``state`` says, which whoever runs it may set before, or
     ``failed`` if the database failed. Safe to share between streams.
     """
@@ -103,7 +94,13 @@ class DatabaseSink:
         self._engine: sa.Engine | None = None
         self._work: Background[StoredObjects] | None = None
         self._run_id = 0
-        self._id: tuple[int, int] | None = None
+        self.lost = 0
+        self._parts: sqlite_file.PartIds = (None, None, None)
+        # Files that others moved and that are not whole yet, with what could be lost of each.
+        self._left: list[tuple[sa.Engine, Callable[[sa.Connection], bool], int]] = []
+        self._unsettled = 0  # observations that may be only in NAME-wal
+        self._checkpointed_at = 0.0
+        self._reopen = False
         self.state: RunState = "done"
         self._closed = False
         self._swap = threading.RLock()  # held while the database is written, or another one begun
@@ -120,12 +117,12 @@ class DatabaseSink:
 
     def open(self, stream: StreamInfo) -> None:
         """Open the database and begin the run with the first stream. Raises SinkError."""
-        with self._lock, self._mapped():
+        with self._lock:
             if self._work is None:
-                self._begin()
+                self._while_locked(self._begin)
             self._stills |= stream.still
-            self._stream_numbers[stream.name] = self._add_stream(
-                stream.name, stream.width, stream.height, stream.fps
+            self._stream_numbers[stream.name] = self._while_locked(
+                self._add_stream, stream.name, stream.width, stream.height, stream.fps
             )
 
     def write(self, observation: Observation) -> None:
@@ -138,9 +135,15 @@ class DatabaseSink:
             if not self._stills:
                 raise SinkError(f"cannot write {self._name}: {frame.stream} was not opened")
             # A picture of a still stream is a stream of its own, with its own name and size.
-            with self._lock, self._mapped():
-                number = self._add_stream(frame.stream, frame.width, frame.height, None)
+            with self._lock:
+                number = self._while_locked(
+                    self._add_stream, frame.stream, frame.width, frame.height, None
+                )
         self._work.put(StoredObjects.of(number, observation))
+
+    def reopen(self) -> None:
+        """Bring all rows into the SQLite file with the next ones. From any thread or signal."""
+        self._reopen = True
 
     def close(self) -> None:
         """Store what waits and note how the run ended. Idempotent. Raises SinkError."""
@@ -158,6 +161,19 @@ class DatabaseSink:
                         self._end("failed")
             if self._work.failure is None:
                 self._end(self.state)
+
+    def _while_locked(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do something again while another program holds the file. Raises SinkError."""
+        deadline = time.monotonic() + self._lock_timeout_s
+        while True:
+            try:
+                with self._mapped():
+                    return work(*arguments)
+            except SinkError as error:
+                # SQLite does not wait where two programs change the mode of a file at once.
+                if not sqlite_file.is_busy(error.__cause__) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_BUSY_PAUSE_S)
 
     def _begin(self) -> None:
         self._connect()
@@ -180,84 +196,104 @@ class DatabaseSink:
         values = {key: self._run.get(key) for key in ("command", "model", "version")}
         # JSON has no paths, dates or enums: what it does not know is kept as text.
         settings = json.loads(json.dumps(self._run.get("settings"), default=str))
-        with engine.begin() as connection:
-            row = tables.runs.insert().values(
-                started_at=datetime.now(UTC), state="running", settings=settings, **values
-            )
-            self._run_id = _new_id(connection.execute(row))
-            self._stream_ids = [
-                _new_id(
-                    connection.execute(tables.streams.insert().values(run_id=self._run_id, **one))
+        try:
+            with engine.begin() as connection:
+                row = tables.runs.insert().values(
+                    started_at=datetime.now(UTC), state="running", settings=settings, **values
                 )
-                for one in self._streams
-            ]
+                self._run_id = _new_id(connection.execute(row))
+                self._stream_ids = [
+                    _new_id(
+                        connection.execute(
+                            tables.streams.insert().values(run_id=self._run_id, **one)
+                        )
+                    )
+                    for one in self._streams
+                ]
+        except BaseException:  # as above
+            engine.dispose()
+            raise
         self._engine = engine
 
     def _connected_file(self, file: Path) -> sa.Engine:
-        if not file.exists():
-            _forget_parts(file)
-        try:
-            engine = self._connected()
-        except sa.exc.DatabaseError as error:
-            if _code(error) not in _BROKEN:
-                raise
-            _set_aside(file)
-            engine = self._connected()
+        engine = None
+        while engine is None:
+            if sqlite_file.part_ids(file)[0] is None:
+                sqlite_file.create(file, tables.create)
+            try:
+                engine = self._connected()
+            except FileNotFoundError:
+                continue  # it was emptied just now
+            except sa.exc.DatabaseError as error:
+                if sqlite_file.is_damage(error):
+                    sqlite_file.set_aside(file)
+                elif file.exists():  # else it was removed just now
+                    raise
         with engine.connect() as connection:
-            _checkpoint(connection)  # so that a file that is renamed has its tables
-        self._id = file_id(file)
+            # So that a file that is renamed has its tables.
+            sqlite_file.checkpoint(connection)
+        self._parts = sqlite_file.part_ids(file)
+        self._checkpointed_at, self._unsettled = time.monotonic(), 0
         return engine
 
     @property
     def _moved(self) -> bool:
-        """The file at the path is no longer the one that is open."""
-        return self._file is not None and file_id(self._file) != self._id
+        """The file at the path, or a part of it, is no longer the one that is open."""
+        if self._file is None:
+            return False
+        parts = sqlite_file.part_ids(self._file)
+        return parts[0] is None or sqlite_file.is_half(parts) or parts != self._parts
 
-    def _retire(self) -> None:
-        """Let go of a file that was renamed, whole, or removed."""
-        if self._engine is None:
-            return
+    def _retire(self, state: RunState = "done") -> None:
+        """Let go of a file that others renamed, removed or emptied. Nothing in it is lost where it
+        was renamed: what a reader keeps from getting there now is tried again later."""
         engine, self._engine = self._engine, None
         assert self._file is not None
-        # The file itself first: what is in NAME-wal did not move with it.
-        for work in (_checkpoint, partial(self._note_end, state="done"), _checkpoint):
+        if engine is not None:
+            end = partial(self._note_end, self._run_id, state)
+            self._left.append((engine, end, self._unsettled))
+        sqlite_file.clear_path(self._file, self._parts)
+        self._settle_left()
+
+    def _settle_left(self) -> None:
+        self._left = [one for one in self._left if not sqlite_file.let_go(*one[:2])]
+
+    def _settle(self) -> None:
+        """Bring all rows into the file, now and then, so that few are at stake when it is moved."""
+        now = time.monotonic()
+        if self._reopen or now - self._checkpointed_at >= _CHECKPOINT_S:
+            self._checkpointed_at, self._reopen = now, False
+            assert self._engine is not None
             try:
-                with engine.begin() as connection:
-                    work(connection)
-            except sa.exc.SQLAlchemyError as error:  # it may be gone, or broken by the move
-                _log.info("%s was not ended where it was moved to: %s", self._name, error)
-        if self._file.exists():
-            # SQLite removes NAME-wal when a file is closed by its last user; by now that is another's.
-            _RETIRED.append(engine)
-        else:
-            engine.dispose()
+                with self._engine.connect() as connection:
+                    if sqlite_file.checkpoint(connection, "PASSIVE"):
+                        self._unsettled = 0
+            except sa.exc.SQLAlchemyError as error:  # the rows are stored, and this is tried again
+                _log.warning("%s: its rows stay in the log beside it: %s", self._name, error)
+        if self._left:
+            self._settle_left()
 
     def _connected(self) -> sa.Engine:
         assert self._url is not None
-        options: dict[str, Any] = {}
+        url, options = self._url, {}
         if self._file is not None:
-            options["connect_args"] = {"timeout": self._lock_timeout_s}
+            url = sqlite_file.existing(url)
+            options["connect_args"] = {"timeout": min(_LOCK_S, self._lock_timeout_s)}
         try:
-            engine = sa.create_engine(self._url, **options)
+            engine = sa.create_engine(url, **options)
         except ImportError as error:
             raise SinkError(
                 f"cannot write {self._name}: its driver is missing: pip install {error.name}"
             ) from error
         if self._file is not None:
-            sa.event.listen(engine, "connect", _set_up_sqlite)
-        deadline = time.monotonic() + self._lock_timeout_s
-        while True:
-            try:
-                with engine.begin() as connection:
-                    tables.create(connection)
-            except BaseException as error:  # whatever it is, it goes on; no connection must stay
-                engine.dispose()
-                # SQLite does not wait where two programs change the mode of a file at once.
-                if not _is_busy(error) or time.monotonic() >= deadline:
-                    raise
-            else:
-                return engine
-            time.sleep(_BUSY_PAUSE_S)
+            sa.event.listen(engine, "connect", sqlite_file.set_up_existing)
+        try:
+            with engine.begin() as connection:
+                tables.create(connection)
+        except BaseException:  # whatever it is, it goes on; no connection must stay
+            engine.dispose()
+            raise
+        return engine
 
     def _add_stream(self, name: str, width: int, height: int, fps: float | None) -> int:
         """Note a stream; its number, which stays the same in whatever file is begun later."""
@@ -275,20 +311,19 @@ class DatabaseSink:
     def _store(self, found: Sequence[StoredObjects]) -> None:
         """Store a batch in one transaction: after a failure nothing of it is there."""
         assert self._work is not None
-        held_up = False
+        held_up = damaged = False
         while True:
             try:
-                with self._swap, self._mapped():
-                    if self._engine is None or self._moved:
-                        _log.warning("%s was removed or renamed: a new one is begun", self._name)
-                        self._connect()
-                    self._insert(found)
-                    if self._moved:  # perhaps before this was stored: then nobody would find it
-                        continue
+                self._while_locked(self._store_once, found)
                 break
             except SinkError as error:
                 if held_up and isinstance(error.__cause__, sa.exc.IntegrityError):
                     break  # it was stored before, only the server's word of that was lost
+                again = self._patient or not damaged
+                if self._file is not None and again and sqlite_file.is_damage(error.__cause__):
+                    damaged = True  # somebody wrote over it
+                    self._set_aside()
+                    continue
                 passing = isinstance(
                     error.__cause__, sa.exc.OperationalError | sa.exc.InterfaceError | OSError
                 )
@@ -303,6 +338,30 @@ class DatabaseSink:
             _log.warning("%s can be written again", self._name)
             self._work.tell(None)
 
+    def _store_once(self, found: Sequence[StoredObjects]) -> None:
+        with self._swap:
+            while True:
+                if self._engine is None or self._moved:
+                    _log.warning("%s was removed or renamed: a new one is begun", self._name)
+                    self._connect()
+                self._insert(found)
+                if not self._moved:
+                    break
+                # Perhaps it was moved before this was stored: then nobody would find it.
+            if self._file is not None:
+                self._unsettled += len(found)
+                self._settle()
+
+    def _set_aside(self) -> None:
+        """Let go of a file that somebody wrote over."""
+        assert self._file is not None
+        with self._swap, locked_folder(self._file.parent):
+            engine, self._engine = self._engine, None
+            if not self._moved:
+                sqlite_file.set_aside(self._file)
+            if engine is not None:
+                engine.dispose()  # SQLite writes nothing to a file that was moved
+
     def _insert(self, found: Sequence[StoredObjects]) -> None:
         assert self._engine is not None
         with self._engine.begin() as connection:
@@ -312,79 +371,61 @@ class DatabaseSink:
             )
 
     def _end(self, state: RunState) -> None:
-        with self._swap, self._mapped():
+        try:
+            self._while_locked(self._end_once, state)
+        finally:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._count_left()
+
+    def _end_once(self, state: RunState) -> None:
+        with self._swap:
             if self._engine is None:
                 return  # a file that was removed could not be begun anew
-            try:
-                with self._engine.begin() as connection:
-                    self._note_end(connection, state)
-            finally:
-                self._engine.dispose()
+            if self._file is not None and self._moved:
+                with locked_folder(self._file.parent):
+                    self._retire(state)
+                return
+            with self._engine.begin() as connection:
+                self._note_end(self._run_id, state, connection)
 
-    def _note_end(self, connection: sa.Connection, state: RunState) -> None:
+    def _count_left(self) -> None:
+        """Give up files that were moved and are held by readers to the end."""
+        if not self._left:
+            return
+        self._settle_left()
+        for engine, _, at_stake in self._left:
+            self.lost += at_stake
+            _log.warning(
+                "%s was renamed while another program read it: the last %d results of it are lost",
+                self._name, at_stake,
+            )  # fmt: skip
+            engine.dispose()
+        self._left = []
+
+    def _note_end(self, run_id: int, state: RunState, connection: sa.Connection) -> bool:
         connection.execute(
             tables.runs.update()
-            .where(tables.runs.c.id == self._run_id)
+            .where(tables.runs.c.id == run_id)
             .values(ended_at=datetime.now(UTC), state=state)
         )
+        return True
 
     @contextlib.contextmanager
     def _mapped(self) -> Iterator[None]:
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
-            code = _code(error) or ""
-            remedy = next((text for key, text in _REMEDIES.items() if code.startswith(key)), None)
-            reason = remedy or " ".join(str(getattr(error, "orig", None) or error).split())
+            reason = sqlite_file.remedy(error) or " ".join(
+                str(getattr(error, "orig", None) or error).split()
+            )
             raise SinkError(f"cannot write {self._name}: {reason}") from error
-
-
-def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # Readers do not stop the writer, and a killed process leaves whole transactions.
-    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA foreign_keys=ON")
-
-
-def _checkpoint(connection: sa.Connection) -> None:
-    """Bring what waits in NAME-wal into the file."""
-    connection.exec_driver_sql("PRAGMA wal_checkpoint(FULL)")
 
 
 def _new_id(result: sa.CursorResult[Any]) -> int:
     key = result.inserted_primary_key
     assert key is not None
     return int(key[0])
-
-
-def _code(error: sa.exc.SQLAlchemyError) -> str | None:
-    """SQLite's name for an error, such as SQLITE_FULL; None for others."""
-    return getattr(getattr(error, "orig", None), "sqlite_errorname", None)
-
-
-def _is_busy(error: BaseException) -> bool:
-    return isinstance(error, sa.exc.OperationalError) and (_code(error) or "").startswith(
-        ("SQLITE_BUSY", "SQLITE_LOCKED")
-    )
-
-
-def _forget_parts(file: Path) -> None:
-    """Remove what a database that was removed or renamed left behind: it is not the new one's."""
-    for suffix in ("-wal", "-shm", "-journal"):
-        file.with_name(file.name + suffix).unlink(missing_ok=True)
-
-
-def _set_aside(file: Path) -> None:
-    aside = file.with_name(f"{file.name}.broken-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-    try:
-        for suffix in ("", "-wal", "-shm"):
-            part = file.with_name(file.name + suffix)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + suffix))
-    except OSError as error:
-        raise sink_error(file, error) from error
-    _log.warning("%s is damaged: it was set aside as %s", file, aside)
 
 
 def for_output(request: OutputRequest) -> DatabaseSink:

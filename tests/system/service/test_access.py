@@ -93,6 +93,14 @@ def test_wrong_tokens(serve: Any, header: str) -> None:
         assert client.get("/models", headers={"Authorization": "bearer secret"}).status_code == 200
 
 
+@pytest.mark.parametrize("other", ["Bearer secret", "Bearer wrong", ""])
+def test_two_tokens_are_none(serve: Any, other: str) -> None:
+    with serve(token="secret").client() as client:
+        for headers in (["Bearer secret", other], [other, "Bearer secret"]):
+            pairs = [("Authorization", value) for value in headers]
+            assert client.get("/models", headers=pairs).status_code == 401
+
+
 def test_the_body_of_a_stranger_is_not_read(serve: Any) -> None:
     """The refusal comes before the body."""
     service = serve(token="secret", limits={"body_mb": 1})

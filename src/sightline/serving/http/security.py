@@ -35,7 +35,7 @@ _OPEN = {"/health", "/ready", "/", "/docs"}
 _OPEN_FILES = "/web/"
 """Pages and their files hold nothing of the service: what they show they ask for with a token."""
 # Written so that `redact` takes no word of it for a token.
-_ASKED = "a token is needed, in the header `Authorization` and of the kind `Bearer`"
+_ASKED = "a token is needed, in one header `Authorization` and of the kind `Bearer`"
 
 
 class Access(IntEnum):
@@ -228,7 +228,10 @@ def _tokens(*secrets: SecretStr | None) -> list[bytes]:
 
 
 def _bearer(headers: Headers) -> bytes:
-    kind, _, token = headers.get("authorization", "").partition(" ")
+    given = headers.getlist("authorization")
+    if len(given) != 1:
+        return b""  # of two, a proxy may have looked at the other one
+    kind, _, token = given[0].partition(" ")
     return token.strip().encode("latin-1", "replace") if kind.lower() == "bearer" else b""
 
 

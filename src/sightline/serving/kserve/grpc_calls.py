@@ -328,10 +328,12 @@ class Calls:
 
     def _admit(self, name: str, context: Context) -> None:
         """Raises Unauthorized or Forbidden where the caller may not."""
-        given = dict(context.invocation_metadata() or ())
-        headers = Headers(
-            {"host": "localhost", "authorization": str(given.get("authorization", ""))}
-        )
+        given = [
+            (name.encode(), str(value).encode("latin-1", "replace"))
+            for name, value in context.invocation_metadata() or ()
+            if name == "authorization"
+        ]
+        headers = Headers(raw=[(b"host", b"localhost"), *given])
         self._guard.check(*LIKE.get(name, ("GET", "/v2")), headers)
 
     @contextmanager
