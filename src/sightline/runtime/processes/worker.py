@@ -85,6 +85,11 @@ class Worker:
         """The process's id; None before it is started."""
         return self._process.pid
 
+    @property
+    def up(self) -> bool:
+        """Whether its process runs, though it may not answer."""
+        return self._ready.is_set()
+
     def wait(self) -> None:
         """Until it can be called the first time. Raises what its models failed with."""
         if not self._begun.wait(START_S):

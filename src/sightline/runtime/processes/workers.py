@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, NotFound, Overloaded
@@ -110,7 +110,9 @@ class ShardedFleet:
             ended = worker.call("remove", name)
         except NotFound:
             log.debug("stream %s was not running", name)
-        except Overloaded as exc:  # the process is gone, or goes soon, and the stream with it
+        except Overloaded as exc:
+            # A process that is gone took the stream with it; one that hangs may go on with it.
+            ended = not worker.up
             log.info("stream %s is removed, but %s", name, exc)
         finally:
             if ended:
@@ -210,10 +212,16 @@ class ShardedFleet:
                 worker.forget(name)
 
     def _forget_ended(self, worker: Worker, name: str) -> None:
-        """Free a name as soon as the outputs of its stream are closed."""
-        try:
-            while name in worker.call("ending"):
-                time.sleep(_LOOK_S)
-        except Overloaded as exc:
-            log.info("stream %s has ended: %s", name, exc)
+        """Free a name as soon as the outputs of its stream are closed, or its process is gone."""
+        while worker.up:
+            try:
+                if worker.call("remove", name):
+                    break  # it had not heard of it yet
+            except NotFound:
+                with suppress(Overloaded):
+                    if name not in worker.call("ending"):
+                        break
+            except Overloaded as exc:
+                log.debug("stream %s is not known to have ended: %s", name, exc)
+            time.sleep(_LOOK_S)
         self._forget(name)

@@ -195,6 +195,26 @@ def test_a_stream_that_is_late_to_end_keeps_its_name_and_files(worlds: Any) -> N
     assert world.fleet.remove("late")
 
 
+@pytest.mark.parametrize("number", [signal.SIGCONT, signal.SIGKILL])
+def test_a_stream_of_a_process_that_hangs_is_not_said_to_have_ended(
+    worlds: Any, monkeypatch: Any, number: int
+) -> None:
+    world = worlds()
+    world.add("a")
+    monkeypatch.setattr(worker_module, "ANSWER_S", 0.5)
+    world.signal(signal.SIGSTOP)
+    assert not world.fleet.remove("a")
+    with pytest.raises(Conflict, match="being ended"):
+        world.add("a")
+    world.signal(number)
+    wait_for(lambda: not world.fleet.options())
+    assert "add a again" not in world.notes()
+    assert ("remove a" in world.notes()) == (number == signal.SIGCONT)
+    wait_for(lambda: world.fleet._workers[0].up)
+    world.add("a")
+    assert world.fleet.remove("a")
+
+
 def test_only_what_ran_is_added_again(worlds: Any) -> None:
     world = worlds()
     for name, source in (("a", "ended"), ("b", "failed"), ("c", "running"), ("d", "running")):
