@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from sightline.build.file_identity import Key, file_keys
+from sightline.build.output_names import check_name
 from sightline.build.sources import SourceInput
 from sightline.config import OutputOptions, StreamOptions
 from sightline.config.outputs import ChosenOutput
@@ -80,6 +81,7 @@ def outputs(
             ", ".join(i.name for i in inputs),
         )
     for output in options.chosen():
+        check_name(output)
         make = load(output.entry.make)
         for path, writers in _places(output, inputs):
             request = OutputRequest(

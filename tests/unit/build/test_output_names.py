@@ -36,6 +36,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("annotated", "a.jpg", VIDEO, ".jpg is no kind of video that is written"),
         ("yolo_txt", "labels.txt", PICTURES, "--yolo-txt labels.txt: it is a folder with many files: give labels/"),
         ("crops", "out/a.jpg", VIDEO, "--crops out/a.jpg: it is a folder with many files: give out/a/"),
+        ("csv", "film.mp4", VIDEO, "--csv film.mp4: .mp4 is the name of a video, and this is none: give film.csv"),
+        ("mot", "out/film.AVI", VIDEO, "--mot out/film.AVI: .avi is the name of a video, and this is none: give out/film.txt"),
+        ("json_lines", "a.jpg", PICTURES, "--json a.jpg: .jpg is the name of a picture, and this is none: give a.jsonl"),
+        ("database", "best.onnx", VIDEO, "--db best.onnx: .onnx is the name of a model, and this is none: give best.db"),
+        ("coco", "a.gif", VIDEO, "--coco a.gif: .gif is the name of a picture, and this is none: give a.json"),
     ],
 )  # fmt: skip
 def test_what_is_no_name_of_an_output(
@@ -53,3 +58,32 @@ def test_what_is_a_name_of_pictures(path: str) -> None:
     if not path.endswith("JPG"):
         options = OutputOptions(yolo_txt=path, crops=path)
         assert len(outputs(options, {}, [PICTURES]).sinks(PICTURES)) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "path", "said"),
+    [
+        ("csv", "a.cvs", "--csv a.cvs: is a.csv meant?"),
+        ("json_lines", "a.jsnol", "--json a.jsnol: is a.jsonl meant?"),
+        ("csv", "a.json", "--csv a.json: it is no .json file whatever its name says: a.csv is usual"),
+        ("json_lines", "a.csv", "--json a.csv: it is no .csv file whatever its name says: a.jsonl is usual"),
+        ("coco", "a.jsonl", "--coco a.jsonl: it is no .jsonl file"),
+        ("database", "a.csv", "--db a.csv: it is no .csv file"),
+        ("json_lines", "a.json", ""),
+        ("json_lines", "a.log", ""),
+        ("csv", "a.txt", ""),
+        ("csv", "a", ""),
+        ("csv", "there.x", ""),
+        ("csv", "there.mp4/", ""),
+        ("mot", "a.csv", ""),
+        ("database", "runs.sqlite", ""),
+        ("database", "sqlite:///runs.mp4", ""),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_odd_is_written_all_the_same(
+    option: str, path: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = outputs(OutputOptions(**{option: path}), {}, [VIDEO])
+    assert made.sinks(VIDEO)
+    made.close()
+    assert said in caplog.text if said else not caplog.text

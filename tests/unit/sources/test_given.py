@@ -63,26 +63,28 @@ def test_a_glob_of_videos_is_a_source_each(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_session_description_is_played(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sdp", "rtp_mpegts"])
+def test_rtp_is_played(kind: str, tmp_path: Path) -> None:
+    """Described by a session description, or as MPEG-TS, which describes itself."""
     import shutil
 
     from tests.ports import free_port
+    from tests.waiting import wait_for
 
     if shutil.which("ffmpeg") is None:
         pytest.skip("no ffmpeg that sends RTP")
-    port = free_port()
-    sdp = tmp_path / "cam.sdp"
+    address, sdp = f"rtp://127.0.0.1:{free_port()}", tmp_path / "cam.sdp"
+    described = kind == "sdp"
+    how = ["-f", "rtp", "-sdp_file", str(sdp)] if described else ["-f", "rtp_mpegts"]
     sender = subprocess.Popen(
         ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10", "-c:v",
-         "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5", "-f", "rtp",
-         "-sdp_file", str(sdp), f"rtp://127.0.0.1:{port}"],
+         "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5", *how, address],
     )  # fmt: skip
     try:
-        from tests.waiting import wait_for
-
-        wait_for(lambda: sdp.exists() and "m=video" in sdp.read_text())
-        (found,) = build.inputs([str(sdp)])
-        assert (found.name, found.live) == ("cam", True)
+        if described:
+            wait_for(lambda: sdp.exists() and "m=video" in sdp.read_text())
+        (found,) = build.inputs([str(sdp) if described else address])
+        assert (found.name, found.live) == ("cam" if described else "127.0.0.1", True)
         info = found.source.open()
         assert (info.width, info.height, info.live) == (64, 48, True)
         assert next(iter(found.source)).clock in {"arrival", "rtcp"}

@@ -1,0 +1,62 @@
+"""What an output's file is called, where its suffix says that it is something else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from sightline.config.outputs import ChosenOutput
+from sightline.errors import ConfigError
+from sightline.media_suffixes import PICTURES, UNREAD_PICTURES, VIDEOS
+from sightline.sinks.files import file_suffix
+from sightline.tables import SINKS, flag_of
+
+log = logging.getLogger(__name__)
+
+_MODELS = frozenset(
+    {".onnx", ".xml", ".bin", ".pt", ".pt2", ".pth", ".ts", ".torchscript", ".engine"}
+)
+_FOREIGN: Mapping[str, frozenset[str]] = {
+    "video": VIDEOS,
+    "picture": PICTURES | UNREAD_PICTURES,
+    "model": _MODELS,
+}
+_ALSO: Mapping[str, frozenset[str]] = {
+    ".jsonl": frozenset({".json", ".ndjson"}),
+    ".txt": frozenset({".csv"}),
+    ".db": frozenset({".sqlite", ".sqlite3"}),
+}
+"""What the files of an output are called too, by its usual suffix."""
+
+
+def check_name(output: ChosenOutput) -> None:
+    """Say it where the name of a text file or a database is another output's or a misspelt one.
+
+    Raises ConfigError: it is the name of a video, a picture or a model, which might be lost.
+    """
+    path, usual = output.path, output.entry.suffix
+    if output.entry.takes not in {"path", "database"} or "://" in path or path == "-":
+        return
+    suffix, media = file_suffix(path), frozenset().union(*_FOREIGN.values())
+    if not suffix or not usual or usual in media or suffix in {usual, *_ALSO.get(usual, ())}:
+        return
+    flag, right = flag_of(output.kind), Path(path).with_suffix(usual)
+    for what, suffixes in _FOREIGN.items():
+        if suffix in suffixes:
+            raise ConfigError(
+                f"{flag} {path}: {suffix} is the name of a {what}, and this is none: give {right}, or "
+                f"{path}/ for a folder"
+            )
+    others = {entry.suffix for entry in SINKS.values()} - {
+        usual,
+        ".txt",
+        "",
+    }  # any text may be .txt
+    if suffix in others:
+        log.warning(
+            "%s %s: it is no %s file whatever its name says: %s is usual", flag, path, suffix, right
+        )
+    elif sorted(suffix) == sorted(usual) or get_close_matches(suffix, [usual], 1, 0.6):
+        log.warning("%s %s: is %s meant?", flag, path, right)
