@@ -6,6 +6,7 @@ Prints the table of each part that works. The command line, the configuration an
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 from pathlib import Path
 
@@ -87,6 +88,7 @@ def trackers() -> None:
         "{source: v.mp4, tracker: {kind: nearest, reach: 20}}"
     ).configuration.streams["gate"]
     assert (stream.tracker.kind, stream.tracker.reach) == ("nearest", 20.0)
+    assert pickle.loads(pickle.dumps(stream)) == stream  # streams are handed to worker processes
     assert (
         configuration("{source: v.mp4, tracker: nearest}")
         .configuration.streams["gate"]

@@ -37,7 +37,9 @@ def _options_of(kind: str) -> type[TrackerKind]:
         name: option_field(option) for name, option in TRACKERS[kind].options.items()
     }
     fields["kind"] = Literal[kind], Field(kind, description="the tracker")
-    return create_model(f"{kind.title()}Options", __base__=TrackerKind, **fields)
+    return create_model(
+        f"{kind.title()}Options", __base__=TrackerKind, __module__=__name__, **fields
+    )
 
 
 if TYPE_CHECKING:
@@ -83,6 +85,14 @@ TRACKER_KINDS: Mapping[str, type[TrackerKind]] = {
     kind: ByteTrackOptions if kind == "bytetrack" else _options_of(kind) for kind in TRACKERS
 }
 """The options of each tracker, by its kind."""
+
+
+def __getattr__(name: str) -> type[TrackerKind]:
+    """A tracker's options by the name of their class: pickle asks, in a process that is handed some."""
+    for options in TRACKER_KINDS.values():
+        if options.__name__ == name:
+            return options
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _kind_of(value: Any) -> Any:
