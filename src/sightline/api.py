@@ -18,6 +18,7 @@ from sightline import build, interpreter
 from sightline.build.source_checks import SourceLike, check_source
 from sightline.config import (
     ByteTrackOptions,
+    ClassifyOptions,
     DetectParameters,
     EngineOptions,
     ModelOptions,
@@ -28,12 +29,13 @@ from sightline.config import (
 )
 from sightline.errors import ConfigError, InvalidRequest, SourceError
 from sightline.other_names import SETTINGS, attribute_error, takes_our_names
-from sightline.protocols import AdjustableDetector, Detector, Source, Tracker
+from sightline.protocols import AdjustableDetector, Detector, Source, Stage, Tracker
 from sightline.runtime import service
 from sightline.runtime.streams.stream import observe
 from sightline.types import Detections, Observation
 
 if TYPE_CHECKING:
+    from sightline.models.classifier import CropClassifier
     from sightline.sources.stills import Image
 
 Classes: TypeAlias = int | str | Sequence[int | str]
@@ -181,6 +183,33 @@ class Service(service.Service):
         super().__init__(loaded.detector, options, owned=loaded is not model)
 
 
+class Classify(ClassifyOptions):
+    """A stage of ``track`` that shows tracked objects to a classifier and keeps its labels.
+
+        for seen in sl.track("street.mp4", model, stages=[sl.Classify("colour.onnx", of=["car"])]):
+            print(seen.labels)
+
+    Args:
+        model: a classifier's file, or the name of a bundled or pulled one (``street-attributes``).
+        of: names or ids of the classes whose objects it is shown; none: all.
+        conf: lowest score of a label; the model's own by default.
+        options: further ones of ``ClassifyOptions``: how often it looks.
+
+    Raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        of: Classes = (),
+        conf: float | None = None,
+        **options: Any,
+    ) -> None:
+        valid = checked(ClassifyOptions, model=fspath(model), of=of, conf=conf, **options)
+        super().__init__(**valid.model_dump())
+
+
 def adjusted(
     detector: Detector,
     *,
@@ -265,6 +294,7 @@ def track(
     model: Model | str | Path,
     tracker: Tracker | ByteTrackOptions | Mapping[str, Any] | str | None = None,
     *,
+    stages: Sequence[ClassifyOptions | Stage[Any]] = (),
     conf: float | None = None,
     iou: float | None = None,
     classes: Classes | None = None,
@@ -283,6 +313,8 @@ def track(
         model: of ``load``, or what ``load`` takes.
         tracker: a Tracker; or thresholds of ByteTrack, which else suit the model, as a dictionary
             of ``ByteTrackOptions``.
+        stages: further models that are shown the tracked objects, in order: ``Classify``; or a ``Stage``
+            of your own, see ``protocols``. Their labels are in ``observation.labels``, by track id.
         conf: score from which a detection is sure: it is matched first and may begin an id. Weaker ones,
             down to the tracker's ``low_threshold`` (0.1), only go on with one, so results may hold
             scores below ``conf``. The model's own ``conf`` by default.
@@ -302,13 +334,14 @@ def track(
     """
     check_source(source)
     how: dict[str, Any] = {"conf": conf, "iou": iou, "classes": classes}
-    return _observations(source, model, tracker, how, every, fps, start)
+    return _observations(source, model, tracker, stages, how, every, fps, start)
 
 
 def _observations(
     source: SourceLike,
     model: Model | str | Path,
     tracker: Tracker | ByteTrackOptions | Mapping[str, Any] | str | None,
+    stages: Sequence[ClassifyOptions | Stage[Any]],
     adjustments: Mapping[str, Any],
     every: int,
     fps: float | None,
@@ -324,6 +357,9 @@ def _observations(
         how = checked(
             TrackParameters, every=every, tracker={} if own or tracker is None else tracker
         )
+        models = build.StageModels(_stage_model)
+        stack.callback(models.close)
+        following = build.stages(_checked_stages(stages), plain, models.classifier)
         opened = _source(source, fps, start)
         still = opened.open().still
         steps = build.pipeline(
@@ -331,6 +367,7 @@ def _observations(
             tracker if isinstance(tracker, Tracker) else how.tracker,
             still=still,
             every=how.every,
+            stages=following,
         )
         if still:
             build.warn_untracked([opened.open().name])
@@ -341,6 +378,22 @@ def _observations(
                 seen, detections=replace(seen.detections, frame_ref=weakref.ref(seen.frame))
             )
     interpreter.stop_if_ending()  # a thread that is cut off must not take that for the end
+
+
+def _checked_stages(stages: Any) -> Sequence[ClassifyOptions | Stage[Any]]:
+    given = (stages,) if isinstance(stages, ClassifyOptions | Stage) else tuple(stages)
+    for one in given:
+        if isinstance(one, type) or not isinstance(one, ClassifyOptions | Stage):
+            raise ConfigError(
+                f"stages: give sightline.Classify(model) or a Stage of your own, not {one!r:.60}"
+            )
+    return given
+
+
+def _stage_model(name: str) -> CropClassifier:
+    from sightline.models import zoo
+
+    return build.classifier(ModelOptions(model=name, models_dir=zoo.default_folder(os.environ)))
 
 
 def _source(source: SourceLike, fps: float | None, start: datetime | str | None) -> Source:

@@ -187,6 +187,7 @@ class Analyzer(Protocol):
         """What has happened by this frame; nothing is ``()``."""
 
 
+@runtime_checkable
 class Stage(Protocol[T]):
     """One step of a stream's pipeline: it adds to what is known of each frame. One instance per stream.
 

@@ -20,6 +20,7 @@ from sightline.build.sources import (
     source_kind,
     warn_untracked,
 )
+from sightline.build.stages import StageModels, classifier, stages
 from sightline.tables import BUNDLED, DECODERS, ENGINES, SOURCES, load
 
 __all__ = [
@@ -31,7 +32,9 @@ __all__ = [
     "SOURCES",
     "Outputs",
     "SourceInput",
+    "StageModels",
     "build_engine",
+    "classifier",
     "dated",
     "decoders",
     "detector",
@@ -46,5 +49,6 @@ __all__ = [
     "pictures",
     "pipeline",
     "source_kind",
+    "stages",
     "warn_untracked",
 ]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sightline.build.models import native_engine, served_detector
 from sightline.build.outputs import joined_files
 from sightline.build.sources import LIVE, source_kind
+from sightline.build.stages import StageModels, classifier
 from sightline.build.streams import stream_maker
-from sightline.config import Configuration, EngineOptions
+from sightline.config import Configuration, EngineOptions, ServedModelOptions
+from sightline.engines.metered import Metered
 from sightline.errors import SightlineError, SinkError
 from sightline.protocols import Meter
 from sightline.runtime.processes.workers import ShardedFleet
@@ -25,6 +28,7 @@ from sightline.runtime.streams.fleet import Fleet
 from sightline.sinks.lines import begin
 
 if TYPE_CHECKING:
+    from sightline.models.classifier import CropClassifier
     from sightline.models.detector import EngineDetector
 
 HANGS_AT = 0.5
@@ -46,6 +50,7 @@ class Application:
         joined: text files that several streams of the whole installation write to, where this is
             only a part of it.
         expected: who will use each model, where the configuration does not tell.
+        served: names of the models that are more than a stage's, where the configuration does not tell.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Application:
         limit: int | None = None,
         joined: Collection[str] | None = None,
         expected: Mapping[str, Expected] | None = None,
+        served: Sequence[str] | None = None,
     ) -> None:
         self.configuration = configuration
         self._begun = joined is not None
@@ -62,11 +68,13 @@ class Application:
             joined_files(configuration.streams) if joined is None else dict.fromkeys(joined, True)
         )
         self.scheduler = Scheduler(configuration.scheduler, meter)
-        options = configuration.models
+        self.stage_models = StageModels(self._load_classifier)
+        served = configuration.served_models if served is None else served
+        options = {name: configuration.models[name] for name in served}
         self.repository = ModelRepository(
             self.scheduler,
             self._load,
-            list(options),
+            served,
             cold=[name for name, model in options.items() if not model.warm_up],
             native=lambda name: native_engine(options[name]),
             described=[name for name, model in options.items() if model.tensors == "native"],
@@ -88,6 +96,7 @@ class Application:
         """
         with ExitStack() as stack:
             stack.callback(self.repository.close)
+            stack.callback(self.stage_models.close)
             stack.callback(self.scheduler.close)
             self.repository.load_all()
             stack.callback(self.fleet.close)
@@ -127,12 +136,16 @@ class Application:
                     _verbosity(),
                     tuple(self._joined),
                     _users(configuration),
+                    tuple(configuration.served_models),
                 ),
                 configuration.workers,
                 limit,
                 self._meter,
             )
-        return Fleet(stream_maker(self.scheduler, self._detector, self._meter, self._joined), limit)
+        make = stream_maker(
+            self.scheduler, self._detector, self._meter, self._joined, self._classifier
+        )
+        return Fleet(make, limit)
 
     def _load(self, name: str) -> EngineDetector:
         # The workers first: what they cannot use changes nothing here either.
@@ -141,9 +154,35 @@ class Application:
         hangs_s = HANGS_AT * self.configuration.scheduler.watchdog_s
         return served_detector(name, self.configuration.models[name], hangs_s, self._meter)
 
+    def _load_classifier(self, name: str) -> CropClassifier:
+        """The model of a stage, behind the scheduler."""
+        options = self.configuration.models.get(name)
+        if options is None:
+            pulled = next(iter(self.configuration.models.values())).models_dir
+            options = ServedModelOptions(model=name, models_dir=pulled)
+        loaded = classifier(options)
+        if (meter := self._meter) is not None:
+            loaded = loaded.with_engines(lambda engine: Metered(engine, _stage_key(name), meter))
+        try:
+            self.scheduler.add(_stage_key(name), loaded.engine)
+            if options.warm_up:
+                self.scheduler.warm_up(_stage_key(name), loaded.card.size)
+        except BaseException:  # whatever it is, it goes on; the engine must not stay
+            loaded.close()
+            raise
+        return loaded
+
+    def _classifier(self, name: str) -> tuple[str, CropClassifier]:
+        return _stage_key(name), self.stage_models.get(name)
+
     def _detector(self, name: str) -> tuple[str, EngineDetector]:
         served = self.repository.get(name)
         return served.name, served.detector
+
+
+def _stage_key(name: str) -> str:
+    """What the scheduler, and metrics, call the model of a stage: a detector may have its name."""
+    return f"{Path(name).stem}:classify"
 
 
 def _expected(configuration: Configuration) -> Mapping[str, Expected] | None:
@@ -156,7 +195,7 @@ def _users(configuration: Configuration) -> Mapping[str, Expected] | None:
     """The streams of each model; None where others may come later: clients, or streams of a program."""
     if configuration.serving is not None or not configuration.streams:
         return None
-    first = next(iter(configuration.models))
+    first = configuration.served_models[0]
     found: dict[str, Expected] = {}
     for stream in configuration.streams.values():
         known = stream.model in configuration.models
@@ -216,12 +255,13 @@ def _open_shard(
     verbose: int,
     joined: tuple[str, ...],
     expected: Mapping[str, Expected] | None,
+    served: tuple[str, ...],
     meter: Meter,
 ) -> _Shard:
     from sightline.monitoring import logs
 
     logs.set_up(verbose)  # text on a terminal, JSON elsewhere: stderr is the parent's
-    site = Application(configuration, meter, limit, joined, expected)
+    site = Application(configuration, meter, limit, joined, expected, served)
     site.open()
     assert isinstance(site.fleet, Fleet)
     return _Shard(site, site.fleet)

@@ -67,8 +67,13 @@ def is_path(text: str) -> bool:
 
 
 def bundled_names() -> list[str]:
-    """Models that come with the package."""
+    """Detectors that come with the package."""
     return sorted(card.stem for card in BUNDLED.glob("*.yaml"))
+
+
+def bundled_files() -> list[str]:
+    """Models that come with the package, with those of stages."""
+    return sorted(file.stem for file in BUNDLED.glob("*.onnx"))
 
 
 def _names(options: ModelOptions) -> list[str]:

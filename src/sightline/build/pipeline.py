@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ def pipeline(
     *,
     still: bool = False,
     every: int = 1,
+    stages: Sequence[Stage[Any]] = (),
     load: StreamLoad | None = None,
 ) -> Pipeline:
     """The pipeline of one stream.
@@ -48,6 +49,7 @@ def pipeline(
         detector: finds objects; its thresholds are made to suit the tracker.
         tracker: gives them ids: one of this stream alone, or the options of one; None: nobody does.
         still: the frames are pictures that have nothing to do with one another, so none is tracked.
+        stages: what follows the tracker, in order: see ``stages``.
         every: only each ``every``-th frame is analysed, where ``load`` does not choose them.
         load: for a stream that shares engines and processor with others.
 
@@ -60,9 +62,9 @@ def pipeline(
         options = tracker if isinstance(tracker, TrackerKind) else None
         detector, make_tracker = for_tracking(detector, options)
         following = own or make_tracker()
-    stages: list[Stage[Any]] = [Detect(detector) if load is None else load.detect(detector)]
-    if following is not None:
-        stages.append(Track(following))
+    detect = Detect(detector) if load is None else load.detect(detector)
+    track = [] if following is None else [Track(following)]
+    steps: list[Stage[Any]] = [detect, *track, *stages]
     if load is None:
-        return Pipeline(stages, EveryNth(every))
-    return Pipeline(stages, load.selection, load.record, load.turn)
+        return Pipeline(steps, EveryNth(every))
+    return Pipeline(steps, load.selection, load.record, load.turn)

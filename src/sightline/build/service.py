@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sightline.build.application import Application
 from sightline.build.file_conflicts import added_stream_conflict
+from sightline.build.model_files import bundled_files
 from sightline.config import Configuration
 from sightline.errors import SightlineError
 from sightline.monitoring.alerts import AlertRules, to_log
@@ -103,6 +104,7 @@ class Installation:
             site.repository, site.scheduler, site.fleet, options, self.meter,
             routers=[router(protocol)], tracing=traces, told=partial(self.meter.answered, "http"),
             clash=partial(added_stream_conflict, self.configuration, self._files),
+            stage_models={*self.configuration.models, *bundled_files()},
         )  # fmt: skip
         grpc = GrpcServer(protocol, options, partial(self.meter.answered, "grpc"))
         server = Server(app, options, [] if options.grpc_port is None else [grpc])

@@ -16,11 +16,13 @@ from sightline._version import __version__
 from sightline.build.outputs import outputs
 from sightline.build.pipeline import StreamLoad, pipeline
 from sightline.build.sources import SourceInput, check_source, inputs
-from sightline.config import Priority, StreamOptions
-from sightline.protocols import Meter, Stage
+from sightline.build.stages import stages
+from sightline.config import ClassifyOptions, Priority, StreamOptions
+from sightline.errors import ConfigError
+from sightline.protocols import Classifier, Meter, Stage
 from sightline.redaction import redact_address
 from sightline.runtime.scheduling.items import Terms
-from sightline.runtime.scheduling.scheduled import ScheduledDetector
+from sightline.runtime.scheduling.scheduled import ScheduledClassifier, ScheduledDetector
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.streams.cpu_limiter import CpuLimiter
 from sightline.runtime.streams.decoding import Decoding, decoding_counts
@@ -32,10 +34,14 @@ from sightline.runtime.streams.stages import DetectAtLevel
 from sightline.types import RunState
 
 if TYPE_CHECKING:
+    from sightline.models.classifier import CropClassifier
     from sightline.models.detector import EngineDetector
     from sightline.sources.ffmpeg import Turn
 
 log = logging.getLogger(__name__)
+
+GetClassifier = Callable[[str], "tuple[str, CropClassifier]"]
+"""The name that the scheduler knows a stage's model by, and its classifier. Raises SightlineError."""
 
 GetDetector = Callable[[str], "tuple[str, EngineDetector]"]
 """The full name of a model and its detector. Raises NotFound."""
@@ -46,6 +52,7 @@ def stream_maker(
     get: GetDetector,
     meter: Meter | None = None,
     joined: Collection[str] = (),
+    get_classifier: GetClassifier | None = None,
 ) -> MakeStream:
     """What makes the parts of a fleet's streams.
 
@@ -54,6 +61,7 @@ def stream_maker(
         get: finds a model by name.
         meter: told of each analysed frame.
         joined: text files that several streams write to; they are begun already.
+        get_classifier: finds a stage's model, and the name that the scheduler knows it by.
     """
 
     turn = CpuLimiter()
@@ -85,10 +93,18 @@ def stream_maker(
             ]
             return DetectAtLevel(detectors, lambda: selection.level.size)
 
+        def classifier(of: ClassifyOptions) -> Classifier:
+            if get_classifier is None:
+                raise ConfigError(f"stages: {of.model}: there are no models of stages here")
+            key, shared = get_classifier(of.model)
+            terms = replace(_terms(name, found, options), min_rate=0.0, live=False)
+            return ScheduledClassifier(scheduler, key, shared.replaced(conf=of.conf), terms)
+
         steps = pipeline(
             detector,
             options.tracker if options.track else None,
             still=found.still,
+            stages=stages(options.stages, detector, classifier),
             load=StreamLoad(selection, record, turn, detect),
         )
         run = {"command": "run", "model": model, "version": __version__, "stream": name}

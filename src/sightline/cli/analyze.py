@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,15 +31,18 @@ from sightline.cli.options import (
     model_options,
     words,
 )
-from sightline.cli.part_options import output_options, set_flags, tracker_options
+from sightline.cli.part_options import output_options, set_flags, stage_options, tracker_options
 from sightline.cli.saved_config import SaveConfig
 from sightline.cli.terminal import logs
 from sightline.errors import SightlineError
 from sightline.redaction import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sightline.build import SourceInput
-    from sightline.config import ModelOptions, OutputOptions, TrackerKind
+    from sightline.config import ClassifyOptions, ModelOptions, OutputOptions, TrackerKind
+    from sightline.models.classifier import CropClassifier
     from sightline.runtime.streams.stream import Stream, StreamResult
     from sightline.types import RunState
 
@@ -127,12 +131,23 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         live = checked(LiveOptions, transport=transport)
         inputs = build.inputs(sources, live, fps=fps, start=begun)
         tracker = tracker_options(flags) if tracked else None
+        stages = stage_options(flags) if tracked else ()
         if save_config is not None:
-            how = {"every": every, "fps": fps, "start": start}
+            told = [stage.model_dump(mode="json", exclude_defaults=True) for stage in stages]
+            how = {"every": every, "fps": fps, "start": start, "stages": told or ()}
             tree = saved_config.of_command(inputs, model_use, outputs, live, tracker, how)
             saved_config.save(save_config, "track" if tracked else "detect", tree)
         jobs = jobs or len(os.sched_getaffinity(0))
-        analyze(inputs, model_use, outputs, tracker=tracker, every=every, jobs=jobs, quiet=quiet)
+        analyze(
+            inputs,
+            model_use,
+            outputs,
+            tracker=tracker,
+            stages=stages,
+            every=every,
+            jobs=jobs,
+            quiet=quiet,
+        )
 
     set_flags(
         command, tracked=tracked, said={"conf": SureConf, "every": EveryTracked} if tracked else {}
@@ -161,6 +176,8 @@ track = _command(
     sightline track street.mp4 --model yolox_nano.onnx --output out.mp4 --json out.jsonl
 
     sightline track rtsp://user:password@camera/stream --model people --db run.db --show
+
+    sightline track street.mp4 --model yolox_nano --classify street-attributes:car,bus,truck
     """,
     tracked=True,
 )
@@ -172,6 +189,7 @@ def analyze(
     output_options: OutputOptions,
     *,
     tracker: TrackerKind | None,
+    stages: Sequence[ClassifyOptions] = (),
     every: int = 1,
     jobs: int,
     quiet: bool,
@@ -196,6 +214,8 @@ def analyze(
         closing.callback(detector.close)
         if tracker is not None:
             build.warn_untracked([i.name for i in inputs if i.still])
+        models = build.StageModels(partial(_stage_model, models_dir=model.models_dir))
+        closing.callback(models.close)
         facts = _run_facts(model, tracked=tracker is not None)
         outputs = build.outputs(output_options, facts, inputs)
         closing.callback(outputs.close)
@@ -203,7 +223,13 @@ def analyze(
             Stream(
                 i.name,
                 i.source,
-                build.pipeline(detector, tracker, still=i.still, every=every),
+                build.pipeline(
+                    detector,
+                    tracker,
+                    still=i.still,
+                    every=every,
+                    stages=build.stages(stages, detector, models.classifier),
+                ),
                 outputs.sinks(i),
             )
             for i in inputs
@@ -226,6 +252,13 @@ def analyze(
         raise typer.Exit(130)
     if failed:
         raise typer.Exit(1)
+
+
+def _stage_model(name: str, models_dir: Path | None) -> CropClassifier:
+    from sightline import build
+    from sightline.config import ModelOptions
+
+    return build.classifier(ModelOptions(model=name, models_dir=models_dir))
 
 
 def _run_facts(model: ModelOptions, *, tracked: bool) -> dict[str, Any]:

@@ -107,6 +107,11 @@ def read(file: Path) -> ConfigurationFile:
             check_source(stream)
         except (ConfigError, SourceError) as exc:
             wrong.append(f"{found.where('streams', name, 'source')}: {exc}")
+        for number, stage in enumerate(stream.stages):
+            try:
+                _stage_model(found, stage.model)
+            except ConfigError as exc:
+                wrong.append(f"{found.where('streams', name, 'stages', number, 'model')}: {exc}")
     for use, why in configuration_conflicts(found.configuration, {"this configuration": file}):
         wrong.append(f"{found.where(*use.at)}: {'.'.join(map(str, use.at))}: {why}")
     if len(wrong) > 1:
@@ -141,15 +146,28 @@ def _model_file(options: ModelOptions) -> str:
         return "not there yet" if is_path(options.model) else str(exc)
 
 
+def _stage_model(read: ConfigurationFile, name: str) -> str:
+    """The file of a stage's model. Raises ConfigError: there is none of this name."""
+    from sightline.config import ModelOptions
+
+    models = read.configuration.models
+    if name in models:
+        return name
+    pulled = next(iter(models.values())).models_dir
+    file = _model_file(ModelOptions(model=name, models_dir=pulled))
+    return name if file == name else f"{name} ({file})"
+
+
 def _summary(read: ConfigurationFile) -> Iterator[tuple[str, str]]:
     configuration = read.configuration
     for name, model in configuration.models.items():
         file = _model_file(model)
         yield "model", f"{name}: {model.model}" + (f" ({file})" if file != model.model else "")
     for name, stream in configuration.streams.items():
-        model_name = stream.model if stream.model != "default" else next(iter(configuration.models))
+        model_name = stream.model if stream.model != "default" else configuration.served_models[0]
         source = f"{redact_address(stream.source)}{_absent(stream.source)}"
-        yield "stream", f"{name}: {source}, {model_name}, priority {stream.priority}"
+        then = "".join(f", then {_stage_model(read, stage.model)}" for stage in stream.stages)
+        yield "stream", f"{name}: {source}, {model_name}{then}, priority {stream.priority}"
     serving = configuration.serving
     if serving is None:
         yield "service", "none"

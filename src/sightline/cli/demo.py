@@ -17,6 +17,10 @@ SCENE = "street://?seed=10007&width=640&height=384&fps=25&duration=12&density=1.
 """A street that the bundled detector was not trained on."""
 
 
+VEHICLES = ("bicycle", "car", "motorcycle", "bus", "truck")
+"""Whose kind and colour the bundled classifier tells."""
+
+
 def demo(
     video: Annotated[
         str | None,
@@ -41,7 +45,7 @@ def demo(
     sightline demo street.mp4
     """
     from sightline import build
-    from sightline.config import ByteTrackOptions, OutputOptions
+    from sightline.config import ByteTrackOptions, ClassifyOptions, OutputOptions
 
     logs.set_up(verbose=0)
     model = model or ("street" if video is None else "people")
@@ -53,8 +57,15 @@ def demo(
     started = time.monotonic()
     jobs = len(os.sched_getaffinity(0))
     inputs = build.inputs([video or SCENE])
+    attributes = ClassifyOptions(model="street-attributes", of=VEHICLES)
     analyze(
-        inputs, model_options(model), outputs, tracker=ByteTrackOptions(), jobs=jobs, quiet=False
+        inputs,
+        model_options(model),
+        outputs,
+        tracker=ByteTrackOptions(),
+        stages=[attributes] if model == "street" else (),
+        jobs=jobs,
+        quiet=False,
     )
     typer.echo(f"tracked in {time.monotonic() - started:.1f} s")
     for path, what in (

@@ -14,10 +14,11 @@ import typer
 from sightline.tables import SINKS, TRACKERS, Option, SinkEntry
 
 if TYPE_CHECKING:
-    from sightline.config import OutputOptions, TrackerKind
+    from sightline.config import ClassifyOptions, OutputOptions, TrackerKind
 
 RESULTS = "Results"
 TRACKER = "Tracker"
+STAGES = "Further models"
 
 
 def _flag(name: str) -> str:
@@ -88,8 +89,19 @@ def _tracker_flags() -> Iterator[inspect.Parameter]:
     yield from (_parameter(name, _option(name, o, TRACKER)) for name, o in options.items())
 
 
+def _stage_flags() -> Iterator[inspect.Parameter]:
+    made = typer.Option(
+        "--classify",
+        help="Show tracked objects to a classifier: MODEL, or MODEL:class,class. May be repeated.",
+        show_default=False,
+        rich_help_panel=STAGES,
+    )
+    yield _parameter("classify", Annotated[list[str] | None, made])
+
+
 OUTPUT_FLAGS = {flag.name: flag for flag in _output_flags()}
 TRACKER_FLAGS = {flag.name: flag for flag in _tracker_flags()}
+STAGE_FLAGS = {flag.name: flag for flag in _stage_flags()}
 
 
 def set_flags(
@@ -105,9 +117,17 @@ def set_flags(
         for p in signature.parameters.values()
         if p.kind is not p.VAR_KEYWORD
     ]
-    more = [*OUTPUT_FLAGS.values(), *(TRACKER_FLAGS.values() if tracked else ())]
+    tracking = (*TRACKER_FLAGS.values(), *STAGE_FLAGS.values())
+    more = [*OUTPUT_FLAGS.values(), *(tracking if tracked else ())]
     command.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in (*own, *more)}
+
+
+def stage_options(given: Mapping[str, Any]) -> tuple[ClassifyOptions, ...]:
+    """The stages that flags mean, in order. Raises ConfigError."""
+    from sightline.config import classify_options
+
+    return tuple(classify_options(text) for text in given["classify"] or ())
 
 
 def output_options(given: Mapping[str, Any]) -> OutputOptions:

@@ -19,6 +19,7 @@ from sightline.config.options import Name, Options, checked
 from sightline.config.outputs import OutputOptions
 from sightline.config.scheduler import Priority, SchedulerOptions
 from sightline.config.serving import LimitOptions, ServingOptions, is_loopback
+from sightline.config.stages import ClassifyOptions, classify_options
 from sightline.config.stream import AdaptiveOptions, Moment, StreamOptions, moment
 from sightline.config.tracker import (
     ByteTrackOptions,
@@ -33,6 +34,7 @@ __all__ = [
     "AlertOptions",
     "ByteTrackOptions",
     "ClassNames",
+    "ClassifyOptions",
     "Configuration",
     "DetectParameters",
     "EngineOptions",
@@ -54,6 +56,7 @@ __all__ = [
     "TrackerKind",
     "TrackerOptions",
     "checked",
+    "classify_options",
     "is_loopback",
     "moment",
 ]

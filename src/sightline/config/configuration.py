@@ -30,6 +30,16 @@ class Configuration(Options):
         0, ge=0, le=64, description="processes that share the streams; 0: all in this one"
     )
 
+    @property
+    def served_models(self) -> list[str]:
+        """Names of the models that detect, or that clients send tensors to: the first is the default.
+
+        Those that only stages use are left out.
+        """
+        in_stages = {stage.model for stream in self.streams.values() for stage in stream.stages}
+        by_streams = {stream.model for stream in self.streams.values()}
+        return [name for name in self.models if name not in in_stages - by_streams]
+
     @model_validator(mode="after")
     def _fits_together(self) -> Configuration:
         refuse_inconsistent(_inconsistencies(self))
@@ -42,6 +52,8 @@ def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
     for name, stream in configuration.streams.items():
         if stream.model != "default" and stream.model not in configuration.models:
             yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
+    if not configuration.served_models:
+        yield ("models",), "all of them are models of stages: which one detects?"
     if configuration.serving is not None:
         yield from serving_inconsistencies(configuration.serving)
     names: set[str] = set()

@@ -13,6 +13,7 @@ from sightline.config.options import Inconsistency, Name, Options, refuse_incons
 from sightline.config.outputs import OutputOptions
 from sightline.config.paths import PathField
 from sightline.config.scheduler import Priority
+from sightline.config.stages import Stages
 from sightline.config.tracker import ByteTrackOptions, TrackerChoice
 from sightline.errors import ConfigError
 from sightline.wall_time import read_moment
@@ -80,6 +81,9 @@ class StreamOptions(Options):
     tracker: TrackerChoice = Field(
         ByteTrackOptions(), description="how objects are followed: a kind, or its thresholds"
     )
+    stages: Stages = Field(
+        (), description="further models that are shown the tracked objects, in order"
+    )
     every: int = Field(
         1,
         ge=1,
@@ -115,6 +119,8 @@ def _contradictions(options: StreamOptions) -> Iterator[Inconsistency]:
     """Rates that exclude one another, and a tracker where nothing is tracked."""
     if not options.track and "tracker" in options.model_fields_set:
         yield ("tracker",), "nothing is tracked with `track: false`: leave one of the two out"
+    if not options.track and options.stages:
+        yield ("stages",), "they are shown tracked objects, and `track: false` tracks nothing"
     most = options.adaptive.max_fps
     if most is not None and options.min_fps > most:
         yield (

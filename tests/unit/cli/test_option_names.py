@@ -59,6 +59,7 @@ COMMAND_LINE_ONLY = {
     "save_config": "writes the configuration file",
     "quiet": "what is shown, not what is done",
     "verbose": "what is shown, not what is done",
+    "classify": "an entry of `stages`: MODEL:class,class says its `model` and `of`",
     "tracker": "a kind: the section `tracker` says the same as `kind`, or as one word",
 }
 NO_FLAG = {
@@ -151,14 +152,14 @@ def test_the_table_of_the_documentation_is_whole() -> None:
     for flag, place, calls in rows:
         section, _, key = place.rpartition(".")
         assert key in SECTIONS[section].model_fields, place
-        assert flag == "--tracker" or flag == f"--{key.replace('_', '-')}"
+        assert flag in {"--tracker", "--classify"} or flag == f"--{key.replace('_', '-')}"
         for call, argument in re.findall(r"`(\w+)\((\w+)=?\)`", calls):
             made = CALLS[call]
             known = getattr(made, "model_fields", None) or inspect.signature(made).parameters
             assert argument in known, (call, argument)
     shown = {flag for flag, _, _ in rows}
     for command in ("detect", "track", "serve"):
-        for name in set(params(command)) - (set(COMMAND_LINE_ONLY) - {"tracker"}):
+        for name in set(params(command)) - (set(COMMAND_LINE_ONLY) - {"tracker", "classify"}):
             assert f"--{name.replace('_', '-')}" in shown, f"no row of {name}"
 
 

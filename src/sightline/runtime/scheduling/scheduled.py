@@ -1,17 +1,17 @@
-"""An engine and a detector that go through the scheduler, with the faces of what they stand for."""
+"""An engine, a detector and a classifier that go through the scheduler, with the faces of what they stand for."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Protocol, Self, TypeVar
 
-from sightline.protocols import Detector, Engine
+from sightline.protocols import Classifier, Detector, Engine
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
-from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
+from sightline.types import Detections, EngineInfo, Floats, Frame, Label, Pixels
 
 T = TypeVar("T")
 
@@ -114,6 +114,52 @@ class ScheduledDetector:
         terms = replace(self._terms, since=frame.captured_at, interval_s=interval_s)
         engine = ScheduledEngine(self._scheduler, self._name, terms)
         return self._detector.replaced(engine=engine).submit((frame,))
+
+
+class ScheduledClassifier:
+    """A ``Classifier`` whose inferences a scheduler runs; crops age from when their frame was captured.
+
+    Args:
+        scheduler: that knows the classifier's engine by ``name``.
+        name: of the model.
+        classifier: what is done around the engine; it stays its owner's to close.
+        terms: of the stream.
+    """
+
+    def __init__(
+        self, scheduler: Scheduler, name: str, classifier: Classifier, terms: Terms
+    ) -> None:
+        self._scheduler = scheduler
+        self._name = name
+        self._classifier = classifier
+        self._terms = terms
+
+    @property
+    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        return self._classifier.attributes
+
+    def submit(self, frame: Frame, boxes: Floats) -> Future[list[tuple[Label, ...]]]:
+        """As the classifier's; raises Overloaded at once where the crops would wait for too long."""
+        return self._at(frame).submit(frame, boxes)
+
+    def scores(self, frame: Frame, boxes: Floats) -> Future[list[Floats]]:
+        """As the classifier's; raises Overloaded at once where the crops would wait for too long."""
+        return self._at(frame).scores(frame, boxes)
+
+    def labels(self, scores: Sequence[Floats]) -> list[tuple[Label, ...]]:
+        return self._classifier.labels(scores)
+
+    def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
+        classifier = self._classifier.with_engines(wrap)
+        return type(self)(self._scheduler, self._name, classifier, self._terms)
+
+    def close(self) -> None:
+        """The classifier belongs to whoever made it."""
+
+    def _at(self, frame: Frame) -> Classifier:
+        terms = replace(self._terms, since=frame.captured_at)
+        engine = ScheduledEngine(self._scheduler, self._name, terms)
+        return self._classifier.with_engines(lambda _: engine)
 
 
 def _joined(futures: list[Future[list[Detections]]]) -> Future[list[Detections]]:

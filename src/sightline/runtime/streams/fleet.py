@@ -150,7 +150,7 @@ class Member:
             level=parts.level(), since=self.since, lost=sum(o.lost for o in self._outputs),
             error=self._error or parts.pipeline.error or status.error or unwritten,
             utc=None if newest is None or newest.utc is None else utc_text(newest.utc),
-            clock=None if newest is None else newest.clock,
+            clock=None if newest is None else newest.clock, missing=parts.pipeline.missing(),
         )  # fmt: skip
 
     def _state(self, state: SourceState, unwritten: str | None) -> str:

@@ -31,7 +31,8 @@ class StreamStats:
     tracker's predictions for frames that were not analysed. ``lost`` are observations that an output could not
     take. Ages are milliseconds from decoded to analysed. ``since`` is Unix time.
     ``utc`` is the wall-clock time of the newest frame that was analysed (ISO 8601), and ``clock`` where
-    that is from; None where it is not known.
+    that is from; None where it is not known. ``missing`` counts, by stage and reason, the frames that
+    went on without a stage's part: ``{"classify": {"late": 3}}``.
     """
 
     name: str
@@ -54,6 +55,7 @@ class StreamStats:
     since: float = 0.0
     utc: str | None = None
     clock: Clock | None = None
+    missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from fastapi import APIRouter, FastAPI
@@ -45,6 +45,7 @@ def create_app(
     tracing: Tracing | None = None,
     told: CallObserver | None = None,
     clash: Clash = no_clash,
+    stage_models: Collection[str] = (),
 ) -> FastAPI:
     """The service around what was built elsewhere; it owns none of it.
 
@@ -57,6 +58,7 @@ def create_app(
         routers: more routes; ``request.app.state.service`` is what they work with.
         tracing: traces requests for pictures.
         clash: says why a stream that a client adds cannot run beside the others.
+        stage_models: names of models that the stages of clients' streams may use.
         told: called with the route ("POST /detect"), status and seconds after each request.
 
     Raises:
@@ -66,7 +68,7 @@ def create_app(
     service = ServiceState(
         repository, scheduler, fleet, options, metrics, networks(options.fetch_from),
         tracing or NoTracing(), Signer(options), arrivals(options.limits), fetches(options.limits),
-        clash,
+        clash, stage_models,
     )  # fmt: skip
     # FastAPI's own pages of documentation load scripts from elsewhere; see `routes.pages`.
     app = FastAPI(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
@@ -87,6 +87,8 @@ class ServiceState:
     fetching: Arrivals
     """Pictures that are fetched by URL, likewise."""
     clash: Clash = no_clash
+    stage_models: Collection[str] = ()
+    """Names of models that the stages of clients' streams may use."""
     adding: threading.Lock = field(default_factory=threading.Lock)
     """Held from the look at what runs until the new stream does."""
     started_at: float = field(default_factory=time.time)

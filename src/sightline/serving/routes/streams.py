@@ -70,6 +70,13 @@ async def add(request: Request, body: StreamRequest) -> dict[str, Any]:
     if body.live.hosts is not None:
         raise Forbidden("live.hosts: which hosts clients may open says serving.stream_hosts")
 
+    for stage in body.stages:
+        if stage.model not in service.stage_models:  # clients name no files
+            known = ", ".join(sorted(service.stage_models))
+            raise NotFound(
+                f"stages: there is no model {stage.model!r} for stages; there are {known}"
+            )
+
     def start() -> None:
         placed = {
             "outputs": placed_outputs(body.outputs, service.options),

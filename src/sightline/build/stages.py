@@ -1,0 +1,135 @@
+"""Further models of a stream, from options to stages: classifiers of tracked objects."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sightline.build.model_files import model_path
+from sightline.build.models import build_engine
+from sightline.config import ClassifyOptions, ModelOptions
+from sightline.errors import ConfigError
+from sightline.protocols import Classifier, Detector, Engine, Stage
+
+if TYPE_CHECKING:
+    from sightline.models.card import CardReading
+    from sightline.models.classifier import CropClassifier
+
+GetClassifier = Callable[[ClassifyOptions], Classifier]
+"""The classifier of a stage. Raises SightlineError."""
+
+
+class StageModels:
+    """The models of stages by name, each loaded when it is first asked for.
+
+    Args:
+        load: a new model of this name. Raises SightlineError.
+    """
+
+    def __init__(self, load: Callable[[str], CropClassifier]) -> None:
+        self._load = load
+        self._loading = threading.Lock()
+        self._loaded: dict[str, CropClassifier] = {}
+        self._closing = ExitStack()
+
+    def get(self, name: str) -> CropClassifier:
+        """The model of this name. Raises what loading it raises."""
+        with self._loading:
+            if name not in self._loaded:
+                self._loaded[name] = self._load(name)
+                self._closing.callback(self._loaded[name].close)
+            return self._loaded[name]
+
+    def classifier(self, options: ClassifyOptions) -> Classifier:
+        """The classifier of a stage, for streams that share it with nobody."""
+        return self.get(options.model).replaced(conf=options.conf)
+
+    def close(self) -> None:
+        """Free all. Idempotent."""
+        self._closing.close()
+
+
+def stages(
+    wanted: Sequence[ClassifyOptions | Stage[Any]], detector: Detector, get: GetClassifier
+) -> list[Stage[Any]]:
+    """The stages of one stream after its tracker.
+
+    Args:
+        wanted: options; or stages as they are, of this stream alone.
+        detector: whose classes they name.
+        get: finds the classifiers.
+
+    Raises:
+        ConfigError: a class has no such name.
+        SightlineError: a model cannot be used.
+    """
+    found: list[Stage[Any]] = []
+    several = sum(isinstance(one, ClassifyOptions) for one in wanted) > 1
+    for one in wanted:
+        if not isinstance(one, ClassifyOptions):
+            found.append(one)
+            continue
+        name = f"classify {Path(one.model).stem}" if several else "classify"
+        found.append(_classify(one, detector, get(one), name))
+    return found
+
+
+def _classify(
+    options: ClassifyOptions, detector: Detector, classifier: Classifier, name: str
+) -> Stage[Any]:
+    import numpy as np
+
+    from sightline.models.detector import class_ids
+    from sightline.runtime.streams.classify import Classify
+
+    try:
+        ids = class_ids(detector.class_names, options.of)
+    except ConfigError as exc:
+        raise ConfigError(f"classify {options.model}: of: {exc}") from exc
+    return Classify(classifier, options, np.array(ids, np.int64) if ids else None, name)
+
+
+def classifier(options: ModelOptions) -> CropClassifier:
+    """The classifier that options describe; its engine is made again in a forked child.
+
+    Raises:
+        ModelError, EngineError, ConfigError: see ``read_crop_card`` and the engines.
+    """
+    from sightline.engines.per_process import PerProcessEngine
+    from sightline.models.classifier import CropClassifier
+
+    path = model_path(options).absolute()
+    reading = _read(path)
+    again = options.model_copy(update={"model": str(path)})
+    engine = PerProcessEngine(_engine(reading, options), partial(_engine_again, again))
+    try:
+        return CropClassifier(engine, reading.card, conf=options.conf)
+    except BaseException:  # whatever it is, it goes on; the engine must not stay
+        engine.close()
+        raise
+
+
+def _engine_again(options: ModelOptions) -> Engine:
+    """The engine of a model that was loaded before, in another process."""
+    return _engine(_read(Path(options.model)), options)
+
+
+def _engine(reading: CardReading, options: ModelOptions) -> Engine:
+    return build_engine(reading.file.content, reading.card.normalization, options)
+
+
+def _read(path: Path) -> CardReading:
+    from sightline.errors import ModelError
+    from sightline.models.card import read_crop_card
+    from sightline.models.file import open_model
+
+    reading = read_crop_card(open_model(path))
+    if reading.card.task != "classify":
+        raise ModelError(
+            f"{path}: a classifier is needed, and this model's task is {reading.card.task}"
+        )
+    return reading

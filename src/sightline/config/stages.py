@@ -1,0 +1,51 @@
+"""Further models of a stream: what is done with objects after they were detected and tracked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from sightline.config.model import ClassNames
+from sightline.config.options import Options, checked
+from sightline.config.paths import PathField
+
+
+class ClassifyOptions(Options):
+    """A classifier that is shown tracked objects. It looks at each a few times, until it is sure."""
+
+    kind: Literal["classify"] = Field("classify", description="what the stage does")
+    model: Annotated[str, PathField("model")] = Field(
+        description="a name under `models`, of a bundled or pulled model, or a file"
+    )
+    of: ClassNames = Field(
+        (), description="names or ids of the classes whose objects it is shown; none: all"
+    )
+    min_size: int = Field(16, ge=1, description="shorter side of a box, in pixels, that is shown")
+    conf: float | None = Field(
+        None, ge=0, le=1, description="lowest score of a label; none: the model's own"
+    )
+    sure: float = Field(
+        0.95,
+        gt=0,
+        le=1,
+        description="an object is looked at no more, unless it grows, once each label has this score",
+    )
+    again_s: float = Field(
+        1.0, gt=0, description="until then an object is looked at again after so long"
+    )
+    max_looks: int = Field(
+        6,
+        ge=1,
+        description="an object is looked at so often, and again only where it is much larger",
+    )
+
+
+def classify_options(text: str) -> ClassifyOptions:
+    """The stage that ``MODEL`` or ``MODEL:class,class`` means. Raises ConfigError."""
+    model, colon, of = text.rpartition(":") if ":" in text else (text, "", "")
+    return checked(ClassifyOptions, model=model, **({"of": of} if colon else {}))
+
+
+Stages: TypeAlias = tuple[ClassifyOptions, ...]
+"""What is done with tracked objects, in order."""
