@@ -22,7 +22,8 @@ import sightline.interpreter  # noqa: F401 - imported for that
 from sightline._version import __version__
 
 if TYPE_CHECKING:
-    from sightline.api import Classify, Model, Service, load, track
+    from sightline.api import Model, Service, load, track
+    from sightline.config import Classify
     from sightline.errors import SightlineError
     from sightline.tracking.bytetrack import ByteTrack
     from sightline.types import Detection, Detections, Event, Frame, Label, Observation
@@ -46,7 +47,7 @@ __all__ = [
 
 _HOMES = {
     "ByteTrack": "sightline.tracking.bytetrack",
-    "Classify": "sightline.api",
+    "Classify": "sightline.config",
     "Detection": "sightline.types",
     "Detections": "sightline.types",
     "Event": "sightline.types",

@@ -183,33 +183,6 @@ class Service(service.Service):
         super().__init__(loaded.detector, options, owned=loaded is not model)
 
 
-class Classify(ClassifyOptions):
-    """A stage of ``track`` that shows tracked objects to a classifier and keeps its labels.
-
-        for seen in sl.track("street.mp4", model, stages=[sl.Classify("colour.onnx", of=["car"])]):
-            print(seen.labels)
-
-    Args:
-        model: a classifier's file, or the name of a bundled or pulled one (``street-attributes``).
-        of: names or ids of the classes whose objects it is shown; none: all.
-        conf: lowest score of a label; the model's own by default.
-        options: further ones of ``ClassifyOptions``: how often it looks.
-
-    Raises ConfigError.
-    """
-
-    def __init__(
-        self,
-        model: str | Path,
-        *,
-        of: Classes = (),
-        conf: float | None = None,
-        **options: Any,
-    ) -> None:
-        valid = checked(ClassifyOptions, model=fspath(model), of=of, conf=conf, **options)
-        super().__init__(**valid.model_dump())
-
-
 def adjusted(
     detector: Detector,
     *,
@@ -359,7 +332,7 @@ def _observations(
         )
         models = build.StageModels(_stage_model)
         stack.callback(models.close)
-        following = build.stages(_checked_stages(stages), plain, models.classifier)
+        following = build.stages(stages, plain, models.classifier)
         opened = _source(source, fps, start)
         still = opened.open().still
         steps = build.pipeline(
@@ -378,16 +351,6 @@ def _observations(
                 seen, detections=replace(seen.detections, frame_ref=weakref.ref(seen.frame))
             )
     interpreter.stop_if_ending()  # a thread that is cut off must not take that for the end
-
-
-def _checked_stages(stages: Any) -> Sequence[ClassifyOptions | Stage[Any]]:
-    given = (stages,) if isinstance(stages, ClassifyOptions | Stage) else tuple(stages)
-    for one in given:
-        if isinstance(one, type) or not isinstance(one, ClassifyOptions | Stage):
-            raise ConfigError(
-                f"stages: give sightline.Classify(model) or a Stage of your own, not {one!r:.60}"
-            )
-    return given
 
 
 def _stage_model(name: str) -> CropClassifier:

@@ -68,8 +68,13 @@ def stages(
         SightlineError: a model cannot be used.
     """
     found: list[Stage[Any]] = []
-    several = sum(isinstance(one, ClassifyOptions) for one in wanted) > 1
-    for one in wanted:
+    given = (wanted,) if isinstance(wanted, ClassifyOptions | Stage) else tuple(wanted)
+    several = sum(isinstance(one, ClassifyOptions) for one in given) > 1
+    for one in given:
+        if isinstance(one, type) or not isinstance(one, ClassifyOptions | Stage):
+            raise ConfigError(
+                f"stages: give sightline.Classify(model) or a Stage of your own, not {one!r:.60}"
+            )
         if not isinstance(one, ClassifyOptions):
             found.append(one)
             continue

@@ -19,7 +19,7 @@ from sightline.config.options import Name, Options, checked
 from sightline.config.outputs import OutputOptions
 from sightline.config.scheduler import Priority, SchedulerOptions
 from sightline.config.serving import LimitOptions, ServingOptions, is_loopback
-from sightline.config.stages import ClassifyOptions, classify_options
+from sightline.config.stages import Classify, ClassifyOptions, classify_options
 from sightline.config.stream import AdaptiveOptions, Moment, StreamOptions, moment
 from sightline.config.tracker import (
     ByteTrackOptions,
@@ -34,6 +34,7 @@ __all__ = [
     "AlertOptions",
     "ByteTrackOptions",
     "ClassNames",
+    "Classify",
     "ClassifyOptions",
     "Configuration",
     "DetectParameters",

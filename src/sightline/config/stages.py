@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Sequence
+from os import PathLike, fspath
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -39,6 +41,33 @@ class ClassifyOptions(Options):
         ge=1,
         description="an object is looked at so often, and again only where it is much larger",
     )
+
+
+class Classify(ClassifyOptions):
+    """A stage of ``track`` that shows tracked objects to a classifier and keeps its labels.
+
+        for seen in sl.track("street.mp4", model, stages=[sl.Classify("colour.onnx", of=["car"])]):
+            print(seen.labels)
+
+    Args:
+        model: a classifier's file, or the name of a bundled or pulled one (``street-attributes``).
+        of: names or ids of the classes whose objects it is shown; none: all.
+        conf: lowest score of a label; the model's own by default.
+        options: further ones of ``ClassifyOptions``: how often it looks.
+
+    Raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str],
+        *,
+        of: int | str | Sequence[int | str] = (),
+        conf: float | None = None,
+        **options: Any,
+    ) -> None:
+        valid = checked(ClassifyOptions, model=fspath(model), of=of, conf=conf, **options)
+        super().__init__(**valid.model_dump())
 
 
 def classify_options(text: str) -> ClassifyOptions:
