@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -21,6 +22,9 @@ from sightline.monitoring.webhook import Webhook
 from sightline.runtime.processes.workers import ShardedFleet
 from sightline.runtime.scheduling.scheduler_stats import SchedulerStats
 from sightline.runtime.streams.record import StreamStats
+
+_LOOK_S = 0.2
+"""Whether all streams have ended is looked at so often."""
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +50,7 @@ class Installation:
         self._alerts = self._rules()
         self.failure: SightlineError | None = None
         """What a model failed with at the start."""
-        self._ending = threading.Event()
+        self._ended = False
         self.last: Mapping[str, StreamStats] = {}
         """What the streams had done when ``run`` was over."""
 
@@ -73,11 +77,12 @@ class Installation:
 
     def end(self) -> None:
         """End ``run`` where it waits for streams. From any thread, or a signal."""
-        self._ending.set()
+        self._ended = True
 
     def _wait(self) -> None:
         fleet = self.site.fleet
-        while not self._ending.wait(0.2):
+        while not self._ended:  # no Event: a signal's handler that waits for its lock would hang
+            time.sleep(_LOOK_S)
             if all(one.state in ("ended", "failed") for one in fleet.stats().values()):
                 return
 

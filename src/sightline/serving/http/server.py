@@ -256,9 +256,9 @@ def _is_fresh(connection: object) -> bool:
 @contextlib.contextmanager
 def _signals(server: uvicorn.Server) -> Iterator[None]:
     def end(number: int, _frame: FrameType | None) -> None:
-        log.info("%s: draining", signal.Signals(number).name)
         server.force_exit = server.should_exit
-        server.should_exit = True
+        server.should_exit = True  # first: a log that cannot be written must not lose the signal
+        log.info("%s: draining", signal.Signals(number).name)
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
