@@ -6,6 +6,7 @@ import sightline
 
 PUBLIC = {
     "ByteTrack",
+    "Classify",
     "Detection",
     "Detections",
     "Event",
