@@ -207,6 +207,5 @@ def _joined(
     before: Mapping[int, tuple[Label, ...]], labels: Mapping[int, tuple[Label, ...]]
 ) -> Mapping[int, tuple[Label, ...]]:
     """Labels of another classifier beside those of the stages before."""
-    return {
-        **before, **{track: (*before.get(track, ()), *told) for track, told in labels.items()}
-    }  # fmt: skip
+    both = {track: (*before[track], *told) for track, told in labels.items() if track in before}
+    return {**before, **labels, **both}
