@@ -35,7 +35,6 @@ from sightline.runtime.streams.stream import observe
 from sightline.types import Detections, Observation
 
 if TYPE_CHECKING:
-    from sightline.models.classifier import CropClassifier
     from sightline.sources.stills import Image
 
 Classes: TypeAlias = int | str | Sequence[int | str]
@@ -320,6 +319,8 @@ def _observations(
     fps: float | None,
     start: datetime | str | None,
 ) -> Iterator[Observation]:
+    from sightline.models import zoo
+
     with ExitStack() as stack:
         if not isinstance(model, Model):
             model = stack.enter_context(load(model))
@@ -330,7 +331,7 @@ def _observations(
         how = checked(
             TrackParameters, every=every, tracker={} if own or tracker is None else tracker
         )
-        models = build.StageModels(_stage_model)
+        models = build.StageModels.in_folder(zoo.default_folder(os.environ))
         stack.callback(models.close)
         following = build.stages(stages, plain, models.classifier)
         opened = _source(source, fps, start)
@@ -351,12 +352,6 @@ def _observations(
                 seen, detections=replace(seen.detections, frame_ref=weakref.ref(seen.frame))
             )
     interpreter.stop_if_ending()  # a thread that is cut off must not take that for the end
-
-
-def _stage_model(name: str) -> CropClassifier:
-    from sightline.models import zoo
-
-    return build.classifier(ModelOptions(model=name, models_dir=zoo.default_folder(os.environ)))
 
 
 def _source(source: SourceLike, fps: float | None, start: datetime | str | None) -> Source:

@@ -20,7 +20,7 @@ from sightline.build.sources import (
     source_kind,
     warn_untracked,
 )
-from sightline.build.stages import StageModels, classifier, stages
+from sightline.build.stages import StageModels, stages
 from sightline.tables import BUNDLED, DECODERS, ENGINES, SOURCES, load
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "SourceInput",
     "StageModels",
     "build_engine",
-    "classifier",
     "dated",
     "decoders",
     "detector",

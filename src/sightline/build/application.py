@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.build.models import native_engine, served_detector
+from sightline.build.models import classifier, native_engine, served_detector
 from sightline.build.outputs import joined_files
 from sightline.build.sources import LIVE, source_kind
-from sightline.build.stages import StageModels, classifier
+from sightline.build.stages import StageModels
 from sightline.build.streams import stream_maker
 from sightline.config import Configuration, EngineOptions, ServedModelOptions
 from sightline.engines.metered import Metered

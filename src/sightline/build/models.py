@@ -28,10 +28,15 @@ from sightline.types import Normalization
 if TYPE_CHECKING:
     from sightline.engines.native import NativeEngine
     from sightline.models.card import CardReading
+    from sightline.models.classifier import CropClassifier
     from sightline.models.detector import EngineDetector
     from sightline.models.model_card import ModelCard
 
 log = logging.getLogger(__name__)
+
+
+ReadCard = Callable[[ModelOptions], "CardReading"]
+"""Reads the card of the model that options mean. Raises ModelError, ConfigError."""
 
 
 class _Decoders(Mapping[str, Decoder]):
@@ -74,20 +79,43 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
         return _people(options)
 
     def engine(reading: CardReading) -> Engine:
-        from sightline.engines.per_process import PerProcessEngine
-
-        built = _read_engine(reading, options, stills=stills)
-        # Another process may work in another folder.
-        path = str(model_path(options).absolute())
-        again = options.model_copy(update={"model": path})
-        return PerProcessEngine(built, partial(_engine, again, stills=stills))
+        return _in_each_process(reading, options, _read, stills=stills)
 
     return _around(options, engine)
 
 
-def _engine(options: ModelOptions, *, stills: bool) -> Engine:
+def classifier(options: ModelOptions) -> CropClassifier:
+    """The classifier that options describe.
+
+    Raises:
+        ModelError, EngineError, ConfigError: see ``read_crop_card`` and the engines.
+    """
+    from sightline.models.classifier import CropClassifier
+
+    reading = _read_classifier(options)
+    engine = _in_each_process(reading, options, _read_classifier)
+    try:
+        return CropClassifier(engine, reading.card, conf=options.conf)
+    except BaseException:  # whatever it is, it goes on; the engine must not stay
+        engine.close()
+        raise
+
+
+def _in_each_process(
+    reading: CardReading, options: ModelOptions, read: ReadCard, *, stills: bool = False
+) -> Engine:
+    """The engine of a model whose card was read; other processes read it again and make their own."""
+    from sightline.engines.per_process import PerProcessEngine
+
+    built = _read_engine(reading, options, stills=stills)
+    # Another process may work in another folder.
+    again = options.model_copy(update={"model": str(model_path(options).absolute())})
+    return PerProcessEngine(built, partial(_engine, again, read, stills=stills))
+
+
+def _engine(options: ModelOptions, read: ReadCard, *, stills: bool) -> Engine:
     """The engine of a model that was loaded before, in another process."""
-    return _read_engine(_read(options), options, stills=stills)
+    return _read_engine(read(options), options, stills=stills)
 
 
 def _read_engine(reading: CardReading, options: ModelOptions, *, stills: bool = False) -> Engine:
@@ -177,6 +205,19 @@ def _read(options: ModelOptions) -> CardReading:
         return read_card(open_model(path), decoders())
     except ModelError as exc:
         raise NotVision(str(exc)) from exc
+
+
+def _read_classifier(options: ModelOptions) -> CardReading:
+    from sightline.models.card import read_crop_card
+    from sightline.models.file import open_model
+
+    path = model_path(options)
+    reading = read_crop_card(open_model(path))
+    if reading.card.task != "classify":
+        raise ModelError(
+            f"{path}: a classifier is needed, and this model's task is {reading.card.task}"
+        )
+    return reading
 
 
 def _composed(reading: CardReading, options: ServedModelOptions, hang_s: float) -> Engine:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sightline.build.model_files import model_path
-from sightline.build.models import build_engine
+from sightline.build.models import classifier
 from sightline.config import ClassifyOptions, ModelOptions
 from sightline.errors import ConfigError
-from sightline.protocols import Classifier, Detector, Engine, Stage
+from sightline.protocols import Classifier, Detector, Stage
 
 if TYPE_CHECKING:
-    from sightline.models.card import CardReading
     from sightline.models.classifier import CropClassifier
 
 GetClassifier = Callable[[ClassifyOptions], Classifier]
@@ -43,6 +40,11 @@ class StageModels:
                 self._loaded[name] = self._load(name)
                 self._closing.callback(self._loaded[name].close)
             return self._loaded[name]
+
+    @classmethod
+    def in_folder(cls, models_dir: Path | None) -> StageModels:
+        """Those of files and names, with pulled models in this folder."""
+        return cls(lambda name: classifier(ModelOptions(model=name, models_dir=models_dir)))
 
     def classifier(self, options: ClassifyOptions) -> Classifier:
         """The classifier of a stage, for streams that share it with nobody."""
@@ -96,45 +98,3 @@ def _classify(
     except ConfigError as exc:
         raise ConfigError(f"classify {options.model}: of: {exc}") from exc
     return Classify(classifier, options, np.array(ids, np.int64) if ids else None, name)
-
-
-def classifier(options: ModelOptions) -> CropClassifier:
-    """The classifier that options describe; its engine is made again in a forked child.
-
-    Raises:
-        ModelError, EngineError, ConfigError: see ``read_crop_card`` and the engines.
-    """
-    from sightline.engines.per_process import PerProcessEngine
-    from sightline.models.classifier import CropClassifier
-
-    path = model_path(options).absolute()
-    reading = _read(path)
-    again = options.model_copy(update={"model": str(path)})
-    engine = PerProcessEngine(_engine(reading, options), partial(_engine_again, again))
-    try:
-        return CropClassifier(engine, reading.card, conf=options.conf)
-    except BaseException:  # whatever it is, it goes on; the engine must not stay
-        engine.close()
-        raise
-
-
-def _engine_again(options: ModelOptions) -> Engine:
-    """The engine of a model that was loaded before, in another process."""
-    return _engine(_read(Path(options.model)), options)
-
-
-def _engine(reading: CardReading, options: ModelOptions) -> Engine:
-    return build_engine(reading.file.content, reading.card.normalization, options)
-
-
-def _read(path: Path) -> CardReading:
-    from sightline.errors import ModelError
-    from sightline.models.card import read_crop_card
-    from sightline.models.file import open_model
-
-    reading = read_crop_card(open_model(path))
-    if reading.card.task != "classify":
-        raise ModelError(
-            f"{path}: a classifier is needed, and this model's task is {reading.card.task}"
-        )
-    return reading

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,11 +37,8 @@ from sightline.errors import SightlineError
 from sightline.redaction import printable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sightline.build import SourceInput
     from sightline.config import ClassifyOptions, ModelOptions, OutputOptions, TrackerKind
-    from sightline.models.classifier import CropClassifier
     from sightline.runtime.streams.stream import Stream, StreamResult
     from sightline.types import RunState
 
@@ -214,7 +210,7 @@ def analyze(
         closing.callback(detector.close)
         if tracker is not None:
             build.warn_untracked([i.name for i in inputs if i.still])
-        models = build.StageModels(partial(_stage_model, models_dir=model.models_dir))
+        models = build.StageModels.in_folder(model.models_dir)
         closing.callback(models.close)
         facts = _run_facts(model, tracked=tracker is not None)
         outputs = build.outputs(output_options, facts, inputs)
@@ -252,13 +248,6 @@ def analyze(
         raise typer.Exit(130)
     if failed:
         raise typer.Exit(1)
-
-
-def _stage_model(name: str, models_dir: Path | None) -> CropClassifier:
-    from sightline import build
-    from sightline.config import ModelOptions
-
-    return build.classifier(ModelOptions(model=name, models_dir=models_dir))
 
 
 def _run_facts(model: ModelOptions, *, tracked: bool) -> dict[str, Any]:

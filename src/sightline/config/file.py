@@ -129,7 +129,7 @@ def _composed(text: str, path: Path) -> yaml.Node | None:
 
 
 class _Reader:
-    """CpuLimiter YAML's nodes into values, and keeps where they stand and what is wrong with them."""
+    """Turns YAML's nodes into values, and keeps where they stand and what is wrong with them."""
 
     def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
         self.path = path

@@ -6,7 +6,7 @@ _JITTER_S = 0.25
 
 
 class StreamClock:
-    """CpuLimiter presentation timestamps into a time that starts at 0 and never goes back.
+    """Turns presentation timestamps into a time that starts at 0 and never goes back.
 
     A step back of less than a quarter of a second is held where it was. Anything larger, or a step ahead of
     more than ``max_step_s``, is a new count: time goes on from there by the fallback step.

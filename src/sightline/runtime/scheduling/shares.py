@@ -12,7 +12,7 @@ ACTIVE_S = 1.0
 REMEMBERED_S = 10.0
 """What a live stream has had is known for so long: most send several frames meanwhile."""
 CREDIT = 6.0
-"""CpuLimiter that a live stream may have missed, because its frames came when the engine was busy, and
+"""Turns that a live stream may have missed, because its frames came when the engine was busy, and
 still gets."""
 SPARE_LATER = 2.0
 """A spare runs so many turns later than its stream's share allows: a fresh frame may come until then."""

@@ -1,4 +1,4 @@
-"""CpuLimiter everything that moves in the world into items that can be drawn."""
+"""Turns everything that moves in the world into items that can be drawn."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ class ActorPainter:
 
 
 _PEDALS = 0.4
-"""CpuLimiter of the pedals per turn of the wheels."""
+"""Turns of the pedals per turn of the wheels."""
 
 
 def _row(thing: Vehicle | Walker) -> tuple[float, ...]:

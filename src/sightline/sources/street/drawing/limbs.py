@@ -66,7 +66,7 @@ def _kind(limb: Limb) -> int:
 
 
 class FigurePainter:
-    """CpuLimiter figures at places into strokes."""
+    """Turns figures at places into strokes."""
 
     def __init__(self, camera: Camera, lighting: Lighting) -> None:
         self._camera, self._lighting = camera, lighting

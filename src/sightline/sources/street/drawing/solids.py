@@ -50,7 +50,7 @@ def to_bytes(
 
 
 class SolidPainter:
-    """CpuLimiter meshes at places into strokes."""
+    """Turns meshes at places into strokes."""
 
     def __init__(self, camera: Camera, lighting: Lighting) -> None:
         self._camera, self._lighting = camera, lighting
