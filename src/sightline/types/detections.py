@@ -34,6 +34,7 @@ class Detections:
         class_names: name of each class id; may be empty. Shared, not copied.
         frame_ref: gives the frame that they were found in, or None where it is gone. Pixels of a
             stream are not kept for it, and it is not pickled.
+        embeddings: (N, D) float32, what each object looks like as a vector of length 1, or None.
 
     Raises:
         ValueError: the arrays differ in length or have another shape.
@@ -49,6 +50,7 @@ class Detections:
     masks: Mask | None = None
     class_names: tuple[str, ...] = field(default=(), repr=False)
     frame_ref: Callable[[], Frame | None] | None = field(default=None, repr=False)
+    embeddings: Floats | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
@@ -61,6 +63,10 @@ class Detections:
         if self.masks is not None and (self.masks.ndim != 3 or len(self.masks) != n):
             raise ValueError(
                 f"masks must be ({n}, height, width) like the boxes, not {self.masks.shape}"
+            )
+        if self.embeddings is not None and (self.embeddings.ndim != 2 or len(self.embeddings) != n):
+            raise ValueError(
+                f"embeddings must be ({n}, D) like the boxes, not {self.embeddings.shape}"
             )
 
     @classmethod
@@ -109,6 +115,7 @@ class Detections:
             None if self.masks is None else self.masks[index],
             self.class_names,
             self.frame_ref,
+            None if self.embeddings is None else self.embeddings[index],
         )
 
     def __iter__(self) -> Iterator[Detection]:
@@ -248,17 +255,21 @@ class Detections:
         return objects
 
     def to_supervision(self) -> supervision.Detections:
-        """The same objects as ``supervision.Detections``, with ``data["class_name"]``."""
+        """The same objects as ``supervision.Detections``.
+
+        ``data`` has ``class_name``, and ``embeddings`` where there are some.
+        """
         import supervision
 
         names = np.array([self.class_name(i) for i in self.class_ids.tolist()], dtype=str)
+        vectors = {} if self.embeddings is None else {"embeddings": self.embeddings}
         return supervision.Detections(
             xyxy=self.boxes,
             confidence=self.scores,
             class_id=self.class_ids,
             tracker_id=self.track_ids,
             mask=self.masks,
-            data={"class_name": names},
+            data={"class_name": names, **vectors},
             # All names, for the way back; supervision keeps it through its own steps.
             metadata={"class_names": self.class_names} if self.class_names else {},
         )
@@ -280,6 +291,7 @@ class Detections:
         n = len(detections)
         scores, classes = detections.confidence, detections.class_id
         tracks, masks = detections.tracker_id, detections.mask
+        vectors = detections.data.get("embeddings")
         names = tuple(class_names) or tuple(detections.metadata.get("class_names", ()))
         if classes is None or not names:
             classes, names = _classes_of(classes, detections.data.get("class_name"), names, n)
@@ -290,6 +302,7 @@ class Detections:
             None if tracks is None else np.asarray(tracks, np.int64),
             None if masks is None else np.asarray(masks, np.bool_),
             names,
+            embeddings=None if vectors is None else np.asarray(vectors, np.float32),
         )
 
 

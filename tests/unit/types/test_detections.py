@@ -23,6 +23,7 @@ def three() -> Detections:
         np.array([4, 5, 6], np.int64),
         np.arange(3 * 4 * 5).reshape(3, 4, 5) % 2 == 0,
         NAMES,
+        embeddings=np.eye(3, 2, dtype=np.float32),
     )
 
 
@@ -37,6 +38,10 @@ def three() -> Detections:
         pytest.param("track_ids", np.zeros(1, np.int64), "track_ids", id="track ids too few"),
         pytest.param("masks", np.zeros((2, 4, 5), np.bool_), "masks", id="a mask too few"),
         pytest.param("masks", np.zeros((3, 20), np.bool_), "masks", id="flat masks"),
+        pytest.param(
+            "embeddings", np.eye(2, dtype=np.float32), "embeddings", id="a vector too few"
+        ),
+        pytest.param("embeddings", np.zeros(3, np.float32), "embeddings", id="flat vectors"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(
@@ -65,6 +70,8 @@ def test_indexing_keeps_all_arrays_together(three: Detections, index: Any) -> No
     assert picked.masks is not None
     assert three.masks is not None
     assert (picked.masks == three.masks[[0, 2]]).all()
+    assert picked.embeddings is not None
+    assert picked.embeddings.tolist() == [[1, 0], [0, 0]]
     assert picked.class_names is three.class_names
 
 
@@ -113,7 +120,7 @@ def test_supervision_and_back(three: Detections) -> None:
     theirs = three.to_supervision()
     assert theirs.data["class_name"].tolist() == ["person", "car", "7"]
     again = Detections.from_supervision(theirs, NAMES)
-    for field in ("boxes", "scores", "class_ids", "track_ids", "masks"):
+    for field in ("boxes", "scores", "class_ids", "track_ids", "masks", "embeddings"):
         ours, other = getattr(three, field), getattr(again, field)
         assert (ours == other).all(), field
         assert ours.dtype == other.dtype, field
