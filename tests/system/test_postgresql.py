@@ -8,6 +8,8 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,8 @@ from tests.waiting import wait_for
 from sightline.errors import SinkError
 from sightline.runtime.streams.resilient_sink import ResilientSink
 from sightline.sinks.database import DatabaseSink
-from sightline.types import Detections, Frame, Observation, StreamInfo
+from sightline.sinks.schema import VERSION
+from sightline.types import Detections, Event, Frame, Label, Observation, StreamInfo
 
 pytest.importorskip("pg8000")
 CAMERA = StreamInfo("gate", 64, 48, 25.0, live=True)
@@ -144,3 +147,29 @@ def test_a_recording_fails_with_its_database(server: Server) -> None:
     sink.write(seen(0))
     with pytest.raises(SinkError, match="cannot write postgresql"):
         database.close()
+
+
+def test_labels_and_events_also_in_tables_of_an_earlier_version(server: Server) -> None:
+    DatabaseSink(server.url).open(CAMERA)
+    engine = sa.create_engine(server.url, poolclass=sa.NullPool)
+    with engine.begin() as connection:  # as version 1 left them
+        connection.execute(sa.text("DROP TABLE labels, events, schema_version"))
+        connection.execute(sa.text("ALTER TABLE frames DROP COLUMN utc, DROP COLUMN clock"))
+    sinks = [DatabaseSink(server.url) for _ in range(4)]
+    with ThreadPoolExecutor(len(sinks)) as pool:  # several programs begin at once
+        list(pool.map(lambda sink: sink.open(CAMERA), sinks))
+    for score, value in ((0.5, "red"), (0.75, "blue")):
+        event = Event("line", 0.02, "gate", 1, {"zone": "gate", "speed": np.float32(1.5)})
+        labels = {1: (Label("colour", value, score),)}
+        sinks[0].write(replace(seen(int(score * 4)), labels=labels, events=(event,)))
+    for sink in sinks:
+        sink.close()
+    assert server.rows("SELECT track_id, attribute, value, score, frame FROM labels") == [
+        (1, "colour", "blue", 0.75, 3)
+    ]
+    assert (
+        server.rows("SELECT kind, track_id, data FROM events ORDER BY id")
+        == [("line", 1, {"zone": "gate", "speed": 1.5})] * 2
+    )
+    assert server.rows("SELECT version FROM schema_version") == [(VERSION,)]
+    assert server.rows("SELECT count(*) FROM runs") == [(5,)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from sightline.types.arrays import Pixels
     from sightline.types.frames import Frame
-    from sightline.types.objects import DetectedObjects
+    from sightline.types.objects import DetectedObjects, Label
 
 COLUMNS = (
     "stream", "frame", "time", "track_id", "class_id", "class", "score", "x1", "y1", "x2", "y2",
-    "predicted", "utc", "clock",
+    "predicted", "utc", "clock", "labels",
 )  # fmt: skip
 """Of a table of objects: the CSV output's, and pandas'."""
 
@@ -35,8 +35,14 @@ MOST_CLASSES = 6
 """Classes that a line of text counts; the rest are counted together."""
 
 
+_LABEL_ESCAPES = str.maketrans({"%": "%25", ";": "%3B", "=": "%3D"})
+
+
 def data_frame(
-    detections: DetectedObjects, frame: Frame | None, predicted: bool | None = None
+    detections: DetectedObjects,
+    frame: Frame | None,
+    predicted: bool | None = None,
+    labels: Mapping[int, tuple[Label, ...]] | None = None,
 ) -> pd.DataFrame:
     """A row for each object, in the columns of the CSV output. What is not known is missing (NA).
 
@@ -44,6 +50,7 @@ def data_frame(
         detections: the objects.
         frame: that they are in, or None where it is not known.
         predicted: whether the tracker says where they are, or None where that is not known.
+        labels: what classifiers say, by track id.
 
     Raises:
         MissingPackage: pandas is not installed.
@@ -69,9 +76,27 @@ def data_frame(
         else np.full(count, predicted),
         "utc": pd.DatetimeIndex([to_utc(seconds)] * count, dtype="datetime64[us, UTC]"),
         "clock": np.full(count, None if frame is None else frame.clock, object),
+        "labels": np.array(_label_cells(detections, labels or {}), dtype=object),
     }
     # Copied, so that who changes the table does not change the arrays.
     return pd.DataFrame({name: columns[name] for name in COLUMNS}, copy=True)
+
+
+def label_text(labels: Iterable[Label]) -> str:
+    """Labels in one cell of a table: ``colour=red;kind=van``. ``%``, ``;`` and ``=`` in names are %25 …"""
+    return ";".join(
+        f"{label.attribute.translate(_LABEL_ESCAPES)}={label.value.translate(_LABEL_ESCAPES)}"
+        for label in labels
+    )
+
+
+def _label_cells(
+    detections: DetectedObjects, labels: Mapping[int, tuple[Label, ...]]
+) -> list[str | None]:
+    """The text of each object's labels; None where it has none."""
+    if detections.track_ids is None:
+        return [None] * len(detections)
+    return [label_text(labels.get(track, ())) or None for track in detections.track_ids.tolist()]
 
 
 def to_utc(seconds: float | None) -> datetime | None:

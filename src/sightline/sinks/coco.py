@@ -8,13 +8,14 @@ import logging
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sightline.errors import SinkError
 from sightline.sinks.files import free_path
 from sightline.sinks.lines import CHECK_S, LineFile
-from sightline.types import Observation, OutputRequest, StreamInfo
+from sightline.types import Label, Observation, OutputRequest, StreamInfo
 from sightline.wall_time import utc_text
 from sightline.whole_files import sink_error
 
@@ -27,7 +28,8 @@ class CocoSink:
     Every frame is an image: ``file_name`` is the picture's own name, or ``STREAM/000012`` for frame
     12 of a video, ``date_captured`` its wall-clock time where that is known, and ``clock`` where it
     is from. ``category_id`` is the class id. ``score`` and, after tracking, ``track_id`` stand
-    beside the usual fields of an annotation.
+    beside the usual fields of an annotation, and labels as ``attributes`` ({"colour": "red"}), where
+    labelling tools such as CVAT have them.
 
     The format is one JSON object, so there is no valid half of it: rows go to ``PATH.part`` and to
     a temporary file as they come, and ``close`` makes the whole of them. A run that is killed, or
@@ -82,7 +84,7 @@ class CocoSink:
                 image |= {"date_captured": utc_text(frame.utc), "clock": frame.clock}
             if observation.predicted:
                 image["predicted"] = True
-            rows = [self._annotation(item) for item in objects]
+            rows = [self._annotation(item, observation.labels) for item in objects]
             whole, self._whole = self._whole, False
             try:
                 self._images.write(json.dumps(image) + "\n")
@@ -153,7 +155,7 @@ class CocoSink:
         if not moved:
             self._part.replace(path)
 
-    def _annotation(self, item: dict[str, Any]) -> str:
+    def _annotation(self, item: dict[str, Any], labels: Mapping[int, tuple[Label, ...]]) -> str:
         x1, y1, x2, y2 = item["box"]
         width, height = round(x2 - x1, 2), round(y2 - y1, 2)
         comma = "," if self._annotation_count else ""
@@ -169,6 +171,8 @@ class CocoSink:
         }
         if "track_id" in item:
             row["track_id"] = item["track_id"]
+            if found := labels.get(item["track_id"]):
+                row["attributes"] = {label.attribute: label.value for label in found}
         return comma + json.dumps(row) + "\n"
 
     def _finish(self, file: LineFile) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sightline.errors import SinkError
-from sightline.imaging.display import COLUMNS
+from sightline.imaging.display import COLUMNS, label_text
 from sightline.sinks.lines import LineFile
 from sightline.types import Observation, OutputRequest, StreamInfo
 from sightline.wall_time import utc_text
@@ -31,7 +31,7 @@ class CsvSink:
     Columns are ``display.COLUMNS``: time in seconds of the stream, corners in source pixels, ``track_id``
     empty before tracking, ``predicted`` 1 where the tracker says where an object is on a frame that was
     not analysed, ``utc`` the wall-clock time and ``clock`` where that is from (both empty where it
-    is not known). A file of an earlier version, which lacks the last columns, is gone on with as it
+    is not known), ``labels`` what classifiers say (``colour=red;kind=van``). Events have no place here. A file of an earlier version, which lacks the last columns, is gone on with as it
     is. Quoting follows RFC 4180, lines end with a newline. Safe to share between streams; what is
     written is whole rows, also after a kill.
     """
@@ -79,12 +79,14 @@ class CsvSink:
             raise SinkError(f"cannot write {self._target}: no stream was opened")
         frame, objects = observation.frame, observation.detections.to_dict()
         utc = "" if frame.utc is None else utc_text(frame.utc)
-        last = (int(observation.predicted), utc, frame.clock or "")[: self._columns - _FIRST]
+        of_frame = (int(observation.predicted), utc, frame.clock or "")
+        labels, later = observation.labels, self._columns - _FIRST
         rows = io.StringIO()
         csv.writer(rows, lineterminator="\n").writerows(
             (
                 frame.stream, frame.index, round(frame.time, 6), item.get("track_id", ""),
-                item["class_id"], item["class"], item["score"], *item["box"], *last,
+                item["class_id"], item["class"], item["score"], *item["box"],
+                *(*of_frame, label_text(labels.get(item.get("track_id", 0), ())))[:later],
             )
             for item in objects
         )  # fmt: skip

@@ -19,10 +19,10 @@ import sqlalchemy as sa
 from sightline.addresses import database_address
 from sightline.errors import SinkError
 from sightline.redaction import redact_address
-from sightline.sinks import sqlite_file, tables
+from sightline.sinks import schema, sqlite_file
 from sightline.sinks.background import Background
 from sightline.sinks.files import locked_folder
-from sightline.sinks.tables import StoredObjects
+from sightline.sinks.rows import StoredObservation, TrackLabels, insert
 from sightline.types import Observation, OutputRequest, RunState, StreamInfo
 from sightline.whole_files import make_folder
 
@@ -42,7 +42,7 @@ _CHECKPOINT_S = 60.0
 
 
 class DatabaseSink:
-    """Adds a run to a database: its streams, frames, objects and tracks (see ``tables.py``).
+    """Adds a run to a database: its streams, frames, objects, tracks, labels and events (``schema.py``).
 
     Args:
         url: ``run.db`` (any path), ``sqlite:///run.db``, or the URL of another database that
@@ -92,7 +92,7 @@ class DatabaseSink:
         self._patient = patient
         self._lock = threading.Lock()
         self._engine: sa.Engine | None = None
-        self._work: Background[StoredObjects] | None = None
+        self._work: Background[StoredObservation] | None = None
         self._run_id = 0
         self.lost = 0
         self._parts: sqlite_file.PartIds = (None, None, None)
@@ -107,6 +107,7 @@ class DatabaseSink:
         self._stream_numbers: dict[str, int] = {}
         self._streams: list[dict[str, Any]] = []  # by number: what its row holds
         self._stream_ids: list[int] = []  # by number: the id of its row
+        self._labels: dict[int, TrackLabels] = {}  # what the database holds, by stream
         self._stills = False
 
     @property
@@ -139,7 +140,7 @@ class DatabaseSink:
                 number = self._while_locked(
                     self._add_stream, frame.stream, frame.width, frame.height, None
                 )
-        self._work.put(StoredObjects.of(number, observation))
+        self._work.put(StoredObservation.of(number, observation))
 
     def reopen(self) -> None:
         """Bring all rows into the SQLite file with the next ones. From any thread or signal."""
@@ -198,14 +199,14 @@ class DatabaseSink:
         settings = json.loads(json.dumps(self._run.get("settings"), default=str))
         try:
             with engine.begin() as connection:
-                row = tables.runs.insert().values(
+                row = schema.runs.insert().values(
                     started_at=datetime.now(UTC), state="running", settings=settings, **values
                 )
                 self._run_id = _new_id(connection.execute(row))
                 self._stream_ids = [
                     _new_id(
                         connection.execute(
-                            tables.streams.insert().values(run_id=self._run_id, **one)
+                            schema.streams.insert().values(run_id=self._run_id, **one)
                         )
                     )
                     for one in self._streams
@@ -213,13 +214,13 @@ class DatabaseSink:
         except BaseException:  # as above
             engine.dispose()
             raise
-        self._engine = engine
+        self._engine, self._labels = engine, {}
 
     def _connected_file(self, file: Path) -> sa.Engine:
         engine = None
         while engine is None:
             if sqlite_file.part_ids(file)[0] is None:
-                sqlite_file.create(file, tables.create)
+                sqlite_file.create(file, partial(schema.prepare, name=self._name))
             try:
                 engine = self._connected()
             except FileNotFoundError:
@@ -289,7 +290,7 @@ class DatabaseSink:
             sa.event.listen(engine, "connect", sqlite_file.set_up_existing)
         try:
             with engine.begin() as connection:
-                tables.create(connection)
+                schema.prepare(connection, self._name)
         except BaseException:  # whatever it is, it goes on; no connection must stay
             engine.dispose()
             raise
@@ -302,13 +303,13 @@ class DatabaseSink:
             if self._moved:
                 self._connect()
             assert self._engine is not None
-            row = tables.streams.insert().values(run_id=self._run_id, **values)
+            row = schema.streams.insert().values(run_id=self._run_id, **values)
             with self._engine.begin() as connection:
                 self._stream_ids.append(_new_id(connection.execute(row)))
             self._streams.append(values)
             return len(self._streams) - 1
 
-    def _store(self, found: Sequence[StoredObjects]) -> None:
+    def _store(self, found: Sequence[StoredObservation]) -> None:
         """Store a batch in one transaction: after a failure nothing of it is there."""
         assert self._work is not None
         held_up = damaged = False
@@ -338,7 +339,7 @@ class DatabaseSink:
             _log.warning("%s can be written again", self._name)
             self._work.tell(None)
 
-    def _store_once(self, found: Sequence[StoredObjects]) -> None:
+    def _store_once(self, found: Sequence[StoredObservation]) -> None:
         with self._swap:
             while True:
                 if self._engine is None or self._moved:
@@ -362,13 +363,12 @@ class DatabaseSink:
             if engine is not None:
                 engine.dispose()  # SQLite writes nothing to a file that was moved
 
-    def _insert(self, found: Sequence[StoredObjects]) -> None:
+    def _insert(self, found: Sequence[StoredObservation]) -> None:
         assert self._engine is not None
+        rows = [replace(one, stream_id=self._stream_ids[one.stream_id]) for one in found]
         with self._engine.begin() as connection:
-            tables.insert(
-                connection,
-                [replace(one, stream_id=self._stream_ids[one.stream_id]) for one in found],
-            )
+            stored = insert(connection, rows, self._labels)
+        self._labels = stored
 
     def _end(self, state: RunState) -> None:
         try:
@@ -405,8 +405,8 @@ class DatabaseSink:
 
     def _note_end(self, run_id: int, state: RunState, connection: sa.Connection) -> bool:
         connection.execute(
-            tables.runs.update()
-            .where(tables.runs.c.id == run_id)
+            schema.runs.update()
+            .where(schema.runs.c.id == run_id)
             .values(ended_at=datetime.now(UTC), state=state)
         )
         return True

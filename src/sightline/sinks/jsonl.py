@@ -24,7 +24,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
+encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
+"""Anything as JSON on one line. Raises TypeError, and ValueError for NaN and infinity."""
 
 
 class JsonLinesSink:
@@ -94,14 +95,14 @@ def to_json(observation: Observation) -> str:
     try:
         line = (
             f'{{"stream":{_quoted(frame.stream)},"frame":{frame.index},'
-            f'"time":{_encode(round(frame.time, 6))},{_wall_time(frame)}"width":{frame.width},"height":{frame.height},'
+            f'"time":{encode(round(frame.time, 6))},{_wall_time(frame)}"width":{frame.width},"height":{frame.height},'
             f'"objects":[{_objects(observation)}]'
         )
         if observation.predicted:
             line += ',"predicted":true'
         if observation.events:
             events = [_event(event, frame) for event in observation.events]
-            line += f',"events":{_encode(events)}'
+            line += f',"events":{encode(events)}'
     except (TypeError, ValueError) as error:
         raise SinkError(
             f"frame {frame.index} of {frame.stream} cannot be written as JSON: {error}"
@@ -109,7 +110,7 @@ def to_json(observation: Observation) -> str:
     return line + "}"
 
 
-_quoted = lru_cache(maxsize=4096)(_encode)  # names of streams and classes, which repeat
+_quoted = lru_cache(maxsize=4096)(encode)  # names of streams and classes, which repeat
 
 
 def _objects(observation: Observation) -> str:
@@ -127,7 +128,7 @@ def _objects(observation: Observation) -> str:
         if track_id is not None:
             item += f',"track_id":{track_id}'
             if labels and track_id in labels:
-                item += f',"labels":{_encode([_label(label) for label in labels[track_id]])}'
+                item += f',"labels":{encode([_label(label) for label in labels[track_id]])}'
         objects.append(item + "}")
     return ",".join(objects)
 

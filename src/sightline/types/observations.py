@@ -108,4 +108,4 @@ class Observation:
         """
         from sightline.imaging.display import data_frame
 
-        return data_frame(self.detections, self.frame, self.predicted)
+        return data_frame(self.detections, self.frame, self.predicted, self.labels)

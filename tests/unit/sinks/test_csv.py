@@ -24,7 +24,7 @@ def test_rows(observe):
     first, second = table(observe("cam", 12, 0.48, boxes))
     assert tuple(first) == COLUMNS
     assert list(first.values()) == [
-        "cam", "12", "0.48", "3", "2", "car", "0.91", "1.0", "2.5", "30.13", "40.0", "0", "", "",
+        "cam", "12", "0.48", "3", "2", "car", "0.91", "1.0", "2.5", "30.13", "40.0", "0", "", "", "",
     ]  # fmt: skip
     assert second["track_id"] == "4"
 

@@ -1,0 +1,229 @@
+"""How observations become rows of a results database. Knows neither files nor threads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sightline.errors import SinkError
+from sightline.sinks.jsonl import encode
+from sightline.sinks.schema import events, frames, labels, objects, tracks
+from sightline.types import Clock, Event, Floats, Frame, Ints, Label, Observation
+
+Rows = list[dict[str, Any]]
+Times = dict[tuple[int, int], tuple[float, datetime | None]]
+"""Stream time and wall-clock time of frames, by stream and number."""
+TrackLabels = Mapping[int, tuple[Label, ...]]
+"""Labels of one stream, by track."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObservation:
+    """What is stored of an observation: small, so that waiting ones keep no pictures alive."""
+
+    stream_id: int
+    frame: int
+    time: float
+    boxes: Floats
+    scores: Floats
+    class_ids: Ints
+    track_ids: Ints | None
+    class_names: tuple[str, ...]
+    predicted: bool = False
+    utc: datetime | None = None
+    clock: Clock | None = None
+    labels: TrackLabels = field(default_factory=dict)
+    events: tuple[dict[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, stream_id: int, observation: Observation) -> StoredObservation:
+        """What is stored of it. Raises SinkError: an event's data has no JSON form."""
+        frame, found = observation.frame, observation.detections
+        return cls(
+            stream_id, frame.index, frame.time,
+            found.boxes, found.scores, found.class_ids, found.track_ids, found.class_names,
+            observation.predicted, _datetime(frame.utc), frame.clock, observation.labels,
+            tuple(_event_row(event, frame) for event in observation.events),
+        )  # fmt: skip
+
+
+def insert(
+    connection: sa.Connection,
+    found: Sequence[StoredObservation],
+    stored_labels: Mapping[int, TrackLabels],
+) -> dict[int, TrackLabels]:
+    """Store frames with their objects and events, and bring their tracks and labels up to date.
+
+    Args:
+        connection: in a transaction.
+        found: observations, those of a stream in the order of their frames.
+        stored_labels: what the database holds by stream, so that only changes are written.
+
+    Returns:
+        What it holds then: for the next call, once the transaction is through.
+    """
+    frame_rows = [_frame_row(item) for item in found]
+    object_rows = [row for item in found for row in _object_rows(item)]
+    times = {(row["stream_id"], row["frame"]): (row["time"], row["utc"]) for row in frame_rows}
+    now = dict(stored_labels)
+    track_rows, label_rows = _track_rows(object_rows, times), _label_rows(found, now)
+    event_rows = [{"stream_id": item.stream_id, **row} for item in found for row in item.events]
+    dialect = connection.dialect.name
+    for statement, rows in (
+        (frames.insert(), frame_rows),
+        (objects.insert(), object_rows),
+        (_upsert_tracks(dialect), track_rows),
+        (_upsert_labels(dialect), label_rows),
+        (events.insert(), event_rows),
+    ):
+        if rows:
+            connection.execute(statement, rows)
+    return now
+
+
+def _datetime(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _frame_row(item: StoredObservation) -> dict[str, Any]:
+    return {
+        "stream_id": item.stream_id,
+        "frame": item.frame,
+        "time": item.time,
+        "objects": len(item.boxes),
+        "predicted": int(item.predicted),
+        "utc": item.utc,
+        "clock": item.clock,
+    }
+
+
+def _event_row(event: Event, frame: Frame) -> dict[str, Any]:
+    try:
+        data = json.loads(encode(dict(event.data))) if event.data else None
+    except (TypeError, ValueError) as error:
+        raise SinkError(
+            f"the event {event.kind!r} in frame {frame.index} of {frame.stream} cannot be stored: "
+            f"{error}"
+        ) from error
+    return {
+        "frame": frame.index,
+        "kind": event.kind,
+        "time": event.time,
+        "utc": _datetime(frame.utc_at(event.time)),
+        "track_id": event.track_id,
+        "data": data,
+    }
+
+
+def _label_rows(found: Iterable[StoredObservation], stored: dict[int, TrackLabels]) -> Rows:
+    """The newest labels of each track that differ from ``stored``, which is brought up to date."""
+    rows: dict[tuple[int, int, str], dict[str, Any]] = {}
+    for item in found:
+        before = stored.get(item.stream_id, {})
+        stored[item.stream_id] = item.labels
+        new = {track for track, given in item.labels.items() if given != before.get(track)}
+        if not new or item.track_ids is None:
+            continue
+        for track in new.intersection(item.track_ids.tolist()):
+            for label in item.labels[track]:
+                rows[item.stream_id, track, label.attribute] = {
+                    "stream_id": item.stream_id,
+                    "track_id": track,
+                    "attribute": label.attribute,
+                    "value": label.value,
+                    "score": label.score,
+                    "frame": item.frame,
+                }
+    return list(rows.values())
+
+
+def _object_rows(item: StoredObservation) -> Rows:
+    names = item.class_names
+    track_ids = [None] * len(item.boxes) if item.track_ids is None else item.track_ids.tolist()
+    return [
+        {
+            "stream_id": item.stream_id,
+            "frame": item.frame,
+            "number": number,
+            "track_id": track_id,
+            "class_id": class_id,
+            "class": names[class_id] if 0 <= class_id < len(names) else str(class_id),
+            "score": score,
+            "x1": x1,
+            "y1": y1,
+            "x2": x2,
+            "y2": y2,
+        }
+        for number, (track_id, class_id, score, (x1, y1, x2, y2)) in enumerate(
+            zip(
+                track_ids,
+                item.class_ids.tolist(),
+                item.scores.tolist(),
+                item.boxes.tolist(),
+                strict=True,
+            )
+        )
+    ]
+
+
+def _track_rows(rows: Rows, times: Times) -> Rows:
+    """One row per track of these objects, which are in the order of their frames."""
+    found: dict[tuple[int, int], dict[str, Any]] = {}
+    for row in rows:
+        if row["track_id"] is None:
+            continue
+        time, utc = times[row["stream_id"], row["frame"]]
+        track = found.setdefault(
+            (row["stream_id"], row["track_id"]),
+            {
+                "stream_id": row["stream_id"],
+                "track_id": row["track_id"],
+                "class": row["class"],
+                "first_time": time,
+                "first_utc": utc,
+                "first_frame": row["frame"],
+                "frames": 0,
+                "best_score": row["score"],
+            },
+        )
+        track.update(
+            last_time=time, last_utc=utc, last_frame=row["frame"], frames=track["frames"] + 1
+        )
+        if row["score"] > track["best_score"]:
+            track["class"], track["best_score"] = row["class"], row["score"]
+    return list(found.values())
+
+
+def _upsert_tracks(dialect: str) -> sa.Insert:
+    new = _upsert(tracks, dialect)
+    old, better = tracks.c, new.excluded.best_score > tracks.c.best_score
+    return new.on_conflict_do_update(
+        index_elements=[old.stream_id, old.track_id],
+        set_={
+            "class": sa.case((better, new.excluded["class"]), else_=old["class"]),
+            "last_time": new.excluded.last_time,
+            "last_frame": new.excluded.last_frame,
+            "last_utc": new.excluded.last_utc,
+            "frames": old.frames + new.excluded.frames,
+            "best_score": sa.case((better, new.excluded.best_score), else_=old.best_score),
+        },
+    )
+
+
+def _upsert_labels(dialect: str) -> sa.Insert:
+    new = _upsert(labels, dialect)
+    key = ("stream_id", "track_id", "attribute")
+    return new.on_conflict_do_update(
+        index_elements=key,
+        set_={column.name: column for column in new.excluded if column.name not in key},
+    )
+
+
+def _upsert(table: sa.Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
