@@ -22,6 +22,7 @@
         ├── UnsupportedMedia     415
         ├── InvalidRequest       422
         ├── Overloaded           503
+        │   └── Loading          503
         └── DeadlineExceeded     504
 
 A message says what was wrong, where (file, key, stream), and what to do. Exceptions of other
@@ -155,6 +156,10 @@ class Overloaded(RequestError):
     def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class Loading(Overloaded):
+    """The model is still being loaded: the same request is answered in a while."""
 
 
 class DeadlineExceeded(RequestError):

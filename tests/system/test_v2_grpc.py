@@ -242,6 +242,10 @@ class Repository:
     def answers(self, name: str) -> bool:
         return bool(self.get(name))
 
+    def state(self, name: str) -> ModelState:
+        self.get(name)
+        return ModelState(name, "ready")
+
     def states(self) -> list[ModelState]:
         return [ModelState("slow", "ready")]
 

@@ -17,6 +17,7 @@ from sightline.errors import (
     Conflict,
     EngineError,
     InvalidRequest,
+    Loading,
     ModelError,
     NotFound,
     NotVision,
@@ -39,6 +40,14 @@ if TYPE_CHECKING:
 State = Literal["ready", "loading", "unloaded", "failed"]
 
 log = logging.getLogger(__name__)
+
+_REMEDIES: Mapping[State, str] = {
+    "unloaded": "an administrator can load it",
+    "failed": "the log says why; an administrator can load it again",
+    # Its last load has just ended; what became of it can be asked for now.
+    "ready": "try again",
+}
+"""What to do about a model that does not answer, by its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,7 @@ class ModelRepository:
 
         Raises:
             NotFound: there is none, or it is not loaded.
+            Loading: it is being loaded for the first time.
             InvalidRequest: it takes no pictures.
         """
         served = self.find(name)
@@ -122,10 +132,13 @@ class ModelRepository:
         return self._full_name(name) in self._served
 
     def find(self, name: str = "default") -> ServedModel | ServedTensors:
-        """The model of this name, whatever it takes. Raises NotFound, as ``get``."""
+        """The model of this name, whatever it takes. Raises NotFound and Loading, as ``get``."""
         served = self._served.get(name) or self._served.get(self._full_name(name))
         if served is None:
-            raise NotFound(f"model {name!r} is {self.state(name).state}")
+            state = self.state(name).state
+            if state == "loading":
+                raise Loading(f"model {name!r} is being loaded: try again in a while")
+            raise NotFound(f"model {name!r} is not loaded ({state}): {_REMEDIES[state]}")
         return served
 
     def state(self, name: str) -> ModelState:

@@ -57,7 +57,9 @@ class NativeModel:
         """What runs it. Raises NotFound: it is not loaded, or was unloaded meanwhile."""
         engine = self._engine
         if engine is None:
-            raise NotFound(f"model {self._key} is unloaded")
+            raise NotFound(
+                f"model {self._key!r} is not loaded (unloaded): an administrator can load it"
+            )
         return engine
 
     def load(self, *, measure: bool = False) -> None:
@@ -69,7 +71,9 @@ class NativeModel:
         """
         with self._changing:
             if self._closed:
-                raise NotFound(f"model {self._key} is unloaded")
+                raise NotFound(
+                    f"model {self._key!r} is not loaded (unloaded): an administrator can load it"
+                )
             if self._engine is not None:
                 return
             engine = self._make()

@@ -30,6 +30,13 @@ _PICTURES = {"/detect", "/predict"}
 _NO_ADMISSION = {"/health", "/ready", "/metrics"}
 
 
+def all_at_work(count: int) -> Overloaded:
+    """The refusal of a request where as many as may be are worked on."""
+    return Overloaded(
+        f"{count} requests are worked on already (serving.limits.in_flight): send less, or later"
+    )
+
+
 def fetches(limits: LimitOptions) -> Arrivals:
     """Counts pictures that are being fetched, within these limits."""
     return Arrivals(int(ARRIVING_BODIES * limits.body_mb * MEGABYTE), FETCHES)
@@ -66,7 +73,7 @@ class Admission:
             await self.app(scope, receive, send)
             return
         if self.in_flight >= self._limit:
-            raise Overloaded(f"{self.in_flight} requests are being worked on already")
+            raise all_at_work(self.in_flight)
         self.in_flight += 1
         try:
             await self.app(scope, receive, send)

@@ -155,7 +155,11 @@ class Network:
     ) -> Work[T]:
         """The jobs of a request, and what writes its answer. Raises InvalidRequest: a tensor does not fit."""
         if (own := self._own(tensors)) is not None:
-            return Tensors(self.name, own).work(tensors, terms, _, write)
+            try:
+                return Tensors(self.name, own).work(tensors, terms, _, write)
+            except InvalidRequest as exc:
+                pictures = _spec(self._served.info.input)
+                raise InvalidRequest(f"{exc}; or pictures: {_told(pictures)}") from exc
         return self._pixels(tensors, terms, write)
 
     def unloaded(self, tensors: Sequence[InputTensor]) -> Callable[[], None] | None:
@@ -266,7 +270,7 @@ class Tensors:
         for name in specs:
             if name not in feed:
                 raise InvalidRequest(
-                    f"input {name!r}: is missing; the model takes {_listed(specs)}"
+                    f"input {name!r}: it is missing; the model takes {_listed(specs)}"
                 )
         rows = self._rows(feed)
         outputs = self._native.engine.outputs
@@ -377,7 +381,11 @@ def _copied(arrays: Sequence[Floats]) -> list[Floats]:
 
 
 def _listed(specs: Mapping[str, Spec]) -> str:
-    return ", ".join(f"{s.name!r} {s.datatype} {list(s.shape)}" for s in specs.values())
+    return ", ".join(map(_told, specs.values()))
+
+
+def _told(spec: Spec) -> str:
+    return f"{spec.name!r} {spec.datatype} {list(spec.shape)}"
 
 
 def _spec(tensor: TensorSpec) -> Spec:

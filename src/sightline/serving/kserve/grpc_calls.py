@@ -25,7 +25,7 @@ from tritonclient.grpc import service_pb2 as pb
 from sightline.config import ServingOptions
 from sightline.errors import InvalidRequest, Overloaded
 from sightline.monitoring.context import bound
-from sightline.serving.http.limits import LARGE_BODIES, MEGABYTE, arrivals
+from sightline.serving.http.limits import LARGE_BODIES, MEGABYTE, all_at_work, arrivals
 from sightline.serving.http.security import Guard
 from sightline.serving.kserve.grpc_errors import Ending, explained
 from sightline.serving.kserve.grpc_messages import (
@@ -342,7 +342,7 @@ class Calls:
         if self._ending:
             raise Ending("the service is going down")
         if self._in_flight >= self._limits.in_flight:
-            raise Overloaded(f"{self._in_flight} requests are worked on already")
+            raise all_at_work(self._in_flight)
         self._in_flight += 1
         try:
             yield

@@ -12,13 +12,16 @@ from tritonclient.grpc import service_pb2 as pb
 from sightline.errors import InvalidRequest
 from sightline.serving.kserve.open_inference import VERSION
 from sightline.serving.kserve.tensors import (
+    MISSING,
     PLACE,
+    TWICE,
     InferRequest,
     InputTensor,
     Output,
     Parameter,
     Place,
     check_parameters,
+    check_sides,
     place_of,
     wrong,
 )
@@ -47,7 +50,6 @@ LONGEST_VARINT = 10
 MOST_TENSORS = 64
 """In or out, and parameters of each: real models have a few, and a message of megabytes has room for a
 million."""
-MOST_SIDES = 8
 MOST_VALUES = 4_000_000
 """Of an input that does not come as bytes: each becomes an object in Python."""
 
@@ -77,7 +79,7 @@ def read_request(message: Any, raw: Sequence[bytes | memoryview]) -> InferReques
     inputs = [_place(t) for t in message.inputs]
     sent = inputs.count(None)  # those in shared memory have no content in the message
     if raw and len(raw) != sent:
-        raise InvalidRequest(f"raw_input_contents has {len(raw)} elements for {sent} inputs")
+        raise InvalidRequest(_uneven(message, inputs, len(raw)))
     contents = iter(raw)
     return InferRequest(
         message.model_name,
@@ -193,27 +195,27 @@ def _varint(value: int) -> bytes:
 
 
 def _input(message: Any, place: Place | None, raw: bytes | memoryview | None) -> InputTensor:
-    if len(message.shape) > MOST_SIDES:
-        raise InvalidRequest(
-            f"input {message.name!r:.80}: its shape has more than {MOST_SIDES} sides"
-        )
+    check_sides(message.name, message.shape)
     check_parameters(f"input {message.name!r:.80}", message.parameters)
     tensor = InputTensor(message.name, message.datatype, tuple(message.shape), raw, place=place)
     filled = [field.name for field, _ in message.contents.ListFields()]
     if place is not None:
         if filled:
-            raise wrong(tensor, "its content is given twice, in shared memory and in the message")
+            raise wrong(tensor, f"{TWICE}: in shared memory and in the request")
         return tensor
     if raw is not None:
         if filled:
-            raise wrong(tensor, "its content is given twice, raw and typed")
+            raise wrong(tensor, f"{TWICE}: leave out `contents` or raw_input_contents")
         return tensor
     if filled and filled != [CONTENTS.get(tensor.datatype)]:
         raise wrong(tensor, f"{', '.join(filled)} cannot hold {tensor.datatype!r:.40}")
     given = getattr(message.contents, filled[0]) if filled else []
     if len(given) > MOST_VALUES:
         raise wrong(tensor, f"it has more than {MOST_VALUES} elements: use raw_input_contents")
-    if len(given) != (wanted := math.prod(tensor.shape)):
+    wanted = math.prod(tensor.shape)
+    if wanted and not filled:
+        raise wrong(tensor, f"{MISSING}: fill `contents` or raw_input_contents")
+    if len(given) != wanted:
         raise wrong(tensor, f"shape {list(tensor.shape)} needs {wanted} elements, not {len(given)}")
     values = list(given)
     return InputTensor(tensor.name, tensor.datatype, tensor.shape, values=values)
@@ -223,7 +225,17 @@ def _few(message: Any, name: str) -> None:
     """Raises InvalidRequest where a request has countless entries of a kind."""
     count = len(getattr(message, name))
     if count > MOST_TENSORS:
-        raise InvalidRequest(f"the request has {count} {name}; {MOST_TENSORS} may be given")
+        raise InvalidRequest(f"{name}: it must have at most {MOST_TENSORS} items")
+
+
+def _uneven(message: Any, places: Sequence[Place | None], count: int) -> str:
+    """What is wrong where raw contents are not one for each input that is in the message."""
+    sent = [t.name for t, place in zip(message.inputs, places, strict=True) if place is None]
+    placed = next((t.name for t, p in zip(message.inputs, places, strict=True) if p), None)
+    if count > len(sent) and placed is not None:
+        return f"input {placed!r:.80}: {TWICE}: in shared memory and in the request"
+    told = f"raw_input_contents has {count} elements for {len(sent)} inputs"
+    return f"input {sent[count]!r:.80}: {MISSING}: {told}" if count < len(sent) else told
 
 
 def _output(message: Any) -> str:

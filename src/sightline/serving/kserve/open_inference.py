@@ -85,9 +85,8 @@ class OpenInference:
 
     def model(self, name: str, version: str = "") -> ModelEndpoint:
         """The model of the protocol that has this name. Raises NotFound."""
-        if version not in {"", VERSION}:
-            raise NotFound(f"model {name!r:.80} has version {VERSION} only, not {version!r:.40}")
         owner, endpoint = self._parts(name)
+        self._check_version(name, version)
         served = self.repository.find(owner)
         native = served.native
         if isinstance(served, ServedTensors):
@@ -102,6 +101,15 @@ class OpenInference:
             return Tensors(served.name + endpoint, native)
         described = native if served.name in self.repository.described else None
         return Network(served, self.limits, described)
+
+    def _check_version(self, name: str, version: str) -> None:
+        """Raises NotFound: there is no such model, loaded or not, or not this version of it."""
+        self.repository.state(self._parts(name)[0])
+        if version not in {"", VERSION}:
+            raise NotFound(
+                f"model {name!r:.80} has version {VERSION} only, not {version!r:.40}: leave the "
+                "version out"
+            )
 
     def _parts(self, name: str) -> tuple[str, str]:
         """The loaded model and the endpoint of it that a name means; a model's own name comes first."""
@@ -123,8 +131,7 @@ class OpenInference:
 
     def model_ready(self, name: str, version: str = "") -> bool:
         """Whether a model answers. Raises NotFound: there is no such model or version."""
-        if version not in {"", VERSION}:
-            self.model(name, version)
+        self._check_version(name, version)
         owner, _ = self._parts(name)
         if not self.repository.answers(owner):
             return False
@@ -343,7 +350,8 @@ def _wanted(endpoint: ModelEndpoint, names: Sequence[str]) -> Sequence[Spec]:
         return endpoint.outputs
     known = {spec.name: spec for spec in endpoint.outputs}
     if len(set(names)) < len(names):
-        raise InvalidRequest("an output is asked for twice")
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise InvalidRequest(f"output {twice!r:.80}: it is asked for twice")
     for name in names:
         if name not in known:
             raise InvalidRequest(

@@ -25,11 +25,14 @@ from sightline.serving.http.waiting import unless_gone
 from sightline.serving.kserve.open_inference import VERSION, OpenInference, kept
 from sightline.serving.kserve.shared_memory import NO_CUDA, NotOffered
 from sightline.serving.kserve.tensors import (
+    MISSING,
+    TWICE,
     InferRequest,
     InputTensor,
     Output,
     Parameter,
     check_parameters,
+    check_sides,
     place_of,
     wrong,
 )
@@ -56,7 +59,7 @@ class _Message(BaseModel):
 class _Tensor(_Message):
     name: str
     datatype: str
-    shape: list[Side] = Field(max_length=8)
+    shape: list[Side]
     parameters: Parameters = {}
     data: list[Any] | None = None
 
@@ -235,17 +238,20 @@ def parse(
 
 def _input(tensor: _Tensor, body: memoryview, at: int) -> tuple[InputTensor, int]:
     """A tensor, and where the bytes of the next one begin."""
+    check_sides(tensor.name, tensor.shape)
     found = InputTensor(tensor.name, tensor.datatype, tuple(tensor.shape), values=tensor.data)
     check_parameters(f"input {tensor.name!r:.80}", tensor.parameters)
     size = tensor.parameters.get("binary_data_size")
     if place := place_of(f"input {tensor.name!r:.80}", tensor.parameters):
         if size is not None or tensor.data is not None:
-            raise wrong(found, "its content is given twice, in shared memory and in the request")
+            raise wrong(found, f"{TWICE}: in shared memory and in the request")
         return InputTensor(found.name, found.datatype, found.shape, place=place), at
-    if (size is None) == (tensor.data is None):
-        raise wrong(found, "give either `data` or the parameter binary_data_size")
     if size is None:
+        if tensor.data is None:
+            raise wrong(found, f"{MISSING}: give `data`, or bytes and binary_data_size")
         return found, at
+    if tensor.data is not None:
+        raise wrong(found, f"{TWICE}: leave out `data` or binary_data_size")
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(body) - at:
         raise wrong(found, f"binary_data_size is {size!r:.40}, but {len(body) - at} bytes follow")
     return InputTensor(found.name, found.datatype, found.shape, body[at : at + size]), at + size

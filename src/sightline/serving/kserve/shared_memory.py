@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sightline.errors import Conflict, InvalidRequest, NotFound
+from sightline.errors import Conflict, InvalidRequest, NotFound, RequestError
 from sightline.serving.kserve.tensors import InputTensor, Output, Place, wrong
 
 FOLDER = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory is, not a temporary file
@@ -26,8 +26,18 @@ LONGEST_NAME = 256
 NO_CUDA = "CUDA shared memory is not offered: use system shared memory, or send the tensors"
 
 
-class NotOffered(InvalidRequest):
+class NotOffered(RequestError):
     """The protocol has it, and this service does not offer it."""
+
+    status = 501
+
+
+class Registered(Conflict):
+    """There is a region of this name already."""
+
+
+class Full(Conflict):
+    """There are as many regions as there may be."""
 
 
 class Region:
@@ -123,7 +133,8 @@ class Regions:
 
         Raises:
             InvalidRequest: there is no such object, it is smaller, or these are no such values.
-            Conflict: the name is taken, or there are too many.
+            Registered: the name is taken.
+            Full: there are too many.
         """
         if not 0 < len(name) <= LONGEST_NAME:
             raise InvalidRequest(f"the name of a region has 1 to {LONGEST_NAME} characters")
@@ -138,9 +149,11 @@ class Regions:
         region = Region(name, key, offset, size, self._opened(what, key, offset + size))
         with self._changing:
             if name in self._regions:
-                raise Conflict(f"{what}: is registered already; unregister it first")
+                raise Registered(f"{what} is registered already: unregister it first")
             if len(self._regions) >= MOST_REGIONS:
-                raise Conflict(f"{what}: {MOST_REGIONS} regions are registered already")
+                raise Full(
+                    f"{what}: {MOST_REGIONS} regions are registered already: unregister one first"
+                )
             self._regions[name] = region
 
     def unregister(self, name: str = "") -> None:
@@ -161,7 +174,9 @@ class Regions:
         """Raises NotFound."""
         region = self._regions.get(name)
         if region is None:
-            raise NotFound(f"shared memory region {name!r:.80}: is not registered")
+            raise NotFound(
+                f"shared memory region {name!r:.80} is not registered: register it first"
+            )
         return region
 
     def fetched(self, tensor: InputTensor) -> InputTensor:

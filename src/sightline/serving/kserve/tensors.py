@@ -41,6 +41,9 @@ DATATYPES = {
 
 NUMPY = {datatype: name for name, datatype in DATATYPES.items()}
 
+MOST_SIDES = 8
+"""Dimensions of a tensor: real models have five at most."""
+
 JSON_PIECE = 4096
 """Numbers that are written as JSON at a time: other threads get their turn between pieces."""
 
@@ -293,11 +296,20 @@ def check(tensor: InputTensor, spec: Spec, least: int = 1) -> None:
         )
 
 
+MISSING, TWICE = "its content is missing", "its content is given twice"
+"""What is wrong with a tensor, whichever transport brings it."""
+
 PLACE = ("shared_memory_region", "shared_memory_byte_size", "shared_memory_offset")
 
 UNSERVED = frozenset({"classification"})
 """Parameters that would change what is answered; all others that are unknown are accepted, as the
 protocol has it."""
+
+
+def check_sides(name: str, shape: Sequence[int]) -> None:
+    """Raises InvalidRequest where an input has more dimensions than any model."""
+    if len(shape) > MOST_SIDES:
+        raise InvalidRequest(f"input {name!r:.80}: its shape must have at most {MOST_SIDES} sides")
 
 
 def check_parameters(what: str, names: Iterable[str]) -> None:
@@ -316,6 +328,8 @@ def place_of(what: str, parameters: Mapping[str, Parameter]) -> Place | None:
         return None
     if not isinstance(region, str):
         raise InvalidRequest(f"{what}: {PLACE[0]} must be the name of a region")
+    if size is None:
+        raise InvalidRequest(f"{what}: {PLACE[0]} needs {PLACE[1]}")
     return Place(region, _whole(what, PLACE[1], size), _whole(what, PLACE[2], offset or 0))
 
 

@@ -134,6 +134,10 @@ class Repository:
     def answers(self, name: str) -> bool:
         return bool(self.get(name))
 
+    def state(self, name: str) -> ModelState:
+        self.get(name)
+        return ModelState(name, "ready")
+
     def states(self) -> list[ModelState]:
         return [*(ModelState(n, "ready") for n in self.names), ModelState("bad", "failed", "/x/y")]
 
@@ -382,7 +386,7 @@ class TestMessages:
                     .parameters["shared_memory_region"]
                     .CopyFrom(pb.InferParameter(string_param="x"))
                 ),
-                "input 'images': shared_memory_byte_size must be a whole number of bytes, not None",
+                "input 'images': shared_memory_region needs shared_memory_byte_size",
                 id="shared memory",
             ),
             pytest.param(
@@ -396,20 +400,22 @@ class TestMessages:
             ),
             pytest.param(
                 lambda m: [m.inputs.add() for _ in range(64)],
-                "the request has 65 inputs; 64 may be given",
+                "inputs: it must have at most 64 items",
                 id="countless inputs",
             ),
             pytest.param(
-                lambda m: [m.outputs.add() for _ in range(65)], "65 outputs", id="countless outputs"
+                lambda m: [m.outputs.add() for _ in range(65)],
+                "outputs: it must",
+                id="countless outputs",
             ),
             pytest.param(
                 lambda m: [m.parameters[str(n)].SetInParent() for n in range(65)],
-                "65 parameters",
+                "parameters: it must",
                 id="countless parameters",
             ),
             pytest.param(
                 lambda m: m.inputs[0].shape.extend([1] * 8),
-                "input 'images': its shape has more than 8 sides",
+                "input 'images': its shape must have at most 8 sides",
                 id="countless sides",
             ),
             pytest.param(
@@ -548,7 +554,7 @@ class TestParse:
             pytest.param(b'{"inputs": []}xyz', "14", "3 bytes follow", id="bytes left over"),
             pytest.param(
                 b'{"inputs": [{"name": "a", "datatype": "UINT8", "shape": [1]}]}', None,
-                "input 'a': give either", id="no content",
+                "input 'a': its content is missing", id="no content",
             ),
             pytest.param(
                 b'{"inputs": [{"name": "a", "datatype": "UINT8", "shape": [1.5], "data": [1]}]}',
