@@ -24,6 +24,18 @@ class Placement:
     width: int
     height: int
 
+    @property
+    def scale(self) -> Floats:
+        """(2,) float32: pixels of the source picture that one of the canvas stands for, x and y."""
+        return np.array(
+            (self.source_width / self.width, self.source_height / self.height), np.float32
+        )
+
+    def points_to_source(self, points: Floats) -> Floats:
+        """Canvas points (..., 2) x y as points of the source picture; they may lie beyond it."""
+        scaled: Floats = (points - np.array((self.left, self.top), np.float32)) * self.scale
+        return scaled
+
     def to_source(self, boxes: Floats) -> Floats:
         """Canvas boxes (N, 4) xyxy as boxes of the source picture, clipped to it.
 

@@ -94,6 +94,8 @@ _DETECTIONS: Mapping[str, str] = {
     **dict.fromkeys(("tracker_id", "track_id", "id", "ids"), "track_ids"),
     **dict.fromkeys(("names", "data"), "class_names"),
     "mask": "masks",
+    **dict.fromkeys(("xyxyxyxy", "polygons"), "corners"),
+    "angle": "angles",
     **dict.fromkeys(("orig_img", "imgs", "ims"), "frame.image"),
     "orig_shape": "frame.height and frame.width",
     "path": "frame.stream",
@@ -111,7 +113,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
         **{
             name: ours
             for name, ours in _DETECTIONS.items()
-            if name not in {"class_id", "track_id", "mask"}
+            if name not in {"class_id", "track_id", "mask", "angle"}
         },
         **dict.fromkeys(("xyxy", "bbox", "xywh", "xyxyn", "xywhn"), "box"),
         **dict.fromkeys(("confidence", "conf"), "score"),
@@ -178,12 +180,12 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
 
 
 _NUMPY = "its arrays are NumPy's, in the processor's memory"
-_NONE = "there are boxes, scores, class_ids, track_ids and masks"
+_NONE = "there are boxes, scores, class_ids, track_ids, masks, keypoints, angles and embeddings"
 
 REMARKS: Mapping[str, Mapping[str, str]] = {
     "Detections": {
         **dict.fromkeys(("cpu", "cuda", "to", "numpy", "tolist"), _NUMPY),
-        **dict.fromkeys(("probs", "obb", "keypoints"), _NONE),
+        **dict.fromkeys(("probs", "obb"), _NONE),
         "speed": "`sightline bench` measures it",
     },
     "Model": {

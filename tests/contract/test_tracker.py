@@ -56,18 +56,25 @@ def test_an_object_keeps_its_id_and_detection(make: Make) -> None:
 
 
 @every_tracker
-def test_masks_travel_with_their_objects(make: Make) -> None:
+def test_every_field_travels_with_its_object(make: Make) -> None:
     tracker = make()
     for n in range(10):
         boxes = np.array([(0, 0, 0, 0), walker(n)], np.float32)  # the first is no object
         masks = np.stack((np.zeros((4, 4), bool), np.eye(4, dtype=bool)))
         found = Detections(
-            boxes, np.array([0.01, 0.9], np.float32), np.zeros(2, np.int64), masks=masks
+            boxes,
+            np.array([0.01, 0.9], np.float32),
+            np.zeros(2, np.int64),
+            masks=masks,
+            embeddings=np.eye(2, dtype=np.float32),
+            keypoints=np.arange(2 * 4 * 3, dtype=np.float32).reshape(2, 4, 3),
+            angles=np.array([0.1, 0.2], np.float32),
         )
         tracked = tracker.update(found, n / 25)
     assert ids(tracked) == [1]
-    assert tracked.masks is not None
-    assert (tracked.masks[0] == np.eye(4)).all()
+    row = found[1:]
+    for name in ("masks", "embeddings", "keypoints", "angles"):
+        assert np.array_equal(getattr(tracked, name), getattr(row, name)), name
 
 
 @every_tracker

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -137,8 +137,7 @@ def _renumbered(objects: Detections, numbers: NDArray[Any], names: tuple[str, ..
     named = (objects.class_ids >= 0) & (objects.class_ids < len(numbers))
     ids = np.where(named, numbers[np.where(named, objects.class_ids, 0)], -1)
     keep = ids >= 0
-    kept = objects[keep]
-    return Detections(kept.boxes, kept.scores, ids[keep], kept.track_ids, class_names=names)
+    return replace(objects[keep], class_ids=ids[keep], class_names=names)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,11 +13,13 @@ import cv2
 import numpy as np
 
 from sightline.errors import SinkError
+from sightline.types.supervision_ import CORNERS
 
 if TYPE_CHECKING:
     import supervision
 
     from sightline.types.arrays import Pixels
+    from sightline.types.masks import Masks
     from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 
 # Bright, far apart in hue, and in an order in which neighbours differ most.
@@ -28,6 +30,7 @@ _COLOURS = (
 _CROWD = 8  # more objects than this crowd a picture
 _SMALL = 0.12  # of the picture's shorter side
 _TRACE_FRAMES = 30
+_OPACITY = 0.4  # of masks
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -93,13 +96,15 @@ class Annotator:
         style = _style(width, height)
         scene = image.copy()
         if len(detections):
-            found = detections.to_supervision()
+            found = _drawn(detections)
             lookup = detections.class_ids if detections.track_ids is None else detections.track_ids
             if detections.masks is not None:
-                style.masks.annotate(scene, found, custom_color_lookup=lookup)
+                _draw_masks(scene, detections.masks, lookup.tolist(), style)
             if self._traces and detections.track_ids is not None:
                 self._draw_traces(scene, found, lookup, style)
             boxes = style.corners if predicted else style.boxes
+            if detections.angles is not None:
+                boxes = style.turned
             boxes.annotate(scene, found, custom_color_lookup=lookup)
             captions = _captions(detections, labels or {})
             _shorten(captions, detections, min(width, height))
@@ -144,7 +149,7 @@ class _Style:
     palette: Any
     boxes: Any
     corners: Any
-    masks: Any
+    turned: Any
     captions: Any
     thickness: int
     text_scale: float
@@ -167,7 +172,7 @@ def _style(width: int, height: int) -> _Style:
         corners=sv.BoxCornerAnnotator(
             color=palette, thickness=thickness, corner_length=max(4, size // 60)
         ),
-        masks=sv.MaskAnnotator(color=palette, opacity=0.4),
+        turned=sv.OrientedBoxAnnotator(color=palette, thickness=thickness),
         captions=sv.LabelAnnotator(
             color=palette,
             text_color=sv.Color.from_hex("#101418"),
@@ -181,6 +186,35 @@ def _style(width: int, height: int) -> _Style:
         text_thickness=text_thickness,
         padding=padding,
     )
+
+
+def _drawn(detections: DetectedObjects) -> Any:
+    """What supervision's annotators draw; whole masks are not made for them."""
+    data = {} if detections.angles is None else {CORNERS: detections.corners}
+    return _supervision().Detections(
+        xyxy=detections.extents,
+        class_id=detections.class_ids,
+        tracker_id=detections.track_ids,
+        data=data,
+    )
+
+
+def _draw_masks(scene: Pixels, masks: Masks, lookup: list[int], style: _Style) -> None:
+    """Tint the pixels of each object; where objects overlap, the smaller one is seen."""
+    if masks.shape[1:] != scene.shape[:2]:
+        raise SinkError(
+            f"masks of a picture of {masks.size[0]}×{masks.size[1]} cannot be drawn on one of "
+            f"{scene.shape[1]}×{scene.shape[0]}"
+        )
+    tinted = scene.copy()
+    for i in np.argsort(-masks.areas, kind="stable").tolist():
+        masks.paste(i, tinted, style.palette.by_idx(lookup[i]).as_bgr())
+    for rows, columns in (masks.window(i) for i in range(len(masks))):
+        # Pixels that two windows share are alike from the first time on.
+        mixed = cv2.addWeighted(
+            tinted[rows, columns], _OPACITY, scene[rows, columns], 1 - _OPACITY, 0
+        )
+        scene[rows, columns] = tinted[rows, columns] = mixed
 
 
 def _shorten(captions: list[str], detections: DetectedObjects, side: int) -> None:

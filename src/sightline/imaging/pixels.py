@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.errors import ConfigError
+from sightline.types.frames import Frame
+
 if TYPE_CHECKING:
     from sightline.types.arrays import Pixels
 
@@ -49,6 +52,33 @@ def bgr_pixels(array: NDArray[np.generic]) -> Pixels:
     code = cv2.COLOR_BGRA2BGR if array.ndim == 3 and shape[2] == 4 else cv2.COLOR_GRAY2BGR
     pixels: Pixels = cv2.cvtColor(np.ascontiguousarray(array), code)
     return pixels
+
+
+def pixels_of(image: object, frame: Frame | None) -> Pixels:
+    """What to draw on: pixels or a Frame that a caller gives, else the frame of what was found.
+
+    Raises ConfigError: they are no pixels, or nothing is given and no frame is known.
+    """
+    if image is None and frame is None:
+        raise ConfigError(
+            "these detections do not know their picture (any more): give it, as plot(image) or "
+            "save(path, image)"
+        )
+    if isinstance(image, Frame):
+        return image.image
+    if image is None:
+        assert frame is not None
+        # Not frame.image, which keeps the pixels: results of a thousand pictures may be drawn.
+        return frame.scaled(frame.width, frame.height, "bgr")
+    if not isinstance(image, np.ndarray):
+        kind = type(image).__name__
+        raise ConfigError(
+            f"image: give pixels (height, width, 3) uint8 BGR, or a Frame, not a {kind}"
+        )
+    try:
+        return bgr_pixels(image)
+    except ValueError as exc:
+        raise ConfigError(f"image: {exc}") from exc
 
 
 def _other_layout(shape: tuple[int, ...]) -> str:

@@ -11,6 +11,7 @@ import itertools
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import Self
 
@@ -20,6 +21,7 @@ from sightline.errors import ConfigError, ModelError
 from sightline.geometry import Placement, fitted_canvas, place
 from sightline.models.model_card import ModelCard
 from sightline.models.nms import best, suppress
+from sightline.models.placed import to_source
 from sightline.protocols import Decoder, Engine
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
 
@@ -186,12 +188,7 @@ class EngineDetector:
             found = suppress(found, self.iou, agnostic=self._agnostic, limit=self._limit)
         else:
             found = best(found, self._limit)
-        return Detections(
-            spot.to_source(found.boxes),
-            found.scores,
-            found.class_ids,
-            class_names=self.card.class_names,
-        )
+        return to_source(found, spot, self.card.class_names)
 
     def _warn_of_unnamed(self, class_id: int) -> None:
         """Say once that a class has no name: where ids are values, shapes cannot tell how many."""
@@ -246,7 +243,7 @@ def _places(card: ModelCard, info: EngineInfo) -> tuple[int, ...] | None:
 def _counted_from(first: int, found: Detections) -> Detections:
     """Objects whose class ids begin with ``first`` in the model, and with 0 from here on."""
     found = found[found.class_ids >= first]
-    return Detections(found.boxes, found.scores, found.class_ids - first)
+    return replace(found, class_ids=found.class_ids - first)
 
 
 def class_ids(class_names: Sequence[str], wanted: Sequence[str]) -> list[int]:

@@ -63,7 +63,7 @@ class CocoSink:
 
     def write(self, observation: Observation) -> None:
         """Write the annotations of one frame. Raises SinkError."""
-        frame, objects = observation.frame, observation.detections.to_dict()
+        frame, objects = observation.frame, observation.detections.upright.to_dict()
         with self._lock:
             if not self._opened:
                 raise SinkError(f"cannot write {self._path}: no stream was opened")
@@ -173,6 +173,8 @@ class CocoSink:
             row["track_id"] = item["track_id"]
             if found := labels.get(item["track_id"]):
                 row["attributes"] = {label.attribute: label.value for label in found}
+        if "mask" in item:
+            row["segmentation"] = item["mask"]
         return comma + json.dumps(row) + "\n"
 
     def _finish(self, file: LineFile) -> None:

@@ -115,7 +115,7 @@ class CropSink:
         if not place.still:
             place.names.clear()  # the number of the next frame is another
         size = np.array([frame.width, frame.height] * 2, np.float64)
-        boxes = np.clip(np.nan_to_num(found.boxes.astype(np.float64), nan=0.0), 0, size)
+        boxes = np.clip(np.nan_to_num(found.extents.astype(np.float64), nan=0.0), 0, size)
         for i, box in enumerate(boxes.tolist()):
             if box[2] <= box[0] or box[3] <= box[1] or not np.isfinite(found.boxes[i]).all():
                 continue

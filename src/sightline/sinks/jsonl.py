@@ -14,6 +14,7 @@ import numpy as np
 from sightline.errors import SinkError
 from sightline.sinks.lines import LineFile
 from sightline.types import Event, Frame, Label, Observation, OutputRequest, StreamInfo
+from sightline.types.json_form import has_shapes, shape_of
 from sightline.wall_time import utc_text
 
 
@@ -37,13 +38,13 @@ class JsonLinesSink:
         join: write to a file that other sinks write to as well (``lines.begin`` makes it ready).
 
     A line is ``{"stream", "frame", "time", "utc", "clock", "width", "height", "objects": [{"box",
-    "score", "class_id", "class", "track_id", "labels"}], "events": [{"kind", "time", "utc",
+    "score", "class_id", "class", "track_id", "labels", "angle", "keypoints", "mask"}], "events": [{"kind", "time", "utc",
     "track_id", "data"}]}``.
     Boxes are x1 y1 x2 y2 in source pixels with two decimals, times are seconds in the stream, ``utc``
     is wall-clock time (ISO 8601) where it is known, and ``clock`` where that is from.
     ``"predicted": true`` marks a frame that was not analysed, whose objects are the tracker's
-    predictions. It, ``track_id``, ``labels``, ``events`` and ``data`` are there only when there is something to
-    say. Safe to share between streams; what is written is whole lines, also after a kill.
+    predictions. It, ``track_id``, ``labels``, ``angle`` (radians), ``keypoints`` (x, y, score), ``mask``
+    (COCO's packed run lengths), ``events`` and ``data`` are there only when there is something to say. Safe to share between streams; what is written is whole lines, also after a kill.
     """
 
     lost = 0  # a line that went to a removed file is written again
@@ -118,7 +119,8 @@ def _objects(observation: Observation) -> str:
     if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
         raise ValueError("a box or a score is not a finite number")
     ids = [None] * len(found) if found.track_ids is None else found.track_ids.tolist()
-    objects = []
+    shapes = has_shapes(found)
+    objects: list[str] = []
     for (x1, y1, x2, y2), score, class_id, track_id in zip(
         found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), ids, strict=True
     ):
@@ -129,6 +131,8 @@ def _objects(observation: Observation) -> str:
             item += f',"track_id":{track_id}'
             if labels and track_id in labels:
                 item += f',"labels":{encode([_label(label) for label in labels[track_id]])}'
+        if shapes:
+            item += "," + encode(shape_of(found, len(objects)))[1:-1]
         objects.append(item + "}")
     return ",".join(objects)
 

@@ -61,7 +61,7 @@ class MotSink:
             f"{frame.index + 1},{track_id},{x1 + 1:.2f},{y1 + 1:.2f},{x2 - x1:.2f},{y2 - y1:.2f},"
             f"{score:.4f},-1,-1,-1\n"
             for track_id, score, (x1, y1, x2, y2) in zip(
-                ids, found.scores.tolist(), found.boxes.tolist(), strict=True
+                ids, found.scores.tolist(), found.extents.tolist(), strict=True
             )
         ]
         self._files[name].write("".join(rows))

@@ -160,7 +160,7 @@ class YoloTxtSink:
 def _lines(found: Detections, width: int, height: int, *, scores: bool) -> list[str]:
     """A line for each object that has an area in the picture."""
     size = np.array([width, height] * 2, np.float64)
-    corners = np.clip(found.boxes.astype(np.float64) / size, 0, 1)
+    corners = np.clip(found.extents.astype(np.float64) / size, 0, 1)
     sides = (corners[:, 2:] - corners[:, :2]).round(6)
     centres = (corners[:, 2:] + corners[:, :2]) / 2
     # Not a number compares as False: such a box is left out too.

@@ -18,6 +18,7 @@ from sightline.types.arrays import (
 )
 from sightline.types.detections import Detection, Detections
 from sightline.types.frames import Frame, Picture
+from sightline.types.masks import Masks
 from sightline.types.models import Certainty, EngineInfo, Fit, Normalization, TensorSpec
 from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 from sightline.types.observations import Event, Observation
@@ -41,6 +42,7 @@ __all__ = [
     "Ints",
     "Label",
     "Mask",
+    "Masks",
     "Normalization",
     "Observation",
     "OutputRequest",

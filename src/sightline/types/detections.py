@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.errors import ConfigError
 from sightline.other_names import attribute_error
-from sightline.types.arrays import MOST_CLASSES, Floats, Ints, Mask, Pixels
+from sightline.types.arrays import Floats, Ints, Mask, Pixels
 from sightline.types.frames import Frame, default_place, file_of
+from sightline.types.json_form import json_objects
+from sightline.types.masks import Masks, as_masks
+from sightline.types.turned import turned_corners, upright_boxes
 
 if TYPE_CHECKING:
     import pandas as pd
     import supervision
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Detections:
     """All objects of one frame as parallel arrays.
 
@@ -30,44 +32,78 @@ class Detections:
         scores: (N,) float32.
         class_ids: (N,) int64.
         track_ids: (N,) int64, or None before tracking.
-        masks: (N, height, width) bool, or None.
+        masks: ``Masks``, which keep crops, or whole ones, (N, height, width) bool; None: no masks.
         class_names: name of each class id; may be empty. Shared, not copied.
         frame_ref: gives the frame that they were found in, or None where it is gone. Pixels of a
             stream are not kept for it, and it is not pickled.
         embeddings: (N, D) float32, what each object looks like as a vector of length 1, or None.
+        keypoints: (N, K, 3) float32: x and y in pixels of the source picture, and how visible or
+            sure the point is, 0 to 1; None: no keypoints.
+        angles: (N,) float32, radians, or None: boxes stand upright. With angles, an object is its
+            box turned about the box's centre; a positive angle turns the x axis towards the y axis,
+            clockwise as one sees it. ``corners`` and ``extents`` are made from both.
 
     Raises:
         ValueError: the arrays differ in length or have another shape.
 
     Indexing with a mask, a slice or an index array gives ``Detections``; with a number, and in a
-    loop, a ``Detection``.
+    loop, a ``Detection``. ``dataclasses.replace`` makes one with other values.
     """
 
     boxes: Floats
     scores: Floats
     class_ids: Ints
     track_ids: Ints | None = None
-    masks: Mask | None = None
+    masks: Masks | None = None
     class_names: tuple[str, ...] = field(default=(), repr=False)
     frame_ref: Callable[[], Frame | None] | None = field(default=None, repr=False)
     embeddings: Floats | None = None
+    keypoints: Floats | None = None
+    angles: Floats | None = None
 
-    def __post_init__(self) -> None:
-        n = len(self.boxes)
-        if self.boxes.shape != (n, 4):
-            raise ValueError(f"boxes must be (N, 4), not {self.boxes.shape}")
-        for name in ("scores", "class_ids", "track_ids"):
-            array = getattr(self, name)
-            if array is not None and array.shape != (n,):
-                raise ValueError(f"{name} must be ({n},) like the boxes, not {array.shape}")
-        if self.masks is not None and (self.masks.ndim != 3 or len(self.masks) != n):
-            raise ValueError(
-                f"masks must be ({n}, height, width) like the boxes, not {self.masks.shape}"
-            )
-        if self.embeddings is not None and (self.embeddings.ndim != 2 or len(self.embeddings) != n):
-            raise ValueError(
-                f"embeddings must be ({n}, D) like the boxes, not {self.embeddings.shape}"
-            )
+    def __init__(
+        self,
+        boxes: Floats,
+        scores: Floats,
+        class_ids: Ints,
+        track_ids: Ints | None = None,
+        masks: Masks | Mask | None = None,
+        class_names: tuple[str, ...] = (),
+        frame_ref: Callable[[], Frame | None] | None = None,
+        embeddings: Floats | None = None,
+        keypoints: Floats | None = None,
+        angles: Floats | None = None,
+    ) -> None:
+        n = len(boxes)
+        if boxes.shape != (n, 4):
+            raise ValueError(f"boxes must be (N, 4), not {boxes.shape}")
+        if scores.shape != (n,):
+            raise _differs("scores", n, scores)
+        if class_ids.shape != (n,):
+            raise _differs("class_ids", n, class_ids)
+        if track_ids is not None and track_ids.shape != (n,):
+            raise _differs("track_ids", n, track_ids)
+        if angles is not None and angles.shape != (n,):
+            raise _differs("angles", n, angles)
+        if embeddings is not None and (embeddings.ndim != 2 or len(embeddings) != n):
+            raise ValueError(f"embeddings must be ({n}, D) like the boxes, not {embeddings.shape}")
+        if keypoints is not None and (
+            keypoints.ndim != 3 or keypoints.shape[2] != 3 or len(keypoints) != n
+        ):
+            raise ValueError(f"keypoints must be ({n}, K, 3) like the boxes, not {keypoints.shape}")
+        # Not one by one: frozen dataclasses are slow at that, and these are made several times a frame.
+        self.__dict__.update(
+            boxes=boxes,
+            scores=scores,
+            class_ids=class_ids,
+            track_ids=track_ids,
+            masks=None if masks is None else as_masks(masks, boxes),
+            class_names=class_names,
+            frame_ref=frame_ref,
+            embeddings=embeddings,
+            keypoints=keypoints,
+            angles=angles,
+        )
 
     @classmethod
     def empty(cls, class_names: tuple[str, ...] = ()) -> Detections:
@@ -77,6 +113,32 @@ class Detections:
             np.empty(0, np.float32),
             np.empty(0, np.int64),
             class_names=class_names,
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Detections]) -> Detections:
+        """The objects of all parts, in order; of none, no objects.
+
+        What only some parts know (``masks``, say) is an error, but for parts without objects. The
+        picture is known where all parts are of the same one.
+
+        Raises:
+            ValueError: a field is known in some parts only, or the class names differ.
+        """
+        names = {part.class_names for part in parts if part.class_names}
+        if len(names) > 1:
+            raise ValueError("detections with different class names cannot be put together")
+        full = [part for part in parts if len(part)] or list(parts[:1])
+        if not full:
+            return Detections.empty()
+        pictures = {part.frame_ref for part in full}
+        return Detections(
+            np.concatenate([part.boxes for part in full]),
+            np.concatenate([part.scores for part in full]),
+            np.concatenate([part.class_ids for part in full]),
+            class_names=names.pop() if names else (),
+            frame_ref=pictures.pop() if len(pictures) == 1 else None,
+            **_concatenated(full),
         )
 
     def __len__(self) -> int:
@@ -116,6 +178,8 @@ class Detections:
             self.class_names,
             self.frame_ref,
             None if self.embeddings is None else self.embeddings[index],
+            None if self.keypoints is None else self.keypoints[index],
+            None if self.angles is None else self.angles[index],
         )
 
     def __iter__(self) -> Iterator[Detection]:
@@ -146,6 +210,24 @@ class Detections:
         """The frame that the objects were found in; None where it is not known or is gone."""
         return None if self.frame_ref is None else self.frame_ref()
 
+    @property
+    def corners(self) -> Floats:
+        """(N, 4, 2) float32: x and y of each object's corners, in pixels.
+
+        From the upper left one clockwise, before they are turned by ``angles``.
+        """
+        return turned_corners(self.boxes, self.angles)
+
+    @property
+    def extents(self) -> Floats:
+        """(N, 4) float32: the upright boxes x1 y1 x2 y2 around the objects: ``boxes`` without angles."""
+        return self.boxes if self.angles is None else upright_boxes(self.corners)
+
+    @property
+    def upright(self) -> Detections:
+        """The same with ``extents`` as boxes: what forms without angles are told."""
+        return self if self.angles is None else replace(self, boxes=self.extents, angles=None)
+
     def plot(self, image: Pixels | Frame | None = None) -> Pixels:
         """A copy of the picture with boxes, masks and captions such as ``car #3 0.91``.
 
@@ -163,8 +245,9 @@ class Detections:
             SourceError: the picture was a file, which cannot be read any more.
         """
         from sightline.imaging.drawing import annotate
+        from sightline.imaging.pixels import pixels_of
 
-        return annotate(self._pixels(image), self)
+        return annotate(pixels_of(image, self.frame), self)
 
     def save(self, path: str | Path | None = None, image: Pixels | Frame | None = None) -> Path:
         """Write the picture of ``plot`` to a file.
@@ -201,31 +284,6 @@ class Detections:
 
         return as_html(self, None if self.frame is None else self.plot)
 
-    def _pixels(self, image: Pixels | Frame | None) -> Pixels:
-        if isinstance(image, Frame):
-            return image.image
-        if image is not None:
-            from sightline.imaging.pixels import bgr_pixels
-
-            given: Any = image
-            if not isinstance(given, np.ndarray):
-                kind = type(given).__name__
-                raise ConfigError(
-                    f"image: give pixels (height, width, 3) uint8 BGR, or a Frame, not a {kind}"
-                )
-            try:
-                return bgr_pixels(given)
-            except ValueError as exc:
-                raise ConfigError(f"image: {exc}") from exc
-        frame = self.frame
-        if frame is None:
-            raise ConfigError(
-                "these detections do not know their picture (any more): give it, as plot(image) or "
-                "save(path, image)"
-            )
-        # Not frame.image, which keeps the pixels: results of a thousand pictures may be drawn.
-        return frame.scaled(frame.width, frame.height, "bgr")
-
     def class_name(self, class_id: int) -> str:
         """The name of a class id, or its number where no name is known."""
         return (
@@ -235,44 +293,20 @@ class Detections:
     def to_dict(self) -> list[dict[str, Any]]:
         """The objects as they stand in a JSON line: boxes with two decimals, scores with four.
 
-        ``track_id`` is there only after tracking. Masks are left out: they are arrays.
+        ``track_id`` is there only after tracking; ``angle`` (radians), ``keypoints`` (x, y, score of
+        each) and ``mask`` (COCO's packed run lengths) where they are known. Embeddings are left out.
         """
-        ids = self.class_ids.tolist()
-        objects: list[dict[str, Any]] = [
-            {
-                "box": [round(x, 2) for x in box],
-                "score": round(score, 4),
-                "class_id": class_id,
-                "class": self.class_name(class_id),
-            }
-            for box, score, class_id in zip(
-                self.boxes.tolist(), self.scores.tolist(), ids, strict=True
-            )
-        ]
-        if self.track_ids is not None:
-            for item, track_id in zip(objects, self.track_ids.tolist(), strict=True):
-                item["track_id"] = track_id
-        return objects
+        return json_objects(self)
 
     def to_supervision(self) -> supervision.Detections:
-        """The same objects as ``supervision.Detections``.
+        """The same objects as ``supervision.Detections``, with whole masks.
 
-        ``data`` has ``class_name``, and ``embeddings`` where there are some.
+        ``data`` has ``class_name``, and ``embeddings``, ``keypoints`` and ``xyxyxyxy`` (the corners of
+        turned boxes) where they are known. Turned boxes are given as their ``extents``.
         """
-        import supervision
+        from sightline.types.supervision_ import to_supervision
 
-        names = np.array([self.class_name(i) for i in self.class_ids.tolist()], dtype=str)
-        vectors = {} if self.embeddings is None else {"embeddings": self.embeddings}
-        return supervision.Detections(
-            xyxy=self.boxes,
-            confidence=self.scores,
-            class_id=self.class_ids,
-            tracker_id=self.track_ids,
-            mask=self.masks,
-            data={"class_name": names, **vectors},
-            # All names, for the way back; supervision keeps it through its own steps.
-            metadata={"class_names": self.class_names} if self.class_names else {},
-        )
+        return to_supervision(self)
 
     @classmethod
     def from_supervision(
@@ -288,51 +322,30 @@ class Detections:
         Raises:
             ValueError: one class id has two names in ``data``.
         """
-        n = len(detections)
-        scores, classes = detections.confidence, detections.class_id
-        tracks, masks = detections.tracker_id, detections.mask
-        vectors = detections.data.get("embeddings")
-        names = tuple(class_names) or tuple(detections.metadata.get("class_names", ()))
-        if classes is None or not names:
-            classes, names = _classes_of(classes, detections.data.get("class_name"), names, n)
-        return cls(
-            np.asarray(detections.xyxy, np.float32).reshape(n, 4),
-            np.ones(n, np.float32) if scores is None else np.asarray(scores, np.float32),
-            np.asarray(classes, np.int64),
-            None if tracks is None else np.asarray(tracks, np.int64),
-            None if masks is None else np.asarray(masks, np.bool_),
-            names,
-            embeddings=None if vectors is None else np.asarray(vectors, np.float32),
-        )
+        from sightline.types.supervision_ import fields_of
+
+        return cls(**fields_of(detections, class_names))
 
 
-def _classes_of(
-    class_ids: Any, each: Any, class_names: tuple[str, ...], n: int
-) -> tuple[Any, tuple[str, ...]]:
-    """Class ids and the names of all ids, from the name of each object."""
-    if each is None or len(each) != n:
-        return np.zeros(n, np.int64) if class_ids is None else class_ids, class_names
-    words = [str(name) for name in each]
-    if class_ids is None:
-        class_names = class_names or tuple(dict.fromkeys(words))
-        missing = sorted({word for word in words if word not in class_names})
-        if missing:
-            raise ValueError(f"class_names has no {missing[0]!r}, which an object is called")
-        return np.array([class_names.index(word) for word in words], np.int64), class_names
-    named: dict[int, str] = {}
-    for class_id, word in zip(np.asarray(class_ids).tolist(), words, strict=True):
-        if named.setdefault(int(class_id), word) != word:
+def _differs(name: str, n: int, array: NDArray[Any]) -> ValueError:
+    return ValueError(f"{name} must be ({n},) like the boxes, not {array.shape}")
+
+
+def _concatenated(parts: Sequence[Detections]) -> dict[str, Any]:
+    """The fields that not all detections have, of several."""
+    fields: dict[str, Any] = {}
+    for name in ("track_ids", "masks", "embeddings", "keypoints", "angles"):
+        values = [value for part in parts if (value := getattr(part, name)) is not None]
+        if values and len(values) < len(parts):
             raise ValueError(
-                f"class id {class_id} is called both {named[int(class_id)]!r} and {word!r}: "
-                "give class_names"
+                f"{name} are known in {len(values)} of {len(parts)} parts only: give all or none"
             )
-    if any(not 0 <= class_id < MOST_CLASSES for class_id in named):
-        return class_ids, ()
-    # Ids that no object has are called by their number, as ids without a name are.
-    return class_ids, tuple(named.get(i, str(i)) for i in range(max(named, default=-1) + 1))
+        if values:
+            fields[name] = (Masks if name == "masks" else np).concatenate(values)
+    return fields
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Detection(Detections):
     """One object: ``Detections`` of length 1 whose values can be had without an index."""
 
@@ -367,6 +380,11 @@ class Detection(Detections):
     def track_id(self) -> int | None:
         """None before tracking."""
         return None if self.track_ids is None else int(self.track_ids[0])
+
+    @property
+    def angle(self) -> float | None:
+        """How far the box is turned, radians; see ``angles``. None: it stands upright."""
+        return None if self.angles is None else float(self.angles[0])
 
     @property
     def mask(self) -> Mask | None:

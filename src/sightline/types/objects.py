@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from sightline.types.arrays import Floats, Ints, Mask
+from sightline.types.arrays import Floats, Ints
 from sightline.types.frames import Frame
-
-if TYPE_CHECKING:
-    import supervision
+from sightline.types.masks import Masks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,32 @@ class DetectedObjects(Protocol):
         """(N,) int64; None before tracking."""
 
     @property
-    def masks(self) -> Mask | None:
+    def masks(self) -> Masks | None:
         """Which pixels belong to each object; None where nothing tells."""
+
+    @property
+    def embeddings(self) -> Floats | None:
+        """(N, D) float32, or None."""
+
+    @property
+    def keypoints(self) -> Floats | None:
+        """(N, K, 3) float32, or None."""
+
+    @property
+    def angles(self) -> Floats | None:
+        """(N,) float32, radians; None where boxes stand upright."""
+
+    @property
+    def corners(self) -> Floats:
+        """(N, 4, 2) float32: the corners of the boxes, turned by the angles."""
+
+    @property
+    def extents(self) -> Floats:
+        """(N, 4) float32: upright boxes around the objects."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class id; may be empty."""
 
     @property
     def frame(self) -> Frame | None:
@@ -55,9 +77,6 @@ class DetectedObjects(Protocol):
 
     def to_dict(self) -> list[dict[str, Any]]:
         """One dictionary for each object, as JSON lines have them."""
-
-    def to_supervision(self) -> supervision.Detections:
-        """As ``supervision.Detections``. Raises ImportError where Supervision is not installed."""
 
 
 class DetectedFrame(Protocol):

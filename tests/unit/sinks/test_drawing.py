@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -149,3 +150,40 @@ def test_captions_leave_small_objects_of_a_crowd_to_be_seen(count: int, expected
     captions = drawing._captions(found, {})
     drawing._shorten(captions, found, 384)
     assert captions[:2] == expected
+
+
+def test_masks_look_as_supervision_draws_them(observe):
+    """Crops are tinted just as whole masks are, small objects above large ones."""
+    seen = observe(boxes=[CAR, CAR], size=(160, 120))
+    whole = np.zeros((2, 120, 160), bool)
+    whole[0, 70:90, 60:90] = True
+    whole[1, 20:100, 40:120] = True
+    found = replace(seen.detections, masks=whole, track_ids=np.array([1, 2]))
+    drawn = annotate(seen.frame.image, found)
+    plain = annotate(seen.frame.image, replace(found, masks=None))
+    palette = supervision.ColorPalette.from_hex(list(drawing._COLOURS))
+    theirs = seen.frame.image.copy()
+    supervision.MaskAnnotator(color=palette, opacity=0.4).annotate(
+        theirs, found.to_supervision(), custom_color_lookup=np.array([1, 2])
+    )
+    untouched = (plain == seen.frame.image).all(axis=2)  # neither box nor caption
+    assert untouched[80, 75]
+    assert untouched[95, 45]
+    assert (drawn[untouched] == theirs[untouched]).all()
+
+
+def test_masks_of_another_picture_are_refused(observe):
+    seen = observe(boxes=[CAR], size=(160, 120))
+    found = replace(seen.detections, masks=np.ones((1, 60, 80), bool))
+    with pytest.raises(SinkError, match="80×60 cannot be drawn on one of 160×120"):
+        annotate(seen.frame.image, found)
+
+
+@pytest.mark.parametrize("predicted", [False, True])
+def test_turned_boxes_are_drawn_turned(observe, predicted):
+    box = [60, 50, 100, 60, 0.9, 2, 1]
+    seen = observe(boxes=[box], size=(160, 120))
+    found = replace(seen.detections, angles=np.array([np.pi / 2], np.float32))
+    changed = (annotate(seen.frame.image, found, predicted=predicted) != seen.frame.image).any(2)
+    assert changed[40:70, 75].all(), "the long side stands upright"
+    assert not changed[50:60, 95:100].any(), "where the box would be without its angle"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,9 @@ coordinates = st.floats(-1e5, 1e5, width=32)
     stream=st.text(),
     name=st.text(),
     tracked=st.booleans(),
+    shaped=st.booleans(),
 )
-def test_the_objects_are_those_of_to_dict(boxes, stream, name, tracked):
+def test_the_objects_are_those_of_to_dict(boxes, stream, name, tracked, shaped):
     n = len(boxes)
     found = Detections(
         boxes,
@@ -79,6 +81,13 @@ def test_the_objects_are_those_of_to_dict(boxes, stream, name, tracked):
         np.arange(n) if tracked else None,
         class_names=(name,),
     )
+    if shaped:
+        found = replace(
+            found,
+            masks=np.indices((n, 5, 6)).sum(axis=0) % 3 == 0,
+            keypoints=np.linspace(-3, 900, n * 6, dtype=np.float32).reshape(n, 2, 3),
+            angles=np.linspace(-3, 3, n, dtype=np.float32),
+        )
     text = to_json(Observation(Frame(stream, 3, 0.1, 0.0, Empty()), found))
     assert "\n" not in text
     line = json.loads(text)

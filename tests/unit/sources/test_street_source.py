@@ -16,7 +16,7 @@ import pytest
 
 from sightline.errors import ConfigError, SinkError
 from sightline.sources.street import HELD_OUT_SEED, StreetOptions, StreetSource, truth_of
-from sightline.sources.street.export import export, run_lengths
+from sightline.sources.street.export import export
 from sightline.sources.street.sheet import write_sheet
 from sightline.types import SourceState
 
@@ -225,10 +225,14 @@ def test_export(tmp_path: Path, kind: str) -> None:
     assert int(first_line[7]) == expected[0].class_ids[0] + 1
 
 
-def test_run_lengths_give_the_mask_back() -> None:
-    truth = truth_of(next(iter(StreetSource(StreetOptions(seed=3, **SMALL)))))
-    for row in range(1, len(truth) + 1):
-        coded = run_lengths(truth.id_map, row)
+def test_run_lengths_give_the_mask_back(tmp_path: Path) -> None:
+    options = StreetOptions(seed=3, width=160, height=96, duration=1 / 25, fps=25)
+    export(options, tmp_path)
+    truth = truth_of(next(iter(StreetSource(options))))
+    annotations = json.loads((tmp_path / "coco.json").read_text())["annotations"]
+    assert len(annotations) == len(truth) > 0
+    for row, annotation in enumerate(annotations, 1):
+        coded = annotation["segmentation"]
         flat = np.zeros(coded["size"][0] * coded["size"][1], bool)
         at = 0
         for number, count in enumerate(coded["counts"]):

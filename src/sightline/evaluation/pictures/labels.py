@@ -123,16 +123,10 @@ def _joined(first: LabelledPicture, second: LabelledPicture) -> LabelledPicture:
         raise ConfigError(
             f"two pictures are called {first.name}, {first.path} and {second.path}: rename one"
         )
-    boxes = np.concatenate((first.truth.boxes, second.truth.boxes))
-    classes = np.concatenate((first.truth.class_ids, second.truth.class_ids))
-    _, kept = np.unique(np.column_stack((boxes, classes)), axis=0, return_index=True)
+    truth = Detections.concatenate((first.truth, second.truth))
+    rows = np.column_stack((truth.boxes, truth.class_ids))
+    _, kept = np.unique(rows, axis=0, return_index=True)
     kept.sort()
-    truth = Detections(
-        boxes[kept],
-        np.ones(len(kept), np.float32),
-        classes[kept],
-        class_names=first.truth.class_names,
-    )
     crowd = np.concatenate((first.crowd, second.crowd))[kept]
     areas = np.concatenate((first.areas, second.areas))[kept]
-    return replace(first, truth=truth, crowd=crowd, areas=areas)
+    return replace(first, truth=truth[kept], crowd=crowd, areas=areas)

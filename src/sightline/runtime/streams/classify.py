@@ -86,7 +86,7 @@ class Classify:
         if not rows:
             return None
         frame, found = seen.frame, seen.detections
-        boxes = found.boxes[rows]
+        boxes = found.extents[rows]
         assert found.track_ids is not None
         tracks = found.track_ids[rows].tolist()
         scores = self._classifier.scores(frame, boxes)  # first: a refusal changes nothing

@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol
 
 import av
 import cv2
-import numpy as np
 
 from sightline.coco import COCO_NAMES
 from sightline.errors import ConfigError, SinkError
@@ -18,6 +17,7 @@ from sightline.sources.street.options import StreetOptions
 from sightline.sources.street.source import StreetSource, truth_of
 from sightline.sources.street.truth import StreetTruth
 from sightline.types import Pixels
+from sightline.types.run_lengths import run_lengths
 
 Format = Literal["images", "mp4"]
 Progress = Callable[[int, int], None]
@@ -144,6 +144,7 @@ class _TruthFiles:
         )  # fmt: skip
         for row, ((x0, y0, x1, y1), kind, track, visibility) in enumerate(rows, 1):
             mask = truth.id_map[y0:y1, x0:x1] == row
+            counts = run_lengths(mask, (x0, y0), (options.width, options.height))
             self._annotations.append(
                 {
                     "id": len(self._annotations) + 1,
@@ -154,7 +155,10 @@ class _TruthFiles:
                     "iscrowd": 0,
                     "track_id": track,
                     "visibility": round(visibility, 4),
-                    "segmentation": run_lengths(truth.id_map, row),
+                    "segmentation": {
+                        "size": [options.height, options.width],
+                        "counts": counts.tolist(),
+                    },
                 }
             )
             self._lines.append(
@@ -178,15 +182,3 @@ class _TruthFiles:
             f"seqLength={count}\nimWidth={options.width}\nimHeight={options.height}\nimExt={suffix}\n",
             encoding="utf-8",
         )
-
-
-def run_lengths(id_map: np.ndarray[Any, np.dtype[np.uint8]], row: int) -> dict[str, Any]:
-    """COCO's uncompressed run lengths (down the columns, zeros first) of one object's mask."""
-    flat = np.flatnonzero(np.concatenate([[False], (id_map == row).T.ravel(), [False]]))
-    height, width = id_map.shape
-    breaks = np.flatnonzero(np.diff(flat) > 1)
-    starts = flat[np.concatenate([[0], breaks + 1])] - 1
-    ends = flat[np.concatenate([breaks, [len(flat) - 1]])]
-    edges = np.stack([starts, ends], axis=1).ravel()
-    counts = np.diff(np.concatenate([[0], edges, [height * width]])).tolist()
-    return {"size": [height, width], "counts": counts if counts[-1] else counts[:-1]}

@@ -1,0 +1,50 @@
+"""Objects of a frame as they stand in a JSON line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sightline.types.objects import DetectedObjects
+
+
+def json_objects(found: DetectedObjects) -> list[dict[str, Any]]:
+    """All objects: boxes with two decimals, scores with four; see ``Detections.to_dict``."""
+    ids = found.class_ids.tolist()
+    objects: list[dict[str, Any]] = [
+        {
+            "box": [round(x, 2) for x in box],
+            "score": round(score, 4),
+            "class_id": class_id,
+            "class": found.class_name(class_id),
+        }
+        for box, score, class_id in zip(
+            found.boxes.tolist(), found.scores.tolist(), ids, strict=True
+        )
+    ]
+    if found.track_ids is not None:
+        for item, track_id in zip(objects, found.track_ids.tolist(), strict=True):
+            item["track_id"] = track_id
+    if has_shapes(found):
+        for number, item in enumerate(objects):
+            item.update(shape_of(found, number))
+    return objects
+
+
+def has_shapes(found: DetectedObjects) -> bool:
+    """Whether more than boxes is known of where the objects are: masks, keypoints or angles."""
+    return not (found.masks is None and found.keypoints is None and found.angles is None)
+
+
+def shape_of(found: DetectedObjects, number: int) -> dict[str, Any]:
+    """Of one object ``angle``, ``keypoints`` and ``mask``, those that are known."""
+    shape: dict[str, Any] = {}
+    if found.angles is not None:
+        shape["angle"] = round(float(found.angles[number]), 4)
+    if found.keypoints is not None:
+        shape["keypoints"] = [
+            [round(x, 2), round(y, 2), round(score, 4)]
+            for x, y, score in found.keypoints[number].tolist()
+        ]
+    if found.masks is not None:
+        shape["mask"] = found.masks.to_coco(number)
+    return shape
