@@ -19,7 +19,8 @@ from typing import IO, Protocol
 import httpx
 import numpy as np
 import pytest
-from tests.ports import free_port
+import tritonclient.grpc as triton
+from tests.ports import free_port, free_ports
 
 
 class Process(Protocol):
@@ -77,7 +78,7 @@ def ends(started: Process, with_signal: signal.Signals) -> tuple[int, str]:
 
 
 def test_a_site_runs_answers_and_ends(tmp_path: Path, data: Path) -> None:
-    port = free_port()
+    port, grpc_port = free_ports(2)
     site = tmp_path / "site.yaml"
     site.write_text(
         f"""
@@ -89,7 +90,7 @@ streams:
     realtime: true
     outputs: {{json_lines: seen.jsonl}}
   absent: {{source: gone.mp4}}
-serving: {{port: {port}, grpc_port: null, token: "${{TOKEN}}"}}
+serving: {{port: {port}, grpc_port: {grpc_port}, token: "${{TOKEN}}"}}
 alerts:
   - {{name: down, metric: stream_down_s, above: 0.5, for_s: 0, stream: absent}}
 """,
@@ -114,6 +115,10 @@ alerts:
         assert answer.status_code == 200
         assert (answer.json()["width"], answer.json()["height"]) == (810, 1080)
         metrics = httpx.get(f"{base}/metrics", headers=login).text
+        # As orchestrators and clients of the Open Inference Protocol ask it.
+        assert httpx.get(f"{base}/v2/health/ready", headers=login).status_code == 200
+        with triton.InferenceServerClient(f"127.0.0.1:{grpc_port}") as client:
+            assert client.is_server_ready()
         assert 'sightline_inferences_total{model="street",status="ok"}' in metrics
         assert 'code="200"' in metrics
         eventually(lambda: "alert: down" in started.log())

@@ -93,6 +93,7 @@ class Installation:
         from sightline.monitoring.tracing import tracing
         from sightline.serving.http.app import create_app
         from sightline.serving.http.server import Server
+        from sightline.serving.http.state import ServiceState
         from sightline.serving.kserve.grpc_server import GrpcServer
         from sightline.serving.kserve.open_inference import OpenInference
         from sightline.serving.kserve.rest import router
@@ -113,7 +114,8 @@ class Installation:
         )  # fmt: skip
         grpc = GrpcServer(protocol, options, partial(self.meter.answered, "grpc"))
         server = Server(app, options, [] if options.grpc_port is None else [grpc])
-        protocol.ready_too = lambda: not app.state.parts.draining
+        state: ServiceState = app.state.service
+        protocol.ready_too = lambda: not state.draining
         opener = threading.Thread(
             target=self._open_or, args=(server.stop,), name="open", daemon=True
         )
