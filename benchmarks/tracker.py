@@ -1,6 +1,6 @@
-"""Time per frame of ByteTrack, ours and the `trackers` package's, on the same boxes.
+"""Time per frame of our trackers and of the `trackers` package's, on the same boxes.
 
-    python benchmarks/tracker.py [--objects 10 50 200] [--frames 300] [--rounds 5]
+    python benchmarks/tracker.py [--tracker bytetrack ocsort] [--objects 10 50 200] [--frames 300] [--rounds 5]
 
 Rounds alternate between the two, so that a slow spell of the machine meets both; the ratio is the
 median of the ratios of rounds that follow one another.
@@ -17,8 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from sightline.tracking.bytetrack import ByteTrack
+from sightline.tables import TRACKERS, load
 from sightline.types import Detections
+
+PEERS = {"bytetrack": "ByteTrackTracker", "ocsort": "OCSORTTracker"}
+"""The class of the `trackers` package, by our kind."""
 
 
 def street(objects: int, frames: int, seed: int = 0) -> list[Detections]:
@@ -58,29 +61,41 @@ def ms_per_frame(update: Callable[[Any], object], frames: Sequence[Any]) -> floa
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tracker", nargs="+", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--objects", type=int, nargs="+", default=[10, 50, 200])
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args(arguments)
     try:
-        from trackers import ByteTrackTracker
+        import trackers
     except ImportError:
         sys.exit("trackers is not installed: pip install --no-deps trackers pydeprecate")
 
-    print(f"{'objects':>8}{'sightline ms':>14}{'trackers ms':>14}{'ratio':>8}   (per frame)")
-    for objects in options.objects:
-        ours = street(objects, options.frames)
-        theirs = [detections.to_supervision() for detections in ours]
-        times = [
-            (
-                ms_per_frame(ByteTrack().update, ours),
-                ms_per_frame(ByteTrackTracker().update, theirs),
-            )
-            for _ in range(options.rounds)
-        ]
-        own, peer = (statistics.median(column) for column in zip(*times, strict=True))
-        ratio = statistics.median(b / a for a, b in times)
-        print(f"{objects:>8}{own:>14.3f}{peer:>14.3f}{ratio:>7.1f}x")
+    print(f"{'tracker':<11}{'objects':>8}{'sightline ms':>14}{'trackers ms':>14}{'ratio':>8}")
+    for kind in options.tracker:
+        make, peer = load(TRACKERS[kind].make), getattr(trackers, PEERS[kind])
+        for objects in options.objects:
+            compare(kind, make, peer, objects, options.frames, options.rounds)
+
+
+def compare(
+    kind: str,
+    make: Callable[[], Any],
+    peer: Callable[[], Any],
+    objects: int,
+    frames: int,
+    rounds: int,
+) -> None:
+    """Print the times per frame of two trackers, and their ratio."""
+    ours = street(objects, frames)
+    theirs = [detections.to_supervision() for detections in ours]
+    times = [
+        (ms_per_frame(make().update, ours), ms_per_frame(peer().update, theirs))
+        for _ in range(rounds)
+    ]
+    own, other = (statistics.median(column) for column in zip(*times, strict=True))
+    ratio = statistics.median(b / a for a, b in times)
+    print(f"{kind:<11}{objects:>8}{own:>14.3f}{other:>14.3f}{ratio:>7.1f}x", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sightline
 
 PUBLIC = {
+    "OCSORT",
     "ByteTrack",
     "Classify",
     "Detection",

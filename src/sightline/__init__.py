@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from sightline.config import Classify
     from sightline.errors import SightlineError
     from sightline.tracking.bytetrack import ByteTrack
+    from sightline.tracking.ocsort import OCSORT
     from sightline.types import Detection, Detections, Event, Frame, Label, Observation
 
 __all__ = [
+    "OCSORT",
     "ByteTrack",
     "Classify",
     "Detection",
@@ -46,6 +48,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "OCSORT": "sightline.tracking.ocsort",
     "ByteTrack": "sightline.tracking.bytetrack",
     "Classify": "sightline.config",
     "Detection": "sightline.types",

@@ -55,6 +55,7 @@ TRACKER: Mapping[str, str] = {
         ("track_buffer", "lost_track_buffer", "max_age", "max_time_lost"), "lost_buffer_s"
     ),
     **dict.fromkeys(("minimum_consecutive_frames", "min_hits", "n_init"), "minimum_hits"),
+    **dict.fromkeys(("inertia", "vdc_weight", "direction_consistency_weight"), "momentum"),
     "fps": "frame_rate",
 }
 """Options of other trackers."""
@@ -166,7 +167,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("info", "summary"), "print(model)"),
         **dict.fromkeys(("boxes", "xyxy"), "model.detect(image).boxes"),
     },
-    "ByteTrack": dict.fromkeys(
+    "Tracker": dict.fromkeys(
         ("update_with_detections", "update_with_tensors", "track", "step"), "update"
     ),
     "sightline": {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -247,40 +247,63 @@ SINKS: Mapping[str, SinkEntry] = {
     ),
 }
 
+# What all trackers take. Those that begin and end the list of a tracker's options are the same everywhere.
+_SCORES = {
+    "high_threshold": Option(
+        float, "score of detections that are matched first",
+        unset="the model's `conf`", least=0, most=1,
+    ),
+    "low_threshold": Option(
+        float, "lowest score that is looked at",
+        unset="0.1, or `conf` where that is lower", least=0, most=1,
+    ),
+    "new_track_threshold": Option(
+        float, "lowest score of a new object", unset="the model's `conf`", least=0, most=1
+    ),
+}  # fmt: skip
+_LIVES = {
+    "minimum_hits": Option(int, "detections that confirm a new object", unset="2", least=1),
+    "confirm_within": Option(
+        int, "a new object's first frames, among which these detections must be",
+        unset="as many: they follow one another", least=1,
+    ),
+    "lost_buffer_s": Option(
+        float, "seconds out of sight after which an id is not given again", unset="1", least=0
+    ),
+    "class_aware": Option(
+        bool, "join only what has the same class", unset="as the model's card says"
+    ),
+}  # fmt: skip
+_MATCH = Option(float, "smallest overlap (IoU) with a sure detection", unset="0.2", least=0, most=1)
+_LOW_MATCH = Option(
+    float, "smallest overlap (IoU) with a doubtful detection", unset="0.5", least=0, most=1
+)
+
 TRACKERS: Mapping[str, TrackerEntry] = {
     "bytetrack": TrackerEntry(
         "sightline.tracking.bytetrack:ByteTrack",
         {
-            "high_threshold": Option(
-                float, "score of detections that are matched first",
-                unset="the model's `conf`", least=0, most=1,
-            ),
-            "low_threshold": Option(
-                float, "lowest score that is looked at",
-                unset="0.1, or `conf` where that is lower", least=0, most=1,
-            ),
-            "new_track_threshold": Option(
-                float, "lowest score of a new object", unset="the model's `conf`", least=0, most=1
-            ),
-            "match_threshold": Option(
-                float, "smallest overlap (IoU) with a sure detection", unset="0.2", least=0, most=1
-            ),
-            "low_match_threshold": Option(
-                float, "smallest overlap (IoU) with a doubtful detection", unset="0.5", least=0, most=1
-            ),
+            **_SCORES,
+            "match_threshold": _MATCH,
+            "low_match_threshold": _LOW_MATCH,
             "new_match_threshold": Option(
                 float, "smallest overlap (IoU) of an object that is not confirmed",
                 unset="0.3", least=0, most=1,
             ),
-            "minimum_hits": Option(
-                int, "detections in a row that confirm a new object", unset="2", least=1
+            **_LIVES,
+        },
+    ),
+    "ocsort": TrackerEntry(
+        "sightline.tracking.ocsort:OCSORT",
+        {
+            **_SCORES,
+            "match_threshold": replace(_MATCH, unset="0.3"),
+            "low_match_threshold": _LOW_MATCH,
+            "momentum": Option(
+                float, "how much it counts, beside overlap, that a detection is ahead of an object",
+                unset="0.2", least=0, most=1,
             ),
-            "lost_buffer_s": Option(
-                float, "seconds out of sight after which an id is not given again", unset="1", least=0
-            ),
-            "class_aware": Option(
-                bool, "join only what has the same class", unset="as the model's card says"
-            ),
+            **_LIVES,
         },
     ),
 }  # fmt: skip

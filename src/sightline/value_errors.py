@@ -47,6 +47,8 @@ def in_words(kind: str, context: Mapping[str, Any], message: str) -> str:
     if kind in _LIMITS:
         key, text = _LIMITS[kind]
         value = context.get(key, "")
+        if kind == "union_tag_invalid":
+            value = " or ".join(str(value).rsplit(", ", 1))
         return text.format(f"{value:g}" if isinstance(value, float) else value)
     message = message.replace("Input should", "it must").replace("Value should", "it must")
     return _WORDS.get(kind, message)

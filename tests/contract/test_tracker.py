@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sightline.errors import ConfigError
 from sightline.protocols import Tracker
 from sightline.tracking.bytetrack import ByteTrack
+from sightline.tracking.ocsort import OCSORT
 from sightline.types import Detections
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-TRACKERS = [pytest.param(ByteTrack, id="bytetrack")]
+TRACKERS = [pytest.param(ByteTrack, id="bytetrack"), pytest.param(OCSORT, id="ocsort")]
 every_tracker = pytest.mark.parametrize("make", TRACKERS)
-Make = Callable[[], Tracker]
+Make = Callable[..., Tracker]
 
 
 def detections(*boxes: tuple[float, float, float, float], score: float = 0.9) -> Detections:
@@ -75,6 +77,42 @@ def test_every_field_travels_with_its_object(make: Make) -> None:
     row = found[1:]
     for name in ("masks", "embeddings", "keypoints", "angles"):
         assert np.array_equal(getattr(tracked, name), getattr(row, name)), name
+
+
+@every_tracker
+@pytest.mark.parametrize(
+    ("hits", "within", "seen", "first"),
+    [
+        pytest.param(2, 3, "1010101010", 2, id="2 of 3: every second frame"),
+        pytest.param(3, 5, "1010101010", 4, id="3 of 5: every second frame"),
+        pytest.param(3, 5, "1101000000", 3, id="3 of 5: one is missing"),
+        pytest.param(3, 5, "1001000000", None, id="3 of 5: two hits are no three"),
+        pytest.param(3, 5, "1100001100", None, id="3 of 5: too long away"),
+        pytest.param(2, 2, "1010101010", None, id="in a row: every second frame is never"),
+        pytest.param(2, None, "1011000000", 3, id="in a row, as nothing else is said"),
+        pytest.param(1, 4, "1000000000", 0, id="1: at once"),
+    ],
+)
+def test_a_new_object_is_confirmed_by_n_of_m_frames(
+    make: Make, hits: int, within: int | None, seen: str, first: int | None
+) -> None:
+    tracker = make(minimum_hits=hits, confirm_within=within)
+    tracker.update(Detections.empty(("person", "car")), 0.0)
+    shown = []
+    for n, there in enumerate(seen):
+        found = detections(walker(n)) if there == "1" else Detections.empty(("person", "car"))
+        if ids(tracker.update(found, (n + 1) / 25)):
+            shown.append(n)
+    if first is None:
+        assert shown == []
+    else:  # from then on, whenever it is found
+        assert shown == [n for n, there in enumerate(seen) if n >= first and there == "1"]
+
+
+@every_tracker
+def test_fewer_frames_than_hits_are_refused(make: Make) -> None:
+    with pytest.raises(ConfigError, match="confirm_within is 2"):
+        make(minimum_hits=3, confirm_within=2)
 
 
 @every_tracker

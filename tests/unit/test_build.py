@@ -35,7 +35,8 @@ from sightline.runtime.streams.decoding import Decoding
 from sightline.runtime.streams.decoding_budget import DecodingBudget
 from sightline.sources.paced import PacedSource
 from sightline.tables import SINKS, TRACKERS
-from sightline.tracking.bytetrack import LOW_THRESHOLD, ByteTrack
+from sightline.tracking.bytetrack import ByteTrack
+from sightline.tracking.online import LOW_THRESHOLD
 from sightline.types import Detections, Frame, Observation, StreamInfo
 
 MakeModel = Callable[..., Path]

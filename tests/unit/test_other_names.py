@@ -100,7 +100,7 @@ def test_every_option_leads_to_one_that_is_there() -> None:
         ("Frame", "shape", "image.shape"),
         ("Model", "predict", "detect"),
         ("Model", "names", "class_names"),
-        ("ByteTrack", "update_with_detections", "update"),
+        ("Tracker", "update_with_detections", "update"),
         ("Model", "to", "sl.load(..., device=...)"),
         ("sightline", "YOLO", "load"),
         ("sightline", "detect", "load(model).detect(image)"),
@@ -145,7 +145,7 @@ def things(model: sl.Model) -> dict[str, Any]:
     observation = sl.Observation(frame, one)
     return {
         "Detections": one, "Detection": one[0], "Observation": observation, "Frame": frame,
-        "Model": model, "ByteTrack": sl.ByteTrack(), "sightline": sl,
+        "Model": model, "Tracker": sl.ByteTrack(), "sightline": sl,
     }  # fmt: skip
 
 

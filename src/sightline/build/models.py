@@ -373,7 +373,7 @@ def for_tracking(
 
 def _suited(detector: EngineDetector) -> dict[str, Any]:
     """The options of trackers that suit a detector: its card's, unless its ``conf`` was chosen."""
-    from sightline.tracking.bytetrack import LOW_THRESHOLD
+    from sightline.tracking.online import LOW_THRESHOLD
 
     conf, suited = detector.conf, detector.card.tracker
     if suited is not None and conf == detector.card.conf:

@@ -30,6 +30,28 @@ class TrackerKind(Options):
 
     kind: str = Field(description="the tracker")
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> TrackerKind:
+        refuse_inconsistent(_inconsistencies(self))
+        return self
+
+
+def _inconsistencies(options: TrackerKind) -> Iterator[Inconsistency]:
+    """Values that are the wrong way round."""
+    given = options.model_dump(exclude_none=True)
+    low, high = given.get("low_threshold"), given.get("high_threshold")
+    if low is not None and high is not None and low > high:
+        yield (
+            ("low_threshold",),
+            f"{low:g} is above high_threshold, {high:g}: it must not exceed it",
+        )
+    hits, within = given.get("minimum_hits"), given.get("confirm_within")
+    if hits is not None and within is not None and within < hits:
+        yield (
+            ("confirm_within",),
+            f"{within} is less than minimum_hits, {hits}: so many detections are not in so few frames",
+        )
+
 
 def _options_of(kind: str) -> type[TrackerKind]:
     """The options of a tracker, as the table has them."""
@@ -55,6 +77,7 @@ if TYPE_CHECKING:
         low_match_threshold: float | None = None
         new_match_threshold: float | None = None
         minimum_hits: int | None = None
+        confirm_within: int | None = None
         lost_buffer_s: float | None = None
         class_aware: bool | None = None
 
@@ -64,21 +87,6 @@ else:
 
 class ByteTrackOptions(_ByteTrack):
     """The tracker ByteTrack. What is None suits the model: see ``tracking.bytetrack``."""
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> ByteTrackOptions:
-        refuse_inconsistent(_thresholds(self))
-        return self
-
-
-def _thresholds(options: ByteTrackOptions) -> Iterator[Inconsistency]:
-    """Thresholds that are the wrong way round."""
-    low, high = options.low_threshold, options.high_threshold
-    if low is not None and high is not None and low > high:
-        yield (
-            ("low_threshold",),
-            f"{low:g} is above high_threshold, {high:g}: it must not exceed it",
-        )
 
 
 TRACKER_KINDS: Mapping[str, type[TrackerKind]] = {

@@ -56,7 +56,7 @@ def predict(motion: Motion, frames: float) -> None:
 
 def correct(motion: Motion, columns: NDArray[np.int64], boxes: NDArray[np.float64]) -> None:
     """Take measured boxes, (4, M), into the M given columns of the state, in place."""
-    seen = motion[:, columns]
+    seen = motion.take(columns, 1)
     residual = boxes - seen[:4]
     gain = seen[8:10] / (seen[8] + _POSITION_NOISE)
     seen[:4] += gain[0] * residual

@@ -22,7 +22,6 @@ from sightline.cli import saved_config
 from sightline.cli.main import app
 from sightline.cli.options import model_options
 from sightline.config import (
-    ByteTrackOptions,
     EngineOptions,
     LiveOptions,
     ModelOptions,
@@ -32,23 +31,26 @@ from sightline.config import (
     checked,
 )
 from sightline.config import file as config_file
+from sightline.config.tracker import TRACKER_KINDS
 from sightline.errors import ConfigError
+from sightline.tables import TRACKERS
 
 ROOT = get_command(app)
-SECTIONS: dict[str, type[BaseModel]] = {
-    "models.NAME": ModelOptions,
-    "models.NAME.engine": EngineOptions,
-    "streams.NAME": StreamOptions,
-    "streams.NAME.tracker": ByteTrackOptions,
-    "streams.NAME.live": LiveOptions,
-    "streams.NAME.outputs": OutputOptions,
-    "serving": ServingOptions,
-}
+SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("models.NAME", ModelOptions),
+    ("models.NAME.engine", EngineOptions),
+    ("streams.NAME", StreamOptions),
+    *(("streams.NAME.tracker", options) for options in TRACKER_KINDS.values()),
+    ("streams.NAME.live", LiveOptions),
+    ("streams.NAME.outputs", OutputOptions),
+    ("serving", ServingOptions),
+)
 SHORT = {"--json", "--output", "-o", "--db", "-m", "-q", "-v", "--verbose", "--quiet"}
 """What is short for an option of another name."""
 
 CALLS = {
-    "load": sl.load, "track": sl.track, "detect": sl.Model.detect, "ByteTrack": sl.ByteTrack,
+    "load": sl.load, "track": sl.track, "detect": sl.Model.detect,
+    "ByteTrack": sl.ByteTrack, "OCSORT": sl.OCSORT,
     "LiveOptions": LiveOptions, "OutputOptions": OutputOptions, "ServingOptions": ServingOptions,
 }  # fmt: skip
 
@@ -74,7 +76,7 @@ def params(name: str) -> dict[str, click.Parameter]:
 
 
 def section_of(name: str) -> tuple[str, type[BaseModel]] | None:
-    return next(((at, o) for at, o in SECTIONS.items() if name in o.model_fields), None)
+    return next(((at, o) for at, o in SECTIONS if name in o.model_fields), None)
 
 
 @pytest.mark.parametrize("command", ["detect", "track", "serve"])
@@ -87,7 +89,7 @@ def test_every_flag_is_an_option_of_the_same_name(command: str) -> None:
             assert long == [f"--{name.replace('_', '-')}"]
 
 
-@pytest.mark.parametrize("options", [ModelOptions, OutputOptions, ByteTrackOptions])
+@pytest.mark.parametrize("options", [ModelOptions, OutputOptions, *TRACKER_KINDS.values()])
 def test_every_option_of_a_section_has_its_flag(options: type[BaseModel]) -> None:
     flags = params("track")
     for name in options.model_fields:
@@ -116,16 +118,24 @@ def test_what_means_something_else_to_a_tracker_says_so() -> None:
     assert "the tracker predicts the others" in helps["track"]["every"]
 
 
-@pytest.mark.parametrize("name", sorted(set(ByteTrackOptions.model_fields) - {"kind"}))
-def test_a_tracker_flag_has_the_range_of_its_option(name: str) -> None:
-    if name == "class_aware":
-        return
+NUMBERS = sorted(
+    (kind, name)
+    for kind, entry in TRACKERS.items()
+    for name, option in entry.options.items()
+    if option.kind in {int, float}
+    and (kind == "bytetrack" or name not in TRACKERS["bytetrack"].options)
+)
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+def test_a_tracker_flag_has_the_range_of_its_option(kind: str, name: str) -> None:
     for value in ("-1", "0", "0.5", "1", "2"):
         result = CliRunner().invoke(
-            app, ["track", "a.mp4", "-m", "absent.onnx", f"--{name.replace('_', '-')}={value}"]
-        )
+            app,
+            ["track", "a.mp4", "-m", "absent.onnx", "--tracker", kind, f"--{name.replace('_', '-')}={value}"],
+        )  # fmt: skip
         try:
-            ByteTrackOptions(**{name: value})
+            TRACKER_KINDS[kind](**{name: value})
         except ValidationError:
             assert result.exit_code == 2, (name, value)  # click's, before anything is looked at
         else:
@@ -151,7 +161,7 @@ def test_the_table_of_the_documentation_is_whole() -> None:
     rows = re.findall(r"^\| `(--[a-z-]+)` \| `([\w.]+)` \| (.*) \|$", table, re.MULTILINE)
     for flag, place, calls in rows:
         section, _, key = place.rpartition(".")
-        assert key in SECTIONS[section].model_fields, place
+        assert any(key in o.model_fields for at, o in SECTIONS if at == section), place
         assert flag in {"--tracker", "--classify"} or flag == f"--{key.replace('_', '-')}"
         for call, argument in re.findall(r"`(\w+)\((\w+)=?\)`", calls):
             made = CALLS[call]
@@ -231,8 +241,10 @@ ALL_OPTIONS = {
     "every": ("3", 3), "transport": ("udp", None), "high_threshold": ("0.6", 0.6),
     "low_threshold": ("0.2", 0.2), "new_track_threshold": ("0.7", 0.7),
     "match_threshold": ("0.3", 0.3), "low_match_threshold": ("0.4", 0.4),
-    "new_match_threshold": ("0.35", 0.35), "minimum_hits": ("4", 4), "lost_buffer_s": ("2.5", 2.5),
+    "new_match_threshold": ("0.35", 0.35), "minimum_hits": ("4", 4), "confirm_within": ("6", 6),
+    "lost_buffer_s": ("2.5", 2.5),
 }  # fmt: skip
+OF_OTHER_TRACKERS = {"momentum": ("0.3", 0.3)}
 SWITCHES = ("agnostic_nms", "yolo_scores", "show", "show_fps", "append", "class_aware")
 
 
@@ -254,7 +266,22 @@ def test_every_flag_is_saved_under_its_own_name(
         same = value == expected or Path(str(value)).name == Path(str(expected)).name
         assert same, f"{name}: {value!r}"
     unsaved = set(params("track")) - set(known) - set(COMMAND_LINE_ONLY) - {"model", "fps", "start"}
+    unsaved -= set(OF_OTHER_TRACKERS)
     assert not unsaved, f"give {unsaved} to this test: --save-config must write them"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TRACKERS if kind != "bytetrack"])
+def test_another_tracker_is_saved_with_its_options(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {n: v for n, v in OF_OTHER_TRACKERS.items() if n in TRACKERS[kind].options}
+    flags = [f"--{name.replace('_', '-')}={text}" for name, (text, _) in given.items()]
+    tree_of("track", "a.mp4", "-m", "absent.onnx", "--tracker", kind, *flags, folder=tmp_path)
+    ((_, stream),) = config_file.read(tmp_path / "saved.yaml", {}).configuration.streams.items()
+    assert stream.tracker.kind == kind
+    for name, (_, value) in given.items():
+        assert getattr(stream.tracker, name) == value, name
 
 
 def test_a_short_command_is_a_short_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,7 +162,7 @@ def complaints(text: str, **environment: str) -> list[str]:
         ),
         pytest.param(
             "models: {m: {model: a}}\nstreams: {s: {source: a.mp4, tracker: sort}}\n",
-            "2:39: streams.s.tracker: cannot be sort; there are bytetrack",
+            "2:39: streams.s.tracker: cannot be sort; did you mean ocsort?",
             id="a tracker that is none",
         ),
         pytest.param(

@@ -1,4 +1,4 @@
-"""Quality of ByteTrack on real footage: MOTA (CLEAR) and IDF1 (Identity) at IoU 0.5.
+"""Quality of the trackers on real footage: MOTA (CLEAR) and IDF1 (Identity) at IoU 0.5.
 
 The scorer follows TrackEval's definitions: matches of the frame before are kept first, and an
 identity switch is counted against the last match of a true object however long ago.
@@ -6,13 +6,16 @@ identity switch is counted against the last match of a true object however long 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
+from sightline.protocols import Tracker
 from sightline.tracking.bytetrack import ByteTrack
+from sightline.tracking.ocsort import OCSORT
 from sightline.types import Detections
 
 Frames = dict[int, tuple[np.ndarray, np.ndarray]]
@@ -118,10 +121,13 @@ def footage(data: Path) -> tuple[Frames, dict[int, Detections]]:
     return truth, found
 
 
+@pytest.mark.parametrize("make", [ByteTrack, OCSORT])
 @pytest.mark.parametrize("every", [1, 2], ids=["every frame", "every second frame"])
-def test_real_footage(footage: tuple[Frames, dict[int, Detections]], every: int) -> None:
+def test_real_footage(
+    footage: tuple[Frames, dict[int, Detections]], make: Callable[[], Tracker], every: int
+) -> None:
     truth, found = footage
-    tracker = ByteTrack()
+    tracker = make()
     tracked = {}
     for n in sorted(truth):
         if n % every == 1 % every:

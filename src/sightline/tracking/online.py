@@ -1,0 +1,231 @@
+"""What all trackers do alike: time, ids, confirmation, and objects out of sight.
+
+Which detection belongs to which track is each tracker's own affair.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from sightline.errors import ConfigError
+from sightline.other_names import attribute_error
+from sightline.tracking import kalman
+from sightline.tracking.matching import Pairs, assign
+from sightline.tracking.tracks import Found, Tracks
+from sightline.types import Detections, Ints, Mask
+
+LOW_THRESHOLD = 0.1
+"""Detections below this are noise; a detector for a tracker should hand on those above it."""
+
+PREDICTED_S = 1.0
+"""An object is predicted for so long after the last update: nothing moves evenly for longer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Which tracks may be matched in an update: masks over all tracks, not to be changed.
+
+    ``active`` were found in the update before. ``alive`` are those that may be found again:
+    confirmed ones that are not out of sight for too long.
+    """
+
+    active: Mask
+    alive: Mask
+
+
+class OnlineTracker(ABC):
+    """Gives objects lasting ids, frame by frame. The frame of all trackers here.
+
+    Options that all have in common are told of in ``ByteTrack``.
+    """
+
+    _tracks_kind: ClassVar[type[Tracks]] = Tracks
+    """What is known of each object."""
+
+    def __init__(
+        self,
+        *,
+        high_threshold: float,
+        low_threshold: float,
+        new_track_threshold: float,
+        minimum_hits: int,
+        confirm_within: int | None,
+        lost_buffer_s: float,
+        frame_rate: float,
+        class_aware: bool,
+    ) -> None:
+        self.high_threshold = fraction("high_threshold", high_threshold)
+        self.low_threshold = fraction("low_threshold", low_threshold)
+        self.new_track_threshold = fraction("new_track_threshold", new_track_threshold)
+        if low_threshold > high_threshold:
+            raise ConfigError(
+                f"low_threshold is {low_threshold}: it must not exceed high_threshold, {high_threshold}"
+            )
+        if minimum_hits < 1:
+            raise ConfigError(f"minimum_hits is {minimum_hits}: it must be 1 or more")
+        if confirm_within is not None and confirm_within < minimum_hits:
+            raise ConfigError(
+                f"confirm_within is {confirm_within}: it must be minimum_hits, {minimum_hits}, or more"
+            )
+        if not 0 <= lost_buffer_s < math.inf:
+            raise ConfigError(f"lost_buffer_s is {lost_buffer_s}: it must be 0 seconds or more")
+        if not 0 < frame_rate < math.inf:
+            raise ConfigError(f"frame_rate is {frame_rate}: it must be more than 0 per second")
+        self.minimum_hits = minimum_hits
+        self.confirm_within = minimum_hits if confirm_within is None else confirm_within
+        self.lost_buffer_s = lost_buffer_s
+        self.frame_rate = frame_rate
+        self.class_aware = class_aware
+        self._next_id = 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all objects. Ids go on: one instance never gives an id twice."""
+        self._tracks = self._tracks_kind.begin(Found.of(Detections.empty()), 0.0)
+        self._class_names: tuple[str, ...] = ()
+        self._clock = 0.0  # seconds that have passed, of whatever frames were shown
+        self._updated: float | None = None  # the clock at the last update
+        self._time: float | None = None  # stream time of the last frame that had one
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise attribute_error(self, "Tracker", name)
+
+    def update(self, detections: Detections, time: float | None = None) -> Detections:
+        """The tracked objects of the next frame.
+
+        Args:
+            detections: what was found, N objects, of any score.
+            time: stream seconds; None stands for one frame interval after the last call, and so
+                does a time that is not later than the last one.
+
+        Returns:
+            The detections that belong to a confirmed track, in the order given, untouched (boxes
+            are the detector's, not the filter's) but for ``track_ids``.
+        """
+        first = self._updated is None
+        previous = self._clock if self._updated is None else self._updated
+        self._advance(time)
+        self._updated = self._clock
+        self._class_names = detections.class_names
+        tracks = self._tracks
+        if not len(detections) and not len(tracks):  # an empty street costs nothing
+            return replace(detections, track_ids=np.empty(0, np.int64))
+        found = Found.of(detections)
+        tracks.predict((self._clock - previous) * self.frame_rate)
+        active = tracks.seen >= previous
+        alive = active | (self._clock - tracks.seen <= self.lost_buffer_s)
+        rows, columns = self._match(found, Candidates(active, alive))
+
+        tracks.meet(rows, found.taken(columns), self._clock)
+        self._confirm(tracks.ids, (tracks.ids == 0) & (tracks.hits >= self.minimum_hits))
+        track_ids = np.zeros(len(detections), np.int64)
+        track_ids[columns] = tracks.ids[rows]
+        alive &= self._may_go_on(rows)
+        alive[rows] = True
+        active[rows] = False
+        if active.any():
+            kalman.hold_size(tracks.motion, active.nonzero()[0])
+
+        fresh = found.scores >= self.new_track_threshold
+        fresh[columns] = False
+        if fresh.any() or not alive.all():
+            born = self._tracks_kind.begin(found.taken(fresh.nonzero()[0]), self._clock)
+            if first or self.minimum_hits == 1:
+                self._confirm(born.ids, born.ids == 0)
+                track_ids[fresh] = born.ids
+            self._tracks = tracks[alive] + born
+        return replace(detections, track_ids=track_ids)[track_ids > 0]
+
+    def predict(self, time: float | None = None) -> Detections:
+        """Where the tracked objects are by now, for a frame on which nothing was detected.
+
+        The objects of the last update, in boxes of the motion model, with the scores and class
+        ids of their last detection and no masks; none once that is longer ago than
+        ``PREDICTED_S``. Boxes may reach beyond the picture, whose size is not known here. Later
+        updates are as if this frame had not been shown, but for the time that has passed.
+        """
+        self._advance(time)
+        if self._updated is None or self._clock - self._updated > PREDICTED_S:
+            return replace(Detections.empty(), track_ids=np.empty(0, np.int64))
+        tracks = self._tracks
+        now = (tracks.seen >= self._updated) & (tracks.ids > 0)
+        tracks = tracks[now]
+        boxes = kalman.predicted_boxes(
+            tracks.motion, (self._clock - self._updated) * self.frame_rate
+        )
+        return Detections(
+            boxes.T.astype(np.float32),
+            tracks.scores,
+            tracks.class_ids,
+            tracks.ids,
+            class_names=self._class_names,
+        )
+
+    @abstractmethod
+    def _match(self, found: Found, candidates: Candidates) -> tuple[Ints, Ints]:
+        """Indices of tracks and of their detections."""
+
+    def _may_go_on(self, met: Ints) -> Mask:
+        """Which tracks live on without a detection: what is confirmed, or may be by later ones.
+
+        The misses of all tracks but those in ``met`` are counted.
+        """
+        tracks, spare = self._tracks, self.confirm_within - self.minimum_hits
+        confirmed: Mask = tracks.ids > 0
+        if not spare:
+            return confirmed
+        tracks.misses += 1
+        tracks.misses[met] -= 1
+        return confirmed | (tracks.misses <= spare)
+
+    def _of_one_class(self, pairs: Pairs, found: Found) -> Pairs:
+        """The pairs that may be joined by their classes."""
+        if not self.class_aware:
+            return pairs
+        return pairs[self._tracks.class_ids[pairs.rows] == found.class_ids[pairs.columns]]
+
+    def _advance(self, time: float | None) -> None:
+        """Move the clock to the next frame."""
+        elapsed = 0.0 if time is None or self._time is None else time - self._time
+        self._clock += elapsed if 0 < elapsed < math.inf else 1 / self.frame_rate
+        self._time = time
+
+    def _confirm(self, ids: Ints, which: Mask) -> None:
+        """Give new ids to these tracks, in place."""
+        new = which.nonzero()[0]
+        ids[new] = np.arange(self._next_id, self._next_id + len(new))
+        self._next_id += len(new)
+
+
+def associate(pairs: Pairs, rows: Mask, columns: Mask, close: Mask) -> Pairs:
+    """The best ``close`` pairs of free rows and columns; these are then no longer free."""
+    if not (rows.any() and columns.any()):
+        return pairs[:0]
+    fit = rows[pairs.rows] & columns[pairs.columns]
+    fit &= close
+    best = assign(pairs[fit])
+    rows[best.rows] = False
+    columns[best.columns] = False
+    return best
+
+
+def joined(*parts: Pairs) -> tuple[Ints, Ints]:
+    """The rows and columns of several associations."""
+    return (
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.columns for part in parts]),
+    )
+
+
+def fraction(name: str, value: float) -> float:
+    """The value of an option. Raises ConfigError where it is not between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise ConfigError(f"{name} is {value}: it must lie between 0 and 1")
+    return value
