@@ -18,10 +18,13 @@ def suppress(candidates: Detections, iou: float, *, agnostic: bool, limit: int) 
     """The best ``limit`` objects after greedy NMS, best first.
 
     Boxes that overlap a better one of their own class by more than ``iou`` go; with ``agnostic``,
-    of any class.
+    of any class. So do boxes without an area: OpenCV says that one with a negative area covers all others.
     """
     if len(candidates) > MAX_CANDIDATES:
         candidates = best(candidates, MAX_CANDIDATES)
+    without_area = candidates.boxes[:, 2:] <= candidates.boxes[:, :2]
+    if without_area.any():
+        candidates = candidates[~without_area.any(axis=1)]
     if len(candidates) < 2:
         return candidates
     # OpenCV takes doubles: float32 is twice as slow.

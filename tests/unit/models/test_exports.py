@@ -370,7 +370,7 @@ def test_an_export_to_ir_keeps_its_card(
             id="EfficientNMS",
         ),
         pytest.param(
-            lambda: graphs.efficient_nms(NAS), ("bgr", 1 / 255, "letterbox"), id="YOLO-NAS"
+            lambda: graphs.efficient_nms(NAS), ("rgb", 1 / 255, "letterbox"), id="YOLO-NAS"
         ),
         pytest.param(
             lambda: graphs.tensorflow(TENSORFLOW, NHWC), ("rgb", 1.0, "stretch"), id="TensorFlow"

@@ -96,6 +96,21 @@ def test_a_wild_box_leaves_the_others_alone(far: float, agnostic: bool) -> None:
     assert found.boxes[0].tolist() == candidates.boxes[0].tolist()
 
 
+@pytest.mark.parametrize("agnostic", [True, False])
+@pytest.mark.parametrize(
+    "box", [(90, 90, 10, 20), (50, 10, 40, 90), (50, 90, 90, 60), (30, 30, 30, 30), (30, 30, 30, 40)],
+    ids=["both sides", "width", "height", "point", "line"],
+)  # fmt: skip
+def test_a_box_without_an_area_takes_no_other_with_it(
+    box: tuple[float, float, float, float], agnostic: bool
+) -> None:
+    others = ((10, 10, 20, 20, 0.9, 1), (60, 10, 70, 20, 0.8, 1), (60, 40, 90, 90, 0.7, 1))
+    candidates = detections((*box, 0.95, 1), *others)
+    found = suppress(candidates, 0.45, agnostic=agnostic, limit=10)
+    assert found.scores.tolist() == candidates.scores[1:].tolist()
+    assert not len(suppress(candidates[:1], 0.45, agnostic=agnostic, limit=10))
+
+
 def test_many_candidates_are_cut_to_the_best_before() -> None:
     count = MAX_CANDIDATES + 500
     rng = np.random.default_rng(0)

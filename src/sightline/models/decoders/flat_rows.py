@@ -52,7 +52,6 @@ class Yolov7EndToEnd:
 class YoloNasFlat(Yolov7EndToEnd):
     """YOLO-NAS with ``flat`` predictions: the same columns, but the score before the class."""
 
-    card: Mapping[str, Any] = {**LETTERBOX, "order": "bgr"}
     score_at, class_at = 5, 6
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:

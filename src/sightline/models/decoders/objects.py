@@ -47,9 +47,7 @@ class EfficientNms:
 
 
 class YoloNas(EfficientNms):
-    """YOLO-NAS as its exporter writes it with ``batch``: pixels come as OpenCV reads them."""
-
-    card: Mapping[str, Any] = {"order": "bgr", "scale": 1 / 255, "resize": "letterbox"}
+    """YOLO-NAS as its exporter writes it with ``batch``."""
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
