@@ -15,7 +15,6 @@ MOST_EXCEPTIONS = 5
 LONGER = {
     "engines/fallback.py": "one state machine: attempts, hangs and trials share its one lock",
     "runtime/scheduling/scheduler.py": "one state machine: the queue's threads share its one lock",
-    "sinks/database.py": "one writer: batches, retries and exchanged files share its one connection",
     "sources/ffmpeg.py": "one reader and the facts about tracks that only it and its callers ask for",
     "sources/live.py": "one state machine: reading, reconnecting and handing on share its one lock",
 }

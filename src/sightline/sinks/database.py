@@ -21,10 +21,9 @@ from sightline.errors import SinkError
 from sightline.redaction import redact_address
 from sightline.sinks import schema, sqlite_file
 from sightline.sinks.background import Background
-from sightline.sinks.files import locked_folder
 from sightline.sinks.rows import StoredObservation, TrackLabels, insert
+from sightline.sinks.watched_sqlite import WatchedSqlite
 from sightline.types import Observation, OutputRequest, RunState, StreamInfo
-from sightline.whole_files import make_folder
 
 T = TypeVar("T")
 
@@ -34,11 +33,7 @@ _BATCH = 512
 _LINGER_S = 0.5
 _BUSY_PAUSE_S = 0.02
 _LIVE_LOCK_TIMEOUT_S = 5.0
-# So long a locked SQLite file is waited for at a time: it may have been moved meanwhile.
-_LOCK_S = 0.5
 _PAUSE_S = 1.0  # between two tries of a database that is away
-# So often all rows are brought into a SQLite file, beside what SQLite does itself.
-_CHECKPOINT_S = 60.0
 
 
 class DatabaseSink:
@@ -81,12 +76,12 @@ class DatabaseSink:
         if self._url is None:
             self._url = sa.URL.create("sqlite", database=str(url))
         self._name = redact_address(self._url.render_as_string(hide_password=True))
-        self._file: Path | None = None
+        self._file: WatchedSqlite | None = None
         if self._url.get_backend_name() == "sqlite":
             if self._url.database in (None, "", ":memory:"):
                 raise SinkError("cannot write to a database in memory: give the name of a file")
-            self._file = Path(str(self._url.database))
-            self._name = str(self._file)
+            self._name = str(self._url.database)
+            self._file = WatchedSqlite(self._url, self._prepare, lock_timeout_s)
         self._run = dict(run or {})
         self._lock_timeout_s = lock_timeout_s
         self._patient = patient
@@ -94,13 +89,6 @@ class DatabaseSink:
         self._engine: sa.Engine | None = None
         self._work: Background[StoredObservation] | None = None
         self._run_id = 0
-        self.lost = 0
-        self._parts: sqlite_file.PartIds = (None, None, None)
-        # Files that others moved and that are not whole yet, with what could be lost of each.
-        self._left: list[tuple[sa.Engine, Callable[[sa.Connection], bool], int]] = []
-        self._unsettled = 0  # observations that may be only in NAME-wal
-        self._checkpointed_at = 0.0
-        self._reopen = False
         self.state: RunState = "done"
         self._closed = False
         self._swap = threading.RLock()  # held while the database is written, or another one begun
@@ -109,6 +97,11 @@ class DatabaseSink:
         self._stream_ids: list[int] = []  # by number: the id of its row
         self._labels: dict[int, TrackLabels] = {}  # what the database holds, by stream
         self._stills = False
+
+    @property
+    def lost(self) -> int:
+        """Observations that were taken and are in no file: see ``WatchedSqlite``."""
+        return 0 if self._file is None else self._file.lost
 
     @property
     def held_up_by(self) -> str | None:
@@ -144,7 +137,8 @@ class DatabaseSink:
 
     def reopen(self) -> None:
         """Bring all rows into the SQLite file with the next ones. From any thread or signal."""
-        self._reopen = True
+        if self._file is not None:
+            self._file.checkpoint_soon()
 
     def close(self) -> None:
         """Store what waits and note how the run ended. Idempotent. Raises SinkError."""
@@ -182,18 +176,16 @@ class DatabaseSink:
             self._store, capacity=_WAITING, batch=_BATCH, linger_s=_LINGER_S, name="database"
         )
 
+    def _prepare(self, connection: sa.Connection) -> None:
+        schema.prepare(connection, self._name)
+
     def _connect(self) -> None:
         """Open the database and note the run in it, and the streams that there are already."""
+        before, self._engine = self._engine, None
         if self._file is None:
             engine = self._connected()
         else:
-            make_folder(self._file.parent)
-            if self._file.is_dir():
-                raise SinkError(f"cannot write {self._file}: it is a folder: give a file's name")
-            # Whoever makes the tables of a new file must be alone with it.
-            with locked_folder(self._file.parent):
-                self._retire()
-                engine = self._connected_file(self._file)
+            engine = self._file.connect(before, partial(self._note_end, self._run_id, "done"))
         values = {key: self._run.get(key) for key in ("command", "model", "version")}
         # JSON has no paths, dates or enums: what it does not know is kept as text.
         settings = json.loads(json.dumps(self._run.get("settings"), default=str))
@@ -216,81 +208,22 @@ class DatabaseSink:
             raise
         self._engine, self._labels = engine, {}
 
-    def _connected_file(self, file: Path) -> sa.Engine:
-        engine = None
-        while engine is None:
-            if sqlite_file.part_ids(file)[0] is None:
-                sqlite_file.create(file, partial(schema.prepare, name=self._name))
-            try:
-                engine = self._connected()
-            except FileNotFoundError:
-                continue  # it was emptied just now
-            except sa.exc.DatabaseError as error:
-                if sqlite_file.is_damage(error):
-                    sqlite_file.set_aside(file)
-                elif file.exists():  # else it was removed just now
-                    raise
-        with engine.connect() as connection:
-            # So that a file that is renamed has its tables.
-            sqlite_file.checkpoint(connection)
-        self._parts = sqlite_file.part_ids(file)
-        self._checkpointed_at, self._unsettled = time.monotonic(), 0
-        return engine
-
     @property
     def _moved(self) -> bool:
-        """The file at the path, or a part of it, is no longer the one that is open."""
-        if self._file is None:
-            return False
-        parts = sqlite_file.part_ids(self._file)
-        return parts[0] is None or sqlite_file.is_half(parts) or parts != self._parts
-
-    def _retire(self, state: RunState = "done") -> None:
-        """Let go of a file that others renamed, removed or emptied. Nothing in it is lost where it
-        was renamed: what a reader keeps from getting there now is tried again later."""
-        engine, self._engine = self._engine, None
-        assert self._file is not None
-        if engine is not None:
-            end = partial(self._note_end, self._run_id, state)
-            self._left.append((engine, end, self._unsettled))
-        sqlite_file.clear_path(self._file, self._parts)
-        self._settle_left()
-
-    def _settle_left(self) -> None:
-        self._left = [one for one in self._left if not sqlite_file.let_go(*one[:2])]
-
-    def _settle(self) -> None:
-        """Bring all rows into the file, now and then, so that few are at stake when it is moved."""
-        now = time.monotonic()
-        if self._reopen or now - self._checkpointed_at >= _CHECKPOINT_S:
-            self._checkpointed_at, self._reopen = now, False
-            assert self._engine is not None
-            try:
-                with self._engine.connect() as connection:
-                    if sqlite_file.checkpoint(connection, "PASSIVE"):
-                        self._unsettled = 0
-            except sa.exc.SQLAlchemyError as error:  # the rows are stored, and this is tried again
-                _log.warning("%s: its rows stay in the log beside it: %s", self._name, error)
-        if self._left:
-            self._settle_left()
+        return self._file is not None and self._file.moved
 
     def _connected(self) -> sa.Engine:
+        """A connection to the database of a server."""
         assert self._url is not None
-        url, options = self._url, {}
-        if self._file is not None:
-            url = sqlite_file.existing(url)
-            options["connect_args"] = {"timeout": min(_LOCK_S, self._lock_timeout_s)}
         try:
-            engine = sa.create_engine(url, **options)
+            engine = sa.create_engine(self._url)
         except ImportError as error:
             raise SinkError(
                 f"cannot write {self._name}: its driver is missing: pip install {error.name}"
             ) from error
-        if self._file is not None:
-            sa.event.listen(engine, "connect", sqlite_file.set_up_existing)
         try:
             with engine.begin() as connection:
-                schema.prepare(connection, self._name)
+                self._prepare(connection)
         except BaseException:  # whatever it is, it goes on; no connection must stay
             engine.dispose()
             raise
@@ -323,7 +256,9 @@ class DatabaseSink:
                 again = self._patient or not damaged
                 if self._file is not None and again and sqlite_file.is_damage(error.__cause__):
                     damaged = True  # somebody wrote over it
-                    self._set_aside()
+                    with self._swap:
+                        engine, self._engine = self._engine, None
+                        self._file.set_aside(engine)
                     continue
                 passing = isinstance(
                     error.__cause__, sa.exc.OperationalError | sa.exc.InterfaceError | OSError
@@ -350,18 +285,8 @@ class DatabaseSink:
                     break
                 # Perhaps it was moved before this was stored: then nobody would find it.
             if self._file is not None:
-                self._unsettled += len(found)
-                self._settle()
-
-    def _set_aside(self) -> None:
-        """Let go of a file that somebody wrote over."""
-        assert self._file is not None
-        with self._swap, locked_folder(self._file.parent):
-            engine, self._engine = self._engine, None
-            if not self._moved:
-                sqlite_file.set_aside(self._file)
-            if engine is not None:
-                engine.dispose()  # SQLite writes nothing to a file that was moved
+                assert self._engine is not None
+                self._file.stored(self._engine, len(found))
 
     def _insert(self, found: Sequence[StoredObservation]) -> None:
         assert self._engine is not None
@@ -376,32 +301,19 @@ class DatabaseSink:
         finally:
             if self._engine is not None:
                 self._engine.dispose()
-            self._count_left()
+            if self._file is not None:
+                self._file.close()
 
     def _end_once(self, state: RunState) -> None:
         with self._swap:
             if self._engine is None:
                 return  # a file that was removed could not be begun anew
             if self._file is not None and self._moved:
-                with locked_folder(self._file.parent):
-                    self._retire(state)
+                engine, self._engine = self._engine, None
+                self._file.let_go(engine, partial(self._note_end, self._run_id, state))
                 return
             with self._engine.begin() as connection:
                 self._note_end(self._run_id, state, connection)
-
-    def _count_left(self) -> None:
-        """Give up files that were moved and are held by readers to the end."""
-        if not self._left:
-            return
-        self._settle_left()
-        for engine, _, at_stake in self._left:
-            self.lost += at_stake
-            _log.warning(
-                "%s was renamed while another program read it: the last %d results of it are lost",
-                self._name, at_stake,
-            )  # fmt: skip
-            engine.dispose()
-        self._left = []
 
     def _note_end(self, run_id: int, state: RunState, connection: sa.Connection) -> bool:
         connection.execute(
