@@ -24,7 +24,7 @@ def suppress(candidates: Detections, iou: float, *, agnostic: bool, limit: int) 
         candidates = best(candidates, MAX_CANDIDATES)
     without_area = candidates.boxes[:, 2:] <= candidates.boxes[:, :2]
     if without_area.any():
-        candidates = candidates[~without_area.any(axis=1)]
+        candidates = candidates[np.flatnonzero(~without_area.any(axis=1))]
     if len(candidates) < 2:
         return candidates
     # OpenCV takes doubles: float32 is twice as slow.
