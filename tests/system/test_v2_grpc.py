@@ -367,6 +367,16 @@ def test_the_clients_deadline_is_the_works(slow: Running) -> None:
     wait_for(slow.served.futures[0].cancelled)
 
 
+@pytest.mark.parametrize(
+    ("proxies", "client"), [(("127.0.0.0/8",), "grpc:10.1.2.3"), ((), "grpc:ipv4:127.0.0.1")]
+)
+def test_a_proxy_that_is_trusted_says_who_calls(proxies: tuple[str, ...], client: str) -> None:
+    with running(trusted_proxies=proxies) as slow:
+        slow.served.at_once = True
+        slow.stub.ModelInfer(asking(), metadata=[("x-forwarded-for", "10.9.9.9, 10.1.2.3")])
+        assert [terms.client for terms in slow.served.terms] == [client]
+
+
 def test_the_requests_own_timeout(slow: Running) -> None:
     request = asking()
     request.parameters["timeout"].int64_param = 1000

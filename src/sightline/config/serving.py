@@ -111,6 +111,11 @@ class ServingOptions(Options):
     origins: tuple[str, ...] = Field(
         (), description="web pages (origins) that may call from elsewhere"
     )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(network_rule)], ...] = Field(
+        (),
+        description="addresses or networks (CIDR) of proxies whose X-Forwarded-For says who the client "
+        "is; none by default: a proxy is then one client",
+    )
     shared_memory: bool = Field(
         False,
         description="whether requests under /v2 may name tensors in POSIX shared memory of this "

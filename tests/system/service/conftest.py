@@ -36,6 +36,9 @@ from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.streams.fleet import Fleet
 from sightline.serving.http.app import create_app
 from sightline.serving.http.server import Server
+from sightline.serving.kserve.grpc_server import GrpcServer
+from sightline.serving.kserve.open_inference import OpenInference
+from sightline.serving.kserve.rest import router
 from sightline.types import EngineInfo, Floats, Pixels
 
 OBJECT = (8.0, 16.0, 32.0, 48.0, 0.9, 1.0)
@@ -77,7 +80,8 @@ class HeldEngine:
 
 @dataclass
 class Service:
-    """A running service and its parts."""
+    """A running service and its parts; ``grpc``, and the routes of /v2, are there where a
+    ``grpc_port`` was asked for."""
 
     app: FastAPI
     server: Server
@@ -86,6 +90,7 @@ class Service:
     fleet: Fleet
     options: ServingOptions
     model: Path
+    grpc: GrpcServer
     engines: list[HeldEngine] = field(default_factory=list)
 
     @property
@@ -152,16 +157,24 @@ def serve(tiny_model: Path) -> Iterator[Callable[..., Service]]:
             limits=LimitOptions(**({"queue_ms": 1e4} | (limits or {}))),
             token=None if token is None else SecretStr(token),
             admin_token=None if admin_token is None else SecretStr(admin_token),
-            **{"drain_s": 5.0, **options},
+            **{"drain_s": 5.0, "grpc_port": None, **options},
         )
         configuration = Configuration(
             models={"tiny": ServedModelOptions(model=str(tiny_model))}, serving=serving
         )
         clash = partial(added_stream_conflict, configuration, files or {})
-        app = create_app(repository, sharing, fleet, serving, clash=clash)
-        server = Server(app, serving)
+        protocol = OpenInference(repository, serving.limits)
+        grpc = GrpcServer(protocol, serving)
+        both = serving.grpc_port is not None
+        app = create_app(
+            repository, sharing, fleet, serving, clash=clash,
+            routers=[router(protocol)] if both else [],
+        )  # fmt: skip
+        server = Server(app, serving, [grpc] if both else [])
         server.start()
-        service = Service(app, server, repository, sharing, fleet, serving, tiny_model, engines)
+        service = Service(
+            app, server, repository, sharing, fleet, serving, tiny_model, grpc, engines
+        )
         running.append(service)
         return service
 

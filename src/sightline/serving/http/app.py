@@ -23,6 +23,7 @@ from sightline.serving.http.encodings import UnpackedBody
 from sightline.serving.http.envelope import CallObserver, Envelope
 from sightline.serving.http.failures import answer
 from sightline.serving.http.fetch import networks
+from sightline.serving.http.forwarded import ForwardedClient, TrustedProxies
 from sightline.serving.http.limits import Admission, EarlyRefusal, WholeBody, arrivals, fetches
 from sightline.serving.http.patterns import Patterns
 from sightline.serving.http.security import Guard, check_exposure
@@ -96,6 +97,8 @@ def create_app(
     app.add_middleware(Guard, options=options, signer=service.signer)
     patterns = Patterns(route for one in (*ROUTERS, *routers) for route in one.routes)
     app.add_middleware(Envelope, closing=lambda: service.draining, pattern=patterns.of, told=told)
+    if options.trusted_proxies:
+        app.add_middleware(ForwardedClient, proxies=TrustedProxies(options.trusted_proxies))
     return app
 
 

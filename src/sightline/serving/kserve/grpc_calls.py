@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.json_format import ParseDict
@@ -25,6 +26,7 @@ from tritonclient.grpc import service_pb2 as pb
 from sightline.config import ServingOptions
 from sightline.errors import InvalidRequest, Overloaded
 from sightline.monitoring.context import bound
+from sightline.serving.http.forwarded import TrustedProxies
 from sightline.serving.http.limits import LARGE_BODIES, MEGABYTE, all_at_work, arrivals
 from sightline.serving.http.security import Guard
 from sightline.serving.kserve.grpc_errors import Ending, explained
@@ -87,6 +89,7 @@ class Calls:
         self._service = service
         self._limits = options.limits
         self._guard = Guard(_nowhere, options)
+        self._proxies = TrustedProxies(options.trusted_proxies)
         self._told = told
         self._in_flight = 0
         self._memory = Memory(int(LARGE_BODIES * options.limits.body_mb * MEGABYTE))
@@ -285,7 +288,7 @@ class Calls:
         deadline = None if left is None else time.monotonic() + left
         final = {"triton_final_response": True} if request.parameters.get(FINAL) else {}
         to_wire = partial(write, request_id=request.id, parameters=final)
-        return await self._service.infer(request, _client(context), to_wire, deadline)
+        return await self._service.infer(request, self._client(context), to_wire, deadline)
 
     # What all of them need
 
@@ -349,18 +352,23 @@ class Calls:
         finally:
             self._in_flight -= 1
 
+    def _client(self, context: Context) -> str:
+        """The computer that calls, without its port: ``grpc:ipv4:10.0.0.7``."""
+        named = context.peer().rpartition(":")[0]
+        peer = unquote(named.partition(":")[2]).strip("[]")
+        if self._proxies.trusts(peer):
+            metadata = context.invocation_metadata() or ()
+            forwarded = ",".join(str(v) for name, v in metadata if name == "x-forwarded-for")
+            return f"grpc:{self._proxies.client(peer, forwarded)}"
+        return f"grpc:{named or 'local'}"[:64]
+
     async def _receive(self, context: Context) -> bytes:
         within_s = self._limits.body_timeout_s
-        async with self._arrivals.arriving(_client(context), within_s, "the request"):
+        async with self._arrivals.arriving(self._client(context), within_s, "the request"):
             data = await context.read()
         if data is grpc.aio.EOF:
             raise InvalidRequest("the call has no message")
         return bytes(data)
-
-
-def _client(context: Context) -> str:
-    """The computer that calls, without its port: ``grpc:ipv4:10.0.0.7``."""
-    return f"grpc:{context.peer().rpartition(':')[0] or 'local'}"[:64]
 
 
 async def _write(answer: bytes, context: Context) -> None:
