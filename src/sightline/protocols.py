@@ -180,6 +180,20 @@ class Tracker(Protocol):
         """Forget all objects. Ids go on: one instance never gives an id twice."""
 
 
+@runtime_checkable
+class FrameTracker(Tracker, Protocol):
+    """A Tracker that may be handed the frame itself, where others are handed its time."""
+
+    takes_frames: bool
+    """Whether it wants them: it looks at their pictures."""
+
+    def update(self, detections: Detections, time: float | Frame | None = None) -> Detections:
+        """As a Tracker's; the time of a frame is its own."""
+
+    def predict(self, time: float | Frame | None = None) -> Detections:
+        """As a Tracker's."""
+
+
 class Analyzer(Protocol):
     """Turns tracked objects into events. One instance per stream."""
 

@@ -25,6 +25,7 @@ class Option:
         unset: what None means, for readers: ``the model's `conf```.
         least: the smallest number that is accepted.
         most: the largest one.
+        choices: the words that a text may be; none: any.
     """
 
     kind: type[bool] | type[int] | type[float] | type[str]
@@ -33,6 +34,7 @@ class Option:
     unset: str = ""
     least: float | None = None
     most: float | None = None
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,10 @@ _LIVES = {
     ),
     "class_aware": Option(
         bool, "join only what has the same class", unset="as the model's card says"
+    ),
+    "camera_motion": Option(
+        str, "how the picture moves when the camera shakes or turns, which is made good",
+        unset="off", choices=("off", "affine", "homography"),
     ),
 }  # fmt: skip
 _MATCH = Option(float, "smallest overlap (IoU) with a sure detection", unset="0.2", least=0, most=1)

@@ -31,6 +31,11 @@ def _help(about: str, unset: str) -> str:
     return f"{text} \\[default: {default}]" if default else f"{text}."
 
 
+def _about(option: Option) -> str:
+    """What an option is, and the words that it may be."""
+    return f"{option.about}: {', '.join(option.choices)}" if option.choices else option.about
+
+
 def _option(name: str, option: Option, panel: str) -> Any:
     """The annotation of the flag of an option that is None or False where it is not given."""
     flag = _flag(name)
@@ -40,7 +45,7 @@ def _option(name: str, option: Option, panel: str) -> Any:
         flag,
         min=option.least,
         max=option.most,
-        help=_help(option.about, option.unset),
+        help=_help(_about(option), option.unset),
         show_default=option.default is not None and option.default is not False,
         rich_help_panel=panel,
     )

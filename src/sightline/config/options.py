@@ -6,7 +6,7 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
@@ -22,7 +22,8 @@ Loc: TypeAlias = tuple[str | int, ...]
 
 def option_field(option: Option) -> tuple[Any, Any]:
     """The type and the field of a table's option, as ``pydantic.create_model`` takes them."""
-    kind: Any = option.kind if option.default is not None else option.kind | None
+    plain: Any = Literal[option.choices] if option.choices else option.kind
+    kind: Any = plain if option.default is not None else plain | None
     about = f"{option.about}; none: {option.unset}" if option.unset else option.about
     return kind, Field(option.default, ge=option.least, le=option.most, description=about)
 

@@ -41,6 +41,8 @@ class ByteTrack(OnlineTracker):
         frame_rate: frames per second, for updates without ``time``, and the rate at which the
             noise of the motion model is meant.
         class_aware: join only what has the same class id.
+        camera_motion: ``affine`` or ``homography``: the motion of the camera is seen in the frames,
+            which ``update`` is then handed, and made good. ``off``: it stands still.
 
     Raises:
         ConfigError: an option is out of its range.
@@ -63,6 +65,7 @@ class ByteTrack(OnlineTracker):
         lost_buffer_s: float = 1.0,
         frame_rate: float = 30.0,
         class_aware: bool = False,
+        camera_motion: str = "off",
     ) -> None:
         self.match_threshold = fraction("match_threshold", match_threshold)
         self.low_match_threshold = fraction("low_match_threshold", low_match_threshold)
@@ -76,6 +79,7 @@ class ByteTrack(OnlineTracker):
             lost_buffer_s=lost_buffer_s,
             frame_rate=frame_rate,
             class_aware=class_aware,
+            camera_motion=camera_motion,
         )
 
     def _match(self, found: Found, candidates: Candidates) -> tuple[Ints, Ints]:

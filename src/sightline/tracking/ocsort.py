@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.other_names import takes_our_names
-from sightline.tracking import kalman
+from sightline.tracking import kalman, warp
 from sightline.tracking.kalman import Motion
 from sightline.tracking.matching import Pairs, overlaps
 from sightline.tracking.online import (
@@ -28,6 +28,7 @@ from sightline.tracking.online import (
     joined,
 )
 from sightline.tracking.tracks import Boxes, Found, Tracks
+from sightline.tracking.warp import Transform, moved_boxes, moved_points, turned
 from sightline.types import Ints
 
 SPAN = 3
@@ -71,6 +72,13 @@ class ObservedTracks(Tracks):
         Tracks.predict(self, frames)
         self.gap += frames
         self.ages += 1
+
+    def move(self, transform: Transform) -> None:
+        Tracks.move(self, transform)
+        self.direction = _unit(turned(self.direction, self.centres[0], transform))
+        self.centres = np.stack([moved_points(centres, transform) for centres in self.centres])
+        self.last = moved_boxes(self.last, transform)
+        warp.move(self.settled, transform)
 
     def meet(self, rows: Ints, found: Found, clock: float) -> None:
         again = self.ages[0, rows] > 1
@@ -120,7 +128,8 @@ class OCSORT(OnlineTracker):
             detection.
         low_match_threshold: smallest overlap between a track and a doubtful detection.
         momentum: how much it counts that a detection is ahead of a track, beside their overlap.
-        minimum_hits, confirm_within, lost_buffer_s, frame_rate, class_aware: as for ``ByteTrack``.
+        minimum_hits, confirm_within, lost_buffer_s, frame_rate, class_aware, camera_motion: as for
+            ``ByteTrack``.
 
     Raises:
         ConfigError: an option is out of its range.
@@ -144,6 +153,7 @@ class OCSORT(OnlineTracker):
         lost_buffer_s: float = 1.0,
         frame_rate: float = 30.0,
         class_aware: bool = False,
+        camera_motion: str = "off",
     ) -> None:
         self.match_threshold = fraction("match_threshold", match_threshold)
         self.low_match_threshold = fraction("low_match_threshold", low_match_threshold)
@@ -157,6 +167,7 @@ class OCSORT(OnlineTracker):
             lost_buffer_s=lost_buffer_s,
             frame_rate=frame_rate,
             class_aware=class_aware,
+            camera_motion=camera_motion,
         )
 
     def _match(self, found: Found, candidates: Candidates) -> tuple[Ints, Ints]:

@@ -17,7 +17,13 @@ from sightline.other_names import attribute_error
 from sightline.tracking import kalman
 from sightline.tracking.matching import Pairs, assign
 from sightline.tracking.tracks import Found, Tracks
-from sightline.types import Detections, Ints, Mask
+from sightline.types import Detections, Frame, Ints, Mask
+
+if TYPE_CHECKING:
+    from sightline.tracking.camera_motion import CameraMotion
+
+CAMERA_MOTIONS = ("off", "affine", "homography")
+"""What the picture may be moved by from frame to frame; see ``CameraMotion``."""
 
 LOW_THRESHOLD = 0.1
 """Detections below this are noise; a detector for a tracker should hand on those above it."""
@@ -44,6 +50,9 @@ class OnlineTracker(ABC):
     Options that all have in common are told of in ``ByteTrack``.
     """
 
+    takes_frames: ClassVar[bool] = True
+    """``update`` and ``predict`` take the frame itself, where others take its time."""
+
     _tracks_kind: ClassVar[type[Tracks]] = Tracks
     """What is known of each object."""
 
@@ -58,6 +67,7 @@ class OnlineTracker(ABC):
         lost_buffer_s: float,
         frame_rate: float,
         class_aware: bool,
+        camera_motion: str,
     ) -> None:
         self.high_threshold = fraction("high_threshold", high_threshold)
         self.low_threshold = fraction("low_threshold", low_threshold)
@@ -76,6 +86,11 @@ class OnlineTracker(ABC):
             raise ConfigError(f"lost_buffer_s is {lost_buffer_s}: it must be 0 seconds or more")
         if not 0 < frame_rate < math.inf:
             raise ConfigError(f"frame_rate is {frame_rate}: it must be more than 0 per second")
+        if camera_motion not in CAMERA_MOTIONS:
+            known = ", ".join(CAMERA_MOTIONS)
+            raise ConfigError(f"camera_motion is {camera_motion!r}: it must be one of {known}")
+        self.camera_motion = camera_motion
+        self._camera = _camera(camera_motion)
         self.minimum_hits = minimum_hits
         self.confirm_within = minimum_hits if confirm_within is None else confirm_within
         self.lost_buffer_s = lost_buffer_s
@@ -91,30 +106,42 @@ class OnlineTracker(ABC):
         self._clock = 0.0  # seconds that have passed, of whatever frames were shown
         self._updated: float | None = None  # the clock at the last update
         self._time: float | None = None  # stream time of the last frame that had one
+        if self._camera is not None:
+            self._camera.reset()
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
             raise attribute_error(self, "Tracker", name)
 
-    def update(self, detections: Detections, time: float | None = None) -> Detections:
+    def update(self, detections: Detections, time: float | Frame | None = None) -> Detections:
         """The tracked objects of the next frame.
 
         Args:
             detections: what was found, N objects, of any score.
-            time: stream seconds; None stands for one frame interval after the last call, and so
-                does a time that is not later than the last one.
+            time: stream seconds, or the frame itself, whose time then counts. None stands for one
+                frame interval after the last call, and so does a time that is not later than the
+                last one.
 
         Returns:
             The detections that belong to a confirmed track, in the order given, untouched (boxes
             are the detector's, not the filter's) but for ``track_ids``.
+
+        Raises:
+            ConfigError: ``camera_motion`` is on, and there is no frame: neither ``time`` is one, nor do
+                the detections know theirs.
         """
+        frame = time if isinstance(time, Frame) else detections.frame
         first = self._updated is None
         previous = self._clock if self._updated is None else self._updated
         self._advance(time)
         self._updated = self._clock
         self._class_names = detections.class_names
         tracks = self._tracks
+        if self._camera is not None:
+            transform = self._camera.update(self._needed(frame), detections.boxes)
+            if transform is not None and len(tracks):
+                tracks.move(transform)
         if not len(detections) and not len(tracks):  # an empty street costs nothing
             return replace(detections, track_ids=np.empty(0, np.int64))
         found = Found.of(detections)
@@ -143,7 +170,7 @@ class OnlineTracker(ABC):
             self._tracks = tracks[alive] + born
         return replace(detections, track_ids=track_ids)[track_ids > 0]
 
-    def predict(self, time: float | None = None) -> Detections:
+    def predict(self, time: float | Frame | None = None) -> Detections:
         """Where the tracked objects are by now, for a frame on which nothing was detected.
 
         The objects of the last update, in boxes of the motion model, with the scores and class
@@ -191,8 +218,18 @@ class OnlineTracker(ABC):
             return pairs
         return pairs[self._tracks.class_ids[pairs.rows] == found.class_ids[pairs.columns]]
 
-    def _advance(self, time: float | None) -> None:
+    def _needed(self, frame: Frame | None) -> Frame:
+        """The frame. Raises ConfigError: there is none."""
+        if frame is None:
+            raise ConfigError(
+                f"camera_motion is {self.camera_motion}: the tracker must see the frames: "
+                "update(detections, frame)"
+            )
+        return frame
+
+    def _advance(self, time: float | Frame | None) -> None:
         """Move the clock to the next frame."""
+        time = time.time if isinstance(time, Frame) else time
         elapsed = 0.0 if time is None or self._time is None else time - self._time
         self._clock += elapsed if 0 < elapsed < math.inf else 1 / self.frame_rate
         self._time = time
@@ -202,6 +239,14 @@ class OnlineTracker(ABC):
         new = which.nonzero()[0]
         ids[new] = np.arange(self._next_id, self._next_id + len(new))
         self._next_id += len(new)
+
+
+def _camera(model: str) -> CameraMotion | None:
+    if model == "off":
+        return None
+    from sightline.tracking.camera_motion import CameraMotion  # OpenCV is heavy
+
+    return CameraMotion(model)
 
 
 def associate(pairs: Pairs, rows: Mask, columns: Mask, close: Mask) -> Pairs:

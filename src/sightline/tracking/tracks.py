@@ -8,8 +8,9 @@ from typing import NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.tracking import kalman
+from sightline.tracking import kalman, warp
 from sightline.tracking.kalman import Motion
+from sightline.tracking.warp import Transform
 from sightline.types import Detections, Floats, Ints, Mask
 
 Boxes: TypeAlias = NDArray[np.float64]
@@ -81,6 +82,10 @@ class Tracks:
     def predict(self, frames: float) -> None:
         """Move all on by so many frame intervals."""
         kalman.predict(self.motion, frames)
+
+    def move(self, transform: Transform) -> None:
+        """Bring all into the coordinates of a frame whose camera has moved."""
+        warp.move(self.motion, transform)
 
     def meet(self, rows: Ints, found: Found, clock: float) -> None:
         """Take the detections of these tracks."""

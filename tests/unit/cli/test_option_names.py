@@ -242,7 +242,7 @@ ALL_OPTIONS = {
     "low_threshold": ("0.2", 0.2), "new_track_threshold": ("0.7", 0.7),
     "match_threshold": ("0.3", 0.3), "low_match_threshold": ("0.4", 0.4),
     "new_match_threshold": ("0.35", 0.35), "minimum_hits": ("4", 4), "confirm_within": ("6", 6),
-    "lost_buffer_s": ("2.5", 2.5),
+    "lost_buffer_s": ("2.5", 2.5), "camera_motion": ("affine", "affine"),
 }  # fmt: skip
 OF_OTHER_TRACKERS = {"momentum": ("0.3", 0.3)}
 SWITCHES = ("agnostic_nms", "yolo_scores", "show", "show_fps", "append", "class_aware")

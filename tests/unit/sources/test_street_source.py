@@ -96,12 +96,36 @@ def test_truth_does_not_depend_on_what_is_seen() -> None:
         pytest.param({"camera": "high"}, id="high"),
         pytest.param({"camera": "low"}, id="low"),
         pytest.param({"density": 0.2}, id="density"),
+        pytest.param({"pan": 40}, id="pan"),
     ],
 )
 def test_options_change_the_picture(change: dict[str, object]) -> None:
     plain = next(iter(StreetSource(StreetOptions(seed=8, **SMALL)))).image
     other = next(iter(StreetSource(StreetOptions(seed=8, **SMALL, **change)))).image
     assert np.abs(plain.astype(int) - other).mean() > 2
+
+
+def test_a_camera_that_turns_moves_the_picture_and_its_truth_alike() -> None:
+    """Turned back by the motion that the truth of what is parked tells of, the picture is the same."""
+    options = StreetOptions(
+        seed=8, width=320, height=192, density=0.4, fps=1, duration=3, pan=30, shake=0, noise=0
+    )
+    images, boxes = [], []
+    for frame in StreetSource(options):
+        truth = truth_of(frame)
+        images.append(frame.image)
+        whole = truth.visibility > 0.999
+        boxes.append(dict(zip(truth.track_ids[whole].tolist(), truth.boxes[whole], strict=True)))
+    shifts = [
+        np.median([boxes[n][i][0] - boxes[0][i][0] for i in boxes[0].keys() & boxes[n].keys()])
+        for n in range(1, len(images))
+    ]
+    assert min(shifts) < -25  # from the left end towards the right: all moves to the left
+    for image, shift in zip(images[1:], shifts, strict=True):
+        by = round(-shift)
+        here, before = image[:60, : 320 - by], images[0][:60, by:]  # the upper part: houses
+        assert np.abs(here.astype(int) - before).mean() < 4
+        assert np.abs(image[:60].astype(int) - images[0][:60]).mean() > 12
 
 
 @pytest.mark.parametrize("key", ["noise", "blur", "jpeg"])

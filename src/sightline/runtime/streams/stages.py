@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sightline.protocols import Detector, Tracker
+from sightline.protocols import Detector, FrameTracker, Tracker
 from sightline.types import Detections, Frame, Mask, Observation
 
 
@@ -61,6 +61,7 @@ class Track:
 
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
+        self._update = _update_of(tracker)
         self._size: tuple[int, int] | None = None
         self._seen: Detections | None = None
         self._still = False
@@ -76,7 +77,7 @@ class Track:
         self._size = size
         if reason is None:
             self._still = False
-            self._seen = self._tracker.update(seen.detections, frame.time)
+            self._seen = self._update(seen.detections, frame)
             return replace(seen, detections=self._seen)
         if reason == "paused":
             self._forget()
@@ -95,6 +96,13 @@ class Track:
     def _forget(self) -> None:
         self._tracker.reset()
         self._seen, self._still = None, False
+
+
+def _update_of(tracker: Tracker) -> Callable[[Detections, Frame], Detections]:
+    """A tracker's ``update`` with a frame, whether it looks at frames or at their time only."""
+    if isinstance(tracker, FrameTracker) and tracker.takes_frames:
+        return tracker.update
+    return lambda detections, frame: tracker.update(detections, frame.time)
 
 
 def _inside(objects: Detections, frame: Frame) -> Detections:

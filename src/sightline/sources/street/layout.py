@@ -225,6 +225,6 @@ def make_camera(options: StreetOptions, street: Layout) -> Camera:
         yaw,
         pitch,
         focal,
-        SCALE * options.width + 2 * MARGIN,
+        SCALE * (options.width + 2 * options.pan) + 2 * MARGIN,
         SCALE * options.height + 2 * MARGIN,
     )

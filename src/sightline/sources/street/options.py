@@ -43,6 +43,9 @@ class StreetOptions(BaseModel):
     noise: float = Field(1.0, ge=0, le=4, description="Strength of the sensor's noise.")
     blur: float = Field(1.0, ge=0, le=4, description="Lens blur; 0 is perfectly sharp.")
     shake: float = Field(1.0, ge=0, le=4, description="How far the mast sways, in pixels.")
+    pan: int = Field(
+        0, ge=0, le=640, description="How far the camera turns to either side, in pixels."
+    )
     jpeg: int = Field(0, ge=0, le=100, description="JPEG quality of the camera; 0 is lossless.")
     live: bool = Field(False, description="Pace frames to real time, as a camera does.")
 

@@ -7,12 +7,14 @@ gives smooth edges; every second pixel of the fourth channel gives the truth.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.sources.street.actors import ActorPainter
-from sightline.sources.street.camera import BLOCK, MARGIN, SCALE
+from sightline.sources.street.camera import BLOCK, MARGIN, SCALE, sine
 from sightline.sources.street.drawing.light import GroundLight, make_haze_table, make_lighting
 from sightline.sources.street.drawing.order import in_painting_order
 from sightline.sources.street.drawing.paint import Sprite, draw
@@ -24,6 +26,9 @@ from sightline.sources.street.options import StreetOptions
 from sightline.sources.street.truth import StreetTruth
 from sightline.sources.street.world import World
 from sightline.types import Pixels
+
+PAN_S = 8.0
+"""Seconds in which a camera that turns looks to both sides once."""
 
 _SIGNAL_COLOURS = {"red": (60, 50, 255), "yellow": (40, 190, 255), "green": (140, 240, 60)}
 
@@ -53,7 +58,7 @@ class Renderer:
     def frame(self, world: World) -> tuple[Pixels, StreetTruth]:
         """The picture (H, W, 3) uint8 BGR of the world as it stands, and the truth."""
         sx, sy = self.lens.sway()
-        left, top = MARGIN + sx, MARGIN + sy
+        left, top = MARGIN + self._turned(world.time) + sx, MARGIN + sy
         width, height = self.options.width, self.options.height
         crop = (left, top, left + SCALE * width, top + SCALE * height)
         items = in_painting_order(self.actors.items(world), self.camera)
@@ -70,6 +75,11 @@ class Renderer:
         self._glow(image, slots, left, top)
         truth = _measure(items, slots, crop)
         return self.lens.finish(image), truth
+
+    def _turned(self, time: float) -> int:
+        """Drawn pixels to the left of the picture, which a camera that turns looks along."""
+        pan = SCALE * self.options.pan
+        return pan + round(pan * sine(time * math.tau / PAN_S)) if pan else 0
 
     def _show_signals(self, world: World) -> None:
         """Switch the traffic lights; they are part of the scenery, so only when they change."""
