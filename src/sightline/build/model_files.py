@@ -12,6 +12,9 @@ from sightline.tables import BUNDLED
 PEOPLE = "people"
 """The detector that needs no file."""
 
+RUN = (".onnx", ".xml", ".torchscript", ".pt2")
+"""Suffixes of models in folders."""
+
 
 def model_path(options: ModelOptions) -> Path:
     """The file that a model option means.
@@ -30,6 +33,8 @@ def model_path(options: ModelOptions) -> Path:
     if path.is_file():
         return path
     if is_path(text):
+        if path.is_dir():
+            return _only_model_in(path)
         raise ModelError(_absent(path, options))
     if (bundled := BUNDLED / f"{text}.onnx").is_file():
         return bundled
@@ -37,6 +42,8 @@ def model_path(options: ModelOptions) -> Path:
         found = zoo.resolve(text, options.models_dir)
         if found is not None:
             return found
+    if path.is_dir():
+        return _only_model_in(path)
     if text in zoo.ZOO:
         raise ModelError(
             f"model {text} is not here yet: fetch it with `sightline models pull {text}`"
@@ -76,6 +83,25 @@ def bundled_files() -> list[str]:
     return sorted(file.stem for file in BUNDLED.glob("*.onnx"))
 
 
+def _only_model_in(folder: Path) -> Path:
+    """The model in a folder that an exporter wrote: ``best_openvino_model``, or Hugging Face's with ``onnx``.
+
+    Raises:
+        ModelError: it holds none, or several.
+    """
+    from sightline.models.exporters.other_formats import about
+
+    folders = (folder, folder / "onnx")
+    files = sorted(f for one in folders for suffix in RUN for f in one.glob(f"*{suffix}"))
+    usual = [f for f in files if f.name == "model.onnx"]  # others beside it are of fewer bits
+    if len(files) == 1 or len(usual) == 1:
+        return (usual or files)[0]
+    if files:
+        listed = " or ".join(map(str, files[:5]))
+        raise ModelError(f"{folder}: it is a folder with several models: give {listed}")
+    raise ModelError(f"{folder}: it is a folder without a model that runs here: {about(folder)}")
+
+
 def _names(options: ModelOptions) -> list[str]:
     """Every name that ``model`` can be."""
     from sightline.models import zoo
@@ -95,8 +121,6 @@ def _unknown(text: str, options: ModelOptions) -> ConfigError:
 def _absent(path: Path, options: ModelOptions) -> str:
     """What to say of a path that leads to no file."""
     text = f"no model file at {path}"
-    if path.is_dir():
-        return f"{text}: it is a folder; give the .onnx or .xml file in it"
     if path.stem in _names(options) and path.parent == Path():
         return f"{text}; the model's name is {path.stem}, without {path.suffix}"
     beside = path.parent.glob("*") if path.parent.is_dir() else ()

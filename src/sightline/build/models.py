@@ -291,7 +291,7 @@ def _made(
         engine: Engine = load(ENGINES[name])(_what(name, model, how), normalization, how)
     except ModelError as exc:
         has_other = importlib.util.find_spec("onnxruntime") is not None
-        only = isinstance(model, Path) and model.suffix in _ONLY
+        only = isinstance(model, Path) and model.suffix.lower() in _ONLY
         if name != "openvino" or only or not has_other or "TensorRT" in str(exc):
             raise
         plain = how.device in {"auto", "cpu"} and how.precision in {"auto", "fp32"}
@@ -325,7 +325,7 @@ def pick_backend(backend: str, options: EngineOptions, *, stills: bool, model: P
         return backend
     if options.url is not None:
         return "triton"
-    only = _ONLY.get(model.suffix) if isinstance(model, Path) else None
+    only = _ONLY.get(model.suffix.lower()) if isinstance(model, Path) else None
     if only is not None:
         return only
     if options.device.startswith("cuda"):

@@ -14,11 +14,11 @@ from typing import Any
 from sightline import coco
 from sightline.errors import ModelError
 from sightline.model_inputs import format_shape
+from sightline.models.exporters.hugging_face import hub_config
+from sightline.models.exporters.metadata import from_metadata, refuse_task, told_family
 from sightline.models.family import Clues, Family, recognise
 from sightline.models.file import ModelFile
 from sightline.models.focus import fold_focus
-from sightline.models.hugging_face import hub_config
-from sightline.models.metadata import from_metadata, refuse_task, told_family
 from sightline.models.model_card import ModelCard, card_beside, card_path, validated_card
 from sightline.models.relax import relax
 from sightline.protocols import Decoder
@@ -56,6 +56,8 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
     beside = card_beside(file.path)
     metadata = from_metadata(file.metadata, ("detect",))
     refuse_task(beside.get("task", "detect"), ("detect",))
+    if _of_input(file)["fixed_size"][0]:
+        metadata.pop("size", None)  # a file beside the model may be another export's
     size = _size(file, beside.get("size", metadata.get("size")))
     names = beside.get("class_names", metadata.get("class_names"))
     hub = hub_config(file.path)
@@ -125,6 +127,7 @@ def _family(
         known = ", ".join(decoders)
         raise ModelError(f"{card_path(file.path)}: unknown decoder {wanted!r}; known are {known}")
     if file.format == "torch":
+        wanted = wanted or told
         if wanted is None:
             raise ModelError(
                 f"{file.path}: a PyTorch program does not say what it is: write a card "

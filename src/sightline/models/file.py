@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from typing import Any, Literal
 
 from sightline.errors import ModelError
 from sightline.model_inputs import ModelInputs, read_inputs
+from sightline.models.exporters import other_formats
+from sightline.models.exporters.metadata import program_metadata, yaml_metadata
 from sightline.models.onnx_inputs import take_one_picture
 from sightline.types import TensorSpec
 
@@ -96,8 +99,8 @@ class ModelFile:
 
 
 def open_model(path: Path) -> ModelFile:
-    """Read an ``.onnx`` or OpenVINO ``.xml`` file. Of a PyTorch program nothing is read: its card says
-    what it is.
+    """Read an ``.onnx`` or OpenVINO ``.xml`` file. A PyTorch program is not run to read it:
+    its card says what it is, or the words of Ultralytics in it.
 
     Raises:
         ModelError: it is missing, broken, of another format, or does not take one picture input.
@@ -106,18 +109,16 @@ def open_model(path: Path) -> ModelFile:
         raise ModelError(
             f"no model file at {path}; `sightline models list` shows models that can be pulled"
         )
-    if path.suffix == ".onnx":
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
         model = _open_onnx(path)
-    elif path.suffix == ".xml":
+    elif suffix == ".xml":
         model = _open_ir(path)
-    elif path.suffix in TORCH_SUFFIXES:
-        pixels = TensorSpec("images", (None, 3, None, None))
-        model = ModelFile(path, "torch", pixels, (pixels,), 3, (), {}, None, 0)
+    elif suffix in TORCH_SUFFIXES:
+        model = _open_program(path)
     else:
         raise ModelError(
-            f"{path}: unknown model format {path.suffix or '(none)'}: give an .onnx file, an "
-            "OpenVINO .xml file or a PyTorch program (.torchscript, .pt2); a PyTorch "
-            "checkpoint must be exported to ONNX first"
+            f"{path}: unknown model format {path.suffix or '(none)'}: it is {other_formats.about(path)}"
         )
     return model
 
@@ -219,6 +220,17 @@ def _picture(declared: tuple[TensorSpec, ...], inputs: ModelInputs) -> TensorSpe
     return replace(declared[inputs.picture], shape=(n, 3, height, width))
 
 
+def _open_program(path: Path) -> ModelFile:
+    """A PyTorch program, with what Ultralytics has written into it; its input is of that size only."""
+    metadata = program_metadata(path)
+    size = re.fullmatch(r"\[(\d+), (\d+)\]", metadata.get("imgsz", ""))
+    height, width = (int(size[1]), int(size[2])) if size else (None, None)
+    batch = metadata.get("batch", "")
+    n = int(batch) if size and batch.isdecimal() else None
+    pixels = TensorSpec("images", (n, 3, height, width))
+    return ModelFile(path, "torch", pixels, (pixels,), 3, (), metadata, None, 0)
+
+
 def _open_ir(path: Path) -> ModelFile:
     """Read an OpenVINO IR: an XML of layers with a ``.bin`` of weights beside it."""
     if not path.with_suffix(".bin").is_file():
@@ -266,10 +278,16 @@ def _read_ir(path: Path, root: ET.Element) -> ModelFile:
         inputs=declared,
         channels=inputs.channels,
         outputs=tuple(outputs),
-        metadata={e.tag: e.get("value", "") for e in root.iterfind("rt_info/model_info/*")},
+        metadata=_ir_metadata(path, root),
         opset=None,
         parameters=sum(_elements(c) for c in constants if c is not None),
     )
+
+
+def _ir_metadata(path: Path, root: ET.Element) -> dict[str, str]:
+    """What stands in the file, and in the ``metadata.yaml`` that Ultralytics writes beside it."""
+    said = {e.tag: e.get("value", "") for e in root.iterfind("rt_info/model_info/*")}
+    return said | yaml_metadata(path.with_name("metadata.yaml"))
 
 
 def _elements(constant: ET.Element) -> int:

@@ -26,6 +26,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (here / "vests.onnx").write_bytes(b"vests")
     (here / "gloves.pt2").write_bytes(b"gloves")
     (here / "street").mkdir()
+    for file in ("best_openvino_model/best.xml", "best_openvino_model/metadata.yaml", "two/a.onnx",
+        "two/b.xml", "hub/onnx/model.onnx", "hub/onnx/model_fp16.onnx"):  # fmt: skip
+        (here / file).parent.mkdir(parents=True, exist_ok=True)
+        (here / file).touch()
     monkeypatch.chdir(here)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
@@ -37,6 +41,13 @@ FOUND = [
     pytest.param("gloves.pt2", "here/gloves.pt2", id="path of a PyTorch program"),
     pytest.param("yolox_nano", "cache/sightline/models/yolox_nano.onnx", id="pulled"),
     pytest.param("helmets.v2", "cache/sightline/models/helmets.v2.onnx", id="pulled, with a dot"),
+    pytest.param(
+        "best_openvino_model", "here/best_openvino_model/best.xml", id="folder of an exporter"
+    ),
+    pytest.param(
+        "./best_openvino_model/", "here/best_openvino_model/best.xml", id="the same as a path"
+    ),
+    pytest.param("hub", "here/hub/onnx/model.onnx", id="folder as of a hub"),
     pytest.param("street", None, id="bundled, beside a folder of the same name"),
 ]
 
@@ -61,7 +72,10 @@ WRONG = [
     pytest.param("yolox_s", ModelError, "sightline models pull yolox_s", id="not pulled yet"),
     pytest.param("vest.onnx", ModelError, "did you mean vests.onnx", id="misspelt file"),
     pytest.param("yolox_nano.onnx", ModelError, "name is yolox_nano, without", id="name as a file"),
-    pytest.param("./street", ModelError, "it is a folder", id="folder"),
+    pytest.param("./street", ModelError, "a folder without a model that runs here", id="folder"),
+    pytest.param(
+        "two", ModelError, "several models: give two/a.onnx or two/b.xml", id="two models"
+    ),
     pytest.param("gone/away.onnx", ModelError, "no model file at gone/away.onnx", id="no folder"),
 ]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,8 @@ from sightline.coco import COCO_CATEGORIES, COCO_NAMES
 from sightline.engines.openvino_ import save_ir
 from sightline.errors import ModelError
 from sightline.models.card import CardReading, read_card
+from sightline.models.exporters.metadata import from_metadata
 from sightline.models.file import open_model
-from sightline.models.metadata import from_metadata
 from sightline.models.model_card import ModelCard, write_card
 
 MakeModel = Callable[..., Path]
@@ -298,6 +300,44 @@ def test_an_ir_has_a_card_too(pyramid_model: MakeModel, tmp_path: Path) -> None:
     assert reading.file.format == "openvino"
 
 
+METADATA = """description: Ultralytics YOLO11n
+author: Ultralytics
+stride: 32
+task: {task}
+imgsz:
+- 64
+- 96
+names:
+  0: helmet
+  1: vest
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        pytest.param(METADATA.format(task="detect"), ("helmet", "vest"), id="Ultralytics'"),
+        pytest.param("author: Somebody\nnames: [a, b, c]", (), id="another program's"),
+        pytest.param("\xff", (), id="no text"),
+        pytest.param(METADATA.format(task="segment"), "task is 'segment'", id="another task"),
+        pytest.param("author: Ultralytics\nnames: {0: [", "metadata.yaml: not whole", id="broken"),
+    ],
+)
+def test_an_ir_is_what_the_metadata_beside_it_says(
+    pyramid_model: MakeModel, tmp_path: Path, text: str, names: tuple[str, ...] | str
+) -> None:
+    path = tmp_path / "best_openvino_model" / "best.xml"
+    save_ir(pyramid_model(6, transposed=True), path)
+    path.with_name("metadata.yaml").write_bytes(text.encode("latin-1"))
+    if isinstance(names, str):
+        with pytest.raises(ModelError, match=names):
+            read(path)
+        return
+    reading = read(path)
+    assert reading.card.class_names == names
+    assert (reading.origin["class_names"] == "metadata") is bool(names)
+
+
 @pytest.mark.parametrize("family", ["end-to-end", "yolox"])
 def test_a_written_card_reads_back(data: Path, model: Path, tmp_path: Path, family: str) -> None:
     source = data / "models" / "yolox_nano.onnx" if family == "yolox" else model
@@ -336,6 +376,26 @@ def test_a_torch_program_is_what_its_card_says(tmp_path: Path) -> None:
     assert reading.file.content == program
     assert (reading.card.decoder, reading.card.size) == ("yolov8", (640, 384))
     assert reading.card.class_names == ("car", "bus")
+
+
+@pytest.mark.parametrize(
+    ("said", "decoder"),
+    [({}, "yolov8"), ({"args": {"nms": True}}, "end-to-end"), ({"end2end": True}, "end-to-end")],
+)
+def test_a_torch_program_of_ultralytics_says_what_it_is(
+    tmp_path: Path, said: dict[str, Any], decoder: str
+) -> None:
+    program = tmp_path / "yolo.torchscript"
+    words = {
+        "author": "Ultralytics", "head": "Detect", "task": "detect", "stride": 32, "batch": 1,
+        "imgsz": [384, 640], "names": {"0": "helmet", "1": "vest"},
+    }  # fmt: skip
+    with zipfile.ZipFile(program, "w") as archive:
+        archive.writestr("yolo/extra/config.txt", json.dumps(words | said))
+    reading = read_card(open_model(program), decoders())
+    assert (reading.card.decoder, reading.card.size) == (decoder, (640, 384))
+    assert reading.card.class_names == ("helmet", "vest")
+    assert (reading.card.fixed_size, reading.card.max_batch) == (True, 1)
 
 
 @pytest.mark.parametrize("key", ["names", "imgsz", "stride", "attributes"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sightline.errors import ModelError
@@ -13,6 +15,9 @@ RTDETR = ("RTDETRDecoder", "rtdetr")
 """How Ultralytics' exports call RT-DETR: by its head, and in older ones by the model."""
 
 TASKS = {"detect": "a detection model", "classify": "a classifier", "embed": "an embedder"}
+
+_MOST_WORDS = 10_000_000
+"""Bytes of what a program says of itself; a file from elsewhere may unpack to any size."""
 
 _UNREADABLE = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError)
 """The last two are raised for text that is nested too deeply: a file from elsewhere may hold any."""
@@ -37,7 +42,7 @@ def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str
         refuse_task(metadata["task"], tasks)
         found["task"] = metadata["task"]
     readers: dict[str, tuple[str, Callable[[str], Any]]] = {
-        "names": ("class_names", ast.literal_eval),
+        "names": ("class_names", _names),
         "stride": ("stride", lambda text: int(float(text))),
         "imgsz": ("size", _width_height),
         "license": ("licence", str),
@@ -55,6 +60,42 @@ def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str
     return found
 
 
+def yaml_metadata(path: Path) -> dict[str, str]:
+    """The words of the ``metadata.yaml`` that Ultralytics writes beside its exports; else nothing.
+
+    Raises:
+        ModelError: it is Ultralytics' file, but not whole.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return {}
+    except OSError as exc:
+        raise ModelError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+    if "author: Ultralytics" not in text:
+        return {}  # another program's file of this name
+    import yaml  # only a model with such a file pays for it
+
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as exc:
+        raise ModelError(f"{path}: not whole: {' '.join(str(exc).split())}") from exc
+    return {str(k): str(v) for k, v in content.items()} if isinstance(content, dict) else {}
+
+
+def program_metadata(path: Path) -> dict[str, str]:
+    """The words that Ultralytics puts into a TorchScript program; nothing of other programs."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = next((n for n in archive.namelist() if n.endswith("/extra/config.txt")), None)
+            if name is None or archive.getinfo(name).file_size > _MOST_WORDS:
+                return {}
+            content = json.loads(archive.read(name))
+    except (OSError, zipfile.BadZipFile, *_UNREADABLE):
+        return {}  # the engine says what is wrong with the file
+    return {k: str(v) for k, v in content.items()} if isinstance(content, dict) else {}
+
+
 def told_family(metadata: Mapping[str, str]) -> str | None:
     """The family that Ultralytics' exporter tells of a model, where shapes may leave it open."""
     if metadata.get("author") != "Ultralytics":
@@ -67,7 +108,17 @@ def told_family(metadata: Mapping[str, str]) -> str | None:
     except _UNREADABLE:
         options = {}  # only a hint is lost
     with_nms = isinstance(options, Mapping) and options.get("nms") is True
-    return "end-to-end" if with_nms or metadata.get("end2end") == "True" else None
+    if with_nms or metadata.get("end2end") == "True":
+        return "end-to-end"
+    return "yolov8" if metadata.get("head") == "Detect" else None
+
+
+def _names(text: str) -> Any:
+    """Names by their ids, which JSON keeps as texts."""
+    names = ast.literal_eval(text)
+    if isinstance(names, dict) and all(isinstance(k, str) and k.isdecimal() for k in names):
+        return {int(k): name for k, name in names.items()}
+    return names
 
 
 def _width_height(text: str) -> tuple[int, int]:
