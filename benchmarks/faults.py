@@ -45,7 +45,7 @@ from tests.system.faulty_cameras import (  # noqa: E402
 )
 
 from sightline.runtime.streams.fleet import Fleet  # noqa: E402 - the cameras stand beside the tests
-from sightline.runtime.streams.record import StreamStats  # noqa: E402
+from sightline.types import StreamStats  # noqa: E402
 
 ROWS = {
     1: "server gone", 2: "silent", 3: "never answers", 4: "wrong password", 5: "redirect",

@@ -22,6 +22,7 @@ LEVELS: tuple[set[str], ...] = (
         "whole_files",
         "protocols",
         "geometry",
+        "futures",
         "model_inputs",
         "other_names",
         "interpreter",

@@ -114,6 +114,17 @@ class Detector(Protocol):
 
 
 @runtime_checkable
+class UsesEngines(Protocol):
+    """What a detector, classifier or embedder offers that is built around engines."""
+
+    def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
+        """The same model, with ``wrap`` of each of its engines: one behind a scheduler, say.
+
+        Cheap: it is called for each frame. Only one of the two may be closed.
+        """
+
+
+@runtime_checkable
 class AdjustableDetector(Detector, Protocol):
     """A Detector whose thresholds and classes may differ from call to call."""
 
@@ -147,7 +158,7 @@ class Classifier(Protocol):
         """Labels of each row of ``scores``, as ``submit`` gives them."""
 
     def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
-        """The same classifier around other engines, such as one behind a scheduler."""
+        """See ``UsesEngines``."""
 
     def close(self) -> None:
         """Finish what is in flight, then free the engine. Idempotent."""
@@ -161,6 +172,9 @@ class Embedder(Protocol):
 
     def submit(self, frame: Frame, boxes: Floats) -> Future[Floats]:
         """Vectors (N, dimensions) of length 1, one for each box (N, 4) xyxy of the frame."""
+
+    def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
+        """See ``UsesEngines``."""
 
     def close(self) -> None:
         """Finish what is in flight, then free the engine. Idempotent."""

@@ -25,7 +25,7 @@ from tests.system.camera_clips import Clips
 from sightline.build.application import Application
 from sightline.config import Configuration, StreamOptions
 from sightline.runtime.streams.fleet import Fleet
-from sightline.runtime.streams.record import StreamStats
+from sightline.types import StreamStats
 
 PYTHON = Path("/usr/bin/python3")
 SERVER = Path(__file__).with_name("rtsp_server.py")

@@ -40,8 +40,8 @@ from sightline.monitoring.metrics import PrometheusMeter
 from sightline.runtime.scheduling.scheduled import ScheduledDetector
 from sightline.runtime.streams.feed import FeedItem
 from sightline.runtime.streams.fleet import Fleet
-from sightline.runtime.streams.record import StreamStats
 from sightline.sources.ffmpeg import DecodedFrame, VideoReader
+from sightline.types import StreamStats
 
 STEADY = ("steady-1", "steady-2")
 HELD_S = {"never answers": 6.5, "redirect": 7.0, "flipped bytes": 6.0, "changing size": 7.0}

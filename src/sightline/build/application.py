@@ -17,7 +17,6 @@ from sightline.build.sources import LIVE, source_kind
 from sightline.build.stages import StageModels
 from sightline.build.streams import stream_maker
 from sightline.config import Configuration, EngineOptions, ServedModelOptions
-from sightline.engines.metered import Metered
 from sightline.errors import SightlineError, SinkError
 from sightline.protocols import Meter
 from sightline.runtime.processes.workers import ShardedFleet
@@ -152,7 +151,7 @@ class Application:
         if isinstance(self.fleet, ShardedFleet):
             self.fleet.reload(name)
         hangs_s = HANGS_AT * self.configuration.scheduler.watchdog_s
-        return served_detector(name, self.configuration.models[name], hangs_s, self._meter)
+        return served_detector(name, self.configuration.models[name], hangs_s)
 
     def _load_classifier(self, name: str) -> CropClassifier:
         """The model of a stage, behind the scheduler."""
@@ -161,8 +160,6 @@ class Application:
             pulled = next(iter(self.configuration.models.values())).models_dir
             options = ServedModelOptions(model=name, models_dir=pulled)
         loaded = classifier(options)
-        if (meter := self._meter) is not None:
-            loaded = loaded.with_engines(lambda engine: Metered(engine, _stage_key(name), meter))
         try:
             self.scheduler.add(_stage_key(name), loaded.engine)
             if options.warm_up:

@@ -18,10 +18,9 @@ from sightline.config import (
     ServedModelOptions,
     TrackerKind,
 )
-from sightline.engines.metered import Metered
 from sightline.errors import ConfigError, ModelError, NotVision
 from sightline.models.file import TORCH_SUFFIXES
-from sightline.protocols import Decoder, Detector, Engine, Meter, Tracker
+from sightline.protocols import Decoder, Detector, Engine, Tracker
 from sightline.tables import DECODERS, ENGINES, TRACKERS, load
 from sightline.types import Normalization
 
@@ -129,16 +128,13 @@ def _read_engine(reading: CardReading, options: ModelOptions, *, stills: bool = 
     )
 
 
-def served_detector(
-    name: str, options: ServedModelOptions, hang_s: float, meter: Meter | None = None
-) -> EngineDetector:
+def served_detector(name: str, options: ServedModelOptions, hang_s: float) -> EngineDetector:
     """The detector of a service: its engine may be several, one behind or beside another.
 
     Args:
-        name: that clients and metrics call the model by.
+        name: that clients call the model by.
         options: the model, its replicas and its fallbacks.
         hang_s: an inference that takes longer has hung.
-        meter: told of every inference.
 
     Raises:
         ModelError, EngineError, ConfigError: as ``detector``.
@@ -146,11 +142,7 @@ def served_detector(
     if options.model == PEOPLE:
         raise ConfigError(f"models.{name}: `people` has no network that could be served")
 
-    def engine(reading: CardReading) -> Engine:
-        made = _composed(reading, options, hang_s)
-        return made if meter is None else Metered(made, name, meter)
-
-    return _around(options, engine)
+    return _around(options, lambda reading: _composed(reading, options, hang_s))
 
 
 def native_engine(options: ServedModelOptions) -> NativeEngine:

@@ -20,8 +20,7 @@ from sightline.monitoring.metrics import PrometheusMeter
 from sightline.monitoring.watched import WatchedValues
 from sightline.monitoring.webhook import Webhook
 from sightline.runtime.processes.workers import ShardedFleet
-from sightline.runtime.scheduling.scheduler_stats import SchedulerStats
-from sightline.runtime.streams.record import StreamStats
+from sightline.types import SchedulerStats, StreamStats
 
 _LOOK_S = 0.2
 """Whether all streams have ended is looked at so often."""

@@ -81,7 +81,7 @@ def video(
         return build.inputs([source])[0].source
 
     stages = measure.Stages()
-    timed = detector.replaced(engine=measure.TimedEngine(detector.engine, stages))
+    timed = detector.with_engines(lambda engine: measure.TimedEngine(engine, stages))
     measure.measure_stages(opened(), timed, tracker(), stages, frames)
     info = opened().open()
     canvas = detector.canvas((info.width, info.height))

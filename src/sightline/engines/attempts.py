@@ -6,42 +6,15 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sightline.engines.requests import ACCEPTED, Shape
 from sightline.errors import EngineError
 from sightline.protocols import Engine
-from sightline.types import EngineInfo, Floats, Pixels
+from sightline.types import EngineInfo, EngineState, Floats, Pixels
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class EngineState:
-    """One engine of a ``Fallback``: ``failures`` are those in a row, ``failed`` and ``hangs`` all.
-
-    ``active`` gets the work, ``ready`` would, ``failed`` waits for its trial. ``since`` is when this
-    state began, in seconds of Unix time.
-    """
-
-    label: str
-    state: Literal["active", "ready", "failed"]
-    failures: int
-    failed: int
-    hangs: int
-    error: str | None
-    since: float
-
-
-@dataclass(frozen=True, slots=True)
-class FallbackStatus:
-    """Which engine works. ``pinned`` is the one chosen by hand, or None."""
-
-    active: str
-    pinned: str | None
-    engines: tuple[EngineState, ...]
 
 
 class Candidate:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from sightline.engines.attempts import (
     Attempt,
     Candidate,
-    FallbackStatus,
     GivenUp,
     PendingBatch,
     check_alike,
@@ -22,7 +21,7 @@ from sightline.engines.attempts import (
 from sightline.engines.requests import Shape
 from sightline.errors import ConfigError, EngineError, InferenceError
 from sightline.protocols import Engine
-from sightline.types import EngineInfo, Floats, Pixels
+from sightline.types import EngineInfo, FallbackStatus, Floats, Pixels
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -64,11 +64,6 @@ class Metered(EngineWrapper):
             self._meter.inferred(self._model, batch, clock.seconds, type(error).__name__)
 
 
-def unmetered(engine: Engine) -> Engine:
-    """The engine without its meter, for inferences that nobody asked for: warming up."""
-    return engine.engine if isinstance(engine, Metered) else engine
-
-
 class _Clock:
     """Of one batch: when its inference began, and whether the caller's own functions have it."""
 

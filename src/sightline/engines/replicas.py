@@ -8,33 +8,17 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from sightline.engines.requests import ACCEPTED
 from sightline.errors import EngineError
 from sightline.protocols import Engine
-from sightline.types import EngineInfo, Floats, Pixels
+from sightline.types import EngineInfo, Floats, Pixels, ReplicaStatus
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaStatus:
-    """One replica: ``failures`` are those in a row, ``failed`` all of them, of ``ran`` batches.
-
-    ``avoided_s`` is for how much longer it gets no work, in seconds.
-    """
-
-    device: str
-    in_flight: int
-    ran: int
-    failed: int
-    failures: int
-    avoided_s: float
-    error: str | None
 
 
 class Replicas:

@@ -5,7 +5,6 @@ Knows frames, boxes and pixels. Knows no runtime, and not what a model says of a
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 
 from sightline.errors import ModelError
+from sightline.futures import joined
 from sightline.geometry import place
 from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
@@ -114,24 +114,3 @@ def write_crop(pixels: Pixels, card: ModelCard, out: Pixels) -> None:
     how = cv2.INTER_AREA if spot.height < height else cv2.INTER_LINEAR
     made = cv2.resize(pixels, (spot.width, spot.height), interpolation=how)
     out[spot.top : bottom, spot.left : right] = made[..., ::-1] if card.order == "rgb" else made
-
-
-def joined(futures: Sequence[Future[T]], join: Callable[[list[T]], R]) -> Future[R]:
-    """One future for several: ``join`` of their results in order, or the first failure."""
-    whole: Future[R] = Future()
-    done = itertools.count(1)  # next() is atomic, and the callbacks come from several threads
-
-    def collect(_: Future[T]) -> None:
-        if next(done) < len(futures):
-            return
-        for future in futures:
-            if error := future.exception():
-                whole.set_exception(error)
-                return
-        whole.set_result(join([future.result() for future in futures]))
-
-    for future in futures:
-        future.add_done_callback(collect)
-    if not futures:
-        whole.set_result(join([]))
-    return whole

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import copy
 import difflib
-import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Self
 import numpy as np
 
 from sightline.errors import ConfigError, ModelError
+from sightline.futures import joined
 from sightline.geometry import Placement, fitted_canvas, place
 from sightline.models.model_card import ModelCard
 from sightline.models.nms import best, suppress
@@ -74,7 +74,7 @@ class EngineDetector:
         self.fixed_canvas, self.longer_side = self._input_size(size)
         self.wanted_ids = None if classes is None else class_ids(card.class_names, classes)
         self._nothing = Detections.empty(card.class_names)
-        self._unnamed: set[int] = set()  # shared with the detectors that `replaced` makes
+        self._unnamed: set[int] = set()  # shared with the detectors that are made of this one
 
     def __str__(self) -> str:
         """Name, task, input size, classes and runtime, in one line."""
@@ -109,10 +109,9 @@ class EngineDetector:
         iou: float | None = None,
         classes: Sequence[str] | None = None,
         size: int | Canvas | None = None,
-        engine: Engine | None = None,
     ) -> Self:
-        """The same detector with other thresholds or classes, at another size (as for the
-        constructor), or around another engine.
+        """The same detector with other thresholds or classes, or at another size (as for the
+        constructor).
 
         Raises ConfigError: a class has no such name, or the model cannot take that size.
         """
@@ -123,7 +122,12 @@ class EngineDetector:
             other.wanted_ids = class_ids(self.card.class_names, classes)
         if size is not None:
             other.fixed_canvas, other.longer_side = self._input_size(size)
-        other.engine = engine or self.engine
+        return other
+
+    def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
+        """The same detector around another engine; only one of the two may be closed."""
+        other = copy.copy(self)
+        other.engine = wrap(self.engine)
         return other
 
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
@@ -140,7 +144,7 @@ class EngineDetector:
         if len(batches) == 1:
             return self._run(list(frames), batches[0][0])
         futures = [self._run([frames[i] for i in part], canvas) for canvas, part in batches]
-        return _joined(futures, [part for _, part in batches], len(frames))
+        return joined(futures, partial(_in_order, [part for _, part in batches]))
 
     def close(self) -> None:
         """Close the engine."""
@@ -279,30 +283,14 @@ def _letterbox(frame: Frame, spot: Placement, card: ModelCard, out: Pixels) -> N
     frame.scaled(spot.width, spot.height, card.order, out[spot.top : bottom, spot.left : right])
 
 
-def _joined(
-    futures: list[Future[list[Detections]]], parts: list[list[int]], count: int
-) -> Future[list[Detections]]:
-    """One future for several: results in the frames' order, or the first failure."""
-    whole: Future[list[Detections]] = Future()
-    done = itertools.count(1)  # next() is atomic, and the callbacks come from several threads
-
-    def collect(_: Future[list[Detections]]) -> None:
-        if next(done) < len(futures):
-            return
-        results = [Detections.empty()] * count
-        for future, part in zip(futures, parts, strict=True):
-            if error := future.exception():
-                whole.set_exception(error)
-                return
-            for i, found in zip(part, future.result(), strict=True):
-                results[i] = found
-        whole.set_result(results)
-
-    for future in futures:
-        future.add_done_callback(collect)
-    if not futures:
-        whole.set_result([])
-    return whole
+def _in_order(parts: list[list[int]], results: list[list[Detections]]) -> list[Detections]:
+    """The results of batches in the order of the frames; ``parts`` are the frames of each batch."""
+    places = {
+        i: found
+        for part, batch in zip(parts, results, strict=True)
+        for i, found in zip(part, batch, strict=True)
+    }
+    return [places[i] for i in range(len(places))]
 
 
 def _multiples(side: int, stride: int) -> str:

@@ -6,8 +6,9 @@ Knows that two crops look alike where the product of their vectors is near 1. Kn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Self
 
 import numpy as np
 
@@ -45,6 +46,10 @@ class CropEmbedder:
         Raises ValueError where boxes have another shape.
         """
         return self._crops.submit(frame, boxes, _read, self._stacked)
+
+    def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
+        """The same embedder around another engine; only one of the two may be closed."""
+        return type(self)(wrap(self.engine), self.card)
 
     def close(self) -> None:
         """Close the engine."""

@@ -11,7 +11,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import (
@@ -25,7 +24,7 @@ from prometheus_client.samples import Sample
 
 from sightline._version import __version__
 from sightline.monitoring.hardware import Energy, Gpus
-from sightline.types import Detections, SourceState
+from sightline.types import Detections, SchedulerStats, SourceState, StreamStats
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """Of what ``render`` gives."""
@@ -41,66 +40,6 @@ MOST_STREAMS = 1000
 MOST_ROUTES = 100
 OTHER = "other"
 """Names beyond these limits are counted together under this one."""
-
-
-class StreamValues(Protocol):
-    """What is read of one stream; ``runtime.record.StreamStats`` has it."""
-
-    @property
-    def state(self) -> str:
-        """``running``, ``reconnecting``, ``failed`` and so on."""
-
-    @property
-    def read(self) -> int:
-        """Frames that the source has read."""
-
-    @property
-    def analyzed(self) -> int:
-        """Frames that were analysed."""
-
-    @property
-    def dropped(self) -> Mapping[str, int]:
-        """Frames that were not, by reason."""
-
-    @property
-    def fps_in(self) -> float:
-        """Frames that come in a second."""
-
-    @property
-    def fps_analyzed(self) -> float:
-        """Frames that are analysed in a second."""
-
-    @property
-    def age_p50_ms(self) -> float:
-        """Median of the time from decoded to analysed, milliseconds."""
-
-    @property
-    def age_p99_ms(self) -> float:
-        """99th percentile of the time from decoded to analysed, milliseconds."""
-
-    @property
-    def reconnects(self) -> int:
-        """How often the source has connected again."""
-
-    @property
-    def lost(self) -> int:
-        """Observations that outputs could not keep."""
-
-
-class SchedulerValues(Protocol):
-    """What is read of the scheduler; ``runtime.scheduler.SchedulerStats`` has it."""
-
-    @property
-    def waiting(self) -> Mapping[Any, int]:
-        """Items in the queue, by priority."""
-
-    @property
-    def in_flight(self) -> int:
-        """Items that an engine is running."""
-
-    @property
-    def capacity(self) -> float:
-        """Items a second that the engine can run."""
 
 
 @dataclass
@@ -130,8 +69,8 @@ class PrometheusMeter:
 
     def __init__(
         self,
-        streams: Callable[[], Mapping[str, StreamValues]] | None = None,
-        scheduler: Callable[[], SchedulerValues] | None = None,
+        streams: Callable[[], Mapping[str, StreamStats]] | None = None,
+        scheduler: Callable[[], SchedulerStats] | None = None,
         restarts: Callable[[], int] | None = None,
         *,
         hardware: bool = True,
@@ -288,8 +227,8 @@ class _Reading:
 
     def __init__(
         self,
-        streams: Callable[[], Mapping[str, StreamValues]] | None,
-        scheduler: Callable[[], SchedulerValues] | None,
+        streams: Callable[[], Mapping[str, StreamStats]] | None,
+        scheduler: Callable[[], SchedulerStats] | None,
         restarts: Callable[[], int] | None,
         detections: _DetectionCounts,
     ) -> None:
@@ -320,7 +259,7 @@ class _Reading:
             )  # fmt: skip
 
 
-def _of_streams(streams: Mapping[str, StreamValues]) -> Iterator[Metric]:
+def _of_streams(streams: Mapping[str, StreamStats]) -> Iterator[Metric]:
     state = GaugeMetricFamily(
         "sightline_stream_state", "1 for the state that a stream is in, 0 for the others.", labels=("stream", "state"),
     )  # fmt: skip
@@ -349,8 +288,8 @@ def _of_streams(streams: Mapping[str, StreamValues]) -> Iterator[Metric]:
 Family = Callable[..., CounterMetricFamily] | Callable[..., GaugeMetricFamily]
 
 
-def _each(streams: Mapping[str, StreamValues]) -> Callable[..., Metric]:
-    def of(kind: Family, name: str, help_: str, value: Callable[[StreamValues], float]) -> Metric:
+def _each(streams: Mapping[str, StreamStats]) -> Callable[..., Metric]:
+    def of(kind: Family, name: str, help_: str, value: Callable[[StreamStats], float]) -> Metric:
         family = kind(f"sightline_stream_{name}", help_, labels=("stream",))
         for stream, values in streams.items():
             family.add_metric((stream,), value(values))
@@ -359,7 +298,7 @@ def _each(streams: Mapping[str, StreamValues]) -> Callable[..., Metric]:
     return of
 
 
-def _of_scheduler(values: SchedulerValues) -> Iterator[Metric]:
+def _of_scheduler(values: SchedulerStats) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "sightline_scheduler_waiting", "Items that wait to be run.", labels=("priority",)
     )

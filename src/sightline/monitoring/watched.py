@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sightline.monitoring.metrics import ModelTotals, PrometheusMeter, StreamValues
+from sightline.monitoring.metrics import ModelTotals, PrometheusMeter
+from sightline.types import StreamStats
 
 WINDOW_S = 60.0
 
@@ -52,7 +53,7 @@ class WatchedValues:
     def __init__(
         self,
         meter: PrometheusMeter,
-        streams: Callable[[], Mapping[str, StreamValues]],
+        streams: Callable[[], Mapping[str, StreamStats]],
         expected: frozenset[str] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -52,7 +52,7 @@ class Service:
         detector: a model's detector.
         options: queue budgets and batch size.
         owned: whether the detector is closed with the service.
-        meter: told of what is queued and refused.
+        meter: told of what is queued, inferred and refused.
 
     Raises:
         ConfigError: the detector has no engine that could be shared (``people``).

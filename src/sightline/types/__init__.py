@@ -23,10 +23,22 @@ from sightline.types.models import Certainty, EngineInfo, Fit, Normalization, Te
 from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 from sightline.types.observations import Event, Observation
 from sightline.types.outputs import OutputRequest, OutputStream
+from sightline.types.statistics import (
+    OUTCOMES,
+    PRIORITIES,
+    EngineState,
+    FallbackStatus,
+    ModelStats,
+    ReplicaStatus,
+    SchedulerStats,
+    StreamStats,
+)
 from sightline.types.streams import SourceState, SourceStatus, StreamInfo
 
 __all__ = [
     "MOST_CLASSES",
+    "OUTCOMES",
+    "PRIORITIES",
     "Certainty",
     "ChannelOrder",
     "Clock",
@@ -35,7 +47,9 @@ __all__ = [
     "Detection",
     "Detections",
     "EngineInfo",
+    "EngineState",
     "Event",
+    "FallbackStatus",
     "Fit",
     "Floats",
     "Frame",
@@ -43,15 +57,19 @@ __all__ = [
     "Label",
     "Mask",
     "Masks",
+    "ModelStats",
     "Normalization",
     "Observation",
     "OutputRequest",
     "OutputStream",
     "Picture",
     "Pixels",
+    "ReplicaStatus",
     "RunState",
+    "SchedulerStats",
     "SourceState",
     "SourceStatus",
     "StreamInfo",
+    "StreamStats",
     "TensorSpec",
 ]

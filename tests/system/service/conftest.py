@@ -145,7 +145,7 @@ def serve(tiny_model: Path) -> Iterator[Callable[..., Service]]:
             wanted = ModelOptions(model=str(tiny_model), backend="onnxruntime", engine=engine)
             detector = build.detector(wanted)
             engines.append(HeldEngine(detector.engine))
-            return detector.replaced(engine=engines[-1])
+            return detector.with_engines(lambda _: engines[-1])
 
         patient = SchedulerOptions(urgent_ms=1e4, normal_ms=1e4, batch_ms=1e4)
         sharing = Scheduler(scheduler or patient)

@@ -289,8 +289,8 @@ def test_replaced_leaves_the_first_as_it_was(
     assert len(detect(detector, frame_of(noise(64, 64)))[0]) == 4
     assert bold.engine is detector.engine
     other = object()
-    assert detector.replaced(engine=other).engine is other  # type: ignore[arg-type]
-    assert detector.replaced(engine=other).conf == detector.conf  # type: ignore[arg-type]
+    assert detector.with_engines(lambda _: other).engine is other
+    assert detector.with_engines(lambda _: other).conf == detector.conf
 
 
 def test_close_closes_the_engine(build: Callable[..., EngineDetector]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sightline.config import StreamOptions
 from sightline.runtime.capacity import FleetLoad, measure_fleet, most_streams
-from sightline.runtime.streams.record import StreamStats
+from sightline.types import StreamStats
 
 
 def machine(holds: int) -> tuple[list[int], object]:

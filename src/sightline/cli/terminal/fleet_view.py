@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
     from sightline.build.service import Installation
-    from sightline.runtime.streams.record import StreamStats
+    from sightline.types import StreamStats
 
 PERIOD_S = 1.0
 _MOST = 40

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, Protocol
 
@@ -91,8 +92,9 @@ class Relay:
         self._events.append(("refused", (model, priority, reason)))
 
     def detected(self, stream: str, detections: Detections) -> None:
-        """See ``Meter.detected``; told to the parent later."""
-        self._events.append(("detected", (stream, detections)))
+        """See ``Meter.detected``; told to the parent later, without the pixels of masks and the like."""
+        counted = replace(detections, masks=None, embeddings=None, keypoints=None)
+        self._events.append(("detected", (stream, counted)))
 
     def take(self) -> list[Event]:
         """All that was told since the last time."""

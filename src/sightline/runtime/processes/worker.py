@@ -33,7 +33,7 @@ from sightline.runtime.processes.shard import (
     run_shard,
 )
 from sightline.runtime.streams.feed import Feed
-from sightline.runtime.streams.record import StreamStats
+from sightline.types import StreamStats
 
 ANSWER_S = 15.0
 """A process that says nothing for so long hangs, and is ended."""

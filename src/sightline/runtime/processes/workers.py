@@ -19,7 +19,7 @@ from sightline.runtime.processes.shard import MakeShard
 from sightline.runtime.processes.worker import LATE_S, START_S, Worker
 from sightline.runtime.streams.feed import Feed, FeedItem
 from sightline.runtime.streams.fleet import being_ended, no_stream
-from sightline.runtime.streams.record import StreamStats
+from sightline.types import StreamStats
 
 CLOSE_S = 7.0
 """With what the service does before it, the whole end takes ten seconds at most."""

@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from sightline.engines.fallback import Fallback
-from sightline.engines.metered import Metered, unmetered
 from sightline.engines.wrapper import EngineWrapper
-from sightline.errors import (
-    Conflict,
-)
+from sightline.futures import joined
 from sightline.protocols import Engine
 from sightline.runtime.repository.native_model import NativeModel
 from sightline.runtime.scheduling.items import Terms
@@ -91,8 +88,6 @@ class ServedModel:
     def fallback(self) -> Fallback | None:
         """The engines that take over from one another, where there are several."""
         engine = self.detector.engine
-        if isinstance(engine, Metered):
-            engine = engine.engine
         return engine if isinstance(engine, Fallback) else None
 
     def canvas(self, source: tuple[int, int]) -> tuple[int, int]:
@@ -140,10 +135,9 @@ class ServedModel:
         canvas = self.canvas((frame.width, frame.height))
         if started is not None:
             engine = _Announced(engine, started)
-        detector = self.detector.replaced(
-            conf=conf, iou=iou, classes=classes, size=canvas, engine=engine
-        )
-        return _only(detector.submit((frame,)))
+        detector = self.detector.replaced(conf=conf, iou=iou, classes=classes, size=canvas)
+        found = detector.with_engines(lambda _: engine).submit((frame,))
+        return joined([found], lambda results: results[0][0])
 
     def infer(
         self, tensors: Pixels, terms: Terms, read: Callable[[Sequence[Floats]], T]
@@ -190,31 +184,11 @@ class _Announced(EngineWrapper):
         return self.engine.submit(shape, announce, read)
 
 
-def _only(found: Future[list[Detections]]) -> Future[Detections]:
-    """The future of a list's one element; cancelling it cancels the other."""
-    one: Future[Detections] = Future()
-
-    def finish(done: Future[list[Detections]]) -> None:
-        if not one.set_running_or_notify_cancel():
-            return
-        if done.cancelled():
-            one.set_exception(Conflict("the request was cancelled"))
-        elif error := done.exception():
-            one.set_exception(error)
-        else:
-            one.set_result(done.result()[0])
-
-    one.add_done_callback(lambda done: found.cancel() if done.cancelled() else None)
-    found.add_done_callback(finish)
-    return one
-
-
 def try_out(served: ServedModel, canvases: Sequence[tuple[int, int]]) -> None:
     """Run a grey picture of each shape through an engine. Nobody asked for them: they count nowhere."""
 
     def fill(batch: Pixels) -> None:
         batch[:] = 114
 
-    engine = unmetered(served.detector.engine)
     for width, height in canvases:
-        engine.submit((1, height, width), fill, lambda _: None).result()
+        served.detector.engine.submit((1, height, width), fill, lambda _: None).result()

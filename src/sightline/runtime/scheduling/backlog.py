@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from sightline.config import Priority
 from sightline.errors import DeadlineExceeded, Overloaded, SightlineError
-from sightline.runtime.scheduling.items import KEPT, NEVER, PRIORITIES, Dropped, Item, Reason
+from sightline.runtime.scheduling.items import KEPT, NEVER, Dropped, Item, Reason
 from sightline.runtime.scheduling.shares import Clients
 from sightline.runtime.scheduling.waiting import Waiting
+from sightline.types import PRIORITIES
 
 
 class Backlog:

@@ -18,7 +18,6 @@ RANKS = 4
 URGENT, KEPT, NORMAL, BATCH = range(RANKS)
 """The order in which items run; KEPT are those that a client's minimum rate assures it of."""
 RANK: dict[Priority, int] = {"urgent": URGENT, "normal": NORMAL, "batch": BATCH}
-PRIORITIES: tuple[Priority, ...] = ("urgent", "normal", "batch")
 NEVER = float("inf")
 
 Reason = Literal["overloaded", "deadline", "stale", "cancelled", "failed"]

@@ -1,14 +1,14 @@
-"""An engine, a detector and a classifier that go through the scheduler, with the faces of what they stand for."""
+"""An engine, and models that go through the scheduler, with the faces of what they stand for."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Protocol, Self, TypeVar
 
-from sightline.protocols import Classifier, Detector, Engine
+from sightline.futures import joined
+from sightline.protocols import Classifier, Detector, Embedder, Engine, UsesEngines
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.types import Detections, EngineInfo, Floats, Frame, Label, Pixels
@@ -40,6 +40,7 @@ class ScheduledEngine:
 
     @property
     def info(self) -> EngineInfo:
+        """The scheduler's engine's. Raises NotFound."""
         return self._scheduler.info(self._name)
 
     def submit(
@@ -48,16 +49,15 @@ class ScheduledEngine:
         fill: Callable[[Pixels], None],
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
+        """See ``Engine.submit``; returns at once. Raises Overloaded and NotFound."""
         return self._scheduler.submit(self._name, self._terms, shape, fill, read)
 
     def close(self) -> None:
         """The scheduler's engine belongs to whoever added it."""
 
 
-class EngineUser(Detector, Protocol):
-    """A detector that can be had around another engine."""
-
-    def replaced(self, *, engine: Engine) -> Self: ...
+class SharedDetector(Detector, UsesEngines, Protocol):
+    """A detector that is built around engines."""
 
 
 class ScheduledDetector:
@@ -75,7 +75,7 @@ class ScheduledDetector:
         self,
         scheduler: Scheduler,
         name: str,
-        detector: EngineUser,
+        detector: SharedDetector,
         terms: Terms,
         interval: Callable[[], float | None] | None = None,
     ) -> None:
@@ -87,6 +87,7 @@ class ScheduledDetector:
 
     @property
     def class_names(self) -> tuple[str, ...]:
+        """The name of each class id, from 0."""
         return self._detector.class_names
 
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
@@ -104,7 +105,12 @@ class ScheduledDetector:
             for future in futures:
                 future.cancel()
             raise
-        return futures[0] if len(futures) == 1 else _joined(futures)
+        return futures[0] if len(futures) == 1 else joined(futures, _chained)
+
+    def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
+        """See ``UsesEngines``; ``wrap`` is given the detector's own engines."""
+        detector = self._detector.with_engines(wrap)
+        return type(self)(self._scheduler, self._name, detector, self._terms, self._interval)
 
     def close(self) -> None:
         """The detector belongs to whoever made it."""
@@ -113,7 +119,7 @@ class ScheduledDetector:
         interval_s = None if self._interval is None else self._interval()
         terms = replace(self._terms, since=frame.captured_at, interval_s=interval_s)
         engine = ScheduledEngine(self._scheduler, self._name, terms)
-        return self._detector.replaced(engine=engine).submit((frame,))
+        return self._detector.with_engines(lambda _: engine).submit((frame,))
 
 
 class ScheduledClassifier:
@@ -136,6 +142,7 @@ class ScheduledClassifier:
 
     @property
     def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        """The names that each attribute may have."""
         return self._classifier.attributes
 
     def submit(self, frame: Frame, boxes: Floats) -> Future[list[tuple[Label, ...]]]:
@@ -147,9 +154,11 @@ class ScheduledClassifier:
         return self._at(frame).scores(frame, boxes)
 
     def labels(self, scores: Sequence[Floats]) -> list[tuple[Label, ...]]:
+        """Labels of each row of ``scores``, as ``submit`` gives them."""
         return self._classifier.labels(scores)
 
     def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
+        """See ``UsesEngines``; ``wrap`` is given the classifier's own engines."""
         classifier = self._classifier.with_engines(wrap)
         return type(self)(self._scheduler, self._name, classifier, self._terms)
 
@@ -162,22 +171,37 @@ class ScheduledClassifier:
         return self._classifier.with_engines(lambda _: engine)
 
 
-def _joined(futures: list[Future[list[Detections]]]) -> Future[list[Detections]]:
-    """One future for several: all results in order, or the first failure."""
-    whole: Future[list[Detections]] = Future()
-    whole.set_running_or_notify_cancel()
-    done = itertools.count(1)  # next() is atomic, and the callbacks come from several threads
+class ScheduledEmbedder:
+    """An ``Embedder`` whose inferences a scheduler runs; crops age from when their frame was captured.
 
-    def collect(_: Future[list[Detections]]) -> None:
-        if next(done) < len(futures):
-            return
-        try:
-            whole.set_result([found for future in futures for found in future.result()])
-        except BaseException as exc:  # noqa: BLE001 - the caller gets it, whatever it is
-            whole.set_exception(exc)
+    Args:
+        scheduler: that knows the embedder's engine by ``name``.
+        name: of the model.
+        embedder: what is done around the engine; it stays its owner's to close.
+        terms: of the stream.
+    """
 
-    for future in futures:
-        future.add_done_callback(collect)
-    if not futures:
-        whole.set_result([])
-    return whole
+    def __init__(self, scheduler: Scheduler, name: str, embedder: Embedder, terms: Terms) -> None:
+        self._scheduler = scheduler
+        self._name = name
+        self._embedder = embedder
+        self._terms = terms
+        self.dimensions = embedder.dimensions
+
+    def submit(self, frame: Frame, boxes: Floats) -> Future[Floats]:
+        """As the embedder's; raises Overloaded at once where the crops would wait for too long."""
+        terms = replace(self._terms, since=frame.captured_at)
+        engine = ScheduledEngine(self._scheduler, self._name, terms)
+        return self._embedder.with_engines(lambda _: engine).submit(frame, boxes)
+
+    def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
+        """See ``UsesEngines``; ``wrap`` is given the embedder's own engines."""
+        embedder = self._embedder.with_engines(wrap)
+        return type(self)(self._scheduler, self._name, embedder, self._terms)
+
+    def close(self) -> None:
+        """The embedder belongs to whoever made it."""
+
+
+def _chained(parts: list[list[Detections]]) -> list[Detections]:
+    return [found for part in parts for found in part]

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from sightline import interpreter
 from sightline.config import SchedulerOptions
-from sightline.engines.metered import unmetered
+from sightline.engines.metered import Metered
 from sightline.errors import (
     Conflict,
     InferenceError,
@@ -30,10 +30,9 @@ from sightline.runtime.scheduling.items import NEVER, Batch, Dropped, Item, Term
 from sightline.runtime.scheduling.joined import JoinedJob, NotABatch
 from sightline.runtime.scheduling.queue import BatchQueue
 from sightline.runtime.scheduling.room import Room
-from sightline.runtime.scheduling.scheduler_stats import OUTCOMES, ModelStats, SchedulerStats
 from sightline.runtime.scheduling.speed import InputSize, Speed
 from sightline.runtime.scheduling.warm_up import joinable, measure_sizes
-from sightline.types import EngineInfo, Floats, Pixels
+from sightline.types import OUTCOMES, EngineInfo, Floats, ModelStats, Pixels, SchedulerStats
 
 T = TypeVar("T")
 
@@ -61,7 +60,7 @@ class Scheduler:
 
     Args:
         options: budgets and limits.
-        meter: told of what was queued and refused.
+        meter: told of what was queued, inferred and refused, but not of warming up.
         clock: of terms and budgets, in seconds.
     """
 
@@ -307,6 +306,7 @@ class Scheduler:
             for item in batch.items:
                 if not (item.gone or item.again):
                     self._meter.queued(model.name, item.priority, batch.started - item.arrived)
+            engine = Metered(engine, model.name, self._meter)
         job = JoinedJob(batch.items)
         try:
             future = engine.submit((batch.pictures, *batch.input_size), job.fill, job.read)
@@ -407,9 +407,7 @@ class Scheduler:
             sizes = (1,)
         largest = self._options.max_batch if most is None else min(most, self._options.max_batch)
         powers = [1 << i for i in range(largest.bit_length())]
-        measured = measure_sizes(
-            unmetered(engine), input_size, sizes or powers, choose=sizes is None
-        )
+        measured = measure_sizes(engine, input_size, sizes or powers, choose=sizes is None)
         with self._lock:
             speed.learn(input_size, measured)
 

@@ -18,10 +18,10 @@ from sightline.monitoring.context import bound
 from sightline.protocols import Sink, Source
 from sightline.runtime.streams.feed import Feed, FeedItem, Newest
 from sightline.runtime.streams.pipeline import Pipeline
-from sightline.runtime.streams.record import StreamRecord, StreamStats
+from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.resilient_sink import ResilientSink
 from sightline.runtime.streams.stream import Stream
-from sightline.types import Detections, RunState, SourceState
+from sightline.types import Detections, RunState, SourceState, StreamStats
 from sightline.wall_time import utc_text
 
 _JOIN_S = 10.0

@@ -6,56 +6,14 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-
-from sightline.types import Clock
 
 WINDOW_S = 10.0
 """Rates and ages are those of so many seconds."""
 _AGES = 1024
 """At most so many ages are kept: those of the last seconds, of a fast stream fewer."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamStats:
-    """A snapshot of one stream. ``state`` is the source's (``types.SourceState``), or ``paused``, ``failed``,
-    ``degraded`` (it runs, but one of its outputs cannot be written) or ``restarting`` (its process is).
-
-    ``read`` = ``analyzed`` + the sum of ``dropped`` + ``pending``, exactly, at every moment;
-    ``pending`` frames are being analysed and are 0 once the stream has ended. ``dropped`` counts
-    by reason: ``stale`` (a newer frame came, or it waited too long), ``corrupt``, ``skipped``
-    (only every n-th is analysed, or no time to decode it), ``still`` (nothing moved), ``paused``, ``overloaded`` and
-    ``failed``, ``stopped`` (the stream was ended). ``objects`` are those that outputs were given, with the
-    tracker's predictions for frames that were not analysed. ``lost`` are observations that an output could not
-    take. Ages are milliseconds from decoded to analysed. ``since`` is Unix time.
-    ``utc`` is the wall-clock time of the newest frame that was analysed (ISO 8601), and ``clock`` where
-    that is from; None where it is not known. ``missing`` counts, by stage and reason, the frames that
-    went on without a stage's part: ``{"classify": {"late": 3}}``.
-    """
-
-    name: str
-    state: str
-    source: str
-    model: str
-    read: int = 0
-    analyzed: int = 0
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    pending: int = 0
-    objects: int = 0
-    lost: int = 0
-    fps_in: float = 0.0
-    fps_analyzed: float = 0.0
-    age_p50_ms: float = 0.0
-    age_p99_ms: float = 0.0
-    reconnects: int = 0
-    level: int = 0
-    error: str | None = None
-    since: float = 0.0
-    utc: str | None = None
-    clock: Clock | None = None
-    missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

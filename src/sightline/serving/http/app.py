@@ -17,7 +17,7 @@ from sightline.config import ServingOptions
 from sightline.errors import RequestError
 from sightline.monitoring.tracing import NoTracing, Tracing
 from sightline.runtime.repository.models import ModelRepository
-from sightline.runtime.scheduling.items import PRIORITIES, Terms
+from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.serving.http.encodings import UnpackedBody
 from sightline.serving.http.envelope import CallObserver, Envelope
@@ -31,6 +31,7 @@ from sightline.serving.http.signatures import Signer
 from sightline.serving.http.state import Clash, Metrics, ServiceState, Streams, no_clash
 from sightline.serving.http.validation import request_error, routing_error
 from sightline.serving.routes import detection, health, models, pages, streams
+from sightline.types import PRIORITIES
 
 ROUTERS = (health.router, detection.router, models.router, streams.router, pages.router)
 

@@ -19,9 +19,9 @@ from sightline.monitoring.tracing import Tracing
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.streams.feed import FeedItem
-from sightline.runtime.streams.record import StreamStats
 from sightline.serving.http.arrivals import Arrivals
 from sightline.serving.http.signatures import Signer
+from sightline.types import StreamStats
 
 
 class Metrics(Protocol):

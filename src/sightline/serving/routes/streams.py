@@ -17,7 +17,6 @@ from sightline.errors import Conflict, Forbidden, InvalidRequest, NotFound, Over
 from sightline.redaction import redact
 from sightline.runtime.streams.feed import FeedItem
 from sightline.runtime.streams.fleet import no_stream
-from sightline.runtime.streams.record import StreamStats
 from sightline.serving.http.protocol import WATCHING
 from sightline.serving.http.schemas import StreamRequest
 from sightline.serving.http.security import check_stream_source, may_embed
@@ -26,6 +25,7 @@ from sightline.serving.http.state import ServiceState, state_of
 from sightline.serving.http.validation import exact_body, exact_query
 from sightline.serving.routes.openapi import FAILURES
 from sightline.serving.stream_outputs import placed_outputs
+from sightline.types import StreamStats
 
 router = APIRouter(tags=["streams"], dependencies=[Depends(exact_query)])
 _RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from sightline.cli.terminal import fleet_view
 from sightline.config import OutputOptions
-from sightline.runtime.streams.record import StreamStats
+from sightline.types import StreamStats
 
 ERROR = "rtsp://gate.example:8554/stream1: no answer within 5 s: check the network [and the camera]"
 

@@ -21,7 +21,7 @@ from sightline.errors import Conflict, ModelError, NotFound, Overloaded
 from sightline.runtime.processes import worker as worker_module
 from sightline.runtime.processes.workers import ShardedFleet
 from sightline.runtime.streams.feed import FeedItem
-from sightline.runtime.streams.record import StreamStats
+from sightline.types import StreamStats
 
 
 class Told:

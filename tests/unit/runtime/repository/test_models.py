@@ -12,7 +12,6 @@ import pytest
 
 from sightline import build
 from sightline.config import EngineOptions, LimitOptions, ModelOptions, SchedulerOptions
-from sightline.engines.metered import Metered
 from sightline.errors import Conflict, ModelError, NotFound
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.repository.served_model import Expected
@@ -250,11 +249,7 @@ def test_warming_up_is_no_inference(files: dict[str, Path]) -> None:
     meter = Counting()
     scheduler = Scheduler(SchedulerOptions(max_batch=2), meter)
 
-    def make(name: str) -> Any:
-        detector = make_detector(files, name)
-        return detector.replaced(engine=Metered(detector.engine, name, meter))
-
-    repository = ModelRepository(scheduler, make, ["street"])
+    repository = ModelRepository(scheduler, partial(make_detector, files), ["street"])
     try:
         repository.load_all()
         repository.load("street")

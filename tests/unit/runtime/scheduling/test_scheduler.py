@@ -106,9 +106,11 @@ class Gate:
 class RecordingMeter:
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
+        self.batches: list[tuple[str, int, str | None]] = []
 
-    def inferred(self, *_: object) -> None:
-        raise AssertionError("engines tell of their inferences themselves")
+    def inferred(self, model: str, batch: int, seconds: float, error: str | None) -> None:
+        assert 0 <= seconds < LONG_S
+        self.batches.append((model, batch, error))
 
     def queued(self, model: str, priority: str, seconds: float) -> None:
         assert 0 <= seconds < LONG_S
@@ -243,6 +245,8 @@ def test_outcomes_and_waiting_items_are_counted(make: Any) -> None:
     assert scheduler.drain(LONG_S)
     outcomes = {k: v for k, v in scheduler.stats().outcomes.items() if v}
     assert outcomes == {"done": 3, "overloaded": 2, "cancelled": 1}
+    assert sum(batch for _, batch, _ in meter.batches) == 3
+    assert {(model, error) for model, _, error in meter.batches} == {("m", None)}
     assert Counter(meter.calls) == {
         ("queued", "m", "normal"): 3,
         ("refused", "m", "batch", "overloaded"): 1,
@@ -669,8 +673,8 @@ class OnePerFrame:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def replaced(self, *, engine: Engine) -> OnePerFrame:
-        return OnePerFrame(engine)
+    def with_engines(self, wrap: Callable[[Engine], Engine]) -> OnePerFrame:
+        return OnePerFrame(wrap(self.engine))
 
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
         def fill(x: Pixels) -> None:
@@ -908,9 +912,9 @@ def test_a_real_detector_finds_the_same_through_the_scheduler(
     ]
     assert len({len(found) for found in expected}) > 2  # or the test would show nothing
     futures = [
-        detector.replaced(
-            conf=conf, engine=ScheduledEngine(scheduler, "yolox", Terms(f"{i}"))
-        ).submit([f])
+        detector.replaced(conf=conf)
+        .with_engines(lambda _, i=i: ScheduledEngine(scheduler, "yolox", Terms(f"{i}")))  # type: ignore[misc]
+        .submit([f])
         for i, (f, conf) in enumerate(zip(frames * 5, thresholds * 5, strict=True))
     ]
     for future, alone in zip(futures, expected * 5, strict=True):

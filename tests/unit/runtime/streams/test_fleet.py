@@ -21,7 +21,7 @@ from sightline.protocols import Sink
 from sightline.runtime.streams.feed import FEED_DEPTH
 from sightline.runtime.streams.fleet import Fleet, StreamParts
 from sightline.runtime.streams.pipeline import Pipeline
-from sightline.runtime.streams.record import StreamRecord, StreamStats
+from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.selection import AdaptiveSelection
 from sightline.runtime.streams.stages import Detect
 from sightline.sources.pictures import ArrayPicture
@@ -33,6 +33,7 @@ from sightline.types import (
     SourceState,
     SourceStatus,
     StreamInfo,
+    StreamStats,
 )
 
 PICTURE = np.full((48, 64, 3), 200, np.uint8)

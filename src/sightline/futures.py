@@ -1,0 +1,45 @@
+"""One future for several. Knows neither what they compute nor who computes it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def joined(futures: Sequence[Future[T]], join: Callable[[list[T]], R]) -> Future[R]:
+    """One future for several: ``join`` of their results in order, or the first failure in order.
+
+    It is done when all of them are. ``join`` runs in the thread that ends the last one; what it raises
+    is the failure. Cancelling the whole cancels those that have not begun.
+    """
+    whole: Future[R] = Future()
+    done = itertools.count(1)  # next() is atomic, and the callbacks come from several threads
+
+    def collect(_: Future[T] | None = None) -> None:
+        if next(done) < len(futures) or not whole.set_running_or_notify_cancel():
+            return
+        try:
+            for future in futures:
+                if not future.cancelled() and (error := future.exception()):
+                    whole.set_exception(error)
+                    return
+            whole.set_result(join([future.result() for future in futures]))
+        except BaseException as exc:  # noqa: BLE001 - the caller gets it, whatever it is
+            whole.set_exception(exc)
+
+    def cancel(ended: Future[R]) -> None:
+        if ended.cancelled():
+            for future in futures:
+                future.cancel()
+
+    whole.add_done_callback(cancel)
+    for future in futures:
+        future.add_done_callback(collect)
+    if not futures:
+        collect()
+    return whole
