@@ -77,6 +77,9 @@ _TOLERANCE_S = 0.5
 _NO_VIDEO_FORMATS = {"tty"}
 _NOT_MOVING = Disposition.attached_pic | Disposition.timed_thumbnails
 
+_DECODING_ORDER = {"avi", "asf"}
+"""Containers without times of presentation: what FFmpeg gives as such is a guess, wrong with B-frames."""
+
 _STILL_CODECS = {"mjpeg", "png", "bmp", "gif", "tiff", "webp"}
 _ONE_PICTURE_S = 0.1
 
@@ -155,13 +158,12 @@ def frame_rate(stream: VideoStream) -> float | None:
 def _tells_order(container: InputContainer, stream: VideoStream) -> bool:
     """Whether timestamps tell which frames are missing.
 
-    Of live streams, which have no duration, what was lost on the way was never read. In AVI the
-    timestamps are in the order of decoding.
+    Of live streams, which have no duration, what was lost on the way was never read.
     """
     if not container.duration or container.duration < 0:
         return False
     reorders = stream.codec_context.name in {"h264", "hevc"}
-    return not (reorders and container.format.name == "avi")
+    return not (reorders and container.format.name in _DECODING_ORDER)
 
 
 def expected_frames(container: InputContainer, stream: VideoStream) -> int | None:
@@ -263,6 +265,7 @@ class VideoReader:
         rate = frame_rate(stream)
         step = 1 / (rate * stream.time_base) if rate and stream.time_base else None
         self._places = FramePlaces(step, timed=_tells_order(container, stream))
+        self._in_decoding_order = container.format.name in _DECODING_ORDER
         # Of all streams, so that read() keeps its deadline where only sound arrives.
         self._packets: Iterator[Packet[Any]] = container.demux()
         self._decoded: deque[DecodedFrame] = deque()
@@ -420,6 +423,10 @@ class VideoReader:
             if frame.is_corrupt:
                 self.corrupt += 1
             elif place is not None:
+                if self._in_decoding_order:
+                    # The timestamp of the packet with which it came out: they come out as they are
+                    # shown. The last ones come out without a packet; they have no time.
+                    frame.pts = frame.dts
                 self._decoded.append(DecodedFrame(frame, aspect, place))
 
     def _note_end(self, packet: Packet[VideoStream]) -> None:
