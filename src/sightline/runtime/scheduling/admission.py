@@ -9,6 +9,7 @@ from sightline.errors import Overloaded
 from sightline.runtime.scheduling.backlog import Backlog
 from sightline.runtime.scheduling.items import KEPT, NEVER, URGENT, Item
 from sightline.runtime.scheduling.room import Room, share_out
+from sightline.runtime.scheduling.shares import ACTIVE_S
 from sightline.runtime.scheduling.wait_prediction import WaitPrediction
 
 
@@ -99,6 +100,7 @@ class QueueAdmission:
     def _refusal(self, item: Item, now: float) -> Overloaded:
         if item.rank == KEPT:
             item.client.tokens += 1.0
+        item.client.refused_until[item.rank] = now + ACTIVE_S
         wait = self._waits.whole(item, now)
         left = self._time_left(item, now)
         late = "" if left > wait else f", {(wait - left) * 1e3:.0f} ms too late for its deadline"

@@ -62,7 +62,7 @@ class Client:
 
     __slots__ = (
         "active_until", "away", "busy", "frames", "known_until", "name", "paces", "passed_over",
-        "rates", "tags", "tokens", "tokens_at", "waiting", "weight",
+        "rates", "refused_until", "tags", "tokens", "tokens_at", "waiting", "weight",
     )  # fmt: skip
 
     def __init__(self, name: str, now: float) -> None:
@@ -75,6 +75,7 @@ class Client:
         self.passed_over = False  # a live stream has turns to its credit
         self.active_until = self.known_until = now
         self.away = False
+        self.refused_until = [now] * RANKS  # until then it counts as one that wants more
         self.paces = [Pace() for _ in range(RANKS)]
         self.rates = [RecentRate() for _ in range(RANKS)]
         self.tokens, self.tokens_at = 1.0, now

@@ -143,14 +143,21 @@ class Clients:
         """Seconds for each picture of a rank that has left lately; 0 where nothing is known."""
         return self._paces[rank].cost
 
-    def share(self, client: Client, rank: int, others_use: float) -> float:
+    def share(self, client: Client, rank: int, others_use: float, now: float) -> float:
         """The part that a client gets of what there is for its rank.
 
         That is what the other clients leave (``others_use``: the part that they need), and at least
-        what its weight gives it beside those that wait.
+        what its weight gives it beside those that wait. Others that were refused lately want more
+        than they had: they take their turns beside it, whatever they have waiting now.
         """
-        waiting = sum(c.weight for c in self._clients.values() if c.waiting[rank] or c.frames)
-        return max(1.0 - others_use, client.weight / max(client.weight, waiting))
+        own = client.weight
+        waiting, refused = 0.0, own
+        for other in self._clients.values():
+            if other.waiting[rank] or other.frames:
+                waiting += other.weight
+            if other.refused_until[rank] > now and other is not client:
+                refused += other.weight
+        return min(max(1.0 - others_use, own / max(own, waiting)), own / refused)
 
     def loads(self, rank: int) -> dict[str, float]:
         """Pictures that wait of each client, by its weight."""

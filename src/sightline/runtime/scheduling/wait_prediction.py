@@ -9,6 +9,9 @@ from sightline.runtime.scheduling.speed import Speed
 
 BATCH_TURN = 8
 """One batch of so many is for priority ``batch`` where its items have waited past their budget."""
+LATE_IN_ROUND = 2 / 3
+"""Where clients take turns, the turn of an item that waits for k others of its own client comes between k
+and k + 1 rounds later. Predicted so, even the latest is within 1.2 times the wait that it is accepted for."""
 LEAST_SHARE = 0.05
 """Of the engine, that a rank is thought to get however busy the ranks before it are."""
 
@@ -58,8 +61,9 @@ class WaitPrediction:
         others = max(0.0, self._rates[rank].value(now) - client.rates[rank].value(now))
         # Seconds of the engine that the others' pictures of a second need, of those there are.
         used = others * self.of_rank(rank, 1.0, now) if others else 0.0
-        share = self._clients.share(client, rank, used)
-        return max(self.of_rank(rank, own, now) / share, own * client.paces[rank].cost)
+        share = self._clients.share(client, rank, used, now)
+        rounds = own + LATE_IN_ROUND * (1.0 - share)
+        return max(self.of_rank(rank, rounds, now) / share, own * client.paces[rank].cost)
 
     def of_rank(self, rank: int, before: float, now: float) -> float:
         """Seconds that ``before`` pictures of a rank take, and all of the ranks before it."""
