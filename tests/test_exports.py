@@ -7,6 +7,7 @@ import sightline
 PUBLIC = {
     "OCSORT",
     "ByteTrack",
+    "Classification",
     "Classify",
     "Detection",
     "Detections",
@@ -18,6 +19,7 @@ PUBLIC = {
     "Service",
     "SightlineError",
     "__version__",
+    "classify",
     "load",
     "track",
 }

@@ -22,16 +22,25 @@ import sightline.interpreter  # noqa: F401 - imported for that
 from sightline._version import __version__
 
 if TYPE_CHECKING:
-    from sightline.api import Model, Service, load, track
+    from sightline.api import Model, Service, classify, load, track
     from sightline.config import Classify
     from sightline.errors import SightlineError
     from sightline.tracking.bytetrack import ByteTrack
     from sightline.tracking.ocsort import OCSORT
-    from sightline.types import Detection, Detections, Event, Frame, Label, Observation
+    from sightline.types import (
+        Classification,
+        Detection,
+        Detections,
+        Event,
+        Frame,
+        Label,
+        Observation,
+    )
 
 __all__ = [
     "OCSORT",
     "ByteTrack",
+    "Classification",
     "Classify",
     "Detection",
     "Detections",
@@ -43,6 +52,7 @@ __all__ = [
     "Service",
     "SightlineError",
     "__version__",
+    "classify",
     "load",
     "track",
 ]
@@ -50,6 +60,7 @@ __all__ = [
 _HOMES = {
     "OCSORT": "sightline.tracking.ocsort",
     "ByteTrack": "sightline.tracking.bytetrack",
+    "Classification": "sightline.types",
     "Classify": "sightline.config",
     "Detection": "sightline.types",
     "Detections": "sightline.types",
@@ -60,6 +71,7 @@ _HOMES = {
     "Observation": "sightline.types",
     "Service": "sightline.api",
     "SightlineError": "sightline.errors",
+    "classify": "sightline.api",
     "load": "sightline.api",
     "track": "sightline.api",
 }

@@ -10,7 +10,8 @@ import numpy as np
 
 from sightline.types import Floats
 
-Resize = Literal["letterbox", "letterbox-top-left", "stretch"]
+Resize = Literal["letterbox", "letterbox-top-left", "stretch", "centre-crop"]
+"""How a picture is fitted into a model's input. The last cuts its borders off: for classifiers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,26 @@ def place(source: tuple[int, int], canvas: tuple[int, int], resize: Resize) -> P
     if resize == "letterbox-top-left":
         return Placement(sw, sh, 0, 0, width, height)
     return Placement(sw, sh, (cw - width) // 2, (ch - height) // 2, width, height)
+
+
+def centre_crop(
+    source: tuple[int, int], canvas: tuple[int, int], share: float
+) -> tuple[float, float, float, float]:
+    """The part of a ``source`` (width, height) that fills a ``canvas``, xyxy in source pixels.
+
+    It is what torchvision's ``Resize`` and ``CenterCrop`` leave, to their last rounding: the shorter side is
+    resized to the canvas' shorter one over ``share`` (224 / 0.875 = 256), and the middle is cut out.
+    """
+    width, height = source
+    short = round(min(canvas) / share)
+    if width <= height:
+        resized = (short, int(short * height / width))
+    else:
+        resized = (int(short * width / height), short)
+    resized = (max(resized[0], canvas[0]), max(resized[1], canvas[1]))
+    left, top = (round((r - c) / 2) for r, c in zip(resized, canvas, strict=True))
+    x, y = width / resized[0], height / resized[1]
+    return left * x, top * y, (left + canvas[0]) * x, (top + canvas[1]) * y
 
 
 def fitted_canvas(source: tuple[int, int], size: int, stride: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from sightline.build.model_files import PEOPLE, located, model_path
 from sightline.build.models import (
     build_engine,
+    classifier,
     decoders,
     detector,
     for_tracking,
@@ -34,6 +35,7 @@ __all__ = [
     "SourceInput",
     "StageModels",
     "build_engine",
+    "classifier",
     "dated",
     "decoders",
     "detector",

@@ -83,8 +83,8 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
     return _around(options, engine)
 
 
-def classifier(options: ModelOptions) -> CropClassifier:
-    """The classifier that options describe.
+def classifier(options: ModelOptions, *, stills: bool = False) -> CropClassifier:
+    """The classifier that options describe; ``stills`` as for ``detector``.
 
     Raises:
         ModelError, EngineError, ConfigError: see ``read_crop_card`` and the engines.
@@ -92,7 +92,7 @@ def classifier(options: ModelOptions) -> CropClassifier:
     from sightline.models.classifier import CropClassifier
 
     reading = _read_classifier(options)
-    engine = _in_each_process(reading, options, _read_classifier)
+    engine = _in_each_process(reading, options, _read_classifier, stills=stills)
     try:
         return CropClassifier(engine, reading.card, conf=options.conf)
     except BaseException:  # whatever it is, it goes on; the engine must not stay
@@ -204,7 +204,7 @@ def _read_classifier(options: ModelOptions) -> CardReading:
     from sightline.models.file import open_model
 
     path = model_path(options)
-    reading = read_crop_card(open_model(path))
+    reading = read_crop_card(open_model(path), "classify")
     if reading.card.task != "classify":
         raise ModelError(
             f"{path}: a classifier is needed, and this model's task is {reading.card.task}"

@@ -37,8 +37,14 @@ class StageModels:
         """The model of this name. Raises what loading it raises."""
         with self._loading:
             if name not in self._loaded:
-                self._loaded[name] = self._load(name)
-                self._closing.callback(self._loaded[name].close)
+                loaded = self._load(name)
+                self._closing.callback(loaded.close)
+                if loaded.card.multi_label:
+                    raise ConfigError(
+                        f"classify {name}: its values may hold several at once (`multi_label`), and labels of "
+                        "tracks are one of several: use it with `sightline classify`"
+                    )
+                self._loaded[name] = loaded
             return self._loaded[name]
 
     @classmethod
@@ -47,7 +53,7 @@ class StageModels:
         return cls(lambda name: classifier(ModelOptions(model=name, models_dir=models_dir)))
 
     def classifier(self, options: ClassifyOptions) -> Classifier:
-        """The classifier of a stage, for streams that share it with nobody."""
+        """The classifier of a stage, for streams that share it with nobody. Raises what loading raises."""
         return self.get(options.model).replaced(conf=options.conf)
 
     def close(self) -> None:

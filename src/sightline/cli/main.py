@@ -31,6 +31,7 @@ from sightline.cli import (
 )
 from sightline.cli import run as run_
 from sightline.cli.analyze import detect, track
+from sightline.cli.classify import classify
 from sightline.cli.terminal import standard_streams
 from sightline.errors import ConfigError, SightlineError
 from sightline.redaction import printable
@@ -74,6 +75,7 @@ def sightline(
 
 app.command("detect")(detect)
 app.command("track")(track)
+app.command("classify")(classify)
 app.command("run")(run_.run)
 app.command("serve")(run_.serve)
 app.command()(inspect.inspect)

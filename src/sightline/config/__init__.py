@@ -8,6 +8,7 @@ from sightline.config.engine import EngineOptions
 from sightline.config.live import LiveOptions
 from sightline.config.model import (
     MODEL_SUFFIXES,
+    ClassifyParameters,
     ClassNames,
     DetectParameters,
     ModelOptions,
@@ -36,6 +37,7 @@ __all__ = [
     "ClassNames",
     "Classify",
     "ClassifyOptions",
+    "ClassifyParameters",
     "Configuration",
     "DetectParameters",
     "EngineOptions",

@@ -87,6 +87,14 @@ class DetectParameters(Options):
     classes: ClassNames | None = Field(None, description="names or ids of the only classes wanted")
 
 
+class ClassifyParameters(Options):
+    """What one call of ``classify`` may ask for."""
+
+    top: int = Field(5, ge=1, description="names of each attribute, the likeliest first")
+    conf: float = Field(0.0, ge=0, le=1, description="lowest score of a name")
+    every: int = Field(1, ge=1, description="only every so many-th frame is looked at")
+
+
 class ModelOptions(Options):
     """A model and how it is used. What is None is taken from the model's card."""
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sightline import coco
 from sightline.errors import ModelError
 from sightline.model_inputs import format_shape
-from sightline.models.exporters.hugging_face import hub_config
+from sightline.models.exporters.hugging_face import classifier_config, hub_config
 from sightline.models.exporters.metadata import from_metadata, refuse_task, told_family
 from sightline.models.family import Clues, Family, recognise
 from sightline.models.file import ModelFile
@@ -27,6 +27,18 @@ from sightline.types import Fit, Normalization
 log = logging.getLogger(__name__)
 
 DEFAULT_SIZE = 640
+
+CropTask = Literal["classify", "embed"]
+"""Tasks of models that are shown one object, or one picture, at a time."""
+
+_IMAGENET: Mapping[str, Any] = {
+    "size": 224,
+    "resize": "centre-crop",
+    "crop": 0.875,
+    "mean": (0.485, 0.456, 0.406),
+    "std": (0.229, 0.224, 0.225),
+}
+"""How the classifiers of torchvision and timm are fed, where nothing tells."""
 
 _SAID = {"card", "metadata", "config.json"}
 """Where a field of a card stands; any other origin is a guess."""
@@ -168,8 +180,13 @@ def _of_input_type(file: ModelFile) -> dict[str, tuple[Any, str]]:
     return {key: (getattr(plain, key), "input type") for key in ("scale", "mean", "std")}
 
 
-def read_crop_card(file: ModelFile) -> CardReading:
+def read_crop_card(file: ModelFile, task: CropTask | None = None) -> CardReading:
     """The card of a classifier or an embedder: of a model that is shown one object at a time.
+
+    Args:
+        file: the model.
+        task: what it is used for, where neither a card nor the file says what it is. A classifier
+            of which nothing is told is fed as those of ImageNet are.
 
     Raises:
         ModelError: the card beside the file is broken or contradicts the model, its checksum is
@@ -177,25 +194,48 @@ def read_crop_card(file: ModelFile) -> CardReading:
     """
     beside = card_beside(file.path)
     metadata = from_metadata(file.metadata, ("classify", "embed"))
-    if beside.get("task", metadata.get("task", "detect")) == "detect":
+    told = beside.get("task", metadata.get("task"))
+    if told == "detect" or (told is None and task is None):
         raise ModelError(
             f"{file.path}: a classifier or an embedder is needed: write a card "
             f"{card_path(file.path).name} beside it with `task: classify` or `task: embed`"
         )
-    size = _size(file, beside.get("size", metadata.get("size")))
+    hub = classifier_config(file.path) if (told or task) == "classify" else {}
+    guess = _IMAGENET if told is None and not hub else {}
+    said = (each["size"] for each in (beside, metadata, hub, guess) if "size" in each)
+    size = _size(file, next(said, None))
     found: dict[str, tuple[Any, str]] = {
         "name": (file.path.stem, "file name"),
-        "size": (size, "input shape"),
+        "task": (told or task, "use"),
         **_of_input(file),
+        **{key: (value, "config.json") for key, value in hub.items()},
+        **{key: (value, "guess") for key, value in guess.items()},
+        **_of_input_type(file),
         **{key: (value, "metadata") for key, value in metadata.items()},
         **{key: (value, "card") for key, value in beside.items()},
+        "size": (size, "input shape"),
     }
     card = validated_card(file.path, {key: value for key, (value, _) in found.items()})
     if card.task == "classify" and not card.attributes:
-        card = card.model_copy(update={"attributes": {"class": card.class_names}})
+        names = card.class_names or (_numbers(file) if guess else ())
+        card = card.model_copy(update={"attributes": {"class": names}})
+    if guess:
+        log.warning(
+            "model %s: nothing says how it is fed, so it gets pictures as ImageNet's classifiers do, which is "
+            "a guess: write a card %s beside it with `task: classify`, `mean`, `std`, `resize` and "
+            "`class_names`",
+            card.name, card_path(file.path).name,
+        )  # fmt: skip
     _check(card, file, size)
     _check_outputs(card, file)
     return CardReading(card, file, {key: source for key, (_, source) in found.items()})
+
+
+def _numbers(file: ModelFile) -> tuple[str, ...]:
+    """Names for the values of a classifier with one output that nobody names; none of others."""
+    shapes = [output.shape for output in file.outputs]
+    known = shapes[0][1] if len(shapes) == 1 and len(shapes[0]) == 2 else None
+    return tuple(str(number) for number in range(known or 0))
 
 
 def _check_outputs(card: ModelCard, file: ModelFile) -> None:
@@ -203,7 +243,10 @@ def _check_outputs(card: ModelCard, file: ModelFile) -> None:
     shapes = [output.shape for output in file.outputs]
     told = ", ".join(format_shape(shape) for shape in shapes)
     if any(len(shape) != 2 for shape in shapes):
-        raise ModelError(f"{file.path}: its outputs are {told}; each must be (crops, values)")
+        raise ModelError(
+            f"{file.path}: its outputs are {told}; those of a classifier or an embedder are "
+            "(crops, values) each: is it a detector?"
+        )
     if card.task == "embed" and len(shapes) != 1:
         raise ModelError(f"{file.path}: its outputs are {told}; an embedder has one")
     if card.task == "classify":
@@ -221,6 +264,11 @@ def _check_outputs(card: ModelCard, file: ModelFile) -> None:
 
 def _check(card: ModelCard, file: ModelFile, size: tuple[int, int]) -> None:
     """Raise ModelError where a card contradicts its model."""
+    if card.task == "detect" and card.resize == "centre-crop":
+        raise ModelError(
+            f"{card_path(file.path)}: resize: centre-crop cuts off the borders of a picture, with the "
+            "objects there: it is for classifiers only"
+        )
     if card.fixed_size and card.size != size:
         raise ModelError(
             f"{card_path(file.path)}: size is {card.size[0]}×{card.size[1]}, but the model takes "

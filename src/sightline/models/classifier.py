@@ -19,6 +19,9 @@ from sightline.types import Floats, Frame, Label
 
 Labels = tuple[Label, ...]
 
+_ROUNDING = 0.02
+"""Of probabilities that a network of half precision or of eight bits adds up."""
+
 
 class CropClassifier:
     """A ``Classifier`` made of a card and an engine.
@@ -74,10 +77,11 @@ class CropClassifier:
         """The same classifier around another engine; only one of the two may be closed."""
         return type(self)(wrap(self.engine), self.card, conf=self._conf, top=self._top)
 
-    def replaced(self, *, conf: float | None = None) -> Self:
-        """The same classifier, on the same engine, with another lowest score; None: its own."""
+    def replaced(self, *, conf: float | None = None, top: int | None = None) -> Self:
+        """The same classifier, on the same engine, with another lowest score, or more values of each
+        attribute; None: its own."""
         conf = self._conf if conf is None else conf
-        return type(self)(self.engine, self.card, conf=conf, top=self._top)
+        return type(self)(self.engine, self.card, conf=conf, top=self._top if top is None else top)
 
     def close(self) -> None:
         """Close the engine."""
@@ -85,7 +89,15 @@ class CropClassifier:
 
     def _read(self, outputs: Sequence[Floats]) -> list[Floats]:
         """Probabilities of one batch: a copy, since outputs are the engine's own memory."""
-        return [_softmax(values) if self.card.logits else values.copy() for values in outputs]
+        return [self._probabilities(values) for values in outputs]
+
+    def _probabilities(self, values: Floats) -> Floats:
+        logits = self.card.logits
+        if logits is None:
+            logits = not _are_probabilities(values, several=self.card.multi_label)
+        if not logits:
+            return values.copy()
+        return _sigmoid(values) if self.card.multi_label else _softmax(values)
 
     def _stacked(self, parts: list[list[Floats]]) -> list[Floats]:
         if parts:
@@ -107,6 +119,17 @@ class CropClassifier:
             ]
             for places, row in zip(likeliest.tolist(), ranked.tolist(), strict=True)
         ]
+
+
+def _are_probabilities(values: Floats, *, several: bool) -> bool:
+    """Whether rows (N, values) are probabilities: from 0 to 1, and 1 together unless several may hold."""
+    within = bool((values >= 0).all() and (values <= 1).all())
+    return within and (several or bool(np.allclose(values.sum(axis=1), 1, atol=_ROUNDING)))
+
+
+def _sigmoid(values: Floats) -> Floats:
+    with np.errstate(over="ignore"):  # far below zero: 0
+        return (1 / (1 + np.exp(-values))).astype(np.float32, copy=False)
 
 
 def _softmax(values: Floats) -> Floats:

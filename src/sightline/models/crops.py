@@ -14,7 +14,7 @@ import numpy as np
 
 from sightline.errors import ModelError
 from sightline.futures import joined
-from sightline.geometry import place
+from sightline.geometry import centre_crop, place
 from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
 from sightline.types import Floats, Frame, Ints, Pixels
@@ -105,6 +105,9 @@ def regions(boxes: Floats, margin: float, size: tuple[int, int]) -> Ints:
 
 def write_crop(pixels: Pixels, card: ModelCard, out: Pixels) -> None:
     """Write BGR pixels (h, w, 3) of one object into ``out`` (H, W, 3), as the card says."""
+    if card.resize == "centre-crop":
+        _write_middle(pixels, card, out)
+        return
     height, width = pixels.shape[:2]
     spot = place((width, height), (out.shape[1], out.shape[0]), card.resize)
     bottom, right = spot.top + spot.height, spot.left + spot.width
@@ -114,3 +117,14 @@ def write_crop(pixels: Pixels, card: ModelCard, out: Pixels) -> None:
     how = cv2.INTER_AREA if spot.height < height else cv2.INTER_LINEAR
     made = cv2.resize(pixels, (spot.width, spot.height), interpolation=how)
     out[spot.top : bottom, spot.left : right] = made[..., ::-1] if card.order == "rgb" else made
+
+
+def _write_middle(pixels: Pixels, card: ModelCard, out: Pixels) -> None:
+    """By Pillow, as such classifiers were trained: OpenCV's interpolations change what they say."""
+    from PIL import Image
+
+    canvas = (out.shape[1], out.shape[0])
+    box = centre_crop((pixels.shape[1], pixels.shape[0]), canvas, card.crop)
+    how = getattr(Image.Resampling, card.interpolation.upper())
+    made = np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(canvas, how, box=box))
+    out[:] = made[..., ::-1] if card.order == "rgb" else made

@@ -69,7 +69,23 @@ class ModelCard(BaseModel):
     attributes: dict[str, tuple[str, ...]] = Field(
         {}, description="what each output of a classifier tells, and the names of its values"
     )
-    logits: bool = Field(False, description="a classifier's outputs are no probabilities yet")
+    logits: bool | None = Field(
+        None,
+        description="a classifier's outputs are no probabilities yet; null: their values tell",
+    )
+    multi_label: bool = Field(
+        False,
+        description="several values of an attribute may hold at once, so logits take a sigmoid",
+    )
+    crop: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="with `centre-crop`: the share of the shorter side that is seen",
+    )
+    interpolation: Literal["bilinear", "bicubic"] = Field(
+        "bilinear", description="with `centre-crop`: Pillow's, with which pictures were resized"
+    )
     margin: float = Field(0.0, ge=0, description="seen around a crop, as a share of its sides")
     tracker: TrackerOptions | None = Field(
         None, description="thresholds of the tracker, where the usual ones do not suit the model"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -130,7 +131,7 @@ def _objects(observation: Observation) -> str:
         if track_id is not None:
             item += f',"track_id":{track_id}'
             if labels and track_id in labels:
-                item += f',"labels":{encode([_label(label) for label in labels[track_id]])}'
+                item += f',"labels":{encode(label_fields(labels[track_id]))}'
         if shapes:
             item += "," + encode(shape_of(found, len(objects)))[1:-1]
         objects.append(item + "}")
@@ -141,15 +142,27 @@ def _wall_time(frame: Frame) -> str:
     return "" if frame.utc is None else f'"utc":"{utc_text(frame.utc)}","clock":"{frame.clock}",'
 
 
-_OBJECT = '{"box":[%.2f,%.2f,%.2f,%.2f],"score":%.4f,"class_id":%d,"class":%s'
-
-
-def _label(label: Label) -> dict[str, Any]:
-    return {
-        "attribute": label.attribute,
-        "value": label.value,
-        "score": round(label.score, 4),
+def frame_fields(frame: Frame) -> dict[str, Any]:
+    """What a line of JSON tells of a frame, as in ``to_json``."""
+    fields: dict[str, Any] = {
+        "stream": frame.stream,
+        "frame": frame.index,
+        "time": round(frame.time, 6),
     }
+    if frame.utc is not None:
+        fields |= {"utc": utc_text(frame.utc), "clock": frame.clock}
+    return fields | {"width": frame.width, "height": frame.height}
+
+
+def label_fields(labels: Iterable[Label]) -> list[dict[str, Any]]:
+    """Labels as they stand in a line of JSON."""
+    return [
+        {"attribute": label.attribute, "value": label.value, "score": round(label.score, 4)}
+        for label in labels
+    ]
+
+
+_OBJECT = '{"box":[%.2f,%.2f,%.2f,%.2f],"score":%.4f,"class_id":%d,"class":%s'
 
 
 def _event(event: Event, frame: Frame) -> dict[str, Any]:

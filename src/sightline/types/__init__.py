@@ -21,7 +21,7 @@ from sightline.types.frames import Frame, Picture
 from sightline.types.masks import Masks
 from sightline.types.models import Certainty, EngineInfo, Fit, Normalization, TensorSpec
 from sightline.types.objects import DetectedFrame, DetectedObjects, Label
-from sightline.types.observations import Event, Observation
+from sightline.types.observations import Classification, Event, Observation
 from sightline.types.outputs import OutputRequest, OutputStream
 from sightline.types.statistics import (
     OUTCOMES,
@@ -41,6 +41,7 @@ __all__ = [
     "PRIORITIES",
     "Certainty",
     "ChannelOrder",
+    "Classification",
     "Clock",
     "DetectedFrame",
     "DetectedObjects",

@@ -32,6 +32,28 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Classification:
+    """What a classifier says of a whole picture: ``labels``, the likeliest of each attribute first."""
+
+    frame: Frame
+    labels: tuple[Label, ...]
+
+    def __str__(self) -> str:
+        """``bus.jpg: minibus 0.83, trolleybus 0.07``, with the attributes where there are several."""
+        found: dict[str, list[str]] = {}
+        for label in self.labels:
+            found.setdefault(label.attribute, []).append(f"{label.value} {label.score:.2f}")
+        told = "; ".join(
+            f"{attribute} {', '.join(values)}" if len(found) > 1 else ", ".join(values)
+            for attribute, values in found.items()
+        )
+        return f"{self.frame.stream}: {told or 'nothing that is likely enough'}"
+
+    def __repr__(self) -> str:
+        return f"<Classification: {self}>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Observation:
     """What stages add to and sinks see: one frame and what is known of it.
 

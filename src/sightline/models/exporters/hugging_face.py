@@ -45,8 +45,7 @@ def hub_config(model: Path) -> HubConfig | None:
 
     Nothing in them is an error: they may be another model's.
     """
-    folders = (model.parent, *([model.parent.parent] if model.parent.name == "onnx" else []))
-    for folder in folders:
+    for folder in _folders(model):
         config = _read(folder / "config.json")
         family = FAMILIES.get(str(config.get("model_type")))
         names = _names(config.get("id2label"))
@@ -54,6 +53,83 @@ def hub_config(model: Path) -> HubConfig | None:
             pixels = _pixels(_read(folder / "preprocessor_config.json"))
             return HubConfig(family, {"class_names": names, **pixels})
     return None
+
+
+def classifier_config(model: Path) -> Mapping[str, Any]:
+    """Fields of the card of a classifier that the files beside it tell; none where they are of another.
+
+    timm's ``config.json`` has its own keys (``label_names``, ``pretrained_cfg``).
+    """
+    for folder in _folders(model):
+        config = _read(folder / "config.json")
+        timm = config.get("pretrained_cfg")
+        if isinstance(timm, dict):
+            names = config.get("label_names")
+            return _timm(timm) | ({"class_names": names} if _texts(names) else {})
+        architectures = config.get("architectures")
+        if not (isinstance(architectures, list) and "ImageClassification" in str(architectures)):
+            continue
+        how = _read(folder / "preprocessor_config.json")
+        found = {**_pixels(how), **_cut(how)}
+        if how.get("resample") == _BICUBIC:
+            found["interpolation"] = "bicubic"
+        if config.get("problem_type") == "multi_label_classification":
+            found["multi_label"] = True
+        names = _names(config.get("id2label"))
+        return found | ({"class_names": names} if names else {})
+    return {}
+
+
+def _cut(how: Mapping[str, Any]) -> dict[str, Any]:
+    """How a picture is cut to the model's input, as far as it is said."""
+    size, crop = _side(how.get("size")), _side(how.get("crop_size"))
+    if isinstance(how.get("crop_pct"), int | float) and size:  # ConvNeXT
+        share = float(how["crop_pct"]) if size < _WHOLE_FROM else 1.0
+        return {"size": size, "resize": "centre-crop" if share < 1 else "stretch", "crop": share}
+    if how.get("do_center_crop") and size and crop:
+        return {"size": crop, "resize": "centre-crop", "crop": min(1.0, crop / size)}
+    return {"size": size, "resize": "stretch"} if size else {}
+
+
+_BICUBIC = 3
+"""Pillow's number of it, as `preprocessor_config.json` has it."""
+
+_WHOLE_FROM = 384
+"""ConvNeXT's pictures of this size and more are stretched, not cut."""
+
+
+def _side(size: Any) -> int | None:
+    """A side in pixels from ``224``, ``{"height": 224, "width": 224}`` or ``{"shortest_edge": 256}``."""
+    if isinstance(size, dict):
+        size = size.get("shortest_edge", size.get("height"))
+    return size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
+
+
+def _timm(how: Mapping[str, Any]) -> dict[str, Any]:
+    """What timm says of how a model is fed."""
+    found: dict[str, Any] = {}
+    mean, std = _colours(how.get("mean")), _colours(how.get("std"))
+    if mean and std:
+        found |= {"mean": mean, "std": std}
+    sides = how.get("input_size")
+    if isinstance(sides, list) and len(sides) == 3 and _side(sides[1]):
+        found["size"] = _side(sides[1])
+    share = how.get("crop_pct")
+    if isinstance(share, int | float) and 0 < share <= 1:
+        squashed = how.get("crop_mode") == "squash"
+        found |= {"resize": "stretch" if squashed else "centre-crop", "crop": float(share)}
+    if how.get("interpolation") in {"bilinear", "bicubic"}:
+        found["interpolation"] = how["interpolation"]
+    return found
+
+
+def _texts(names: Any) -> bool:
+    return isinstance(names, list) and bool(names) and all(isinstance(n, str) for n in names)
+
+
+def _folders(model: Path) -> tuple[Path, ...]:
+    """Where exporters leave the files: beside the model, or above its folder ``onnx``."""
+    return (model.parent, *([model.parent.parent] if model.parent.name == "onnx" else []))
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -41,6 +41,8 @@ def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str
     if "task" in metadata:
         refuse_task(metadata["task"], tasks)
         found["task"] = metadata["task"]
+    if found.get("task") == "classify" and metadata.get("author") == "Ultralytics":
+        found |= {"resize": "centre-crop", "crop": 1.0}  # torchvision's Resize and CenterCrop
     readers: dict[str, tuple[str, Callable[[str], Any]]] = {
         "names": ("class_names", _names),
         "stride": ("stride", lambda text: int(float(text))),

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
-from numbers import Integral
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast, overload
 
 from sightline import build, interpreter
+from sightline.api.source import source_of
 from sightline.build.source_checks import SourceLike, check_source
 from sightline.config import (
     ByteTrackOptions,
@@ -25,11 +25,10 @@ from sightline.config import (
     SchedulerOptions,
     TrackParameters,
     checked,
-    moment,
 )
 from sightline.errors import ConfigError, InvalidRequest, SourceError
 from sightline.other_names import SETTINGS, attribute_error, takes_our_names
-from sightline.protocols import AdjustableDetector, Detector, Source, Stage, Tracker
+from sightline.protocols import AdjustableDetector, Detector, Stage, Tracker
 from sightline.runtime import service
 from sightline.runtime.streams.stream import observe
 from sightline.types import Detections, Observation
@@ -334,7 +333,7 @@ def _observations(
         models = build.StageModels.in_folder(zoo.default_folder(os.environ))
         stack.callback(models.close)
         following = build.stages(stages, plain, models.classifier)
-        opened = _source(source, fps, start)
+        opened = source_of(source, fps, start)
         still = opened.open().still
         steps = build.pipeline(
             plain,
@@ -352,16 +351,3 @@ def _observations(
                 seen, detections=replace(seen.detections, frame_ref=weakref.ref(seen.frame))
             )
     interpreter.stop_if_ending()  # a thread that is cut off must not take that for the end
-
-
-def _source(source: SourceLike, fps: float | None, start: datetime | str | None) -> Source:
-    begun = None if start is None else moment("start", start)
-    if isinstance(source, (list, tuple)):
-        return build.pictures([Path(each) for each in source], fps=fps, start=begun)
-    if isinstance(source, (str, PathLike, Integral)):
-        spec = str(source) if isinstance(source, Integral) else fspath(source)
-        return build.inputs([spec], fps=fps, start=begun)[0].source
-    if fps is not None:
-        raise ConfigError("fps: give it to the source itself, such as ImageSource(..., fps=25)")
-    given = cast("Source", source)
-    return given if begun is None else build.dated(given, begun)
