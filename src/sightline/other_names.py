@@ -104,6 +104,8 @@ _DETECTIONS: Mapping[str, str] = {
     **dict.fromkeys(("render", "draw", "annotate"), "plot()"),
     **dict.fromkeys(("pandas", "to_df"), "to_pandas()"),
     **dict.fromkeys(("summary", "tojson", "to_json"), "to_dict()"),
+    "to_csv": "to_pandas().to_csv(path)",
+    **dict.fromkeys(("areas", "box_area"), "area"),
     "save_txt": "sightline.sinks.yolo_txt.YoloTxtSink",
     **dict.fromkeys(("save_crop", "crop"), "sightline.sinks.crops.CropSink"),
 }

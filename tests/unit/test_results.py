@@ -528,3 +528,19 @@ def test_a_picture_is_never_written_over(tmp_path: Path) -> None:
                 save(path)
     assert file.read_bytes() == before
     assert frame.save(tmp_path / "b.png").exists()
+
+
+def test_area_and_words_of_other_libraries_for_tables() -> None:
+    found = Detections(
+        np.array([[0, 0, 4, 5], [1, 1, 1, 9]], np.float32),
+        np.array([0.9, 0.8], np.float32),
+        np.array([0, 1]),
+        class_names=("car", "bus"),
+    )
+    assert found.area.tolist() == [20, 0]
+    assert Detections.empty().area.shape == (0,)
+    with pytest.raises(AttributeError, match=r"to_pandas\(\)\.to_csv\(path\)"):
+        found.to_csv("x.csv")  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match=r"those of a class are .* if d.name == 'bus'"):
+        found["bus"]  # type: ignore[call-overload]
+    assert [d.class_id for d in found if d.name == "bus"] == [1]

@@ -24,7 +24,13 @@ def source_of(
         return build.pictures([Path(each) for each in source], fps=fps, start=begun)
     if isinstance(source, (str, PathLike, Integral)):
         spec = str(source) if isinstance(source, Integral) else fspath(source)
-        return build.inputs([spec], fps=fps, start=begun)[0].source
+        found = build.inputs([spec], fps=fps, start=begun)
+        if len(found) > 1:
+            raise ConfigError(
+                f"source: {spec} is {len(found)} sources, {found[0].spec} the first: track one after the "
+                "other, each with ids of its own"
+            )
+        return found[0].source
     if fps is not None:
         raise ConfigError("fps: give it to the source itself, such as ImageSource(..., fps=25)")
     given = cast("Source", source)

@@ -80,8 +80,11 @@ def source_kind(spec: str) -> str:
     if spec.isdigit() or spec.startswith("/dev/video"):
         return "camera"
     from sightline.sources.images import IMAGE_SUFFIXES, is_film, is_numbered
+    from sightline.sources.lists import is_list
 
     path = Path(spec)
+    if is_list(spec):
+        return "images" if _listed_pictures(spec) else "file"
     if path.suffix.lower() == ".sdp":
         return "sdp"
     one = path.suffix.lower() in IMAGE_SUFFIXES and not is_film(path)
@@ -143,7 +146,9 @@ def inputs(
         later = (f"{first}-{n}" for n in itertools.count(2))
         name = next(name for name in itertools.chain([first], later) if name not in taken)
         taken.add(name)
-        target = int(spec) if spec.isdigit() else spec
+        target: Any = int(spec) if spec.isdigit() else spec
+        if kind == "images":
+            target = _listed_pictures(spec) or spec
         _check_times(spec, kind, fps, start)
         entry = SOURCES[kind]
         source = load(entry.make)(target, name, **{option: given[option] for option in entry.takes})
@@ -188,10 +193,29 @@ def _keep_apart(inputs: Sequence[SourceInput]) -> None:
         name_below_common_folder([s for s in sources if isinstance(s, ImageSource)])
 
 
-def _expanded(spec: str) -> list[str]:
-    """The files that a glob of videos stands for, in natural order; anything else is itself."""
-    from sightline.sources.images import IMAGE_SUFFIXES, glob_paths, natural_key
+def _listed_pictures(spec: str) -> list[Path] | None:
+    """The pictures that a text file lists; None of anything else, and of a list of other sources."""
+    from sightline.sources.images import IMAGE_SUFFIXES
+    from sightline.sources.lists import is_list, listed
 
+    if not is_list(spec):
+        return None
+    paths = [Path(line) for line in listed(Path(spec))]
+    alone = all(p.suffix.lower() in IMAGE_SUFFIXES and p.is_file() for p in paths)
+    return paths if alone else None
+
+
+def _expanded(spec: str) -> list[str]:
+    """The sources that a list or a glob of videos stands for; anything else is itself.
+
+    Those of a glob are in natural order.
+    """
+    from sightline.sources.images import IMAGE_SUFFIXES, glob_paths, natural_key
+    from sightline.sources.lists import is_list, listed
+
+    if is_list(spec):
+        lines = [] if _listed_pictures(spec) else listed(Path(spec))
+        return list(itertools.chain(*map(_expanded, lines))) if lines else [spec]
     if "://" in spec or not any(c in spec for c in "*?[") or Path(spec).exists():
         return [spec]
     found = [path for path in glob_paths(spec) if path.is_file()]

@@ -335,6 +335,8 @@ def picture_paths(where: str | Path | Sequence[str | Path]) -> tuple[list[Path],
         raise SourceError(
             f"no pictures at {where}: give files, a folder or a glob of {kinds}{left_out}"
         )
+    if len({path.is_absolute() for path in paths}) > 1:
+        paths = [path.absolute() for path in paths]
     return paths, Path(os.path.commonpath([path.parent for path in paths]))
 
 

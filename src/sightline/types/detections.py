@@ -144,6 +144,12 @@ class Detections:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    @property
+    def area(self) -> Floats:
+        """Of each box, (N,) in square pixels."""
+        sides = self.boxes[:, 2:] - self.boxes[:, :2]
+        return sides[:, 0] * sides[:, 1]
+
     @overload
     def __getitem__(self, index: SupportsIndex) -> Detection: ...
     @overload
@@ -162,6 +168,8 @@ class Detections:
         except TypeError:
             kind = type(index).__name__
             message = f"objects are picked by a number, a slice, a mask or a list, not by a {kind}"
+            if isinstance(index, str):
+                message += f": those of a class are [d for d in detections if d.name == {index!r}]"
             raise TypeError(message) from None
         n = len(self)
         if not -n <= number < n:

@@ -51,6 +51,10 @@ class AuthenticationError(SourceError):
     """The password was refused; asking again soon may lock the account."""
 
 
+_PLAYER_PAGES = ("youtube.com", "youtu.be", "vimeo.com", "twitch.tv", "dailymotion.com")
+"""Sites whose addresses are given as if they were the video."""
+
+
 @dataclass(frozen=True)
 class StreamTarget:
     """What FFmpeg is asked to open. ``label`` may be shown; ``url`` may hold a password.
@@ -71,7 +75,8 @@ class StreamTarget:
 def url_target(url: str, options: LiveOptions) -> StreamTarget:
     """The target of an rtsp, rtsps, http, https, rtmp, rtmps, udp or rtp address.
 
-    Raises SourceError for any other scheme, and where the strict reader refuses the address.
+    Raises SourceError for any other scheme, where the strict reader refuses the address, and for pages
+    that only show a video.
     """
     label = redact_address(url)
     try:
@@ -83,6 +88,11 @@ def url_target(url: str, options: LiveOptions) -> StreamTarget:
             f"{', '.join(_PROTOCOLS)}"
         ) from None
     scheme = address.scheme
+    if any(address.host == site or address.host.endswith(f".{site}") for site in _PLAYER_PAGES):
+        raise SourceError(
+            f"{label} is a page with a player, not the video itself: give the address that "
+            f"`yt-dlp -g '{label}'` prints, or the file that it downloads"
+        )
     # The read timeout of connect() comes first; this one is for what it does not reach.
     patience_us = str(int(options.stall_timeout_s * 2e6))
     # FFmpeg looks for what it wants to know of a stream until then. Of one whose key frames are far

@@ -102,6 +102,24 @@ def test_no_address_of_a_stream(url: str) -> None:
     assert "geheim" not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("https://www.youtube.com/watch?v=abc", True),
+        ("https://youtu.be/abc", True),
+        ("https://player.vimeo.com/video/1", True),
+        ("https://notyoutube.com/live.m3u8", False),
+        ("rtmp://live.example/twitch.tv", False),
+    ],
+)
+def test_a_page_with_a_player_is_no_video(address: str, page: bool) -> None:
+    if not page:
+        assert url_target(address, LiveOptions()).url == address
+        return
+    with pytest.raises(SourceError, match=r"page with a player.*`yt-dlp -g '"):
+        url_target(address, LiveOptions())
+
+
 @pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "udp"])
 def test_what_a_stream_may_open(scheme: str) -> None:
     target = url_target(f"{scheme.upper()}://joe:geheim@host:1234/live", LiveOptions())
