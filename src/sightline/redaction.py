@@ -45,7 +45,7 @@ _LOGIN = re.compile(
     _START + r"(?:(?P<user>[^\s/?#:@]*):)?"
     # Up to the last "@" of the host part; where a password holds a bare slash, of the word; where
     # it holds a blank, of the line, if no other address comes first.
-    r"(?:[^\s/?#]*@|(?<=:)\S*@|(?<=:)(?:(?!://)[^@]){1,200}@)"
+    r"(?:[^\s/?#]*@|(?<=:)\S{0,500}@|(?<=:)(?:(?!://)[^@]){1,200}@)"
 )
 _WEB = re.compile(r"(?i)(?<![a-z0-9+.-])(?P<begin>(?:https?|rtmps?)://(?P<host>[^\s/?#'\"<>]*))"
                   r"(?P<path>/[^\s?#'\"<>]*)")  # fmt: skip
@@ -78,6 +78,14 @@ def printable(text: str) -> str:
     and tabs. Names of files and what cameras and models say come from elsewhere.
     """
     return _CONTROLS.sub(lambda one: one[0].encode("unicode_escape").decode(), text)
+
+
+def one_line(name: str) -> str:
+    """A name in one line, with a space for what would command a terminal or turn the order of text.
+
+    For names that come from files of others, before they go into every output.
+    """
+    return re.sub(rf"(?:[\t\n]|{_CONTROLS.pattern})+", " ", name).strip()
 
 
 def redact_address(text: str) -> str:

@@ -66,6 +66,23 @@ def test_no_text_keeps_it_busy(part: str) -> None:
     assert time.process_time() - began < 5
 
 
+@pytest.mark.parametrize("part", ["http://", "http://a:", "a://b:", "://a:", "/1a", "?a=", "'a':'"])
+def test_what_a_client_makes_up_costs_no_more_than_its_length(part: str) -> None:
+    """A path of 16 kB that is logged: it took half a second of the thread that answers everybody."""
+
+    def seconds(length: int) -> float:
+        text = "GET /" + part * (length // len(part))
+        took = []
+        for _ in range(3):
+            began = time.process_time()
+            redact(text)
+            took.append(time.process_time() - began)
+        return min(took)
+
+    # Four times the length: sixteen times as long where it is quadratic.
+    assert seconds(15_900) < max(10 * seconds(3_975), 0.02)
+
+
 @given(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1))
 def test_no_token_survives(noise: str) -> None:
     token = f"s3cret{noise}"

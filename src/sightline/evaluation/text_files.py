@@ -66,6 +66,25 @@ def _windows_text(content: bytes) -> str | None:
         return None
 
 
+def read_number(word: str) -> float:
+    """A number as other programs read it. Raises ValueError.
+
+    Python takes ``1_0`` for ten, and the digits of every script: nobody who writes labels means that.
+    """
+    return float(_plain(word))
+
+
+def read_whole(word: str) -> int:
+    """A whole number, as ``read_number``. Raises ValueError."""
+    return int(_plain(word))
+
+
+def _plain(word: str) -> str:
+    if "_" in word or not word.isascii():
+        raise ValueError(f"could not convert string to a number: {word!r}")
+    return word
+
+
 def parse_json(text: str) -> Any:
     """The content of a JSON text.
 

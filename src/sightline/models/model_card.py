@@ -6,7 +6,6 @@ Knows fields and what is wrong with them; where fields come from that no card gi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -27,13 +26,11 @@ from sightline.config import TrackerOptions
 from sightline.errors import ModelError
 from sightline.foreign_words import named_here
 from sightline.geometry import Resize
+from sightline.redaction import one_line
 from sightline.types import ChannelOrder, Normalization
 from sightline.value_errors import in_words
 
 _MOST_CLASSES = 100_000
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-"""Control characters, line ends and marks that turn the direction of writing: in a name they would
-reach terminals, logs and tables."""
 
 
 class ModelCard(BaseModel):
@@ -118,7 +115,14 @@ class ModelCard(BaseModel):
     @classmethod
     def _printable(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """Names without control characters: a model file from elsewhere may hold any."""
-        return tuple(_CONTROLS.sub(" ", name).strip() for name in names)
+        return tuple(map(one_line, names))
+
+    @field_validator("attributes")
+    @classmethod
+    def _printable_labels(
+        cls, attributes: dict[str, tuple[str, ...]]
+    ) -> dict[str, tuple[str, ...]]:
+        return {one_line(name): tuple(map(one_line, ls)) for name, ls in attributes.items()}
 
     @field_validator("mean", "std", mode="before")
     @classmethod

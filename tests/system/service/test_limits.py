@@ -364,6 +364,7 @@ def test_a_wish_for_another_protocol_is_ignored(
         pytest.param(
             b"GET /health HTTP/1.1\r\nHost: localhost\r\nhost: localhost\r\n\r\n", id="two hosts"
         ),
+        pytest.param(b"GET /health HTTP/1.1\r\n\r\n", id="no host"),
         pytest.param(b"CONNECT localhost:80 HTTP/1.1\r\nHost: a\r\n\r\n", id="a tunnel"),
     ],
 )

@@ -88,6 +88,8 @@ def test_frames_without_tracks(tmp_path: Path) -> None:
     [
         pytest.param("1,2,3", "3 columns: frame,id", id="short"),
         pytest.param("1,a,3,4,5,6,7", "this is no row of numbers", id="text"),
+        pytest.param("1_0,2,3,4,5,6,7", "this is no row of numbers", id="Python's 1_0"),
+        pytest.param("1,2,\u0663,4,5,6,7", "this is no row of numbers", id="an Arabic three"),
         pytest.param("1,2,nan,4,5,6,7", "every column", id="nan"),
         pytest.param("-1,2,3,4,5,6,7", "frames are", id="frame -1"),
         pytest.param("1.5,2,3,4,5,6,7", "frames are", id="half a frame"),

@@ -13,11 +13,13 @@ import pytest
 from sightline.errors import ConfigError
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.pictures.coco import read_coco
+from sightline.evaluation.pictures.coco_boxes import number
 from sightline.evaluation.pictures.datasets import read_dataset
 from sightline.evaluation.pictures.labels import Dataset
 from sightline.evaluation.pictures.predictions import read_predictions
 from sightline.evaluation.pictures.yolo import read_yolo
 from sightline.evaluation.pictures.yolo_lines import UnusableLine, read_values
+from sightline.evaluation.text_files import read_whole
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -322,3 +324,12 @@ def test_a_word_of_megabytes_is_not_quoted_as_a_whole() -> None:
     with pytest.raises(UnusableLine, match=r"this is not a row of numbers: .*zz") as caught:
         read_values("0 " + "z" * 1_000_000)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("word", ["1_0", ".1_5", "\u0663", "1e1_0"])
+def test_numbers_that_only_python_reads(word: str) -> None:
+    with pytest.raises(UnusableLine, match="this is not a row of numbers"):
+        read_values(f"0 .5 .5 {word} .1")
+    assert number(word) is None
+    with pytest.raises(ValueError, match="a number"):
+        read_whole(word)

@@ -433,3 +433,9 @@ def test_class_names_have_no_control_characters(constant_model: MakeModel) -> No
     names = "{0: 'a\\x1b[31m', 1: 'two\\nlines', 2: '\\u202eright', 3: 'Fußgänger 行人'}"
     card = read(constant_model([np.zeros((1, 25, 6))], metadata={"names": names})).card
     assert card.class_names == ("a [31m", "two lines", "right", "Fußgänger 行人")
+
+
+def test_attributes_and_their_labels_have_none_either() -> None:
+    attributes = {"co\x1b]0;lour": ["re\u202ed", "li\u200ft\r\n green", "dark  blue"]}
+    card = ModelCard(name="c", task="classify", size=(8, 8), fixed_size=True, attributes=attributes)
+    assert card.attributes == {"co ]0;lour": ("re d", "li t green", "dark  blue")}

@@ -13,6 +13,7 @@ import numpy as np
 
 from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals
+from sightline.evaluation.text_files import read_number
 
 Id: TypeAlias = int | str
 
@@ -45,7 +46,7 @@ def number(value: Any) -> float | None:
     """A finite number, also as text; None: it is none."""
     if isinstance(value, str):
         try:
-            value = float(value)
+            value = read_number(value.strip())
         except ValueError:
             return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):

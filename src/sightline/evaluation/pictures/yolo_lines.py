@@ -16,7 +16,7 @@ import numpy as np
 
 from sightline.evaluation.comparison import Reals
 from sightline.evaluation.notes import Notes
-from sightline.evaluation.text_files import read_text
+from sightline.evaluation.text_files import read_number, read_text
 
 _SLACK = 1e-2
 """How far out of the picture a rounded label may lie, in shares of its side, as in Ultralytics."""
@@ -87,7 +87,7 @@ def read_labels(
 def read_values(line: str) -> tuple[float, ...]:
     """The numbers of a line. Raises UnusableLine."""
     try:
-        return tuple(float(word) for word in line.split())
+        return tuple(map(read_number, line.split()))
     except ValueError as exc:
         raise UnusableLine(f"this is not a row of numbers: {exc!s:.100}") from exc
 

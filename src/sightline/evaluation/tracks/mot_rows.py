@@ -14,7 +14,7 @@ import numpy as np
 from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals
 from sightline.evaluation.notes import Notes
-from sightline.evaluation.text_files import read_text
+from sightline.evaluation.text_files import read_number, read_text
 
 COLUMNS = 7
 """Columns that every row has: frame, id, left, top, width, height, conf."""
@@ -78,7 +78,7 @@ def _words(line: str) -> list[str]:
 
 def _row(path: Path, words: list[str], notes: Notes, number: int) -> list[float]:
     try:
-        row = [float(word) for word in words]
+        row = [read_number(word) for word in words]
     except ValueError as exc:
         raise UnusableRow("this is no row of numbers") from exc
     if len(row) < _WITHOUT_CONF:

@@ -15,7 +15,7 @@ import numpy as np
 from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals
 from sightline.evaluation.notes import Notes
-from sightline.evaluation.text_files import parse_json
+from sightline.evaluation.text_files import parse_json, read_number, read_whole
 from sightline.evaluation.tracks.mot_rows import MOST_FRAMES
 
 SUFFIXES = (".jsonl", ".json", ".csv")
@@ -112,8 +112,9 @@ def _csv(path: Path, text: str, notes: Notes) -> Iterator[_Found]:
             notes.add(path, "left out, the line is broken off", rows.line_num)
             continue
         yield _Found(
-            row["stream"], int(row["frame"]), _id(row["track_id"]), row["class"],
-            _corners([row["x1"], row["y1"], row["x2"], row["y2"]]), float(row["score"]),
+            row["stream"], read_whole(row["frame"]), _id(row["track_id"]), row["class"],
+            _corners([read_number(row[side]) for side in ("x1", "y1", "x2", "y2")]),
+            read_number(row["score"]),
         )  # fmt: skip
 
 
@@ -134,7 +135,9 @@ def _coco(path: Path, text: str, notes: Notes) -> Iterator[_Found]:
 
 
 def _id(value: Any) -> int | None:
-    return None if value in {None, ""} else int(value)
+    if value in {None, ""}:
+        return None
+    return read_whole(value) if isinstance(value, str) else int(value)
 
 
 def _corners(box: Sequence[Any]) -> tuple[float, float, float, float]:

@@ -149,7 +149,11 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is whole: the time for the body begins."""
+        """The head is whole: the time for the body begins. Raises ValueError: HTTP/1.1 without a host."""
+        if self.parser.get_http_version() == "1.1" and not any(
+            name == b"host" for name, _ in self.headers
+        ):
+            raise ValueError("no host")  # RFC 9112, 3.2: 400
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._plain_head = self._head_without_upgrade()
             return
