@@ -436,6 +436,6 @@ def test_class_names_have_no_control_characters(constant_model: MakeModel) -> No
 
 
 def test_attributes_and_their_labels_have_none_either() -> None:
-    attributes = {"co\x1b]0;lour": ["re\u202ed", "li\u200ft\r\n green", "dark  blue"]}
+    attributes = {"co\x1b]0;lour": ["re\u202ed", "li\u200ft\r\ngreen", "dark  blue"]}
     card = ModelCard(name="c", task="classify", size=(8, 8), fixed_size=True, attributes=attributes)
     assert card.attributes == {"co ]0;lour": ("re d", "li t green", "dark  blue")}
