@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sightline.errors import ConfigError
 from sightline.evaluation.detection import DetectionScores, pick_classes
 from sightline.evaluation.notes import Notes
+from sightline.evaluation.pictures import other_labels
 from sightline.evaluation.pictures.coco import read_coco
 from sightline.evaluation.pictures.labels import Dataset, SizeOf
 from sightline.evaluation.pictures.predictions import pair_predictions
@@ -41,13 +43,18 @@ def read_dataset(
     Raises:
         ConfigError: there is nothing there, or nothing that can be used; file and line are named.
     """
-    if path.is_dir() and (inside := _coco_in(path)):
-        return read_coco(inside, images=images, notes=notes)
-    if path.is_dir() or path.suffix.lower() in _YOLO_SUFFIXES:
-        return read_yolo(
-            path, size_of, images=images, class_names=class_names, split=split, notes=notes
-        )
-    return read_coco(path, images=images, notes=notes)
+    try:
+        if path.is_dir() and (inside := _coco_in(path)):
+            return read_coco(inside, images=images, notes=notes)
+        if path.is_dir() or path.suffix.lower() in _YOLO_SUFFIXES:
+            return read_yolo(
+                path, size_of, images=images, class_names=class_names, split=split, notes=notes
+            )
+        return read_coco(path, images=images, notes=notes)
+    except ConfigError as exc:
+        if (other := other_labels.about(path)) is not None:
+            raise ConfigError(other) from exc
+        raise
 
 
 def _coco_in(folder: Path) -> Path | None:
