@@ -28,6 +28,8 @@ from sightline.sources.pictures import Scalers, VideoPicture
 from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
 
 _DEFAULT_FPS = 25.0
+HUNG_S = 2.0
+"""A read that takes longer is not waited for by who closes the file: no read of a good disk does."""
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,7 @@ class FileSource:
         self._state = SourceState.CONNECTING
         self._error: str | None = None
         self._iterated = False
+        self._closing = False
         self._handed = 0
         self._corrupt_before = self._skipped_before = 0  # the reader that is open counts for itself
 
@@ -91,6 +94,9 @@ class FileSource:
                 except SourceError as exc:
                     self._fail(exc)
                     raise
+                if self._closing:
+                    self._end()
+                    raise SourceError(f"{self._path} was closed while it was opened")
                 self._state = SourceState.RUNNING
             return self._info
 
@@ -141,11 +147,22 @@ class FileSource:
         return self._skipped_before + (reader.skipped if reader else 0)
 
     def close(self) -> None:
-        """Free the file. An iteration in another thread ends with the frame it has."""
-        with self._lock:
-            self._release()
-            if self._state is not SourceState.FAILED:
-                self._state = SourceState.ENDED
+        """Free the file. An iteration in another thread ends with the frame it has.
+
+        A read that hangs, because a disk or a network share does not answer, is waited for
+        ``HUNG_S``. Then the thread that reads frees the file, as soon as its read comes back.
+        """
+        self._closing = True
+        if self._lock.acquire(timeout=HUNG_S):
+            try:
+                self._end()
+            finally:
+                self._lock.release()
+
+    def _end(self) -> None:
+        self._release()
+        if self._state is not SourceState.FAILED:
+            self._state = SourceState.ENDED
 
     def _open(self) -> StreamInfo:
         self._reader = reader = _open_reader(self._path, self._threads, self._turn)
@@ -178,9 +195,15 @@ class FileSource:
             frame, self._first = self._first, None
             try:
                 frame = frame or reader.read()
+                if self._closing:
+                    self._end()
+                    return None
                 if frame is None and is_cut_off(reader):
                     raise DecodeError("it breaks off; copy it again from where it came from")
             except (DecodeError, av.FFmpegError) as exc:
+                if self._closing:
+                    self._end()
+                    return None
                 error = DecodeError(
                     f"{self._path}: {self._handed} of {info.frames or 'unknown'} frames were "
                     f"read, then {exc if isinstance(exc, DecodeError) else explain(exc)}"
@@ -244,6 +267,8 @@ def _open_reader(path: Path, threads: int, turn: Turn | None) -> VideoReader:
 
 
 def _what_it_is(path: Path) -> str:
+    if not path.is_file():  # a pipe that has ended would be waited for
+        return "brought nothing that is a video: see what writes into it"
     with path.open("rb") as file:
         head = file.read(12)
     if not head:

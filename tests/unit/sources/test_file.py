@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -11,9 +12,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from tests.waiting import wait_for
 
 from sightline.errors import DecodeError, SourceError
 from sightline.sources import ffmpeg
+from sightline.sources import file as file_source
 from sightline.sources.file import FileSource
 from sightline.types import Frame, SourceState
 
@@ -451,3 +454,40 @@ def test_song_with_a_cover_is_no_video(tmp_path: Path) -> None:
         assert file.streams.video[0].disposition == av.stream.Disposition.attached_pic
     with pytest.raises(DecodeError, match="no video in it"):
         FileSource(path).open()
+
+
+@pytest.mark.parametrize("sent", [1.0, 0.0], ids=["while it is read", "while it is opened"])
+def test_closing_does_not_wait_for_a_disk_that_hangs(
+    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: float
+) -> None:
+    """A pipe whose other end says nothing stands in for it: a read of either never comes back."""
+    monkeypatch.setattr(file_source, "HUNG_S", 0.1)
+    content = make_video("street.ts", 30).read_bytes()
+    pipe = tmp_path / "pipe.ts"
+    os.mkfifo(pipe)
+    source, frames, errors = FileSource(pipe), [], []
+
+    def read() -> None:
+        try:
+            frames.extend(source)
+        except SourceError as exc:
+            errors.append(str(exc))
+
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
+    with pipe.open("wb", buffering=0) as disk:
+        disk.write(content[: int(sent * len(content))])
+        if sent:
+            wait_for(lambda: source.status.read > 0, "no frame was read")
+        closing = threading.Thread(target=source.close, daemon=True)
+        closing.start()
+        closing.join(20)
+        assert not closing.is_alive()
+        assert reading.is_alive()  # the read hangs still
+    reading.join(20)  # it has come back, and its thread ends and frees the file
+    assert not reading.is_alive()
+    assert source._reader is None
+    if sent:
+        assert (source.status.state, errors) == (SourceState.ENDED, [])
+    else:
+        assert "brought nothing that is a video" in errors[0]
