@@ -186,3 +186,29 @@ def test_what_the_sink_writes_is_read_back(tmp_path: Path) -> None:
     assert found.boxes.tolist() == objects.boxes.tolist()
     assert found.track_ids is not None
     assert found.track_ids.tolist() == [7]
+
+
+CAR, PERSON = "1,7,100,100,50,20,1,3,1", "1,1,10,10,20,40,1,1,1"
+IGNORED = "1,8,100,100,50,20,0,3,1"
+
+
+@pytest.mark.parametrize(
+    ("truth", "found", "told"),
+    [
+        pytest.param([PERSON, CAR], ["1,1,10,10,20,40,.9", "1,2,100,100,50,20,.9"], True, id="a car"),
+        pytest.param([PERSON, CAR], ["1,1,10,10,20,40,.9", "1,2,300,1,9,9,.9"], False, id="nothing"),
+        pytest.param([PERSON, IGNORED], ["1,1,100,100,50,20,.9"], True, id="a car that is ignored"),
+        pytest.param([PERSON, "1,7,10,10,20,41,1,3,1"], ["1,1,10,10,20,40,.9"], False, id="both"),
+        pytest.param([PERSON, "1,7,9,9,9,9,1,7,1"], ["1,1,9,9,9,9,.9"], False, id="a distractor"),
+        pytest.param([PERSON], [], False, id="no objects"),
+    ],
+)  # fmt: skip
+def test_objects_of_other_classes_are_told(
+    tmp_path: Path, truth: list[str], found: list[str], told: bool
+) -> None:
+    notes = Notes()
+    results = write(tmp_path / "r.txt", *found)
+    mot.pair_files(write(tmp_path / "gt.txt", *truth), [results], notes)
+    lines = [line for line in notes.lines() if "another class than person" in line]
+    assert bool(lines) is told
+    assert not told or lines[0].startswith("r.txt: 1 of its ")

@@ -57,6 +57,8 @@ _NOTHING_COUNTS = (
     "columns, class 1 (pedestrian)"
 )
 _THRESHOLD = 0.5
+_MANY = 0.2
+"""Share of found objects that are of another class, from which on that is told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,13 +166,13 @@ def pair_files(
     chosen = find_tracks(predictions, list(files), notes)
     truths = {name: read_truth(file, sequence=name, notes=notes) for name, file in files.items()}
     check_counted(truths, files, notes)
-    return {
-        name: pair(
-            truths[name],
-            read_tracks(chosen[name], sequence=name, notes=notes, length=sequence_length(file)),
-        )
+    found = {
+        name: read_tracks(chosen[name], sequence=name, notes=notes, length=sequence_length(file))
         for name, file in files.items()
     }
+    for name, tracks in found.items():
+        _note_other_kinds(chosen[name], truths[name], tracks, notes)
+    return {name: pair(truths[name], found[name]) for name in files}
 
 
 def check_counted(truths: dict[str, TrackTruth], files: dict[str, Path], notes: Notes) -> None:
@@ -180,6 +182,27 @@ def check_counted(truths: dict[str, TrackTruth], files: dict[str, Path], notes: 
         raise ConfigError(f"{files[empty[0]]} {_NOTHING_COUNTS}")
     for name in empty:
         notes.add(files[name], "no object of the sequence counts", name)
+
+
+def _note_other_kinds(
+    path: Path, truth: TrackTruth, found: Sequence[Detections], notes: Notes
+) -> None:
+    """Note where many objects are of another class: without classes in the file, they all count as people."""
+    total, others = sum(map(len, found)), 0
+    for frame, counted, distractors, objects in zip(
+        truth.frames, truth.counted, truth.distractors, found, strict=False
+    ):
+        rest = ~(counted | distractors)
+        if rest.any() and len(objects):
+            best = overlaps(real_boxes(frame), real_boxes(objects))
+            on_others = best[rest].max(axis=0) > np.max(best[~rest], axis=0, initial=_THRESHOLD)
+            others += int(on_others.sum())
+    if others > _MANY * total:
+        notes.add(
+            path,
+            f"{others} of its {total} objects lie where the truth has another class than person; they count "
+            "as false, since MOT's rows have no class (sightline track --classes person leaves them out)",
+        )
 
 
 def _of_people(path: Path, rows: Reals, notes: Notes) -> Reals:
