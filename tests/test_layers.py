@@ -17,7 +17,6 @@ LEVELS: tuple[set[str], ...] = (
         "errors",
         "tables",
         "types",
-        "value_errors",
         "imaging",
         "whole_files",
         "protocols",

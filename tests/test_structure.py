@@ -1,7 +1,11 @@
-"""The size of modules and folders: what passes the limit is split, or named here with its reason."""
+"""The size of modules, folders, classes and functions: what passes the limit is split, or named here
+with its reason. No public name means two things, and public things say what they are.
+"""
 
 from __future__ import annotations
 
+import ast
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -15,10 +19,48 @@ MOST_EXCEPTIONS = 5
 LONGER = {
     "engines/fallback.py": "one state machine: attempts, hangs and trials share its one lock",
     "runtime/scheduling/scheduler.py": "one state machine: the queue's threads share its one lock",
-    "sources/ffmpeg.py": "one reader and the facts about tracks that only it and its callers ask for",
     "sources/live.py": "one state machine: reading, reconnecting and handing on share its one lock",
 }
 """Modules above ``MOST_LINES``, with the reason."""
+
+
+LONGER_FUNCTIONS = {
+    "build/streams.py stream_maker": "a factory: most of it is the function that it returns",
+    "cli/analyze.py _command": "a factory: most of it is the options of the command that it returns",
+    "sinks/window.py _show_window": "all of Tk: its objects must be made and freed in one function",
+    "sources/street/actors.py _items": "one list of what stands on a street, item by item",
+    "sources/street/drawing/facades.py paint_facade": "one drawing, stroke by stroke",
+}
+"""Functions above ``MOST_CODE`` lines without their docstrings, with the reason."""
+
+LONGER_CLASSES = {
+    "engines/fallback.py Fallback": "one state machine: attempts, hangs and trials share its one lock",
+    "engines/requests.py Workers": "threads, watchdog, fork and exit share its one lock",
+    "runtime/processes/worker.py Worker": "one process: calls, restarts and its end share its one lock",
+    "runtime/repository/models.py ModelRepository": "loading, exchanging and unloading share its lock",
+    "runtime/scheduling/queue.py BatchQueue": "one state machine, in simulated time",
+    "runtime/scheduling/scheduler.py Scheduler": "the queues' threads share its one lock",
+    "runtime/service.py ModelService": "each call in two forms, awaited and not, with their docstrings",
+    "serving/http/protocol.py GuardedProtocol": "the callbacks of one parser, on one connection",
+    "serving/kserve/grpc_calls.py Calls": "one method for each call of the protocol",
+    "serving/kserve/open_inference.py OpenInference": "one method for each call, REST's and gRPC's alike",
+    "sinks/database.py DatabaseSink": "one writer: batches and retries share its one connection",
+    "sources/ffmpeg.py VideoReader": "one decoder's state: gaps, damage, places and ends",
+    "sources/file.py FileSource": "reading, looping and closing from any thread share its one lock",
+    "sources/live.py NewestFrameSource": "reading, reconnecting and handing on share its one lock",
+    "sources/street/drawing/scenery.py SceneryPainter": "one painter: a method for each kind of thing",
+    "sources/street/world.py World": "one simulation: everything moves in one step",
+    "types/detections.py Detections": "the public type: short methods, most of it their docstrings",
+}
+"""Classes above ``MOST_OF_A_CLASS`` lines, with the reason. No further one joins them."""
+
+MOST_CODE = 50
+MOST_OF_A_CLASS = 200
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+TREES = {
+    path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
 
 
 def lines(path: Path) -> int:
@@ -40,3 +82,93 @@ def test_folders_can_be_looked_over() -> None:
     files = Counter(path.parent for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
     full = {str(folder.relative_to(PACKAGE)): n for folder, n in files.items() if n > MOST_FILES}
     assert not full, f"{full}: give these folders sub-folders by subject"
+
+
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without its docstring."""
+    assert function.end_lineno is not None
+    whole = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function) is None:
+        return whole
+    told = function.body[0]
+    assert told.end_lineno is not None
+    return whole - (told.end_lineno - told.lineno + 1)
+
+
+def test_functions_fit_on_a_screen() -> None:
+    long = {
+        f"{name} {node.name}": code_lines(node)
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, FUNCTIONS) and code_lines(node) > MOST_CODE
+    }
+    new = {name: size for name, size in long.items() if name not in LONGER_FUNCTIONS}
+    assert not new, f"split {new}"
+    assert set(LONGER_FUNCTIONS) <= set(long), "an exception is not needed any more"
+    assert len(LONGER_FUNCTIONS) <= MOST_EXCEPTIONS
+
+
+def test_classes_hold_one_thing() -> None:
+    long = {
+        f"{name} {node.name}": node.end_lineno - node.lineno + 1
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno + 1 > MOST_OF_A_CLASS
+    }
+    new = {name: size for name, size in long.items() if name not in LONGER_CLASSES}
+    assert not new, f"split {new}"
+    assert set(LONGER_CLASSES) <= set(long), "an exception is not needed any more"
+
+
+def test_a_public_class_has_a_name_of_its_own() -> None:
+    names = Counter(
+        node.name
+        for tree in TREES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    twice = sorted(name for name, count in names.items() if count > 1)
+    assert not twice, f"two classes are called {twice}"
+
+
+def test_public_things_say_what_they_are() -> None:
+    bare = [
+        f"{name} {part.name}"
+        for name, tree in TREES.items()
+        for node in tree.body
+        for part in (node, *(node.body if isinstance(node, ast.ClassDef) else ()))
+        if isinstance(part, (ast.ClassDef, *FUNCTIONS))
+        and not any(one.name.startswith("_") for one in (node, part) if hasattr(one, "name"))
+        and not any("overload" in ast.unparse(d) for d in part.decorator_list)
+        and ast.get_docstring(part) is None
+    ]
+    assert not bare, f"without a docstring: {bare}"
+
+
+CONTRIBUTING = PACKAGE.parent.parent / "CONTRIBUTING.md"
+
+
+def test_the_map_shows_what_is_there() -> None:
+    """Every folder and module of the package's first level is on the map, and nothing else."""
+    text = CONTRIBUTING.read_text(encoding="utf-8")
+    map_ = text.split("src/sightline/\n", 1)[1].split("```", 1)[0]
+    named = set(re.findall(r"[\w/]+/|\w+\.py", map_))
+    first = {f"{p.name}/" for p in PACKAGE.iterdir() if (p / "__init__.py").is_file()}
+    modules = {p.name for p in PACKAGE.glob("*.py") if not p.name.startswith("_")}
+    assert first | modules <= named, f"not on the map: {(first | modules) - named}"
+    second = {f"{p.name}/" for p in PACKAGE.glob("*/*/") if p.name != "__pycache__"}
+    assert second <= named, f"not on the map: {second - named}"
+    assert named <= first | modules | second, f"not there: {named - first - modules - second}"
+
+
+def test_the_walks_go_through_files_that_are_there() -> None:
+    text = CONTRIBUTING.read_text(encoding="utf-8")
+    for walk in ("**The way of a frame**", "**The way of a request**"):
+        steps = text.split(walk, 1)[1].strip().split("\n\n")[0]
+        paths = re.findall(r"`([\w/]+\.py)`", steps)
+        assert len(steps.splitlines()) == 5
+        assert len(paths) >= 5
+        missing = [path for path in paths if not (PACKAGE / path).is_file()]
+        assert not missing, f"{walk} names {missing}"

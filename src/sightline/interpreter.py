@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # `import sightline` reads this module, and stays light
     from sightline.protocols import RunsThreads
@@ -76,7 +76,7 @@ def forks() -> int:
     return _Process.forks
 
 
-def abandon(thing: Any) -> None:
+def abandon(thing: object) -> None:
     """Never free an object that was inherited through a fork.
 
     Freeing it would wait for threads that exist in the parent only.

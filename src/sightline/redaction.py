@@ -172,7 +172,7 @@ def redact(text: str) -> str:
     return printable(redact_url(text))
 
 
-def redacted(value: Any) -> Any:
+def redacted(value: object) -> Any:
     """A value as it may be logged: all texts in it redacted, however deep, as JSON knows them.
 
     What belongs to a key that is named like a secret is hidden as a whole. An object that JSON

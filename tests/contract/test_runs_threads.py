@@ -20,7 +20,7 @@ from sightline.models.people import PeopleDetector
 from sightline.protocols import RunsThreads
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
-from sightline.runtime.service import Service
+from sightline.runtime.service import ModelService
 from sightline.runtime.streams.stream import observe
 from sightline.sinks.background import Background
 from sightline.sources.street import StreetOptions, StreetSource
@@ -52,7 +52,7 @@ def people(stack: ExitStack) -> Use:
 
 def a_service(stack: ExitStack) -> Use:
     service = stack.enter_context(
-        Service(build.detector(STREET), SchedulerOptions(max_batch=1), owned=True)
+        ModelService(build.detector(STREET), SchedulerOptions(max_batch=1), owned=True)
     )
     return lambda: service.predict_sync(np.zeros((64, 64, 3), np.uint8), timeout_s=30)
 

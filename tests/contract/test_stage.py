@@ -13,7 +13,7 @@ from tests.fixed_detector import FixedDetector
 
 from sightline.config import ClassifyOptions
 from sightline.protocols import Stage
-from sightline.runtime.streams.classify import Classify
+from sightline.runtime.streams.classify import ClassifyTracks
 from sightline.runtime.streams.stages import Detect, DetectAtLevel, Track
 from sightline.sources.stills import still_frame
 from sightline.tracking.bytetrack import ByteTrack
@@ -46,7 +46,7 @@ EVERY: dict[str, Callable[[], Stage[Any]]] = {
     "detect": lambda: Detect(FixedDetector(FOUND)),
     "detect at a level": lambda: DetectAtLevel([FixedDetector(FOUND)] * 2, lambda: 1),
     "track": lambda: Track(ByteTrack()),
-    "classify": lambda: Classify(FixedClassifier(), ClassifyOptions(model="m")),  # type: ignore[arg-type]
+    "classify": lambda: ClassifyTracks(FixedClassifier(), ClassifyOptions(model="m")),  # type: ignore[arg-type]
 }
 
 PLACE = {"detect": 0, "track": 1, "classify": 2}

@@ -61,7 +61,7 @@ class Model:
         def __getattr__(self, name: str) -> Any:
             raise attribute_error(self, "Model", name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name in SETTINGS:  # set without a word, it would change nothing
             raise attribute_error(self, "Model", name)
         super().__setattr__(name, value)
@@ -160,7 +160,7 @@ class Model:
         self.close()
 
 
-class Service(service.Service):
+class Service(service.ModelService):
     """A model for many callers at once, with priorities, deadlines and batches.
 
         async with sl.Service(model) as service:

@@ -23,7 +23,7 @@ _GIVE = (
 )
 
 
-def check_source(source: Any) -> None:
+def check_source(source: object) -> None:
     """See whether this can be a source at all. Raises ConfigError, which tells what can be given."""
     if isinstance(source, (list, tuple)):
         _check_list(source)
@@ -37,7 +37,7 @@ def check_source(source: Any) -> None:
         raise ConfigError(f"source: {kind} is none: {_remedy(source)}")
 
 
-def _is_source(source: Any) -> bool:
+def _is_source(source: object) -> bool:
     """Whether an object has the methods of a Source that are called."""
     methods = all(callable(getattr(source, name, None)) for name in ("open", "__iter__", "close"))
     return methods and not isinstance(source, type)
@@ -59,7 +59,7 @@ def _check_list(sources: Sequence[Any]) -> None:
             )
 
 
-def _remedy(source: Any) -> str:
+def _remedy(source: object) -> str:
     """What to do instead with something that is no source."""
     if isinstance(source, type):
         return f"give one, {source.__name__}(...), not its class"

@@ -18,7 +18,7 @@ from sightline.redaction import redact
 from sightline.tables import SOURCES, load
 
 if TYPE_CHECKING:
-    from sightline.sources.ffmpeg import Turn
+    from sightline.sources.turn import Turn
 
 log = logging.getLogger(__name__)
 

@@ -97,10 +97,10 @@ def _classify(
     import numpy as np
 
     from sightline.models.detector import class_ids
-    from sightline.runtime.streams.classify import Classify
+    from sightline.runtime.streams.classify import ClassifyTracks
 
     try:
         ids = class_ids(detector.class_names, options.of)
     except ConfigError as exc:
         raise ConfigError(f"classify {options.model}: of: {exc}") from exc
-    return Classify(classifier, options, np.array(ids, np.int64) if ids else None, name)
+    return ClassifyTracks(classifier, options, np.array(ids, np.int64) if ids else None, name)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sightline._version import __version__
-from sightline.build.outputs import outputs
+from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import StreamLoad, pipeline
 from sightline.build.sources import SourceInput, check_source, inputs
 from sightline.build.stages import stages
@@ -36,7 +36,7 @@ from sightline.types import RunState
 if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
     from sightline.models.detector import EngineDetector
-    from sightline.sources.ffmpeg import Turn
+    from sightline.sources.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -85,45 +85,55 @@ def stream_maker(
             every=options.every,
         )
 
+        terms = _terms(name, found, options)
+
         def detect(detector: EngineDetector) -> Stage[Any]:
-            terms = _terms(name, found, options)
             detectors = [
                 ScheduledDetector(scheduler, model, sized, terms, lambda: decoding.interval_s)
                 for sized in _sizes(detector, options)
             ]
             return DetectAtLevel(detectors, lambda: selection.level.size)
 
-        def classifier(of: ClassifyOptions) -> Classifier:
-            if get_classifier is None:
-                raise ConfigError(f"stages: {of.model}: there are no models of stages here")
-            key, shared = get_classifier(of.model)
-            terms = replace(_terms(name, found, options), min_rate=0.0, live=False)
-            return ScheduledClassifier(scheduler, key, shared.replaced(conf=of.conf), terms)
-
         steps = pipeline(
             detector,
             options.tracker if options.track else None,
             still=found.still,
-            stages=stages(options.stages, detector, classifier),
+            stages=stages(
+                options.stages, detector, partial(_classifier, scheduler, get_classifier, terms)
+            ),
             load=StreamLoad(selection, record, turn, detect),
         )
         run = {"command": "run", "model": model, "version": __version__, "stream": name}
         own = outputs(options.outputs, run, [found], joined)
-        began = time.monotonic()
-
-        def close(state: RunState) -> None:
-            own.state = state
-            try:
-                own.close()
-            finally:
-                log.info("stream %s: %s, %s", name, state, _counts(found, record, began))
-
+        close = partial(_close, name, own, found, record, time.monotonic())
         return StreamParts(
             found.source, steps, own.sinks(found), redact_address(options.source), model, close,
             lambda: selection.number, None if meter is None else partial(meter.detected, name),
         )  # fmt: skip
 
     return make
+
+
+def _classifier(
+    scheduler: Scheduler, get: GetClassifier | None, terms: Terms, of: ClassifyOptions
+) -> Classifier:
+    """A stage's model, behind the scheduler. Nobody is promised a rate of it."""
+    if get is None:
+        raise ConfigError(f"stages: {of.model}: there are no models of stages here")
+    key, shared = get(of.model)
+    terms = replace(terms, min_rate=0.0, live=False)
+    return ScheduledClassifier(scheduler, key, shared.replaced(conf=of.conf), terms)
+
+
+def _close(
+    name: str, own: Outputs, found: SourceInput, record: StreamRecord, began: float, state: RunState
+) -> None:
+    """Close a stream's outputs, and log what became of its frames."""
+    own.state = state
+    try:
+        own.close()
+    finally:
+        log.info("stream %s: %s, %s", name, state, _counts(found, record, began))
 
 
 def _input(name: str, options: StreamOptions, turn: Turn) -> SourceInput:

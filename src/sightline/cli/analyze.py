@@ -110,18 +110,10 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         logs.set_up(verbose)
         word_hints.check_sources(sources, classes, size, context)
         model_use = model_options(
-            model,
-            conf=conf,
-            iou=iou,
-            size=size,
-            classes=classes,
-            max_detections=max_detections,
-            agnostic_nms=agnostic_nms,
-            backend=backend,
-            precision=precision,
-            device=device,
+            model, conf=conf, iou=iou, size=size, classes=classes, max_detections=max_detections,
+            agnostic_nms=agnostic_nms, backend=backend, precision=precision, device=device,
             models_dir=models_dir,
-        )
+        )  # fmt: skip
         outputs = output_options(flags)
         begun = None if start is None else moment("--start", start)
         live = checked(LiveOptions, transport=transport)
@@ -133,17 +125,10 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
             how = {"every": every, "fps": fps, "start": start, "stages": told or ()}
             tree = saved_config.of_command(inputs, model_use, outputs, live, tracker, how)
             saved_config.save(save_config, "track" if tracked else "detect", tree)
-        jobs = jobs or len(os.sched_getaffinity(0))
         analyze(
-            inputs,
-            model_use,
-            outputs,
-            tracker=tracker,
-            stages=stages,
-            every=every,
-            jobs=jobs,
-            quiet=quiet,
-        )
+            inputs, model_use, outputs, tracker=tracker, stages=stages, every=every,
+            jobs=jobs or len(os.sched_getaffinity(0)), quiet=quiet,
+        )  # fmt: skip
 
     set_flags(
         command, tracked=tracked, said={"conf": SureConf, "every": EveryTracked} if tracked else {}
@@ -215,21 +200,13 @@ def analyze(
         facts = _run_facts(model, tracked=tracker is not None)
         outputs = build.outputs(output_options, facts, inputs)
         closing.callback(outputs.close)
-        streams = [
-            Stream(
-                i.name,
-                i.source,
-                build.pipeline(
-                    detector,
-                    tracker,
-                    still=i.still,
-                    every=every,
-                    stages=build.stages(stages, detector, models.classifier),
-                ),
-                outputs.sinks(i),
-            )
-            for i in inputs
-        ]
+
+        def stream(i: SourceInput) -> Stream:
+            own = build.stages(stages, detector, models.classifier)
+            steps = build.pipeline(detector, tracker, still=i.still, every=every, stages=own)
+            return Stream(i.name, i.source, steps, outputs.sinks(i))
+
+        streams = [stream(i) for i in inputs]
         results = [stream.result for stream in streams]
         turns = [stream for stream, i in zip(streams, inputs, strict=True) if i.takes_turns]
         with reopen_on_hangup(outputs.reopen):
@@ -239,6 +216,11 @@ def analyze(
     if shown:
         summary(results)
         show_written(files)
+    _exit(results, interrupted=interrupted)
+
+
+def _exit(results: Sequence[StreamResult], *, interrupted: bool) -> None:
+    """Say which sources failed, and exit with 130 or 1 where there is a reason to."""
     failed = [r for r in results if r.error and not _reader_left(r.error)]
     for result in failed:
         said = str(result.error)

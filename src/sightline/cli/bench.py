@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json as json_
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -15,8 +16,11 @@ from sightline.cli.terminal import logs
 from sightline.errors import ConfigError, InferenceError, SourceError
 
 if TYPE_CHECKING:
-    from sightline.config import StreamOptions
+    from sightline.config import ModelOptions, StreamOptions
     from sightline.runtime.capacity import FleetLoad
+    from sightline.runtime.measure import Stages
+    from sightline.serving.load import Load
+    from sightline.types import EngineInfo
 
 
 MOST_STREAMS = 4096
@@ -62,8 +66,6 @@ def video(
 
     sightline bench street.mp4 --model yolox_nano.onnx --size 416
     """
-    from statistics import median
-
     from sightline import build
     from sightline.config import ByteTrackOptions
     from sightline.models.detector import EngineDetector
@@ -92,9 +94,26 @@ def video(
         rates.append((engine_fps, stream_fps, stream_fps / engine_fps))
         typer.echo(f"round {i + 1} of {rounds}: {rates[-1][2]:.3f}", err=True)
     detector.close()
+    facts = _stage_facts(detector.engine.info, canvas, stages, rates)
+    if json:
+        typer.echo(json_.dumps(facts))
+    else:
+        _print(facts)
+
+
+def _stage_facts(
+    engine: EngineInfo,
+    canvas: tuple[int, int],
+    stages: Stages,
+    rates: Sequence[tuple[float, float, float]],
+) -> dict[str, Any]:
+    """What was measured; ``rates`` are those of the engine and of the stream, and their ratio, by round."""
+    from statistics import median
+
+    from sightline.runtime.measure import STAGES
+
     engine_fps, stream_fps, ratio = (median(column) for column in zip(*rates, strict=True))
-    engine = detector.engine.info
-    facts = {
+    return {
         "engine": {"backend": engine.backend, "device": engine.device},
         "precision": engine.precision,
         "input": canvas,
@@ -104,16 +123,12 @@ def video(
                 "p95_ms": stages.percentile(stage, 95),
                 "share": stages.share(stage),
             }
-            for stage in measure.STAGES
+            for stage in STAGES
         },
         "engine_fps": engine_fps,
         "end_to_end_fps": stream_fps,
         "ratio": ratio,
     }
-    if json:
-        typer.echo(json_.dumps(facts))
-    else:
-        _print(facts)
 
 
 def _print(facts: dict[str, Any]) -> None:
@@ -170,19 +185,39 @@ def streams(
 
     sightline bench streams rtsp://camera/stream --count 20 --motion
     """
+    logs.set_up(verbose)
+    served = model_options(model, backend=backend, precision=precision, device=device)
+    wanted = _copies(source, fps, p99, motion=motion)
+    rate = None if motion else fps
+    best = _most_streams(served, wanted, count, LoadLimits(rate, p99), seconds)
+    if best is None:
+        raise InferenceError(f"not even one stream holds {fps:g} FPS within {p99:g} ms here")
+    if json:
+        typer.echo(json_.dumps(asdict(best)))
+    elif not count:
+        typer.echo(f"{best.streams} streams at {fps:g} FPS, p99 {best.age_p99_ms:.0f} ms")
+
+
+class LoadLimits(NamedTuple):
+    """When a number of streams holds: frames analysed per second of each, and their age."""
+
+    fps: float | None
+    p99_ms: float
+
+
+def _most_streams(
+    model: ModelOptions, wanted: StreamOptions, count: int, held: LoadLimits, seconds: float
+) -> FleetLoad | None:
+    """The load of ``count`` streams, or with 0 that of the largest number that holds."""
     from sightline.build.application import Application
     from sightline.config import Configuration
     from sightline.runtime.capacity import measure_fleet, most_streams
     from sightline.runtime.repository.served_model import Expected
     from sightline.runtime.streams.fleet import Fleet
 
-    logs.set_up(verbose)
-    served = model_options(model, backend=backend, precision=precision, device=device)
-    wanted = _copies(source, fps, p99, motion=motion)
-    rate = None if motion else fps
     site = Application(
         Configuration(
-            models={"bench": served.model_dump(exclude_unset=True)},
+            models={"bench": model.model_dump(exclude_unset=True)},
             serving={"limits": {"streams": MOST_STREAMS}},  # nothing is served, but so many may run
         ),
         expected={"bench": Expected(count or MOST_STREAMS, live=True)},
@@ -193,28 +228,22 @@ def streams(
 
     def measure(number: int) -> FleetLoad:
         load = measure_fleet(fleet, wanted, number, seconds)
-        held = "holds" if load.holds(rate, p99) else "too many"
+        said = "holds" if load.holds(*held) else "too many"
         if load.error and number == 1:
             raise SourceError(load.error)
         if load.error:
-            held = f"{load.failed} failed: {load.error}"
+            said = f"{load.failed} failed: {load.error}"
         typer.echo(
             f"{number} streams: {load.analyzed_fps:.0f} analysed/s, slowest {load.slowest_fps:.1f}, "
-            f"p99 {load.age_p99_ms:.0f} ms, {load.cpu_ms:.1f} ms of processor each: {held}",
+            f"p99 {load.age_p99_ms:.0f} ms, {load.cpu_ms:.1f} ms of processor each: {said}",
             err=True,
         )
         return load
 
     try:
-        best = measure(count) if count else most_streams(measure, rate, p99, MOST_STREAMS)
+        return measure(count) if count else most_streams(measure, *held, MOST_STREAMS)
     finally:
         site.close()
-    if best is None:
-        raise InferenceError(f"not even one stream holds {fps:g} FPS within {p99:g} ms here")
-    if json:
-        typer.echo(json_.dumps(asdict(best)))
-    elif not count:
-        typer.echo(f"{best.streams} streams at {fps:g} FPS, p99 {best.age_p99_ms:.0f} ms")
 
 
 def _copies(source: str, fps: float, p99: float, *, motion: bool) -> StreamOptions:
@@ -287,7 +316,11 @@ def serve(
     }
     if json:
         typer.echo(json_.dumps(facts))
-        return
+    else:
+        _print_load(facts, load)
+
+
+def _print_load(facts: dict[str, Any], load: Load) -> None:
     typer.echo(
         "{requests_per_s} answered a second, p50 {p50_ms} ms, p99 {p99_ms} ms".format(**facts)
     )

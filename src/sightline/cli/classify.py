@@ -106,10 +106,7 @@ def classify(
         for one in inputs:
             try:
                 for found in _found(one, classifier.replaced(conf=conf, top=top), every):
-                    if lines is not None:
-                        lines.write(to_json(found) + "\n")
-                    if rows is not None:
-                        rows.write(_rows(found))
+                    _write(found, lines, rows)
                     if printed:
                         typer.echo(printable(str(found)))
             except SightlineError as exc:
@@ -117,6 +114,13 @@ def classify(
                 typer.secho(f"error: {printable(str(exc))}", fg="red", err=True)
     if failed:
         raise typer.Exit(1)
+
+
+def _write(found: Classification, lines: LineFile | None, rows: LineFile | None) -> None:
+    if lines is not None:
+        lines.write(to_json(found) + "\n")
+    if rows is not None:
+        rows.write(_rows(found))
 
 
 def to_json(found: Classification) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sightline.cli.analyze import analyze
 from sightline.cli.options import model_names, model_options
 from sightline.cli.terminal import logs
+
+if TYPE_CHECKING:
+    from sightline.config import OutputOptions
 
 SCENE = "street://?seed=10007&width=640&height=384&fps=25&duration=12&density=1.3"
 """A street that the bundled detector was not trained on."""
@@ -68,14 +71,19 @@ def demo(
         quiet=False,
     )
     typer.echo(f"tracked in {time.monotonic() - started:.1f} s")
+    _list(outputs)
+    if video is None:
+        _score(model)
+
+
+def _list(outputs: OutputOptions) -> None:
+    """Say which files the demo has written."""
     for path, what in (
         (outputs.annotated, "the video with boxes and ids"),
         (outputs.json_lines, "one JSON object for each frame"),
         (outputs.database, "frames, objects and tracks in SQLite"),
     ):
         typer.echo(f"  {path}: {what}")
-    if video is None:
-        _score(model)
 
 
 def _score(model: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,15 +17,23 @@ from sightline.cli.options import (
     model_names,
     model_options,
 )
+from sightline.cli.scoring import (
+    STREET,
+    Compared,
+    Labels,
+    compare_models,
+    report_tracks,
+    run_tracker,
+    score_detections,
+    split_names,
+    track_requirements,
+    tracked_classes,
+)
 from sightline.cli.terminal import logs
-from sightline.errors import ConfigError, SourceError
+from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sightline.config import ModelOptions
-    from sightline.evaluation.notes import Notes
-    from sightline.evaluation.requirements import Requirement
-
-STREET = "street://"
+    pass
 
 LOWEST_CONF = 0.001
 MOST_DETECTIONS = 300
@@ -103,48 +110,14 @@ def detect(
 
     sightline evaluate detect my-yolo-folder --predictions found.jsonl --require map50=0.9
     """
-    from dataclasses import replace
-
-    from sightline.cli import footage
-    from sightline.cli.terminal.scores import detection_table, report
-    from sightline.coco import COCO_NAMES
-    from sightline.evaluation.detection import ClassScores, DetectionScores, pick_classes
-    from sightline.evaluation.notes import Notes
-    from sightline.evaluation.pictures.datasets import read_dataset
-    from sightline.evaluation.pictures.predictions import pair_predictions
-
     logs.set_up(verbose)
     _one_of(model, predictions, frames)
-    street = truth.startswith(STREET)
-    if street and model is None:
-        raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
-    notes, dataset, found = Notes(), None, None
-    if not street:
-        dataset = read_dataset(
-            Path(truth), footage.size_of, images=images, class_names=COCO_NAMES, split=split,
-            notes=notes,
-        )  # fmt: skip
-        if predictions is not None:
-            dataset, found = pair_predictions(predictions, dataset, notes, footage.size_of)
-        else:
-            dataset = dataset.by_name()
-            dataset = replace(dataset, pictures=dataset.pictures[:frames])
-    known = COCO_NAMES if dataset is None else dataset.class_names
-    wanted = pick_classes(_names(classes) or known, known)
-    needs = _requirements(require, DetectionScores, ClassScores, wanted)
-    if found is None:
-        options = model_options(
-            str(model), size=size, iou=iou, backend=backend, precision=precision, device=device,
-            conf=LOWEST_CONF, max_detections=MOST_DETECTIONS,
-        )  # fmt: skip
-        with footage.detector(options) as detector:
-            if dataset is None:
-                dataset, found = footage.see_street(truth, detector, frames)
-            else:
-                dataset, found = footage.see_pictures(dataset, detector, truth, notes)
-    assert dataset is not None
-    scores = replace(dataset.score(found, wanted), notes=notes.lines())
-    report(scores, needs, detection_table(scores), as_json=json)
+    options = None if model is None else model_options(
+        model, size=size, iou=iou, backend=backend, precision=precision, device=device,
+        conf=LOWEST_CONF, max_detections=MOST_DETECTIONS,
+    )  # fmt: skip
+    labels = Labels(truth, images, split, frames)
+    score_detections(labels, options or predictions, split_names(classes), require, as_json=json)
 
 
 @app.command()
@@ -187,36 +160,25 @@ def track(
 
     sightline evaluate track gt.txt --model yolox_nano --video street.mp4 --require hota=0.5
     """
-    from dataclasses import replace
-
-    from sightline.cli.terminal.scores import plain_scores, report, tracking_table
     from sightline.evaluation.notes import Notes
-    from sightline.evaluation.tracking import TrackingScores, score_sequences
     from sightline.evaluation.tracks import mot
 
     logs.set_up(verbose)
     _one_of(model, predictions, frames)
-    needs = _requirements(require, TrackingScores, TrackingScores, ())
+    needs = track_requirements(require)
     notes = Notes()
     if model is not None:
-        wanted = _names(classes) or (() if truth.startswith(STREET) else mot.CLASS_NAMES)
-        if not truth.startswith(STREET) and tuple(wanted) != mot.CLASS_NAMES:
-            raise ConfigError(f"--classes {classes}: MOT truth holds people only: leave it out")
+        wanted = tracked_classes(truth, classes)
         options = model_options(
             model, size=size, iou=iou, backend=backend, precision=precision, device=device,
             conf=conf, classes=",".join(wanted) or None,
         )  # fmt: skip
-        pairs = _run_tracker(truth, options, wanted, video, fps, frames, notes)
+        pairs = run_tracker(truth, options, wanted, video, fps, frames, notes)
     elif truth.startswith(STREET):
         raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
     else:
         pairs = mot.pair_files(Path(truth), predictions or (), notes)
-    scores, each = score_sequences(pairs)
-    scores = replace(scores, notes=notes.lines())
-    sequences = {name: plain_scores(s) for name, s in each.items()}
-    for of_sequence in sequences.values():
-        del of_sequence["notes"]  # they are about all sequences
-    report(scores, needs, tracking_table(scores, each), as_json=json, sequences=sequences)
+    report_tracks(pairs, needs, notes, as_json=json)
 
 
 @app.command()
@@ -252,68 +214,16 @@ def agree(
 
     sightline evaluate agree street.mp4 --model int8.onnx --reference fp32.onnx --require map50=0.95
     """
-    from dataclasses import replace
-
-    from sightline.cli import footage
-    from sightline.cli.terminal.scores import agreement_table, report
-    from sightline.evaluation.agreement import AgreementScores, ClassAgreement, score_agreement
-    from sightline.evaluation.detection import pick_classes, with_classes
-    from sightline.evaluation.notes import Notes
-    from sightline.evaluation.pictures.class_names import as_written, note_unknown
-
-    notes = Notes()
     logs.set_up(verbose)
-
-    def options(name: str) -> ModelOptions:
-        return model_options(
+    own, theirs = (
+        model_options(
             name, size=size, iou=iou, backend=backend, precision=precision, device=device,
             conf=LOWEST_CONF, max_detections=MOST_DETECTIONS,
-        )  # fmt: skip
-
-    with footage.detector(options(reference)) as detector:
-        names = pick_classes(_names(classes) or detector.class_names, detector.class_names)
-        needs = _requirements(require, AgreementScores, ClassAgreement, names)
-        seen = footage.see(sources, detector, frames, Notes())  # the second look notes the same
-        theirs = with_classes(seen, detector.class_names, names)
-    with footage.detector(options(model)) as detector:
-        known = as_written(detector.class_names, names, notes)
-        note_unknown(known, names, "the model", notes)
-        own = with_classes(footage.see(sources, detector, frames, notes), known, names)
-    if len(own) != len(theirs):
-        raise SourceError(
-            f"{', '.join(sources)}: {len(theirs)} frames the first time, {len(own)} the second: "
-            "the footage must not change"
         )
-    scores = score_agreement(own, theirs, names, confident=confident, conf=conf)
-    scores = replace(scores, notes=notes.lines())
-    report(scores, needs, agreement_table(scores), as_json=json, frames=len(own))
-
-
-def _run_tracker(
-    truth: str,
-    options: ModelOptions,
-    classes: Sequence[str],
-    video: Path | None,
-    fps: float,
-    frames: int | None,
-    notes: Notes,
-) -> dict[str, Any]:
-    """True and found tracks of one sequence, by its name, of a tracker that looks at it now."""
-    from sightline.cli import footage
-    from sightline.evaluation.tracks import mot
-
-    if truth.startswith(STREET):
-        with footage.detector(options) as detector:
-            return {truth: mot.pair(*footage.track_street(truth, detector, frames, classes))}
-    files = mot.find_sequences(Path(truth))
-    if video is None or len(files) > 1:
-        raise ConfigError("--model needs --video, the footage of one sequence")
-    ((name, file),) = files.items()
-    of_sequence = mot.read_truth(file, sequence=name, notes=notes)
-    mot.check_counted({name: of_sequence}, files, notes)
-    with footage.detector(options) as detector:
-        seen = footage.track_people(str(video), fps, detector, frames, of_sequence, notes)
-    return {name: mot.pair(*seen)}
+        for name in (model, reference)
+    )  # fmt: skip
+    compared = Compared(own, theirs, conf, confident)
+    compare_models(sources, compared, split_names(classes), frames, require, as_json=json)
 
 
 def _one_of(model: str | None, predictions: Any, frames: int | None) -> None:
@@ -321,16 +231,3 @@ def _one_of(model: str | None, predictions: Any, frames: int | None) -> None:
         raise ConfigError("give either --model, to run it, or --predictions, that are there")
     if model is None and frames is not None:
         raise ConfigError("--frames says how much a --model looks at; predictions count as a whole")
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
-
-
-def _requirements(
-    texts: Sequence[str] | None, scores: type, of_class: type, class_names: Sequence[str]
-) -> list[Requirement]:
-    from sightline.evaluation.requirements import read_requirement, score_names
-
-    names = score_names(scores, of_class, class_names)
-    return [read_requirement(text, names) for text in texts or ()]

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,7 +34,7 @@ from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
     from sightline.build.service import Installation
-    from sightline.config import Configuration
+    from sightline.config import Configuration, ModelOptions
 
 log = logging.getLogger(__name__)
 
@@ -113,44 +113,58 @@ def serve(
 
     sightline serve site.yaml
     """
-    from sightline.build.model_files import PEOPLE
-    from sightline.cli.config import read
-    from sightline.config import Configuration, ServingOptions, checked
-
     if (config is None) == (model is None):
         raise ConfigError("give either a configuration file or --model")
     if config is not None and save_config is not None:
         raise ConfigError(f"--save-config: {config} is a configuration file already")
     if config is not None:
-        word_hints.check_configuration(config)
-        configuration = read(config).configuration
-        if configuration.serving is None:
-            configuration = configuration.model_copy(update={"serving": ServingOptions()})
+        configuration = _served_file(config)
     else:
         assert model is not None
-        if model == PEOPLE:
-            raise ConfigError("the detector `people` has no network to serve: give a model")
         options = model_options(
             model, conf=conf, iou=iou, size=size, classes=classes, max_detections=max_detections,
             agnostic_nms=agnostic_nms, backend=backend, precision=precision, device=device,
             models_dir=models_dir,
         )  # fmt: skip
-        serving = {
-            "host": host,
-            "port": port,
-            "grpc_port": _grpc_port(grpc_port),
-            "token": os.environ.get("SIGHTLINE_TOKEN"),
-            "admin_token": os.environ.get("SIGHTLINE_ADMIN_TOKEN"),
-        }
-        configuration = checked(
-            Configuration,
-            models={served_name(model): options.model_dump(exclude_unset=True)},
-            serving=serving,
-        )
-        if save_config is not None:
-            saved_config.save(save_config, "serve", saved_config.of_service(options, serving))
+        serving = {"host": host, "port": port, "grpc_port": _grpc_port(grpc_port)}
+        configuration = _one_model(options, serving, save_config)
     files = {} if config is None else {"the configuration": config}
     _run(configuration, files, quiet=quiet, verbose=verbose)
+
+
+def _served_file(config: Path) -> Configuration:
+    """A configuration file, with a service also where it has none. Raises ConfigError."""
+    from sightline.cli.config import read
+    from sightline.config import ServingOptions
+
+    word_hints.check_configuration(config)
+    configuration = read(config).configuration
+    if configuration.serving is None:
+        configuration = configuration.model_copy(update={"serving": ServingOptions()})
+    return configuration
+
+
+def _one_model(
+    options: ModelOptions, serving: dict[str, Any], save_config: Path | None
+) -> Configuration:
+    """The configuration that serves one model, saved where that is wanted."""
+    from sightline.build.model_files import PEOPLE
+    from sightline.config import Configuration, checked
+
+    if options.model == PEOPLE:
+        raise ConfigError("the detector `people` has no network to serve: give a model")
+    serving |= {
+        "token": os.environ.get("SIGHTLINE_TOKEN"),
+        "admin_token": os.environ.get("SIGHTLINE_ADMIN_TOKEN"),
+    }
+    configuration = checked(
+        Configuration,
+        models={served_name(options.model): options.model_dump(exclude_unset=True)},
+        serving=serving,
+    )
+    if save_config is not None:
+        saved_config.save(save_config, "serve", saved_config.of_service(options, serving))
+    return configuration
 
 
 def _grpc_port(text: str) -> int | str | None:

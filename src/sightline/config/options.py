@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
+from sightline.config.value_errors import in_words
 from sightline.errors import ConfigError
 from sightline.redaction import redacted
 from sightline.tables import Option
-from sightline.value_errors import in_words
 
 Loc: TypeAlias = tuple[str | int, ...]
 """Where a value stands in a tree of options: ``("streams", "gate", "fps")``."""

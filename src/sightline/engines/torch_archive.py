@@ -16,7 +16,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from sightline.errors import ModelError
 
@@ -110,7 +110,7 @@ def _check_exported(file: zipfile.ZipFile, members: dict[str, str], name: str) -
             raise ModelError(f"{name} calls {text[:80]}, which is no operator of PyTorch's")
 
 
-def _strings(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
+def _strings(node: object, key: str = "") -> Iterator[tuple[str, str]]:
     """Every text in a JSON document, with the key it stands under."""
     if isinstance(node, dict):
         for name, value in node.items():

@@ -114,7 +114,7 @@ class Annotator:
             _draw_fps(scene, f"{fps:.1f} FPS", style)
         return scene
 
-    def _draw_traces(self, scene: Pixels, found: Any, lookup: Any, style: _Style) -> None:
+    def _draw_traces(self, scene: Pixels, found: object, lookup: object, style: _Style) -> None:
         if self._trace is None:
             sv = _supervision()
             self._trace = sv.TraceAnnotator(
@@ -209,7 +209,7 @@ def _draw_masks(scene: Pixels, masks: Masks, lookup: list[int], style: _Style) -
     tinted = scene.copy()
     for i in np.argsort(-masks.areas, kind="stable").tolist():
         masks.paste(i, tinted, style.palette.by_idx(lookup[i]).as_bgr())
-    for rows, columns in (masks.window(i) for i in range(len(masks))):
+    for rows, columns in (masks.window(i) for i in masks.areas.nonzero()[0].tolist()):
         # Pixels that two windows share are alike from the first time on.
         mixed = cv2.addWeighted(
             tinted[rows, columns], _OPACITY, scene[rows, columns], 1 - _OPACITY, 0

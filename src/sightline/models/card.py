@@ -98,9 +98,7 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         **{key: (value, "card") for key, value in beside.items()},
         **({"order": ("rgb", "one channel")} if file.channels == 1 else {}),
     }
-    if beside.get("class_names") == list(coco.COCO_CATEGORIES) and "first_class" in found:
-        first = found["first_class"][0]  # `coco91` has the name of id 0 first
-        found["class_names"] = (coco.COCO_CATEGORIES[first:], "card")
+    _number_coco_names(beside, found)
     card = validated_card(file.path, {key: value for key, (value, _) in found.items()})
     _check(card, file, size)
     _check_anchors(card, fit, decoder)
@@ -108,6 +106,19 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         said_by = card_path(file.path) if "class_names" in beside else f"{file.path}: its metadata"
         _check_names(card, names, fit.classes, str(said_by))
     origin = {key: source for key, (_, source) in found.items()}
+    _say_guesses(card, file, origin, fit)
+    return CardReading(card, file, origin, fit.flat)
+
+
+def _number_coco_names(beside: Mapping[str, Any], found: dict[str, tuple[Any, str]]) -> None:
+    """`coco91` has the name of id 0 first: begin with the family's first class."""
+    if beside.get("class_names") == list(coco.COCO_CATEGORIES) and "first_class" in found:
+        first = found["first_class"][0]
+        found["class_names"] = (coco.COCO_CATEGORIES[first:], "card")
+
+
+def _say_guesses(card: ModelCard, file: ModelFile, origin: Mapping[str, str], fit: Fit) -> None:
+    """Log what nobody has said of a model, and warn where its class names are a guess."""
     guessed = [
         f"{key}={_short(getattr(card, key))}"
         for key, source in origin.items()
@@ -122,7 +133,6 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
             card.name, file.path.name, card_path(file.path),
             "coco" if len(card.class_names) == len(coco.COCO_NAMES) else "coco91",
         )  # fmt: skip
-    return CardReading(card, file, origin, fit.flat)
 
 
 def _family(
@@ -130,7 +140,7 @@ def _family(
     decoders: Mapping[str, Decoder],
     beside: Mapping[str, Any],
     size: tuple[int, int],
-    names: Any,
+    names: object,
     told: str | None,
 ) -> Family:
     """The family that the card names, that its exporter tells of, or that the outputs tell."""
@@ -300,7 +310,7 @@ def _check_anchors(card: ModelCard, fit: Fit, decoder: Decoder) -> None:
         )
 
 
-def _check_names(card: ModelCard, given: Any, classes: int | None, said_by: str) -> None:
+def _check_names(card: ModelCard, given: object, classes: int | None, said_by: str) -> None:
     """Raise ModelError where there are more or fewer names than classes.
 
     A mapping that leaves out ids may name fewer.
@@ -318,7 +328,7 @@ def _check_names(card: ModelCard, given: Any, classes: int | None, said_by: str)
     )
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{len(value)} names" if isinstance(value, tuple) and len(value) > 4 else str(value)
 
 

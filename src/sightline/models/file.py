@@ -123,7 +123,7 @@ def open_model(path: Path) -> ModelFile:
     return model
 
 
-def onnx_output_shapes(graph: Any, shape: tuple[int, int, int, int]) -> list[Shape] | None:
+def onnx_output_shapes(graph: object, shape: tuple[int, int, int, int]) -> list[Shape] | None:
     """Infer the output shapes of an ONNX model for one input ``shape``; None where it cannot run.
 
     Works on a copy without the shapes that the exporter wrote down, so that a graph with sizes

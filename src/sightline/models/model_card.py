@@ -23,12 +23,12 @@ from pydantic import (
 
 from sightline import coco
 from sightline.config import TrackerOptions
+from sightline.config.value_errors import in_words
 from sightline.errors import ModelError
 from sightline.foreign_words import named_here
 from sightline.geometry import Resize
 from sightline.redaction import one_line
 from sightline.types import ChannelOrder, Normalization
-from sightline.value_errors import in_words
 
 _MOST_CLASSES = 100_000
 
@@ -92,7 +92,7 @@ class ModelCard(BaseModel):
 
     @field_validator("class_names", mode="before")
     @classmethod
-    def _names_by_id(cls, value: Any, info: ValidationInfo) -> Any:
+    def _names_by_id(cls, value: object, info: ValidationInfo) -> Any:
         """Names may be a mapping of ids, as Ultralytics writes them.
 
         They are the model's own ids, so that its first one may be ``first_class``.
@@ -126,14 +126,14 @@ class ModelCard(BaseModel):
 
     @field_validator("mean", "std", mode="before")
     @classmethod
-    def _of_each_channel(cls, value: Any) -> Any:
+    def _of_each_channel(cls, value: object) -> Any:
         """One number is that of all channels, or of the one that a grey picture has."""
         numbers = value if isinstance(value, list | tuple) else [value]
         return tuple(numbers) * 3 if len(numbers) == 1 else value
 
     @field_validator("size", mode="before")
     @classmethod
-    def _square(cls, value: Any) -> Any:
+    def _square(cls, value: object) -> Any:
         return (value, value) if isinstance(value, int) else value
 
     @property

@@ -124,7 +124,7 @@ def _fill_nodes(value: Any, picture: str, fill: Fill) -> list[Any]:
     return nodes
 
 
-def _constant(name: str, value: Any) -> Any:
+def _constant(name: str, value: object) -> Any:
     import onnx
 
     return onnx.helper.make_node(

@@ -44,16 +44,16 @@ class Gpus:
                 log.debug("GPU %d tells no %s: %s", index, name, exc)
         return family
 
-    def _used(self, handle: Any) -> float:
+    def _used(self, handle: object) -> float:
         return float(self._nvml.nvmlDeviceGetMemoryInfo(handle).used)
 
-    def _total(self, handle: Any) -> float:
+    def _total(self, handle: object) -> float:
         return float(self._nvml.nvmlDeviceGetMemoryInfo(handle).total)
 
-    def _busy(self, handle: Any) -> float:
+    def _busy(self, handle: object) -> float:
         return float(self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
 
-    def _power(self, handle: Any) -> float:
+    def _power(self, handle: object) -> float:
         return float(self._nvml.nvmlDeviceGetPowerUsage(handle) / 1000)
 
 

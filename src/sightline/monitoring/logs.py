@@ -85,13 +85,13 @@ def _formatter(*, json: bool) -> logging.Formatter:
     )
 
 
-def _with_ids(_logger: Any, _method: str, event: EventDict) -> EventDict:
+def _with_ids(_logger: object, _method: str, event: EventDict) -> EventDict:
     """The ids that were bound when the record was made, as keys of their own."""
     ids = event.pop("ids", {})
     return {**event, **ids}
 
 
-def _redacted_in_order(_logger: Any, _method: str, event: EventDict) -> EventDict:
+def _redacted_in_order(_logger: object, _method: str, event: EventDict) -> EventDict:
     shown: EventDict = redacted(event)
     first = {key: shown.pop(key) for key in _FIRST if key in shown}
     return {**first, **shown}

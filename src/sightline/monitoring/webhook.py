@@ -118,6 +118,6 @@ class Webhook:
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirect is an answer like any other: the secret goes where it was meant to go."""
 
-    def redirect_request(self, *_: Any, **__: Any) -> None:
+    def redirect_request(self, *_: object, **__: Any) -> None:
         """Follow no redirect: an alert goes to the address that was given."""
         return

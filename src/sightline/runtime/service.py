@@ -37,13 +37,13 @@ class SubmitParameters(DetectParameters):
     priority: Priority
 
 
-class Service:
+class ModelService:
     """Runs a detector behind the scheduler, without a network.
 
-        async with Service(detector) as service:
+        async with ModelService(detector) as service:
             found = await service.predict(frame, priority="urgent")
 
-        with Service(detector) as service:
+        with ModelService(detector) as service:
             found = service.predict_sync("bus.jpg")
 
     Both faces may be used at once, from any number of threads and from one or more event loops.
@@ -201,7 +201,9 @@ class Service:
         self._make()
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Service cannot be pickled: send its model, and make one in each process")
+        raise TypeError(
+            "a ModelService cannot be pickled: send its model, and make one in each process"
+        )
 
     def _make(self) -> None:
         self._starting = threading.Lock()

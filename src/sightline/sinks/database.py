@@ -157,7 +157,7 @@ class DatabaseSink:
             if self._work.failure is None:
                 self._end(self.state)
 
-    def _while_locked(self, work: Callable[..., T], *arguments: Any) -> T:
+    def _while_locked(self, work: Callable[..., T], *arguments: object) -> T:
         """Do something again while another program holds the file. Raises SinkError."""
         deadline = time.monotonic() + self._lock_timeout_s
         while True:

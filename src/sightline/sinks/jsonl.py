@@ -19,7 +19,7 @@ from sightline.types.json_form import has_shapes, shape_of
 from sightline.wall_time import utc_text
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """NumPy scalars and arrays in an event's data, as plain numbers and lists."""
     if hasattr(value, "tolist"):
         return value.tolist()

@@ -1,22 +1,18 @@
-"""What file and live sources share of FFmpeg: the picture stream, its rate, decoding past damage."""
+"""Decoding a video track past damage, for files and live streams alike."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import itertools
-import re
 import time
 from collections import deque
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 import av
 from av import Packet, VideoFrame
 from av.container import InputContainer
-from av.stream import Disposition
-from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from sightline.errors import DecodeError
@@ -24,64 +20,19 @@ from sightline.sources.network.spooled import SpooledDownload
 from sightline.sources.pixel_aspect import PixelAspect
 from sightline.sources.places import FramePlaces
 from sightline.sources.sender_clock import SenderClock
-
-
-class Turn(Protocol):
-    """A context manager that is held while a packet is decoded, where many sources share few cores."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-    def admits(self, key: bool, at_s: float | None) -> bool:
-        """Whether the next packet is to be decoded.
-
-        ``key``: it is that of a key frame; ``at_s``: its time in the stream, in the order of decoding.
-        """
-
-
-class _EveryPacket:
-    """The turn of a reader that is alone: nobody waits, and everything is decoded."""
-
-    def __enter__(self) -> None:
-        """There is nothing to wait for."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nobody waits."""
-
-    def admits(self, key: bool, at_s: float | None) -> bool:  # noqa: ARG002 - the protocol's
-        """Every packet is decoded."""
-        return True
-
+from sightline.sources.turn import EveryPacket, Turn
+from sightline.sources.video_track import (
+    DECODING_ORDER,
+    LIMIT_PIXELS,
+    frame_rate,
+    is_cut_off,
+    tells_order,
+)
 
 _DAMAGED_S = 10.0
 """For so long after damage nothing is left out."""
 
-LIMIT_PIXELS = 100_000_000
-"""Of a video: a film of black pictures of any size is a small file, and each picture takes its memory."""
-
 _MAX_FAILURES = 100
-_TIME = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
-_TOLERANCE_S = 0.5
-# FFmpeg takes any text file for the screen of a terminal and would "play" it.
-_NO_VIDEO_FORMATS = {"tty"}
-_NOT_MOVING = Disposition.attached_pic | Disposition.timed_thumbnails
-
-_DECODING_ORDER = {"avi", "asf"}
-"""Containers without times of presentation: what FFmpeg gives as such is a guess, wrong with B-frames."""
-
-_STILL_CODECS = {"mjpeg", "png", "bmp", "gif", "tiff", "webp"}
-_ONE_PICTURE_S = 0.1
 
 
 class DecodedFrame(NamedTuple):
@@ -94,104 +45,6 @@ class DecodedFrame(NamedTuple):
     frame: VideoFrame
     pixel_aspect: float
     place: int = 0
-
-
-def video_stream(container: InputContainer) -> VideoStream | None:
-    """The video track that a player shows; the cover picture of a song is none.
-
-    As in ffplay: a track marked as default before others, then the one with more frames and more
-    bits. A track whose codec is unknown here is left out.
-    """
-    if container.format.name in _NO_VIDEO_FORMATS:
-        return None
-    known = [stream for stream in container.streams.video if _has_decoder(stream)]
-    moving = [stream for stream in known if not stream.disposition & _NOT_MOVING]
-    candidates = [stream for stream in moving if not _is_one_picture(stream)] or moving
-    best = container.streams.best("video")
-    if any(stream is best for stream in candidates):
-        return cast("VideoStream", best)
-    return max(candidates, key=_rank, default=None)
-
-
-def _has_decoder(stream: VideoStream) -> bool:
-    # PyAV's type does not say that there may be no context.
-    return cast("VideoCodecContext | None", stream.codec_context) is not None
-
-
-def _is_one_picture(stream: VideoStream) -> bool:
-    """A cover that is not marked as one, as a copy with FFmpeg leaves it."""
-    if stream.codec_context.name not in _STILL_CODECS:
-        return False
-    took_s = _TIME.fullmatch(stream.metadata.get("DURATION", ""))
-    one_in_matroska = took_s is not None and _seconds(took_s) < _ONE_PICTURE_S
-    return stream.frames == 1 or one_in_matroska
-
-
-def _seconds(time: re.Match[str]) -> float:
-    hours, minutes, seconds = map(float, time.groups())
-    return hours * 3600 + minutes * 60 + seconds
-
-
-def _rank(stream: VideoStream) -> tuple[bool, int, int]:
-    """How much a track is the one to show, where FFmpeg's own choice is a cover."""
-    size = stream.codec_context.width * stream.codec_context.height
-    return Disposition.default in stream.disposition, size, -stream.index
-
-
-def size_error(stream: VideoStream, label: str) -> DecodeError | None:
-    """What to raise where a video is larger than ``LIMIT_PIXELS``; ``label`` names it."""
-    codec = stream.codec_context
-    if codec.width * codec.height <= LIMIT_PIXELS:
-        return None
-    return DecodeError(
-        f"{label} has {codec.width} x {codec.height} pixels, more than the limit of {LIMIT_PIXELS}: "
-        "make it smaller"
-    )
-
-
-def frame_rate(stream: VideoStream) -> float | None:
-    """The nominal frames per second, or None where the container does not say."""
-    rate = stream.average_rate or stream.guessed_rate
-    return float(rate) if rate else None
-
-
-def _tells_order(container: InputContainer, stream: VideoStream) -> bool:
-    """Whether timestamps tell which frames are missing.
-
-    Of live streams, which have no duration, what was lost on the way was never read.
-    """
-    if not container.duration or container.duration < 0:
-        return False
-    reorders = stream.codec_context.name in {"h264", "hevc"}
-    return not (reorders and container.format.name in _DECODING_ORDER)
-
-
-def expected_frames(container: InputContainer, stream: VideoStream) -> int | None:
-    """How many frames there should be: counted by the container, or from its duration."""
-    if stream.frames:
-        return stream.frames
-    rate = frame_rate(stream)
-    if rate is None or container.duration is None or container.duration <= 0:
-        return None
-    return max(1, round(container.duration / av.time_base * rate))
-
-
-def is_cut_off(reader: VideoReader) -> bool:
-    """Whether a file that was read to its end had promised to be longer.
-
-    Only containers that state their extent can tell; a transport stream ends anywhere.
-    """
-    formats = reader.container.format.name.split(",")
-    if "mp4" in formats:
-        end = max((entry.pos + entry.size for entry in reader.stream.index_entries), default=0)
-        return end > reader.container.size > 0
-    if "matroska" in formats:
-        # The container's own duration may be that of a longer sound track.
-        promised = _TIME.fullmatch(reader.stream.metadata.get("DURATION", ""))
-        if promised is None:
-            return False
-        return reader.end_s < _seconds(promised) - _TOLERANCE_S
-    return reader.cut_off and not {"avi", "flv"}.isdisjoint(formats)
 
 
 def explain(error: av.FFmpegError | OSError) -> str:
@@ -248,7 +101,7 @@ class VideoReader:
         self._begun = False  # a picture has come
         self.heard_at = float("-inf")
         self.first_packet: int | None = None
-        self._turn = turn or _EveryPacket()
+        self._turn = turn or EveryPacket()
         self.container = container
         self.stream = stream
         self.corrupt = 0
@@ -264,8 +117,8 @@ class VideoReader:
         self._aspect = PixelAspect(stream)
         rate = frame_rate(stream)
         step = 1 / (rate * stream.time_base) if rate and stream.time_base else None
-        self._places = FramePlaces(step, timed=_tells_order(container, stream))
-        self._in_decoding_order = container.format.name in _DECODING_ORDER
+        self._places = FramePlaces(step, timed=tells_order(container, stream))
+        self._in_decoding_order = container.format.name in DECODING_ORDER
         # Of all streams, so that read() keeps its deadline where only sound arrives.
         self._packets: Iterator[Packet[Any]] = container.demux()
         self._decoded: deque[DecodedFrame] = deque()
@@ -358,6 +211,10 @@ class VideoReader:
     def span_s(self) -> float:
         """How much of the stream was read, in seconds."""
         return max(0.0, self.end_s - self._start_s) if self._start_s is not None else 0.0
+
+    def was_cut_off(self) -> bool:
+        """Whether a file that was read to its end had promised to be longer."""
+        return is_cut_off(self.container, self.stream, self.end_s, torn=self.cut_off)
 
     def close(self) -> None:
         """Free the decoder and the file or connection. Idempotent."""

@@ -13,18 +13,10 @@ import av
 
 from sightline.errors import DecodeError, SourceError
 from sightline.sources.clock import StreamClock
-from sightline.sources.ffmpeg import (
-    DecodedFrame,
-    Turn,
-    VideoReader,
-    expected_frames,
-    explain,
-    frame_rate,
-    is_cut_off,
-    size_error,
-    video_stream,
-)
+from sightline.sources.ffmpeg import DecodedFrame, VideoReader, explain
 from sightline.sources.pictures import Scalers, VideoPicture
+from sightline.sources.turn import Turn
+from sightline.sources.video_track import expected_frames, frame_rate, size_error, video_stream
 from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
 
 _DEFAULT_FPS = 25.0
@@ -198,7 +190,7 @@ class FileSource:
                 if self._closing:
                     self._end()
                     return None
-                if frame is None and is_cut_off(reader):
+                if frame is None and reader.was_cut_off():
                     raise DecodeError("it breaks off; copy it again from where it came from")
             except (DecodeError, av.FFmpegError) as exc:
                 if self._closing:

@@ -17,14 +17,7 @@ from sightline import interpreter
 from sightline.config import LiveOptions
 from sightline.errors import DecodeError, SourceError
 from sightline.sources.clock import StreamClock
-from sightline.sources.ffmpeg import (
-    DecodedFrame,
-    Turn,
-    VideoReader,
-    expected_frames,
-    frame_rate,
-    is_cut_off,
-)
+from sightline.sources.ffmpeg import DecodedFrame, VideoReader
 from sightline.sources.network.connection import (
     AuthenticationError,
     StreamTarget,
@@ -37,6 +30,8 @@ from sightline.sources.network.connection import (
 from sightline.sources.network.recordings import Replay, is_recording
 from sightline.sources.network.redirects import RedirectError
 from sightline.sources.pictures import Scalers, VideoPicture
+from sightline.sources.turn import Turn
+from sightline.sources.video_track import expected_frames, frame_rate
 from sightline.types import Clock, Frame, SourceState, SourceStatus, StreamInfo
 
 _GRACE_S = 0.5  # in which FFmpeg's own timeout should have ended a read
@@ -149,6 +144,7 @@ class NewestFrameSource:
 
     @property
     def status(self) -> SourceStatus:
+        """See ``Source.status``."""
         with self._changed:
             return SourceStatus(
                 self._state,
@@ -211,6 +207,7 @@ class NewestFrameSource:
         self.close()
 
     def after_fork(self) -> None:
+        """In a forked child: the source has failed, and says why."""
         self._changed = Condition()
         self._thread = self._newest = None
         self._error = (
@@ -299,7 +296,7 @@ class NewestFrameSource:
             while session == self._session:
                 decoded = self._read(reader)
                 if decoded is None:
-                    if recording and is_cut_off(reader):
+                    if recording and reader.was_cut_off():
                         raise SourceError(
                             f"{self._target.label}: it breaks off; write or send it again"
                         )

@@ -210,7 +210,7 @@ def in_memory(image: Image) -> str | Path | bytes | NDArray[np.uint8] | Frame:
     return _pil_pixels(image) if is_pil(image) else image  # type: ignore[return-value]
 
 
-def _content(file: Any, read: Callable[[], Any]) -> bytes:
+def _content(file: object, read: Callable[[], Any]) -> bytes:
     name = picture_name(file)
     try:
         data = read()
@@ -265,7 +265,7 @@ def _is_path(image: object) -> TypeGuard[str | Path]:
     return isinstance(image, Path) or (isinstance(image, str) and not image.startswith("data:"))
 
 
-def _of_array(name: str, pixels: Any, index: int = 0) -> Frame:
+def _of_array(name: str, pixels: object, index: int = 0) -> Frame:
     if not isinstance(pixels, np.ndarray):
         raise InvalidRequest(f"image: {_no_picture(pixels)}")
     try:

@@ -56,6 +56,7 @@ class ObservedTracks(Tracks):
 
     @classmethod
     def begin(cls, found: Found, clock: float) -> Self:
+        """See ``Tracks.begin``."""
         plain = Tracks.begin(found, clock)
         n = len(plain)
         return cls(
@@ -69,11 +70,13 @@ class ObservedTracks(Tracks):
         )
 
     def predict(self, frames: float) -> None:
+        """See ``Tracks.predict``."""
         Tracks.predict(self, frames)
         self.gap += frames
         self.ages += 1
 
     def move(self, transform: Transform) -> None:
+        """See ``Tracks.move``."""
         Tracks.move(self, transform)
         self.direction = _unit(turned(self.direction, self.centres[0], transform))
         self.centres = np.stack([moved_points(centres, transform) for centres in self.centres])
@@ -81,6 +84,7 @@ class ObservedTracks(Tracks):
         warp.move(self.settled, transform)
 
     def meet(self, rows: Ints, found: Found, clock: float) -> None:
+        """See ``Tracks.meet``."""
         again = self.ages[0, rows] > 1
         if again.any():
             self._update_on_the_way(rows[again], found.boxes[:, again])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sightline.other_names import attribute_error
 from sightline.types.arrays import Floats, Ints, Mask, Pixels
 from sightline.types.frames import Frame, default_place, file_of
+from sightline.types.further_fields import further_fields
 from sightline.types.json_form import json_objects
 from sightline.types.masks import Masks, as_masks
 from sightline.types.turned import turned_corners, upright_boxes
@@ -116,7 +117,7 @@ class Detections:
         )
 
     @classmethod
-    def concatenate(cls, parts: Sequence[Detections]) -> Detections:
+    def concatenate(cls, parts: Iterable[Detections]) -> Detections:
         """The objects of all parts, in order; of none, no objects.
 
         What only some parts know (``masks``, say) is an error, but for parts without objects. The
@@ -125,10 +126,11 @@ class Detections:
         Raises:
             ValueError: a field is known in some parts only, or the class names differ.
         """
+        parts = list(parts)
         names = {part.class_names for part in parts if part.class_names}
         if len(names) > 1:
             raise ValueError("detections with different class names cannot be put together")
-        full = [part for part in parts if len(part)] or list(parts[:1])
+        full = [part for part in parts if len(part)] or parts[:1]
         if not full:
             return Detections.empty()
         pictures = {part.frame_ref for part in full}
@@ -138,7 +140,7 @@ class Detections:
             np.concatenate([part.class_ids for part in full]),
             class_names=names.pop() if names else (),
             frame_ref=pictures.pop() if len(pictures) == 1 else None,
-            **_concatenated(full),
+            **further_fields(full),
         )
 
     def __len__(self) -> int:
@@ -337,20 +339,6 @@ class Detections:
 
 def _differs(name: str, n: int, array: NDArray[Any]) -> ValueError:
     return ValueError(f"{name} must be ({n},) like the boxes, not {array.shape}")
-
-
-def _concatenated(parts: Sequence[Detections]) -> dict[str, Any]:
-    """The fields that not all detections have, of several."""
-    fields: dict[str, Any] = {}
-    for name in ("track_ids", "masks", "embeddings", "keypoints", "angles"):
-        values = [value for part in parts if (value := getattr(part, name)) is not None]
-        if values and len(values) < len(parts):
-            raise ValueError(
-                f"{name} are known in {len(values)} of {len(parts)} parts only: give all or none"
-            )
-        if values:
-            fields[name] = (Masks if name == "masks" else np).concatenate(values)
-    return fields
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)

@@ -117,7 +117,7 @@ class Masks(NDArrayOperatorsMixin):
         self, index: slice | Mask | NDArray[np.integer[Any]] | Sequence[int] | Sequence[bool]
     ) -> Masks: ...
     @overload
-    def __getitem__(self, index: Any) -> Any: ...
+    def __getitem__(self, index: object) -> Any: ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return self._taken(self.crops[index], self.corners[index])
@@ -146,7 +146,7 @@ class Masks(NDArrayOperatorsMixin):
         height, width = self.crops[number].shape
         return slice(y, y + height), slice(x, x + width)
 
-    def paste(self, number: int, picture: NDArray[Any], value: Any) -> None:
+    def paste(self, number: int, picture: NDArray[Any], value: object) -> None:
         """Write ``value`` to one object's pixels of a picture (height, width, ...)."""
         picture[self.window(number)][self.crops[number]] = value
 
@@ -182,8 +182,10 @@ class Masks(NDArrayOperatorsMixin):
             self.paste(number, whole[number], True)
         return whole if dtype is None else whole.astype(dtype, copy=False)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        """Whatever NumPy does is done on whole masks."""
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: Any) -> Any:
+        """Whatever NumPy does is done on whole masks; ``masks &= other`` gives an array."""
+        if any(isinstance(out, Masks) for out in kwargs.get("out", ())):
+            kwargs.pop("out")
         whole = [np.asarray(x) if isinstance(x, Masks) else x for x in inputs]
         return getattr(ufunc, method)(*whole, **kwargs)
 

@@ -68,7 +68,7 @@ def fields_of(detections: supervision.Detections, class_names: Sequence[str]) ->
     }
 
 
-def _array(values: Any) -> Any:
+def _array(values: object) -> Any:
     return None if values is None else np.asarray(values, np.float32)
 
 

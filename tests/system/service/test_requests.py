@@ -400,8 +400,8 @@ def test_logs_carry_the_requests_id(
 
 
 def test_json_of_an_answer_is_as_described(serve: Any, jpeg: bytes) -> None:
-    from sightline.serving.http.schemas import Failed, Found
+    from sightline.serving.http.schemas import Failed, PictureAnswer
 
     with serve().client() as client:
-        Found.model_validate(client.post("/detect", content=jpeg, headers=JPEG).json())
+        PictureAnswer.model_validate(client.post("/detect", content=jpeg, headers=JPEG).json())
         Failed.model_validate(json.loads(client.post("/detect", headers=JPEG).text))

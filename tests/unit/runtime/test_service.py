@@ -25,7 +25,7 @@ from sightline.errors import (
     SourceError,
 )
 from sightline.models.detector import EngineDetector
-from sightline.runtime.service import Service
+from sightline.runtime.service import ModelService
 from sightline.types import Pixels
 
 PATIENT = SchedulerOptions(urgent_ms=1e4, normal_ms=1e4, batch_ms=1e4)
@@ -54,13 +54,13 @@ def test_both_faces_see_the_same(detector: EngineDetector, picture: Pixels, tmp_
     forms: list[Any] = [picture, path, str(path), path.read_bytes()]
 
     async def ask() -> list[Any]:
-        async with Service(detector, PATIENT) as service:
+        async with ModelService(detector, PATIENT) as service:
             found = [await service.predict(form, priority="urgent") for form in forms]
             found += await service.predict_batch(forms)
             return found
 
     awaited = asyncio.run(ask())
-    with Service(detector, PATIENT) as service:
+    with ModelService(detector, PATIENT) as service:
         called = [service.predict_sync(form) for form in forms]
         called += service.predict_batch_sync(forms)
     whole = detector.submit([api_frame(picture)]).result()[0]
@@ -73,7 +73,7 @@ def test_both_faces_see_the_same(detector: EngineDetector, picture: Pixels, tmp_
 def test_a_frame_of_the_callers_is_not_kept_alive(
     detector: EngineDetector, picture: Pixels
 ) -> None:
-    with Service(detector, PATIENT) as service:
+    with ModelService(detector, PATIENT) as service:
         frame = api_frame(picture)
         found, by_future = service.predict_sync(frame), service.submit(frame).result()
         assert (found.plot() == found.plot(picture)).all()
@@ -91,7 +91,7 @@ def api_frame(picture: Pixels) -> Any:
 
 
 def test_wishes(detector: EngineDetector, picture: Pixels) -> None:
-    with Service(detector, PATIENT) as service:
+    with ModelService(detector, PATIENT) as service:
         assert len(service.predict_sync(picture, conf=0.95)) == 0
         assert len(service.predict_sync(picture, classes=["person"])) == 0
         assert len(service.predict_sync(picture, classes=["car"], iou=0.1)) == 1
@@ -114,7 +114,7 @@ def test_a_wrong_wish_is_named(
     detector: EngineDetector, picture: Pixels, wishes: dict[str, Any]
 ) -> None:
     (name,) = wishes
-    with Service(detector, PATIENT) as service, pytest.raises(ConfigError, match=name):
+    with ModelService(detector, PATIENT) as service, pytest.raises(ConfigError, match=name):
         service.submit(picture, **wishes)
 
 
@@ -130,7 +130,7 @@ def test_a_wrong_wish_is_named(
     ],
 )
 def test_what_is_no_picture(detector: EngineDetector, image: Any, error: type[Exception]) -> None:
-    with Service(detector, PATIENT) as service:
+    with ModelService(detector, PATIENT) as service:
         with pytest.raises(error):
             service.predict_sync(image)
         with pytest.raises(error):
@@ -159,7 +159,7 @@ class Held:
 
 
 def test_a_batch_of_any_size_fits_a_small_queue(detector: EngineDetector, picture: Pixels) -> None:
-    with Service(detector, SchedulerOptions(queue=3, batch_ms=1e4)) as service:
+    with ModelService(detector, SchedulerOptions(queue=3, batch_ms=1e4)) as service:
         found = service.predict_batch_sync([picture] * 40)
     assert [len(one) for one in found] == [1] * 40
 
@@ -167,7 +167,7 @@ def test_a_batch_of_any_size_fits_a_small_queue(detector: EngineDetector, pictur
 def test_too_much_is_refused_and_late_is_told(detector: EngineDetector, picture: Pixels) -> None:
     held = Held(detector)
     options = SchedulerOptions(queue=1, max_batch=1, normal_ms=1e4)
-    with Service(detector, options) as service:
+    with ModelService(detector, options) as service:
         held.go.clear()
         before = held.started
         first = service.submit(picture)
@@ -184,13 +184,13 @@ def test_too_much_is_refused_and_late_is_told(detector: EngineDetector, picture:
 def test_what_is_not_awaited_any_more_is_not_run(detector: EngineDetector, picture: Pixels) -> None:
     held = Held(detector)
 
-    async def give_up(service: Service) -> None:
+    async def give_up(service: ModelService) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await service.predict(picture)
 
     options = SchedulerOptions(max_batch=1, normal_ms=1e4)
-    with Service(detector, options) as service:
+    with ModelService(detector, options) as service:
         held.go.clear()
         before = held.started
         first = service.submit(picture)

@@ -187,3 +187,9 @@ def test_turned_boxes_are_drawn_turned(observe, predicted):
     changed = (annotate(seen.frame.image, found, predicted=predicted) != seen.frame.image).any(2)
     assert changed[40:70, 75].all(), "the long side stands upright"
     assert not changed[50:60, 95:100].any(), "where the box would be without its angle"
+
+
+def test_an_object_without_pixels_is_drawn_without_a_mask(observe):
+    seen = observe(boxes=[CAR], size=(160, 120))
+    found = replace(seen.detections, masks=np.zeros((1, 120, 160), bool))
+    assert (annotate(seen.frame.image, found) == annotate(seen.frame.image, seen.detections)).all()

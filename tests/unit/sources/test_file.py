@@ -15,7 +15,7 @@ import pytest
 from tests.waiting import wait_for
 
 from sightline.errors import DecodeError, SourceError
-from sightline.sources import ffmpeg
+from sightline.sources import ffmpeg, video_track
 from sightline.sources import file as file_source
 from sightline.sources.file import FileSource
 from sightline.types import Frame, SourceState
@@ -135,7 +135,7 @@ def test_a_name_that_looks_like_a_protocol(
 def test_too_large_a_video_is_refused(
     make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ffmpeg, "LIMIT_PIXELS", 320 * 240 - 1)
+    monkeypatch.setattr(video_track, "LIMIT_PIXELS", 320 * 240 - 1)
     path = make_video(frames=2)
     with pytest.raises(
         DecodeError, match="320 x 240 pixels, more than the limit of 76799"

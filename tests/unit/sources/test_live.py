@@ -44,13 +44,15 @@ class ScriptedReader:
         self.skipped, self.skipped_at = 0, 0.0
         self.sender_clock = None
         self.heard_at, self.waits_for_key_frame = 0.0, False
-        self.cut_off = False
         self.decoded = 0
         self.closed = False
         self.container = SimpleNamespace(
             duration=self.duration, format=SimpleNamespace(name="none")
         )
         self.stream = SimpleNamespace(average_rate=25, guessed_rate=25, frames=0)
+
+    def was_cut_off(self) -> bool:
+        return False
 
     def read(self, timeout_s: float) -> DecodedFrame | None:
         step = next(self.steps, None)

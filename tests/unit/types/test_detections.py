@@ -116,7 +116,7 @@ def same(one: Detections, other: Detections) -> None:
             lambda d: Detections.concatenate([Detections.empty(NAMES), d, Detections.empty()]),
             id="concatenation with nothing",
         ),
-        pytest.param(lambda d: Detections.concatenate(list(d)), id="single objects"),
+        pytest.param(lambda d: Detections.concatenate(one for one in d), id="single objects"),
         pytest.param(lambda d: d[::-1][::-1], id="slicing"),
         pytest.param(lambda d: d[[0, 1, 2]], id="a list"),
     ],

@@ -66,6 +66,9 @@ def test_they_look_like_the_array(masks: Masks, whole: np.ndarray) -> None:
     assert masks.astype(np.uint8).sum() == whole.sum()
     assert np.concatenate([masks, whole]).shape == (8, 60, 80)
     assert np.asarray(masks, np.float32).dtype == np.float32
+    changed: object = masks
+    changed &= whole  # type: ignore[operator]
+    assert np.array_equal(changed, whole)  # type: ignore[arg-type]
     with pytest.raises(IndexError):
         masks[4]
     with pytest.raises(AttributeError, match="nonsense"):

@@ -25,7 +25,7 @@ class UnusableEntry(Exception):
     """An entry of a file cannot be used; the text says why. Never leaves the readers."""
 
 
-def plain_id(value: Any) -> Id | None:
+def plain_id(value: object) -> Id | None:
     """An id as a whole number where it is one, also as text or float; else as text.
 
     None: it is no id. Leading zeros make a text: ``007`` is not 7.
@@ -42,7 +42,7 @@ def plain_id(value: Any) -> Id | None:
     return None
 
 
-def number(value: Any) -> float | None:
+def number(value: object) -> float | None:
     """A finite number, also as text; None: it is none."""
     if isinstance(value, str):
         try:
@@ -54,7 +54,7 @@ def number(value: Any) -> float | None:
     return float(value)
 
 
-def is_true(value: Any) -> bool:
+def is_true(value: object) -> bool:
     """Whether a flag is set: 1, true, "1" and "true" are, 0, null, "0" and "false" are not."""
     if isinstance(value, str):
         return value.strip().lower() not in {"", "0", "0.0", "false", "no", "none", "null"}
@@ -86,13 +86,13 @@ def read_box(item: dict[str, Any], size: tuple[int, int] | None = None) -> Reals
     return box
 
 
-def _numbers(value: Any) -> list[Any]:
+def _numbers(value: object) -> list[Any]:
     if isinstance(value, str):
         return value.strip().strip("[]()").replace(",", " ").split()
     return value if isinstance(value, list) else []
 
 
-def _box_around(outline: Any, size: tuple[int, int] | None) -> Reals:
+def _box_around(outline: object, size: tuple[int, int] | None) -> Reals:
     if isinstance(outline, dict):
         return _box_of_mask(outline, size)
     if not isinstance(outline, list) or not outline:
@@ -106,7 +106,7 @@ def _box_around(outline: Any, size: tuple[int, int] | None) -> Reals:
     return np.concatenate((low, high - low))
 
 
-def _flat(polygon: Any) -> list[Any]:
+def _flat(polygon: object) -> list[Any]:
     """``[x, y, x, y]`` of a polygon, also where it is a list of points."""
     if not isinstance(polygon, list):
         return [polygon]

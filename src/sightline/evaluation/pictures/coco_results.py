@@ -156,7 +156,9 @@ class _Pictures:
             self._notes.add(self._path, reason)
 
 
-def _rows(path: Path, items: Sequence[dict[str, Any]], place: Any, notes: Notes) -> list[ResultRow]:
+def _rows(
+    path: Path, items: Sequence[dict[str, Any]], place: object, notes: Notes
+) -> list[ResultRow]:
     """The rows that can be used. Raises ConfigError where there are some, but none can be."""
     rows: list[ResultRow] = []
     first: str | None = None

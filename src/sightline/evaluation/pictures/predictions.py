@@ -141,7 +141,7 @@ def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
     return item
 
 
-def _read_object(path: Path, number: int, item: Any) -> tuple[list[float], float, str]:
+def _read_object(path: Path, number: int, item: object) -> tuple[list[float], float, str]:
     match item:
         case {"box": [*box], "score": score, "class": str(name)}:
             values = [*box, score]

@@ -134,11 +134,11 @@ def unique(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) and value not in {"null", "~"} else ""
 
 
-def _key_points(path: Path, value: Any) -> tuple[int, int] | None:
+def _key_points(path: Path, value: object) -> tuple[int, int] | None:
     if value is None:
         return None
     if not (

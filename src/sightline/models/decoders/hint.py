@@ -14,6 +14,7 @@ class Hint:
         self._text: str | None = text
 
     def give(self) -> None:
+        """Log the hint, once."""
         text, self._text = self._text, None
         if text is not None:
             log.warning(text)

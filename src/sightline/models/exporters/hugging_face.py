@@ -140,7 +140,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _names(labels: Any) -> dict[int, str]:
+def _names(labels: object) -> dict[int, str]:
     if not isinstance(labels, dict) or not all(str(i).isdecimal() for i in labels):
         return {}
     return {int(i): str(name) for i, name in labels.items()}

@@ -114,7 +114,7 @@ class _Voice:
         self._pipe = pipe
         self._saying, self._stating = threading.Lock(), threading.Lock()
 
-    def say(self, number: int, result: Any, error: BaseException | None = None) -> None:
+    def say(self, number: int, result: object, error: BaseException | None = None) -> None:
         """Send the answer to a call. From any thread."""
         with self._saying:
             self._pipe.send(Answer(number, result, error))

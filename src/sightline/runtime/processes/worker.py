@@ -100,7 +100,7 @@ class Worker:
     def call(
         self,
         method: str,
-        *arguments: Any,
+        *arguments: object,
         limit_s: float | None = None,
         when: Callable[[], bool] = lambda: True,
     ) -> Any:

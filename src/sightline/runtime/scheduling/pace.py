@@ -51,8 +51,10 @@ class RecentRate:
         self._value = self._at = 0.0
 
     def add(self, count: int, now: float) -> None:
+        """Count so many at a time in seconds."""
         self._value = self.value(now) + count
         self._at = now
 
     def value(self, now: float) -> float:
+        """How many of late: each counts less with every second."""
         return self._value * math.exp(self._at - now) if self._value else 0.0

@@ -156,6 +156,7 @@ class Scheduler:
         self._learn(model.engine, model.queue.speed, (canvas[1], canvas[0]), sizes, most)
 
     def stats(self) -> SchedulerStats:
+        """A snapshot of all models."""
         with self._lock:
             return SchedulerStats({name: _stats(model) for name, model in self._models.items()})
 

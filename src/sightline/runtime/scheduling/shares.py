@@ -41,6 +41,7 @@ class Clients:
         """Clients with an item that waits or is in flight."""
 
     def get(self, terms: Terms, now: float) -> Client:
+        """The client of these terms, made when it is first seen."""
         if now - self._forgot > FORGET_EVERY_S:
             self._forget(now)
         client = self._clients.get(terms.client)

@@ -58,6 +58,7 @@ class Controller:
 
     @property
     def level(self) -> Level:
+        """The level that the stream is on."""
         return self._levels[self._number]
 
     def judge(self, *, age_p99_ms: float, fps: float, lost: bool) -> None:

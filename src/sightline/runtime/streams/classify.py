@@ -51,7 +51,7 @@ class _Look:
     scores: Future[list[Floats]]
 
 
-class Classify:
+class ClassifyTracks:
     """Gives tracked objects the labels of a classifier.
 
     An object is shown at first sight, and again after a while until two looks agree and the classifier
@@ -82,6 +82,7 @@ class Classify:
         self._swept_at = 0.0
 
     def submit(self, seen: Observation) -> Future[list[Floats]] | None:
+        """Show the classifier what is to be looked at in this frame; see ``Stage.submit``."""
         rows = self._wanted(seen)
         if not rows:
             return None
@@ -100,6 +101,7 @@ class Classify:
         return scores
 
     def settle(self, seen: Observation, found: list[Floats] | None) -> Observation:  # noqa: ARG002 - see _learn
+        """Give the objects the labels that are known of them by now; see ``Stage.settle``."""
         self._learn(seen.frame)
         self._forget(seen.frame.time)
         ids = seen.detections.track_ids

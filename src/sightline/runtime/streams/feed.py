@@ -49,6 +49,7 @@ class Feed:
             self.hand_out(FeedItem(observation.frame.stream, to_json(observation)))
 
     def hand_out(self, item: FeedItem) -> None:
+        """Give every reader an item; where one is slow, its oldest goes and is counted."""
         with self._lock:
             for reader in self._readers:
                 if reader.full():
@@ -74,10 +75,12 @@ class Newest:
         """Every stream is welcome."""
 
     def write(self, observation: Observation) -> None:
+        """Keep the newest observation, and publish it."""
         self._saw(observation.detections)
         self.observation = observation
         self.version += 1
         self._feed.publish(observation)
 
     def close(self) -> None:
+        """Let go of the observation."""
         self.observation = None  # a decoded picture is a megabyte

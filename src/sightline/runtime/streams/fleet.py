@@ -101,6 +101,7 @@ class Member:
         self._thread = threading.Thread(target=self._bound_run, name=f"stream-{name}", daemon=True)
 
     def start(self) -> None:
+        """Begin to read."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -113,6 +114,7 @@ class Member:
             output.reopen()
 
     def join(self, timeout_s: float) -> bool:
+        """Wait until it has ended; False where it has not within ``timeout_s``."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -127,6 +129,7 @@ class Member:
         return next((output.error for output in self._outputs if output.error), None)
 
     def stats(self) -> StreamStats:
+        """A snapshot: the counts add up."""
         parts, record = self.parts, self.record
         # The source's counts first: what is taken after that is younger than they are.
         status = parts.source.status
@@ -278,6 +281,7 @@ class Fleet:
             member.reopen()
 
     def names(self) -> list[str]:
+        """Names of the streams that run."""
         return list(self._running())
 
     def options(self) -> Mapping[str, StreamOptions]:

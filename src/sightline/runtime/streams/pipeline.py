@@ -164,7 +164,7 @@ class Pipeline:
                 if done is not None:
                     yield done
 
-    def _advance(self, at: int, seen: Observation, found: Any) -> Observation | None:
+    def _advance(self, at: int, seen: Observation, found: object) -> Observation | None:
         """Settle a frame in a stage, and take it as far as it comes; None where it waits for another."""
         settled = False
         while True:

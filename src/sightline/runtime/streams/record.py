@@ -35,6 +35,7 @@ class Rate:
         self._buckets: deque[tuple[int, int]] = deque(maxlen=int(WINDOW_S) + 1)
 
     def count(self) -> None:
+        """One more event."""
         second = int(self._clock())
         if self._buckets and self._buckets[-1][0] == second:
             self._buckets[-1] = (second, self._buckets[-1][1] + 1)
@@ -42,6 +43,7 @@ class Rate:
             self._buckets.append((second, 1))
 
     def per_second(self) -> float:
+        """Events per second of the last seconds; 0 in the first one."""
         # The second that is running is left out: it is not over.
         now = self._clock()
         seconds = min(WINDOW_S, now - self._started)
@@ -87,6 +89,7 @@ class StreamRecord:
             self._ages.append((self._clock(), age_s))
 
     def counts(self) -> Counts:
+        """What became of all frames by now."""
         with self._lock:
             return Counts(self._taken, self._analyzed, self._objects, dict(self._dropped))
 

@@ -49,6 +49,7 @@ class EveryNth:
         """Nothing depends on what the source is."""
 
     def reason(self, frame: Frame) -> str | None:  # noqa: ARG002 - the protocol's
+        """``skipped`` for all but each so many-th frame."""
         self._taken += 1
         return "skipped" if (self._taken - 1) % self._every else None
 
@@ -104,9 +105,11 @@ class AdaptiveSelection:
         return self._controller.number
 
     def begin(self, info: StreamInfo) -> None:
+        """The source is open."""
         self._live = info.live
 
     def reason(self, frame: Frame) -> str | None:
+        """Why the next frame is left out, or None."""
         self._taken += 1
         if (self._taken - 1) % self._every:
             return "skipped"
@@ -126,6 +129,7 @@ class AdaptiveSelection:
         return "still"
 
     def outcome(self, reason: str | None) -> None:
+        """A chosen frame came to nothing for this reason, or was analysed: the level follows."""
         self._lost |= reason is not None
         self._judge()
 

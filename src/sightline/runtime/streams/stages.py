@@ -25,9 +25,11 @@ class Detect:
         self._detector = detector
 
     def submit(self, seen: Observation) -> Future[list[Detections]] | None:
+        """Begin to detect; see ``Stage.submit``."""
         return self._detector.submit((seen.frame,))
 
     def settle(self, seen: Observation, found: list[Detections] | None) -> Observation:
+        """The observation with what was found, where anything was looked for."""
         return seen if found is None else replace(seen, detections=found[0])
 
 
@@ -45,6 +47,7 @@ class DetectAtLevel(Detect):
         self._size = size
 
     def submit(self, seen: Observation) -> Future[list[Detections]] | None:
+        """Begin to detect at the size that is next."""
         return self._detectors[self._size()].submit((seen.frame,))
 
 
@@ -70,6 +73,7 @@ class Track:
         """There is nothing to wait for."""
 
     def settle(self, seen: Observation, found: None) -> Observation:  # noqa: ARG002 - the protocol's
+        """The observation with the tracked objects, or with those predicted for a skipped frame."""
         frame, reason = seen.frame, seen.skipped
         size = (frame.width, frame.height)
         if self._size not in {None, size}:

@@ -132,6 +132,7 @@ class StreamResult:
 
     @property
     def seconds(self) -> float:
+        """Seconds from the beginning to the end, or until now."""
         return (self.ended_at or time.monotonic()) - self.started_at
 
     @property

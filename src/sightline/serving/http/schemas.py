@@ -33,7 +33,7 @@ class PredictParameters(BaseModel):
 
     @field_validator("classes", mode="before")
     @classmethod
-    def _by_commas(cls, value: Any) -> Any:
+    def _by_commas(cls, value: object) -> Any:
         if isinstance(value, str):
             value = [value]
         if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
@@ -61,13 +61,23 @@ class ManyPictures(PredictParameters):
     images: list[str] = Field(min_length=1, fail_fast=True, description="base64, or data: URLs")
 
 
+class FoundMask(BaseModel):
+    """The pixels of an object: COCO's packed run lengths."""
+
+    size: tuple[int, int] = Field(description="height and width of the picture")
+    counts: str
+
+
 class FoundObject(BaseModel):
-    """One object."""
+    """One object. What the model does not find (angle, keypoints, mask) is left out."""
 
     box: tuple[float, float, float, float] = Field(description="x1 y1 x2 y2 in pixels")
     score: float
     class_id: int
     class_: str = Field(alias="class")
+    angle: float | None = Field(None, description="radians by which the box is turned, clockwise")
+    keypoints: list[tuple[float, float, float]] | None = Field(None, description="x, y, score")
+    mask: FoundMask | None = None
 
 
 class Timing(BaseModel):
@@ -77,7 +87,7 @@ class Timing(BaseModel):
     total_ms: float = Field(description="from the whole request to the answer")
 
 
-class Found(BaseModel):
+class PictureAnswer(BaseModel):
     """What was found in one picture."""
 
     model: str
@@ -104,7 +114,7 @@ class Failed(BaseModel):
 class FoundInMany(BaseModel):
     """An answer for each picture of a batch, in its order: what was found, or what went wrong."""
 
-    results: list[Found | Failed]
+    results: list[PictureAnswer | Failed]
 
 
 class StreamRequest(StreamOptions):

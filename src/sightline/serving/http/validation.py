@@ -19,9 +19,9 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from sightline.config.value_errors import in_words
 from sightline.errors import InvalidRequest, Malformed, RequestError, TooLarge, UnsupportedMedia
 from sightline.serving.http.signatures import CACHE_BUSTERS, EXPIRES, SIGNATURE
-from sightline.value_errors import in_words
 
 MOST_MISTAKES = 1000
 """Listing more of them takes longer than the request deserves."""
@@ -64,7 +64,7 @@ def validation_message(error: ValidationError, model: type[BaseModel] | None = N
     return _told(errors, lambda at: _fields_at(model, at))
 
 
-def request_error(error: RequestValidationError, route: Any) -> RequestError:
+def request_error(error: RequestValidationError, route: object) -> RequestError:
     """The error for what FastAPI has read itself: paths, parameters, small bodies."""
     if any(one["type"] == "json_invalid" for one in error.errors()):
         return Malformed("the body is no JSON")
@@ -116,7 +116,7 @@ def _in_words(one: Any, names: Callable[[Sequence[Any]], Collection[str]]) -> st
     return told
 
 
-def _fields_at(model: Any, at: Iterable[Any]) -> Collection[str]:
+def _fields_at(model: object, at: Iterable[Any]) -> Collection[str]:
     """Names of the fields of the model at a place within a model; none where there is none."""
     for part in at:
         fields = getattr(model, "model_fields", {})
@@ -125,7 +125,7 @@ def _fields_at(model: Any, at: Iterable[Any]) -> Collection[str]:
     return getattr(model, "model_fields", {}).keys()
 
 
-def _models_in(kind: Any) -> Iterator[type[BaseModel]]:
+def _models_in(kind: object) -> Iterator[type[BaseModel]]:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield kind
     for inner in typing.get_args(kind):
@@ -182,7 +182,7 @@ def _check_names(body: bytes) -> None:
         raise Malformed("the body is no JSON") from exc
 
 
-def query_names(route: Any) -> Collection[str]:
+def query_names(route: object) -> Collection[str]:
     """Names of the query parameters of a route."""
     names: dict[str, None] = {}
     for parameter in getattr(getattr(route, "dependant", None), "query_params", ()):
@@ -214,7 +214,7 @@ async def exact_query(request: Request) -> None:
         check_query(request, query_names(route), _list_names(route))
 
 
-def _list_names(route: Any) -> Collection[str]:
+def _list_names(route: object) -> Collection[str]:
     found = set()
     for parameter in getattr(getattr(route, "dependant", None), "query_params", ()):
         annotation = parameter.field_info.annotation
@@ -224,7 +224,7 @@ def _list_names(route: Any) -> Collection[str]:
     return found
 
 
-def _is_list(kind: Any) -> bool:
+def _is_list(kind: object) -> bool:
     return typing.get_origin(kind) is list or any(map(_is_list, typing.get_args(kind)))
 
 

@@ -134,8 +134,8 @@ class Calls:
 
     # Calls with one message each way
 
-    def _unary(self, name: str, kind: Any, method: Method) -> Any:
-        async def call(_: Any, context: Context) -> bytes:
+    def _unary(self, name: str, kind: object, method: Method) -> Any:
+        async def call(_: object, context: Context) -> bytes:
             async with self._seam(name, context):
                 request = parse(kind, await self._receive(context))
                 response = await method(request, context)
@@ -143,18 +143,18 @@ class Calls:
 
         return grpc.stream_unary_rpc_method_handler(call)
 
-    async def _server_live(self, _: Any, __: Context) -> Any:
+    async def _server_live(self, _: object, __: Context) -> Any:
         return pb.ServerLiveResponse(live=True)
 
-    async def _server_ready(self, _: Any, __: Context) -> Any:
+    async def _server_ready(self, _: object, __: Context) -> Any:
         return pb.ServerReadyResponse(ready=self._is_ready())
 
-    async def _health(self, _: Any, context: Context) -> bytes:
+    async def _health(self, _: object, context: Context) -> bytes:
         """grpc.health.v1, as orchestrators ask it: for every service, whether we are ready."""
         async with self._seam("Check", context):
             return SERVING if self._is_ready() else NOT_SERVING
 
-    async def _server_metadata(self, _: Any, __: Context) -> Any:
+    async def _server_metadata(self, _: object, __: Context) -> Any:
         return ParseDict(self._service.server(), pb.ServerMetadataResponse())
 
     async def _model_ready(self, request: Any, _: Context) -> Any:
@@ -190,7 +190,7 @@ class Calls:
 
     # Inference
 
-    async def _infer(self, _: Any, context: Context) -> bytes:
+    async def _infer(self, _: object, context: Context) -> bytes:
         async with self._seam("ModelInfer", context):
             if self._ending:
                 raise Ending("the service is going down")
@@ -207,7 +207,7 @@ class Calls:
                 held.add(answer)
                 return answer
 
-    async def _stream(self, _: Any, context: Context) -> None:
+    async def _stream(self, _: object, context: Context) -> None:
         """Answers come in the order of the requests, as Triton's do for models that are not
         decoupled; a request that fails has its error as its answer, and the stream goes on."""
         async with self._seam("ModelStreamInfer", context):
@@ -281,7 +281,7 @@ class Calls:
         return response or bytes(failed.SerializeToString())
 
     async def _answer(
-        self, message: Any, raw: Tensors, context: Context, write: Callable[..., bytes]
+        self, message: object, raw: Tensors, context: Context, write: Callable[..., bytes]
     ) -> bytes:
         request = read_request(message, raw)
         left = context.time_remaining()

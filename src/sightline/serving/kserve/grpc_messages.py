@@ -221,7 +221,7 @@ def _input(message: Any, place: Place | None, raw: bytes | memoryview | None) ->
     return InputTensor(tensor.name, tensor.datatype, tensor.shape, values=values)
 
 
-def _few(message: Any, name: str) -> None:
+def _few(message: object, name: str) -> None:
     """Raises InvalidRequest where a request has countless entries of a kind."""
     count = len(getattr(message, name))
     if count > MOST_TENSORS:

@@ -32,7 +32,7 @@ def shared_memory_calls(service: OpenInference) -> dict[str, tuple[Any, Method]]
         service.regions.unregister(request.name)
         return pb.SystemSharedMemoryUnregisterResponse()
 
-    async def cuda(_: Any, __: Any) -> Any:
+    async def cuda(_: object, __: object) -> Any:
         raise NotOffered(NO_CUDA)
 
     return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from sightline._version import __version__
@@ -29,7 +30,7 @@ from sightline.serving.kserve.endpoints import (
     Pictures,
     Tensors,
 )
-from sightline.serving.kserve.shared_memory import NotOffered, Regions, taken
+from sightline.serving.kserve.shared_memory import NotOffered, OutputRegion, Regions, taken
 from sightline.serving.kserve.statistics import Statistics
 from sightline.serving.kserve.tensors import InferRequest, InputTensor, Output, Parameter, Spec
 from sightline.serving.memory import Held, Memory
@@ -260,13 +261,7 @@ class OpenInference:
             specs = _wanted(endpoint, request.outputs)
             terms = self._terms(request.parameters, client, deadline, watch)
             targets = {n: self.regions.target(n, place) for n, place in request.places.items()}
-
-            def chosen(outputs: Sequence[Output]) -> T:
-                named = {output.name: output for output in outputs}
-                for name, target in targets.items():
-                    named[name] = target.put(named[name])
-                return write(endpoint.name, [named[spec.name] for spec in specs])
-
+            chosen = partial(_chosen, targets, specs, partial(write, endpoint.name))
             with Held(self._memory) as held:
                 inputs = await self._fetched(request.inputs, held)
                 work = endpoint.work(inputs, terms, request.parameters, chosen)
@@ -343,6 +338,19 @@ def _config(spec: Spec, *, batched: bool) -> dict[str, Any]:
     kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
     dims = list(spec.shape[1:] if batched else spec.shape)
     return {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": dims}
+
+
+def _chosen(
+    targets: Mapping[str, OutputRegion],
+    specs: Sequence[Spec],
+    write: Callable[[Sequence[Output]], T],
+    outputs: Sequence[Output],
+) -> T:
+    """``write`` of the outputs that are wanted; those with a target are put there."""
+    named = {output.name: output for output in outputs}
+    for name, target in targets.items():
+        named[name] = target.put(named[name])
+    return write([named[spec.name] for spec in specs])
 
 
 def _wanted(endpoint: ModelEndpoint, names: Sequence[str]) -> Sequence[Spec]:

@@ -161,11 +161,11 @@ class Output:
 _LENGTH = struct.Struct("<I")
 
 
-def _encoded(value: Any) -> bytes:
+def _encoded(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """A JSON string; bytes that are no UTF-8 are replaced."""
     return json.dumps(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 

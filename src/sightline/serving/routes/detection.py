@@ -19,7 +19,7 @@ from sightline.monitoring.tracing import NOTHING, Trace
 from sightline.runtime.repository.served_model import ServedModel
 from sightline.runtime.scheduling.items import Terms
 from sightline.serving.http.failures import failure
-from sightline.serving.http.schemas import Found, FoundInMany, PredictParameters
+from sightline.serving.http.schemas import FoundInMany, PictureAnswer, PredictParameters
 from sightline.serving.http.state import ServiceState, state_of
 from sightline.serving.http.uploads import frame_of, read_many, read_one
 from sightline.serving.http.validation import check_query
@@ -46,12 +46,12 @@ def _check_query(request: Request) -> None:
 
 @router.post(
     "/detect",
-    responses={200: {"model": Found}, **FAILURES},
+    responses={200: {"model": PictureAnswer}, **FAILURES},
     openapi_extra=ONE_BODY,
 )
 @router.post(
     "/predict",
-    responses={200: {"model": Found}, **FAILURES},
+    responses={200: {"model": PictureAnswer}, **FAILURES},
     openapi_extra=ONE_BODY,
 )
 async def detect(request: Request, parameters: Asked) -> Response:

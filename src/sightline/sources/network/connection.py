@@ -19,12 +19,14 @@ from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.hosts import AllowedHosts
 from sightline.redaction import redact_address
-from sightline.sources.ffmpeg import Turn, VideoReader, explain, size_error, video_stream
+from sightline.sources.ffmpeg import VideoReader, explain
 from sightline.sources.network import redirects
 from sightline.sources.network.redirects import RedirectError
 from sightline.sources.network.restricted import check_ffmpeg_options, open_within
 from sightline.sources.network.spooled import SpooledDownload, spooled
 from sightline.sources.sender_clock import SenderClock
+from sightline.sources.turn import Turn
+from sightline.sources.video_track import size_error, video_stream
 
 # What a stream of each scheme may open in its turn (redirects, playlists, transports): never a
 # file, never a protocol with less protection than its own.
@@ -177,23 +179,37 @@ def connect(
         if (late or gave_up) and _is_endless(target):
             error = _in_a_circle(target)
     else:
-        stream = video_stream(container)
-        too_large = None if stream is None else size_error(stream, target.label)
-        if stream is not None and too_large is None:
-            told = SenderClock(target.label) if options.clock == "auto" else None
-            return VideoReader(
-                container, stream, options.threads, turn, told,
-                key_frame_s=options.key_frame_timeout_s, file=file,
-            )  # fmt: skip
-        container.close()
-        if file is not None:
-            file.close()
-        error = too_large or SourceError(f"{target.label} sends no video: check the address")
+        return _reader(target, options, turn, container, file)
     # Outside of the handler: FFmpeg's own exception quotes the address with its password.
     try:
         raise error
     finally:
         del error  # its trace holds this function: no circle
+
+
+def _reader(
+    target: StreamTarget,
+    options: LiveOptions,
+    turn: Turn | None,
+    container: InputContainer,
+    file: SpooledDownload | None,
+) -> VideoReader:
+    """The reader of an open container. Raises SourceError and closes it: there is no video to read."""
+    stream = video_stream(container)
+    too_large = None if stream is None else size_error(stream, target.label)
+    if stream is not None and too_large is None:
+        told = SenderClock(target.label) if options.clock == "auto" else None
+        return VideoReader(
+            container, stream, options.threads, turn, told,
+            key_frame_s=options.key_frame_timeout_s, file=file,
+        )  # fmt: skip
+    container.close()
+    if file is not None:
+        file.close()
+    try:
+        raise too_large or SourceError(f"{target.label} sends no video: check the address")
+    finally:
+        del too_large  # its trace holds this function: no circle
 
 
 def _opened(

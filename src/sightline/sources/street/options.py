@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sightline.config.value_errors import in_words
 from sightline.errors import ConfigError
-from sightline.value_errors import in_words
 
 HELD_OUT_SEED = 10_000
 """Seeds from here on are for evaluation only: nothing may be trained or tuned on them."""

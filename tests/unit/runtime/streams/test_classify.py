@@ -13,7 +13,7 @@ import pytest
 from sightline.config import ClassifyOptions
 from sightline.errors import InferenceError, Overloaded
 from sightline.protocols import Classifier, Engine
-from sightline.runtime.streams.classify import FORGET_S, Classify
+from sightline.runtime.streams.classify import FORGET_S, ClassifyTracks
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import Detections, Floats, Frame, Label, Observation
 
@@ -83,11 +83,11 @@ def seen(
     return Observation(frame, found, predicted=bool(missing), missing=missing or {})
 
 
-def stage(classifier: Classifier, **options: object) -> Classify:
-    return Classify(classifier, ClassifyOptions(model="colours", **options))  # type: ignore[arg-type]
+def stage(classifier: Classifier, **options: object) -> ClassifyTracks:
+    return ClassifyTracks(classifier, ClassifyOptions(model="colours", **options))  # type: ignore[arg-type]
 
 
-def run(made: Classify, observations: Sequence[Observation]) -> list[list[str]]:
+def run(made: ClassifyTracks, observations: Sequence[Observation]) -> list[list[str]]:
     """The values of track 1 on each frame."""
     values = []
     for observation in observations:
@@ -154,7 +154,7 @@ def test_a_blurred_look_counts_less() -> None:
 )
 def test_what_it_is_shown(observation: Observation, shown: list[int]) -> None:
     told = Told()
-    made = Classify(told, ClassifyOptions(model="colours"), np.array([2]))
+    made = ClassifyTracks(told, ClassifyOptions(model="colours"), np.array([2]))
     made.submit(observation)
     assert told.shown == shown
 

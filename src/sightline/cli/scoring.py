@@ -1,0 +1,200 @@
+"""What ``sightline evaluate`` does once its options are read: look, score, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sightline.errors import ConfigError, SourceError
+
+if TYPE_CHECKING:
+    from sightline.config import ModelOptions
+    from sightline.evaluation.notes import Notes
+    from sightline.evaluation.requirements import Requirement
+
+STREET = "street://"
+
+
+class Labels(NamedTuple):
+    """What detections are scored against: where the labels are, and which of them count."""
+
+    truth: str
+    images: Path | None
+    split: str | None
+    frames: int | None
+
+
+def score_detections(
+    labels: Labels,
+    by: ModelOptions | Path | None,
+    classes: Sequence[str],
+    require: list[str] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Score what a model finds, or what is in a file of predictions."""
+    from dataclasses import replace
+
+    from sightline.cli import footage
+    from sightline.cli.terminal.scores import detection_table, report
+    from sightline.coco import COCO_NAMES
+    from sightline.evaluation.detection import ClassScores, DetectionScores, pick_classes
+    from sightline.evaluation.notes import Notes
+    from sightline.evaluation.pictures.datasets import read_dataset
+    from sightline.evaluation.pictures.predictions import pair_predictions
+
+    truth, images, split, frames = labels
+    street = truth.startswith(STREET)
+    if street and isinstance(by, Path):
+        raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
+    notes, dataset, found = Notes(), None, None
+    if not street:
+        dataset = read_dataset(
+            Path(truth), footage.size_of, images=images, class_names=COCO_NAMES, split=split,
+            notes=notes,
+        )  # fmt: skip
+        if isinstance(by, Path):
+            dataset, found = pair_predictions(by, dataset, notes, footage.size_of)
+        else:
+            dataset = dataset.by_name()
+            dataset = replace(dataset, pictures=dataset.pictures[:frames])
+    known = COCO_NAMES if dataset is None else dataset.class_names
+    wanted = pick_classes(classes or known, known)
+    needs = _requirements(require, DetectionScores, ClassScores, wanted)
+    if found is None:
+        assert by is not None
+        assert not isinstance(by, Path)
+        with footage.detector(by) as detector:
+            if dataset is None:
+                dataset, found = footage.see_street(truth, detector, frames)
+            else:
+                dataset, found = footage.see_pictures(dataset, detector, truth, notes)
+    assert dataset is not None
+    scores = replace(dataset.score(found, wanted), notes=notes.lines())
+    report(scores, needs, detection_table(scores), as_json=as_json)
+
+
+def track_requirements(texts: Sequence[str] | None) -> list[Requirement]:
+    """What ``--require`` wants of tracks. Raises ConfigError."""
+    from sightline.evaluation.tracking import TrackingScores
+
+    return _requirements(texts, TrackingScores, TrackingScores, ())
+
+
+def tracked_classes(truth: str, classes: str | None) -> tuple[str, ...]:
+    """The classes that count: of a street all, else people. Raises ConfigError: MOT has no other."""
+    from sightline.evaluation.tracks import mot
+
+    if truth.startswith(STREET):
+        return split_names(classes)
+    wanted = split_names(classes) or mot.CLASS_NAMES
+    if tuple(wanted) != mot.CLASS_NAMES:
+        raise ConfigError(f"--classes {classes}: MOT truth holds people only: leave it out")
+    return wanted
+
+
+def report_tracks(
+    pairs: dict[str, Any], needs: Sequence[Requirement], notes: Notes, *, as_json: bool
+) -> None:
+    """Score sequences, and say whether they are as good as they need to be."""
+    from dataclasses import replace
+
+    from sightline.cli.terminal.scores import plain_scores, report, tracking_table
+    from sightline.evaluation.tracking import score_sequences
+
+    scores, each = score_sequences(pairs)
+    scores = replace(scores, notes=notes.lines())
+    sequences = {name: plain_scores(s) for name, s in each.items()}
+    for of_sequence in sequences.values():
+        del of_sequence["notes"]  # they are about all sequences
+    report(scores, needs, tracking_table(scores, each), as_json=as_json, sequences=sequences)
+
+
+class Compared(NamedTuple):
+    """Two models, and the scores from which their objects count."""
+
+    model: ModelOptions
+    reference: ModelOptions
+    conf: float
+    confident: float
+
+
+def compare_models(
+    sources: list[str],
+    compared: Compared,
+    classes: Sequence[str],
+    frames: int | None,
+    require: list[str] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Score what a model finds against what another one finds."""
+    from dataclasses import replace
+
+    from sightline.cli import footage
+    from sightline.cli.terminal.scores import agreement_table, report
+    from sightline.evaluation.agreement import AgreementScores, ClassAgreement, score_agreement
+    from sightline.evaluation.detection import pick_classes, with_classes
+    from sightline.evaluation.notes import Notes
+    from sightline.evaluation.pictures.class_names import as_written, note_unknown
+
+    notes = Notes()
+    with footage.detector(compared.reference) as detector:
+        names = pick_classes(classes or detector.class_names, detector.class_names)
+        needs = _requirements(require, AgreementScores, ClassAgreement, names)
+        seen = footage.see(sources, detector, frames, Notes())  # the second look notes the same
+        theirs = with_classes(seen, detector.class_names, names)
+    with footage.detector(compared.model) as detector:
+        known = as_written(detector.class_names, names, notes)
+        note_unknown(known, names, "the model", notes)
+        own = with_classes(footage.see(sources, detector, frames, notes), known, names)
+    if len(own) != len(theirs):
+        raise SourceError(
+            f"{', '.join(sources)}: {len(theirs)} frames the first time, {len(own)} the second: "
+            "the footage must not change"
+        )
+    scores = score_agreement(own, theirs, names, confident=compared.confident, conf=compared.conf)
+    scores = replace(scores, notes=notes.lines())
+    report(scores, needs, agreement_table(scores), as_json=as_json, frames=len(own))
+
+
+def run_tracker(
+    truth: str,
+    options: ModelOptions,
+    classes: Sequence[str],
+    video: Path | None,
+    fps: float,
+    frames: int | None,
+    notes: Notes,
+) -> dict[str, Any]:
+    """True and found tracks of one sequence, by its name, of a tracker that looks at it now."""
+    from sightline.cli import footage
+    from sightline.evaluation.tracks import mot
+
+    if truth.startswith(STREET):
+        with footage.detector(options) as detector:
+            return {truth: mot.pair(*footage.track_street(truth, detector, frames, classes))}
+    files = mot.find_sequences(Path(truth))
+    if video is None or len(files) > 1:
+        raise ConfigError("--model needs --video, the footage of one sequence")
+    ((name, file),) = files.items()
+    of_sequence = mot.read_truth(file, sequence=name, notes=notes)
+    mot.check_counted({name: of_sequence}, files, notes)
+    with footage.detector(options) as detector:
+        seen = footage.track_people(str(video), fps, detector, frames, of_sequence, notes)
+    return {name: mot.pair(*seen)}
+
+
+def split_names(text: str | None) -> tuple[str, ...]:
+    """The names of a text with commas; none where there is no text."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def _requirements(
+    texts: Sequence[str] | None, scores: type, of_class: type, class_names: Sequence[str]
+) -> list[Requirement]:
+    from sightline.evaluation.requirements import read_requirement, score_names
+
+    names = score_names(scores, of_class, class_names)
+    return [read_requirement(text, names) for text in texts or ()]

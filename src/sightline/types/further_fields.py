@@ -1,0 +1,28 @@
+"""The fields that not all detections have, of several put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sightline.types.masks import Masks
+from sightline.types.objects import DetectedObjects
+
+
+def further_fields(parts: Sequence[DetectedObjects]) -> dict[str, Any]:
+    """What is known of the objects of all parts, in order, by field.
+
+    Raises ValueError: a field is known in some parts only.
+    """
+    fields: dict[str, Any] = {}
+    for name in ("track_ids", "masks", "embeddings", "keypoints", "angles"):
+        values = [value for part in parts if (value := getattr(part, name)) is not None]
+        if values and len(values) < len(parts):
+            raise ValueError(
+                f"{name} are known in {len(values)} of {len(parts)} parts only: give all or none"
+            )
+        if values:
+            fields[name] = (Masks if name == "masks" else np).concatenate(values)
+    return fields
