@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import tritonclient.http
 from fastapi import FastAPI
 from starlette.routing import Route
+from tests.waiting import wait_for
 from tritonclient.utils import InferenceServerException
 
 from sightline.config import ServingOptions
@@ -256,3 +258,71 @@ def test_secrets_are_not_shown(serve: Any) -> None:
     with service.client("hush-hush") as client:
         for path in ("/status", "/models", "/openapi.json"):
             assert "hush" not in client.get(path).text
+
+
+STREET = "street://?width=64&height=64&fps=20&duration=0&live=true"
+ENDLESS = {"/events", "/streams/tiny/mjpeg"}
+
+
+def test_every_page_and_picture_is_closed_to_other_pages(serve: Any) -> None:
+    """No script or style of elsewhere, no frame, no guessing of types, no reading without being listed."""
+    board, evil = "https://board.example", "https://evil.example"
+    service = serve(origins=(board,), grpc_port=0)
+    with service.client() as client:
+        assert client.post("/streams", json={"name": "tiny", "source": STREET}).status_code == 201
+        wait_for(lambda: client.get("/streams/tiny/snapshot").status_code == 200)
+        seen = 0
+        for method, path in routes(service.app):
+            if method != "GET":
+                continue
+            for origin in (None, board, evil):
+                headers = {} if origin is None else {"Origin": origin}
+                with client.stream("GET", path, headers=headers) as answer:
+                    if path not in ENDLESS or origin == evil:
+                        answer.read()
+                    found, where = answer.headers, (path, origin, answer.status_code)
+                    policy = found["content-security-policy"]
+                    assert "default-src 'none'" in policy, where
+                    assert "frame-ancestors 'none'" in policy, where
+                    assert not re.search(r"unsafe|\*|http", policy), where
+                    assert found["x-content-type-options"] == "nosniff", where
+                    assert found["referrer-policy"] == "no-referrer", where
+                    assert found["cross-origin-resource-policy"] == "same-origin", where
+                    allowed = found.get("access-control-allow-origin")
+                    assert allowed == (board if origin == board else None), where
+                    assert "access-control-allow-credentials" not in found, where
+                    assert (answer.status_code == 403) == (origin == evil), where
+                    seen += 1
+        assert seen > 60
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/streams/none", b"", 404),
+        ("GET", "/streams", b"", 401),
+        ("POST", "/detect", b"no picture", 415),
+        ("POST", "/detect?conf=7", b"x", 422),
+        ("POST", "/detect", bytes(2_000_000), 413),
+        ("GET", "/v2/models/none", b"", 404),
+    ],
+)
+def test_a_listed_page_can_read_errors_too(
+    serve: Any, method: str, path: str, body: bytes, status: int
+) -> None:
+    """Else its script hears of a network error, and nobody learns what was wrong."""
+    service = serve(
+        origins=("https://board.example",), token="t", limits={"body_mb": 1}, grpc_port=0
+    )
+    with service.client(None if status == 401 else "t") as client:
+        headers = {"Origin": "https://board.example"}
+        answer = client.request(method, path, content=body, headers=headers)
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == "https://board.example"
+        assert "Origin" in answer.headers["vary"]
+        assert (
+            "access-control-allow-origin"
+            not in client.request(
+                method, path, content=body, headers={"Origin": "https://evil.example"}
+            ).headers
+        )

@@ -97,7 +97,10 @@ def create_app(
         )  # fmt: skip
     app.add_middleware(Guard, options=options, signer=service.signer)
     patterns = Patterns(route for one in (*ROUTERS, *routers) for route in one.routes)
-    app.add_middleware(Envelope, closing=lambda: service.draining, pattern=patterns.of, told=told)
+    app.add_middleware(
+        Envelope, closing=lambda: service.draining, pattern=patterns.of, told=told,
+        origins=options.origins,
+    )  # fmt: skip
     if options.trusted_proxies:
         app.add_middleware(ForwardedClient, proxies=TrustedProxies(options.trusted_proxies))
     return app

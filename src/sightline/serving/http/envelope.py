@@ -7,9 +7,10 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,6 +53,7 @@ class Envelope:
         closing: whether connections are to be closed after their answers.
         pattern: the route's pattern of a path, where a request was refused before the routes.
         told: called with the route ("POST /detect"), status and seconds after each request.
+        origins: whose pages may read errors too: CORS is inside, and sees no exception.
     """
 
     def __init__(
@@ -60,11 +62,13 @@ class Envelope:
         closing: Callable[[], bool],
         pattern: Callable[[str], str],
         told: CallObserver | None = None,
+        origins: Collection[str] = (),
     ) -> None:
         self.app = app
         self._closing = closing
         self._told = told
         self._pattern = pattern
+        self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,7 +83,7 @@ class Envelope:
             except ClientDisconnect:
                 reply.status = _CLIENT_LEFT
             except Exception as exc:  # noqa: BLE001 - a failure ends here: the client is told
-                await _refuse(exc, scope, receive, reply)
+                await _refuse(exc, scope, receive, reply, self._origins)
             finally:
                 self._note(scope, reply.status, time.perf_counter() - begin)
 
@@ -118,8 +122,13 @@ class _Reply:
         await self._send(message)
 
 
-async def _refuse(error: Exception, scope: Scope, receive: Receive, reply: _Reply) -> None:
+async def _refuse(
+    error: Exception, scope: Scope, receive: Receive, reply: _Reply, origins: Collection[str]
+) -> None:
     response = answer(error, reply.id, scope["path"])
+    origin = Headers(scope=scope).get("origin")
+    if origin is not None and origin in origins:
+        response.headers.update({"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
     if reply.status:
         # Too late for an answer. Raising lets the server cut the connection: a client must not
         # take what it has for the whole.

@@ -166,6 +166,7 @@ class _Uvicorn(uvicorn.Server):
         super().__init__(config)
         self.up = threading.Event()
         self.failure: SightlineError | None = None
+        self.ended_by = "stop"
         self._service = service
         self._companions = companions
 
@@ -197,6 +198,7 @@ class _Uvicorn(uvicorn.Server):
         """Tell, then drain: clients that keep their connections must learn that these end before
         they send into one that is being closed."""
         self._service.draining = True
+        log.info("%s: draining", self.ended_by)
         grace_s = float(self.config.timeout_graceful_shutdown or 0)
         ends = [asyncio.ensure_future(c.stop(grace_s)) for c in self._companions]
         if self.server_state.connections:
@@ -254,11 +256,13 @@ def _is_fresh(connection: object) -> bool:
 
 
 @contextlib.contextmanager
-def _signals(server: uvicorn.Server) -> Iterator[None]:
+def _signals(server: _Uvicorn) -> Iterator[None]:
     def end(number: int, _frame: FrameType | None) -> None:
+        # Nothing is logged here: the thread may be writing a line of the log just now. Python refuses a
+        # second one inside of it, and that error would end whatever the thread was doing.
         server.force_exit = server.should_exit
-        server.should_exit = True  # first: a log that cannot be written must not lose the signal
-        log.info("%s: draining", signal.Signals(number).name)
+        server.should_exit = True
+        server.ended_by = signal.Signals(number).name
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
