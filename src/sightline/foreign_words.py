@@ -114,6 +114,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "name": ("annotated",),
     "nosave": ("annotated",),
     "save_txt": ("yolo_txt",),
+    "save_frames": ("yolo_pictures",),
     "save_conf": ("yolo_scores",),
     "save_crop": ("crops",),
     "save_crops": ("crops",),

@@ -56,7 +56,8 @@ class SinkEntry:
             begun before any of them writes), those of one ``model``, or any ``always``.
         companions: what is added to the path for further files that are written.
         inside: files in the folder.
-        folders: folders in the folder, each with the pattern of the names of its files, also further down.
+        folders: folders in the folder, each with the pattern of the names of its files, also further
+            down, and perhaps with the option that has them written.
         pictures: the pattern of the names of files in a folder that unrelated pictures go to.
     """
 
@@ -72,7 +73,7 @@ class SinkEntry:
     shared: Literal["", "run", "model", "always"] = ""
     companions: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
-    folders: tuple[tuple[str, str], ...] = ()
+    folders: tuple[tuple[str, str] | tuple[str, str, str], ...] = ()
     pictures: str = ""
 
 
@@ -196,11 +197,16 @@ SINKS: Mapping[str, SinkEntry] = {
             "yolo_scores": Option(
                 bool, "YOLO labels have the score behind each box, and then the track id", False
             ),
+            "yolo_pictures": Option(
+                bool,
+                "the pictures are written beside their YOLO labels, frames of videos too",
+                False,
+            ),
         },
         together=True,
         shared="model",
         inside=("data.yaml", "classes.txt"),
-        folders=(("labels", r".*\.txt"),),
+        folders=(("labels", r".*\.txt"), ("images", r".*\.jpg", "yolo_pictures")),
     ),
     "crops": SinkEntry(
         "sightline.sinks.crops:for_output",

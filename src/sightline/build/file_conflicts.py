@@ -145,7 +145,9 @@ def _files(
         whose = "" if still else shared
         for name in entry.inside:
             yield replace(use, path=str(Path(path) / name), shared=whose, text="")
-        for name, pattern in entry.folders:
+        for name, pattern, *option in entry.folders:
+            if option and not output.options[option[0]]:
+                continue
             yield replace(use, path=str(Path(path) / name), pattern=pattern, below=True, text="")
     else:
         if path != STDOUT and is_folder(path):

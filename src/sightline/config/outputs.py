@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         mot: str | None = None
         yolo_txt: str | None = None
         yolo_scores: bool = False
+        yolo_pictures: bool = False
         crops: str | None = None
         crops_per_track: int = 3
         crops_every: int | None = None

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from sightline.errors import SinkError
+from sightline.imaging.picture_files import encoded
 from sightline.sinks.files import check_folder, locked_folder
 from sightline.types import Detections, Observation, OutputRequest, StreamInfo
 from sightline.whole_files import safe_name, sink_error, writable_folder, write_whole
@@ -20,6 +21,10 @@ _HEAD = "# Written by Sightline. The pictures belong into `images`, beside `labe
 """Begins our data.yaml: a folder whose own says something else holds labels of somebody else."""
 
 
+_PICTURE_QUALITY = 95
+"""Of JPEG: models are trained with these pictures."""
+
+
 class YoloTxtSink:
     """Writes ``labels/PICTURE.txt`` for pictures, ``labels/STREAM-000012.txt`` for frame 12 of a stream.
 
@@ -27,6 +32,7 @@ class YoloTxtSink:
         path: the folder, made where it is missing. ``data.yaml`` and ``classes.txt`` in it name the
             classes. Label files of an earlier run are overwritten.
         scores: each line has the score behind the box, and the track id behind that.
+        pictures: each frame's own picture is written too, without boxes: ``images/PICTURE.jpg``.
         append: a stream whose labels are there already goes on as ``STREAM-2``.
 
     A line is ``class cx cy width height``, the box in shares of the picture's sides. Boxes are cut
@@ -34,10 +40,18 @@ class YoloTxtSink:
     Whole files only, also after a kill. Safe to share between streams.
     """
 
-    def __init__(self, path: str | Path, *, scores: bool = False, append: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        scores: bool = False,
+        pictures: bool = False,
+        append: bool = False,
+    ) -> None:
         self._folder = Path(path)
         self._labels = self._folder / "labels"
         self._scores = scores
+        self._pictures = pictures
         self._append = append
         self._lock = threading.Lock()
         self._streams: dict[str, str] = {}
@@ -63,6 +77,10 @@ class YoloTxtSink:
             name = self._name(frame.stream, frame.index)
             self._name_classes(found)
         lines = _lines(found, frame.width, frame.height, scores=self._scores)
+        if self._pictures:
+            path = self._folder / "images" / f"{name}.jpg"
+            writable_folder(path.parent)
+            write_whole(path, encoded(frame.image, ".jpg", _PICTURE_QUALITY))
         write_whole(self._labels / f"{name}.txt", "".join(lines).encode())
 
     def close(self) -> None:
@@ -181,4 +199,5 @@ def for_output(request: OutputRequest) -> YoloTxtSink:
     """The sink of one output. Raises ConfigError: the folder is named like a file."""
     check_folder(request.path, "--yolo-txt")
     scores = bool(request.options["yolo_scores"])
-    return YoloTxtSink(request.path, scores=scores, append=request.append)
+    pictures = bool(request.options["yolo_pictures"])
+    return YoloTxtSink(request.path, scores=scores, pictures=pictures, append=request.append)

@@ -245,7 +245,15 @@ ALL_OPTIONS = {
     "lost_buffer_s": ("2.5", 2.5), "camera_motion": ("affine", "affine"),
 }  # fmt: skip
 OF_OTHER_TRACKERS = {"momentum": ("0.3", 0.3)}
-SWITCHES = ("agnostic_nms", "yolo_scores", "show", "show_fps", "append", "class_aware")
+SWITCHES = (
+    "agnostic_nms",
+    "yolo_scores",
+    "yolo_pictures",
+    "show",
+    "show_fps",
+    "append",
+    "class_aware",
+)
 
 
 def test_every_flag_is_saved_under_its_own_name(

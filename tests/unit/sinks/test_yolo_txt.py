@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import yaml
 
+from sightline.build.file_conflicts import conflicts, read_by_source, written
+from sightline.config import OutputOptions
 from sightline.errors import SinkError
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.pictures.predictions import read_predictions
@@ -168,3 +171,32 @@ def test_evaluate_reads_the_folder_as_truth_and_as_results(
             np.testing.assert_allclose(one.scores, observation.detections.scores)
     if scores:
         assert notes.lines() == ()
+
+
+def test_pictures_stand_beside_their_labels(observe: Any, tmp_path: Path) -> None:
+    image = np.full((64, 96, 3), (200, 90, 30), np.uint8)
+    frames = [observe(index=i, boxes=[[24, 16, 72, 48, 0.9, 2, 7]], image=image) for i in (0, 50)]
+    write(tmp_path / "film", CAM, *frames, pictures=True)
+    write(tmp_path / "stills", STILL, observe(stream="x/1.png", image=image), pictures=True)
+    found = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.jpg")}
+    film = {f"film/images/cam-{i:06d}.jpg" for i in (0, 50)}
+    assert found == film | {"stills/images/x/1.jpg"}
+    for name in found:  # without boxes
+        assert np.abs(cv2.imread(str(tmp_path / name)).astype(int) - image).max() <= 3
+    # A whole dataset, as the reader of labels sees it.
+    dataset = read_yolo(tmp_path / "film", lambda _: SIZE, notes=Notes())
+    assert [p.path.name for p in dataset.pictures] == ["cam-000000.jpg", "cam-000050.jpg"]
+    assert [p.truth.boxes.tolist() for p in dataset.pictures] == [[[24, 16, 72, 48]]] * 2
+
+
+@pytest.mark.parametrize("pictures", [True, False])
+def test_pictures_of_the_source_are_not_written_over(
+    tmp_path: Path, pictures: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outputs = OutputOptions(yolo_txt="set", yolo_pictures=pictures)
+    Path("set/images").mkdir(parents=True)
+    Path("set/images/1.jpg").touch()
+    reads = list(read_by_source("set/images", "the source"))
+    refused = [text for _, text in conflicts(reads, list(written(outputs, "images", still=True)))]
+    assert len(refused) == pictures
