@@ -21,6 +21,7 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter
 from structlog.types import EventDict, Processor
 
 from sightline.monitoring.context import bound_ids
+from sightline.monitoring.outlet import Outlet
 from sightline.redaction import redacted
 
 MOST = 20
@@ -152,7 +153,11 @@ class RateLimit:
 
 
 class LimitedHandler(logging.StreamHandler[TextIO]):
-    """Writes records to a stream, those that repeat only as often as ``limit`` allows."""
+    """Writes records to a stream, those that repeat only as often as ``limit`` allows.
+
+    What nobody reads holds nobody up: where a pipe is full, records are counted, and told of as
+    soon as it is read again.
+    """
 
     def __init__(
         self,
@@ -163,19 +168,32 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self._limit = limit or RateLimit()
         self._clock = clock
+        self._outlet = Outlet(stream)
+        self._lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record, or count it where too many are alike; what was held back is told in its time."""
         now = self._clock()
         for held in self._limit.over(now):
-            super().emit(held)
+            self._write(held)
         record.ids = bound_ids()
         if self._limit.admits(record, now):
-            super().emit(record)
+            self._write(record)
         elif record.exc_info and record.exc_info[1]:
             # It waits: a trace would keep everything alive that its frames hold.
             record.error = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
             record.exc_info = None
+
+    def _write(self, record: logging.LogRecord) -> None:
+        if not self._outlet.takes_more():
+            self._lost += 1
+            return
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            text = "%d lines of the log are lost, as nobody read them"
+            told = logging.LogRecord(__name__, logging.WARNING, "", 0, text, (lost,), None)
+            super().emit(told)
+        super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Unlike logging's own, tell nothing of the record's values: they are not redacted."""
@@ -187,7 +205,7 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
         self.acquire()
         try:
             for held in self._limit.over(float("inf")):
-                super().emit(held)
+                self._write(held)
         finally:
             self.release()
         super().close()

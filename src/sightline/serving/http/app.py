@@ -85,6 +85,15 @@ def create_app(
         app.include_router(router)
     app.add_exception_handler(HTTPException, _failed)
     app.add_exception_handler(RequestValidationError, _failed)
+    _wrap(app, service, Patterns(r for one in (*ROUTERS, *routers) for r in one.routes), told)
+    return app
+
+
+def _wrap(
+    app: FastAPI, service: ServiceState, patterns: Patterns, told: CallObserver | None
+) -> None:
+    """Put around the routes what every request goes through."""
+    options = service.options
     # The last one added is the outermost.
     app.add_middleware(UnpackedBody, limits=options.limits)
     app.add_middleware(Admission, limits=options.limits)
@@ -96,14 +105,12 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
         )  # fmt: skip
     app.add_middleware(Guard, options=options, signer=service.signer)
-    patterns = Patterns(route for one in (*ROUTERS, *routers) for route in one.routes)
     app.add_middleware(
         Envelope, closing=lambda: service.draining, pattern=patterns.of, told=told,
         origins=options.origins,
     )  # fmt: skip
     if options.trusted_proxies:
         app.add_middleware(ForwardedClient, proxies=TrustedProxies(options.trusted_proxies))
-    return app
 
 
 def _check_room(service: ServiceState, address: str, query: Mapping[str, str]) -> None:
