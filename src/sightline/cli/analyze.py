@@ -182,7 +182,7 @@ def analyze(
     from sightline import build
     from sightline.build.file_conflicts import check_command, written
     from sightline.build.written_files import WrittenFiles
-    from sightline.cli.hangup import reopen_on_hangup
+    from sightline.cli.terminal.hangup import reopen_on_hangup
     from sightline.cli.terminal.progress import show_written, summary
     from sightline.runtime.streams.stream import Stream
 
