@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import csv
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from tests import ports
+from tests.waiting import wait_for
 
 import sightline as sl
+from sightline.build import BUNDLED
+from sightline.build.model_files import BUNDLED_CLASSIFIERS
 from sightline.errors import ConfigError, ModelError
+from sightline.models.file import open_model
 from sightline.sources.street import StreetOptions, StreetSource, truth_of
 
 SIGHTLINE = Path(sys.executable).with_name("sightline")
@@ -123,10 +134,127 @@ def test_an_output_that_is_an_input_is_refused(crops: Path) -> None:
 
 
 def test_values_that_hold_at_once_are_no_labels_of_tracks(tmp_path: Path) -> None:
-    from sightline.build import BUNDLED
-
     (tmp_path / "tags.onnx").write_bytes((BUNDLED / "street-attributes.onnx").read_bytes())
     (tmp_path / "tags.yaml").write_text("multi_label: true\n")
     stage = sl.Classify(tmp_path / "tags.onnx")
     with pytest.raises(ConfigError, match=r"tags\.onnx: its values may hold several at once"):
         next(iter(sl.track("street://?duration=1&width=320&height=192", "street", stages=[stage])))
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service with a detector and a classifier."""
+    folder, port = tmp_path_factory.mktemp("service"), ports.free_port()
+    (folder / "site.yaml").write_text(
+        "models:\n  street: {model: street}\n  kinds: {model: street-attributes, task: classify}\n"
+        f"serving: {{port: {port}, grpc_port: null}}\n"
+    )
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [str(SIGHTLINE), "run", "site.yaml"], cwd=folder, stdout=log, stderr=log
+        )
+    address = f"http://127.0.0.1:{port}"
+
+    def ready() -> bool:
+        assert process.poll() is None, (folder / "log").read_text()
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{address}/ready").status_code == 200
+        return False
+
+    try:
+        wait_for(ready, "the service is not ready", 60)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def ask(service: str, picture: Path, query: str = "") -> httpx.Response:
+    return httpx.post(f"{service}/classify{query}", content=picture.read_bytes(), timeout=30)
+
+
+def test_over_http(service: str, crops: Path) -> None:
+    (here, *_) = sl.classify(crops, MODEL, top=2)
+    picture = (
+        crops / here.frame.stream if (crops / here.frame.stream).exists() else min(crops.iterdir())
+    )
+    answer = ask(service, picture, "?top=2").json()
+    assert answer["labels"] == [
+        {"attribute": x.attribute, "value": x.value, "score": round(x.score, 4)}
+        for x in here.labels
+    ]
+    assert answer["model"] == "kinds"
+    data = picture.read_bytes()
+    form = httpx.post(f"{service}/classify", files={"file": data}, data={"top": "2"}, timeout=30)
+    coded = base64.b64encode(data).decode()
+    in_json = httpx.post(f"{service}/classify", json={"image": coded, "top": 2}, timeout=30)
+    assert form.json()["labels"] == in_json.json()["labels"] == answer["labels"]
+    bundled = ask(service, picture, "?top=2&model=street-attributes").json()
+    assert (bundled["model"], bundled["labels"]) == (MODEL, answer["labels"])
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "message"),
+    [
+        ("?model=street", 404, "no classifier 'street'.*kinds"),
+        ("?model=../x.onnx", 422, "model"),
+        ("?top=0", 422, "top"),
+        ("?iou=0.5", 422, "no such field"),
+        ("?conf=0.5&conf=0.6", 422, "conf"),
+        ("?timeout_ms=0.001", 504, "deadline|in time"),
+    ],
+    ids=["a detector", "a file", "top", "another's field", "twice", "too late"],
+)
+def test_what_is_refused_over_http(
+    service: str, crops: Path, query: str, status: int, message: str
+) -> None:
+    answer = ask(service, min(crops.iterdir()), query)
+    assert answer.status_code == status, answer.text
+    assert re.search(message, answer.json()["error"]["message"])
+
+
+def test_a_damaged_picture_over_http(service: str, crops: Path) -> None:
+    half = min(crops.iterdir()).read_bytes()
+    answer = httpx.post(f"{service}/classify", content=half[: len(half) // 2], timeout=30)
+    assert answer.status_code == 422
+    assert "breaks off" in answer.json()["error"]["message"]
+
+
+def test_many_at_once_are_all_answered(service: str, crops: Path) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        pictures = list(crops.iterdir()) * 4
+        answers = list(pool.map(lambda picture: ask(service, picture, "?top=1"), pictures))
+    assert {answer.status_code for answer in answers} == {200}
+    kinds = [answer.json()["labels"][0]["value"] for answer in answers]
+    right = [p.name.startswith(kind) for p, kind in zip(pictures, kinds, strict=True)]
+    assert sum(right) >= 0.9 * len(right)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(
+            "models: {a: {model: street-attributes, task: classify}}", "all of them are classifiers",
+            id="no detector",
+        ),
+        pytest.param(
+            "models: {b: {model: street}, a: {model: street-attributes, task: classify}}\n"
+            "streams: {s: {source: 'street://', model: a}}",
+            "a is a classifier: it finds no objects", id="a stream of a classifier",
+        ),
+    ],
+)  # fmt: skip
+def test_configurations_that_cannot_work(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "site.yaml").write_text(text)
+    done = sightline("config", "check", "site.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+
+
+def test_bundled_classifiers_are_known() -> None:
+    found = {
+        path.stem
+        for path in BUNDLED.glob("*.onnx")
+        if open_model(path).metadata.get("task") == "classify"
+    }
+    assert found == set(BUNDLED_CLASSIFIERS)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sightline.build.model_files import BUNDLED_CLASSIFIERS
 from sightline.build.models import classifier, native_engine, served_detector
 from sightline.build.outputs import joined_files
 from sightline.build.sources import LIVE, source_kind
@@ -20,6 +21,7 @@ from sightline.config import Configuration, EngineOptions, ServedModelOptions
 from sightline.errors import SightlineError, SinkError
 from sightline.protocols import Meter
 from sightline.runtime.processes.workers import ShardedFleet
+from sightline.runtime.repository.classifiers import ClassifierRepository
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.repository.served_model import Expected
 from sightline.runtime.scheduling.scheduler import Scheduler
@@ -79,6 +81,9 @@ class Application:
             described=[name for name, model in options.items() if model.tensors == "native"],
             expected=_expected(configuration) if expected is None else expected,
         )
+        self.classifiers = ClassifierRepository(
+            self.scheduler, self._classifier, configuration.classifiers, BUNDLED_CLASSIFIERS
+        )
         self._meter = meter
         self._closing = ExitStack()
         serving = configuration.serving
@@ -98,6 +103,8 @@ class Application:
             stack.callback(self.stage_models.close)
             stack.callback(self.scheduler.close)
             self.repository.load_all()
+            for name in self._asked_by_clients():
+                self.stage_models.get(name)
             stack.callback(self.fleet.close)
             self.fleet.open()
             self._begin_joined()
@@ -112,6 +119,13 @@ class Application:
     def close(self) -> None:
         """End the streams, answer what was accepted, free the engines. Idempotent."""
         self._closing.close()
+
+    def _asked_by_clients(self) -> list[str]:
+        """Classifiers that answer clients, and are loaded before these come."""
+        configuration = self.configuration
+        if configuration.serving is None:
+            return []
+        return [n for n, options in configuration.models.items() if options.task == "classify"]
 
     def _begin_joined(self) -> None:
         """Empty the files that streams share, once and before any of them writes."""

@@ -78,6 +78,10 @@ def bundled_names() -> list[str]:
     return sorted(card.stem for card in BUNDLED.glob("*.yaml"))
 
 
+BUNDLED_CLASSIFIERS = ("street-attributes",)
+"""Of the models that come with the package, those that name pictures."""
+
+
 def bundled_files() -> list[str]:
     """Models that come with the package, with those of stages."""
     return sorted(file.stem for file in BUNDLED.glob("*.onnx"))

@@ -108,7 +108,7 @@ class Installation:
         app = create_app(
             site.repository, site.scheduler, site.fleet, options, self.meter,
             routers=[router(protocol)], tracing=traces, told=partial(self.meter.answered, "http"),
-            clash=partial(added_stream_conflict, self.configuration, self._files),
+            classifiers=site.classifiers, clash=partial(added_stream_conflict, self.configuration, self._files),
             stage_models={*self.configuration.models, *bundled_files()},
         )  # fmt: skip
         grpc = GrpcServer(protocol, options, partial(self.meter.answered, "grpc"))

@@ -34,11 +34,20 @@ class Configuration(Options):
     def served_models(self) -> list[str]:
         """Names of the models that detect, or that clients send tensors to: the first is the default.
 
-        Those that only stages use are left out.
+        Classifiers are left out.
         """
+        return [name for name in self.models if name not in set(self.classifiers)]
+
+    @property
+    def classifiers(self) -> list[str]:
+        """Names of the models that name whole pictures, or that only stages use."""
         in_stages = {stage.model for stream in self.streams.values() for stage in stream.stages}
         by_streams = {stream.model for stream in self.streams.values()}
-        return [name for name in self.models if name not in in_stages - by_streams]
+        return [
+            name
+            for name, options in self.models.items()
+            if options.task == "classify" or name in in_stages - by_streams
+        ]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Configuration:
@@ -52,8 +61,13 @@ def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
     for name, stream in configuration.streams.items():
         if stream.model != "default" and stream.model not in configuration.models:
             yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
+        elif (
+            stream.model in configuration.models
+            and configuration.models[stream.model].task != "detect"
+        ):
+            yield ("streams", name, "model"), f"{stream.model} is a classifier: it finds no objects"
     if not configuration.served_models:
-        yield ("models",), "all of them are models of stages: which one detects?"
+        yield ("models",), "all of them are classifiers: which one detects?"
     if configuration.serving is not None:
         yield from serving_inconsistencies(configuration.serving)
     names: set[str] = set()

@@ -138,6 +138,10 @@ class ServedModelOptions(ModelOptions):
         (), description="engines that take over, in this order, when the first one fails"
     )
     warm_up: bool = Field(True, description="run once at each batch size before being ready")
+    task: Literal["detect", "classify"] = Field(
+        "detect",
+        description="what clients ask of it: objects, or names of whole pictures (`POST /classify`)",
+    )
     tensors: Literal["auto", "native"] = Field(
         "auto",
         description="what the Open Inference Protocol describes as NAME: auto takes uint8 pictures, or "

@@ -134,7 +134,7 @@ class ServedModel:
         engine: Engine = ScheduledEngine(self._scheduler, self.name, terms)
         canvas = self.canvas((frame.width, frame.height))
         if started is not None:
-            engine = _Announced(engine, started)
+            engine = Announced(engine, started)
         detector = self.detector.replaced(conf=conf, iou=iou, classes=classes, size=canvas)
         found = detector.with_engines(lambda _: engine).submit((frame,))
         return joined([found], lambda results: results[0][0])
@@ -162,7 +162,7 @@ class ServedTensors:
         self.native = native
 
 
-class _Announced(EngineWrapper):
+class Announced(EngineWrapper):
     """An Engine that tells when a job's turn comes."""
 
     def __init__(self, engine: Engine, started: Started) -> None:

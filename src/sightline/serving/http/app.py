@@ -16,6 +16,7 @@ from sightline._version import __version__
 from sightline.config import ServingOptions
 from sightline.errors import RequestError
 from sightline.monitoring.tracing import NoTracing, Tracing
+from sightline.runtime.repository.classifiers import ClassifierRepository, no_classifier
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
@@ -30,10 +31,17 @@ from sightline.serving.http.security import Guard, check_exposure
 from sightline.serving.http.signatures import Signer
 from sightline.serving.http.state import Clash, Metrics, ServiceState, Streams, no_clash
 from sightline.serving.http.validation import request_error, routing_error
-from sightline.serving.routes import detection, health, models, pages, streams
+from sightline.serving.routes import classification, detection, health, models, pages, streams
 from sightline.types import PRIORITIES
 
-ROUTERS = (health.router, detection.router, models.router, streams.router, pages.router)
+ROUTERS = (
+    health.router,
+    detection.router,
+    classification.router,
+    models.router,
+    streams.router,
+    pages.router,
+)
 
 
 def create_app(
@@ -46,6 +54,7 @@ def create_app(
     routers: Sequence[APIRouter] = (),
     tracing: Tracing | None = None,
     told: CallObserver | None = None,
+    classifiers: ClassifierRepository | None = None,
     clash: Clash = no_clash,
     stage_models: Collection[str] = (),
 ) -> FastAPI:
@@ -59,6 +68,7 @@ def create_app(
         metrics: for ``GET /metrics``.
         routers: more routes; ``request.app.state.service`` is what they work with.
         tracing: traces requests for pictures.
+        classifiers: that clients may ask; None: there are none.
         clash: says why a stream that a client adds cannot run beside the others.
         stage_models: names of models that the stages of clients' streams may use.
         told: called with the route ("POST /detect"), status and seconds after each request.
@@ -70,7 +80,7 @@ def create_app(
     service = ServiceState(
         repository, scheduler, fleet, options, metrics, networks(options.fetch_from),
         tracing or NoTracing(), Signer(options), arrivals(options.limits), fetches(options.limits),
-        clash, stage_models,
+        classifiers or ClassifierRepository(scheduler, no_classifier, ()), clash, stage_models,
     )  # fmt: skip
     # FastAPI's own pages of documentation load scripts from elsewhere; see `routes.pages`.
     app = FastAPI(

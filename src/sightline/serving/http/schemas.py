@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -11,12 +11,21 @@ from sightline.config import Name, Priority, StreamOptions
 PictureFormat = Literal["json", "jpeg", "png"]
 
 
-class PredictParameters(BaseModel):
-    """How a request wants its pictures looked at. What is None is the model's or service's own."""
+class PictureParameters(BaseModel):
+    """Which model looks at a request's pictures, and until when. What is None is the service's own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: Name = Field("default", description="a name of GET /models")
+    priority: Priority | None = Field(None, description="normal; of a batch: batch")
+    timeout_ms: float | None = Field(
+        None, gt=0, le=600_000, description="a later answer is of no use: 504"
+    )
+
+
+class PredictParameters(PictureParameters):
+    """How a request wants objects found. What is None is the model's or service's own."""
+
     conf: float | None = Field(None, ge=0, le=1, description="lowest score of an object")
     iou: float | None = Field(None, ge=0, le=1, description="overlap above which NMS drops a box")
     classes: list[str] | None = Field(
@@ -24,10 +33,6 @@ class PredictParameters(BaseModel):
         max_length=100,
         fail_fast=True,
         description="names of the only classes wanted; commas part them",
-    )
-    priority: Priority | None = Field(None, description="normal; of a batch: batch")
-    timeout_ms: float | None = Field(
-        None, gt=0, le=600_000, description="a later answer is of no use: 504"
     )
     format: PictureFormat = Field("json", description="or the picture with the objects drawn on it")
 
@@ -41,17 +46,35 @@ class PredictParameters(BaseModel):
         return [name.strip() for part in value for name in part.split(",") if name.strip()]
 
 
-class OnePicture(PredictParameters):
+class ClassifyRequest(PictureParameters):
+    """How a request wants a whole picture named."""
+
+    model: Name = Field(
+        "default", description="a classifier of the configuration, or a bundled one"
+    )
+    top: int = Field(5, ge=1, le=1000, description="names of each attribute, the likeliest first")
+    conf: float = Field(0.0, ge=0, le=1, description="lowest score of a name")
+
+
+class _InJson(BaseModel):
     """A picture in JSON: in base64, or by an address from which the service may fetch."""
 
     image: str | None = Field(None, description="base64, or a data: URL")
     url: str | None = Field(None, max_length=2048, description="only where the service allows it")
 
     @model_validator(mode="after")
-    def _one(self) -> OnePicture:
+    def _one(self) -> Self:
         if (self.image is None) == (self.url is None):
             raise ValueError("give either `image` or `url`")
         return self
+
+
+class OnePicture(PredictParameters, _InJson):
+    """A picture in JSON, to find objects in."""
+
+
+class OneToClassify(ClassifyRequest, _InJson):
+    """A picture in JSON, to be named."""
 
 
 class ManyPictures(PredictParameters):
@@ -94,6 +117,24 @@ class PictureAnswer(BaseModel):
     width: int
     height: int
     objects: list[FoundObject]
+    timing: Timing
+
+
+class Named(BaseModel):
+    """One name of a picture."""
+
+    attribute: str
+    value: str
+    score: float
+
+
+class Classified(BaseModel):
+    """What one picture shows, the likeliest of each attribute first."""
+
+    model: str
+    width: int
+    height: int
+    labels: list[Named]
     timing: Timing
 
 

@@ -16,6 +16,7 @@ from sightline.config import ServingOptions, StreamOptions
 from sightline.errors import NotFound
 from sightline.hosts import AllowedHosts
 from sightline.monitoring.tracing import Tracing
+from sightline.runtime.repository.classifiers import ClassifierRepository
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.streams.feed import FeedItem
@@ -86,6 +87,7 @@ class ServiceState:
     """Bodies that are on their way."""
     fetching: Arrivals
     """Pictures that are fetched by URL, likewise."""
+    classifiers: ClassifierRepository
     clash: Clash = no_clash
     stage_models: Collection[str] = ()
     """Names of models that the stages of clients' streams may use."""

@@ -7,7 +7,7 @@ import binascii
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
 from pydantic import ValidationError
@@ -18,7 +18,13 @@ from sightline.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from sightline.serving.http import forms
 from sightline.serving.http.fetch import fetch
 from sightline.serving.http.limits import MEGABYTE
-from sightline.serving.http.schemas import ManyPictures, OnePicture, PredictParameters
+from sightline.serving.http.schemas import (
+    ManyPictures,
+    OnePicture,
+    OneToClassify,
+    PictureParameters,
+    PredictParameters,
+)
 from sightline.serving.http.state import ServiceState
 from sightline.serving.http.validation import content_type, is_json, read_json, validation_message
 from sightline.sources.encoded import EncodedPicture
@@ -37,15 +43,15 @@ _DEFAULTS = {
 _BLANKS = {ord(blank): None for blank in " \t\r\n\f\v"}
 _URL_SAFE = str.maketrans("-_", "+/")
 
-SomeWishes = TypeVar("SomeWishes", bound=PredictParameters)
+P = TypeVar("P", bound=PictureParameters)
 
 
 @dataclass(frozen=True)
-class Upload:
+class Upload(Generic[P]):
     """What a request asks: encoded pictures, and how they shall be looked at."""
 
     pictures: Sequence[bytes]
-    parameters: PredictParameters
+    parameters: P
 
 
 def frame_of(data: bytes, limits: LimitOptions, name: str = "picture") -> Frame:
@@ -68,8 +74,17 @@ def frame_of(data: bytes, limits: LimitOptions, name: str = "picture") -> Frame:
     return Frame(name, 0, 0.0, time.monotonic(), picture)
 
 
-async def read_one(request: Request, service: ServiceState, asked: PredictParameters) -> Upload:
+async def read_one(
+    request: Request,
+    service: ServiceState,
+    asked: P,
+    in_json: type[OnePicture | OneToClassify] = OnePicture,
+) -> Upload[P]:
     """The one picture of a request, and its parameters: those of the address and those of the body.
+
+    Args:
+        asked: the parameters of the address.
+        in_json: the form of a body of JSON: a picture and parameters of the same kind.
 
     Raises RequestError: what is wrong with it.
     """
@@ -81,7 +96,7 @@ async def read_one(request: Request, service: ServiceState, asked: PredictParame
             raise InvalidRequest("one picture is looked at here: send more to /predict/batch")
         return upload
     if kind == _JSON:
-        found = await read_json(OnePicture, body)
+        found = await read_json(in_json, body)
         if found.url is not None:
             limit = int(service.options.limits.body_mb * MEGABYTE)
             address = request.client.host if request.client else "local"
@@ -96,7 +111,9 @@ async def read_one(request: Request, service: ServiceState, asked: PredictParame
     raise _unsupported(kind)
 
 
-async def read_many(request: Request, service: ServiceState, asked: PredictParameters) -> Upload:
+async def read_many(
+    request: Request, service: ServiceState, asked: PredictParameters
+) -> Upload[PredictParameters]:
     """The pictures of a batch, likewise."""
     body = await request.body()
     kind = _kind(request, body)
@@ -148,9 +165,7 @@ def _is_mangled(kind: str, body: bytes) -> bool:
     return kind == _URL_ENCODED and not any(byte in body for byte in (b"\0", b"\r", b"\n"))
 
 
-def _from_form(
-    request: Request, body: bytes, asked: PredictParameters, limits: LimitOptions
-) -> Upload:
+def _from_form(request: Request, body: bytes, asked: P, limits: LimitOptions) -> Upload[P]:
     parts = forms.parse(request.headers["content-type"], body, limits.parts)
     pictures = [bytes(part.data) for part in parts if part.is_file and not part.is_unchosen]
     fields: dict[str, Any] = {}
@@ -169,12 +184,10 @@ def _from_form(
         raise InvalidRequest(
             f"the form has no file: send the picture as a part with a filename{only}"
         )
-    return Upload(
-        pictures, _merged(asked, _checked(PredictParameters, fields)) if fields else asked
-    )
+    return Upload(pictures, _merged(asked, _checked(type(asked), fields)) if fields else asked)
 
 
-def _checked(model: type[SomeWishes], values: dict[str, Any]) -> SomeWishes:
+def _checked(model: type[P], values: dict[str, Any]) -> P:
     try:
         return model.model_validate(values)
     except ValidationError as exc:
@@ -207,7 +220,7 @@ def picture_bytes(text: str, name: str) -> bytes:
         raise InvalidRequest(f"{name}: it is no base64") from exc
 
 
-def _merged(asked: PredictParameters, body: PredictParameters) -> PredictParameters:
+def _merged(asked: P, body: PictureParameters) -> P:
     """The parameters of the body over those of the address."""
-    fields = body.model_fields_set & PredictParameters.model_fields.keys()
+    fields = body.model_fields_set & type(asked).model_fields.keys()
     return asked.model_copy(update={name: getattr(body, name) for name in fields})

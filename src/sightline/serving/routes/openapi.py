@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sightline.serving.http.schemas import Failed, ManyPictures, OnePicture, PredictParameters
+from pydantic import BaseModel
+
+from sightline.serving.http.schemas import (
+    ClassifyRequest,
+    Failed,
+    ManyPictures,
+    OnePicture,
+    OneToClassify,
+    PictureParameters,
+    PredictParameters,
+)
 
 _FAILED = {
     400: "the request is broken",
@@ -28,31 +38,39 @@ _PIXEL = (
 )
 
 
-def _form(many: bool) -> dict[str, Any]:
+def _form(many: bool, shape: type[PictureParameters] = PredictParameters) -> dict[str, Any]:
     file: dict[str, Any] = {"type": "string", "format": "binary"}
     if many:
         file = {"type": "array", "items": file, "minItems": 1}
-    parameters = PredictParameters.model_json_schema()["properties"]
+    parameters = shape.model_json_schema()["properties"]
     name = "files" if many else "file"
     return {
         "schema": {"type": "object", "required": [name], "properties": {name: file, **parameters}}
     }
 
 
-ONE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "image/jpeg": _BINARY,
-            "image/png": _BINARY,
-            "multipart/form-data": _form(many=False),
-            "application/json": {
-                "schema": OnePicture.model_json_schema(),
-                "example": {"image": _PIXEL, "conf": 0.4, "classes": ["person"]},
+def _one(
+    shape: type[PictureParameters], in_json: type[BaseModel], example: dict[str, Any]
+) -> dict[str, Any]:
+    """The body of a request with one picture."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "image/jpeg": _BINARY,
+                "image/png": _BINARY,
+                "multipart/form-data": _form(False, shape),
+                "application/json": {
+                    "schema": in_json.model_json_schema(),
+                    "example": {"image": _PIXEL, **example},
+                },
             },
-        },
+        }
     }
-}
+
+
+ONE_BODY = _one(PredictParameters, OnePicture, {"conf": 0.4, "classes": ["person"]})
+CLASSIFY_BODY = _one(ClassifyRequest, OneToClassify, {"top": 3})
 MANY_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
