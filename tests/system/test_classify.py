@@ -213,6 +213,12 @@ def test_what_is_refused_over_http(
     assert re.search(message, answer.json()["error"]["message"])
 
 
+def test_classifiers_are_listed(service: str) -> None:
+    listed = httpx.get(f"{service}/models").json()
+    assert listed["classifiers"] == ["kinds", MODEL]
+    assert [model["name"] for model in listed["models"]] == ["street"]
+
+
 def test_a_damaged_picture_over_http(service: str, crops: Path) -> None:
     half = min(crops.iterdir()).read_bytes()
     answer = httpx.post(f"{service}/classify", content=half[: len(half) // 2], timeout=30)

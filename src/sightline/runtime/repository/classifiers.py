@@ -51,15 +51,15 @@ class ClassifierRepository:
         self._scheduler = scheduler
         self._get = get
         self._configured = tuple(configured)
-        self._names = dict.fromkeys((*configured, *bundled))
+        self.names = tuple(dict.fromkeys((*configured, *bundled)))
 
     def full_name(self, name: str) -> str:
         """The name that ``default`` stands for. Raises NotFound: there is no such classifier."""
-        if name in self._names:
+        if name in self.names:
             return name
         if name == "default" and self._configured:
             return self._configured[0]
-        known = ", ".join(self._names) or "none: the service has no classifiers"
+        known = ", ".join(self.names) or "none: the service has no classifiers"
         meant = f"there is no classifier {name!r}" if name != "default" else "none is the default"
         raise NotFound(f"{meant}: give `model`, one of {known}")
 

@@ -49,9 +49,7 @@ class PredictParameters(PictureParameters):
 class ClassifyRequest(PictureParameters):
     """How a request wants a whole picture named."""
 
-    model: Name = Field(
-        "default", description="a classifier of the configuration, or a bundled one"
-    )
+    model: Name = Field("default", description="one of `classifiers` of GET /models")
     top: int = Field(5, ge=1, le=1000, description="names of each attribute, the likeliest first")
     conf: float = Field(0.0, ge=0, le=1, description="lowest score of a name")
 

@@ -29,10 +29,15 @@ _CHANGES: dict[int | str, dict[str, Any]] = {
 
 @router.get("/models")
 async def models(request: Request) -> dict[str, Any]:
-    """All models of the configuration; the first is the default."""
+    """All models that detect or take tensors; the first is the default. ``classifiers`` are those of
+    ``POST /classify``."""
     service = state_of(request)
     names = service.repository.names
-    return {"default": names[0], "models": [describe(service, name) for name in names]}
+    return {
+        "default": names[0],
+        "models": [describe(service, name) for name in names],
+        "classifiers": list(service.classifiers.names),
+    }
 
 
 @router.get("/models/{name}", responses=_RESPONSES)
