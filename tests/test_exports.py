@@ -9,6 +9,7 @@ PUBLIC = {
     "ByteTrack",
     "Classification",
     "Classify",
+    "DeepSORT",
     "Detection",
     "Detections",
     "Event",

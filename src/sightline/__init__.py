@@ -22,7 +22,7 @@ import sightline.interpreter  # noqa: F401 - imported for that
 from sightline._version import __version__
 
 if TYPE_CHECKING:
-    from sightline.api import Model, Service, classify, load, track
+    from sightline.api import DeepSORT, Model, Service, classify, load, track
     from sightline.config import Classify
     from sightline.errors import SightlineError
     from sightline.tracking.bytetrack import ByteTrack
@@ -42,6 +42,7 @@ __all__ = [
     "ByteTrack",
     "Classification",
     "Classify",
+    "DeepSORT",
     "Detection",
     "Detections",
     "Event",
@@ -62,6 +63,7 @@ _HOMES = {
     "ByteTrack": "sightline.tracking.bytetrack",
     "Classification": "sightline.types",
     "Classify": "sightline.config",
+    "DeepSORT": "sightline.api",
     "Detection": "sightline.types",
     "Detections": "sightline.types",
     "Event": "sightline.types",

@@ -55,6 +55,8 @@ TRACKER: Mapping[str, str] = {
         ("track_buffer", "lost_track_buffer", "max_age", "max_time_lost"), "lost_buffer_s"
     ),
     **dict.fromkeys(("minimum_consecutive_frames", "min_hits", "n_init"), "minimum_hits"),
+    **dict.fromkeys(("max_cosine_distance", "max_dist"), "appearance_threshold"),
+    **dict.fromkeys(("nn_budget", "budget"), "gallery"),
     **dict.fromkeys(("inertia", "vdc_weight", "direction_consistency_weight"), "momentum"),
     "fps": "frame_rate",
 }
@@ -177,6 +179,8 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("detect", "predict"), "load(model).detect(image)"),
         **dict.fromkeys(("Results", "Boxes"), "Detections"),
         **dict.fromkeys(("Tracker", "BYTETracker"), "ByteTrack"),
+        **dict.fromkeys(("DeepSort", "DeepSORTTracker"), "DeepSORT"),
+        **dict.fromkeys(("OCSort", "OCSORTTracker"), "OCSORT"),
     },
 }
 """Attributes of other libraries, by our class, and ours."""

@@ -208,6 +208,18 @@ class FrameTracker(Tracker, Protocol):
         """As a Tracker's."""
 
 
+@runtime_checkable
+class AppearanceTracker(Tracker, Protocol):
+    """A Tracker that knows objects again by their looks: it is handed detections with ``embeddings``."""
+
+    embedder: Embedder | None
+    """Makes them; None: whoever hands over the detections has one."""
+
+    @property
+    def embeds_from(self) -> float:
+        """The lowest score of a detection whose vector it uses."""
+
+
 class Analyzer(Protocol):
     """Turns tracked objects into events. One instance per stream."""
 

@@ -26,6 +26,7 @@ class Option:
         least: the smallest number that is accepted.
         most: the largest one.
         choices: the words that a text may be; none: any.
+        is_model: the text is a model's name or file.
     """
 
     kind: type[bool] | type[int] | type[float] | type[str]
@@ -35,6 +36,7 @@ class Option:
     least: float | None = None
     most: float | None = None
     choices: tuple[str, ...] = ()
+    is_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class TrackerEntry:
             and returns a ``protocols.Tracker``.
         options: its options by name, none of them required. Three names have a meaning of their own:
             ``high_threshold`` and ``new_track_threshold`` are the model's ``conf`` where they are
-            not given, and down to ``low_threshold`` weaker detections reach the tracker.
+            not given, and down to ``low_threshold`` weaker detections reach the tracker. ``embedder``
+            names a model whose vectors the detections carry; it is not passed on.
     """
 
     make: str
@@ -270,13 +273,14 @@ _SCORES = {
     ),
 }  # fmt: skip
 _LIVES = {
-    "minimum_hits": Option(int, "detections that confirm a new object", unset="2", least=1),
+    "minimum_hits": Option(int, "detections that confirm a new object", unset="2; deepsort: 3", least=1),
     "confirm_within": Option(
         int, "a new object's first frames, among which these detections must be",
         unset="as many: they follow one another", least=1,
     ),
     "lost_buffer_s": Option(
-        float, "seconds out of sight after which an id is not given again", unset="1", least=0
+        float, "seconds out of sight after which an id is not given again",
+        unset="1; deepsort: 3", least=0
     ),
     "class_aware": Option(
         bool, "join only what has the same class", unset="as the model's card says"
@@ -316,6 +320,29 @@ TRACKERS: Mapping[str, TrackerEntry] = {
                 unset="0.2", least=0, most=1,
             ),
             **_LIVES,
+        },
+    ),
+    "deepsort": TrackerEntry(
+        "sightline.tracking.deepsort:DeepSORT",
+        {
+            "embedder": Option(
+                str, "makes vectors of what objects look like: a name under `models`, of a bundled or "
+                "pulled model, or a file", unset="the one that suits the model", is_model=True,
+            ),
+            **_SCORES,
+            "match_threshold": replace(_MATCH, unset="0.3"),
+            "low_match_threshold": _LOW_MATCH,
+            "appearance_threshold": Option(
+                float, "largest cosine distance between an object and a detection that looks alike",
+                unset="0.25", least=0, most=1,
+            ),
+            "gallery": Option(int, "vectors that are kept of each object", unset="30", least=1),
+            "cascade": Option(
+                bool, "objects that were seen last are matched first, as in the paper", unset="no"
+            ),
+            **_LIVES,
+            "minimum_hits": replace(_LIVES["minimum_hits"], unset="3"),
+            "lost_buffer_s": replace(_LIVES["lost_buffer_s"], unset="3"),
         },
     ),
 }  # fmt: skip

@@ -12,12 +12,17 @@ from hypothesis import strategies as st
 from sightline.errors import ConfigError
 from sightline.protocols import Tracker
 from sightline.tracking.bytetrack import ByteTrack
+from sightline.tracking.deepsort import DeepSORT
 from sightline.tracking.ocsort import OCSORT
 from sightline.types import Detections
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-TRACKERS = [pytest.param(ByteTrack, id="bytetrack"), pytest.param(OCSORT, id="ocsort")]
+TRACKERS = [
+    pytest.param(ByteTrack, id="bytetrack"),
+    pytest.param(OCSORT, id="ocsort"),
+    pytest.param(DeepSORT, id="deepsort"),
+]
 every_tracker = pytest.mark.parametrize("make", TRACKERS)
 Make = Callable[..., Tracker]
 

@@ -16,6 +16,9 @@ from sightline.config import EngineOptions, checked
 from sightline.errors import ConfigError
 from sightline.other_names import ATTRIBUTES, OPTIONS, SETTINGS, TRACKER
 from sightline.sources.stills import still_frame
+from sightline.tracking.bytetrack import ByteTrack
+from sightline.tracking.deepsort import DeepSORT
+from sightline.tracking.ocsort import OCSORT
 
 PICTURE = np.zeros((48, 64, 3), np.uint8)
 
@@ -71,10 +74,16 @@ def test_keywords_of_load_and_track(
 
 @pytest.mark.parametrize("theirs", TRACKER)
 def test_keywords_of_trackers(theirs: str) -> None:
-    said = rf"^ByteTrack\(\).*{theirs!r}: it is called {TRACKER[theirs]} here"
-    with pytest.raises(TypeError, match=said):
-        sl.ByteTrack(**{theirs: 1})
-    assert hasattr(sl.ByteTrack(), TRACKER[theirs])
+    makes = [
+        make
+        for make in (ByteTrack, OCSORT, DeepSORT)
+        if TRACKER[theirs] in inspect.signature(make).parameters
+    ]
+    assert makes
+    for make in makes:
+        said = rf"^{make.__name__}\(\).*{theirs!r}: it is called {TRACKER[theirs]} here"
+        with pytest.raises(TypeError, match=said):
+            make(**{theirs: 1})
 
 
 def test_every_option_leads_to_one_that_is_there() -> None:

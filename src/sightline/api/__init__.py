@@ -2,5 +2,6 @@
 
 from sightline.api.classifications import classify
 from sightline.api.model import Model, Service, load, track
+from sightline.api.trackers import DeepSORT
 
-__all__ = ["Model", "Service", "classify", "load", "track"]
+__all__ = ["DeepSORT", "Model", "Service", "classify", "load", "track"]

@@ -17,12 +17,12 @@ from sightline import build, interpreter
 from sightline.api.source import source_of
 from sightline.build.source_checks import SourceLike, check_source
 from sightline.config import (
-    ByteTrackOptions,
     ClassifyOptions,
     DetectParameters,
     EngineOptions,
     ModelOptions,
     SchedulerOptions,
+    TrackerKind,
     TrackParameters,
     checked,
 )
@@ -263,7 +263,7 @@ def load(
 def track(
     source: SourceLike,
     model: Model | str | Path,
-    tracker: Tracker | ByteTrackOptions | Mapping[str, Any] | str | None = None,
+    tracker: Tracker | TrackerKind | Mapping[str, Any] | str | None = None,
     *,
     stages: Sequence[ClassifyOptions | Stage[Any]] = (),
     conf: float | None = None,
@@ -282,8 +282,8 @@ def track(
         source: a video file, an rtsp:// or http:// URL, a camera number, a folder, a glob, a list of
             picture files, or any Source.
         model: of ``load``, or what ``load`` takes.
-        tracker: a Tracker; or thresholds of ByteTrack, which else suit the model, as a dictionary
-            of ``ByteTrackOptions``.
+        tracker: a Tracker; a kind (``ocsort``); or a dictionary of options, which else suit the model,
+            and the ``kind``, which is ByteTrack where none is given.
         stages: further models that are shown the tracked objects, in order: ``Classify``; or a ``Stage``
             of your own, see ``protocols``. Their labels are in ``observation.labels``, by track id.
         conf: score from which a detection is sure: it is matched first and may begin an id. Weaker ones,
@@ -311,7 +311,7 @@ def track(
 def _observations(
     source: SourceLike,
     model: Model | str | Path,
-    tracker: Tracker | ByteTrackOptions | Mapping[str, Any] | str | None,
+    tracker: Tracker | TrackerKind | Mapping[str, Any] | str | None,
     stages: Sequence[ClassifyOptions | Stage[Any]],
     adjustments: Mapping[str, Any],
     every: int,
@@ -341,6 +341,7 @@ def _observations(
             still=still,
             every=how.every,
             stages=following,
+            get_embedder=models.embedder,
         )
         if still:
             build.warn_untracked([opened.open().name])

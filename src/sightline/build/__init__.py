@@ -6,6 +6,7 @@ from sightline.build.models import (
     classifier,
     decoders,
     detector,
+    embedder,
     for_tracking,
     pick_backend,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "dated",
     "decoders",
     "detector",
+    "embedder",
     "few_pictures",
     "for_tracking",
     "inputs",

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sightline.build.model_files import BUNDLED_CLASSIFIERS
-from sightline.build.models import classifier, native_engine, served_detector
+from sightline.build.models import classifier, embedder, native_engine, served_detector
 from sightline.build.outputs import joined_files
 from sightline.build.sources import LIVE, source_kind
 from sightline.build.stages import StageModels
 from sightline.build.streams import stream_maker
-from sightline.config import Configuration, EngineOptions, ServedModelOptions
+from sightline.config import Configuration, EngineOptions, ModelOptions, ServedModelOptions
 from sightline.errors import SightlineError, SinkError
 from sightline.protocols import Meter
 from sightline.runtime.processes.workers import ShardedFleet
@@ -31,11 +31,18 @@ from sightline.sinks.lines import begin
 if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
     from sightline.models.detector import EngineDetector
+    from sightline.models.embedder import CropEmbedder
 
 HANGS_AT = 0.5
 """Of the scheduler's watchdog: the next engine must have taken over before the scheduler gives up."""
 
 log = logging.getLogger(__name__)
+
+
+M = TypeVar("M", "CropClassifier", "CropEmbedder")
+
+CLASSIFY, EMBED = "classify", "embed"
+"""What models of stages and trackers do."""
 
 
 class Application:
@@ -69,7 +76,10 @@ class Application:
             joined_files(configuration.streams) if joined is None else dict.fromkeys(joined, True)
         )
         self.scheduler = Scheduler(configuration.scheduler, meter)
-        self.stage_models = StageModels(self._load_classifier)
+        self.stage_models = StageModels(
+            lambda name: self._load_for_stages(name, CLASSIFY, classifier),
+            lambda name: self._load_for_stages(name, EMBED, embedder),
+        )
         served = configuration.served_models if served is None else served
         options = {name: configuration.models[name] for name in served}
         self.repository = ModelRepository(
@@ -156,7 +166,12 @@ class Application:
                 self._meter,
             )
         make = stream_maker(
-            self.scheduler, self._detector, self._meter, self._joined, self._classifier
+            self.scheduler,
+            self._detector,
+            self._meter,
+            self._joined,
+            self._classifier,
+            self._embedder,
         )
         return Fleet(make, limit)
 
@@ -167,33 +182,36 @@ class Application:
         hangs_s = HANGS_AT * self.configuration.scheduler.watchdog_s
         return served_detector(name, self.configuration.models[name], hangs_s)
 
-    def _load_classifier(self, name: str) -> CropClassifier:
-        """The model of a stage, behind the scheduler."""
+    def _load_for_stages(self, name: str, task: str, load: Callable[[ModelOptions], M]) -> M:
+        """The model of a stage or tracker, behind the scheduler."""
         options = self.configuration.models.get(name)
         if options is None:
             pulled = next(iter(self.configuration.models.values())).models_dir
             options = ServedModelOptions(model=name, models_dir=pulled)
-        loaded = classifier(options)
+        loaded, key = load(options), _stage_key(name, task)
         try:
-            self.scheduler.add(_stage_key(name), loaded.engine)
+            self.scheduler.add(key, loaded.engine)
             if options.warm_up:
-                self.scheduler.warm_up(_stage_key(name), loaded.card.size)
+                self.scheduler.warm_up(key, loaded.card.size)
         except BaseException:  # whatever it is, it goes on; the engine must not stay
             loaded.close()
             raise
         return loaded
 
     def _classifier(self, name: str) -> tuple[str, CropClassifier]:
-        return _stage_key(name), self.stage_models.get(name)
+        return _stage_key(name, CLASSIFY), self.stage_models.get_classifier(name)
+
+    def _embedder(self, name: str) -> tuple[str, CropEmbedder]:
+        return _stage_key(name, EMBED), self.stage_models.embedder(name)
 
     def _detector(self, name: str) -> tuple[str, EngineDetector]:
         served = self.repository.get(name)
         return served.name, served.detector
 
 
-def _stage_key(name: str) -> str:
+def _stage_key(name: str, task: str) -> str:
     """What the scheduler, and metrics, call the model of a stage: a detector may have its name."""
-    return f"{Path(name).stem}:classify"
+    return f"{Path(name).stem}:{task}"
 
 
 def _expected(configuration: Configuration) -> Mapping[str, Expected] | None:

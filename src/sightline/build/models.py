@@ -26,13 +26,16 @@ from sightline.types import Normalization
 
 if TYPE_CHECKING:
     from sightline.engines.native import NativeEngine
-    from sightline.models.card import CardReading
+    from sightline.models.card import CardReading, CropTask
     from sightline.models.classifier import CropClassifier
     from sightline.models.detector import EngineDetector
+    from sightline.models.embedder import CropEmbedder
     from sightline.models.model_card import ModelCard
 
 log = logging.getLogger(__name__)
 
+
+T = TypeVar("T")
 
 ReadCard = Callable[[ModelOptions], "CardReading"]
 """Reads the card of the model that options mean. Raises ModelError, ConfigError."""
@@ -91,10 +94,33 @@ def classifier(options: ModelOptions, *, stills: bool = False) -> CropClassifier
     """
     from sightline.models.classifier import CropClassifier
 
-    reading = _read_classifier(options)
-    engine = _in_each_process(reading, options, _read_classifier, stills=stills)
+    made = partial(CropClassifier, conf=options.conf)
+    return _of_crops(options, _read_classifier, made, stills=stills)
+
+
+def embedder(options: ModelOptions) -> CropEmbedder:
+    """The embedder that options describe.
+
+    Raises:
+        ModelError, EngineError, ConfigError: see ``read_crop_card`` and the engines.
+    """
+    from sightline.models.embedder import CropEmbedder
+
+    return _of_crops(options, _read_embedder, CropEmbedder)
+
+
+def _of_crops(
+    options: ModelOptions,
+    read: ReadCard,
+    make: Callable[[Engine, ModelCard], T],
+    *,
+    stills: bool = False,
+) -> T:
+    """A model that is shown single objects."""
+    reading = read(options)
+    engine = _in_each_process(reading, options, read, stills=stills)
     try:
-        return CropClassifier(engine, reading.card, conf=options.conf)
+        return make(engine, reading.card)
     except BaseException:  # whatever it is, it goes on; the engine must not stay
         engine.close()
         raise
@@ -200,14 +226,22 @@ def _read(options: ModelOptions) -> CardReading:
 
 
 def _read_classifier(options: ModelOptions) -> CardReading:
+    return _read_crop_model(options, "classify", "a classifier")
+
+
+def _read_embedder(options: ModelOptions) -> CardReading:
+    return _read_crop_model(options, "embed", "an embedder")
+
+
+def _read_crop_model(options: ModelOptions, task: CropTask, needed: str) -> CardReading:
     from sightline.models.card import read_crop_card
     from sightline.models.file import open_model
 
     path = model_path(options)
-    reading = read_crop_card(open_model(path), "classify")
-    if reading.card.task != "classify":
+    reading = read_crop_card(open_model(path), task)
+    if reading.card.task != task:
         raise ModelError(
-            f"{path}: a classifier is needed, and this model's task is {reading.card.task}"
+            f"{path}: {needed} is needed, and this model's task is {reading.card.task}"
         )
     return reading
 
@@ -351,7 +385,7 @@ def for_tracking(
 
     options = ByteTrackOptions() if options is None else options
     entry = TRACKERS[options.kind]
-    given = options.model_dump(exclude={"kind"}, exclude_none=True)
+    given = options.model_dump(exclude={"kind", "embedder"}, exclude_none=True)
     if not isinstance(detector, EngineDetector):
         return detector, partial(load(entry.make), **given)
     suited = {n: v for n, v in _suited(detector).items() if n in entry.options}
@@ -371,3 +405,10 @@ def _suited(detector: EngineDetector) -> dict[str, Any]:
     if suited is not None and conf == detector.card.conf:
         return suited.model_dump()
     return {"high_threshold": conf, "new_track_threshold": conf, "low_threshold": LOW_THRESHOLD}
+
+
+def suited_embedder(detector: Detector) -> str | None:
+    """The name of the embedder that a detector's card has for its objects, or None."""
+    from sightline.models.detector import EngineDetector
+
+    return detector.card.embedder if isinstance(detector, EngineDetector) else None

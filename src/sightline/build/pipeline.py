@@ -6,18 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sightline.build.models import for_tracking
-from sightline.config import TrackerKind
-from sightline.protocols import Detector, Stage, Tracker
+from sightline.build.models import for_tracking, suited_embedder
+from sightline.config import TrackerKind, embedder_of
+from sightline.errors import ConfigError
+from sightline.protocols import AppearanceTracker, Detector, Embedder, Stage, Tracker
 from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.selection import EveryNth
-from sightline.runtime.streams.stages import Detect, Track
+from sightline.runtime.streams.stages import Detect, Embed, Track
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sightline.runtime.streams.record import StreamRecord
     from sightline.runtime.streams.selection import Selection
+
+
+GetEmbedder = Callable[[str], Embedder]
+"""The embedder of this name or file. Raises SightlineError."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ def pipeline(
     every: int = 1,
     stages: Sequence[Stage[Any]] = (),
     load: StreamLoad | None = None,
+    get_embedder: GetEmbedder | None = None,
 ) -> Pipeline:
     """The pipeline of one stream.
 
@@ -52,9 +58,11 @@ def pipeline(
         stages: what follows the tracker, in order: see ``stages``.
         every: only each ``every``-th frame is analysed, where ``load`` does not choose them.
         load: for a stream that shares engines and processor with others.
+        get_embedder: finds the embedder that the options of a tracker name.
 
     Raises:
-        ConfigError: the thresholds do not go together.
+        ConfigError: the thresholds do not go together, or the tracker needs an embedder and has none.
+        SightlineError: the embedder cannot be used.
     """
     following: Tracker | None = None
     if tracker is not None and not still:
@@ -63,8 +71,30 @@ def pipeline(
         detector, make_tracker = for_tracking(detector, options)
         following = own or make_tracker()
     detect = Detect(detector) if load is None else load.detect(detector)
-    track = [] if following is None else [Track(following)]
+    track: list[Stage[Any]] = [] if following is None else [Track(following)]
+    if isinstance(following, AppearanceTracker):
+        embedder = following.embedder
+        if isinstance(tracker, TrackerKind):
+            embedder = _embedder(tracker, detector, get_embedder)
+        if embedder is not None:
+            track.insert(0, Embed(embedder, following.embeds_from))
     steps: list[Stage[Any]] = [detect, *track, *stages]
     if load is None:
         return Pipeline(steps, EveryNth(every))
     return Pipeline(steps, load.selection, load.record, load.turn)
+
+
+def _embedder(
+    options: TrackerKind, detector: Detector, get_embedder: GetEmbedder | None
+) -> Embedder:
+    """The embedder of a tracker: the one that its options name, or that suits the detector."""
+    name = embedder_of(options) or suited_embedder(detector)
+    if name is None:
+        raise ConfigError(
+            f"tracker {options.kind}: it knows objects again by their looks, and needs an embedder that "
+            "was trained for them. Give its file or name as `embedder`; `street-embedder` comes with "
+            "the program, for the synthetic street"
+        )
+    if get_embedder is None:
+        raise ConfigError(f"tracker.embedder: {name}: there are no models of trackers here")
+    return get_embedder(name)

@@ -6,58 +6,86 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sightline.build.models import classifier
+from sightline.build.models import classifier, embedder
 from sightline.config import ClassifyOptions, ModelOptions
 from sightline.errors import ConfigError
 from sightline.protocols import Classifier, Detector, Stage
 
 if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
+    from sightline.models.embedder import CropEmbedder
+
+M = TypeVar("M", "CropClassifier", "CropEmbedder")
 
 GetClassifier = Callable[[ClassifyOptions], Classifier]
 """The classifier of a stage. Raises SightlineError."""
 
 
 class StageModels:
-    """The models of stages by name, each loaded when it is first asked for.
+    """The models of stages and trackers, by what they do and by name, each loaded when it is first asked for.
 
     Args:
-        load: a new model of this name. Raises SightlineError.
+        classifier, embedder: make a new model of this name. Raise SightlineError.
     """
 
-    def __init__(self, load: Callable[[str], CropClassifier]) -> None:
-        self._load = load
-        self._loading = threading.Lock()
-        self._loaded: dict[str, CropClassifier] = {}
-        self._closing = ExitStack()
-
-    def get(self, name: str) -> CropClassifier:
-        """The model of this name. Raises what loading it raises."""
-        with self._loading:
-            if name not in self._loaded:
-                loaded = self._load(name)
-                self._closing.callback(loaded.close)
-                if loaded.card.multi_label:
-                    raise ConfigError(
-                        f"classify {name}: its values may hold several at once (`multi_label`), and labels of "
-                        "tracks are one of several: use it with `sightline classify`"
-                    )
-                self._loaded[name] = loaded
-            return self._loaded[name]
+    def __init__(
+        self, classifier: Callable[[str], CropClassifier], embedder: Callable[[str], CropEmbedder]
+    ) -> None:
+        self._classifiers = _Loaded(classifier)
+        self._embedders = _Loaded(embedder)
 
     @classmethod
     def in_folder(cls, models_dir: Path | None) -> StageModels:
         """Those of files and names, with pulled models in this folder."""
-        return cls(lambda name: classifier(ModelOptions(model=name, models_dir=models_dir)))
+
+        def options(name: str) -> ModelOptions:
+            return ModelOptions(model=name, models_dir=models_dir)
+
+        return cls(lambda name: classifier(options(name)), lambda name: embedder(options(name)))
+
+    def get_classifier(self, name: str) -> CropClassifier:
+        """The classifier of this name. Raises what loading it raises."""
+        found = self._classifiers.get(name)
+        if found.card.multi_label:
+            raise ConfigError(
+                f"classify {name}: its values may hold several at once (`multi_label`), and labels of "
+                "tracks are one of several: use it with `sightline classify`"
+            )
+        return found
+
+    def embedder(self, name: str) -> CropEmbedder:
+        """The embedder of this name. Raises what loading it raises."""
+        return self._embedders.get(name)
 
     def classifier(self, options: ClassifyOptions) -> Classifier:
-        """The classifier of a stage, for streams that share it with nobody. Raises what loading raises."""
-        return self.get(options.model).replaced(conf=options.conf)
+        """The classifier of a stage, for streams that share it with nobody."""
+        return self.get_classifier(options.model).replaced(conf=options.conf)
 
     def close(self) -> None:
         """Free all. Idempotent."""
+        self._classifiers.close()
+        self._embedders.close()
+
+
+class _Loaded(Generic[M]):
+    """Models of one kind by name, one of each."""
+
+    def __init__(self, load: Callable[[str], M]) -> None:
+        self._load: Callable[[str], M] = load
+        self._loading = threading.Lock()
+        self._loaded: dict[str, M] = {}
+        self._closing = ExitStack()
+
+    def get(self, name: str) -> M:
+        with self._loading:
+            if name not in self._loaded:
+                self._loaded[name] = self._load(name)
+                self._closing.callback(self._loaded[name].close)
+            return self._loaded[name]
+
+    def close(self) -> None:
         self._closing.close()
 
 

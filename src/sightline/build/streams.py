@@ -19,10 +19,14 @@ from sightline.build.sources import SourceInput, check_source, inputs
 from sightline.build.stages import stages
 from sightline.config import ClassifyOptions, Priority, StreamOptions
 from sightline.errors import ConfigError
-from sightline.protocols import Classifier, Meter, Stage
+from sightline.protocols import Classifier, Embedder, Meter, Stage
 from sightline.redaction import redact_address
 from sightline.runtime.scheduling.items import Terms
-from sightline.runtime.scheduling.scheduled import ScheduledClassifier, ScheduledDetector
+from sightline.runtime.scheduling.scheduled import (
+    ScheduledClassifier,
+    ScheduledDetector,
+    ScheduledEmbedder,
+)
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.streams.cpu_limiter import CpuLimiter
 from sightline.runtime.streams.decoding import Decoding, decoding_counts
@@ -36,12 +40,16 @@ from sightline.types import RunState
 if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
     from sightline.models.detector import EngineDetector
+    from sightline.models.embedder import CropEmbedder
     from sightline.sources.turn import Turn
 
 log = logging.getLogger(__name__)
 
 GetClassifier = Callable[[str], "tuple[str, CropClassifier]"]
 """The name that the scheduler knows a stage's model by, and its classifier. Raises SightlineError."""
+
+GetEmbedder = Callable[[str], "tuple[str, CropEmbedder]"]
+"""The same of a tracker's embedder. Raises SightlineError."""
 
 GetDetector = Callable[[str], "tuple[str, EngineDetector]"]
 """The full name of a model and its detector. Raises NotFound."""
@@ -53,6 +61,7 @@ def stream_maker(
     meter: Meter | None = None,
     joined: Collection[str] = (),
     get_classifier: GetClassifier | None = None,
+    get_embedder: GetEmbedder | None = None,
 ) -> MakeStream:
     """What makes the parts of a fleet's streams.
 
@@ -61,7 +70,8 @@ def stream_maker(
         get: finds a model by name.
         meter: told of each analysed frame.
         joined: text files that several streams write to; they are begun already.
-        get_classifier: finds a stage's model, and the name that the scheduler knows it by.
+        get_classifier, get_embedder: find a stage's or tracker's model, and the name that the scheduler
+            knows it by.
     """
 
     turn = CpuLimiter()
@@ -102,6 +112,7 @@ def stream_maker(
                 options.stages, detector, partial(_classifier, scheduler, get_classifier, terms)
             ),
             load=StreamLoad(selection, record, turn, detect),
+            get_embedder=partial(_embedder, scheduler, get_embedder, terms),
         )
         run = {"command": "run", "model": model, "version": __version__, "stream": name}
         own = outputs(options.outputs, run, [found], joined)
@@ -123,6 +134,17 @@ def _classifier(
     key, shared = get(of.model)
     terms = replace(terms, min_rate=0.0, live=False)
     return ScheduledClassifier(scheduler, key, shared.replaced(conf=of.conf), terms)
+
+
+def _embedder(
+    scheduler: Scheduler, get: GetEmbedder | None, terms: Terms, name: str
+) -> Embedder:
+    """A tracker's embedder, behind the scheduler. Nobody is promised a rate of it."""
+    if get is None:
+        raise ConfigError(f"tracker.embedder: {name}: there are no models of trackers here")
+    key, shared = get(name)
+    terms = replace(terms, min_rate=0.0, live=False)
+    return ScheduledEmbedder(scheduler, key, shared, terms)
 
 
 def _close(

@@ -203,7 +203,9 @@ def analyze(
 
         def stream(i: SourceInput) -> Stream:
             own = build.stages(stages, detector, models.classifier)
-            steps = build.pipeline(detector, tracker, still=i.still, every=every, stages=own)
+            steps = build.pipeline(
+                detector, tracker, still=i.still, every=every, stages=own, get_embedder=models.embedder
+            )
             return Stream(i.name, i.source, steps, outputs.sinks(i))
 
         streams = [stream(i) for i in inputs]

@@ -107,11 +107,11 @@ def read(file: Path) -> ConfigurationFile:
             check_source(stream)
         except (ConfigError, SourceError) as exc:
             wrong.append(f"{found.where('streams', name, 'source')}: {exc}")
-        for number, stage in enumerate(stream.stages):
+        for at, model_name in stream.further_models:
             try:
-                _stage_model(found, stage.model)
+                _stage_model(found, model_name)
             except ConfigError as exc:
-                wrong.append(f"{found.where('streams', name, 'stages', number, 'model')}: {exc}")
+                wrong.append(f"{found.where('streams', name, *at)}: {exc}")
     for use, why in configuration_conflicts(found.configuration, {"this configuration": file}):
         wrong.append(f"{found.where(*use.at)}: {'.'.join(map(str, use.at))}: {why}")
     if len(wrong) > 1:
@@ -166,7 +166,7 @@ def _summary(read: ConfigurationFile) -> Iterator[tuple[str, str]]:
     for name, stream in configuration.streams.items():
         model_name = stream.model if stream.model != "default" else configuration.served_models[0]
         source = f"{redact_address(stream.source)}{_absent(stream.source)}"
-        then = "".join(f", then {_stage_model(read, stage.model)}" for stage in stream.stages)
+        then = "".join(f", then {_stage_model(read, model)}" for _, model in stream.further_models)
         yield "stream", f"{name}: {source}, {model_name}{then}, priority {stream.priority}"
     serving = configuration.serving
     if serving is None:

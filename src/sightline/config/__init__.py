@@ -27,6 +27,7 @@ from sightline.config.tracker import (
     TrackerKind,
     TrackerOptions,
     TrackParameters,
+    embedder_of,
 )
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "TrackerOptions",
     "checked",
     "classify_options",
+    "embedder_of",
     "is_loopback",
     "moment",
 ]

@@ -12,6 +12,7 @@ from sightline.config.options import Inconsistency, Name, Options, refuse_incons
 from sightline.config.scheduler import SchedulerOptions
 from sightline.config.serving import ServingOptions, serving_inconsistencies
 from sightline.config.stream import StreamOptions
+from sightline.config.tracker import embedder_of
 
 
 class Configuration(Options):
@@ -34,9 +35,12 @@ class Configuration(Options):
     def served_models(self) -> list[str]:
         """Names of the models that detect, or that clients send tensors to: the first is the default.
 
-        Classifiers are left out.
+        Classifiers, and embedders of trackers, are left out.
         """
-        return [name for name in self.models if name not in set(self.classifiers)]
+        by_streams = {stream.model for stream in self.streams.values()}
+        embedders = {embedder_of(stream.tracker) for stream in self.streams.values()}
+        others = {*self.classifiers, *(embedders - by_streams)}
+        return [name for name in self.models if name not in others]
 
     @property
     def classifiers(self) -> list[str]:
@@ -67,7 +71,7 @@ def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
         ):
             yield ("streams", name, "model"), f"{stream.model} is a classifier: it finds no objects"
     if not configuration.served_models:
-        yield ("models",), "all of them are classifiers: which one detects?"
+        yield ("models",), "all of them are classifiers or embedders: which one detects?"
     if configuration.serving is not None:
         yield from serving_inconsistencies(configuration.serving)
     names: set[str] = set()

@@ -6,26 +6,17 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from sightline.config.value_errors import in_words
 from sightline.errors import ConfigError
 from sightline.redaction import redacted
-from sightline.tables import Option
 
 Loc: TypeAlias = tuple[str | int, ...]
 """Where a value stands in a tree of options: ``("streams", "gate", "fps")``."""
-
-
-def option_field(option: Option) -> tuple[Any, Any]:
-    """The type and the field of a table's option, as ``pydantic.create_model`` takes them."""
-    plain: Any = Literal[option.choices] if option.choices else option.kind
-    kind: Any = plain if option.default is not None else plain | None
-    about = f"{option.about}; none: {option.unset}" if option.unset else option.about
-    return kind, Field(option.default, ge=option.least, le=option.most, description=about)
 
 
 class Options(BaseModel):

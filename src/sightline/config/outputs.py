@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
 from sightline.addresses import database_address
-from sightline.config.options import Options, option_field
+from sightline.config.options import Options
+from sightline.config.part_fields import option_field
 from sightline.config.paths import PathField, paths_in
 from sightline.tables import SINKS, SinkEntry
 

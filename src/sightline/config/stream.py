@@ -14,7 +14,7 @@ from sightline.config.outputs import OutputOptions
 from sightline.config.paths import PathField
 from sightline.config.scheduler import Priority
 from sightline.config.stages import Stages
-from sightline.config.tracker import ByteTrackOptions, TrackerChoice
+from sightline.config.tracker import ByteTrackOptions, TrackerChoice, embedder_of
 from sightline.errors import ConfigError
 from sightline.wall_time import read_moment
 
@@ -108,6 +108,15 @@ class StreamOptions(Options):
     live: LiveOptions = Field(LiveOptions(), description="how a network stream connects")
     adaptive: AdaptiveOptions = Field(AdaptiveOptions(), description="how the stream keeps up")
     outputs: OutputOptions = Field(OutputOptions(), description="where results are written")
+
+    @property
+    def further_models(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """Models beside the detector, of stages and the tracker: where each is named, and its name."""
+        found: list[tuple[tuple[str | int, ...], str]] = [
+            (("stages", number, "model"), stage.model) for number, stage in enumerate(self.stages)
+        ]
+        embedder = embedder_of(self.tracker)
+        return found if embedder is None else [*found, (("tracker", "embedder"), embedder)]
 
     @model_validator(mode="after")
     def _fits_together(self) -> StreamOptions:

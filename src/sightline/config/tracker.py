@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, create_model, model_validator
 
 from sightline.config.model import DetectParameters
-from sightline.config.options import Inconsistency, Options, option_field, refuse_inconsistent
+from sightline.config.options import Inconsistency, Options, refuse_inconsistent
+from sightline.config.part_fields import option_field
 from sightline.tables import TRACKERS
 
 if TYPE_CHECKING:
@@ -130,6 +131,12 @@ elif len(TRACKER_KINDS) > 1:
 else:  # a union of one is none
     TrackerChoice = Annotated[ByteTrackOptions, BeforeValidator(_kind_of), _OrKindAlone()]
 """A tracker: its kind alone, or with its thresholds."""
+
+
+def embedder_of(options: TrackerKind) -> str | None:
+    """The embedder that a tracker's options name; None where they name none, or it needs none."""
+    found: str | None = options.model_dump(include={"embedder"}).get("embedder")
+    return found
 
 
 class TrackParameters(DetectParameters):

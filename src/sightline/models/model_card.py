@@ -87,6 +87,10 @@ class ModelCard(BaseModel):
     tracker: TrackerOptions | None = Field(
         None, description="thresholds of the tracker, where the usual ones do not suit the model"
     )
+    embedder: str | None = Field(
+        None,
+        description="name of an embedder for a detector's objects, for trackers by their looks",
+    )
     licence: str | None = None
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
 

@@ -66,6 +66,19 @@ def correct(motion: Motion, columns: NDArray[np.int64], boxes: NDArray[np.float6
     motion[:, columns] = seen
 
 
+def distances(motion: Motion, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared Mahalanobis distance of each measured box, (4, M), from each predicted one: (N, M).
+
+    It has four degrees of freedom. Noise grows with the height of the predicted box.
+    """
+    height = np.maximum(motion[3] - motion[1], 1.0)
+    variance = (motion[8] + _POSITION_NOISE) * height * height
+    apart = motion[:4, :, None] - boxes[:, None]
+    apart *= apart
+    squares: NDArray[np.float64] = apart.sum(axis=0) / variance[:, None]
+    return squares
+
+
 def hold_size(motion: Motion, columns: NDArray[np.int64]) -> None:
     """Let the boxes of these columns move on without growing or shrinking.
 

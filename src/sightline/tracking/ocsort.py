@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +140,6 @@ class OCSORT(OnlineTracker):
     """
 
     _tracks: ObservedTracks
-    _tracks_kind: ClassVar[type[Tracks]] = ObservedTracks
 
     @takes_our_names()
     def __init__(
@@ -173,6 +172,9 @@ class OCSORT(OnlineTracker):
             class_aware=class_aware,
             camera_motion=camera_motion,
         )
+
+    def _begin(self, found: Found) -> ObservedTracks:
+        return ObservedTracks.begin(found, self._clock)
 
     def _match(self, found: Found, candidates: Candidates) -> tuple[Ints, Ints]:
         """By overlap and direction; the doubtful ones by overlap; then where tracks were last seen."""

@@ -53,9 +53,6 @@ class OnlineTracker(ABC):
     takes_frames: ClassVar[bool] = True
     """``update`` and ``predict`` take the frame itself, where others take its time."""
 
-    _tracks_kind: ClassVar[type[Tracks]] = Tracks
-    """What is known of each object."""
-
     def __init__(
         self,
         *,
@@ -101,9 +98,9 @@ class OnlineTracker(ABC):
 
     def reset(self) -> None:
         """Forget all objects. Ids go on: one instance never gives an id twice."""
-        self._tracks = self._tracks_kind.begin(Found.of(Detections.empty()), 0.0)
-        self._class_names: tuple[str, ...] = ()
         self._clock = 0.0  # seconds that have passed, of whatever frames were shown
+        self._tracks = self._begin(Found.of(Detections.empty()))
+        self._class_names: tuple[str, ...] = ()
         self._updated: float | None = None  # the clock at the last update
         self._time: float | None = None  # stream time of the last frame that had one
         if self._camera is not None:
@@ -150,7 +147,7 @@ class OnlineTracker(ABC):
         alive = active | (self._clock - tracks.seen <= self.lost_buffer_s)
         rows, columns = self._match(found, Candidates(active, alive))
 
-        tracks.meet(rows, found.taken(columns), self._clock)
+        self._meet(rows, columns, found)
         self._confirm(tracks.ids, (tracks.ids == 0) & (tracks.hits >= self.minimum_hits))
         track_ids = np.zeros(len(detections), np.int64)
         track_ids[columns] = tracks.ids[rows]
@@ -163,7 +160,7 @@ class OnlineTracker(ABC):
         fresh = found.scores >= self.new_track_threshold
         fresh[columns] = False
         if fresh.any() or not alive.all():
-            born = self._tracks_kind.begin(found.taken(fresh.nonzero()[0]), self._clock)
+            born = self._begin(found.taken(fresh.nonzero()[0]))
             if first or self.minimum_hits == 1:
                 self._confirm(born.ids, born.ids == 0)
                 track_ids[fresh] = born.ids
@@ -198,6 +195,14 @@ class OnlineTracker(ABC):
     @abstractmethod
     def _match(self, found: Found, candidates: Candidates) -> tuple[Ints, Ints]:
         """Indices of tracks and of their detections."""
+
+    def _begin(self, found: Found) -> Tracks:
+        """Tracks of objects that are seen for the first time."""
+        return Tracks.begin(found, self._clock)
+
+    def _meet(self, rows: Ints, columns: Ints, found: Found) -> None:
+        """Let tracks take the detections that they were matched with."""
+        self._tracks.meet(rows, found.taken(columns), self._clock)
 
     def _may_go_on(self, met: Ints) -> Mask:
         """Which tracks live on without a detection: what is confirmed, or may be by later ones.

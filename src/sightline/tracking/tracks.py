@@ -21,7 +21,7 @@ class Found(NamedTuple):
     """The detections of one frame, N of them, as trackers work with them.
 
     Boxes are (4, N) float64. What is no box has no size and a score below any. ``embeddings`` are
-    (N, D), or None.
+    (N, D) of length 1, or zeros; or None.
     """
 
     boxes: Boxes
@@ -39,7 +39,7 @@ class Found(NamedTuple):
         if not proper.all():
             is_box = np.logical_and.reduce(proper)
             boxes, scores = np.where(is_box, boxes, 0.0), np.where(is_box, scores, np.float32(-1))
-        return cls(boxes, scores, detections.class_ids, detections.embeddings)
+        return cls(boxes, scores, detections.class_ids, _of_length_one(detections.embeddings))
 
     def taken(self, index: Ints) -> Found:
         """Those with these numbers."""
@@ -47,6 +47,16 @@ class Found(NamedTuple):
         return Found(
             self.boxes.take(index, 1), self.scores.take(index), self.class_ids.take(index), vectors
         )
+
+
+def _of_length_one(vectors: Floats | None) -> Floats | None:
+    """Rows of length 1; what is not finite, or has no length, becomes zeros."""
+    if vectors is None:
+        return None
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+    proper = np.isfinite(lengths) & (lengths > 0)
+    scaled: Floats = np.where(proper, vectors / np.where(proper, lengths, 1), 0).astype(np.float32)
+    return scaled
 
 
 @dataclass(eq=False)

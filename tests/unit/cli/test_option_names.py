@@ -34,6 +34,7 @@ from sightline.config import file as config_file
 from sightline.config.tracker import TRACKER_KINDS
 from sightline.errors import ConfigError
 from sightline.tables import TRACKERS
+from sightline.tracking import deepsort
 
 ROOT = get_command(app)
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -50,7 +51,7 @@ SHORT = {"--json", "--output", "-o", "--db", "-m", "-q", "-v", "--verbose", "--q
 
 CALLS = {
     "load": sl.load, "track": sl.track, "detect": sl.Model.detect,
-    "ByteTrack": sl.ByteTrack, "OCSORT": sl.OCSORT,
+    "ByteTrack": sl.ByteTrack, "OCSORT": sl.OCSORT, "DeepSORT": deepsort.DeepSORT,
     "LiveOptions": LiveOptions, "OutputOptions": OutputOptions, "ServingOptions": ServingOptions,
 }  # fmt: skip
 
@@ -244,16 +245,11 @@ ALL_OPTIONS = {
     "new_match_threshold": ("0.35", 0.35), "minimum_hits": ("4", 4), "confirm_within": ("6", 6),
     "lost_buffer_s": ("2.5", 2.5), "camera_motion": ("affine", "affine"),
 }  # fmt: skip
-OF_OTHER_TRACKERS = {"momentum": ("0.3", 0.3)}
-SWITCHES = (
-    "agnostic_nms",
-    "yolo_scores",
-    "yolo_pictures",
-    "show",
-    "show_fps",
-    "append",
-    "class_aware",
-)
+OF_OTHER_TRACKERS = {
+    "momentum": ("0.3", 0.3), "appearance_threshold": ("0.3", 0.3), "gallery": ("50", 50),
+    "embedder": ("street-embedder", "street-embedder"), "cascade": ("", True),
+}  # fmt: skip
+SWITCHES = ("agnostic_nms", "yolo_scores", "yolo_pictures", "show", "show_fps", "append", "class_aware")
 
 
 def test_every_flag_is_saved_under_its_own_name(
@@ -284,7 +280,10 @@ def test_another_tracker_is_saved_with_its_options(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     given = {n: v for n, v in OF_OTHER_TRACKERS.items() if n in TRACKERS[kind].options}
-    flags = [f"--{name.replace('_', '-')}={text}" for name, (text, _) in given.items()]
+    flags = [
+        f"--{name.replace('_', '-')}" + (f"={text}" if text else "")
+        for name, (text, _) in given.items()
+    ]
     tree_of("track", "a.mp4", "-m", "absent.onnx", "--tracker", kind, *flags, folder=tmp_path)
     ((_, stream),) = config_file.read(tmp_path / "saved.yaml", {}).configuration.streams.items()
     assert stream.tracker.kind == kind

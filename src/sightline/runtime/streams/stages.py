@@ -1,4 +1,4 @@
-"""The stages of a stream: detection and tracking. Each adds its part to what is known of a frame."""
+"""The stages of a stream: detection, embedding and tracking. Each adds its part to what is known of a frame."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from sightline.protocols import Detector, FrameTracker, Tracker
-from sightline.types import Detections, Frame, Mask, Observation
+from sightline.protocols import Detector, Embedder, FrameTracker, Tracker
+from sightline.tracking import appearance
+from sightline.types import Detections, Floats, Frame, Mask, Observation
 
 
 class Detect:
@@ -49,6 +50,33 @@ class DetectAtLevel(Detect):
     def submit(self, seen: Observation) -> Future[list[Detections]] | None:
         """Begin to detect at the size that is next."""
         return self._detectors[self._size()].submit((seen.frame,))
+
+
+class Embed:
+    """Gives detections the vectors that a tracker knows objects again by.
+
+    Args:
+        embedder: shared by streams; its owner closes it.
+        least: the lowest score of a detection that gets one.
+    """
+
+    name = "embed"
+
+    def __init__(self, embedder: Embedder, least: float) -> None:
+        self._embedder = embedder
+        self._least = least
+
+    def submit(self, seen: Observation) -> Future[Floats] | None:
+        rows = appearance.wanted(seen.detections, self._least)
+        if seen.skipped is not None or not rows.any():
+            return None
+        return appearance.submit(self._embedder, seen.frame, seen.detections, rows)
+
+    def settle(self, seen: Observation, found: Floats | None) -> Observation:
+        if found is None:
+            return seen
+        rows = appearance.wanted(seen.detections, self._least)
+        return replace(seen, detections=appearance.carrying(seen.detections, rows, found))
 
 
 class Track:

@@ -70,12 +70,10 @@ async def add(request: Request, body: StreamRequest) -> dict[str, Any]:
     if body.live.hosts is not None:
         raise Forbidden("live.hosts: which hosts clients may open says serving.stream_hosts")
 
-    for stage in body.stages:
-        if stage.model not in service.stage_models:  # clients name no files
+    for at, model in body.options().further_models:
+        if model not in service.stage_models:  # clients name no files
             known = ", ".join(sorted(service.stage_models))
-            raise NotFound(
-                f"stages: there is no model {stage.model!r} for stages; there are {known}"
-            )
+            raise NotFound(f"{at[0]}: there is no model {model!r} for it; there are {known}")
 
     def start() -> None:
         placed = {
