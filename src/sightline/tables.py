@@ -258,6 +258,9 @@ SINKS: Mapping[str, SinkEntry] = {
     ),
 }
 
+CAMERA_MOTIONS = ("off", "affine", "homography")
+"""What trackers may take the camera's motion for; see ``tracking.camera_motion``."""
+
 # What all trackers take. Those that begin and end the list of a tracker's options are the same everywhere.
 _SCORES = {
     "high_threshold": Option(
@@ -287,7 +290,7 @@ _LIVES = {
     ),
     "camera_motion": Option(
         str, "how the picture moves when the camera shakes or turns, which is made good",
-        unset="off", choices=("off", "affine", "homography"),
+        unset="off", choices=CAMERA_MOTIONS,
     ),
 }  # fmt: skip
 _MATCH = Option(float, "smallest overlap (IoU) with a sure detection", unset="0.2", least=0, most=1)

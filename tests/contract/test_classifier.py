@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sightline.build.models import classifier as build_classifier
+from sightline.build.crop_models import classifier as build_classifier
 from sightline.config import EngineOptions, ModelOptions, SchedulerOptions
 from sightline.engines.wrapper import EngineWrapper
 from sightline.protocols import Classifier, UsesEngines

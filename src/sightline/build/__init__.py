@@ -1,12 +1,11 @@
 """From options to objects: the only package that knows all interchangeable parts."""
 
+from sightline.build.crop_models import classifier, embedder
 from sightline.build.model_files import PEOPLE, located, model_path
 from sightline.build.models import (
     build_engine,
-    classifier,
     decoders,
     detector,
-    embedder,
     for_tracking,
     pick_backend,
 )

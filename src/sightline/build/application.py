@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from sightline.build.crop_models import classifier, embedder
 from sightline.build.model_files import BUNDLED_CLASSIFIERS
-from sightline.build.models import classifier, embedder, native_engine, served_detector
+from sightline.build.models import native_engine, served_detector
 from sightline.build.outputs import joined_files
 from sightline.build.sources import LIVE, source_kind
 from sightline.build.stages import StageModels

@@ -26,16 +26,12 @@ from sightline.types import Normalization
 
 if TYPE_CHECKING:
     from sightline.engines.native import NativeEngine
-    from sightline.models.card import CardReading, CropTask
-    from sightline.models.classifier import CropClassifier
+    from sightline.models.card import CardReading
     from sightline.models.detector import EngineDetector
-    from sightline.models.embedder import CropEmbedder
     from sightline.models.model_card import ModelCard
 
 log = logging.getLogger(__name__)
 
-
-T = TypeVar("T")
 
 ReadCard = Callable[[ModelOptions], "CardReading"]
 """Reads the card of the model that options mean. Raises ModelError, ConfigError."""
@@ -81,52 +77,12 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
         return _people(options)
 
     def engine(reading: CardReading) -> Engine:
-        return _in_each_process(reading, options, _read, stills=stills)
+        return engine_per_process(reading, options, _read, stills=stills)
 
     return _around(options, engine)
 
 
-def classifier(options: ModelOptions, *, stills: bool = False) -> CropClassifier:
-    """The classifier that options describe; ``stills`` as for ``detector``.
-
-    Raises:
-        ModelError, EngineError, ConfigError: see ``read_crop_card`` and the engines.
-    """
-    from sightline.models.classifier import CropClassifier
-
-    made = partial(CropClassifier, conf=options.conf)
-    return _of_crops(options, _read_classifier, made, stills=stills)
-
-
-def embedder(options: ModelOptions) -> CropEmbedder:
-    """The embedder that options describe.
-
-    Raises:
-        ModelError, EngineError, ConfigError: see ``read_crop_card`` and the engines.
-    """
-    from sightline.models.embedder import CropEmbedder
-
-    return _of_crops(options, _read_embedder, CropEmbedder)
-
-
-def _of_crops(
-    options: ModelOptions,
-    read: ReadCard,
-    make: Callable[[Engine, ModelCard], T],
-    *,
-    stills: bool = False,
-) -> T:
-    """A model that is shown single objects."""
-    reading = read(options)
-    engine = _in_each_process(reading, options, read, stills=stills)
-    try:
-        return make(engine, reading.card)
-    except BaseException:  # whatever it is, it goes on; the engine must not stay
-        engine.close()
-        raise
-
-
-def _in_each_process(
+def engine_per_process(
     reading: CardReading, options: ModelOptions, read: ReadCard, *, stills: bool = False
 ) -> Engine:
     """The engine of a model whose card was read; other processes read it again and make their own."""
@@ -223,27 +179,6 @@ def _read(options: ModelOptions) -> CardReading:
         return read_card(open_model(path), decoders())
     except ModelError as exc:
         raise NotVision(str(exc)) from exc
-
-
-def _read_classifier(options: ModelOptions) -> CardReading:
-    return _read_crop_model(options, "classify", "a classifier")
-
-
-def _read_embedder(options: ModelOptions) -> CardReading:
-    return _read_crop_model(options, "embed", "an embedder")
-
-
-def _read_crop_model(options: ModelOptions, task: CropTask, needed: str) -> CardReading:
-    from sightline.models.card import read_crop_card
-    from sightline.models.file import open_model
-
-    path = model_path(options)
-    reading = read_crop_card(open_model(path), task)
-    if reading.card.task != task:
-        raise ModelError(
-            f"{path}: {needed} is needed, and this model's task is {reading.card.task}"
-        )
-    return reading
 
 
 def _composed(reading: CardReading, options: ServedModelOptions, hang_s: float) -> Engine:

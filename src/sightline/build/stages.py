@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sightline.build.models import classifier, embedder
+from sightline.build.crop_models import classifier, embedder
 from sightline.config import ClassifyOptions, ModelOptions
 from sightline.errors import ConfigError
 from sightline.protocols import Classifier, Detector, Stage

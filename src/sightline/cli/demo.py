@@ -89,14 +89,16 @@ def _list(outputs: OutputOptions) -> None:
 def _score(model: str) -> None:
     """Hold what the model sees against the street's exact truth."""
     from sightline.cli import footage
+    from sightline.config import ByteTrackOptions
     from sightline.evaluation.tracking import score_sequences
     from sightline.evaluation.tracks import mot
 
     with footage.detector(model_options(model, conf=0.001, max_detections=300)) as detector:
         dataset, found = footage.see_street(SCENE, detector, None)
     detection = dataset.score(found, detector.class_names)
-    with footage.detector(model_options(model)) as detector:
-        truth, tracks = footage.track_street(SCENE, detector, None, detector.class_names)
+    tracker = footage.tracking(ByteTrackOptions(), None)
+    with footage.detector(model_options(model)) as detector, tracker as steps:
+        truth, tracks = footage.track_street(SCENE, steps, detector, None, detector.class_names)
     tracking, _ = score_sequences({"street": mot.pair(truth, tracks)})
     typer.echo(
         f"against the street's truth: mAP@50 {detection.map50:.3f}, mAP {detection.map:.3f}, "

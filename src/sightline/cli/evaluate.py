@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +23,7 @@ from sightline.cli.scoring import (
     Compared,
     Labels,
     compare_models,
+    compared_trackers,
     report_tracks,
     run_tracker,
     score_detections,
@@ -31,9 +33,7 @@ from sightline.cli.scoring import (
 )
 from sightline.cli.terminal import logs
 from sightline.errors import ConfigError
-
-if TYPE_CHECKING:
-    pass
+from sightline.tables import CAMERA_MOTIONS, TRACKERS
 
 LOWEST_CONF = 0.001
 MOST_DETECTIONS = 300
@@ -135,6 +135,19 @@ def track(
         Path | None, typer.Option(help="The sequence as a video or a folder of pictures.")
     ] = None,
     fps: Annotated[float, typer.Option(min=0.1, help="Of a folder of pictures.")] = 25.0,
+    tracker: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Of a --model: {', '.join(TRACKERS)}. Repeatable: they are compared in one table.",
+            show_default=next(iter(TRACKERS)),
+        ),
+    ] = None,
+    embedder: Annotated[
+        str | None, typer.Option(help="Of trackers by looks: a model's name or file.")
+    ] = None,
+    camera_motion: Annotated[
+        str, typer.Option(help=f"Of all trackers: {', '.join(CAMERA_MOTIONS)}.")
+    ] = CAMERA_MOTIONS[0],
     conf: Annotated[
         float | None, typer.Option(help="Lowest score of a sure detection.", show_default=False)
     ] = None,
@@ -159,6 +172,8 @@ def track(
     sightline evaluate track MOT17/train/MOT17-02-FRCNN --predictions MOT17-02-FRCNN.txt
 
     sightline evaluate track gt.txt --model yolox_nano --video street.mp4 --require hota=0.5
+
+    sightline evaluate track "street://?duration=10" --model street --tracker bytetrack --tracker ocsort
     """
     from sightline.evaluation.notes import Notes
     from sightline.evaluation.tracks import mot
@@ -167,18 +182,26 @@ def track(
     _one_of(model, predictions, frames)
     needs = track_requirements(require)
     notes = Notes()
+    compared: dict[str, Mapping[str, Any]] = {}
     if model is not None:
         wanted = tracked_classes(truth, classes)
         options = model_options(
             model, size=size, iou=iou, backend=backend, precision=precision, device=device,
             conf=conf, classes=",".join(wanted) or None,
         )  # fmt: skip
-        pairs = run_tracker(truth, options, wanted, video, fps, frames, notes)
+        kinds = compared_trackers(tracker, embedder, camera_motion)
+        if needs and len(kinds) > 1:
+            raise ConfigError("--require says what one tracker must reach: give one --tracker")
+        for kind, how in kinds.items():
+            notes = Notes()  # each says the same of the files
+            compared[kind] = run_tracker(truth, options, how, wanted, video, fps, frames, notes)
+    elif tracker or embedder:
+        raise ConfigError("--tracker and --embedder belong to a --model that is run now")
     elif truth.startswith(STREET):
         raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
     else:
-        pairs = mot.pair_files(Path(truth), predictions or (), notes)
-    report_tracks(pairs, needs, notes, as_json=json)
+        compared[""] = mot.pair_files(Path(truth), predictions or (), notes)
+    report_tracks(compared, needs, notes, as_json=json)
 
 
 @app.command()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ import numpy as np
 from sightline import build
 from sightline.cli.terminal.progress import progress
 from sightline.coco import COCO_NAMES
-from sightline.config import ByteTrackOptions, ModelOptions
+from sightline.config import ModelOptions, TrackerKind
 from sightline.errors import ConfigError, SourceError
 from sightline.evaluation.detection import with_classes
 from sightline.evaluation.notes import Notes
@@ -36,6 +37,10 @@ SEEN_SHARE, SEEN_PIXELS = 0.25, 64
 To find others is neither right nor wrong."""
 
 
+MakePipeline = Callable[[Detector], Pipeline]
+"""The stages of a stream around a detector."""
+
+
 class _Seen(NamedTuple):
     """What was found in a frame. Pixels are not kept: those of all frames would fill the memory."""
 
@@ -51,6 +56,16 @@ def detector(options: ModelOptions) -> Iterator[Detector]:
         yield built
     finally:
         built.close()
+
+
+@contextmanager
+def tracking(options: TrackerKind, models_dir: Path | None) -> Iterator[MakePipeline]:
+    """What makes the pipeline of a tracker around a detector; its further models are freed afterwards."""
+    models = build.StageModels.in_folder(models_dir)
+    try:
+        yield partial(build.pipeline, tracker=options, get_embedder=models.embedder)
+    finally:
+        models.close()
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -129,14 +144,14 @@ def see_street(url: str, model: Detector, frames: int | None) -> tuple[Dataset, 
 
 
 def track_street(
-    url: str, model: Detector, frames: int | None, classes: Sequence[str]
+    url: str, steps: MakePipeline, model: Detector, frames: int | None, classes: Sequence[str]
 ) -> tuple[TrackTruth, list[Detections]]:
     """A street's true tracks, and those of a tracker, of ``classes`` (none given: of all)."""
     names = tuple(classes or COCO_NAMES)
     truths: list[Detections] = []
     counted: list[Mask] = []
     found: list[Detections] = []
-    for observation in _observe(_street(url, frames), _tracking(model), frames):
+    for observation in _observe(_street(url, frames), steps(model), frames):
         truth = truth_of(observation.frame)
         kept = np.isin(truth.class_ids, [COCO_NAMES.index(n) for n in names if n in COCO_NAMES])
         truths += with_classes([truth.detections], COCO_NAMES, names)
@@ -147,7 +162,13 @@ def track_street(
 
 
 def track_people(
-    video: str, fps: float, model: Detector, frames: int | None, truth: TrackTruth, notes: Notes
+    video: str,
+    fps: float,
+    steps: MakePipeline,
+    model: Detector,
+    frames: int | None,
+    truth: TrackTruth,
+    notes: Notes,
 ) -> tuple[TrackTruth, list[Detections]]:
     """The tracks in a video, or in pictures at a frame rate, all of one class, frame by frame.
 
@@ -159,14 +180,14 @@ def track_people(
     """
     (named,) = build.inputs([video])
     if not named.still:
-        seen = _whole(named.source, _tracking(model), frames, notes)
+        seen = _whole(named.source, steps(model), frames, notes)
         return truth.first(frames), _by_frame([one.place + 1 for one in seen], seen)
     paths, _ = picture_paths(video)
     paths = paths[:frames]
     numbers = frame_numbers([path.name for path in paths], truth.annotated, notes)
     for number in sorted(set(truth.annotated) - set(numbers)) if frames is None else ():
         notes.add(video, "left out, no picture is of the frame", f"frame {number}")
-    seen = _whole(ImageSource(paths, fps=fps), _tracking(model), None, notes)
+    seen = _whole(ImageSource(paths, fps=fps), steps(model), None, notes)
     return truth.only(set(numbers)), _by_frame([numbers[one.place] for one in seen], seen)
 
 
@@ -223,10 +244,6 @@ def _areas(truth: StreetTruth) -> np.ndarray:
     sides = (truth.boxes[:, 2:] - truth.boxes[:, :2]).astype(np.float64)
     areas: np.ndarray = sides[:, 0] * sides[:, 1]
     return areas
-
-
-def _tracking(model: Detector) -> Pipeline:
-    return build.pipeline(model, ByteTrackOptions())
 
 
 def _observe(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sightline.errors import ConfigError, SourceError
+from sightline.tables import TRACKERS
 
 if TYPE_CHECKING:
-    from sightline.config import ModelOptions
+    from sightline.config import ModelOptions, TrackerKind
     from sightline.evaluation.notes import Notes
     from sightline.evaluation.requirements import Requirement
 
@@ -94,16 +95,46 @@ def tracked_classes(truth: str, classes: str | None) -> tuple[str, ...]:
     return wanted
 
 
+def compared_trackers(
+    kinds: Sequence[str] | None, embedder: str | None, camera_motion: str
+) -> dict[str, TrackerKind]:
+    """The options of the trackers that are run, by their kinds. Raises ConfigError."""
+    from sightline.config import TrackParameters, checked, embedder_of
+
+    made: dict[str, TrackerKind] = {}
+    for kind in kinds or [next(iter(TRACKERS))]:
+        how: dict[str, Any] = {"kind": kind, "camera_motion": camera_motion}
+        if embedder is not None and kind in TRACKERS and "embedder" in TRACKERS[kind].options:
+            how["embedder"] = embedder
+        made[kind] = checked(TrackParameters, tracker=how).tracker
+    if embedder is not None and not any(embedder_of(how) for how in made.values()):
+        raise ConfigError(f"--embedder {embedder}: none of the trackers goes by looks")
+    return made
+
+
 def report_tracks(
-    pairs: dict[str, Any], needs: Sequence[Requirement], notes: Notes, *, as_json: bool
+    trackers: Mapping[str, Mapping[str, Any]],
+    needs: Sequence[Requirement],
+    notes: Notes,
+    *,
+    as_json: bool,
 ) -> None:
-    """Score sequences, and say whether they are as good as they need to be."""
+    """Score the sequences of each tracker; of one alone, say whether they are as good as they need to be."""
     from dataclasses import replace
 
-    from sightline.cli.terminal.scores import plain_scores, report, tracking_table
+    from sightline.cli.terminal.scores import (
+        plain_scores,
+        report,
+        report_trackers,
+        tracking_table,
+    )
     from sightline.evaluation.tracking import score_sequences
 
-    scores, each = score_sequences(pairs)
+    scored = {kind: score_sequences(pairs) for kind, pairs in trackers.items()}
+    if len(scored) > 1:
+        report_trackers({kind: whole for kind, (whole, _) in scored.items()}, as_json=as_json)
+        return
+    ((scores, each),) = scored.values()
     scores = replace(scores, notes=notes.lines())
     sequences = {name: plain_scores(s) for name, s in each.items()}
     for of_sequence in sequences.values():
@@ -162,6 +193,7 @@ def compare_models(
 def run_tracker(
     truth: str,
     options: ModelOptions,
+    tracker: TrackerKind,
     classes: Sequence[str],
     video: Path | None,
     fps: float,
@@ -172,17 +204,18 @@ def run_tracker(
     from sightline.cli import footage
     from sightline.evaluation.tracks import mot
 
+    tracking = footage.tracking(tracker, options.models_dir)
     if truth.startswith(STREET):
-        with footage.detector(options) as detector:
-            return {truth: mot.pair(*footage.track_street(truth, detector, frames, classes))}
+        with footage.detector(options) as detector, tracking as steps:
+            return {truth: mot.pair(*footage.track_street(truth, steps, detector, frames, classes))}
     files = mot.find_sequences(Path(truth))
     if video is None or len(files) > 1:
         raise ConfigError("--model needs --video, the footage of one sequence")
     ((name, file),) = files.items()
     of_sequence = mot.read_truth(file, sequence=name, notes=notes)
     mot.check_counted({name: of_sequence}, files, notes)
-    with footage.detector(options) as detector:
-        seen = footage.track_people(str(video), fps, detector, frames, of_sequence, notes)
+    with footage.detector(options) as detector, tracking as steps:
+        seen = footage.track_people(str(video), fps, steps, detector, frames, of_sequence, notes)
     return {name: mot.pair(*seen)}
 
 

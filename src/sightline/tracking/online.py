@@ -14,6 +14,7 @@ import numpy as np
 
 from sightline.errors import ConfigError
 from sightline.other_names import attribute_error
+from sightline.tables import CAMERA_MOTIONS
 from sightline.tracking import kalman
 from sightline.tracking.matching import Pairs, assign
 from sightline.tracking.tracks import Found, Tracks
@@ -21,9 +22,6 @@ from sightline.types import Detections, Frame, Ints, Mask
 
 if TYPE_CHECKING:
     from sightline.tracking.camera_motion import CameraMotion
-
-CAMERA_MOTIONS = ("off", "affine", "homography")
-"""What the picture may be moved by from frame to frame; see ``CameraMotion``."""
 
 LOW_THRESHOLD = 0.1
 """Detections below this are noise; a detector for a tracker should hand on those above it."""

@@ -101,6 +101,22 @@ def tracking_table(scores: TrackingScores, sequences: Mapping[str, TrackingScore
     return table
 
 
+def report_trackers(trackers: Mapping[str, TrackingScores], *, as_json: bool) -> None:
+    """Print the scores of several trackers of the same footage: a column, or an object, for each."""
+    from rich.console import Console
+
+    if as_json:
+        plain = {kind: _plain(plain_scores(scores)) for kind, scores in trackers.items()}
+        typer.echo(json.dumps({"trackers": plain}, ensure_ascii=False))
+        return
+    table = _table("score", *trackers)
+    for names, shown in ((_TRACKING, _share), (_COUNTS, str)):
+        for name in names:
+            table.add_row(name, *(shown(getattr(scores, name)) for scores in trackers.values()))
+        table.add_section()
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
 def agreement_table(scores: AgreementScores) -> Table:
     """A row for each class that the reference is confident of, and one for all."""
     table = _table("class", "objects", "AP", "AP50", "recall", "score shift")

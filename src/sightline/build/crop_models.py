@@ -1,0 +1,82 @@
+"""Models that are shown single objects: classifiers and embedders, from options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from sightline.build.model_files import model_path
+from sightline.build.models import ReadCard, engine_per_process
+from sightline.config import ModelOptions
+from sightline.errors import ModelError
+from sightline.protocols import Engine
+
+if TYPE_CHECKING:
+    from sightline.models.card import CardReading, CropTask
+    from sightline.models.classifier import CropClassifier
+    from sightline.models.embedder import CropEmbedder
+    from sightline.models.model_card import ModelCard
+
+T = TypeVar("T")
+
+
+def classifier(options: ModelOptions, *, stills: bool = False) -> CropClassifier:
+    """The classifier that options describe; ``stills`` as for ``detector``.
+
+    Raises:
+        ModelError, EngineError, ConfigError: see ``read_crop_card`` and the engines.
+    """
+    from sightline.models.classifier import CropClassifier
+
+    made = partial(CropClassifier, conf=options.conf)
+    return _of_crops(options, _read_classifier, made, stills=stills)
+
+
+def embedder(options: ModelOptions) -> CropEmbedder:
+    """The embedder that options describe.
+
+    Raises:
+        ModelError, EngineError, ConfigError: see ``read_crop_card`` and the engines.
+    """
+    from sightline.models.embedder import CropEmbedder
+
+    return _of_crops(options, _read_embedder, CropEmbedder)
+
+
+def _of_crops(
+    options: ModelOptions,
+    read: ReadCard,
+    make: Callable[[Engine, ModelCard], T],
+    *,
+    stills: bool = False,
+) -> T:
+    """A model that is shown single objects."""
+    reading = read(options)
+    engine = engine_per_process(reading, options, read, stills=stills)
+    try:
+        return make(engine, reading.card)
+    except BaseException:  # whatever it is, it goes on; the engine must not stay
+        engine.close()
+        raise
+
+
+def _read_classifier(options: ModelOptions) -> CardReading:
+    return _read_crop_model(options, "classify", "a classifier")
+
+
+def _read_embedder(options: ModelOptions) -> CardReading:
+    return _read_crop_model(options, "embed", "an embedder")
+
+
+def _read_crop_model(options: ModelOptions, task: CropTask, needed: str) -> CardReading:
+    from sightline.models.card import read_crop_card
+    from sightline.models.file import open_model
+
+    path = model_path(options)
+    reading = read_crop_card(open_model(path), task)
+    if reading.card.task != task:
+        raise ModelError(
+            f"{path}: {needed} is needed, and this model's task is {reading.card.task}"
+        )
+    return reading
