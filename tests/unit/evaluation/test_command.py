@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import shutil
 import subprocess
@@ -228,6 +229,43 @@ def test_street(command: str) -> None:
     scores = json.loads(result.stdout)
     assert scores["per_class"]
     assert scores.get("misses", 1) > 0
+
+
+def test_trackers_are_compared_in_one_table() -> None:
+    street = "street://?seed=3&duration=0.4&width=320&height=192"
+    command = (
+        "track",
+        street,
+        "--model",
+        "people",
+        "--tracker",
+        "bytetrack",
+        "--tracker",
+        "ocsort",
+    )
+    compared = json.loads(run(*command, "--json").stdout)["trackers"]
+    assert list(compared) == ["bytetrack", "ocsort"]
+    assert {"hota", "idf1", "switches"} <= compared["ocsort"].keys()
+    assert re.search(r"^score +bytetrack +ocsort$", run(*command).stdout, re.MULTILINE)
+    alone = json.loads(run(*command[:-2], "--json").stdout)
+    assert alone["idf1"] == compared["bytetrack"]["idf1"]  # one is shown as ever
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        pytest.param(["--tracker", "sort"], "'ocsort'", id="no such tracker"),
+        pytest.param(["--embedder", "street-embedder"], "none of the trackers", id="no looks"),
+        pytest.param(["--camera-motion", "afine"], "'affine'", id="no such motion"),
+        pytest.param(
+            ["--tracker", "bytetrack", "--tracker", "ocsort", "--require", "idf1=0.1"],
+            "give one --tracker", id="a requirement of several",
+        ),
+    ],
+)  # fmt: skip
+def test_trackers_that_cannot_be_compared(more: list[str], message: str) -> None:
+    result = run("track", "street://?duration=0.1", "--model", "people", *more)
+    assert message in str(result.exception)
 
 
 def test_endless_street() -> None:
