@@ -326,7 +326,7 @@ TRACKERS: Mapping[str, TrackerEntry] = {
         },
     ),
     "deepsort": TrackerEntry(
-        "sightline.tracking.deepsort:DeepSORT",
+        "sightline.tracking.deepsort:DeepSORTTracker",
         {
             "embedder": Option(
                 str, "makes vectors of what objects look like: a name under `models`, of a bundled or "

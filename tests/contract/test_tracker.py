@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sightline.errors import ConfigError
 from sightline.protocols import Tracker
 from sightline.tracking.bytetrack import ByteTrack
-from sightline.tracking.deepsort import DeepSORT
+from sightline.tracking.deepsort import DeepSORTTracker as DeepSORT
 from sightline.tracking.ocsort import OCSORT
 from sightline.types import Detections
 

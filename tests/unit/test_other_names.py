@@ -17,7 +17,7 @@ from sightline.errors import ConfigError
 from sightline.other_names import ATTRIBUTES, OPTIONS, SETTINGS, TRACKER
 from sightline.sources.stills import still_frame
 from sightline.tracking.bytetrack import ByteTrack
-from sightline.tracking.deepsort import DeepSORT
+from sightline.tracking.deepsort import DeepSORTTracker as DeepSORT
 from sightline.tracking.ocsort import OCSORT
 
 PICTURE = np.zeros((48, 64, 3), np.uint8)

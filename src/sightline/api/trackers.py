@@ -12,7 +12,7 @@ from sightline.protocols import Embedder
 from sightline.tracking import deepsort
 
 
-class DeepSORT(deepsort.DeepSORT):
+class DeepSORT(deepsort.DeepSORTTracker):
     """The tracker DeepSORT with an embedder by its file or name.
 
         tracker = sl.DeepSORT("reid.onnx")
@@ -23,7 +23,7 @@ class DeepSORT(deepsort.DeepSORT):
         embedder: the file of an embedder, or the name of a bundled or pulled one (``street-embedder``,
             for the synthetic street), which is freed by ``close``; an ``Embedder``, which stays the
             caller's to close; or None, for detections that have ``embeddings`` already.
-        options: those of ``sightline.tracking.deepsort.DeepSORT``.
+        options: those of ``sightline.tracking.deepsort.DeepSORTTracker``.
 
     Raises what loading the embedder raises; ConfigError: an option is out of its range.
     """

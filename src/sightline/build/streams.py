@@ -136,9 +136,7 @@ def _classifier(
     return ScheduledClassifier(scheduler, key, shared.replaced(conf=of.conf), terms)
 
 
-def _embedder(
-    scheduler: Scheduler, get: GetEmbedder | None, terms: Terms, name: str
-) -> Embedder:
+def _embedder(scheduler: Scheduler, get: GetEmbedder | None, terms: Terms, name: str) -> Embedder:
     """A tracker's embedder, behind the scheduler. Nobody is promised a rate of it."""
     if get is None:
         raise ConfigError(f"tracker.embedder: {name}: there are no models of trackers here")

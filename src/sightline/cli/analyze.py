@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -200,15 +201,12 @@ def analyze(
         facts = _run_facts(model, tracked=tracker is not None)
         outputs = build.outputs(output_options, facts, inputs)
         closing.callback(outputs.close)
-
-        def stream(i: SourceInput) -> Stream:
-            own = build.stages(stages, detector, models.classifier)
-            steps = build.pipeline(
-                detector, tracker, still=i.still, every=every, stages=own, get_embedder=models.embedder
-            )
-            return Stream(i.name, i.source, steps, outputs.sinks(i))
-
-        streams = [stream(i) for i in inputs]
+        own = partial(build.stages, stages, detector, models.classifier)
+        make = partial(build.pipeline, detector, tracker, every=every, get_embedder=models.embedder)
+        streams = [
+            Stream(i.name, i.source, make(still=i.still, stages=own()), outputs.sinks(i))
+            for i in inputs
+        ]
         results = [stream.result for stream in streams]
         turns = [stream for stream, i in zip(streams, inputs, strict=True) if i.takes_turns]
         with reopen_on_hangup(outputs.reopen):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +18,12 @@ from sightline.cli.options import (
     model_options,
 )
 from sightline.cli.scoring import (
-    STREET,
     Compared,
+    Footage,
     Labels,
     compare_models,
     compared_trackers,
+    read_tracks,
     report_tracks,
     run_tracker,
     score_detections,
@@ -64,6 +64,24 @@ Require = Annotated[
         show_default=False,
     ),
 ]
+
+
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        help=f"Of a --model: {', '.join(TRACKERS)}. Repeatable: they are compared in one table.",
+        show_default=next(iter(TRACKERS)),
+    ),
+]
+SureConf = Annotated[
+    float | None, typer.Option(help="Lowest score of a sure detection.", show_default=False)
+]
+TrackedClasses = Annotated[
+    str | None, typer.Option(help="Only these count \\[default: person; of a street: all]")
+]
+Embedder = Annotated[str | None, typer.Option(help="Of trackers by looks: a model's name or file.")]
+CameraMotion = Annotated[str, typer.Option(help=f"Of all trackers: {', '.join(CAMERA_MOTIONS)}.")]
 
 
 @app.command()
@@ -135,26 +153,11 @@ def track(
         Path | None, typer.Option(help="The sequence as a video or a folder of pictures.")
     ] = None,
     fps: Annotated[float, typer.Option(min=0.1, help="Of a folder of pictures.")] = 25.0,
-    tracker: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"Of a --model: {', '.join(TRACKERS)}. Repeatable: they are compared in one table.",
-            show_default=next(iter(TRACKERS)),
-        ),
-    ] = None,
-    embedder: Annotated[
-        str | None, typer.Option(help="Of trackers by looks: a model's name or file.")
-    ] = None,
-    camera_motion: Annotated[
-        str, typer.Option(help=f"Of all trackers: {', '.join(CAMERA_MOTIONS)}.")
-    ] = CAMERA_MOTIONS[0],
-    conf: Annotated[
-        float | None, typer.Option(help="Lowest score of a sure detection.", show_default=False)
-    ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(help="Only these count \\[default: person; of a street: all]"),
-    ] = None,
+    tracker: Trackers = None,
+    embedder: Embedder = None,
+    camera_motion: CameraMotion = CAMERA_MOTIONS[0],
+    conf: SureConf = None,
+    classes: TrackedClasses = None,
     iou: Iou = None,
     size: Size = None,
     backend: Backend = "auto",
@@ -176,31 +179,24 @@ def track(
     sightline evaluate track "street://?duration=10" --model street --tracker bytetrack --tracker ocsort
     """
     from sightline.evaluation.notes import Notes
-    from sightline.evaluation.tracks import mot
 
     logs.set_up(verbose)
     _one_of(model, predictions, frames)
     needs = track_requirements(require)
     notes = Notes()
-    compared: dict[str, Mapping[str, Any]] = {}
     if model is not None:
         wanted = tracked_classes(truth, classes)
         options = model_options(
             model, size=size, iou=iou, backend=backend, precision=precision, device=device,
             conf=conf, classes=",".join(wanted) or None,
         )  # fmt: skip
-        kinds = compared_trackers(tracker, embedder, camera_motion)
-        if needs and len(kinds) > 1:
-            raise ConfigError("--require says what one tracker must reach: give one --tracker")
-        for kind, how in kinds.items():
-            notes = Notes()  # each says the same of the files
-            compared[kind] = run_tracker(truth, options, how, wanted, video, fps, frames, notes)
-    elif tracker or embedder:
-        raise ConfigError("--tracker and --embedder belong to a --model that is run now")
-    elif truth.startswith(STREET):
-        raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
+        kinds = compared_trackers(tracker, embedder, camera_motion, needs)
+        footage = Footage(truth, video, fps, frames)
+        compared = {
+            k: run_tracker(footage, options, how, wanted, notes) for k, how in kinds.items()
+        }
     else:
-        compared[""] = mot.pair_files(Path(truth), predictions or (), notes)
+        compared = {"": read_tracks(truth, predictions or (), tracker or embedder, notes)}
     report_tracks(compared, needs, notes, as_json=json)
 
 

@@ -96,7 +96,10 @@ def tracked_classes(truth: str, classes: str | None) -> tuple[str, ...]:
 
 
 def compared_trackers(
-    kinds: Sequence[str] | None, embedder: str | None, camera_motion: str
+    kinds: Sequence[str] | None,
+    embedder: str | None,
+    camera_motion: str,
+    needs: Sequence[Requirement],
 ) -> dict[str, TrackerKind]:
     """The options of the trackers that are run, by their kinds. Raises ConfigError."""
     from sightline.config import TrackParameters, checked, embedder_of
@@ -109,7 +112,31 @@ def compared_trackers(
         made[kind] = checked(TrackParameters, tracker=how).tracker
     if embedder is not None and not any(embedder_of(how) for how in made.values()):
         raise ConfigError(f"--embedder {embedder}: none of the trackers goes by looks")
+    if needs and len(made) > 1:
+        raise ConfigError("--require says what one tracker must reach: give one --tracker")
     return made
+
+
+def read_tracks(
+    truth: str, predictions: Sequence[Path], of_a_model: object, notes: Notes
+) -> Mapping[str, Any]:
+    """True and found tracks of sequences by their names, out of files. Raises ConfigError."""
+    from sightline.evaluation.tracks import mot
+
+    if of_a_model:
+        raise ConfigError("--tracker and --embedder belong to a --model that is run now")
+    if truth.startswith(STREET):
+        raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
+    return mot.pair_files(Path(truth), predictions, notes)
+
+
+class Footage(NamedTuple):
+    """What trackers look at: the truth, and where it is no street the video or pictures."""
+
+    truth: str
+    video: Path | None
+    fps: float
+    frames: int | None
 
 
 def report_tracks(
@@ -191,19 +218,17 @@ def compare_models(
 
 
 def run_tracker(
-    truth: str,
+    given: Footage,
     options: ModelOptions,
     tracker: TrackerKind,
     classes: Sequence[str],
-    video: Path | None,
-    fps: float,
-    frames: int | None,
     notes: Notes,
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     """True and found tracks of one sequence, by its name, of a tracker that looks at it now."""
     from sightline.cli import footage
     from sightline.evaluation.tracks import mot
 
+    truth, video, fps, frames = given
     tracking = footage.tracking(tracker, options.models_dir)
     if truth.startswith(STREET):
         with footage.detector(options) as detector, tracking as steps:

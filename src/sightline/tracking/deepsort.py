@@ -47,7 +47,7 @@ class KnownTracks(Tracks):
     slots: Ints
 
 
-class DeepSORT(OnlineTracker):
+class DeepSORTTracker(OnlineTracker):
     """Gives objects lasting ids, also after they were hidden. A ``Tracker``: one instance per stream.
 
     Args:

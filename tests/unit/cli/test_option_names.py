@@ -51,7 +51,7 @@ SHORT = {"--json", "--output", "-o", "--db", "-m", "-q", "-v", "--verbose", "--q
 
 CALLS = {
     "load": sl.load, "track": sl.track, "detect": sl.Model.detect,
-    "ByteTrack": sl.ByteTrack, "OCSORT": sl.OCSORT, "DeepSORT": deepsort.DeepSORT,
+    "ByteTrack": sl.ByteTrack, "OCSORT": sl.OCSORT, "DeepSORT": deepsort.DeepSORTTracker,
     "LiveOptions": LiveOptions, "OutputOptions": OutputOptions, "ServingOptions": ServingOptions,
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from sightline.protocols import AppearanceTracker
 from sightline.sources.pictures import ArrayPicture
 from sightline.tracking import kalman
 from sightline.tracking.bytetrack import ByteTrack
-from sightline.tracking.deepsort import DeepSORT
+from sightline.tracking.deepsort import DeepSORTTracker as DeepSORT
 from sightline.tracking.gallery import Gallery
 from sightline.types import Detections, Floats, Frame
 

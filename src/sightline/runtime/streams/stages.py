@@ -67,12 +67,14 @@ class Embed:
         self._least = least
 
     def submit(self, seen: Observation) -> Future[Floats] | None:
+        """Begin with the vectors of the sure detections; None: there are none."""
         rows = appearance.wanted(seen.detections, self._least)
         if seen.skipped is not None or not rows.any():
             return None
         return appearance.submit(self._embedder, seen.frame, seen.detections, rows)
 
     def settle(self, seen: Observation, found: Floats | None) -> Observation:
+        """The observation, whose detections carry their vectors."""
         if found is None:
             return seen
         rows = appearance.wanted(seen.detections, self._least)
