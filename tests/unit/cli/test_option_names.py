@@ -249,7 +249,15 @@ OF_OTHER_TRACKERS = {
     "momentum": ("0.3", 0.3), "appearance_threshold": ("0.3", 0.3), "gallery": ("50", 50),
     "embedder": ("street-embedder", "street-embedder"), "cascade": ("", True),
 }  # fmt: skip
-SWITCHES = ("agnostic_nms", "yolo_scores", "yolo_pictures", "show", "show_fps", "append", "class_aware")
+SWITCHES = (
+    "agnostic_nms",
+    "yolo_scores",
+    "yolo_pictures",
+    "show",
+    "show_fps",
+    "append",
+    "class_aware",
+)
 
 
 def test_every_flag_is_saved_under_its_own_name(
