@@ -115,7 +115,7 @@ class Application:
             stack.callback(self.scheduler.close)
             self.repository.load_all()
             for name in self._asked_by_clients():
-                self.stage_models.get(name)
+                self.stage_models.get_classifier(name)
             stack.callback(self.fleet.close)
             self.fleet.open()
             self._begin_joined()
