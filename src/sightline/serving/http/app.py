@@ -85,8 +85,7 @@ def create_app(
     # FastAPI's own pages of documentation load scripts from elsewhere; see `routes.pages`.
     app = FastAPI(
         title="Sightline", version=__version__, docs_url=None, redoc_url=None,
-        redirect_slashes=False,
-        summary="Objects in pictures and streams.",
+        redirect_slashes=False, summary="Objects in pictures and streams.",
     )  # fmt: skip
     app.state.service = service
     if fleet is not None:
