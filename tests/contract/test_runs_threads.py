@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import warnings
@@ -98,9 +99,28 @@ EVERY = {
 }
 
 
+def busy_threads(but: set[threading.Thread]) -> list[str]:
+    """Daemon threads, ``but`` those of other tests, that run code of the package."""
+    frames = sys._current_frames()
+    return [
+        thread.name
+        for thread in set(threading.enumerate()) - but
+        if thread.daemon and thread.ident in frames and interpreter._is_busy(frames[thread.ident])
+    ]
+
+
+@pytest.fixture
+def others() -> set[threading.Thread]:
+    """Threads that other tests have left."""
+    return set(threading.enumerate())
+
+
 @pytest.fixture(params=EVERY.values(), ids=EVERY.keys())
-def used(request: pytest.FixtureRequest) -> Iterator[tuple[list[RunsThreads], Use]]:
+def used(
+    request: pytest.FixtureRequest, others: set[threading.Thread]
+) -> Iterator[tuple[list[RunsThreads], Use]]:
     """What was made to run threads, after it was used once, and how it is used."""
+    del others  # they are counted before anything is made
     before = set(interpreter._watched)
     with ExitStack() as stack:
         use = request.param(stack)
@@ -115,7 +135,7 @@ def used(request: pytest.FixtureRequest) -> Iterator[tuple[list[RunsThreads], Us
 
 
 def test_forked_children_answer_and_threads_end(
-    used: tuple[list[RunsThreads], Use], tmp_path: Path
+    others: set[threading.Thread], used: tuple[list[RunsThreads], Use], tmp_path: Path
 ) -> None:
     """One after the other, because what is tested takes seconds to make."""
     things, use = used
@@ -126,7 +146,7 @@ def test_forked_children_answer_and_threads_end(
         for thing in things:  # newest first, as the interpreter does it
             thing.end_threads(began + 10)
         assert time.monotonic() - began < 10
-    assert not interpreter._busy_daemons()
+    assert not busy_threads(others)
 
 
 def _check_forked_child(use: Use, answer: Path) -> None:
