@@ -27,9 +27,12 @@ def refuse_task(task: str, wanted: Sequence[str]) -> None:
     """Raise ModelError where a file's task is none of those wanted."""
     if task not in wanted:
         kinds = " or ".join(TASKS[w] for w in wanted)
-        raise ModelError(
-            f"this model's task is {task!r}; {kinds} is needed, so export one of those"
+        remedy = (
+            "`sightline classify` names whole pictures with it, `track --classify` tracked objects"
+            if task == "classify" and "detect" in wanted
+            else "export one of those"
         )
+        raise ModelError(f"this model's task is {task!r}; {kinds} is needed: {remedy}")
 
 
 def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str, Any]:
