@@ -45,6 +45,7 @@ LINKS = {
     "streams": "/streams",
     "events": "/events",
     "detect": "/detect",
+    "classify": "/classify",
 }
 """What a program is told at ``/``."""
 
