@@ -15,6 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from sightline import build
+from sightline.cli.footage import SEEN_PIXELS, SEEN_SHARE
 from sightline.coco import COCO_NAMES
 from sightline.config import ByteTrackOptions, ModelOptions
 from sightline.evaluation.detection import with_classes
@@ -33,7 +34,6 @@ TRACKERS: dict[str, Callable[..., Tracker]] = {
     "ocsort": OCSORT,
     "deepsort": DeepSORTTracker,
 }
-SEEN_SHARE, SEEN_PIXELS = 0.25, 64
 
 
 class Seen(NamedTuple):

@@ -21,7 +21,7 @@ from tests import ports
 from tests.waiting import wait_for
 
 import sightline as sl
-from sightline.build import BUNDLED
+from sightline.build import BUNDLED, StageModels
 from sightline.build.model_files import BUNDLED_CLASSIFIERS
 from sightline.errors import ConfigError, ModelError
 from sightline.models.file import open_model
@@ -136,6 +136,11 @@ def test_an_output_that_is_an_input_is_refused(crops: Path) -> None:
 def test_values_that_hold_at_once_are_no_labels_of_tracks(tmp_path: Path) -> None:
     (tmp_path / "tags.onnx").write_bytes((BUNDLED / "street-attributes.onnx").read_bytes())
     (tmp_path / "tags.yaml").write_text("multi_label: true\n")
+    models = StageModels.in_folder(None)
+    with contextlib.closing(models):  # clients ask for it, of whole pictures
+        assert models.get_classifier(str(tmp_path / "tags.onnx")).card.multi_label
+        with pytest.raises(ConfigError, match="may hold several at once"):
+            models.track_classifier(str(tmp_path / "tags.onnx"))
     stage = sl.Classify(tmp_path / "tags.onnx")
     with pytest.raises(ConfigError, match=r"tags\.onnx: its values may hold several at once"):
         next(iter(sl.track("street://?duration=1&width=320&height=192", "street", stages=[stage])))

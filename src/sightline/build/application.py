@@ -171,7 +171,7 @@ class Application:
             self._detector,
             self._meter,
             self._joined,
-            self._classifier,
+            self._track_classifier,
             self._embedder,
         )
         return Fleet(make, limit)
@@ -201,6 +201,9 @@ class Application:
 
     def _classifier(self, name: str) -> tuple[str, CropClassifier]:
         return _stage_key(name, CLASSIFY), self.stage_models.get_classifier(name)
+
+    def _track_classifier(self, name: str) -> tuple[str, CropClassifier]:
+        return _stage_key(name, CLASSIFY), self.stage_models.track_classifier(name)
 
     def _embedder(self, name: str) -> tuple[str, CropEmbedder]:
         return _stage_key(name, EMBED), self.stage_models.embedder(name)

@@ -47,7 +47,11 @@ class StageModels:
 
     def get_classifier(self, name: str) -> CropClassifier:
         """The classifier of this name. Raises what loading it raises."""
-        found = self._classifiers.get(name)
+        return self._classifiers.get(name)
+
+    def track_classifier(self, name: str) -> CropClassifier:
+        """The same, for labels of tracks. Raises ConfigError: its values may hold several at once."""
+        found = self.get_classifier(name)
         if found.card.multi_label:
             raise ConfigError(
                 f"classify {name}: its values may hold several at once (`multi_label`), and labels of "
@@ -61,7 +65,7 @@ class StageModels:
 
     def classifier(self, options: ClassifyOptions) -> Classifier:
         """The classifier of a stage, for streams that share it with nobody."""
-        return self.get_classifier(options.model).replaced(conf=options.conf)
+        return self.track_classifier(options.model).replaced(conf=options.conf)
 
     def close(self) -> None:
         """Free all. Idempotent."""
