@@ -28,7 +28,7 @@ INFO = StreamInfo("cam", 96, 64, 25.0)
 BOXES = [[10, 10, 80, 50, 0.5, 2, 7], [0, 0, 9, 9, 0.75, 0, 8]]
 RED = Label("colour", "red", 0.75)
 VAN = Label("kind", "van", 0.5)
-BY_0_1_0 = Path(__file__).parents[2] / "data" / "results_0_1_0.sqlite"
+BY_0_1_0 = Path(__file__).parents[2] / "recorded" / "results_0_1_0.sqlite"
 
 
 def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
