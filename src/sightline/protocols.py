@@ -141,6 +141,45 @@ class AdjustableDetector(Detector, Protocol):
         """
 
 
+@runtime_checkable
+class SharedDetector(AdjustableDetector, UsesEngines, Protocol):
+    """A Detector whose engines others run: a scheduler for many callers, or a benchmark.
+
+    A detector around detectors has the engines of all of them, in a lasting order.
+    """
+
+    @property
+    def engines(self) -> Sequence[Engine]:
+        """Its engines; ``with_engines`` calls ``wrap`` once for each, in this order."""
+
+    @property
+    def max_batch(self) -> int | None:
+        """The most pictures that each engine takes at a time; None: any number."""
+
+    def batches(self, source: tuple[int, int]) -> Sequence[tuple[int, int, int]]:
+        """What each engine runs for one source picture (width, height): (N, height, width)."""
+
+    def with_aspects(self, aspects: Sequence[tuple[int, int]]) -> Self:
+        """The same detector, whose engines run few input sizes: those of pictures of ``aspects``
+        (width, height). A picture of another shape is padded to one of them."""
+
+
+@runtime_checkable
+class TrackableDetector(AdjustableDetector, Protocol):
+    """A Detector that says which thresholds suit a tracker of its objects."""
+
+    conf: float
+    """The lowest score of what it finds."""
+
+    @property
+    def tracker_options(self) -> Mapping[str, Any] | None:
+        """Options of trackers that suit its scores; None: those that follow from ``conf``."""
+
+    @property
+    def embedder(self) -> str | None:
+        """The name of the embedder that was trained for its objects, if any."""
+
+
 class Classifier(Protocol):
     """Names what single objects of a frame are like. Built around an Engine that it is handed."""
 

@@ -39,6 +39,7 @@ def open_inference(data: Path) -> Iterator[OpenInferenceService]:
     )
     from sightline.models.detector import EngineDetector
     from sightline.runtime.repository.models import ModelRepository
+    from sightline.runtime.repository.served_model import ASPECTS
     from sightline.runtime.scheduling.scheduler import Scheduler
     from sightline.serving.http.app import create_app
     from sightline.serving.http.server import Server
@@ -82,9 +83,8 @@ def open_inference(data: Path) -> Iterator[OpenInferenceService]:
         ).result()
 
     def detect(name: str, frame: Frame) -> Detections:
-        served = repository.get(name)
-        canvas = served.canvas((frame.width, frame.height))
-        return served.detector.replaced(size=canvas).submit([frame]).result()[0]
+        detector = repository.get(name).detector.with_aspects(ASPECTS)
+        return detector.submit([frame]).result()[0]
 
     for name in ("yolox", "street"):
         raw(name, np.zeros((1, 320, 320, 3), np.uint8))  # what is compiled takes no test's time

@@ -20,7 +20,7 @@ from sightline.config import (
 )
 from sightline.errors import ConfigError, ModelError, NotVision
 from sightline.models.file import TORCH_SUFFIXES
-from sightline.protocols import Decoder, Detector, Engine, Tracker
+from sightline.protocols import Decoder, Detector, Engine, TrackableDetector, Tracker
 from sightline.tables import DECODERS, ENGINES, TRACKERS, load
 from sightline.types import Normalization
 
@@ -316,12 +316,10 @@ def for_tracking(
 
     The second raises ConfigError: the thresholds do not go together.
     """
-    from sightline.models.detector import EngineDetector
-
     options = ByteTrackOptions() if options is None else options
     entry = TRACKERS[options.kind]
     given = options.model_dump(exclude={"kind", "embedder"}, exclude_none=True)
-    if not isinstance(detector, EngineDetector):
+    if not isinstance(detector, TrackableDetector):
         return detector, partial(load(entry.make), **given)
     suited = {n: v for n, v in _suited(detector).items() if n in entry.options}
     how = suited | given
@@ -332,18 +330,16 @@ def for_tracking(
     return detector.replaced(conf=how["low_threshold"]), partial(load(entry.make), **how)
 
 
-def _suited(detector: EngineDetector) -> dict[str, Any]:
-    """The options of trackers that suit a detector: its card's, unless its ``conf`` was chosen."""
+def _suited(detector: TrackableDetector) -> Mapping[str, Any]:
+    """The options of trackers that suit a detector: its own, or those that follow from its ``conf``."""
     from sightline.tracking.online import LOW_THRESHOLD
 
-    conf, suited = detector.conf, detector.card.tracker
-    if suited is not None and conf == detector.card.conf:
-        return suited.model_dump()
+    if (suited := detector.tracker_options) is not None:
+        return suited
+    conf = detector.conf
     return {"high_threshold": conf, "new_track_threshold": conf, "low_threshold": LOW_THRESHOLD}
 
 
 def suited_embedder(detector: Detector) -> str | None:
-    """The name of the embedder that a detector's card has for its objects, or None."""
-    from sightline.models.detector import EngineDetector
-
-    return detector.card.embedder if isinstance(detector, EngineDetector) else None
+    """The name of the embedder that a detector has for its objects, or None."""
+    return detector.embedder if isinstance(detector, TrackableDetector) else None

@@ -68,15 +68,14 @@ def video(
     """
     from sightline import build
     from sightline.config import ByteTrackOptions
-    from sightline.models.detector import EngineDetector
-    from sightline.protocols import Source
+    from sightline.protocols import SharedDetector, Source
     from sightline.runtime import measure
 
     logs.set_up(verbose)
     options = model_options(model, size=size, backend=backend, precision=precision, device=device)
     built = build.detector(options)
     detector, tracker = build.for_tracking(built)
-    if not isinstance(detector, EngineDetector):
+    if not isinstance(detector, SharedDetector):
         raise ConfigError(f"--model {model}: bench needs a model with an engine")
 
     def opened() -> Source:
@@ -86,15 +85,15 @@ def video(
     timed = detector.with_engines(lambda engine: measure.TimedEngine(engine, stages))
     measure.measure_stages(opened(), timed, tracker(), stages, frames)
     info = opened().open()
-    canvas = detector.canvas((info.width, info.height))
+    batches = detector.batches((info.width, info.height))
     rates = []
     for i in range(rounds):
-        engine_fps = measure.measure_engine(detector.engine, canvas, seconds=2.0)
+        engine_fps = measure.measure_engines(detector.engines, batches, seconds=2.0)
         stream_fps = measure.measure_stream(opened(), build.pipeline(built, ByteTrackOptions()))
         rates.append((engine_fps, stream_fps, stream_fps / engine_fps))
         typer.echo(f"round {i + 1} of {rounds}: {rates[-1][2]:.3f}", err=True)
     detector.close()
-    facts = _stage_facts(detector.engine.info, canvas, stages, rates)
+    facts = _stage_facts(detector.engines[0].info, batches[0], stages, rates)
     if json:
         typer.echo(json_.dumps(facts))
     else:
@@ -103,7 +102,7 @@ def video(
 
 def _stage_facts(
     engine: EngineInfo,
-    canvas: tuple[int, int],
+    batch: tuple[int, int, int],
     stages: Stages,
     rates: Sequence[tuple[float, float, float]],
 ) -> dict[str, Any]:
@@ -116,7 +115,7 @@ def _stage_facts(
     return {
         "engine": {"backend": engine.backend, "device": engine.device},
         "precision": engine.precision,
-        "input": canvas,
+        "input": (batch[2], batch[1]),
         "stages": {
             stage: {
                 "p50_ms": stages.percentile(stage, 50),

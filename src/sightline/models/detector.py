@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from sightline.errors import ConfigError, ModelError
 from sightline.futures import joined
-from sightline.geometry import Placement, fitted_canvas, place
+from sightline.geometry import Placement, place
+from sightline.models.canvas import Canvas, CanvasRule
 from sightline.models.model_card import ModelCard
 from sightline.models.nms import best, suppress
 from sightline.models.placed import to_source
@@ -26,8 +27,6 @@ from sightline.protocols import Decoder, Engine
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
 
 log = logging.getLogger(__name__)
-
-Canvas = tuple[int, int]
 
 
 class EngineDetector:
@@ -71,7 +70,7 @@ class EngineDetector:
         self.iou = card.iou if iou is None else iou
         self._limit = card.max_detections if max_detections is None else max_detections
         self._agnostic = card.agnostic_nms if agnostic_nms is None else agnostic_nms
-        self.fixed_canvas, self.longer_side = self._input_size(size)
+        self.canvas_rule = CanvasRule.of(card, size)
         self.wanted_ids = None if classes is None else class_ids(card.class_names, classes)
         self._nothing = Detections.empty(card.class_names)
         self._unnamed: set[int] = set()  # shared with the detectors that are made of this one
@@ -79,14 +78,10 @@ class EngineDetector:
     def __str__(self) -> str:
         """Name, task, input size, classes and runtime, in one line."""
         engine = self.engine.info
-        if self.fixed_canvas is None:
-            size = f"{self.longer_side} on the longer side"
-        else:
-            size = "{}×{}".format(*self.fixed_canvas)
         names = self.class_names
         classes = f"{len(names)} classes" if names else "classes without names"
         return (
-            f"{self.card.name}: {self.card.task}, input {size}, {classes}"
+            f"{self.card.name}: {self.card.task}, input {self.canvas_rule}, {classes}"
             f"{f' ({_some(names, 3)})' if names else ''}, "
             f"{engine.backend} on {engine.device} ({engine.precision})"
         )
@@ -96,11 +91,41 @@ class EngineDetector:
         """The name of each class id, from 0."""
         return self.card.class_names
 
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """The one engine."""
+        return (self.engine,)
+
+    @property
+    def max_batch(self) -> int | None:
+        """The card's."""
+        return self.card.max_batch
+
+    @property
+    def tracker_options(self) -> dict[str, Any] | None:
+        """The card's, unless another ``conf`` was chosen."""
+        suited = self.card.tracker
+        return None if suited is None or self.conf != self.card.conf else suited.model_dump()
+
+    @property
+    def embedder(self) -> str | None:
+        """The card's."""
+        return self.card.embedder
+
     def canvas(self, source: tuple[int, int]) -> Canvas:
         """The input (width, height) for a source picture (width, height)."""
-        if self.fixed_canvas is not None:
-            return self.fixed_canvas
-        return fitted_canvas(source, self.longer_side, self.card.stride)
+        return self.canvas_rule.canvas(source)
+
+    def batches(self, source: tuple[int, int]) -> tuple[tuple[int, int, int], ...]:
+        """What the engine runs for a source picture (width, height): (1, height, width)."""
+        width, height = self.canvas(source)
+        return ((1, height, width),)
+
+    def with_aspects(self, aspects: Sequence[tuple[int, int]]) -> Self:
+        """The same detector on few canvases: see ``SharedDetector``."""
+        other = copy.copy(self)
+        other.canvas_rule = self.canvas_rule.with_aspects(aspects)
+        return other
 
     def replaced(
         self,
@@ -121,7 +146,7 @@ class EngineDetector:
         if classes is not None:
             other.wanted_ids = class_ids(self.card.class_names, classes)
         if size is not None:
-            other.fixed_canvas, other.longer_side = self._input_size(size)
+            other.canvas_rule = CanvasRule.of(self.card, size)
         return other
 
     def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
@@ -203,32 +228,6 @@ class EngineDetector:
             self.card.name, class_id, len(self.card.class_names),
         )  # fmt: skip
 
-    def _input_size(self, size: int | Canvas | None) -> tuple[Canvas | None, int]:
-        """The fixed canvas, or None and the longer side of those that fit a picture."""
-        card = self.card
-        if card.fixed_size:
-            if size not in {None, card.size, max(card.size)}:
-                raise ConfigError(
-                    f"model {card.name} takes {card.size[0]}×{card.size[1]} only, not {size}; "
-                    "export it with a dynamic input size"
-                )
-            return card.size, max(card.size)
-        sides = size if isinstance(size, tuple) else () if size is None else (size,)
-        wrong = next((s for s in sides if s < card.stride or s % card.stride), None)
-        if wrong is not None:
-            shown = "x".join(map(str, sides))
-            raise ConfigError(
-                f"size {shown}: sides must be multiples of {card.stride}: take "
-                f"{_multiples(wrong, card.stride)} instead of {wrong}"
-            )
-        if isinstance(size, tuple):
-            return size, max(size)
-        # Models that stretch learnt one aspect; the others see undistorted pictures anyway.
-        longer = size or max(card.size)
-        if card.resize != "stretch":
-            return None, longer
-        return (card.size if size is None else (size, size)), longer
-
 
 def _places(card: ModelCard, info: EngineInfo) -> tuple[int, ...] | None:
     """Which of an engine's outputs the decoder reads, in its order; None: all as they come."""
@@ -291,9 +290,3 @@ def _in_order(parts: list[list[int]], results: list[list[Detections]]) -> list[D
         for i, found in zip(part, batch, strict=True)
     }
     return [places[i] for i in range(len(places))]
-
-
-def _multiples(side: int, stride: int) -> str:
-    """The sides on both sides of one that is no multiple of the stride."""
-    below = side // stride * stride
-    return f"{stride}" if below < stride else f"{below} or {below + stride}"

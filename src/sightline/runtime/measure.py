@@ -108,9 +108,18 @@ def measure_stages(
                 tracker.update(detections, frame.time)
 
 
-def measure_engine(engine: Engine, canvas: tuple[int, int], seconds: float) -> float:
-    """Inferences per second of the engine alone, as many in flight as it takes."""
-    shape = (1, canvas[1], canvas[0])
+def measure_engines(
+    engines: Sequence[Engine], batches: Sequence[tuple[int, int, int]], seconds: float
+) -> float:
+    """Pictures per second of the engines alone, one after another, each with its batch (N, H, W) for
+    one picture; ``seconds`` are those of all."""
+    each = seconds / len(engines)
+    rates = [measure_engine(e, batch, each) for e, batch in zip(engines, batches, strict=True)]
+    return 1 / sum(1 / rate for rate in rates)
+
+
+def measure_engine(engine: Engine, shape: tuple[int, int, int], seconds: float) -> float:
+    """Batches (N, H, W) per second of the engine alone, as many in flight as it takes."""
 
     def nothing(_: object) -> None:
         """Neither fill nor read: the engine alone is measured."""

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from sightline import interpreter
 from sightline.config import DetectParameters, LimitOptions, Priority, SchedulerOptions, checked
 from sightline.errors import ConfigError, Overloaded
-from sightline.protocols import Detector, Meter
-from sightline.runtime.repository.served_model import ServedModel
+from sightline.protocols import Detector, Meter, SharedDetector
+from sightline.runtime.repository.served_model import SharedModel
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.types import Detections, Frame
@@ -66,9 +66,7 @@ class ModelService:
         owned: bool = False,
         meter: Meter | None = None,
     ) -> None:
-        from sightline.models.detector import EngineDetector  # it brings OpenCV
-
-        if not isinstance(detector, EngineDetector):
+        if not isinstance(detector, SharedDetector):
             raise ConfigError("this detector has no engine to share: give a model file")
         self.detector = detector
         self._options, self._meter = options or SchedulerOptions(), meter
@@ -181,7 +179,7 @@ class ModelService:
     def start(self) -> None:
         """Warm up; takes seconds. A context does it. Idempotent."""
         if not self._started:
-            self.scheduler.add("model", self.detector.engine)
+            self._model.add()
             self._started = True
             self._model.warm_up()
 
@@ -208,7 +206,7 @@ class ModelService:
     def _make(self) -> None:
         self._starting = threading.Lock()
         self.scheduler = Scheduler(self._options, self._meter)
-        self._model = ServedModel("model", self.detector, self.scheduler)
+        self._model = SharedModel("model", self.detector, self.scheduler)
         self._started = False
 
     def _start_again(self) -> None:

@@ -140,7 +140,7 @@ def test_the_rate_of_an_engine(recording_engine: Any) -> None:
             return future
 
     engine = Slow()
-    rate = measure_engine(engine, (64, 32), 0.4)  # type: ignore[arg-type]
+    rate = measure_engine(engine, (1, 32, 64), 0.4)  # type: ignore[arg-type]
     assert 20 < rate <= 205
     assert engine.count > 0.4 * rate  # the preparation is not in the rate
 
@@ -155,7 +155,7 @@ def test_what_is_in_flight_at_the_end_counts() -> None:
             threading.Timer(0.1, lambda: future.set_result(read([]))).start()
             return future
 
-    assert measure_engine(Late(), (64, 32), 0.02) > 0  # type: ignore[arg-type]
+    assert measure_engine(Late(), (1, 32, 64), 0.02) > 0  # type: ignore[arg-type]
 
 
 def test_the_rate_of_a_stream(

@@ -236,7 +236,7 @@ class ModelRepository:
         try:
             if before is not None:
                 _check_alike(name, before.detector, detector)
-                try_out(served, served.canvases)
+                try_out(detector.engine, served.canvases)
                 if native is not None:
                     native.reload()
         except BaseException:  # whatever it is, it goes on; the engine must not stay
@@ -245,7 +245,7 @@ class ModelRepository:
         if before is not None:
             self.scheduler.replace(name, detector.engine).close()
         else:
-            self.scheduler.add(name, detector.engine, _batch_sizes(detector.card.max_batch))
+            served.add()
             if name not in self._cold:
                 served.warm_up(None if self._expected is None else self._expected.get(name, NOBODY))
             if native is not None and name in self.described:
@@ -288,11 +288,6 @@ class ModelRepository:
         if name not in self._states:
             raise NotFound(f"there is no model {name!r}; there are {', '.join(self.names)}")
         return name
-
-
-def _batch_sizes(limit: int | None) -> list[int] | None:
-    """None: as many as the scheduler's options allow."""
-    return None if limit is None else [n for n in (1, 2, 4, 8, 16, 32) if n <= limit]
 
 
 def _check_alike(name: str, old: EngineDetector, new: EngineDetector) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 from sightline.engines.fallback import Fallback
 from sightline.engines.wrapper import EngineWrapper
 from sightline.futures import joined
-from sightline.protocols import Engine
+from sightline.protocols import Engine, SharedDetector
 from sightline.runtime.repository.native_model import NativeModel
 from sightline.runtime.scheduling.items import Terms
-from sightline.runtime.scheduling.scheduled import ScheduledEngine
+from sightline.runtime.scheduling.scheduled import ScheduledEngine, engine_name, scheduled
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sightline.models.detector import EngineDetector
 
 T = TypeVar("T")
+Canvas = tuple[int, int]
 Started = Callable[[], None]
 
 ASPECTS = ((1, 1), (4, 3), (3, 4), (16, 9), (9, 16))
@@ -48,70 +49,50 @@ class Expected:
 NOBODY = Expected()
 
 
-class ServedModel:
+class SharedModel:
     """A detector whose inferences go through the scheduler.
 
     Args:
         name: that clients, and the scheduler, call it by.
-        detector: with the engine itself.
-        scheduler: that runs it.
-        native: runs the file's own tensors; None where they are not served.
+        detector: with the engines themselves.
+        scheduler: that runs them.
     """
 
-    def __init__(
-        self,
-        name: str,
-        detector: EngineDetector,
-        scheduler: Scheduler,
-        native: NativeModel | None = None,
-    ) -> None:
+    def __init__(self, name: str, detector: SharedDetector, scheduler: Scheduler) -> None:
         self.name = name
-        self.native = native
         self.detector = detector
-        self.loaded_at = time.time()
         self._scheduler = scheduler
-        shapes = {detector.canvas((w * 1000, h * 1000)) for w, h in ASPECTS}
-        self.canvases = sorted(shapes, key=lambda canvas: canvas[0] * canvas[1])
-        """The inputs (width, height) of pictures, the smallest first."""
+        self._padded = detector.with_aspects(ASPECTS)
+        self._names = [engine_name(name, place) for place in range(len(detector.engines))]
 
-    @property
-    def info(self) -> EngineInfo:
-        """Of the engine: what tensors go in and come out."""
-        return self.detector.engine.info
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The name of each class id, from 0."""
-        return self.detector.class_names
-
-    @property
-    def fallback(self) -> Fallback | None:
-        """The engines that take over from one another, where there are several."""
-        engine = self.detector.engine
-        return engine if isinstance(engine, Fallback) else None
-
-    def canvas(self, source: tuple[int, int]) -> tuple[int, int]:
-        """The smallest of ``canvases`` that holds a picture (width, height) at its full scale."""
-        width, height = self.detector.canvas(source)
-        fitting = (c for c in self.canvases if c[0] >= width and c[1] >= height)
-        return next(fitting, (width, height))
+    def add(self) -> None:
+        """Give the engines to the scheduler. Raises Conflict: a name is taken."""
+        sizes = _batch_sizes(self.detector.max_batch)
+        for name, engine in zip(self._names, self.detector.engines, strict=True):
+            self._scheduler.add(name, engine, sizes)
 
     def warm_up(self, expected: Expected | None = None) -> None:
-        """Run every canvas once, and measure batches at the largest; takes seconds.
+        """Run every input size once, and measure batches at the largest; takes seconds.
 
         What is ``expected`` may be less: one stream has nobody to share a batch with, and a recording
         waits for what its first frame compiles.
         """
-        if expected is None:
-            self._scheduler.warm_up(self.name, self.canvases[-1])
-            try_out(self, self.canvases[:-1])
-            return
-        width, height = STREAM_ASPECT
-        canvas = self.detector.canvas((width * 1000, height * 1000))
-        if expected.streams > 1:
-            self._scheduler.warm_up(self.name, canvas, most=expected.streams)
-        elif expected.live:
-            try_out(self, [canvas])
+        for place, name in enumerate(self._names):
+            engine = self.detector.engines[place]
+            if expected is None:
+                *others, largest = self._canvases(place)
+                self._scheduler.warm_up(name, largest)
+                try_out(engine, others)
+                continue
+            canvas = _canvas(self.detector, place, STREAM_ASPECT)
+            if expected.streams > 1:
+                self._scheduler.warm_up(name, canvas, most=expected.streams)
+            elif expected.live:
+                try_out(engine, [canvas])
+
+    def _canvases(self, place: int) -> list[Canvas]:
+        shapes = {_canvas(self.detector, place, aspect) for aspect in ASPECTS}
+        return sorted(shapes, key=lambda canvas: canvas[0] * canvas[1])
 
     def submit(
         self,
@@ -131,13 +112,51 @@ class ServedModel:
             Overloaded: the scheduler accepts no more.
             ConfigError: the model has no such class.
         """
-        engine: Engine = ScheduledEngine(self._scheduler, self.name, terms)
-        canvas = self.canvas((frame.width, frame.height))
+        detector = self._padded.replaced(conf=conf, iou=iou, classes=classes)
+        detector = scheduled(detector, self._scheduler, self.name, terms)
         if started is not None:
-            engine = Announced(engine, started)
-        detector = self.detector.replaced(conf=conf, iou=iou, classes=classes, size=canvas)
-        found = detector.with_engines(lambda _: engine).submit((frame,))
-        return joined([found], lambda results: results[0][0])
+            detector = detector.with_engines(lambda engine: Announced(engine, started))
+        return joined([detector.submit((frame,))], lambda results: results[0][0])
+
+
+class ServedModel(SharedModel):
+    """A model of a file: clients may also give it tensors.
+
+    Args:
+        name, detector, scheduler: as of a ``SharedModel``.
+        native: runs the file's own tensors; None where they are not served.
+    """
+
+    detector: EngineDetector
+
+    def __init__(
+        self,
+        name: str,
+        detector: EngineDetector,
+        scheduler: Scheduler,
+        native: NativeModel | None = None,
+    ) -> None:
+        super().__init__(name, detector, scheduler)
+        self.native = native
+        self.loaded_at = time.time()
+        self.canvases = self._canvases(0)
+        """The inputs (width, height) of pictures, the smallest first."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Of the engine: what tensors go in and come out."""
+        return self.detector.engine.info
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class id, from 0."""
+        return self.detector.class_names
+
+    @property
+    def fallback(self) -> Fallback | None:
+        """The engines that take over from one another, where there are several."""
+        engine = self.detector.engine
+        return engine if isinstance(engine, Fallback) else None
 
     def infer(
         self, tensors: Pixels, terms: Terms, read: Callable[[Sequence[Floats]], T]
@@ -184,11 +203,23 @@ class Announced(EngineWrapper):
         return self.engine.submit(shape, announce, read)
 
 
-def try_out(served: ServedModel, canvases: Sequence[tuple[int, int]]) -> None:
-    """Run a grey picture of each shape through an engine. Nobody asked for them: they count nowhere."""
+def try_out(engine: Engine, canvases: Sequence[Canvas]) -> None:
+    """Run a grey picture of each size through an engine. Nobody asked for them: they count nowhere."""
 
     def fill(batch: Pixels) -> None:
         batch[:] = 114
 
     for width, height in canvases:
-        served.detector.engine.submit((1, height, width), fill, lambda _: None).result()
+        engine.submit((1, height, width), fill, lambda _: None).result()
+
+
+def _canvas(detector: SharedDetector, place: int, aspect: tuple[int, int]) -> Canvas:
+    """The input (width, height) of one of a detector's engines for large pictures of an aspect."""
+    width, height = aspect
+    _, height, width = detector.batches((width * 1000, height * 1000))[place]
+    return width, height
+
+
+def _batch_sizes(limit: int | None) -> list[int] | None:
+    """None: as many as the scheduler's options allow."""
+    return None if limit is None else [n for n in (1, 2, 4, 8, 16, 32) if n <= limit]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Protocol, Self, TypeVar
+from itertools import count
+from typing import Self, TypeVar
 
 from sightline.futures import joined
-from sightline.protocols import Classifier, Detector, Embedder, Engine, UsesEngines
+from sightline.protocols import Classifier, Embedder, Engine, SharedDetector, UsesEngines
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.types import Detections, EngineInfo, Floats, Frame, Label, Pixels
 
 T = TypeVar("T")
+M = TypeVar("M", bound=UsesEngines)
 
 
 class ScheduledEngine:
@@ -56,8 +58,17 @@ class ScheduledEngine:
         """The scheduler's engine belongs to whoever added it."""
 
 
-class SharedDetector(Detector, UsesEngines, Protocol):
-    """A detector that is built around engines."""
+def engine_name(model: str, place: int) -> str:
+    """What the scheduler calls the engine at a place of a model's: the first has the model's name."""
+    return f"{model}:{place + 1}" if place else model
+
+
+def scheduled(model: M, scheduler: Scheduler, name: str, terms: Terms) -> M:
+    """A model whose inferences a scheduler runs, under the terms of one client. Cheap to make."""
+    places = count()
+    return model.with_engines(
+        lambda _: ScheduledEngine(scheduler, engine_name(name, next(places)), terms)
+    )
 
 
 class ScheduledDetector:
@@ -118,8 +129,7 @@ class ScheduledDetector:
     def _submit(self, frame: Frame) -> Future[list[Detections]]:
         interval_s = None if self._interval is None else self._interval()
         terms = replace(self._terms, since=frame.captured_at, interval_s=interval_s)
-        engine = ScheduledEngine(self._scheduler, self._name, terms)
-        return self._detector.with_engines(lambda _: engine).submit((frame,))
+        return scheduled(self._detector, self._scheduler, self._name, terms).submit((frame,))
 
 
 class ScheduledClassifier:
@@ -167,8 +177,7 @@ class ScheduledClassifier:
 
     def _at(self, frame: Frame) -> Classifier:
         terms = replace(self._terms, since=frame.captured_at)
-        engine = ScheduledEngine(self._scheduler, self._name, terms)
-        return self._classifier.with_engines(lambda _: engine)
+        return scheduled(self._classifier, self._scheduler, self._name, terms)
 
 
 class ScheduledEmbedder:
@@ -191,8 +200,7 @@ class ScheduledEmbedder:
     def submit(self, frame: Frame, boxes: Floats) -> Future[Floats]:
         """As the embedder's; raises Overloaded at once where the crops would wait for too long."""
         terms = replace(self._terms, since=frame.captured_at)
-        engine = ScheduledEngine(self._scheduler, self._name, terms)
-        return self._embedder.with_engines(lambda _: engine).submit(frame, boxes)
+        return scheduled(self._embedder, self._scheduler, self._name, terms).submit(frame, boxes)
 
     def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
         """See ``UsesEngines``; ``wrap`` is given the embedder's own engines."""

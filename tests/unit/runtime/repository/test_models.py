@@ -14,7 +14,7 @@ from sightline import build
 from sightline.config import EngineOptions, LimitOptions, ModelOptions, SchedulerOptions
 from sightline.errors import Conflict, ModelError, NotFound
 from sightline.runtime.repository.models import ModelRepository
-from sightline.runtime.repository.served_model import Expected
+from sightline.runtime.repository.served_model import ASPECTS, Expected
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.serving.kserve.open_inference import OpenInference
@@ -102,7 +102,7 @@ def test_only_what_can_be_used_is_warmed_up(
     def measured(name: str, canvas: object, *, most: int | None = None) -> None:
         found["batches"] = most
 
-    def once(served: object, canvases: Sequence[tuple[int, int]]) -> None:
+    def once(engine: object, canvases: Sequence[tuple[int, int]]) -> None:
         if expected is not None:
             found["once"] = None
             assert len(canvases) == 1
@@ -216,15 +216,16 @@ def test_pictures_run_on_few_shapes(pyramid_model: Callable[..., Path], tmp_path
     try:
         served = made.load("pyramid")
         assert served.canvases[-1] == (128, 128)
+        few = served.detector.with_aspects(ASPECTS)
         rng = np.random.default_rng(1)
         for width, height in rng.integers(1, 4000, (300, 2)).tolist():
-            fitted, canvas = served.detector.canvas((width, height)), served.canvas((width, height))
+            fitted, canvas = served.detector.canvas((width, height)), few.canvas((width, height))
             assert canvas in served.canvases
             assert canvas[0] >= fitted[0]
             assert canvas[1] >= fitted[1]
             assert max(canvas) == max(fitted)
-        assert served.canvas((1920, 1080)) == (128, 96)
-        assert served.canvas((1080, 1920)) == (96, 128)
+        assert few.canvas((1920, 1080)) == (128, 96)
+        assert few.canvas((1080, 1920)) == (96, 128)
     finally:
         made.close()
         scheduler.close()
