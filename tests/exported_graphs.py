@@ -412,3 +412,92 @@ def detr(
 
 
 Make = Callable[[], Graph]
+
+
+# Masks, keypoints and turned boxes.
+
+PROTOTYPES = 8
+KEYPOINTS = ((30.0, 20.0, 0.9), (64.0, 40.0, 0.5), (100.0, 60.0, 0.1))
+ANGLE = 0.5
+
+
+def prototypes() -> Floats:
+    """(1, M, H / 4, W / 4): the second one is positive in the left half of the picture, the others noise."""
+    planes = np.random.default_rng(3).normal(0, 1, (1, PROTOTYPES, HEIGHT // 4, WIDTH // 4))
+    planes[0, 1] = np.clip((64 - (np.arange(WIDTH // 4) * 4 + 2)) / 8, -1, 1)
+    return planes.astype(np.float32)
+
+
+def coefficients() -> list[float]:
+    """Of a mask that is the left half of the picture, up to x = 64, within its box."""
+    return [0.0, 3.0, *[0.0] * (PROTOTYPES - 2)]
+
+
+def yolov8_segment(dtype: int = TensorProto.FLOAT) -> Graph:
+    rows = np.zeros((1, 4 + CLASSES + PROTOTYPES, CELLS), np.float32)
+    rows[0, :4, 100], rows[0, 4 + CLASS, 100] = CENTRE, SCORE
+    rows[0, 4 + CLASSES :, 100] = coefficients()
+    graph = Graph(dtype=dtype)
+    graph.answer("output0", rows)
+    graph.answer("output1", prototypes())
+    return graph
+
+
+def yolov5_segment() -> Graph:
+    rows = np.zeros((1, 3 * CELLS, 5 + CLASSES + PROTOTYPES), np.float32)
+    rows[0, 100, :5], rows[0, 100, 5 + CLASS] = (*CENTRE, 1.0), SCORE
+    rows[0, 100, 5 + CLASSES :] = coefficients()
+    return answers(output1=prototypes(), output0=rows)
+
+
+def end_to_end_segment() -> Graph:
+    rows = np.zeros((1, 20, 6 + PROTOTYPES), np.float32)
+    rows[0, 2] = (*BOX, SCORE, CLASS, *coefficients())
+    return answers(output0=rows, output1=prototypes())
+
+
+def yolov8_pose(each: int = 3, classes: int = CLASSES) -> Graph:
+    points = [value for point in KEYPOINTS for value in point[:each]]
+    rows = np.zeros((1, 4 + classes + len(points), CELLS), np.float32)
+    rows[0, :4, 100], rows[0, 4 + CLASS, 100] = CENTRE, SCORE
+    rows[0, 4 + classes :, 100] = points
+    return answers(output0=rows)
+
+
+def end_to_end_pose() -> Graph:
+    rows = np.zeros((1, 20, 6 + 3 * len(KEYPOINTS)), np.float32)
+    rows[0, 2] = (*BOX, SCORE, CLASS, *np.ravel(KEYPOINTS))
+    return answers(output0=rows)
+
+
+def yolov8_obb() -> Graph:
+    rows = np.zeros((1, 4 + CLASSES + 1, CELLS), np.float32)
+    rows[0, :4, 100], rows[0, 4 + CLASS, 100], rows[0, -1, 100] = CENTRE, SCORE, ANGLE
+    return answers(output0=rows)
+
+
+def end_to_end_obb() -> Graph:
+    rows = np.zeros((1, 20, 7), np.float32)
+    rows[0, 2] = (*CENTRE, SCORE, CLASS, ANGLE)
+    return answers(output0=rows)
+
+
+def object_masks(whole: bool, middle: bool) -> Floats:
+    """Probabilities (20, h, w), or (20, 1, h, w), of the left half of the box, or of the picture up to x = 64."""
+    shape = (20, HEIGHT, WIDTH) if whole else (20, 28, 28)
+    masks = np.zeros(shape, np.float32)
+    masks[..., : 64 if whole else 14] = 1
+    return masks[:, None] if middle else masks
+
+
+def mask_rcnn(whole: bool = False) -> Graph:
+    """torchvision's: lists without a batch."""
+    graph = torchvision()
+    graph.answer("masks", object_masks(whole, middle=True)[:6])
+    return graph
+
+
+def mmdet_masks(whole: bool) -> Graph:
+    graph = mmdet()
+    graph.answer("masks", object_masks(whole, middle=False)[None])
+    return graph

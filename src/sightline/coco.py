@@ -15,6 +15,21 @@ COCO_NAMES: tuple[str, ...] = (
 )
 # fmt: on
 
+# fmt: off
+KEYPOINT_NAMES: tuple[str, ...] = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
+    "right_knee", "left_ankle", "right_ankle",
+)
+"""COCO's keypoints of people, in their order."""
+
+SKELETON: tuple[tuple[int, int], ...] = (
+    (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8),
+    (7, 9), (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),
+)
+"""Which of them COCO joins with a line; indices from 0."""
+# fmt: on
+
 _GAPS = frozenset((12, 26, 29, 30, 45, 66, 68, 69, 71, 83))
 _NUMBERED = iter(COCO_NAMES)
 

@@ -15,11 +15,12 @@ from tests.exported_graphs import BOX, CELLS, CENTRE, SCORE, SIZES
 from tests.unit.models.test_exports import CASES
 
 from sightline.build import decoders
+from sightline.build.models import card_decoder
 from sightline.models.card import read_card
 from sightline.models.file import open_model
 from sightline.models.model_card import ModelCard
 from sightline.protocols import Decoder
-from sightline.tables import DECODERS, load
+from sightline.tables import DECODERS
 from sightline.types import Detections, Fit, Floats, TensorSpec
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -94,8 +95,7 @@ def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         TensorSpec(o.name, tuple(side if isinstance(side, int) else None for side in o.shape))
         for o in session.get_outputs()
     ]
-    family = load(DECODERS[request.param])
-    decoder = family() if reading.card.anchors is None else family(reading.card.anchors)
+    decoder = card_decoder(reading.card)
     names = [spec.name for spec in specs]
     if reading.card.outputs:
         fit: Fit | None = Fit(

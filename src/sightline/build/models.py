@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+OF_DECODERS = ("anchors", "keypoint_shape")
+"""Fields of a card that families are made with: those that name them in their own ``card``."""
+
 ReadCard = Callable[[ModelOptions], "CardReading"]
 """Reads the card of the model that options mean. Raises ModelError, ConfigError."""
 
@@ -152,7 +155,7 @@ def _around(options: ModelOptions, make_engine: Callable[[CardReading], Engine])
         return EngineDetector(
             engine,
             card,
-            _decoder(card),
+            card_decoder(card),
             flat=reading.flat,
             **options.model_dump(
                 include={"conf", "iou", "size", "classes", "max_detections", "agnostic_nms"}
@@ -163,10 +166,11 @@ def _around(options: ModelOptions, make_engine: Callable[[CardReading], Engine])
         raise
 
 
-def _decoder(card: ModelCard) -> Decoder:
+def card_decoder(card: ModelCard) -> Decoder:
     """The decoder of a card's family."""
     family = load(DECODERS[card.decoder])
-    decoder: Decoder = family() if card.anchors is None else family(card.anchors)
+    taken = {name: getattr(card, name) for name in OF_DECODERS if name in family.card}
+    decoder: Decoder = family(**taken)
     return decoder
 
 

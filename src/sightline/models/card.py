@@ -15,12 +15,18 @@ from sightline import coco
 from sightline.errors import ModelError
 from sightline.model_inputs import format_shape
 from sightline.models.exporters.hugging_face import classifier_config, hub_config
-from sightline.models.exporters.metadata import from_metadata, refuse_task, told_family
+from sightline.models.exporters.metadata import (
+    DETECTION_TASKS,
+    from_metadata,
+    refuse_task,
+    told_family,
+)
 from sightline.models.family import Clues, Family, recognise
 from sightline.models.file import ModelFile
 from sightline.models.focus import fold_focus
 from sightline.models.model_card import ModelCard, card_beside, card_path, validated_card
 from sightline.models.relax import relax
+from sightline.models.task_fields import check_task, with_keypoints
 from sightline.protocols import Decoder
 from sightline.types import Fit, Normalization
 
@@ -66,8 +72,8 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
             outputs belong to no known family.
     """
     beside = card_beside(file.path)
-    metadata = from_metadata(file.metadata, ("detect",))
-    refuse_task(beside.get("task", "detect"), ("detect",))
+    metadata = from_metadata(file.metadata, DETECTION_TASKS)
+    refuse_task(beside.get("task", "detect"), DETECTION_TASKS)
     if _of_input(file)["fixed_size"][0]:
         metadata.pop("size", None)  # a file beside the model may be another export's
     size = _size(file, beside.get("size", metadata.get("size")))
@@ -75,6 +81,10 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
     hub = hub_config(file.path)
     told = hub.family if hub else told_family(file.metadata)
     family, fit = _family(file, decoders, beside, size, names, told)
+    told_fields = {**metadata, **beside}
+    where = str(card_path(file.path))
+    check_task(fit, family, told_fields.get("task"), where)
+    fit, keypoints = with_keypoints(fit, told_fields, _count(names), where)
     if hub and not hub.fits(family, fit.classes):
         hub = None
     if hub and not names:
@@ -91,11 +101,13 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         **({"max_batch": (1, "outputs")} if fit.flat else {}),
         "class_names": (coco.names_for(fit.classes), "output shapes"),
         **{key: (value, f"the {family} family") for key, value in decoder.card.items()},
+        **keypoints,
         **({"resize": ("letterbox", "input shape")} if fit.resizes and not fixed else {}),
         **{key: (value, "config.json") for key, value in (hub.fields if hub else {}).items()},
         **_of_input_type(file),
         **{key: (value, "metadata") for key, value in metadata.items()},
         **{key: (value, "card") for key, value in beside.items()},
+        "task": (fit.task, "outputs"),
         **({"order": ("rgb", "one channel")} if file.channels == 1 else {}),
     }
     _number_coco_names(beside, found)
@@ -160,7 +172,7 @@ def _family(
         card_path(file.path).name,
         size,
         wanted,
-        len(names) if names and isinstance(names, Sequence | Mapping) else None,
+        _count(names),
         tuple(beside.get("outputs", ())),
         told,
     )
@@ -168,6 +180,11 @@ def _family(
         return recognise(file.outputs_at(size), decoders, clues)
     except ModelError as exc:
         raise ModelError(f"{file.path}: {exc}") from exc
+
+
+def _count(names: object) -> int | None:
+    """How many class names there are, where there are any."""
+    return len(names) if names and isinstance(names, Sequence | Mapping) else None
 
 
 def _of_input(file: ModelFile) -> dict[str, tuple[Any, str]]:
@@ -205,7 +222,7 @@ def read_crop_card(file: ModelFile, task: CropTask | None = None) -> CardReading
     beside = card_beside(file.path)
     metadata = from_metadata(file.metadata, ("classify", "embed"))
     told = beside.get("task", metadata.get("task"))
-    if told == "detect" or (told is None and task is None):
+    if told in DETECTION_TASKS or (told is None and task is None):
         raise ModelError(
             f"{file.path}: a classifier or an embedder is needed: write a card "
             f"{card_path(file.path).name} beside it with `task: classify` or `task: embed`"
@@ -274,7 +291,7 @@ def _check_outputs(card: ModelCard, file: ModelFile) -> None:
 
 def _check(card: ModelCard, file: ModelFile, size: tuple[int, int]) -> None:
     """Raise ModelError where a card contradicts its model."""
-    if card.task == "detect" and card.resize == "centre-crop":
+    if card.task in DETECTION_TASKS and card.resize == "centre-crop":
         raise ModelError(
             f"{card_path(file.path)}: resize: centre-crop cuts off the borders of a picture, with the "
             "objects there: it is for classifiers only"

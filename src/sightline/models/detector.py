@@ -21,8 +21,8 @@ from sightline.futures import joined
 from sightline.geometry import Placement, place
 from sightline.models.canvas import Canvas, CanvasRule
 from sightline.models.model_card import ModelCard
-from sightline.models.nms import best, suppress
-from sightline.models.placed import to_source
+from sightline.models.postprocess.nms import best, suppress
+from sightline.models.postprocess.placed import to_source
 from sightline.protocols import Decoder, Engine
 from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
 

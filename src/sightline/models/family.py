@@ -61,7 +61,7 @@ def recognise(
     fitting = list(_fitting(read, decoders, clues))
     found = _chosen(read, fitting, decoders, clues)
     if clues.outputs:  # the card's order counts
-        return Family(found.name, Fit(given, found.fit.classes, found.fit.flat))
+        return Family(found.name, replace(found.fit, outputs=given, resizes=False))
     return found
 
 

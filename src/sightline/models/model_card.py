@@ -39,7 +39,7 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    task: Literal["detect", "classify", "embed"] = "detect"
+    task: Literal["detect", "segment", "pose", "obb", "classify", "embed"] = "detect"
     decoder: str = Field("", description="model family: a key of sightline.build.DECODERS")
     outputs: tuple[str, ...] = Field(
         (), description="names of the outputs that are read, in the family's order; none: all"
@@ -59,6 +59,10 @@ class ModelCard(BaseModel):
     anchors: tuple[tuple[tuple[PositiveFloat, PositiveFloat], ...], ...] | None = Field(
         None, description="width and height of the anchors of each head, for `yolov5-heads`"
     )
+    keypoint_shape: tuple[PositiveInt, Literal[2, 3]] | None = Field(
+        None, description="keypoints of each object, and values of each: 2, or 3 with visibility"
+    )
+    keypoint_names: tuple[str, ...] = Field((), description="the name of each keypoint")
     conf: float = Field(0.25, ge=0, le=1)
     iou: float = Field(0.45, ge=0, le=1)
     max_detections: int = Field(300, ge=1)
@@ -115,7 +119,7 @@ class ModelCard(BaseModel):
             return tuple(names.get(i, str(i)) for i in range(first, max(names, default=-1) + 1))
         return value
 
-    @field_validator("class_names")
+    @field_validator("class_names", "keypoint_names")
     @classmethod
     def _printable(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """Names without control characters: a model file from elsewhere may hold any."""

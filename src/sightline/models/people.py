@@ -18,7 +18,7 @@ from sightline import interpreter
 from sightline.errors import EngineError
 from sightline.geometry import Placement
 from sightline.models.detector import class_ids
-from sightline.models.nms import suppress
+from sightline.models.postprocess.nms import suppress
 from sightline.types import Detections, Frame
 
 WIDTH = 640

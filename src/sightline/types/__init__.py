@@ -19,7 +19,14 @@ from sightline.types.arrays import (
 from sightline.types.detections import Detection, Detections
 from sightline.types.frames import Frame, Picture
 from sightline.types.masks import Masks
-from sightline.types.models import Certainty, EngineInfo, Fit, Normalization, TensorSpec
+from sightline.types.models import (
+    Certainty,
+    DetectionTask,
+    EngineInfo,
+    Fit,
+    Normalization,
+    TensorSpec,
+)
 from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 from sightline.types.observations import Classification, Event, Observation
 from sightline.types.outputs import OutputRequest, OutputStream
@@ -46,6 +53,7 @@ __all__ = [
     "DetectedFrame",
     "DetectedObjects",
     "Detection",
+    "DetectionTask",
     "Detections",
     "EngineInfo",
     "EngineState",

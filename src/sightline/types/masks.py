@@ -78,7 +78,7 @@ class Masks(NDArrayOperatorsMixin):
     @property
     def shape(self) -> tuple[int, int, int]:
         """(N, height, width) of the whole masks."""
-        return len(self.crops), self.size[1], self.size[0]
+        return len(self), self.size[1], self.size[0]
 
     @property
     def ndim(self) -> int:

@@ -29,6 +29,9 @@ class TensorSpec:
 
 Certainty: TypeAlias = Literal["sure", "ask", "card"]
 
+DetectionTask: TypeAlias = Literal["detect", "segment", "pose", "obb"]
+"""What a detector finds: boxes alone, or also masks, keypoints, or the angles of turned boxes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -44,6 +47,11 @@ class Fit:
             because another one is likelier.
         resizes: the graph resizes its pictures itself, so that it is given undistorted ones where its
             input size is open.
+        task: what is told of objects beside boxes: masks (``segment``), keypoints (``pose``) or
+            angles (``obb``).
+        keypoint_values: of models with keypoints, the values of each candidate that the class scores
+            and the keypoints share; only together with the keypoints' shape they tell ``classes``.
+        class_scores: these values begin with a score for each class.
     """
 
     outputs: tuple[int, ...]
@@ -51,6 +59,9 @@ class Fit:
     flat: bool = False
     certainty: Certainty = "sure"
     resizes: bool = False
+    task: DetectionTask = "detect"
+    keypoint_values: int | None = None
+    class_scores: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,7 +228,7 @@ def test_an_open_size_is_the_card_s_or_640(pyramid_model: MakeModel) -> None:
         pytest.param("decoder: [yolov8]", ["tiny.yaml", "decoder"], id="decoder is a list"),
         pytest.param("class_names: {a: b}", ["tiny.yaml", "class_names"], id="names by letters"),
         pytest.param("sha256: abc", ["tiny.yaml", "sha256"], id="no checksum"),
-        pytest.param("task: segment", ["tiny.yaml", "task", "'segment'"], id="another task"),
+        pytest.param("task: semantic", ["tiny.yaml", "task", "'semantic'"], id="another task"),
         pytest.param("1: 2", ["tiny.yaml", "1"], id="a key that is no word"),
         pytest.param("a: [", ["tiny.yaml", "not a model card", "line 1"], id="broken YAML"),
         pytest.param("- yolov8", ["tiny.yaml", "mapping of fields"], id="a list"),
@@ -269,7 +269,9 @@ def test_a_card_runs_nothing(model: Path) -> None:
         pytest.param({"imgsz": "640"}, "imgsz='640'", id="one number"),
         pytest.param({"imgsz": "[640]"}, "imgsz=", id="half a size"),
         pytest.param({"imgsz": "[1, 2, 3]"}, "imgsz=", id="three sides"),
-        pytest.param({"task": "segment"}, "'segment'.*detection", id="segmentation"),
+        pytest.param({"task": "semantic"}, "'semantic'.*detection", id="semantic segmentation"),
+        pytest.param({"kpt_shape": "17"}, "kpt_shape='17'", id="keypoints without values"),
+        pytest.param({"kpt_names": "[1]"}, "kpt_names=", id="keypoint names of no class"),
         pytest.param({"task": "classify"}, "'classify'.*detection", id="classification"),
     ],
 )
@@ -319,7 +321,7 @@ names:
         pytest.param(METADATA.format(task="detect"), ("helmet", "vest"), id="Ultralytics'"),
         pytest.param("author: Somebody\nnames: [a, b, c]", (), id="another program's"),
         pytest.param("\xff", (), id="no text"),
-        pytest.param(METADATA.format(task="segment"), "task is 'segment'", id="another task"),
+        pytest.param(METADATA.format(task="segment"), "task is segment: masks", id="another task"),
         pytest.param("author: Ultralytics\nnames: {0: [", "metadata.yaml: not whole", id="broken"),
     ],
 )

@@ -270,7 +270,9 @@ def test_a_real_graph_is_recognised_and_read(
         pytest.param([(1, 300, 84)], (640, 640), "detr-rows", id="rows"),
         pytest.param([(1, 84, 8401)], (640, 640), None, id="a cell too many"),
         pytest.param([(1, 8400, 4)], (640, 640), None, id="boxes alone"),
-        pytest.param([(1, 116, 8400), (1, 32, 160, 160)], (640, 640), None, id="segmentation"),
+        pytest.param(
+            [(1, 116, 8400), (1, 32, 160, 160)], (640, 640), "yolov8-segment", id="segmentation"
+        ),
         pytest.param([(1, 1000)], (224, 224), None, id="a classifier"),
         pytest.param([()], (224, 224), None, id="no shape known"),
     ],

@@ -30,6 +30,7 @@ SCOPED = tuple(f"detect/{name}:0" for name in TENSORFLOW)
 NHWC = (1, HEIGHT, WIDTH, 3)
 NAMES = "class_names: [a, b, c]"
 END = "decoder: end-to-end"
+POSE = f"decoder: yolov8-pose\n{NAMES}"
 
 Case = tuple[str, str, Callable[[], Graph], str]
 CASES: list[Case] = [
@@ -214,6 +215,24 @@ CASES: list[Case] = [
         lambda: graphs.detr("logits", "pred_boxes", softmax=True, mask=True),
         NAMES,
     ),
+    ("YOLOv8-seg", "yolov8-segment", graphs.yolov8_segment, ""),
+    ("YOLOv8-seg, half", "yolov8-segment", lambda: graphs.yolov8_segment(TensorProto.FLOAT16), ""),
+    ("YOLOv5-seg, prototypes first", "yolov5-segment", graphs.yolov5_segment, ""),
+    ("YOLO26-seg", "end-to-end-segment", graphs.end_to_end_segment, ""),
+    ("YOLOv8-pose", "yolov8-pose", graphs.yolov8_pose, POSE),
+    (
+        "YOLOv8-pose of two values",
+        "yolov8-pose",
+        lambda: graphs.yolov8_pose(2),
+        f"decoder: yolov8-pose\nkeypoint_shape: [3, 2]\n{NAMES}",
+    ),
+    ("YOLO26-pose", "end-to-end-pose", graphs.end_to_end_pose, "decoder: end-to-end-pose"),
+    ("YOLOv8-OBB", "yolov8-obb", graphs.yolov8_obb, "decoder: yolov8-obb"),
+    ("YOLO26-OBB", "end-to-end-obb", graphs.end_to_end_obb, "decoder: end-to-end-obb"),
+    ("Mask R-CNN of torchvision", "torchvision", graphs.mask_rcnn, ""),
+    ("Mask R-CNN of torchvision, pasted", "torchvision", lambda: graphs.mask_rcnn(True), ""),
+    ("Mask R-CNN of MMDetection", "mmdet", lambda: graphs.mmdet_masks(False), ""),
+    ("RTMDet-Ins", "mmdet", lambda: graphs.mmdet_masks(True), ""),
 ]
 every_case = pytest.mark.parametrize(
     ("family", "make", "card"), [pytest.param(*rest, id=name) for name, *rest in CASES]
@@ -221,7 +240,7 @@ every_case = pytest.mark.parametrize(
 RUNTIMES = ("onnxruntime", "openvino")
 IN_IR = {
     "YOLOv8, grey bytes", "YOLOv8, grey, channels last", "D-FINE", "TensorFlow", "torchvision",
-    "channels last, no batch", "SSD", "PaddleDetection", "DETR with a mask", "YOLOv5, three heads",
+    "YOLOv8-seg", "YOLOv8-pose", "YOLOv8-OBB", "channels last, no batch", "SSD", "PaddleDetection", "DETR with a mask", "YOLOv5, three heads",
 }  # fmt: skip
 
 

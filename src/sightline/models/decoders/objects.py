@@ -6,7 +6,7 @@ number of valid objects (N, 1). Without a batch: (K, 4), (K,), (K,).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,8 @@ import numpy as np
 
 from sightline.coco import COCO_CATEGORIES
 from sightline.model_inputs import plain_name
+from sightline.models.decoders.kept_lists import kept_lists
+from sightline.models.decoders.object_masks import masked_objects, with_masks
 from sightline.models.decoders.roles import fits, object_lists
 from sightline.types import Detections, Fit, Floats, TensorSpec
 
@@ -73,7 +75,7 @@ class LabelledBoxes(EfficientNms):
 
 
 class TorchVision(EfficientNms):
-    """torchvision's detectors, and others that take one picture without a batch.
+    """torchvision's detectors, and others that take one picture without a batch; Mask R-CNN's masks too.
 
     Class ids are the model's own; those of torchvision's weights are COCO's categories, and 0 is the
     background.
@@ -81,14 +83,20 @@ class TorchVision(EfficientNms):
 
     card: Mapping[str, Any] = {**EfficientNms.card, "class_names": COCO_CATEGORIES}
 
-    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
         if not outputs:
             return Fit((), flat=True)
         places = object_lists(outputs)
         if places is None or len(outputs[places[0]].shape) != 2:
             return None
-        return Fit(places[:3], flat=True, resizes=True)
+        return with_masks(Fit(places[:3], flat=True, resizes=True), outputs, canvas)
+
+    def decode(
+        self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
+    ) -> list[Detections]:
+        """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
+        return masked_objects(outputs[:3], outputs[3:], canvas, conf)
 
 
 class TensorFlow:
@@ -137,7 +145,9 @@ class CustomVision(TensorFlow):
 
 
 class MmDet:
-    """MMDetection and MMDeploy: boxes with their score (N, K, 5), and labels (N, K).
+    """MMDetection and MMDeploy: boxes with their score (N, K, 5), labels (N, K) and, in some, masks.
+
+    Masks, of RTMDet-Ins and Mask R-CNN, are those of the picture, (N, K, H, W), or of the boxes (N, K, 28, 28).
 
     Letterboxed to the top left, with ImageNet's mean and deviation: what most of its models learn with.
     """
@@ -153,7 +163,7 @@ class MmDet:
         "pad": 0,
     }
 
-    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
+    def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
         boxes = [i for i, o in enumerate(outputs) if len(o.shape) in {2, 3} and o.shape[-1] == 5]
         if len(boxes) != 1 or len(outputs) < 2:
@@ -162,18 +172,15 @@ class MmDet:
         labels = [i for i, o in enumerate(outputs) if i != at and fits(o.shape, lead)]
         if len(labels) != 1:
             return None
-        return Fit((at, labels[0]), flat=len(lead) == 1)
+        return with_masks(Fit((at, labels[0]), flat=len(lead) == 1), outputs, canvas)
 
     def decode(
-        self,
-        outputs: Sequence[Floats],
-        canvas: tuple[int, int],  # noqa: ARG002 - boxes are in canvas pixels already
-        conf: float,
+        self, outputs: Sequence[Floats], canvas: tuple[int, int], conf: float
     ) -> list[Detections]:
         """Candidates above ``conf`` of each picture, boxes xyxy in canvas pixels; see ``Decoder.decode``."""
-        boxes, labels = outputs
+        boxes, labels, *masks = outputs
         lists = (boxes[..., :4], boxes[..., 4], labels)
-        return [Detections(*kept) for kept in kept_lists(lists, conf)]
+        return masked_objects(lists, masks, canvas, conf)
 
 
 class Otx(MmDet):
@@ -195,16 +202,3 @@ class Otx(MmDet):
 def _flat(outputs: Sequence[TensorSpec], places: Sequence[int]) -> bool:
     """Whether the boxes have no axis of pictures."""
     return len(outputs[places[0]].shape) == 2
-
-
-def kept_lists(outputs: Sequence[Floats], conf: float) -> Iterator[tuple[Floats, Floats, Any]]:
-    """Boxes, scores and class ids above ``conf`` of each picture, without what lies after the count."""
-    boxes, scores, classes, *counts = outputs
-    if boxes.ndim == 2:
-        boxes, scores, classes = boxes[None], scores.reshape(1, -1), classes.reshape(1, -1)
-    valid = scores > conf
-    valid &= classes >= 0
-    if counts:
-        valid &= np.arange(scores.shape[1]) < counts[0].reshape(-1, 1)
-    for b, s, c, kept in zip(boxes, scores, classes, valid, strict=True):
-        yield b[kept], s[kept], c[kept].astype(np.int64)

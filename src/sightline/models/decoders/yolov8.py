@@ -11,9 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from sightline.coco import KEYPOINT_NAMES
 from sightline.geometry import cxcywh_to_xyxy
 from sightline.models.decoders.grid import TINY, cells, only_decoded, pyramid
-from sightline.types import Detections, Fit, Floats, TensorSpec
+from sightline.types import Certainty, Detections, Fit, Floats, Ints, TensorSpec
+
+PEOPLE_VALUES = 1 + 3 * len(KEYPOINT_NAMES)
+"""Values behind the box of a model of people's poses; they look like as many class scores."""
 
 
 class YoloV8:
@@ -35,7 +39,8 @@ class YoloV8:
         tiny = self.may_be_tiny and count == cells(canvas, TINY)
         if not tiny and pyramid(canvas, count) is None:
             return None
-        return Fit((at,), rows - 4)
+        certainty: Certainty = "ask" if rows - 4 == PEOPLE_VALUES else "sure"
+        return Fit((at,), rows - 4, certainty=certainty)
 
     def decode(
         self,
@@ -71,11 +76,15 @@ class YoloV8Rows(YoloV8):
 
 
 def _decode(columns: Floats, conf: float) -> Detections:
-    class_scores = columns[4:]
-    index = np.flatnonzero(class_scores.max(axis=0) > conf)
+    index, scores, class_ids = likely_columns(columns[4:], conf)
     if not len(index):
         return Detections.empty()
+    return Detections(cxcywh_to_xyxy(columns[:4, index].T), scores, class_ids)
+
+
+def likely_columns(class_scores: Floats, conf: float) -> tuple[Ints, Floats, Ints]:
+    """Index, score and class id of the columns of ``class_scores`` (C, A) whose best beats ``conf``."""
+    index = np.flatnonzero(class_scores.max(axis=0) > conf)
     picked = class_scores[:, index]
     class_ids = picked.argmax(axis=0)
-    scores = picked[class_ids, np.arange(len(index))]
-    return Detections(cxcywh_to_xyxy(columns[:4, index].T), scores, class_ids)
+    return index, picked[class_ids, np.arange(len(index))], class_ids

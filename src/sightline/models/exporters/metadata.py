@@ -14,19 +14,34 @@ from sightline.errors import ModelError
 RTDETR = ("RTDETRDecoder", "rtdetr")
 """How Ultralytics' exports call RT-DETR: by its head, and in older ones by the model."""
 
-TASKS = {"detect": "a detection model", "classify": "a classifier", "embed": "an embedder"}
+TASKS = {
+    **dict.fromkeys(("detect", "segment", "pose", "obb"), "a detection model"),
+    "classify": "a classifier",
+    "embed": "an embedder",
+}
+"""What models are called by their task; all detectors find boxes, and some more than that."""
+
+DETECTION_TASKS = ("detect", "segment", "pose", "obb")
 
 _MOST_WORDS = 10_000_000
 """Bytes of what a program says of itself; a file from elsewhere may unpack to any size."""
 
-_UNREADABLE = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError)
+_UNREADABLE = (
+    ValueError,
+    SyntaxError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
 """The last two are raised for text that is nested too deeply: a file from elsewhere may hold any."""
 
 
 def refuse_task(task: str, wanted: Sequence[str]) -> None:
     """Raise ModelError where a file's task is none of those wanted."""
     if task not in wanted:
-        kinds = " or ".join(TASKS[w] for w in wanted)
+        kinds = " or ".join(dict.fromkeys(TASKS[w] for w in wanted))
         remedy = (
             "`sightline classify` names whole pictures with it, `track --classify` tracked objects"
             if task == "classify" and "detect" in wanted
@@ -50,6 +65,8 @@ def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str
         "names": ("class_names", _names),
         "stride": ("stride", lambda text: int(float(text))),
         "imgsz": ("size", _width_height),
+        "kpt_shape": ("keypoint_shape", _keypoint_shape),
+        "kpt_names": ("keypoint_names", _keypoint_names),
         "license": ("licence", str),
         "attributes": ("attributes", json.loads),
         "margin": ("margin", float),
@@ -113,9 +130,11 @@ def told_family(metadata: Mapping[str, str]) -> str | None:
     except _UNREADABLE:
         options = {}  # only a hint is lost
     with_nms = isinstance(options, Mapping) and options.get("nms") is True
-    if with_nms or metadata.get("end2end") == "True":
-        return "end-to-end"
-    return "yolov8" if metadata.get("head") == "Detect" else None
+    head = "end-to-end" if with_nms or metadata.get("end2end") == "True" else "yolov8"
+    task = metadata.get("task")
+    if task in {"segment", "pose", "obb"}:
+        return f"{head}-{task}"
+    return head if head == "end-to-end" or metadata.get("head") == "Detect" else None
 
 
 def _names(text: str) -> Any:
@@ -124,6 +143,19 @@ def _names(text: str) -> Any:
     if isinstance(names, dict) and all(isinstance(k, str) and k.isdecimal() for k in names):
         return {int(k): name for k, name in names.items()}
     return names
+
+
+def _keypoint_shape(text: str) -> tuple[int, int]:
+    """From ``[keypoints, values of each]``."""
+    count, each = ast.literal_eval(text)
+    return int(count), int(each)
+
+
+def _keypoint_names(text: str) -> tuple[str, ...]:
+    """The names that all classes have for their keypoints, from ``{class id: [name, …]}``; else none."""
+    by_class = ast.literal_eval(text)
+    lists = {tuple(names) for names in by_class.values()}
+    return tuple(map(str, lists.pop())) if len(lists) == 1 else ()
 
 
 def _width_height(text: str) -> tuple[int, int]:

@@ -293,7 +293,7 @@ class ModelRepository:
 def _check_alike(name: str, old: EngineDetector, new: EngineDetector) -> None:
     """Streams and waiting requests read the new network's answers as they read the old one's."""
     for what in (
-        "decoder", "outputs", "class_names", "first_class", "anchors", "size", "stride", "resize",
+        "decoder", "outputs", "class_names", "first_class", "anchors", "keypoint_shape", "size", "stride", "resize",
         "order", "max_batch",
     ):  # fmt: skip
         if getattr(old.card, what) != getattr(new.card, what):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.models.nms import MAX_CANDIDATES, best, suppress
+from sightline.models.postprocess.nms import MAX_CANDIDATES, best, suppress
 from sightline.types import Detections
 
 

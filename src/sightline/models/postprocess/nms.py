@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from sightline.models.postprocess.turned_nms import turned_nms
 from sightline.types import Detections
 
 MAX_CANDIDATES = 3000
@@ -19,6 +20,7 @@ def suppress(candidates: Detections, iou: float, *, agnostic: bool, limit: int) 
 
     Boxes that overlap a better one of their own class by more than ``iou`` go; with ``agnostic``,
     of any class. So do boxes without an area: OpenCV says that one with a negative area covers all others.
+    Turned boxes overlap by their probabilistic IoU, see ``turned_nms``.
     """
     if len(candidates) > MAX_CANDIDATES:
         candidates = best(candidates, MAX_CANDIDATES)
@@ -27,6 +29,8 @@ def suppress(candidates: Detections, iou: float, *, agnostic: bool, limit: int) 
         candidates = candidates[np.flatnonzero(~without_area.any(axis=1))]
     if len(candidates) < 2:
         return candidates
+    if candidates.angles is not None:
+        return candidates[turned_nms(candidates, iou, agnostic=agnostic, limit=limit)]
     # OpenCV takes doubles: float32 is twice as slow.
     rects = np.clip(candidates.boxes, -FARTHEST, FARTHEST).astype(np.float64)
     rects[:, 2:] -= rects[:, :2]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sightline.geometry import place
-from sightline.models.placed import to_source
+from sightline.models.postprocess.placed import to_source
 from sightline.types import Detections, Masks
 
 SOURCE = (200, 100)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from sightline.geometry import Placement
+from sightline.models.postprocess.unplaced_masks import UnplacedMasks
 from sightline.types import Detections, Floats, Mask, Masks
 
 
@@ -23,7 +24,9 @@ def to_source(found: Detections, spot: Placement, class_names: tuple[str, ...]) 
         keypoints = keypoints.copy()
         keypoints[..., :2] = spot.points_to_source(keypoints[..., :2])
     boxes, angles = _turned(found, spot)
-    masks = None if found.masks is None else _masks(found.masks, spot)
+    masks = found.masks
+    if masks is not None:
+        masks = masks.placed(spot) if isinstance(masks, UnplacedMasks) else _masks(masks, spot)
     return replace(
         found, boxes=boxes, angles=angles, keypoints=keypoints, masks=masks, class_names=class_names
     )
