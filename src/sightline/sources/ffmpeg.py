@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 import time
 from collections import deque
@@ -16,7 +15,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from sightline.errors import DecodeError
-from sightline.sources.network.spooled import SpooledDownload
+from sightline.sources.network.web import ReadAllowance
+from sightline.sources.network.web_streams import OpenFile
 from sightline.sources.pixel_aspect import PixelAspect
 from sightline.sources.places import FramePlaces
 from sightline.sources.sender_clock import SenderClock
@@ -24,6 +24,7 @@ from sightline.sources.turn import EveryPacket, Turn
 from sightline.sources.video_track import (
     DECODING_ORDER,
     LIMIT_PIXELS,
+    STILL_CODECS,
     frame_rate,
     is_cut_off,
     tells_order,
@@ -52,23 +53,13 @@ def explain(error: av.FFmpegError | OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def _is_end(container: InputContainer, error: Exception) -> bool:
-    """Whether an error is the end of an HTTP answer without a length: FFmpeg tells it by none other."""
-    return (
-        isinstance(error, OSError)
-        and error.errno == errno.EIO
-        and container.size <= 0
-        and container.name.startswith(("http://", "https://"))
-    )
-
-
 def _decoding_time(packet: Packet[Any]) -> float | None:
     """Seconds in the stream; packets come in the order of these times, not in that of ``pts``."""
     ticks = packet.pts if packet.dts is None else packet.dts
     return None if ticks is None or packet.time_base is None else float(ticks * packet.time_base)
 
 
-def _raise(error: av.FFmpegError) -> Packet[Any]:
+def _raise(error: Exception) -> Packet[Any]:
     raise error
 
 
@@ -86,6 +77,8 @@ class VideoReader:
         key_frame_s: so long after it was opened, a stream whose packets come is waited for, though no
             picture can be made of them: its next key frame is still to come.
         file: what the container reads from, closed with it.
+        allowance: of what comes between two packets, where ``file`` counts it.
+        length: of the file in bytes, where its server tells it.
 
     A frame of more than ``LIMIT_PIXELS`` is damaged: a camera may change its size at any time.
     """
@@ -93,10 +86,13 @@ class VideoReader:
     def __init__(
         self, container: InputContainer, stream: VideoStream, threads: int = 1,
         turn: Turn | None = None, sender_clock: SenderClock | None = None, *,
-        key_frame_s: float = 0.0, file: SpooledDownload | None = None,
+        key_frame_s: float = 0.0, file: OpenFile | None = None,
+        allowance: ReadAllowance | None = None, length: int | None = None,
     ) -> None:  # fmt: skip
         self.sender_clock = sender_clock
         self._file = file
+        self._allowance = allowance
+        self.length = max(0, container.size) if length is None else length
         self._key_frame_by = time.monotonic() + key_frame_s
         self._begun = False  # a picture has come
         self.heard_at = float("-inf")
@@ -127,7 +123,7 @@ class VideoReader:
         self._gap = False  # the packets before the next one were skipped
         self._corrupt_seen = 0
         self._damaged_at = float("-inf")
-        self._error: DecodeError | av.FFmpegError | None = None
+        self._error: DecodeError | av.FFmpegError | OSError | None = None
 
     def read(self, timeout_s: float = float("inf")) -> DecodedFrame | None:
         """The next good frame, None at the end. An error comes after the last good frame.
@@ -136,16 +132,14 @@ class VideoReader:
             DecodeError: 100 packets in a row could not be decoded.
             TimeoutError: packets came for ``timeout_s``, but none that completed a good frame or that
                 was skipped.
-            av.FFmpegError: the file or the connection failed.
+            av.FFmpegError, OSError: the file or the connection failed.
         """
         deadline = time.monotonic() + timeout_s
         while not self._decoded:
             if self._error is not None:
-                if _is_end(self.container, self._error):
-                    return None
                 raise self._error
             try:
-                packet = next(self._packets)
+                packet = self._next()
             except StopIteration:
                 return None
             except av.InvalidDataError as exc:
@@ -153,7 +147,7 @@ class VideoReader:
                 self._count_failure(exc)
                 self._packets = self.container.demux()  # an error ends the generator
                 continue
-            except av.FFmpegError as exc:
+            except (av.FFmpegError, OSError) as exc:
                 self._end_with(exc)
                 continue
             # Checked here: FFmpeg answers a read that timed out with the packet that its
@@ -188,12 +182,11 @@ class VideoReader:
         until = time.monotonic() + for_s
         while time.monotonic() < until and (not times or max(times) - min(times) < span_s):
             try:
-                packet = next(self._packets)
+                packet = self._next()
             except StopIteration:
                 whole = True
                 break
-            except av.FFmpegError as exc:
-                whole = _is_end(self.container, exc)
+            except (av.FFmpegError, OSError) as exc:
                 rest = map(_raise, [exc])  # whoever reads so far gets it
                 break
             ahead.append(packet)
@@ -201,6 +194,11 @@ class VideoReader:
                 times.append(float(packet.pts * packet.time_base))
         self._packets = itertools.chain(ahead, rest)
         return (max(times) - min(times) if times else 0.0), whole
+
+    def _next(self) -> Packet[Any]:
+        if self._allowance is not None:
+            self._allowance.renew()
+        return next(self._packets)
 
     @property
     def waits_for_key_frame(self) -> bool:
@@ -214,7 +212,8 @@ class VideoReader:
 
     def was_cut_off(self) -> bool:
         """Whether a file that was read to its end had promised to be longer."""
-        return is_cut_off(self.container, self.stream, self.end_s, torn=self.cut_off)
+        size = self.length or (self._file.tell() if self._file is not None else 0)
+        return is_cut_off(self.container, self.stream, self.end_s, size, torn=self.cut_off)
 
     def close(self) -> None:
         """Free the decoder and the file or connection. Idempotent."""
@@ -298,7 +297,8 @@ class VideoReader:
             self.end_s = max(self.end_s, end)
 
     def _count_failure(self, exc: av.FFmpegError) -> None:
-        if not self._begun and time.monotonic() < self._key_frame_by:
+        waits = not self._begun and self.stream.codec_context.name not in STILL_CODECS
+        if waits and time.monotonic() < self._key_frame_by:
             return  # it refers to a key frame that was sent before anybody listened
         self.corrupt += 1
         self._places.note_left_out()
@@ -310,10 +310,10 @@ class VideoReader:
             error.__cause__ = exc
             self._end_with(error)
 
-    def _end_with(self, error: DecodeError | av.FFmpegError) -> None:
+    def _end_with(self, error: DecodeError | av.FFmpegError | OSError) -> None:
         """Hand on the good frames that the decoder still holds, and then the error."""
         self._error = error
-        if isinstance(error, av.ExitError):
+        if isinstance(error, av.ExitError | TimeoutError):
             return  # of a stream that was silent for seconds they are too old to be of use
         flush = cast("Packet[VideoStream]", Packet())
         if self.stream.time_base is not None:

@@ -28,7 +28,8 @@ _NOT_MOVING = Disposition.attached_pic | Disposition.timed_thumbnails
 DECODING_ORDER = {"avi", "asf"}
 """Containers without times of presentation: what FFmpeg gives as such is a guess, wrong with B-frames."""
 
-_STILL_CODECS = {"mjpeg", "png", "bmp", "gif", "tiff", "webp"}
+STILL_CODECS = {"mjpeg", "png", "bmp", "gif", "tiff", "webp"}
+"""Each packet is a whole picture."""
 _ONE_PICTURE_S = 0.1
 
 
@@ -56,7 +57,7 @@ def _has_decoder(stream: VideoStream) -> bool:
 
 def _is_one_picture(stream: VideoStream) -> bool:
     """A cover that is not marked as one, as a copy with FFmpeg leaves it."""
-    if stream.codec_context.name not in _STILL_CODECS:
+    if stream.codec_context.name not in STILL_CODECS:
         return False
     took_s = _TIME.fullmatch(stream.metadata.get("DURATION", ""))
     one_in_matroska = took_s is not None and _seconds(took_s) < _ONE_PICTURE_S
@@ -112,15 +113,22 @@ def expected_frames(container: InputContainer, stream: VideoStream) -> int | Non
     return max(1, round(container.duration / av.time_base * rate))
 
 
-def is_cut_off(container: InputContainer, stream: VideoStream, end_s: float, *, torn: bool) -> bool:
+def is_cut_off(
+    container: InputContainer, stream: VideoStream, end_s: float, size: int, *, torn: bool
+) -> bool:
     """Whether a file that was read to its end had promised to be longer.
 
-    ``end_s`` is how far its packets reached, ``torn`` whether the last one was damaged. Only containers that state their extent can tell; a transport stream ends anywhere.
+    Only containers that state their extent can tell; a transport stream ends anywhere.
+
+    Args:
+        end_s: how far its packets reached.
+        size: bytes that the file has, 0 where that is not known.
+        torn: whether the last packet was damaged.
     """
     formats = container.format.name.split(",")
     if "mp4" in formats:
         end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
-        return end > container.size > 0
+        return end > size > 0
     if "matroska" in formats:
         # The container's own duration may be that of a longer sound track.
         promised = _TIME.fullmatch(stream.metadata.get("DURATION", ""))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError
 
 import av
 from av.container import InputContainer
@@ -22,8 +21,8 @@ from sightline.redaction import redact_address
 from sightline.sources.ffmpeg import VideoReader, explain
 from sightline.sources.network import redirects
 from sightline.sources.network.redirects import RedirectError
-from sightline.sources.network.restricted import check_ffmpeg_options, open_within
-from sightline.sources.network.spooled import SpooledDownload, spooled
+from sightline.sources.network.restricted import check_ffmpeg_options, opened_rtsp, pinned_url
+from sightline.sources.network.web_streams import WebStream, open_web
 from sightline.sources.sender_clock import SenderClock
 from sightline.sources.turn import Turn
 from sightline.sources.video_track import size_error, video_stream
@@ -41,7 +40,6 @@ _PROTOCOLS = {
     "rtp": "rtp,udp",
 }
 _LOOKING_S = 2.0
-_SMALLEST_INDEX = 500  # bytes of a `moov` with one track; less is padding
 _CAMERAS = {
     "linux": ("v4l2", "/dev/video{}"),
     "darwin": ("avfoundation", "{}"),
@@ -166,7 +164,7 @@ def connect(
         raise _in_a_circle(target)
     started = time.monotonic()
     try:
-        container, file = _opened(target, options, alive)
+        opened = _opened(target, options, alive)
     except SourceError:
         raise
     except (av.FFmpegError, OSError, ValueError, HTTPException) as exc:
@@ -174,12 +172,10 @@ def connect(
         late = time.monotonic() - started >= options.open_timeout_s
         silence = f"no answer within {options.open_timeout_s:g} s"
         error = meaning(target, TimeoutError() if late else exc, silence)
-        # In a circle it runs until its time is over (RTSP), or gives up soon (HTTP).
-        gave_up = isinstance(exc, OSError) and exc.errno == errno.EIO
-        if (late or gave_up) and _is_endless(target):
+        if late and _is_endless(target):  # in a circle it runs until its time is over
             error = _in_a_circle(target)
     else:
-        return _reader(target, options, turn, container, file)
+        return _reader(target, options, turn, opened)
     # Outside of the handler: FFmpeg's own exception quotes the address with its password.
     try:
         raise error
@@ -191,17 +187,18 @@ def _reader(
     target: StreamTarget,
     options: LiveOptions,
     turn: Turn | None,
-    container: InputContainer,
-    file: SpooledDownload | None,
+    opened: WebStream,
 ) -> VideoReader:
     """The reader of an open container. Raises SourceError and closes it: there is no video to read."""
+    container, file = opened.container, opened.file
     stream = video_stream(container)
     too_large = None if stream is None else size_error(stream, target.label)
     if stream is not None and too_large is None:
         told = SenderClock(target.label) if options.clock == "auto" else None
         return VideoReader(
             container, stream, options.threads, turn, told,
-            key_frame_s=options.key_frame_timeout_s, file=file,
+            key_frame_s=options.key_frame_timeout_s, file=file, allowance=opened.allowance,
+            length=opened.length,
         )  # fmt: skip
     container.close()
     if file is not None:
@@ -212,89 +209,31 @@ def _reader(
         del too_large  # its trace holds this function: no circle
 
 
-def _opened(
-    target: StreamTarget, options: LiveOptions, alive: Callable[[], None]
-) -> tuple[InputContainer, SpooledDownload | None]:
-    """The container, and the download that it reads from where there is one.
+def _opened(target: StreamTarget, options: LiveOptions, alive: Callable[[], None]) -> WebStream:
+    """The container and what it reads from.
 
     Raises FFmpegError, OSError, HTTPException, ValueError; SourceError where a host is not allowed.
     """
-    files: list[SpooledDownload] = []
 
-    def open_(url: str, extra: Mapping[str, str]) -> InputContainer:
-        kept = None
-        if _is_called_mp4(target):
-            # FFmpeg would read all that is before the index to find it, and run out of time.
-            with contextlib.suppress(OSError, HTTPException):  # FFmpeg tells what is wrong
-                kept = _download(target, url, extra, options, alive)
-        if kept is None:
-            container = av.open(
-                url,
-                mode="r",
-                format=target.format,
-                options={**target.options, **extra},
-                timeout=(options.open_timeout_s, options.stall_timeout_s),
-            )
-            if not _may_lack_its_index(container):
-                return container
-            kept = _download(target, url, extra, options, alive)
-            if kept is None:
-                return container
-            container.close()
-        files.append(kept)
-        return av.open(kept, mode="r", options={"protocol_whitelist": ""})
+    def open_(url: str) -> InputContainer:
+        timeouts = (options.open_timeout_s, options.stall_timeout_s)
+        return av.open(
+            url, mode="r", format=target.format, options=target.options, timeout=timeouts
+        )
 
-    if target.address is None or target.allowed is None:
-        container = open_(target.url, {})
-    else:
-        container = open_within(
-            target.allowed, target.address, open_, target.label,
-            time.monotonic() + options.open_timeout_s,
-        )  # fmt: skip
-    return container, files[0] if files else None
-
-
-def _is_called_mp4(target: StreamTarget) -> bool:
-    path = target.address.path.lower() if target.address else ""
-    return target.may_be_recording and path.endswith((".mp4", ".mov", ".m4v", ".3gp"))
-
-
-def _may_lack_its_index(container: InputContainer) -> bool:
-    """An MP4 whose pictures lie before its index, or may do so because its length is not known.
-
-    FFmpeg has passed the pictures by then, and comes back to them only where the server sends parts.
-    """
-    if "mp4" not in container.format.name.split(",") or (container.duration or 0) <= 0:
-        return False
-    stream = video_stream(container)
-    if stream is None or container.size <= 0:
-        return stream is not None
-    end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
-    return container.size - end > _SMALLEST_INDEX
-
-
-def _download(
-    target: StreamTarget, url: str, extra: Mapping[str, str], options: LiveOptions,
-    alive: Callable[[], None],
-) -> SpooledDownload | None:  # fmt: skip
-    if not target.may_be_recording:
-        return None
-    headers = dict(
-        line.split(": ", 1) for line in extra.get("headers", "").splitlines() if ": " in line
-    )
-    limit = options.download_mb * 1_000_000
-    return spooled(
-        url,
-        headers,
-        lambda response: SpooledDownload(response, limit, target.label, alive),
-        follow=target.allowed is None,
-        timeout_s=options.stall_timeout_s,
-    )
+    address, allowed = target.address, target.allowed
+    if address is not None and target.may_be_recording:
+        return open_web(address, allowed, options, target.options, target.label, alive)
+    if address is None or allowed is None:
+        return WebStream(open_(target.url))
+    if address.scheme in ("rtsp", "rtsps"):
+        return WebStream(opened_rtsp(allowed, address, open_, target.label, options.open_timeout_s))
+    return WebStream(open_(pinned_url(allowed, address, target.label, options.open_timeout_s)))
 
 
 def _is_endless(target: StreamTarget) -> bool:
-    # Where hosts are restricted, whatever is redirected is asked by us, and counted there.
-    if target.address is None or target.allowed is not None:
+    # FFmpeg follows by itself only where hosts are not restricted, and only RTSP.
+    if target.address is None or target.allowed is not None or target.may_be_recording:
         return False
     return redirects.endless(target.address)
 
@@ -308,13 +247,16 @@ def meaning(target: StreamTarget, exc: Exception, silence: str) -> SourceError:
 
     ``silence`` says what a timeout was: no answer, or no picture, for so long.
     """
-    if isinstance(exc, av.HTTPUnauthorizedError | av.HTTPForbiddenError):
+    status = exc.code if isinstance(exc, HTTPError) else None
+    if isinstance(exc, av.HTTPUnauthorizedError | av.HTTPForbiddenError) or status in (401, 403):
         return AuthenticationError(f"{target.label}: auth failed: check the user and the password")
     if isinstance(exc, av.ExitError | TimeoutError):
         what = f"{silence}: check the network and that the camera is on"
-    elif isinstance(exc, av.HTTPNotFoundError | FileNotFoundError):
+    elif isinstance(exc, av.HTTPNotFoundError | FileNotFoundError) or status in (404, 410):
         what = "there is nothing at this address: check it"
-    elif isinstance(exc, av.InvalidDataError):
+    elif status is not None:
+        what = f"the server answers {status}: check the address, and the server"
+    elif isinstance(exc, av.InvalidDataError | HTTPException):
         what = "it hung up, or sends no video: check the address, and that the camera is on"
     elif isinstance(exc, av.FFmpegError | OSError):
         what = f"{explain(exc)}: check the address, and that the camera is on"

@@ -35,7 +35,7 @@ def is_recording(reader: VideoReader, opening_s: float) -> bool:
         return True
     if _ONE_FILE.isdisjoint(container.format.name.split(",")):
         return False
-    if container.size > 0:
+    if reader.length > 0:
         return True
     began = time.monotonic()
     span_s, whole = reader.look_ahead(_LOOK_S, _BURST_S + opening_s)

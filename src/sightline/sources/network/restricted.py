@@ -1,35 +1,29 @@
-"""Opening an address where only some hosts may be connected to: what clients of a service add.
+"""Which hosts a source may connect to: what clients of a service add may open some only.
 
-The name is resolved once for each attempt, all its addresses are judged, and the one that was
-judged is the one that is connected to. Redirects are judged like the first address. Playlists are
-not opened: FFmpeg would go wherever they lead.
+The name is resolved once for each connection, all its addresses are judged, and one of those is
+connected to. That holds for the first address, for redirects, and for what playlists name.
 """
 
 from __future__ import annotations
 
-import errno
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from difflib import get_close_matches
-
-import av
-from av.container import InputContainer
+from typing import TypeVar
 
 from sightline.addresses import Address
 from sightline.errors import SourceError
 from sightline.hosts import AllowedHosts, resolve
 from sightline.sources.network import redirects
+from sightline.sources.network.rtsp_relay import RtspRelay
 
-Open = Callable[[str, Mapping[str, str]], InputContainer]
-"""Opens a URL with more options of FFmpeg."""
-
-_FORMATS = (
-    "mpjpeg mjpeg mov,mp4,m4a,3gp,3g2,mj2 matroska,webm mpegts mpeg mpegvideo m4v flv live_flv avi "
+FORMATS = (
+    "hls dash mpjpeg mjpeg mov,mp4,m4a,3gp,3g2,mj2 matroska,webm mpegts mpeg mpegvideo m4v flv live_flv avi "
     "h264 hevc vvc av1 obu ivf ogg asf nut mxf gif jpeg_pipe png_pipe webp_pipe bmp_pipe tiff_pipe"
 )
-"""Demuxers that open nothing else: no playlist, no SDP, no list of files."""
+"""Demuxers that open nothing by themselves: no SDP, no list of files. Playlists ask us."""
 
 _SECURE = {"https": {"https"}, "http": {"http", "https"}, "rtsps": {"rtsps"},
            "rtsp": {"rtsp", "rtsps"}}  # fmt: skip
@@ -73,89 +67,108 @@ def check_ffmpeg_options(address: Address, *, restricted: bool) -> None:
         raise ValueError("the transport is chosen by live.transport, not in the address")
 
 
-def open_within(
-    allowed: AllowedHosts, address: Address, open_: Open, label: str, deadline: float
-) -> InputContainer:
-    """Open an address, and what it is redirected to, on allowed hosts only.
+Opened = TypeVar("Opened")
+
+
+def opened_rtsp(
+    allowed: AllowedHosts, address: Address, open_: Callable[[str], Opened], label: str,
+    timeout_s: float,
+) -> Opened:  # fmt: skip
+    """Open an RTSP address, and what it is redirected to, on allowed hosts only.
 
     Args:
         allowed: which hosts.
-        address: what to open.
-        open_: opens what was judged.
+        address: rtsp or rtsps.
+        open_: opens a URL.
         label: the source in messages.
-        deadline: of ``time.monotonic()``, for asking about redirects.
+        timeout_s: for all of it.
 
     Raises:
         SourceError: a host is not allowed; RedirectError: too many redirects.
         FFmpegError, OSError, ValueError: what opening it failed with.
     """
+    deadline = time.monotonic() + timeout_s
     for _ in range(redirects.MOST + 1):
-        pinned = _reachable(address, _judged(allowed, address, label), deadline)
-        if address.scheme in ("rtsp", "rtsps"):
-            # FFmpeg would follow by itself, wherever it leads.
-            onward = redirects.redirected(address, pinned, deadline)
-            if onward is None:
-                return open_(_pinned_url(allowed, address, pinned), {})
-        else:
-            try:
-                return open_(_pinned_url(allowed, address, pinned), _web_options(address))
-            except av.FFmpegError as exc:
-                if exc.errno != errno.EIO or address.scheme not in _SECURE:
-                    raise
-                failure = exc
-            onward = redirects.redirected(address, pinned, deadline)
-            if onward is None:
-                raise failure
-        address = _followed(address, onward, label)
+        server = connected(
+            allowed, address.host, address.port or redirects.PORTS[address.scheme], label,
+            deadline - time.monotonic(),
+        )  # fmt: skip
+        relay = RtspRelay(server, address)
+        try:
+            return open_(relay.url)
+        except Exception:
+            if relay.refusal is not None:
+                raise SourceError(f"{label}: {relay.refusal}") from None
+            if relay.redirect is None:
+                raise
+        try:
+            onward = relay.redirected()
+        except ValueError as exc:
+            raise SourceError(
+                f"{label}: the server redirects to what is no address: {exc}"
+            ) from None
+        address = check_redirect(address, onward, label)
         if time.monotonic() > deadline:
             raise TimeoutError
     raise redirects.in_a_circle(label)
 
 
-def _reachable(address: Address, found: Sequence[str], deadline: float) -> str:
-    """The first of several IP addresses that can be connected to; the very first if none can."""
+def connected(
+    allowed: AllowedHosts | None, host: str, port: int, label: str, timeout_s: float
+) -> socket.socket:
+    """A connection to a host, if it may be connected to; None for ``allowed``: it may.
+
+    Raises:
+        SourceError: it may not, or its name is not known.
+        OSError: nobody answers.
+    """
+    deadline = time.monotonic() + timeout_s
+    if allowed is None:
+        return socket.create_connection((host, port), max(timeout_s, 0.001))
+    found = judged(allowed, host, port, label)
+    for number, one in enumerate(found, 1):
+        left_s = max((deadline - time.monotonic()) / (len(found) - number + 1), 0.001)
+        try:
+            return socket.create_connection((one, port), left_s)
+        except OSError:
+            if number == len(found):
+                raise
+    raise OSError(f"{host} has no address")
+
+
+def pinned_url(allowed: AllowedHosts, address: Address, label: str, timeout_s: float) -> str:
+    """The address with the host's IP address in place of its name. Raises SourceError: see ``judged``."""
     port = address.port or redirects.PORTS.get(address.scheme)
+    found = judged(allowed, address.host, port or 0, label)
+    # Of TLS to a bare IP address no name is sent, and many servers need it. Where there are no
+    # rules, only addresses that speak no TLS are kept from clients, so the name will do.
+    if address.scheme == "rtmps" and not allowed.restricts:
+        return address.url
     if len(found) > 1 and port is not None:
         for host in found:
-            left_s = (deadline - time.monotonic()) / len(found)
-            with suppress(OSError), socket.create_connection((host, port), max(left_s, 0.1)):
-                return host
-    return found[0]
+            with suppress(OSError), socket.create_connection((host, port), timeout_s / len(found)):
+                return address.at(host).url
+    return address.at(found[0]).url
 
 
-def _judged(allowed: AllowedHosts, address: Address, label: str) -> list[str]:
-    """The IP addresses that may be connected to, in the system's order."""
+def judged(allowed: AllowedHosts, host: str, port: int, label: str) -> list[str]:
+    """The IP addresses of a host, in the system's order.
+
+    Raises SourceError: it may not be connected to, or its name is not known.
+    """
     try:
-        found = resolve(address.host, address.port or redirects.PORTS.get(address.scheme, 0))
+        found = resolve(host, port)
     except OSError:
-        raise SourceError(f"{label}: the name {address.host} is not known: check it") from None
-    if not allowed.allow(address.host, found):
+        raise SourceError(f"{label}: the name {host} is not known: check it") from None
+    if not allowed.allow(host, found):
         raise SourceError(
-            f"{label}: the host {address.host} is not one that may be connected to "
-            "(serving.stream_hosts)"
+            f"{label}: the host {host} is not one that may be connected to (serving.stream_hosts)"
         )
     return list(dict.fromkeys(map(str, found)))
 
 
-def _pinned_url(allowed: AllowedHosts, address: Address, pinned: str) -> str:
-    # Of TLS to a bare IP address no name is sent, and many servers need it. Where there are no
-    # rules, only addresses that speak no TLS are kept from clients, so the name will do.
-    if address.scheme in ("https", "rtsps", "rtmps") and not allowed.restricts:
-        return address.url
-    return address.at(pinned).url
-
-
-def _web_options(address: Address) -> Mapping[str, str]:
-    if address.scheme not in ("http", "https"):
-        return {}
-    return {
-        "max_redirects": "0",
-        "headers": f"Host: {address.authority}\r\n",
-        "format_whitelist": ",".join(_FORMATS.split()),
-    }
-
-
-def _followed(address: Address, onward: Address, label: str) -> Address:
+def check_redirect(address: Address, onward: Address, label: str) -> Address:
+    """Where a redirect is followed to. Raises SourceError: its scheme protects less, or is another."""
     if onward.scheme not in _SECURE[address.scheme]:
         raise SourceError(
             f"{label}: the server redirects to {onward.scheme}://, which is not followed from "

@@ -6,30 +6,25 @@ for the index first; of one that does not, everything before it has to be kept.
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import errno
-import http.client
 import io
-import ssl
 import tempfile
-from collections.abc import Callable, Mapping
-from urllib.parse import urljoin
+from collections.abc import Callable
 
-from sightline.addresses import Address, decoded, read_address
 from sightline.errors import SourceError
-from sightline.sources.network.redirects import MOST, PORTS
+from sightline.sources.network.web import WebFile
 
 _PIECE = 1 << 18
-_ANSWER_S = 0.3
-"""A server that has not answered FFmpeg either is not waited for longer."""
+_FIRST_BOXES = 1 << 16
+_BEFORE = (b"ftyp", b"free", b"uuid", b"skip", b"wide", b"pdin")
+"""Boxes of an MP4 that may stand before its index or its pictures."""
 
 
 class SpooledDownload:
     """What FFmpeg needs of a file: ``read``, ``seek``, ``tell``. Used by one thread.
 
     Args:
-        response: whose body is the file.
+        file: of which nothing was read but by ``peek``.
         limit_bytes: of the file; longer ones are refused.
         label: names the source in errors.
         alive: called whenever something has come.
@@ -37,27 +32,27 @@ class SpooledDownload:
 
     def __init__(
         self,
-        response: http.client.HTTPResponse,
+        file: WebFile,
         limit_bytes: int,
         label: str,
         alive: Callable[[], None],
     ) -> None:
-        self._response = response
+        self._file = file
         self._limit = limit_bytes
         self._label = label
         self._alive = alive
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - close() does
         self._have = self._at = 0
         self._ended = False
-        self._length = response.length
-        self._check(self._length or 0)
+        self.length = file.length
+        self._check(self.length or 0)
 
     def read(self, size: int = -1) -> bytes:
         """Raises SourceError where the file is too long, OSError where the connection fails."""
         self._load(None if size < 0 else self._at + size)
         self._spool.seek(self._at)
         data = self._spool.read(size)
-        if not data and size and self._at < (self._length or 0):
+        if not data and size and self._at < (self.length or 0):
             raise OSError(errno.EIO, "the download broke off")
         self._at += len(data)
         return data
@@ -67,9 +62,9 @@ class SpooledDownload:
         if whence == io.SEEK_CUR:
             offset += self._at
         elif whence == io.SEEK_END:
-            if self._length is None:
+            if self.length is None:
                 self._load(None)
-            offset += self._have if self._length is None else self._length
+            offset += self._have if self.length is None else self.length
         self._at = max(0, offset)
         return self._at
 
@@ -79,16 +74,13 @@ class SpooledDownload:
 
     def close(self) -> None:
         """Idempotent."""
-        self._response.close()
+        self._file.close()
         self._spool.close()
 
     def _load(self, end: int | None) -> None:
         """Load the file up to a place, or all of it."""
         while not self._ended and (end is None or self._have < end):
-            try:
-                piece = self._response.read1(_PIECE)
-            except http.client.HTTPException as exc:  # FFmpeg's callers know no others than OSError
-                raise OSError(errno.EIO, f"the download broke off ({type(exc).__name__})") from exc
+            piece = self._file.read(_PIECE)
             if not piece:
                 self._ended = True
                 break
@@ -107,80 +99,24 @@ class SpooledDownload:
             )
 
 
-def spooled(
-    url: str,
-    headers: Mapping[str, str],
-    make: Callable[[http.client.HTTPResponse], SpooledDownload],
-    *,
-    follow: bool,
-    timeout_s: float,
-) -> SpooledDownload | None:
-    """Begin to download an MP4 from a server that sends no parts of files; None for anything else.
+def is_mp4(peek: Callable[[int], bytes]) -> bool:
+    """Whether a file is an MP4 or a QuickTime movie of today; ``peek`` as in ``index_is_last``."""
+    return peek(8)[4:8] == b"ftyp"
+
+
+def index_is_last(peek: Callable[[int], bytes]) -> bool:
+    """Whether an MP4 begins with its pictures, so that nothing can be read before its end has come.
 
     Args:
-        url: http or https.
-        headers: further ones.
-        make: what the answer is read by.
-        follow: redirects are followed.
-        timeout_s: of silence.
-
-    Raises:
-        OSError, http.client.HTTPException: the server cannot be reached, or does not speak HTTP.
-        SourceError: from ``make``.
+        peek: the first bytes of the file, so many or fewer. Its exceptions are not caught.
     """
-    address = read_address(url, ("http", "https"))
-    for _ in range(MOST + 1):
-        response = _answer(address, headers, timeout_s)
-        location = response.getheader("Location")
-        if 300 <= response.status < 400 and location and follow:
-            response.close()
-            bare = f"{address.scheme}://{address.authority}{address.target}"
-            address = read_address(urljoin(bare, location), PORTS)
-            if address.scheme not in ("http", "https"):
-                return None
-            continue
-        if response.status != 200 or "bytes" in (response.getheader("Accept-Ranges") or ""):
-            response.close()
-            return None
-        return _if_mp4(response, make)
-    return None
-
-
-def _if_mp4(
-    response: http.client.HTTPResponse,
-    make: Callable[[http.client.HTTPResponse], SpooledDownload],
-) -> SpooledDownload | None:
-    with contextlib.ExitStack() as on_failure:
-        on_failure.callback(response.close)
-        download = make(response)
-        on_failure.callback(download.close)
-        if download.read(12)[4:8] == b"ftyp":
-            download.seek(0)
-            on_failure.pop_all()
-            return download
-    return None
-
-
-def _answer(
-    address: Address, headers: Mapping[str, str], timeout_s: float
-) -> http.client.HTTPResponse:
-    first_s = min(timeout_s, _ANSWER_S)
-    host, port = address.host, address.port or PORTS[address.scheme]
-    if address.scheme == "https":
-        # As FFmpeg does: cameras sign their certificates themselves.
-        context = ssl._create_unverified_context()  # noqa: S323, SLF001
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            host, port, timeout=first_s, context=context
-        )
-    else:
-        connection = http.client.HTTPConnection(host, port, timeout=first_s)
-    sent = {"Host": address.authority, "Accept-Encoding": "identity", **headers}
-    if address.login:
-        login = base64.b64encode(decoded(address.login).encode()).decode()
-        sent["Authorization"] = f"Basic {login}"
-    connection.connect()
-    socket = connection.sock
-    connection.request("GET", address.target or "/", headers=sent)
-    response = connection.getresponse()  # it keeps the connection until it is closed
-    socket.settimeout(timeout_s)
-    return response
+    if not is_mp4(peek):
+        return False
+    at = 0
+    while at < _FIRST_BOXES:
+        head = peek(at + 8)[at : at + 8]
+        size, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind not in _BEFORE or size < 8:
+            return kind in (b"mdat", b"wide", b"skip")
+        at += size
+    return False

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import urllib.error
-import urllib.request
+import time
+from http.client import HTTPException, HTTPResponse
+from urllib.error import HTTPError
 
-from sightline.addresses import decoded, read_address
+from sightline.addresses import read_address
 from sightline.errors import SourceError
 from sightline.redaction import redact_address
+from sightline.sources.network.web import ReadAllowance, WebClient
 
 LIMIT_BYTES = 100_000_000
-_TIMEOUT_S = 10.0
+_SILENCE_S = 10.0
+_WHOLE_S = 60.0
+_PIECE = 1 << 18
 
 
 def fetch_picture(url: str) -> bytes:
@@ -28,22 +31,31 @@ def fetch_picture(url: str) -> bytes:
         address = read_address(url, ("http", "https"), drop_fragment=True)
     except ValueError as exc:
         raise SourceError(f"{label} is no address of a picture: {exc}") from None
-    request = urllib.request.Request(  # noqa: S310 - http or https
-        f"{address.scheme}://{address.authority}{address.target or '/'}",
-        headers={"Accept": "image/*,*/*"},
-    )
-    if address.login:
-        login = base64.b64encode(decoded(address.login).encode()).decode()
-        request.add_unredirected_header("Authorization", f"Basic {login}")
+    allowance = ReadAllowance(_SILENCE_S, LIMIT_BYTES + 1, label)
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
-            data: bytes = answer.read(LIMIT_BYTES + 1)
-    except urllib.error.HTTPError as exc:
+        _, answer = WebClient(address, None, allowance).get(address, whole=True)
+        with answer:
+            return _body(answer, allowance, label)
+    except HTTPError as exc:
         with exc:  # it holds the connection
             raise SourceError(f"{label} answers {exc.code}: check the address") from None
-    except (OSError, ValueError) as exc:
-        why = getattr(exc, "reason", None) or exc
-        raise SourceError(f"{label} cannot be fetched ({why}): check the address") from None
-    if len(data) > LIMIT_BYTES:
-        raise SourceError(f"{label} has more than {LIMIT_BYTES // 1_000_000} MB: is it a picture?")
-    return data
+    except (OSError, ValueError, HTTPException) as exc:
+        raise SourceError(f"{label} cannot be fetched ({exc}): check the address") from None
+
+
+def _body(answer: HTTPResponse, allowance: ReadAllowance, label: str) -> bytes:
+    """All of it. Raises SourceError: it is too large; OSError: it is not there in time."""
+    data = bytearray()
+    deadline = time.monotonic() + _WHOLE_S
+    while piece := answer.read1(_PIECE):
+        data += piece
+        if len(data) > LIMIT_BYTES:
+            raise SourceError(
+                f"{label} has more than {LIMIT_BYTES // 1_000_000} MB: is it a picture?"
+            )
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not whole after {_WHOLE_S:g} s")
+        allowance.renew()
+    if answer.length:
+        raise OSError("it breaks off")
+    return bytes(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 import traceback
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -196,6 +198,73 @@ def test_refused_login(
     assert "geheim" not in caplog.text + repr(source.status)
 
 
+def test_a_login_by_digest(serve: Callable[[Respond], str]) -> None:
+    """RFC 7616, as most cameras ask for it: the password itself is never sent."""
+    asked: list[str] = []
+
+    def camera(request: BaseHTTPRequestHandler) -> None:
+        told = request.headers.get("Authorization", "")
+        asked.append(told)
+        fields = urllib.request.parse_keqv_list(
+            urllib.request.parse_http_list(told.partition(" ")[2])
+        )
+        if fields:
+            first = hashlib.md5(b"joe:cam:gehe:im").hexdigest()
+            second = hashlib.md5(f"GET:{request.path}".encode()).hexdigest()
+            parts = [first, fields["nonce"], fields["nc"], fields["cnonce"], "auth", second]
+            good = hashlib.md5(":".join(parts).encode()).hexdigest() == fields["response"]
+            assert fields["uri"] == request.path
+        if not fields or not good:
+            request.send_response(401)
+            how = 'Digest realm="cam", nonce="n1", qop="auth", algorithm=MD5'
+            request.send_header("WWW-Authenticate", how)
+            request.end_headers()
+            return
+        jpeg = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
+        request.send_response(200)
+        request.send_header("Content-Type", "multipart/x-mixed-replace; boundary=x")
+        request.end_headers()
+        with contextlib.suppress(OSError):  # the client has left
+            for _ in range(100):
+                request.wfile.write(b"--x\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n")
+
+    place = serve(camera)
+    source = LiveSource(f"http://joe:gehe%3Aim@{place}/video?x=1", options=QUICK)
+    assert source.open().width == 64
+    source.close()
+    with pytest.raises(SourceError, match="auth failed"):
+        LiveSource(f"http://joe:wrong@{place}/video", options=QUICK).open()
+    assert not any("gehe" in one for one in asked)
+
+
+def test_an_encrypted_playlist_is_played(serve: Callable[[Respond], str], tmp_path: Path) -> None:
+    """HLS with AES-128, which is left to FFmpeg's own client."""
+    (tmp_path / "key").write_bytes(b"0123456789abcdef")
+    (tmp_path / "info").write_text(f"key\n{tmp_path / 'key'}\n")
+    hls = {"hls_key_info_file": str(tmp_path / "info"), "hls_time": "1", "hls_list_size": "0"}
+    with av.open(str(tmp_path / "list.m3u8"), "w", format="hls", options=hls) as file:
+        stream = file.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(30):
+            picture = np.zeros((48, 64, 3), np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        file.mux(stream.encode(None))
+    assert "METHOD=AES-128" in (tmp_path / "list.m3u8").read_text()
+
+    def send(request: BaseHTTPRequestHandler) -> None:
+        data = (tmp_path / request.path.removeprefix("/")).read_bytes()
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(data)))
+        request.end_headers()
+        request.wfile.write(data)
+
+    place = serve(send)
+    with_any_host = LiveOptions(open_timeout_s=5, reconnect_attempts=1)
+    assert LiveSource(f"http://{place}/list.m3u8", options=with_any_host).open().width == 64
+    with pytest.raises(SourceError, match="encrypted"):
+        LiveSource(f"http://{place}/list.m3u8", options=LiveOptions(hosts=())).open()
+
+
 def test_not_found(serve: Callable[[Respond], str]) -> None:
     host = serve(lambda request: request.send_error(404))
     with pytest.raises(SourceError, match="nothing at this address"):
@@ -338,6 +407,7 @@ def test_motion_jpeg_over_http(serve: Callable[[Respond], str]) -> None:
 def test_ffmpeg_does_not_print_the_password(silent: int) -> None:
     program = f"""
 import contextlib
+import hashlib
 import logging
 logging.basicConfig(level=logging.DEBUG)
 from sightline.config import LiveOptions

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import ipaddress
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -130,8 +133,8 @@ def test_metadata_is_never_connected_to(scheme: str, monkeypatch: pytest.MonkeyP
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a connection was tried")
 
-    monkeypatch.setattr(restricted.redirects, "redirected", refuse)
     monkeypatch.setattr("sightline.sources.network.connection.av.open", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
     for host in ("169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1%25lo]"):
         with pytest.raises(SourceError, match="is not one that may be connected to"):
             opens(f"{scheme}://{host}/latest/meta-data")
@@ -166,27 +169,109 @@ def test_a_login_stays_with_its_server(web: Callable[..., Web]) -> None:
     assert not any("Authorization" in headers for _, headers in other.asked)
 
 
-def test_playlists_are_not_opened(web: Callable[..., Web]) -> None:
-    secret = web(pictures, ELSEWHERE)
-
-    def playlist(request: BaseHTTPRequestHandler) -> None:
+def playlist(*lines: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    def send(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
         request.send_header("Content-Type", "application/vnd.apple.mpegurl")
         request.end_headers()
-        text = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://{}/x\n#EXT-X-ENDLIST\n"
-        request.wfile.write(text.format(secret.place).encode())
+        text = "\n".join(["#EXTM3U", "#EXT-X-TARGETDURATION:1", *lines, "#EXT-X-ENDLIST", ""])
+        request.wfile.write(text.encode())
 
-    with pytest.raises(SourceError):
-        opens(f"http://{web(playlist).place}/live.m3u8", HERE)
+    return send
+
+
+def content(data: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
+    def send(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(data)
+
+    return send
+
+
+@pytest.fixture(scope="module")
+def segment() -> bytes:
+    out = io.BytesIO()
+    with av.open(out, "w", format="mpegts") as file:
+        stream = file.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(25):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index, np.uint8), "rgb24")
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return out.getvalue()
+
+
+def test_what_a_playlist_names_is_judged(web: Callable[..., Web], segment: bytes) -> None:
+    """Lists, segments and keys, directly and by redirect; also where any host may be connected to."""
+    camera, secret = web(content(segment)), web(content(segment), ELSEWHERE)
+    here, there = f"http://{camera.place}/1.ts", f"http://{secret.place}/1.ts"
+    redirect = f"http://{web(leads_to(there)).place}/1.ts"
+    away = f"http://{web(playlist('#EXTINF:1,', there)).place}/variant.m3u8"
+    variant = "#EXT-X-STREAM-INF:BANDWIDTH=1"
+    opens(f"http://{web(playlist('#EXTINF:1,', here)).place}/live.m3u8", HERE)
+    assert camera.asked
+    key = f'#EXT-X-KEY:METHOD=SAMPLE-AES,URI="{there}"'
+    for lines, said in (
+        (["#EXTINF:1,", there], "127.0.0.2 is not one"),
+        (["#EXTINF:1,", redirect], "127.0.0.2 is not one"),
+        ([variant, away], "127.0.0.2 is not one"),
+        (["#EXTINF:1,", here, "#EXTINF:1,", there], "127.0.0.2 is not one"),
+        ([key, "#EXTINF:1,", here], "127.0.0.2 is not one"),
+        ([key.replace("SAMPLE-AES", "AES-128"), "#EXTINF:1,", here], "encrypted"),
+        (["#EXTINF:1,", "file:///etc/passwd.ts"], "names file:///etc/passwd.ts"),
+        (["#EXTINF:1,", f"rtsp://{secret.place}/x.ts"], "check the address"),
+        (["#EXTINF:1,", "http://169.254.169.254/latest.ts"], "169.254.169.254 is not one"),
+    ):
+        live = options(HERE)
+        source = connect_all(f"http://{web(playlist(*lines)).place}/live.m3u8", live)
+        with pytest.raises(SourceError, match=re.escape(said)):
+            source()
+        assert not secret.asked, lines
+    # Not restricted: other hosts may be named, files not.
+    connect_all(f"http://{web(playlist('#EXTINF:1,', there)).place}/live.m3u8", LiveOptions())()
+    assert secret.asked
+    files = web(playlist("#EXTINF:1,", "file:///etc/passwd.ts"))
+    with pytest.raises(SourceError, match="names file:///etc"):
+        connect_all(f"http://{files.place}/live.m3u8", LiveOptions())()
+
+
+def connect_all(url: str, live: LiveOptions) -> Callable[[], None]:
+    """Open an address and read it to its end."""
+
+    def read() -> None:
+        reader = connect(url_target(url, live), live)
+        try:
+            while reader.read(5) is not None:
+                pass
+        finally:
+            reader.close()
+
+    return read
+
+
+def test_a_manifest_is_judged(web: Callable[..., Web]) -> None:
+    """DASH."""
+    secret = web(pictures, ELSEWHERE)
+    for base in (f"http://{secret.place}/", "file:///etc/"):
+        text = f"""<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"
+        mediaPresentationDuration="PT4S" profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"><Period>
+        <AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1" width="64" height="48">
+        <BaseURL>{base}v.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>"""
+        with pytest.raises(SourceError):
+            opens(f"http://{web(content(text.encode())).place}/live.mpd", HERE)
     assert not secret.asked
+    bomb = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><MPD>&b;</MPD>'
+    with pytest.raises(SourceError, match="defines entities"):
+        opens(f"http://{web(content(bomb.encode())).place}/live.mpd")
 
 
 class Rtsp:
-    """Answers every request of one connection after the other in the same way."""
+    """Answers the requests of one connection after the other, the last answer again and again."""
 
-    def __init__(self, host: str, answer: str) -> None:
+    def __init__(self, host: str, answers: list[str]) -> None:
         self.asked: list[str] = []
-        self._answer = answer
+        self._answers = answers
         self._listening = socket.create_server((host, 0))
         self.place = f"{host}:{self._listening.getsockname()[1]}"
         threading.Thread(target=self._run, daemon=True).start()
@@ -197,10 +282,16 @@ class Rtsp:
                 connection = self._listening.accept()[0]
                 with contextlib.suppress(OSError), connection:
                     connection.settimeout(5)
+                    answers = [*self._answers]
                     while request := connection.recv(4096).decode():
                         self.asked.append(request)
                         cseq = next(x for x in request.split("\r\n") if x.startswith("CSeq"))
-                        connection.sendall(f"RTSP/1.0 {self._answer}\r\n{cseq}\r\n\r\n".encode())
+                        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                        status, _, rest = answer.partition("\r\n")
+                        rest += "" if "\nv=0" in rest else "\r\n\r\n" if rest else "\r\n"
+                        connection.sendall(
+                            f"RTSP/1.0 {status}\r\n{cseq}\r\n{rest}".encode("latin-1")
+                        )
 
     def close(self) -> None:
         self._listening.shutdown(socket.SHUT_RDWR)
@@ -211,8 +302,8 @@ class Rtsp:
 def rtsp() -> Iterator[Callable[..., Rtsp]]:
     running: list[Rtsp] = []
 
-    def start(answer: str, host: str = HERE) -> Rtsp:
-        running.append(Rtsp(host, answer))
+    def start(answer: str | list[str], host: str = HERE) -> Rtsp:
+        running.append(Rtsp(host, [answer] if isinstance(answer, str) else answer))
         return running[-1]
 
     yield start
@@ -232,7 +323,36 @@ def test_rtsp_redirects_are_judged(rtsp: Callable[..., Rtsp]) -> None:
             f"rtsp://{rtsp(f'302 Found{chr(13)}{chr(10)}Location: rtsp://{camera.place}/y').place}/x",
             HERE,
         )
-    assert camera.asked[0].startswith(f"OPTIONS rtsp://{camera.place}/y RTSP/1.0")
+    assert re.match(r"OPTIONS rtsp://127\.0\.0\.1:\d+/y RTSP/1\.0", camera.asked[0])
+
+
+def test_an_rtsp_redirect_at_any_answer_is_judged(rtsp: Callable[..., Rtsp]) -> None:
+    """The server answers as a camera would, and sends on whoever comes again, or comes so far."""
+    secret = rtsp("404 Not Found", ELSEWHERE)
+    away = f"302 Found\r\nLocation: rtsp://{secret.place}/x"
+    sdp = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+    described = (
+        f"200 OK\r\nContent-Type: application/sdp\r\nContent-Length: {len(sdp)}\r\n\r\n{sdp}"
+    )
+    for answers, said in (
+        (["200 OK", away], "127.0.0.2 is not one"),
+        (["200 OK", described, away], "127.0.0.2 is not one"),
+        ([f"200 OK\n\nRTSP/1.0 {away}"], "127.0.0.2 is not one"),
+        ([f"200 OK\r\n\r\n\r\nRTSP/1.0 {away}"], "127.0.0.2 is not one"),
+        ([f"200 OK\r\nContent-Length : 60\r\n\r\nRTSP/1.0 {away}"], "127.0.0.2 is not one"),
+        ([f"200 OK\r\nContent-Length: +60\r\n\r\nRTSP/1.0 {away}"], "no number"),
+        ([f"0{away}"], "no RTSP"),
+        ([f"\xa0200 {away}"], "no RTSP"),
+        ([f"200 OK\r\n\0\r\nRTSP/1.0 {away}"], "no text"),
+        (["200 OK", f"200 OK\r\nContent-Length: {2_000_000_000}"], "answer of 2000000000 bytes"),
+        (
+            ["200 OK", described, "200 OK\r\nSession: 1\r\nTransport: RTP/AVP;source=127.0.0.2"],
+            "from another host",
+        ),
+    ):
+        with pytest.raises(SourceError, match=said):
+            opens(f"rtsp://{rtsp(answers).place}/live", HERE)
+        assert not secret.asked, answers
 
 
 @pytest.mark.parametrize(
