@@ -179,6 +179,11 @@ SINKS: Mapping[str, SinkEntry] = {
         ".jsonl",
         flags=("--json",),
         unset="-, with no other output",
+        options={
+            "json_polygons": Option(
+                bool, "masks in JSON lines are polygons, not COCO's run lengths", False
+            ),
+        },
         shared="run",
     ),
     "csv": SinkEntry(

@@ -59,7 +59,7 @@ def data_frame(
         import pandas as pd
     except ImportError as exc:
         raise MissingPackage.of("pandas", "pandas") from exc
-    count, ids, boxes = len(detections), detections.track_ids, detections.boxes
+    count, ids, boxes = len(detections), detections.track_ids, detections.extents
     unknown = pd.array([pd.NA] * count, dtype="Int64")
     seconds = None if frame is None else frame.utc
     columns: dict[str, Any] = {

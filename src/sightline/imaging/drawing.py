@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from sightline.errors import SinkError
+from sightline.imaging.skeletons import draw_skeletons
 from sightline.types.supervision_ import CORNERS
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def annotate(
     *,
     predicted: bool = False,
 ) -> Pixels:
-    """A copy of a picture with boxes, masks and captions such as ``car #3 0.91``.
+    """A copy of a picture with boxes, masks, keypoints and captions such as ``car #3 0.91``.
 
     Args:
         image: (height, width, 3), uint8, BGR; it is not changed.
@@ -106,8 +107,11 @@ class Annotator:
             if detections.angles is not None:
                 boxes = style.turned
             boxes.annotate(scene, found, custom_color_lookup=lookup)
+            if detections.keypoints is not None:
+                draw_skeletons(scene, detections, style.colours(lookup), style.thickness)
             captions = _captions(detections, labels or {})
             _shorten(captions, detections, min(width, height))
+            found.data.pop(CORNERS, None)  # captions would hang on the corners, beyond the picture
             _hold_inside(found, captions, scene, style)
             style.captions.annotate(scene, found, captions, custom_color_lookup=lookup)
         if fps is not None:
@@ -155,6 +159,10 @@ class _Style:
     text_scale: float
     text_thickness: int
     padding: int
+
+    def colours(self, lookup: Any) -> list[tuple[int, int, int]]:
+        """The colour of each object, BGR."""
+        return [self.palette.by_idx(i).as_bgr() for i in lookup.tolist()]
 
 
 @lru_cache(maxsize=16)

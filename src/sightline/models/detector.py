@@ -217,7 +217,7 @@ class EngineDetector:
             found = suppress(found, self.iou, agnostic=self._agnostic, limit=self._limit)
         else:
             found = best(found, self._limit)
-        return to_source(found, spot, self.card.class_names)
+        return to_source(found, spot, self.card.class_names, self.card.keypoint_names)
 
     def _warn_of_unnamed(self, class_id: int) -> None:
         """Say once that a class has no name: where ids are values, shapes cannot tell how many."""

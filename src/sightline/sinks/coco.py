@@ -12,12 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sightline.coco import KEYPOINT_NAMES, SKELETON
 from sightline.errors import SinkError
 from sightline.sinks.files import free_path
 from sightline.sinks.lines import CHECK_S, LineFile
-from sightline.types import Label, Observation, OutputRequest, StreamInfo
+from sightline.types import Detections, Label, Observation, OutputRequest, StreamInfo
 from sightline.wall_time import utc_text
 from sightline.whole_files import sink_error
+
+_VISIBLE = 0.5
+"""The lowest score of a keypoint that can be seen, in COCO's sense."""
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +33,8 @@ class CocoSink:
     12 of a video, ``date_captured`` its wall-clock time where that is known, and ``clock`` where it
     is from. ``category_id`` is the class id. ``score`` and, after tracking, ``track_id`` stand
     beside the usual fields of an annotation, and labels as ``attributes`` ({"colour": "red"}), where
-    labelling tools such as CVAT have them.
+    labelling tools such as CVAT have them. Masks are ``segmentation`` (packed run lengths), and
+    keypoints are as COCO has them, with names in the categories.
 
     The format is one JSON object, so there is no valid half of it: rows go to ``PATH.part`` and to
     a temporary file as they come, and ``close`` makes the whole of them. A run that is killed, or
@@ -48,6 +53,7 @@ class CocoSink:
         self._images = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - close() does
         self._videos: set[str] = set()
         self._names: tuple[str, ...] = ()
+        self._keypoints: tuple[str, ...] = ()
         self._image_count = self._annotation_count = 0
         self._whole = True  # every row that was given is in the files
 
@@ -63,7 +69,11 @@ class CocoSink:
 
     def write(self, observation: Observation) -> None:
         """Write the annotations of one frame. Raises SinkError."""
-        frame, objects = observation.frame, observation.detections.upright.to_dict()
+        frame, found = observation.frame, observation.detections.upright
+        objects = found.to_dict()
+        if found.masks is not None:
+            for item, area in zip(objects, found.masks.areas.tolist(), strict=True):
+                item["area"] = area
         with self._lock:
             if not self._opened:
                 raise SinkError(f"cannot write {self._path}: no stream was opened")
@@ -72,6 +82,7 @@ class CocoSink:
             self._follow()
             assert self._file is not None
             self._names = self._names or observation.detections.class_names
+            self._note_keypoints(observation.detections)
             self._image_count += 1
             film = frame.stream in self._videos  # a picture carries its own name instead
             image: dict[str, Any] = {
@@ -155,6 +166,13 @@ class CocoSink:
         if not moved:
             self._part.replace(path)
 
+    def _note_keypoints(self, found: Detections) -> None:
+        """Remember the names of the keypoints: points that nobody names have their number."""
+        if found.keypoints is not None and not self._keypoints:
+            count = found.keypoints.shape[1]
+            unnamed = KEYPOINT_NAMES if count == len(KEYPOINT_NAMES) else map(str, range(count))
+            self._keypoints = found.keypoint_names or tuple(unnamed)
+
     def _annotation(self, item: dict[str, Any], labels: Mapping[int, tuple[Label, ...]]) -> str:
         x1, y1, x2, y2 = item["box"]
         width, height = round(x2 - x1, 2), round(y2 - y1, 2)
@@ -175,6 +193,11 @@ class CocoSink:
                 row["attributes"] = {label.attribute: label.value for label in found}
         if "mask" in item:
             row["segmentation"] = item["mask"]
+            row["area"] = item["area"]
+        if "keypoints" in item:
+            points = [_labelled(point) for point in item["keypoints"]]
+            row["keypoints"] = [value for point in points for value in point]
+            row["num_keypoints"] = sum(point[2] > 0 for point in points)
         return comma + json.dumps(row) + "\n"
 
     def _finish(self, file: LineFile) -> None:
@@ -182,8 +205,22 @@ class CocoSink:
         self._images.seek(0)
         for i, line in enumerate(self._images):
             file.write("," * bool(i) + line)
-        categories = [{"id": i, "name": name} for i, name in enumerate(self._names)]
+        points: dict[str, Any] = {}
+        if self._keypoints:
+            people = self._keypoints == KEYPOINT_NAMES
+            # COCO counts the points of a skeleton from 1.
+            lines = [[a + 1, b + 1] for a, b in SKELETON] if people else []
+            points = {"keypoints": self._keypoints, "skeleton": lines}
+        categories = [{"id": i, "name": name, **points} for i, name in enumerate(self._names)]
         file.write(f'],"categories":{json.dumps(categories)}}}\n')
+
+
+def _labelled(point: list[float]) -> tuple[float, float, int]:
+    """A keypoint as COCO labels it: 2 is visible, 1 is there but hidden, 0 is not known."""
+    x, y, score = point
+    if score <= 0:
+        return 0.0, 0.0, 0
+    return x, y, 2 if score >= _VISIBLE else 1
 
 
 def for_output(request: OutputRequest) -> CocoSink:

@@ -77,7 +77,7 @@ class CsvSink:
         """Write the rows of one frame. Raises SinkError."""
         if self._file is None:
             raise SinkError(f"cannot write {self._target}: no stream was opened")
-        frame, objects = observation.frame, observation.detections.upright.to_dict()
+        frame, objects = observation.frame, observation.detections.outlines_only.to_dict()
         utc = "" if frame.utc is None else utc_text(frame.utc)
         of_frame = (int(observation.predicted), utc, frame.clock or "")
         labels, later = observation.labels, self._columns - _FIRST

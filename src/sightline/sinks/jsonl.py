@@ -37,6 +37,7 @@ class JsonLinesSink:
         target: a path, which is overwritten, or an open text stream such as ``sys.stdout``.
         append: go on with the file where it is there.
         join: write to a file that other sinks write to as well (``lines.begin`` makes it ready).
+        polygons: masks are written as ``polygons``, the outlines of their parts.
 
     A line is ``{"stream", "frame", "time", "utc", "clock", "width", "height", "objects": [{"box",
     "score", "class_id", "class", "track_id", "labels", "angle", "keypoints", "mask"}], "events": [{"kind", "time", "utc",
@@ -45,17 +46,23 @@ class JsonLinesSink:
     is wall-clock time (ISO 8601) where it is known, and ``clock`` where that is from.
     ``"predicted": true`` marks a frame that was not analysed, whose objects are the tracker's
     predictions. It, ``track_id``, ``labels``, ``angle`` (radians), ``keypoints`` (x, y, score), ``mask``
-    (COCO's packed run lengths), ``events`` and ``data`` are there only when there is something to say. Safe to share between streams; what is written is whole lines, also after a kill.
+    (COCO's packed run lengths; or ``polygons``), ``events`` and ``data`` are there only when there is something to say. Safe to share between streams; what is written is whole lines, also after a kill.
     """
 
     lost = 0  # a line that went to a removed file is written again
 
     def __init__(
-        self, target: str | Path | TextIO, *, append: bool = False, join: bool = False
+        self,
+        target: str | Path | TextIO,
+        *,
+        append: bool = False,
+        join: bool = False,
+        polygons: bool = False,
     ) -> None:
         self._target = target
         self._append = append
         self._join = join
+        self._polygons = polygons
         self._lock = threading.Lock()
         self._file: LineFile | None = None
 
@@ -70,7 +77,7 @@ class JsonLinesSink:
         """Write one line. Raises SinkError."""
         if self._file is None:
             raise SinkError(f"cannot write {self._target}: no stream was opened")
-        self._file.write(to_json(observation) + "\n")
+        self._file.write(to_json(observation, polygons=self._polygons) + "\n")
 
     def reopen(self) -> None:
         """Go on with the file that is at the path by then, or a new one. From any thread."""
@@ -83,7 +90,7 @@ class JsonLinesSink:
             self._file.close()
 
 
-def to_json(observation: Observation) -> str:
+def to_json(observation: Observation, *, polygons: bool = False) -> str:
     """One observation as one line of JSON, without the newline.
 
     Its objects are those of ``Detections.to_dict()``, but printed straight from the arrays: that
@@ -98,7 +105,7 @@ def to_json(observation: Observation) -> str:
         line = (
             f'{{"stream":{_quoted(frame.stream)},"frame":{frame.index},'
             f'"time":{encode(round(frame.time, 6))},{_wall_time(frame)}"width":{frame.width},"height":{frame.height},'
-            f'"objects":[{_objects(observation)}]'
+            f'"objects":[{_objects(observation, polygons)}]'
         )
         if observation.predicted:
             line += ',"predicted":true'
@@ -115,7 +122,7 @@ def to_json(observation: Observation) -> str:
 _quoted = lru_cache(maxsize=4096)(encode)  # names of streams and classes, which repeat
 
 
-def _objects(observation: Observation) -> str:
+def _objects(observation: Observation, polygons: bool) -> str:
     found, labels = observation.detections, observation.labels
     if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
         raise ValueError("a box or a score is not a finite number")
@@ -133,7 +140,7 @@ def _objects(observation: Observation) -> str:
             if labels and track_id in labels:
                 item += f',"labels":{encode(label_fields(labels[track_id]))}'
         if shapes:
-            item += "," + encode(shape_of(found, len(objects)))[1:-1]
+            item += "," + encode(shape_of(found, len(objects), polygons=polygons))[1:-1]
         objects.append(item + "}")
     return ",".join(objects)
 
@@ -181,4 +188,9 @@ def for_output(request: OutputRequest) -> JsonLinesSink:
     """The sink of one output; ``-`` is standard output."""
     target = sys.stdout if request.path == "-" else request.path
     # A file that others write to as well has been begun by whoever knows of all.
-    return JsonLinesSink(target, append=request.append and not request.joined, join=request.joined)
+    return JsonLinesSink(
+        target,
+        append=request.append and not request.joined,
+        join=request.joined,
+        polygons=bool(request.options.get("json_polygons", False)),
+    )

@@ -15,6 +15,10 @@ from sightline.errors import SinkError
 from sightline.sinks.jsonl import encode
 from sightline.sinks.schema import events, frames, labels, objects, tracks
 from sightline.types import Clock, Event, Floats, Frame, Ints, Label, Observation
+from sightline.types.json_form import has_shapes, shape_of
+
+_SHAPES = ("angle", "keypoints", "mask")
+"""Columns of what models tell of objects beside their boxes."""
 
 Rows = list[dict[str, Any]]
 Times = dict[tuple[int, int], tuple[float, datetime | None]]
@@ -40,6 +44,8 @@ class StoredObservation:
     clock: Clock | None = None
     labels: TrackLabels = field(default_factory=dict)
     events: tuple[dict[str, Any], ...] = ()
+    shapes: tuple[dict[str, Any], ...] = ()
+    """Angle, keypoints and mask of each object; empty where the model tells boxes only."""
 
     @classmethod
     def of(cls, stream_id: int, observation: Observation) -> StoredObservation:
@@ -50,6 +56,7 @@ class StoredObservation:
             found.boxes, found.scores, found.class_ids, found.track_ids, found.class_names,
             observation.predicted, _datetime(frame.utc), frame.clock, observation.labels,
             tuple(_event_row(event, frame) for event in observation.events),
+            tuple(shape_of(found, i) for i in range(len(found))) if has_shapes(found) else (),
         )  # fmt: skip
 
 
@@ -70,6 +77,10 @@ def insert(
     """
     frame_rows = [_frame_row(item) for item in found]
     object_rows = [row for item in found for row in _object_rows(item)]
+    if any(item.shapes for item in found):  # all rows of a statement have the same columns
+        shapes = (shape for item in found for shape in item.shapes or [{}] * len(item.boxes))
+        for row, shape in zip(object_rows, shapes, strict=True):
+            row.update({name: shape.get(name) for name in _SHAPES})
     times = {(row["stream_id"], row["frame"]): (row["time"], row["utc"]) for row in frame_rows}
     now = dict(stored_labels)
     track_rows, label_rows = _track_rows(object_rows, times), _label_rows(found, now)

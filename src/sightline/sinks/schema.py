@@ -10,8 +10,8 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from sightline.errors import SinkError
 
-VERSION = 2
-"""Of the tables below. 1 was without `labels`, `events` and `schema_version`."""
+VERSION = 3
+"""Of the tables below. 1 was without `labels`, `events` and `schema_version`, 2 without the objects' shapes."""
 
 COMPATIBLE = 1
 """The oldest version whose programs may go on writing: it is raised when a change is no addition."""
@@ -68,6 +68,10 @@ objects = sa.Table(
     sa.Column("y1", sa.Float, nullable=False),
     sa.Column("x2", sa.Float, nullable=False),
     sa.Column("y2", sa.Float, nullable=False),
+    # Of models that tell more than boxes:
+    sa.Column("angle", sa.Float),  # radians by which the box is turned about its centre, clockwise
+    sa.Column("keypoints", sa.JSON(none_as_null=True)),  # [[x, y, score], ...]
+    sa.Column("mask", sa.JSON(none_as_null=True)),  # COCO's packed run lengths: size, counts
     sa.ForeignKeyConstraint(["stream_id", "frame"], ["frames.stream_id", "frames.frame"]),
     sqlite_with_rowid=False,
 )

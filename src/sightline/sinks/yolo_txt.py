@@ -7,11 +7,10 @@ import re
 import threading
 from pathlib import Path, PurePath
 
-import numpy as np
-
 from sightline.errors import SinkError
 from sightline.imaging.picture_files import encoded
 from sightline.sinks.files import check_folder, locked_folder
+from sightline.sinks.yolo_shapes import yolo_lines
 from sightline.types import Detections, Observation, OutputRequest, StreamInfo
 from sightline.whole_files import safe_name, sink_error, writable_folder, write_whole
 
@@ -37,6 +36,7 @@ class YoloTxtSink:
 
     A line is ``class cx cy width height``, the box in shares of the picture's sides. Boxes are cut
     off at the border; what has no area then is left out. A frame without objects has an empty file.
+    Masks, keypoints and turned boxes are written as Ultralytics has them, see ``yolo_shapes``.
     Whole files only, also after a kill. Safe to share between streams.
     """
 
@@ -76,7 +76,7 @@ class YoloTxtSink:
         with self._lock:
             name = self._name(frame.stream, frame.index)
             self._name_classes(found)
-        lines = _lines(found, frame.width, frame.height, scores=self._scores)
+        lines = yolo_lines(found, frame.width, frame.height, scores=self._scores)
         if self._pictures:
             path = self._folder / "images" / f"{name}.jpg"
             writable_folder(path.parent)
@@ -143,12 +143,13 @@ class YoloTxtSink:
         names = [" ".join(found.class_name(i).split()) or str(i) for i in range(count)]
         try:
             with locked_folder(self._folder):  # sinks of other streams and processes write it too
-                self._describe(names)
+                points = None if found.keypoints is None else found.keypoints.shape[1]
+                self._describe(names, points)
         except OSError as exc:
             raise sink_error(self._folder, exc) from exc
         self._classes = count
 
-    def _describe(self, names: list[str]) -> None:
+    def _describe(self, names: list[str], points: int | None) -> None:
         """Write what names the classes, unless it is there. Labels of an earlier run stay right."""
         import yaml
 
@@ -166,33 +167,18 @@ class YoloTxtSink:
             return
         # Without `path`, Ultralytics looks beside the file.
         text = yaml.safe_dump(
-            {"train": "images", "val": "images", "names": dict(enumerate(names))},
+            {
+                "train": "images",
+                "val": "images",
+                **({} if points is None else {"kpt_shape": [points, 3]}),
+                "names": dict(enumerate(names)),
+            },
             sort_keys=False,
             allow_unicode=True,
             width=1000,
         )
         write_whole(description, (_HEAD + text).encode())
         write_whole(self._folder / "classes.txt", "".join(f"{n}\n" for n in names).encode())
-
-
-def _lines(found: Detections, width: int, height: int, *, scores: bool) -> list[str]:
-    """A line for each object that has an area in the picture."""
-    size = np.array([width, height] * 2, np.float64)
-    corners = np.clip(found.extents.astype(np.float64) / size, 0, 1)
-    sides = (corners[:, 2:] - corners[:, :2]).round(6)
-    centres = (corners[:, 2:] + corners[:, :2]) / 2
-    # Not a number compares as False: such a box is left out too.
-    kept = np.flatnonzero((sides > 0).all(axis=1) & np.isfinite(found.boxes).all(axis=1))
-    lines = []
-    for i in kept.tolist():
-        (cx, cy), (w, h) = centres[i], sides[i]
-        line = f"{found.class_ids[i]} {cx:.6f} {cy:.6f} {w:.6f} {h:.6f}"
-        if scores:
-            line += f" {found.scores[i]:.6f}"
-            if found.track_ids is not None:
-                line += f" {found.track_ids[i]}"
-        lines.append(line + "\n")
-    return lines
 
 
 def for_output(request: OutputRequest) -> YoloTxtSink:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.other_names import attribute_error
+from sightline.types.array_checks import check_arrays, check_rows
 from sightline.types.arrays import Floats, Ints, Mask, Pixels
 from sightline.types.frames import Frame, default_place, file_of
 from sightline.types.further_fields import further_fields
@@ -43,6 +44,7 @@ class Detections:
         angles: (N,) float32, radians, or None: boxes stand upright. With angles, an object is its
             box turned about the box's centre; a positive angle turns the x axis towards the y axis,
             clockwise as one sees it. ``corners`` and ``extents`` are made from both.
+        keypoint_names: name of each of the K keypoints; may be empty. Shared, not copied.
 
     Raises:
         ValueError: the arrays differ in length or have another shape.
@@ -61,6 +63,7 @@ class Detections:
     embeddings: Floats | None = None
     keypoints: Floats | None = None
     angles: Floats | None = None
+    keypoint_names: tuple[str, ...] = field(default=(), repr=False)
 
     def __init__(
         self,
@@ -74,24 +77,11 @@ class Detections:
         embeddings: Floats | None = None,
         keypoints: Floats | None = None,
         angles: Floats | None = None,
+        keypoint_names: tuple[str, ...] = (),
     ) -> None:
-        n = len(boxes)
-        if boxes.shape != (n, 4):
-            raise ValueError(f"boxes must be (N, 4), not {boxes.shape}")
-        if scores.shape != (n,):
-            raise _differs("scores", n, scores)
-        if class_ids.shape != (n,):
-            raise _differs("class_ids", n, class_ids)
-        if track_ids is not None and track_ids.shape != (n,):
-            raise _differs("track_ids", n, track_ids)
-        if angles is not None and angles.shape != (n,):
-            raise _differs("angles", n, angles)
-        if embeddings is not None and (embeddings.ndim != 2 or len(embeddings) != n):
-            raise ValueError(f"embeddings must be ({n}, D) like the boxes, not {embeddings.shape}")
-        if keypoints is not None and (
-            keypoints.ndim != 3 or keypoints.shape[2] != 3 or len(keypoints) != n
-        ):
-            raise ValueError(f"keypoints must be ({n}, K, 3) like the boxes, not {keypoints.shape}")
+        check_arrays(boxes, scores, class_ids, track_ids, angles)
+        if embeddings is not None or keypoints is not None:
+            check_rows(len(boxes), embeddings, keypoints)
         # Not one by one: frozen dataclasses are slow at that, and these are made several times a frame.
         self.__dict__.update(
             boxes=boxes,
@@ -104,6 +94,7 @@ class Detections:
             embeddings=embeddings,
             keypoints=keypoints,
             angles=angles,
+            keypoint_names=keypoint_names,
         )
 
     @classmethod
@@ -140,6 +131,7 @@ class Detections:
             np.concatenate([part.class_ids for part in full]),
             class_names=names.pop() if names else (),
             frame_ref=pictures.pop() if len(pictures) == 1 else None,
+            keypoint_names=next((p.keypoint_names for p in full if p.keypoint_names), ()),
             **further_fields(full),
         )
 
@@ -190,6 +182,7 @@ class Detections:
             None if self.embeddings is None else self.embeddings[index],
             None if self.keypoints is None else self.keypoints[index],
             None if self.angles is None else self.angles[index],
+            self.keypoint_names,
         )
 
     def __iter__(self) -> Iterator[Detection]:
@@ -237,6 +230,13 @@ class Detections:
     def upright(self) -> Detections:
         """The same with ``extents`` as boxes: what forms without angles are told."""
         return self if self.angles is None else replace(self, boxes=self.extents, angles=None)
+
+    @property
+    def outlines_only(self) -> Detections:
+        """The same by upright boxes alone, without masks, keypoints and angles, for forms that have none."""
+        if self.masks is None and self.keypoints is None:
+            return self.upright
+        return replace(self.upright, masks=None, keypoints=None)
 
     def plot(self, image: Pixels | Frame | None = None) -> Pixels:
         """A copy of the picture with boxes, masks and captions such as ``car #3 0.91``.
@@ -300,13 +300,14 @@ class Detections:
             self.class_names[class_id] if 0 <= class_id < len(self.class_names) else str(class_id)
         )
 
-    def to_dict(self) -> list[dict[str, Any]]:
+    def to_dict(self, *, polygons: bool = False) -> list[dict[str, Any]]:
         """The objects as they stand in a JSON line: boxes with two decimals, scores with four.
 
         ``track_id`` is there only after tracking; ``angle`` (radians), ``keypoints`` (x, y, score of
-        each) and ``mask`` (COCO's packed run lengths) where they are known. Embeddings are left out.
+        each) and ``mask`` (COCO's packed run lengths) where they are known. With ``polygons`` a mask's
+        outlines are there instead, [[x, y], …] of each part, without holes. Embeddings are left out.
         """
-        return json_objects(self)
+        return json_objects(self, polygons=polygons)
 
     def to_supervision(self) -> supervision.Detections:
         """The same objects as ``supervision.Detections``, with whole masks.
@@ -335,10 +336,6 @@ class Detections:
         from sightline.types.supervision_ import fields_of
 
         return cls(**fields_of(detections, class_names))
-
-
-def _differs(name: str, n: int, array: NDArray[Any]) -> ValueError:
-    return ValueError(f"{name} must be ({n},) like the boxes, not {array.shape}")
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)

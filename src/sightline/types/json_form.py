@@ -7,7 +7,7 @@ from typing import Any
 from sightline.types.objects import DetectedObjects
 
 
-def json_objects(found: DetectedObjects) -> list[dict[str, Any]]:
+def json_objects(found: DetectedObjects, *, polygons: bool = False) -> list[dict[str, Any]]:
     """All objects: boxes with two decimals, scores with four; see ``Detections.to_dict``."""
     ids = found.class_ids.tolist()
     objects: list[dict[str, Any]] = [
@@ -26,7 +26,7 @@ def json_objects(found: DetectedObjects) -> list[dict[str, Any]]:
             item["track_id"] = track_id
     if has_shapes(found):
         for number, item in enumerate(objects):
-            item.update(shape_of(found, number))
+            item.update(shape_of(found, number, polygons=polygons))
     return objects
 
 
@@ -35,8 +35,8 @@ def has_shapes(found: DetectedObjects) -> bool:
     return not (found.masks is None and found.keypoints is None and found.angles is None)
 
 
-def shape_of(found: DetectedObjects, number: int) -> dict[str, Any]:
-    """Of one object ``angle``, ``keypoints`` and ``mask``, those that are known."""
+def shape_of(found: DetectedObjects, number: int, *, polygons: bool = False) -> dict[str, Any]:
+    """Of one object ``angle``, ``keypoints`` and ``mask``, or its ``polygons``, those that are known."""
     shape: dict[str, Any] = {}
     if found.angles is not None:
         shape["angle"] = round(float(found.angles[number]), 4)
@@ -45,6 +45,8 @@ def shape_of(found: DetectedObjects, number: int) -> dict[str, Any]:
             [round(x, 2), round(y, 2), round(score, 4)]
             for x, y, score in found.keypoints[number].tolist()
         ]
-    if found.masks is not None:
+    if found.masks is not None and polygons:
+        shape["polygons"] = [outline.tolist() for outline in found.masks.polygons(number)]
+    elif found.masks is not None:
         shape["mask"] = found.masks.to_coco(number)
     return shape

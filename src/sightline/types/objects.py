@@ -52,6 +52,10 @@ class DetectedObjects(Protocol):
         """(N, K, 3) float32, or None."""
 
     @property
+    def keypoint_names(self) -> tuple[str, ...]:
+        """The name of each keypoint; may be empty."""
+
+    @property
     def angles(self) -> Floats | None:
         """(N,) float32, radians; None where boxes stand upright."""
 

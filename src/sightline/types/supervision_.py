@@ -31,6 +31,12 @@ def to_supervision(found: DetectedObjects) -> supervision.Detections:
         data["keypoints"] = found.keypoints
     if found.angles is not None:
         data[CORNERS] = found.corners
+    metadata: dict[str, Any] = {}
+    # All names, for the way back; supervision keeps them through its own steps.
+    if found.class_names:
+        metadata["class_names"] = found.class_names
+    if found.keypoint_names:
+        metadata["keypoint_names"] = found.keypoint_names
     return supervision.Detections(
         xyxy=found.extents,
         confidence=found.scores,
@@ -38,8 +44,7 @@ def to_supervision(found: DetectedObjects) -> supervision.Detections:
         tracker_id=found.track_ids,
         mask=None if found.masks is None else np.asarray(found.masks),
         data=data,
-        # All names, for the way back; supervision keeps it through its own steps.
-        metadata={"class_names": found.class_names} if found.class_names else {},
+        metadata=metadata,
     )
 
 
@@ -65,6 +70,7 @@ def fields_of(detections: supervision.Detections, class_names: Sequence[str]) ->
         "embeddings": _array(data.get("embeddings")),
         "keypoints": _array(data.get("keypoints")),
         "angles": angles,
+        "keypoint_names": tuple(detections.metadata.get("keypoint_names", ())),
     }
 
 

@@ -96,13 +96,19 @@ ARRAYS = (
 
 def same(one: Detections, other: Detections) -> None:
     """All arrays and names are equal."""
-    assert {f.name for f in fields(Detections)} == {*ARRAYS, "class_names", "frame_ref"}
+    assert {f.name for f in fields(Detections)} == {
+        *ARRAYS,
+        "class_names",
+        "frame_ref",
+        "keypoint_names",
+    }
     for name in ARRAYS:
         ours, theirs = getattr(one, name), getattr(other, name)
         assert (ours is None) == (theirs is None), name
         assert ours is None or np.array_equal(ours, theirs), name
         assert ours is None or ours.dtype == theirs.dtype, name
     assert one.class_names == other.class_names
+    assert one.keypoint_names == other.keypoint_names
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,12 @@ from sightline.models.postprocess.unplaced_masks import UnplacedMasks
 from sightline.types import Detections, Floats, Mask, Masks
 
 
-def to_source(found: Detections, spot: Placement, class_names: tuple[str, ...]) -> Detections:
+def to_source(
+    found: Detections,
+    spot: Placement,
+    class_names: tuple[str, ...],
+    keypoint_names: tuple[str, ...] = (),
+) -> Detections:
     """Objects in canvas pixels as objects in pixels of the source picture, with names.
 
     Boxes are clipped to the picture, unless they are turned; each crop of a mask is scaled once.
@@ -28,7 +33,13 @@ def to_source(found: Detections, spot: Placement, class_names: tuple[str, ...]) 
     if masks is not None:
         masks = masks.placed(spot) if isinstance(masks, UnplacedMasks) else _masks(masks, spot)
     return replace(
-        found, boxes=boxes, angles=angles, keypoints=keypoints, masks=masks, class_names=class_names
+        found,
+        boxes=boxes,
+        angles=angles,
+        keypoints=keypoints,
+        masks=masks,
+        class_names=class_names,
+        keypoint_names=keypoint_names,
     )
 
 

@@ -1,0 +1,238 @@
+"""Masks, keypoints and turned boxes in every output, with values worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from sightline.coco import KEYPOINT_NAMES
+from sightline.imaging.drawing import annotate
+from sightline.protocols import Sink
+from sightline.sinks.coco import CocoSink
+from sightline.sinks.csv_ import CsvSink
+from sightline.sinks.database import DatabaseSink
+from sightline.sinks.jsonl import JsonLinesSink, for_output
+from sightline.sinks.yolo_shapes import one_outline
+from sightline.sinks.yolo_txt import YoloTxtSink
+from sightline.types import Detections, Masks, Observation, OutputRequest, OutputStream, StreamInfo
+
+WIDTH, HEIGHT = 100, 50
+INFO = StreamInfo("cam", WIDTH, HEIGHT, 25.0)
+Observe = Callable[..., Observation]
+BOX = (10.0, 10.0, 30.0, 20.0, 0.9, 1, 7)
+
+
+def seen(observe: Observe, **fields: Any) -> Observation:
+    """An observation of one object, whose names are a, b."""
+    observation = observe("cam", 0, 0.0, [BOX], size=(WIDTH, HEIGHT))
+    found = replace(observation.detections, class_names=("a", "b"), **fields)
+    return replace(observation, detections=found)
+
+
+def rectangle(x: int, y: int, width: int, height: int) -> Masks:
+    crop = np.ones((height, width), np.bool_)
+    return Masks((crop,), np.array([[x, y]], np.int64), (WIDTH, HEIGHT))
+
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "mask": {"masks": rectangle(10, 10, 20, 10)},
+    "keypoints": {
+        "keypoints": np.array([[[20, 15, 0.9], [10, 45, 0.3], [-5, 15, 0.8]]], np.float32),
+        "keypoint_names": ("head", "middle", "tail"),
+    },
+    "angle": {"angles": np.array([math.pi / 2], np.float32)},
+}
+
+
+def written(sink: Sink, observation: Observation) -> None:
+    sink.open(INFO)
+    sink.write(observation)
+    sink.close()
+
+
+def test_json_lines(observe: Observe, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    for polygons, expected in (
+        (False, {"mask": {"size": [50, 100], "counts": rectangle(10, 10, 20, 10).to_coco(0)["counts"]}}),
+        (True, {"polygons": [[[10, 10], [10, 19], [29, 19], [29, 10]]]}),
+    ):  # fmt: skip
+        observation = seen(observe, **SHAPES["mask"], **SHAPES["keypoints"], **SHAPES["angle"])
+        written(JsonLinesSink(path, polygons=polygons), observation)
+        (item,) = json.loads(path.read_text())["objects"]
+        assert item["angle"] == pytest.approx(1.5708)
+        assert item["keypoints"] == [[20, 15, 0.9], [10, 45, 0.3], [-5, 15, 0.8]]
+        assert {name: item[name] for name in expected} == expected
+        assert ("mask" in item) != ("polygons" in item)
+        assert observation.detections.to_dict(polygons=polygons)[0] == item
+
+
+def test_coco(observe: Observe, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    written(CocoSink(path), seen(observe, **SHAPES["mask"], **SHAPES["keypoints"]))
+    whole = json.loads(path.read_text())
+    (row,) = whole["annotations"]
+    assert row["segmentation"]["size"] == [50, 100]
+    assert row["area"] == 200
+    assert row["keypoints"] == [20, 15, 2, 10, 45, 1, -5, 15, 2]
+    assert row["num_keypoints"] == 3
+    assert whole["categories"][1] == {
+        "id": 1,
+        "name": "b",
+        "keypoints": ["head", "middle", "tail"],
+        "skeleton": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "names"), [(17, list(KEYPOINT_NAMES)), (2, ["0", "1"]), (1, ["0"])]
+)
+def test_keypoints_without_names_have_coco_s_or_numbers(
+    observe: Observe, tmp_path: Path, count: int, names: list[str]
+) -> None:
+    path = tmp_path / "a.json"
+    points = np.zeros((1, count, 3), np.float32)
+    written(CocoSink(path), seen(observe, keypoints=points))
+    whole = json.loads(path.read_text())
+    assert whole["categories"][0]["keypoints"] == names
+    assert len(whole["categories"][0]["skeleton"]) == (19 if count == 17 else 0)
+    assert whole["annotations"][0]["num_keypoints"] == 0
+
+
+def test_database(observe: Observe, tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    sink = DatabaseSink(path)
+    sink.open(INFO)
+    plain = replace(seen(observe), frame=replace(seen(observe).frame, index=1))
+    sink.write(seen(observe, **SHAPES["mask"], **SHAPES["keypoints"], **SHAPES["angle"]))
+    sink.write(plain)  # in the same transaction
+    sink.close()
+    with sqlite3.connect(path) as database:
+        shaped, boxed = database.execute(
+            "SELECT angle, keypoints, mask FROM objects ORDER BY frame"
+        ).fetchall()
+    assert shaped[0] == pytest.approx(1.5708)
+    assert json.loads(shaped[1]) == [[20, 15, 0.9], [10, 45, 0.3], [-5, 15, 0.8]]
+    assert json.loads(shaped[2]) == rectangle(10, 10, 20, 10).to_coco(0)
+    assert boxed == (None, None, None)
+
+
+def test_csv_and_pandas_have_the_upright_box(observe: Observe, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    observation = seen(observe, **SHAPES["mask"], **SHAPES["angle"])
+    written(CsvSink(path), observation)
+    row = path.read_text().splitlines()[1].split(",")
+    assert [float(x) for x in row[7:11]] == [15, 5, 25, 25]
+    pd = pytest.importorskip("pandas")
+    table = observation.detections.to_pandas()
+    assert isinstance(table, pd.DataFrame)
+    assert table[["x1", "y1", "x2", "y2"]].to_numpy().round(3).tolist() == [[15, 5, 25, 25]]
+
+
+YOLO = {
+    "mask": "1 0.100000 0.200000 0.100000 0.380000 0.290000 0.380000 0.290000 0.200000",
+    "keypoints": "1 0.200000 0.300000 0.200000 0.200000 0.200000 0.300000 2 0.100000 0.900000 1 0 0 0",
+    # A quarter turn: the upper left corner comes to the upper right.
+    "angle": "1 0.250000 0.100000 0.250000 0.500000 0.150000 0.500000 0.150000 0.100000",
+}
+
+
+@pytest.mark.parametrize("kind", list(YOLO))
+@pytest.mark.parametrize("scores", [False, True])
+def test_yolo_labels_are_those_of_ultralytics(
+    observe: Observe, tmp_path: Path, kind: str, scores: bool
+) -> None:
+    written(YoloTxtSink(tmp_path / "y", scores=scores), seen(observe, **SHAPES[kind]))
+    (line,) = (tmp_path / "y" / "labels" / "cam-000000.txt").read_text().splitlines()
+    assert line == YOLO[kind] + (" 0.900000 7" if scores else "")
+    description = yaml.safe_load((tmp_path / "y" / "data.yaml").read_text())
+    assert description.get("kpt_shape") == ([3, 3] if kind == "keypoints" else None)
+
+
+def test_a_mask_without_pixels_is_its_box(observe: Observe, tmp_path: Path) -> None:
+    empty = Masks((np.zeros((0, 0), np.bool_),), np.zeros((1, 2), np.int64), (WIDTH, HEIGHT))
+    written(YoloTxtSink(tmp_path / "y"), seen(observe, masks=empty))
+    (line,) = (tmp_path / "y" / "labels" / "cam-000000.txt").read_text().splitlines()
+    assert line == "1 0.100000 0.200000 0.300000 0.200000 0.300000 0.400000 0.100000 0.400000"
+    written(CocoSink(tmp_path / "a.json"), seen(observe, masks=empty))
+
+
+def test_parts_are_joined_where_they_are_nearest() -> None:
+    left = np.array([[0, 0], [0, 4], [4, 4], [4, 0]])
+    right = np.array([[10, 4], [10, 0], [6, 0], [6, 4]])
+    joined = one_outline([left, right])
+    x, y = joined.T.astype(float)
+    area = abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2
+    assert area == 32  # of both, and nothing between them
+    assert {tuple(p) for p in joined.tolist()} == {
+        tuple(p) for p in (*left.tolist(), *right.tolist())
+    }
+    assert one_outline([]).shape == (0, 2)
+
+
+def test_skeletons_are_drawn_between_points_that_are_seen() -> None:
+    picture = np.zeros((100, 100, 3), np.uint8)
+    points = np.zeros((1, 17, 3), np.float32)
+    points[0, 5], points[0, 6] = (30, 60, 0.9), (70, 60, 0.9)  # shoulders, which a line joins
+    points[0, 0] = (50, 90, 0.2)  # not seen
+    found = Detections(
+        np.array([[20, 20, 80, 95]], np.float32),
+        np.ones(1, np.float32),
+        np.zeros(1, np.int64),
+        keypoints=points,
+    )
+    plain = annotate(picture, replace(found, keypoints=None))
+    drawn = (annotate(picture, found) != plain).any(axis=2)
+    assert drawn[60, 50]
+    assert drawn[60, 30]
+    assert drawn[60, 70]
+    assert not drawn[85:94].any()
+    two = replace(found, keypoints=points[:, 5:7])
+    apart = (annotate(picture, two) != plain).any(axis=2)
+    assert apart[60, 30]
+    assert not apart[60, 50], "nothing tells that these two belong together"
+    wild = replace(found, keypoints=np.full((1, 17, 3), np.nan, np.float32))
+    assert (annotate(picture, wild) == plain).all()
+    far = points.copy()
+    far[0, 5] = (1e30, -1e30, 1)
+    annotate(picture, replace(found, keypoints=far))
+
+
+def test_supervision_and_back(observe: Observe) -> None:
+    supervision = pytest.importorskip("supervision")
+    before = seen(observe, **SHAPES["mask"], **SHAPES["keypoints"], **SHAPES["angle"]).detections
+    between = before.to_supervision()
+    assert isinstance(between, supervision.Detections)
+    after = Detections.from_supervision(between)
+    assert np.allclose(after.corners, before.corners, atol=1e-3)
+    assert (after.keypoints == before.keypoints).all()
+    assert after.keypoint_names == ("head", "middle", "tail")
+    assert (np.asarray(after.masks) == np.asarray(before.masks)).all()
+
+
+def test_the_caption_of_a_turned_box_stays_inside() -> None:
+    """The upright box around it reaches beyond the picture."""
+    picture = np.full((300, 400, 3), 200, np.uint8)
+    box = np.array([[50, -30, 350, 60]], np.float32)
+    angles = np.ones(1, np.float32)
+    one = Detections(box, angles, np.zeros(1, np.int64), class_names=("ship",), angles=angles)
+    dark = (annotate(picture, one)[:30] < 60).all(axis=2)
+    assert dark.sum() > 50, "its letters"
+
+
+def test_the_option_of_json_lines(observe: Observe, tmp_path: Path) -> None:
+    for polygons in (True, False):
+        path = tmp_path / f"{polygons}.jsonl"
+        request = OutputRequest(
+            str(path), (OutputStream("cam"),), options={"json_polygons": polygons}
+        )
+        written(for_output(request), seen(observe, **SHAPES["mask"]))
+        assert ('"polygons"' in path.read_text()) == polygons
