@@ -251,6 +251,7 @@ OF_OTHER_TRACKERS = {
 }  # fmt: skip
 SWITCHES = (
     "agnostic_nms",
+    "json_polygons",
     "yolo_scores",
     "yolo_pictures",
     "show",
