@@ -22,6 +22,7 @@ from sightline.evaluation.detection import with_classes
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.pictures.class_names import as_written, note_unknown
 from sightline.evaluation.pictures.labels import Dataset, LabelledPicture
+from sightline.evaluation.shapes import TrueShapes
 from sightline.evaluation.tracks.mot import TrackTruth
 from sightline.evaluation.tracks.mot_pictures import frame_numbers
 from sightline.protocols import Detector, Source
@@ -30,7 +31,7 @@ from sightline.runtime.streams.stream import StreamResult, observe
 from sightline.sources.images import ImageSource, picture_paths, read_image
 from sightline.sources.street.source import StreetSource, truth_of
 from sightline.sources.street.truth import StreetTruth
-from sightline.types import Detections, Mask, Observation
+from sightline.types import Detections, Mask, Masks, Observation
 
 SEEN_SHARE, SEEN_PIXELS = 0.25, 64
 """Of a street's objects those count of which this share is seen and whose box has these pixels.
@@ -133,9 +134,19 @@ def see_street(url: str, model: Detector, frames: int | None) -> tuple[Dataset, 
     for observation in _observe(_street(url, frames), build.pipeline(model), frames):
         truth = truth_of(observation.frame)
         number = observation.frame.index
+        shapes = TrueShapes()
+        if observation.detections.masks is not None:
+            masks = Masks.of(truth.masks)
+            shapes = TrueShapes(tuple(masks.to_coco(i) for i in range(len(masks))), size=masks.size)
         pictures.append(
             LabelledPicture(
-                number, str(number), Path(url), truth.detections, ~_seen(truth), _areas(truth)
+                number,
+                str(number),
+                Path(url),
+                truth.detections,
+                ~_seen(truth),
+                _areas(truth),
+                shapes,
             )
         )
         found.append(observation.detections)

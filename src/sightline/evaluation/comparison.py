@@ -67,7 +67,7 @@ def compare(truth: Sequence[Detections], found: Sequence[Detections]) -> Compari
 
 def real_boxes(detections: Detections) -> Reals:
     """The boxes in double precision, so that overlaps meet thresholds as the benchmarks' do."""
-    return detections.boxes.astype(np.float64)
+    return detections.extents.astype(np.float64)
 
 
 def overlaps(a: Reals, b: Reals) -> Reals:

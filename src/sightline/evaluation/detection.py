@@ -7,15 +7,17 @@ pycocotools' numbers.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals, real_boxes
+from sightline.evaluation.shapes import TrueShapes, add_keypoints, add_outlines
 from sightline.types import Detections, Mask
 
 MAX_DETECTIONS = 100
@@ -46,7 +48,9 @@ class DetectionScores:
     ``map`` is the mean over classes and the overlaps 0.50, 0.55 … 0.95; ``map50`` and ``map75``
     are at one overlap; ``small`` (area up to 32² pixels), ``medium`` and ``large`` (from 96²) are
     ``map`` over objects of that size. ``notes`` say what was left out of the files that were read,
-    or taken otherwise than it stands there.
+    or taken otherwise than it stands there. ``mask_map`` and its two fellows score masks, or turned
+    boxes, by the overlap of their pixels, ``keypoint_map`` keypoints by OKS; NaN where the model or the
+    labels do not tell them.
     """
 
     map: float
@@ -57,6 +61,12 @@ class DetectionScores:
     large: float
     per_class: Mapping[str, ClassScores]
     notes: tuple[str, ...] = ()
+    mask_map: float = math.nan
+    mask_map50: float = math.nan
+    mask_map75: float = math.nan
+    keypoint_map: float = math.nan
+    keypoint_map50: float = math.nan
+    keypoint_map75: float = math.nan
 
 
 def score_detections(
@@ -66,6 +76,7 @@ def score_detections(
     *,
     crowd: Sequence[Mask] | None = None,
     areas: Sequence[Reals] | None = None,
+    shapes: Sequence[TrueShapes] | None = None,
 ) -> DetectionScores:
     """Score what was found in some pictures.
 
@@ -78,12 +89,19 @@ def score_detections(
             neither for nor against. None: none of them.
         areas: for each picture, (N,) square pixels of the true objects, for the sizes. None: of
             their boxes. COCO's own annotations have the area of the outline.
+        shapes: for each picture, what the labels tell of the true objects beside their boxes. None:
+            nothing, and boxes are scored alone.
 
     Raises:
         ConfigError: faster-coco-eval is not installed.
         ValueError: the numbers of pictures differ, or a class id has no name.
     """
-    for what, side in (("found", found), ("crowd", crowd), ("areas", areas)):
+    for what, side in (
+        ("found", found),
+        ("crowd", crowd),
+        ("areas", areas),
+        ("shapes", shapes),
+    ):
         if side is not None and len(side) != len(truth):
             raise ValueError(f"truth has {len(truth)} pictures, {what} has {len(side)}")
     if crowd is None:
@@ -91,13 +109,40 @@ def score_detections(
     if areas is None:
         areas = [_areas(real_boxes(t)) for t in truth]
     pairs = list(zip(crowd, areas, strict=True))
-    tables = _evaluate(
-        _dataset(truth, class_names, pairs), _dataset(found, class_names, None), class_names
-    )
+    both = _dataset(truth, class_names, pairs), _dataset(found, class_names, None)
+    tables = _evaluate(*both, class_names)
     counts = np.zeros(len(class_names), np.int64)
     for objects, is_crowd in zip(truth, crowd, strict=True):
         np.add.at(counts, objects.class_ids[~is_crowd], 1)
-    return _scores(tables, class_names, counts)
+    scores = _scores(tables, class_names, counts)
+    return scores if shapes is None else _with_shapes(scores, *both, shapes, found, class_names)
+
+
+def _with_shapes(
+    scores: DetectionScores,
+    truth: dict[str, Any],
+    found: dict[str, Any],
+    shapes: Sequence[TrueShapes],
+    pictures: Sequence[Detections],
+    class_names: Sequence[str],
+) -> DetectionScores:
+    """The scores with those of masks and keypoints, where the labels and the model tell them."""
+    more: dict[str, float] = {}
+    if add_outlines(truth, found, shapes, pictures):
+        more |= _three("mask", _evaluate(truth, found, class_names, "segm"))
+    sigmas = add_keypoints(truth, found, shapes, pictures)
+    if sigmas is not None:
+        more |= _three("keypoint", _evaluate(truth, found, class_names, "keypoints", sigmas))
+    return replace(scores, **more)  # type: ignore[arg-type]
+
+
+def _three(name: str, tables: Tables) -> dict[str, float]:
+    precision, _ = tables
+    return {
+        f"{name}_map": _mean(precision[:, :, :, _ALL]),
+        f"{name}_map50": _mean(precision[_IOU_50, :, :, _ALL]),
+        f"{name}_map75": _mean(precision[_IOU_75, :, :, _ALL]),
+    }
 
 
 def with_classes(
@@ -202,8 +247,14 @@ Tables: TypeAlias = tuple[Reals, Reals]
 """Precision by overlap, recall, class and size; recall by overlap, class and size. -1: unknown."""
 
 
-def _evaluate(truth: dict[str, Any], found: dict[str, Any], class_names: Sequence[str]) -> Tables:
-    """COCO's tables of these two, at 100 detections."""
+def _evaluate(
+    truth: dict[str, Any],
+    found: dict[str, Any],
+    class_names: Sequence[str],
+    what: Literal["bbox", "segm", "keypoints"] = "bbox",
+    sigmas: list[float] | None = None,
+) -> Tables:
+    """COCO's tables of these two, at 100 detections; of keypoints at 20."""
     try:
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError as exc:
@@ -212,7 +263,7 @@ def _evaluate(truth: dict[str, Any], found: dict[str, Any], class_names: Sequenc
         ) from exc
     if not (truth["images"] and class_names):
         return np.full((10, 1, len(class_names), 4), -1.0), np.full((10, len(class_names), 4), -1.0)
-    evaluation = COCOeval_faster(COCO(truth), COCO(found), "bbox")
+    evaluation = COCOeval_faster(COCO(truth), COCO(found), what, kpt_oks_sigmas=sigmas)
     evaluation.evaluate()
     evaluation.accumulate()
     return evaluation.eval["precision"][..., -1], evaluation.eval["recall"][..., -1]

@@ -67,6 +67,9 @@ def report(
 def plain_scores(scores: Any) -> dict[str, Any]:
     """Scores as a dictionary. Classes have no notes of their own."""
     plain = asdict(scores)
+    for name in [name for name in plain if name.startswith(("mask_", "keypoint_"))]:
+        if math.isnan(plain[name]):  # the labels or the model tell of boxes only
+            del plain[name]
     for of_class in plain["per_class"].values():
         of_class.pop("notes", None)
     return plain
@@ -84,6 +87,10 @@ def detection_table(scores: DetectionScores) -> Table:
     sizes = (scores.map, scores.map50, scores.map75, scores.small, scores.medium, scores.large)
     count = sum(c.count for c in known.values())
     table.add_row("all (mAP)", str(count), *map(_share, sizes), "")
+    for name, kind in (("masks", "mask"), ("keypoints (OKS)", "keypoint")):
+        three = [getattr(scores, f"{kind}_map{overlap}") for overlap in ("", "50", "75")]
+        if not math.isnan(three[0]):
+            table.add_row(f"all, {name}", "", *map(_share, three), "", "", "", "")
     return table
 
 

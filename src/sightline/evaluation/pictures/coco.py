@@ -25,8 +25,10 @@ from sightline.evaluation.pictures.coco_boxes import (
     plain_id,
     read_box,
 )
+from sightline.evaluation.pictures.coco_shapes import all_keypoints, read_keypoints, read_outline
 from sightline.evaluation.pictures.labels import Dataset, LabelledPicture
 from sightline.evaluation.pictures.picture_names import PictureFiles, plain_name
+from sightline.evaluation.shapes import Outline, TrueShapes
 from sightline.evaluation.text_files import parse_json, read_text, refuse
 from sightline.types import Detections, Floats
 
@@ -44,6 +46,8 @@ class _Object(NamedTuple):
     category: int
     crowd: bool
     area: float
+    outline: Outline | None
+    keypoints: list[float] | None
 
 
 def read_coco(path: Path, *, images: Path | None = None, notes: Notes | None = None) -> Dataset:
@@ -75,7 +79,7 @@ def read_coco(path: Path, *, images: Path | None = None, notes: Notes | None = N
     return Dataset(
         tuple(names),
         tuple(
-            _picture(i, pictures[i].name, files.path(pictures[i].name), objects[i], tuple(names))
+            _picture(i, pictures[i], files.path(pictures[i].name), objects[i], tuple(names))
             for i in sorted(pictures, key=_order)
         ),
         tuple(categories),
@@ -230,7 +234,7 @@ def _object(path: Path, item: dict[str, Any], box: Reals, category: int, notes: 
     crowd = item.get("iscrowd")
     if isinstance(crowd, str):
         notes.add(path, "its iscrowd is a text, and read as a number", item["place"])
-    return _Object(box, category, is_true(crowd), area)
+    return _Object(box, category, is_true(crowd), area, read_outline(item), read_keypoints(item))
 
 
 def _note_ids(path: Path, items: Sequence[dict[str, Any]], notes: Notes) -> None:
@@ -260,7 +264,7 @@ def _picture_folders(path: Path, pictures: dict[Id, _Image]) -> list[Path]:
 
 
 def _picture(
-    id_: Id, name: str, file: Path, rows: Sequence[_Object], names: tuple[str, ...]
+    id_: Id, image: _Image, file: Path, rows: Sequence[_Object], names: tuple[str, ...]
 ) -> LabelledPicture:
     boxes = np.array([row.box for row in rows], np.float64).reshape(-1, 4)
     truth = Detections(
@@ -270,9 +274,13 @@ def _picture(
         class_names=names,
     )
     crowd = np.array([row.crowd for row in rows], np.bool_)
-    return LabelledPicture(
-        id_, name, file, truth, crowd, np.array([row.area for row in rows], np.float64)
+    areas = np.array([row.area for row in rows], np.float64)
+    shapes = TrueShapes(
+        tuple(row.outline for row in rows) if any(row.outline for row in rows) else (),
+        all_keypoints([row.keypoints for row in rows]),
+        image.size,
     )
+    return LabelledPicture(id_, image.name, file, truth, crowd, areas, shapes)
 
 
 def corners(boxes: Reals) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from sightline.evaluation.detection import (
     score_detections,
     with_classes,
 )
+from sightline.evaluation.shapes import TrueShapes
 from sightline.types import Detections, Mask
 
 SizeOf: TypeAlias = Callable[[Path], tuple[int, int]]
@@ -34,6 +35,7 @@ class LabelledPicture:
         truth: the objects; their scores are 1.
         crowd: (N,) bool, objects that are regions (COCO's ``iscrowd``).
         areas: (N,) float64, square pixels.
+        shapes: what the labels tell of the objects beside their boxes.
     """
 
     id: int | str
@@ -42,6 +44,7 @@ class LabelledPicture:
     truth: Detections
     crowd: Mask
     areas: Reals
+    shapes: TrueShapes = field(default_factory=TrueShapes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +80,14 @@ class Dataset:
             ConfigError: the dataset has no such class; see also ``score_detections``.
         """
         wanted = pick_classes(classes or self.class_names, self.class_names)
+        of_wanted = [self._among(p, wanted) for p in self.pictures]
         return score_detections(
             with_classes([p.truth for p in self.pictures], self.class_names, wanted),
             with_classes(found, self.class_names, wanted),
             wanted,
-            crowd=[p.crowd[self._among(p, wanted)] for p in self.pictures],
-            areas=[p.areas[self._among(p, wanted)] for p in self.pictures],
+            crowd=[p.crowd[kept] for p, kept in zip(self.pictures, of_wanted, strict=True)],
+            areas=[p.areas[kept] for p, kept in zip(self.pictures, of_wanted, strict=True)],
+            shapes=[p.shapes.rows(kept) for p, kept in zip(self.pictures, of_wanted, strict=True)],
         )
 
     def by_name(self) -> Dataset:
@@ -129,4 +134,5 @@ def _joined(first: LabelledPicture, second: LabelledPicture) -> LabelledPicture:
     kept.sort()
     crowd = np.concatenate((first.crowd, second.crowd))[kept]
     areas = np.concatenate((first.areas, second.areas))[kept]
-    return replace(first, truth=truth[kept], crowd=crowd, areas=areas)
+    shapes = first.shapes.joined(second.shapes).rows(kept)
+    return replace(first, truth=truth[kept], crowd=crowd, areas=areas, shapes=shapes)

@@ -16,6 +16,7 @@ import numpy as np
 from sightline.errors import ConfigError, SourceError
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.pictures.labels import Dataset, LabelledPicture, SizeOf
+from sightline.evaluation.pictures.yolo_label_shapes import label_shapes
 from sightline.evaluation.pictures.yolo_lines import LabelLines, read_labels
 from sightline.evaluation.pictures.yolo_pictures import (
     PictureFile,
@@ -34,6 +35,7 @@ from sightline.evaluation.pictures.yolo_yaml import (
     read_name_list,
     unique,
 )
+from sightline.evaluation.shapes import TrueShapes
 from sightline.types import Detections, Floats
 
 
@@ -236,4 +238,6 @@ def _picture(
         truth = Detections(cast("Floats", boxes), scores, found.class_ids, class_names=names)
     sides = (truth.boxes[:, 2:] - truth.boxes[:, :2]).astype(np.float64).round(9)
     crowd = np.zeros(len(truth), np.bool_)
-    return LabelledPicture(number, file.name, file.path, truth, crowd, sides[:, 0] * sides[:, 1])
+    areas = sides[:, 0] * sides[:, 1]
+    shapes = TrueShapes(size=size) if found is None else label_shapes(found, size)
+    return LabelledPicture(number, file.name, file.path, truth, crowd, areas, shapes)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,11 +38,24 @@ class LabelLines:
         boxes: (N, 4) float64, corners in shares of the picture's sides.
         class_ids: (N,) int64.
         bad: the first line that was left out and why; none where all could be used.
+        outlines: (M, 2) float64 of each object that has one, shares as well, else None.
+        keypoints: what stands behind each object's box, x, y and perhaps v of each point; else None.
     """
 
     boxes: Reals
     class_ids: np.ndarray
     bad: str | None
+    outlines: tuple[Reals | None, ...] = ()
+    keypoints: tuple[Reals | None, ...] = ()
+
+
+class _Labelled(NamedTuple):
+    """One object of a label file."""
+
+    class_id: int
+    box: Reals
+    outline: Reals | None
+    keypoints: Reals | None
 
 
 def read_labels(
@@ -59,8 +73,7 @@ def read_labels(
     Raises:
         ConfigError: it cannot be read or is no text.
     """
-    boxes: list[Reals] = []
-    class_ids: list[int] = []
+    objects: list[_Labelled] = []
     seen: set[tuple[float, ...]] = set()
     bad: str | None = None
     for number, line in enumerate(read_text(path).splitlines(), 1):
@@ -68,7 +81,7 @@ def read_labels(
             continue
         try:
             values = read_values(line)
-            class_id, box = _object(values, n_classes, key_points, path, number, notes)
+            labelled = _object(values, n_classes, key_points, path, number, notes)
         except UnusableLine as exc:
             notes.add("labels", f"left out, {exc}", f"{path.name}:{number}")
             bad = bad or f"{path}:{number}: {exc}"
@@ -77,10 +90,13 @@ def read_labels(
             notes.add("labels", "left out, the line is there twice", f"{path.name}:{number}")
             continue
         seen.add(values)
-        boxes.append(box)
-        class_ids.append(class_id)
+        objects.append(labelled)
     return LabelLines(
-        np.array(boxes, np.float64).reshape(-1, 4), np.array(class_ids, np.int64), bad
+        np.array([one.box for one in objects], np.float64).reshape(-1, 4),
+        np.array([one.class_id for one in objects], np.int64),
+        bad,
+        tuple(one.outline for one in objects),
+        tuple(one.keypoints for one in objects),
     )
 
 
@@ -99,7 +115,8 @@ def _object(
     path: Path,
     number: int,
     notes: Notes,
-) -> tuple[int, Reals]:
+) -> _Labelled:
+    points: Reals | None = None
     class_id, rest = values[0], values[1:]
     if not (math.isfinite(class_id) and class_id == int(class_id) and 0 <= class_id < n_classes):
         raise UnusableLine(f"class {class_id:g} has no name: there are {n_classes} names")
@@ -107,6 +124,8 @@ def _object(
     if len(rest) > _SCORED and _has_key_points(rest, key_points):
         if key_points is None:
             notes.add("labels", "taken as a box with key points, by their visibility", place)
+        each = 3 if key_points is None else key_points[1]
+        points = np.array(rest[_BOX:]).reshape(-1, each)
         rest = rest[:_BOX]
     elif len(rest) == _SCORED:
         notes.add("labels", "the number behind the box, a score, does not count", place)
@@ -119,7 +138,8 @@ def _object(
     for value in rest:
         if not (math.isfinite(value) and -_SLACK <= value <= 1 + _SLACK):
             raise UnusableLine("not all numbers are shares of a side, from 0 to 1")
-    return int(class_id), _box(rest)
+    outline = None if len(rest) == _BOX else np.array(rest).reshape(-1, 2)
+    return _Labelled(int(class_id), _box(rest), outline, points)
 
 
 def _has_key_points(rest: Sequence[float], key_points: tuple[int, int] | None) -> bool:
