@@ -27,6 +27,7 @@ LEVELS: tuple[set[str], ...] = (
         "interpreter",
         "coco",
         "foreign_words",
+        "csv_cells",
         "media_suffixes",
         "redaction",
         "addresses",

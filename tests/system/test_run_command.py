@@ -26,6 +26,8 @@ from tests.ports import free_port, free_ports
 class Process(Protocol):
     """A running command, and what it has logged so far."""
 
+    pid: int
+
     def send_signal(self, number: int) -> None: ...
     def wait(self, timeout: float) -> int: ...
     def log(self) -> str: ...
@@ -244,6 +246,41 @@ streams:
         code, log = ends(started, signal.SIGINT)
     assert code == 130, log
     assert all(json.loads(line) for line in seen.open())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the runtime in /proc")
+@pytest.mark.parametrize(
+    ("served", "workers", "expected"), [(True, 0, 0), (False, 0, 130), (True, 2, 0)]
+)
+def test_sigterm_while_models_load(
+    tmp_path: Path, served: bool, workers: int, expected: int
+) -> None:
+    """Nothing waits for them, and nothing stays behind."""
+    port = free_port()
+    models = "".join(f"  m{number}: {{model: street}}\n" for number in range(40))
+    service = f"serving: {{port: {port}, grpc_port: null}}" if served else ""
+    streams = "streams: {a: {source: 'street://', model: m0, outputs: {json_lines: a.jsonl}}}"
+    site = tmp_path / "site.yaml"
+    site.write_text(f"models:\n{models}{streams}\nworkers: {workers}\n{service}\n")
+    with process("run", str(site)) as started:
+        maps = Path(f"/proc/{started.pid}/maps")
+        eventually(lambda: any(name in maps.read_text() for name in ("openvino", "onnxruntime")))
+        if served:
+            eventually(lambda: "serving on" in started.log())
+        children = _children(started.pid)
+        began = time.monotonic()
+        code, log = ends(started, signal.SIGTERM)
+        took_s = time.monotonic() - began
+    assert code == expected, log
+    assert took_s < 6, log  # 1 s on a machine that does nothing else
+    assert "terminate called" not in log
+    assert "Traceback" not in log
+    eventually(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in children))
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
 
 
 def test_serve_a_model_and_put_it_under_load(data: Path) -> None:

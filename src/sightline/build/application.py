@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from sightline.build.crop_models import classifier, embedder
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 HANGS_AT = 0.5
 """Of the scheduler's watchdog: the next engine must have taken over before the scheduler gives up."""
+
+_STOP_S = 0.5
+"""Workers that load models when all is to end are killed after so long."""
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +101,10 @@ class Application:
         )
         self._meter = meter
         self._closing = ExitStack()
+        self._opening = Lock()
+        self._starts_streams = False
+        self.stopped = False
+        """``open`` was told to start no streams."""
         serving = configuration.serving
         most = serving.limits.streams if serving else max(256, len(configuration.streams))
         self.fleet = self._fleet(limit or most)
@@ -118,6 +126,10 @@ class Application:
                 self.stage_models.get_classifier(name)
             stack.callback(self.fleet.close)
             self.fleet.open()
+            with self._opening:
+                if self.stopped:
+                    raise SightlineError("told to end before the streams were started")
+                self._starts_streams = True
             self._begin_joined()
             for name, options in self.configuration.streams.items():
                 try:
@@ -126,6 +138,19 @@ class Application:
                     self.failed[name] = exc
                     log.error("stream %s cannot start: %s", name, exc)
             self._closing = stack.pop_all()
+
+    def stop_opening(self) -> bool:
+        """From another thread: let ``open`` start no streams, and end its workers.
+
+        Returns:
+            False where it starts them already: ``open`` will be done in a moment.
+        """
+        with self._opening:
+            if self._starts_streams:
+                return False
+            self.stopped = True
+        self.fleet.close(_STOP_S)
+        return True
 
     def close(self) -> None:
         """End the streams, answer what was accepted, free the engines. Idempotent."""

@@ -14,7 +14,6 @@ from sightline.build.application import Application
 from sightline.build.file_conflicts import added_stream_conflict
 from sightline.build.model_files import bundled_files
 from sightline.config import Configuration
-from sightline.errors import SightlineError
 from sightline.monitoring.alerts import AlertRules, to_log
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.monitoring.watched import WatchedValues
@@ -24,6 +23,9 @@ from sightline.types import SchedulerStats, StreamStats
 
 _LOOK_S = 0.2
 """Whether all streams have ended is looked at so often."""
+
+_LOAD_S = 0.3
+"""Models that are still being loaded when all else has ended are waited for so long."""
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +49,10 @@ class Installation:
         self.site = Application(configuration, self.meter)
         self._webhook = Webhook()
         self._alerts = self._rules()
-        self.failure: SightlineError | None = None
+        self.failure: Exception | None = None
         """What a model failed with at the start."""
         self._ended = False
+        self._stop_service: Callable[[], None] = lambda: None
         self.last: Mapping[str, StreamStats] = {}
         """What the streams had done when ``run`` was over."""
 
@@ -66,11 +69,13 @@ class Installation:
             stack.callback(self._note_streams)
             stack.callback(self._webhook.close)
             stack.callback(self._alerts.close)
+            opening = threading.Thread(target=self._open, name="open", daemon=True)
             if self.configuration.serving is None:
-                self._open()
-                self._wait()
+                opening.start()
+                self._wait(opening)
             else:
-                self._serve(stack)
+                self._serve(stack, opening)
+            self._end_opening(opening)
         if self.failure is not None:
             raise self.failure
 
@@ -78,17 +83,25 @@ class Installation:
         """End ``run`` where it waits for streams. From any thread, or a signal."""
         self._ended = True
 
-    def _wait(self) -> None:
+    def _wait(self, opening: threading.Thread) -> None:
         fleet = self.site.fleet
         while not self._ended:  # no Event: a signal's handler that waits for its lock would hang
             time.sleep(_LOOK_S)
-            if all(one.state in ("ended", "failed") for one in fleet.stats().values()):
+            if not opening.is_alive() and all(
+                one.state in ("ended", "failed") for one in fleet.stats().values()
+            ):
                 return
+
+    def _end_opening(self, opening: threading.Thread) -> None:
+        """Do not wait for models: what loads them ends with the process, which nothing can interrupt."""
+        opening.join(_LOAD_S)
+        if opening.is_alive() and not self.site.stop_opening():
+            opening.join()  # it starts streams, whose outputs must be closed
 
     def _note_streams(self) -> None:
         self.last = self.site.fleet.stats()
 
-    def _serve(self, stack: ExitStack) -> None:
+    def _serve(self, stack: ExitStack, opening: threading.Thread) -> None:
         from sightline.monitoring.tracing import tracing
         from sightline.serving.http.app import create_app
         from sightline.serving.http.server import Server
@@ -115,23 +128,19 @@ class Installation:
         server = Server(app, options, [] if options.grpc_port is None else [grpc])
         state: ServiceState = app.state.service
         protocol.ready_too = lambda: not state.draining
-        opener = threading.Thread(
-            target=self._open_or, args=(server.stop,), name="open", daemon=True
-        )
-        opener.start()
+        self._stop_service = server.stop
+        opening.start()
         server.run()
-        opener.join()
 
     def _open(self) -> None:
-        self.site.open()
-        self._alerts.start()
-
-    def _open_or(self, stop: Callable[[], None]) -> None:
         try:
-            self._open()
-        except SightlineError as exc:
-            self.failure = exc
-            stop()
+            self.site.open()
+            self._alerts.start()
+        except Exception as exc:  # noqa: BLE001 - `run` raises it in the caller's thread
+            if not self.site.stopped:
+                self.failure = exc
+            self.end()
+            self._stop_service()
 
     def _streams(self) -> Mapping[str, StreamStats]:
         return self.site.fleet.stats()

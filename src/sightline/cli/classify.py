@@ -149,6 +149,8 @@ def _opened(path: str | None, header: str = "") -> LineFile | None:
 def _rows(found: Classification) -> str:
     import csv
 
+    from sightline.csv_cells import safe_cell
+
     frame, text = found.frame, io.StringIO()
     ranks: dict[str, int] = {}
     rows: list[Sequence[Any]] = []
@@ -156,12 +158,12 @@ def _rows(found: Classification) -> str:
         rank = ranks[label.attribute] = ranks.get(label.attribute, 0) + 1
         rows.append(
             (
-                frame.stream,
+                safe_cell(frame.stream),
                 frame.index,
                 round(frame.time, 6),
-                label.attribute,
+                safe_cell(label.attribute),
                 rank,
-                label.value,
+                safe_cell(label.value),
                 label.score,
             )
         )

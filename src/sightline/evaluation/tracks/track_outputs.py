@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sightline.csv_cells import plain_cell
 from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals
 from sightline.evaluation.notes import Notes
@@ -112,7 +113,8 @@ def _csv(path: Path, text: str, notes: Notes) -> Iterator[_Found]:
             notes.add(path, "left out, the line is broken off", rows.line_num)
             continue
         yield _Found(
-            row["stream"], read_whole(row["frame"]), _id(row["track_id"]), row["class"],
+            plain_cell(row["stream"]), read_whole(row["frame"]), _id(row["track_id"]),
+            plain_cell(row["class"]),
             _corners([read_number(row[side]) for side in ("x1", "y1", "x2", "y2")]),
             read_number(row["score"]),
         )  # fmt: skip

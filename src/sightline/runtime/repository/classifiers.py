@@ -51,6 +51,7 @@ class ClassifierRepository:
         self._scheduler = scheduler
         self._get = get
         self._configured = tuple(configured)
+        self._loaded: dict[str, str] = {}
         self.names = tuple(dict.fromkeys((*configured, *bundled)))
 
     def full_name(self, name: str) -> str:
@@ -63,10 +64,16 @@ class ClassifierRepository:
         meant = f"there is no classifier {name!r}" if name != "default" else "none is the default"
         raise NotFound(f"{meant}: give `model`, one of {known}")
 
+    def loaded(self, name: str) -> str | None:
+        """What the scheduler calls a classifier that clients have used; None for others. Raises NotFound."""
+        return self._loaded.get(self.full_name(name))
+
     def submit(
         self, name: str, frame: Frame, terms: Terms, *, conf: float, top: int, started: Started
     ) -> Future[tuple[Label, ...]]:
         """Name a whole frame. It is decoded here, and the first time the model is loaded: that takes seconds.
+
+        What would be refused is refused before it is decoded.
 
         ``started`` is called, in another thread, when its turn comes.
 
@@ -82,6 +89,8 @@ class ClassifierRepository:
         except (ModelError, ConfigError, EngineError) as exc:  # they name files of this computer
             log.error("classifier %s cannot be used: %s", name, exc)
             raise Conflict(f"model {name!r} cannot classify: see the log") from exc
+        self._loaded[name] = key
+        self._scheduler.check(key, terms)  # before the picture is decoded
         engine = Announced(ScheduledEngine(self._scheduler, key, terms), started)
         asked = classifier.with_engines(lambda _: engine).replaced(conf=conf, top=top)
         whole = np.array([[0, 0, frame.width, frame.height]], np.float32)

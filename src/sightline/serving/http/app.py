@@ -122,7 +122,7 @@ def _wrap(
         app.add_middleware(ForwardedClient, proxies=TrustedProxies(options.trusted_proxies))
 
 
-def _check_room(service: ServiceState, address: str, query: Mapping[str, str]) -> None:
+def _check_room(service: ServiceState, address: str, path: str, query: Mapping[str, str]) -> None:
     """Raises Overloaded where the scheduler would refuse this client's picture now.
 
     What the client sends already will wait before it. Without that, whoever opens many connections at
@@ -131,12 +131,18 @@ def _check_room(service: ServiceState, address: str, query: Mapping[str, str]) -
     priority = next((one for one in PRIORITIES if one == query.get("priority", "normal")), None)
     if priority is None:
         return  # an error that the route tells
+    asked = query.get("model", "default")
     try:
-        model = service.repository.get(query.get("model", "default"))
+        if path == "/classify":
+            name = service.classifiers.loaded(asked)
+        else:
+            name = service.repository.get(asked).name
     except RequestError:  # likewise
         return
+    if name is None:
+        return
     terms = Terms(f"http:{address}", priority, max_wait_s=service.options.limits.queue_ms / 1e3)
-    service.scheduler.check(model.name, terms, service.arriving.coming(address))
+    service.scheduler.check(name, terms, service.arriving.coming(address))
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -26,7 +26,7 @@ ARRIVING_BODIES = 8
 FETCHES = 64
 """Pictures that are fetched by URL at a time, for one client."""
 
-_PICTURES = {"/detect", "/predict"}
+_PICTURES = {"/detect", "/predict", "/classify"}
 _NO_ADMISSION = {"/health", "/ready", "/metrics"}
 
 
@@ -90,20 +90,21 @@ class EarlyRefusal:
 
     Args:
         app: everything else.
-        check: called with the client's address and the parameters of the query; raises Overloaded.
+        check: called with the client's address, the path and the parameters of the query; raises
+            Overloaded.
 
     Raises:
         Overloaded: what ``check`` says.
     """
 
-    def __init__(self, app: ASGIApp, check: Callable[[str, Mapping[str, str]], None]) -> None:
+    def __init__(self, app: ASGIApp, check: Callable[[str, str, Mapping[str, str]], None]) -> None:
         self.app = app
         self._check = check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] in _PICTURES and _is_raw(scope):
             query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-            self._check(_address(scope), query)
+            self._check(_address(scope), scope["path"], query)
         await self.app(scope, receive, send)
 
 

@@ -59,6 +59,7 @@ def test_no_more_requests_are_let_in_than_allowed() -> None:
 EARLY = [
     pytest.param("/detect", b"image/jpeg", True, id="a picture as it is"),
     pytest.param("/predict", b"application/octet-stream", True, id="bytes"),
+    pytest.param("/classify", b"image/png", True, id="to be named"),
     pytest.param("/detect", b"multipart/form-data; boundary=x", False, id="a form may say more"),
     pytest.param("/detect", b"application/json", False, id="JSON may say more"),
     pytest.param("/streams", b"image/jpeg", False, id="no picture is asked for"),
@@ -71,8 +72,8 @@ def test_a_picture_that_will_be_refused_is_not_read(
 ) -> None:
     asked = []
 
-    def check(client: str, query: Any) -> None:
-        asked.append((client, query))
+    def check(client: str, path: str, query: Any) -> None:
+        asked.append((client, path, query))
         raise Overloaded("busy")
 
     async def run() -> None:
@@ -84,7 +85,7 @@ def test_a_picture_that_will_be_refused_is_not_read(
         if early:
             with pytest.raises(Overloaded):
                 await app(request, chunks(b"x"), None)
-            assert asked == [("10.0.0.7", {"model": "m", "priority": "batch"})]
+            assert asked == [("10.0.0.7", path, {"model": "m", "priority": "batch"})]
         else:
             await app(request, chunks(b"x"), None)
             assert asked == []
