@@ -457,7 +457,7 @@ def silent(address: str, method: str, count: int) -> Iterator[list[Any]]:
 def test_calls_that_send_nothing_take_nobodys_place() -> None:
     with running(limits=LimitOptions(in_flight=2, arriving_per_address=6)) as slow:
         slow.served.at_once = True
-        arriving = slow.server._calls._arrivals
+        arriving = slow.server._calls._seam._arrivals
         with silent(slow.address, "ModelInfer", 6):
             wait_for(lambda: len(arriving) == 6)
             time.sleep(1.1)  # those who have sent nothing for so long make room
@@ -484,7 +484,7 @@ def test_streams_that_are_silent_give_their_places_to_others(
 def test_calls_that_have_sent_nothing_hear_that_the_service_ends() -> None:
     slow = Running()
     with silent(slow.address, "ModelInfer", 2) as calls:
-        wait_for(lambda: len(slow.server._calls._arrivals) == 2)
+        wait_for(lambda: len(slow.server._calls._seam._arrivals) == 2)
         begin = time.monotonic()
         slow.loop.run(slow.server.stop(10.0))
         assert time.monotonic() - begin < 5

@@ -239,13 +239,9 @@ def load(
     """
     from sightline.models import zoo
 
-    given: Any = model
-    if not isinstance(given, (str, PathLike)):
-        kind = type(given).__name__
-        raise ConfigError(f"model: give the path of a file or the name of a model, not a {kind}")
     options = checked(
         ModelOptions,
-        model=fspath(model),
+        model=_path_or_name(model),
         backend=backend,
         engine=engine or checked(EngineOptions, precision=precision, device=device),
         conf=conf,
@@ -257,6 +253,13 @@ def load(
         models_dir=models_dir or zoo.default_folder(os.environ),
     )
     return Model(build.detector(options), build.located(options))
+
+
+def _path_or_name(given: object) -> str:
+    if not isinstance(given, (str, PathLike)):
+        kind = type(given).__name__
+        raise ConfigError(f"model: give the path of a file or the name of a model, not a {kind}")
+    return fspath(given)
 
 
 @takes_our_names("load")

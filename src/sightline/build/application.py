@@ -18,7 +18,7 @@ from sightline.build.models import native_engine, served_detector
 from sightline.build.outputs import joined_files
 from sightline.build.sources import LIVE, source_kind
 from sightline.build.stages import StageModels
-from sightline.build.streams import stream_maker
+from sightline.build.streams import StreamMaker
 from sightline.config import Configuration, EngineOptions, ModelOptions, ServedModelOptions
 from sightline.errors import SightlineError, SinkError
 from sightline.protocols import Meter
@@ -191,7 +191,7 @@ class Application:
                 limit,
                 self._meter,
             )
-        make = stream_maker(
+        make = StreamMaker(
             self.scheduler,
             self._detector,
             self._meter,

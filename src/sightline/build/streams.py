@@ -31,7 +31,7 @@ from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.streams.cpu_limiter import CpuLimiter
 from sightline.runtime.streams.decoding import Decoding, decoding_counts
 from sightline.runtime.streams.decoding_budget import DecodingBudget, DecodingCounts
-from sightline.runtime.streams.fleet import MakeStream, StreamParts
+from sightline.runtime.streams.fleet import StreamParts
 from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.selection import AdaptiveSelection
 from sightline.runtime.streams.stages import DetectAtLevel
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
     from sightline.models.detector import EngineDetector
     from sightline.models.embedder import CropEmbedder
+    from sightline.runtime.streams.pipeline import Pipeline
     from sightline.sources.turn import Turn
 
 log = logging.getLogger(__name__)
@@ -55,15 +56,8 @@ GetDetector = Callable[[str], "tuple[str, EngineDetector]"]
 """The full name of a model and its detector. Raises NotFound."""
 
 
-def stream_maker(
-    scheduler: Scheduler,
-    get: GetDetector,
-    meter: Meter | None = None,
-    joined: Collection[str] = (),
-    get_classifier: GetClassifier | None = None,
-    get_embedder: GetEmbedder | None = None,
-) -> MakeStream:
-    """What makes the parts of a fleet's streams.
+class StreamMaker:
+    """Makes the parts of a fleet's streams.
 
     Args:
         scheduler: runs the models' engines.
@@ -74,16 +68,24 @@ def stream_maker(
             knows it by.
     """
 
-    turn = CpuLimiter()
-    budgets: dict[tuple[str, Priority], DecodingBudget] = {}
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        get: GetDetector,
+        meter: Meter | None = None,
+        joined: Collection[str] = (),
+        get_classifier: GetClassifier | None = None,
+        get_embedder: GetEmbedder | None = None,
+    ) -> None:
+        self._scheduler, self._get, self._meter, self._joined = scheduler, get, meter, joined
+        self._get_classifier, self._get_embedder = get_classifier, get_embedder
+        self._turn = CpuLimiter()
+        self._budgets: dict[tuple[str, Priority], DecodingBudget] = {}
 
-    def make(name: str, options: StreamOptions, record: StreamRecord) -> StreamParts:
-        model, detector = get(options.model)
-        # Streams compete with those that wait for the same engine with the same priority.
-        budget = budgets.setdefault(
-            (model, options.priority), DecodingBudget(turn, lambda: scheduler.busy_s(model))
-        )
-        decoding = Decoding(budget, options.weight, options.min_fps)
+    def __call__(self, name: str, options: StreamOptions, record: StreamRecord) -> StreamParts:
+        """The parts of one stream. Raises SightlineError: it cannot run."""
+        model, detector = self._get(options.model)
+        decoding = Decoding(self._budget(model, options), options.weight, options.min_fps)
         found = _input(name, options, decoding)
         if found.live:
             decoding.counts = _decoded(found, record)
@@ -94,35 +96,49 @@ def stream_maker(
             sizes=len(options.adaptive.sizes),
             every=options.every,
         )
-
         terms = _terms(name, found, options)
 
         def detect(detector: EngineDetector) -> Stage[Any]:
             detectors = [
-                ScheduledDetector(scheduler, model, sized, terms, lambda: decoding.interval_s)
+                ScheduledDetector(self._scheduler, model, sized, terms, lambda: decoding.interval_s)
                 for sized in _sizes(detector, options)
             ]
             return DetectAtLevel(detectors, lambda: selection.level.size)
 
-        steps = pipeline(
-            detector,
-            options.tracker if options.track else None,
-            still=found.still,
-            stages=stages(
-                options.stages, detector, partial(_classifier, scheduler, get_classifier, terms)
-            ),
-            load=StreamLoad(selection, record, turn, detect),
-            get_embedder=partial(_embedder, scheduler, get_embedder, terms),
+        steps = self._steps(
+            detector, options, found, terms, StreamLoad(selection, record, self._turn, detect)
         )
         run = {"command": "run", "model": model, "version": __version__, "stream": name}
-        own = outputs(options.outputs, run, [found], joined)
+        own = outputs(options.outputs, run, [found], self._joined)
         close = partial(_close, name, own, found, record, time.monotonic())
+        meter = self._meter
         return StreamParts(
             found.source, steps, own.sinks(found), redact_address(options.source), model, close,
             lambda: selection.number, None if meter is None else partial(meter.detected, name),
         )  # fmt: skip
 
-    return make
+    def _budget(self, model: str, options: StreamOptions) -> DecodingBudget:
+        """Streams compete with those that wait for the same engine with the same priority."""
+        fresh = DecodingBudget(self._turn, lambda: self._scheduler.busy_s(model))
+        return self._budgets.setdefault((model, options.priority), fresh)
+
+    def _steps(
+        self,
+        detector: EngineDetector,
+        options: StreamOptions,
+        found: SourceInput,
+        terms: Terms,
+        load: StreamLoad,
+    ) -> Pipeline:
+        classifier = partial(_classifier, self._scheduler, self._get_classifier, terms)
+        return pipeline(
+            detector,
+            options.tracker if options.track else None,
+            still=found.still,
+            stages=stages(options.stages, detector, classifier),
+            load=load,
+            get_embedder=partial(_embedder, self._scheduler, self._get_embedder, terms),
+        )
 
 
 def _classifier(

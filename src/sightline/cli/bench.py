@@ -87,17 +87,14 @@ def video(
     info = opened().open()
     batches = detector.batches((info.width, info.height))
     rates = []
-    for i in range(rounds):
+    for number in range(1, rounds + 1):
         engine_fps = measure.measure_engines(detector.engines, batches, seconds=2.0)
         stream_fps = measure.measure_stream(opened(), build.pipeline(built, ByteTrackOptions()))
         rates.append((engine_fps, stream_fps, stream_fps / engine_fps))
-        typer.echo(f"round {i + 1} of {rounds}: {rates[-1][2]:.3f}", err=True)
+        typer.echo(f"round {number} of {rounds}: {rates[-1][2]:.3f}", err=True)
     detector.close()
     facts = _stage_facts(detector.engines[0].info, batches[0], stages, rates)
-    if json:
-        typer.echo(json_.dumps(facts))
-    else:
-        _print(facts)
+    _print(facts, as_json=json)
 
 
 def _stage_facts(
@@ -130,7 +127,10 @@ def _stage_facts(
     }
 
 
-def _print(facts: dict[str, Any]) -> None:
+def _print(facts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json_.dumps(facts))
+        return
     from rich.console import Console
     from rich.table import Table
 

@@ -94,26 +94,37 @@ def classify(
     inputs = build.inputs(sources, fps=fps, start=begun)
     outputs = checked(OutputOptions, json_lines=json_lines, csv=csv)
     check_command([(i.spec, i.name, i.still) for i in inputs], use, outputs)
-    failed = False
     with ExitStack() as closing:
         classifier = build.classifier(use, stills=build.few_pictures(inputs))
         closing.callback(classifier.close)
-        lines, rows = _opened(json_lines), _opened(csv, ",".join(COLUMNS) + "\n")
-        for file in (lines, rows):
-            if file is not None:
-                closing.callback(file.close)
+        lines = _opened(closing, json_lines)
+        rows = _opened(closing, csv, ",".join(COLUMNS) + "\n")
         printed = not quiet and "-" not in (json_lines, csv)
-        for one in inputs:
-            try:
-                for found in _found(one, classifier.replaced(conf=conf, top=top), every):
-                    _write(found, lines, rows)
-                    if printed:
-                        typer.echo(printable(str(found)))
-            except SightlineError as exc:
-                failed = True
-                typer.secho(f"error: {printable(str(exc))}", fg="red", err=True)
-    if failed:
+        chosen = classifier.replaced(conf=conf, top=top)
+        done = [_classify(one, chosen, every, lines, rows, printed=printed) for one in inputs]
+    if not all(done):
         raise typer.Exit(1)
+
+
+def _classify(
+    one: SourceInput,
+    classifier: CropClassifier,
+    every: int,
+    lines: LineFile | None,
+    rows: LineFile | None,
+    *,
+    printed: bool,
+) -> bool:
+    """Write what one source shows; False where it failed, which is told."""
+    try:
+        for found in _found(one, classifier, every):
+            _write(found, lines, rows)
+            if printed:
+                typer.echo(printable(str(found)))
+    except SightlineError as exc:
+        typer.secho(f"error: {printable(str(exc))}", fg="red", err=True)
+        return False
+    return True
 
 
 def _write(found: Classification, lines: LineFile | None, rows: LineFile | None) -> None:
@@ -140,10 +151,14 @@ def _found(one: SourceInput, classifier: CropClassifier, every: int) -> Iterator
         typer.secho(f"{printable(one.name)}: left out: {told}", fg="yellow", err=True)
 
 
-def _opened(path: str | None, header: str = "") -> LineFile | None:
+def _opened(closing: ExitStack, path: str | None, header: str = "") -> LineFile | None:
     from sightline.sinks.lines import LineFile
 
-    return None if path is None else LineFile(sys.stdout if path == "-" else path, header=header)
+    if path is None:
+        return None
+    file = LineFile(sys.stdout if path == "-" else path, header=header)
+    closing.callback(file.close)
+    return file
 
 
 def _rows(found: Classification) -> str:

@@ -53,6 +53,36 @@ Model = Annotated[
         autocompletion=model_names,
     ),
 ]
+LabelledPictures = Annotated[
+    str,
+    typer.Argument(help="A COCO JSON file, a YOLO folder or its data.yaml, or a street:// URL."),
+]
+FoundObjects = Annotated[
+    Path | None,
+    typer.Option(
+        help="COCO results, JSON lines or a folder of YOLO text files, instead of a model."
+    ),
+]
+Images = Annotated[
+    Path | None, typer.Option(help="The pictures, where they are not beside the truth.")
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="The part of a YOLO dataset: val, test, train …",
+        show_default="val, else test, else train",
+    ),
+]
+LabelledTracks = Annotated[
+    str, typer.Argument(help="A MOT gt.txt, its folder, a folder of such, or a street:// URL.")
+]
+FoundTracks = Annotated[
+    list[Path] | None,
+    typer.Option(help="MOT files, or a folder of them, named like the sequences. Repeatable."),
+]
+Video = Annotated[
+    Path | None, typer.Option(help="The sequence as a video or a folder of pictures.")
+]
 Classes = Annotated[str | None, typer.Option(help="Only these count, by name: person,car")]
 Frames = Annotated[int | None, typer.Option(min=1, help="Only the first frames or pictures.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
@@ -86,29 +116,11 @@ CameraMotion = Annotated[str, typer.Option(help=f"Of all trackers: {', '.join(CA
 
 @app.command()
 def detect(
-    truth: Annotated[
-        str,
-        typer.Argument(
-            help="A COCO JSON file, a YOLO folder or its data.yaml, or a street:// URL."
-        ),
-    ],
+    truth: LabelledPictures,
     model: Model = None,
-    predictions: Annotated[
-        Path | None,
-        typer.Option(
-            help="COCO results, JSON lines or a folder of YOLO text files, instead of a model."
-        ),
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="The pictures, where they are not beside the truth.")
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="The part of a YOLO dataset: val, test, train …",
-            show_default="val, else test, else train",
-        ),
-    ] = None,
+    predictions: FoundObjects = None,
+    images: Images = None,
+    split: Split = None,
     classes: Classes = None,
     iou: Iou = None,
     size: Size = None,
@@ -140,18 +152,10 @@ def detect(
 
 @app.command()
 def track(
-    truth: Annotated[
-        str,
-        typer.Argument(help="A MOT gt.txt, its folder, a folder of such, or a street:// URL."),
-    ],
-    predictions: Annotated[
-        list[Path] | None,
-        typer.Option(help="MOT files, or a folder of them, named like the sequences. Repeatable."),
-    ] = None,
+    truth: LabelledTracks,
+    predictions: FoundTracks = None,
     model: Model = None,
-    video: Annotated[
-        Path | None, typer.Option(help="The sequence as a video or a folder of pictures.")
-    ] = None,
+    video: Video = None,
     fps: Annotated[float, typer.Option(min=0.1, help="Of a folder of pictures.")] = 25.0,
     tracker: Trackers = None,
     embedder: Embedder = None,
@@ -191,10 +195,8 @@ def track(
             conf=conf, classes=",".join(wanted) or None,
         )  # fmt: skip
         kinds = compared_trackers(tracker, embedder, camera_motion, needs)
-        footage = Footage(truth, video, fps, frames)
-        compared = {
-            k: run_tracker(footage, options, how, wanted, notes) for k, how in kinds.items()
-        }
+        seen = Footage(truth, video, fps, frames)
+        compared = {k: run_tracker(seen, options, how, wanted, notes) for k, how in kinds.items()}
     else:
         compared = {"": read_tracks(truth, predictions or (), tracker or embedder, notes)}
     report_tracks(compared, needs, notes, as_json=json)

@@ -38,6 +38,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ServedFile = Annotated[
+    Path | None, typer.Argument(help="A configuration file, in place of --model.")
+]
+ServedNetwork = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="An .onnx or .xml file, or a name of `models`.",
+        autocompletion=network_names,
+    ),
+]
+
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table of the streams.")]
 
 
@@ -71,18 +85,8 @@ def run(
 
 
 def serve(
-    config: Annotated[
-        Path | None, typer.Argument(help="A configuration file, in place of --model.")
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="An .onnx or .xml file, or a name of `models`.",
-            autocompletion=network_names,
-        ),
-    ] = None,
+    config: ServedFile = None,
+    model: ServedNetwork = None,
     host: Annotated[str, typer.Option(help="Address to listen to.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, help="Of HTTP.")] = 8000,
     grpc_port: Annotated[str, typer.Option(help="Of gRPC; none: no gRPC.")] = "8001",
@@ -128,8 +132,8 @@ def serve(
         )  # fmt: skip
         serving = {"host": host, "port": port, "grpc_port": _grpc_port(grpc_port)}
         configuration = _one_model(options, serving, save_config)
-    files = {} if config is None else {"the configuration": config}
-    _run(configuration, files, quiet=quiet, verbose=verbose)
+    read = {} if config is None else {"the configuration": config}
+    _run(configuration, read, quiet=quiet, verbose=verbose)
 
 
 def _served_file(config: Path) -> Configuration:

@@ -10,16 +10,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from sightline.engines.attempts import (
-    Attempt,
-    Candidate,
-    GivenUp,
-    PendingBatch,
-    check_alike,
-    failure_of_all,
-)
-from sightline.engines.requests import Shape
-from sightline.errors import ConfigError, EngineError, InferenceError
+from sightline.engines.attempts import Attempt, Candidate, GivenUp, PendingBatch, failure_of_all
+from sightline.engines.fallback_engines import FallbackEngines
+from sightline.engines.trials import Trials
+from sightline.errors import EngineError, InferenceError
 from sightline.protocols import Engine
 from sightline.types import EngineInfo, FallbackStatus, Floats, Pixels
 
@@ -70,20 +64,14 @@ class Fallback:
         retry_s: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._candidates = [Candidate(label, make) for label, make in engines]
-        if not self._candidates or len({candidate.label for candidate in self._candidates}) < len(
-            self._candidates
-        ):
-            raise ConfigError("a fallback needs engines, each with a label of its own")
         self._failures, self._hang_s, self._retry_s = failures, hang_s, retry_s
         self._clock = clock
         self._changed = threading.Condition()  # its lock guards all that follows
         self._closed = False
-        self._pinned: Candidate | None = None
         self._attempts: set[Attempt] = set()
         self._waiting = 0  # items that are not answered yet
-        self._shape: Shape | None = None  # of the batch that was run last
-        self._active = self._make_all()
+        self._candidates = FallbackEngines(engines, self._changed, retry_s, clock)
+        self._trials = Trials(self._candidates, self._changed, retry_s, clock)
         self._again: queue.SimpleQueue[PendingBatch[Any] | None] = queue.SimpleQueue()
         self._over = threading.Event()
         self._threads = [
@@ -96,9 +84,7 @@ class Fallback:
     @property
     def info(self) -> EngineInfo:
         """What the active engine is."""
-        engine = self._active.engine
-        assert engine is not None
-        return engine.info
+        return self._candidates.info
 
     def submit(
         self,
@@ -125,38 +111,16 @@ class Fallback:
             ConfigError: there is no such engine.
             EngineError: it could not be made.
         """
-        with self._changed:
-            candidate = next(
-                (candidate for candidate in self._candidates if candidate.label == label), None
-            )
-            if label is not None and candidate is None:
-                labels = ", ".join(candidate.label for candidate in self._candidates)
-                raise ConfigError(f"there is no engine {label!r}; there are {labels}")
-            if candidate is not None and candidate.engine is None:
-                raise EngineError(f"engine {label} could not be made: {candidate.error}")
-            self._pinned = candidate
-            if candidate is not None:
-                candidate.recover()
-            self._activate(
-                candidate or next((x for x in self._candidates if not x.failed), self._active)
-            )
+        self._candidates.use(label)
 
     def status(self) -> FallbackStatus:
         """A snapshot."""
-        with self._changed:
-            return FallbackStatus(
-                self._active.label,
-                self._pinned.label if self._pinned else None,
-                tuple(
-                    candidate.state(active=candidate is self._active)
-                    for candidate in self._candidates
-                ),
-            )
+        return self._candidates.status()
 
     def close(self) -> None:
         """Answer what was accepted, then close the engines; those that hang are left behind."""
         with self._changed:
-            self._closed = True
+            self._closed = self._trials.closed = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._waiting)
         if self._over.is_set():
@@ -165,64 +129,7 @@ class Fallback:
         self._again.put(None)
         for thread in self._threads:
             thread.join()
-        closing = [
-            (candidate, threading.Thread(target=candidate.engine.close, daemon=True))
-            for candidate in self._candidates
-            if candidate.engine is not None
-        ]
-        for _, thread in closing:
-            thread.start()
-        for candidate, thread in closing:
-            thread.join(self._hang_s if candidate.in_flight else None)
-            if thread.is_alive():
-                log.warning("engine %s hangs and is left behind", candidate.label)
-
-    # Making and choosing engines
-
-    def _make_all(self) -> Candidate:
-        try:
-            for candidate in self._candidates:
-                try:
-                    candidate.engine = candidate.make()
-                except EngineError as exc:
-                    log.warning("engine %s is not available: %s", candidate.label, exc)
-                    candidate.fail(exc, self._clock() + self._retry_s)
-            made = [candidate for candidate in self._candidates if candidate.engine is not None]
-            if not made:
-                raise EngineError(
-                    failure_of_all([(candidate, candidate.error) for candidate in self._candidates])
-                )
-            first = made[0].engine
-            for candidate in made[1:]:
-                if first is not None and candidate.engine is not None:
-                    check_alike(made[0].label, first.info, candidate.label, candidate.engine.info)
-        except BaseException:  # whatever it is, it goes on; no engine must stay
-            for candidate in self._candidates:
-                if candidate.engine is not None:
-                    candidate.engine.close()
-            raise
-        return made[0]
-
-    def _activate(self, candidate: Candidate) -> None:
-        if candidate is not self._active:
-            log.warning("engine %s takes over from %s", candidate.label, self._active.label)
-            self._active = candidate
-            candidate.since = time.time()
-        self._changed.notify_all()
-
-    def _untried(self, item: PendingBatch[Any]) -> list[Candidate]:
-        """Engines that this item can still be tried on: the active one first, failed ones last."""
-        candidates = [
-            candidate
-            for candidate in self._candidates
-            if candidate.engine is not None and candidate not in item.failed
-        ]
-        candidates = [
-            candidate for candidate in candidates if not (candidate.failed and candidate.hung)
-        ]
-        return sorted(
-            candidates, key=lambda candidate: (candidate is not self._active, candidate.failed)
-        )
+        self._candidates.close(self._hang_s)
 
     def _take(self, item: PendingBatch[Any], *, accepted: bool) -> Candidate | None:
         """Wait for room in the best engine for an item and count it in; None where there is none.
@@ -233,20 +140,11 @@ class Fallback:
             while True:
                 if self._closed and not accepted:
                     raise EngineError("engine fallback was closed")
-                candidates = self._untried(item)
-                if not candidates or all(
-                    candidate.stuck >= candidate.room for candidate in candidates
-                ):
+                candidate = self._candidates.best_for(item)
+                if candidate is None:
                     if accepted:
                         return None
-                    raise EngineError(
-                        failure_of_all(
-                            [(candidate, candidate.error) for candidate in self._candidates]
-                        )
-                    )
-                candidate = next(
-                    candidate for candidate in candidates if candidate.stuck < candidate.room
-                )
+                    raise EngineError(self._candidates.refusal())
                 if candidate.in_flight < candidate.room:
                     candidate.in_flight += 1
                     self._waiting += not accepted
@@ -335,7 +233,7 @@ class Fallback:
 
     def _succeeded(self, item: PendingBatch[Any], candidate: Candidate) -> None:
         """With the lock held: the engines that failed on what this one could do have failed."""
-        self._shape = item.shape
+        self._trials.shape = item.shape
         candidate.failures = 0
         for other, error in item.failed.items():
             other.failures += 1
@@ -344,13 +242,8 @@ class Fallback:
 
     def _trip(self, candidate: Candidate, error: BaseException) -> None:
         """With the lock held: another engine takes over, where there is one."""
-        others = [x for x in self._candidates if x is not candidate and not x.failed]
-        if not others or candidate is self._pinned or candidate.failed:
-            return
-        candidate.fail(error, self._clock() + self._retry_s)
-        if candidate is self._active:
-            self._activate(others[0])
-        self._move([a for a in self._attempts if a.candidate is candidate and not a.begun])
+        if self._candidates.trip(candidate, error):
+            self._move([a for a in self._attempts if a.candidate is candidate and not a.begun])
 
     def _move(self, attempts: Sequence[Attempt]) -> None:
         """With the lock held: take attempts from their engine; their items go to another."""
@@ -392,18 +285,15 @@ class Fallback:
             for attempt in list(self._attempts):
                 if attempt.since is not None and now - attempt.since > self._hang_s:
                     self._give_up(attempt, f"an inference hung for {self._hang_s:g} s")
-            for candidate in self._candidates:
+            for candidate in self._candidates.all:
                 mine = [a for a in self._attempts if a.candidate is candidate and not a.stuck]
                 quiet = mine and not any(a.begun for a in mine)
                 if quiet and now - candidate.progress > STALLED * self._hang_s:
                     for attempt in mine:
                         self._give_up(attempt, "it hangs, and begins no inference")
-            due = [x for x in self._candidates if x.failed and now >= x.retry_at and not x.trying]
-            for candidate in due:
-                candidate.trying = True
+            due = self._trials.due(now)
         for candidate in due:
-            name = f"fallback-trial-{candidate.label}"
-            threading.Thread(target=self._try, args=(candidate,), name=name, daemon=True).start()
+            self._trials.start(candidate, self._hang_s)
 
     def _give_up(self, attempt: Attempt, reason: str) -> None:
         """With the lock held: an engine hangs, so its attempt is taken away from it."""
@@ -420,68 +310,3 @@ class Fallback:
         self._trip(candidate, error)
         self._move([attempt])
         self._changed.notify_all()
-
-    def _try(self, candidate: Candidate) -> None:
-        """See whether a failed engine works again; in a thread of its own."""
-        error: BaseException | None = None
-        try:
-            if candidate.engine is None:
-                self._make(candidate)
-            self._infer_nothing(candidate)
-        except TimeoutError:
-            error = InferenceError(f"its trial took longer than {self._hang_s:g} s")
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the trial failed
-            error = exc
-        with self._changed:
-            candidate.trying = False
-            if error is not None:
-                candidate.error, candidate.retry_at = str(error), self._clock() + self._retry_s
-                return
-            candidate.recover()
-            preferred = self._candidates.index(candidate) < self._candidates.index(self._active)
-            if self._pinned is None and preferred:
-                self._activate(candidate)
-
-    def _make(self, candidate: Candidate) -> None:
-        engine = candidate.make()
-        try:
-            check_alike(self._active.label, self.info, candidate.label, engine.info)
-            with self._changed:
-                if self._closed:
-                    raise EngineError("engine fallback was closed")
-                candidate.engine = engine
-        except BaseException:  # whatever it is, it goes on; the engine must not stay
-            engine.close()
-            raise
-
-    def _infer_nothing(self, candidate: Candidate) -> None:
-        """Run an empty picture of the last size; it counts in the engine's room like any other."""
-        assert candidate.engine is not None
-        with self._changed:
-            shape = self._shape
-            if shape is None:
-                return
-            if candidate.in_flight >= candidate.room:
-                raise InferenceError(f"{candidate.in_flight} inferences hang")
-            candidate.in_flight += 1
-
-        def over(_: object) -> None:
-            with self._changed:
-                candidate.in_flight -= 1
-                self._changed.notify_all()
-
-        try:
-            future = candidate.engine.submit(shape, _blacken, _look)
-        except BaseException:  # whatever it is, it goes on; nothing is in flight
-            over(None)
-            raise
-        future.add_done_callback(over)
-        future.result(timeout=self._hang_s)
-
-
-def _blacken(pixels: Pixels) -> None:
-    pixels[:] = 0
-
-
-def _look(outputs: Sequence[Floats]) -> None:
-    """Of a trial only that it ends counts."""

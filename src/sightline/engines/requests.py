@@ -183,7 +183,7 @@ class Workers:
         try:
             request = requests.get(job.shape)
             job.fill(request.input)
-            outputs = self._infer(worker, job, request)
+            outputs = worker.infer(job, request, self._name, self._changed)
             if outputs is None:
                 return False
             job.future.set_result(job.read(outputs))
@@ -193,31 +193,6 @@ class Workers:
             del job  # the trace holds this function, and the future the trace: no circle
         self._room.release()
         return True
-
-    def _infer(self, worker: _Worker, job: _Job[Any], request: Request) -> Sequence[Floats] | None:
-        """The outputs, or None where they come too late. Raises what the runtime raises in time."""
-        with self._changed:
-            worker.job, worker.since = job, time.monotonic()
-        failure: BaseException | None = None
-        outputs: Sequence[Floats] = ()
-        try:
-            outputs = request.run()
-        except Exception as exc:  # noqa: BLE001 - raised below, unless it comes too late
-            failure = exc
-        except BaseException as exc:  # noqa: BLE001 - the runtime would end this thread
-            failure = InferenceError(f"{self._name} broke off an inference: {exc!r}")
-            failure.__cause__ = exc
-        with self._changed:
-            in_time = worker.job is job
-            worker.job = None
-        if not in_time:
-            return None
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                del failure  # its trace holds this function: no circle
-        return outputs
 
     def _rejoin(self, worker: _Worker) -> bool:
         """A thread that was given up is back: it works on where one is missing, else it ends."""
@@ -293,6 +268,33 @@ class _Worker:
     thread: threading.Thread
     job: _Job[Any] | None = None
     since: float = 0.0
+
+    def infer(
+        self, job: _Job[Any], request: Request, name: str, lock: threading.Condition
+    ) -> Sequence[Floats] | None:
+        """The outputs, or None where they come too late. Raises what the runtime raises in time."""
+        with lock:
+            self.job, self.since = job, time.monotonic()
+        failure: BaseException | None = None
+        outputs: Sequence[Floats] = ()
+        try:
+            outputs = request.run()
+        except Exception as exc:  # noqa: BLE001 - raised below, unless it comes too late
+            failure = exc
+        except BaseException as exc:  # noqa: BLE001 - the runtime would end this thread
+            failure = InferenceError(f"{name} broke off an inference: {exc!r}")
+            failure.__cause__ = exc
+        with lock:
+            in_time = self.job is job
+            self.job = None
+        if not in_time:
+            return None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # its trace holds this function: no circle
+        return outputs
 
 
 class _Requests:

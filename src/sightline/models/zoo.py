@@ -202,14 +202,12 @@ def pull(
     url = name_or_url if "://" in name_or_url else None
     if url is not None:
         check_url(url, plain_http=plain_http)
-        name = name or _name_in(url)
-    name = name or name_or_url
+    name = name or (name_or_url if url is None else _name_in(url))
     path = path_of(name, folder)
     wanted = _checked_digest(sha256)
     if (found := _present(name, folder, url, wanted)) is not None:
         return found
-    entry = ZOO.get(name)
-    source = url or (entry.url if entry else None)
+    source = url or (ZOO[name].url if name in ZOO else None)
     if source is None and not path.is_file():
         raise unknown(name, folder)
     with _locked(path):

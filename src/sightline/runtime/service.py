@@ -7,9 +7,10 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -150,31 +151,8 @@ class ModelService:
 
     def predict_batch_sync(self, images: Iterable[Image], **parameters: Any) -> list[Detections]:
         """``predict_batch`` for code that does not await."""
-        from sightline.sources.stills import encoded_frame
-
         parameters.setdefault("priority", "batch")
-        waiting: deque[tuple[Future[Detections], Image, Frame]] = deque()
-        results: list[Detections] = []
-        room = sys.maxsize  # that the queue has for us, once it has said so
-        try:
-            for image in images:
-                frame = encoded_frame(image)
-                future = None
-                while future is None:
-                    if len(waiting) >= room:
-                        results.append(_settled(*waiting.popleft()))
-                    try:
-                        future = self.submit(frame, **parameters)
-                    except Overloaded:
-                        if not waiting:
-                            raise  # it is others who fill the queue
-                        room = len(waiting)
-                waiting.append((future, image, frame))
-            results.extend(_settled(*one) for one in waiting)
-        finally:
-            for future, _, _ in waiting:
-                future.cancel()
-        return results
+        return _in_turn(images, partial(self.submit, **parameters))
 
     def start(self) -> None:
         """Warm up; takes seconds. A context does it. Idempotent."""
@@ -239,6 +217,36 @@ class ModelService:
         trace: TracebackType | None,
     ) -> None:
         await asyncio.to_thread(self.close)
+
+
+def _in_turn(
+    images: Iterable[Image], submit: Callable[[Frame], Future[Detections]]
+) -> list[Detections]:
+    """The objects in each image; as many wait in the queue as it takes."""
+    from sightline.sources.stills import encoded_frame
+
+    waiting: deque[tuple[Future[Detections], Image, Frame]] = deque()
+    results: list[Detections] = []
+    room = sys.maxsize  # that the queue has for us, once it has said so
+    try:
+        for image in images:
+            frame = encoded_frame(image)
+            future = None
+            while future is None:
+                if len(waiting) >= room:
+                    results.append(_settled(*waiting.popleft()))
+                try:
+                    future = submit(frame)
+                except Overloaded:
+                    if not waiting:
+                        raise  # it is others who fill the queue
+                    room = len(waiting)
+            waiting.append((future, image, frame))
+        results.extend(_settled(*one) for one in waiting)
+    finally:
+        for future, _, _ in waiting:
+            future.cancel()
+    return results
 
 
 def _settled(future: Future[Detections], image: Image, frame: Frame) -> Detections:

@@ -159,16 +159,7 @@ class FileSource:
     def _open(self) -> StreamInfo:
         self._reader = reader = _open_reader(self._path, self._threads, self._turn)
         expected = expected_frames(reader.container, reader.stream)
-        try:
-            self._first = reader.read()
-        except av.FFmpegError as exc:
-            raise DecodeError(f"{self._path} cannot be decoded: {explain(exc)}") from exc
-        except DecodeError as exc:
-            raise DecodeError(f"{self._path}: {exc}: check it with ffprobe") from exc
-        if self._first is None:
-            raise DecodeError(
-                f"{self._path} holds no frame that can be decoded: record or copy it again"
-            )
+        self._first = _first_frame(reader, self._path)
         picture = VideoPicture(self._first.frame, Scalers(), self._first.pixel_aspect)
         return StreamInfo(
             self._name,
@@ -256,6 +247,18 @@ def _open_reader(path: Path, threads: int, turn: Turn | None) -> VideoReader:
         container.close()
         raise error
     return VideoReader(container, stream, threads, turn)
+
+
+def _first_frame(reader: VideoReader, path: Path) -> DecodedFrame:
+    try:
+        first = reader.read()
+    except av.FFmpegError as exc:
+        raise DecodeError(f"{path} cannot be decoded: {explain(exc)}") from exc
+    except DecodeError as exc:
+        raise DecodeError(f"{path}: {exc}: check it with ffprobe") from exc
+    if first is None:
+        raise DecodeError(f"{path} holds no frame that can be decoded: record or copy it again")
+    return first
 
 
 def _what_it_is(path: Path) -> str:

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from sightline import build
 from sightline.build.file_conflicts import added_stream_conflict
-from sightline.build.streams import stream_maker
+from sightline.build.streams import StreamMaker
 from sightline.config import (
     Configuration,
     EngineOptions,
@@ -151,7 +151,7 @@ def serve(tiny_model: Path) -> Iterator[Callable[..., Service]]:
         sharing = Scheduler(scheduler or patient)
         repository = ModelRepository(sharing, make, ["tiny"])
         repository.load_all()
-        fleet = Fleet(stream_maker(sharing, lambda name: named(repository.get(name))))
+        fleet = Fleet(StreamMaker(sharing, lambda name: named(repository.get(name))))
         serving = ServingOptions(
             port=0,
             limits=LimitOptions(**({"queue_ms": 1e4} | (limits or {}))),

@@ -162,7 +162,7 @@ def test_a_hang_is_given_up_and_run_elsewhere_and_its_late_answer_is_not_read(
     assert status.engines[0].error == "engine gpu: an inference hung for 0.1 s"
     assert [caller.run(both.engine, i) for i in range(3, 6)] == [3, 4, 5]
     go.set()
-    eventually(lambda: both.engine._candidates[0].in_flight == 0)
+    eventually(lambda: both.engine._candidates.all[0].in_flight == 0)
     assert sorted(caller.read) == [1, 2, 3, 4, 5]
     assert sorted(caller.filled) == [1, 1, 2, 3, 4, 5]
 
@@ -182,7 +182,7 @@ def test_a_late_answer_is_not_read_while_the_batch_runs_elsewhere(
     future = caller.submit(both.engine, 6)
     eventually(lambda: both.cpu.ran)
     go.set()
-    eventually(lambda: both.engine._candidates[0].in_flight == 0)
+    eventually(lambda: both.engine._candidates.all[0].in_flight == 0)
     assert not future.done()
     assert caller.read == []
     cpu_goes.set()
@@ -251,7 +251,7 @@ def test_all_engines_hanging_is_an_answer_too(
     assert all("hung" in error or "hangs" in error for error in errors)
     assert "no engine can run it" in errors[-1]  # both are full: there is no use in waiting
     go.set()
-    eventually(lambda: not any(candidate.in_flight for candidate in both.engine._candidates))
+    eventually(lambda: not any(candidate.in_flight for candidate in both.engine._candidates.all))
     both.gpu.infer = both.cpu.infer = both.gpu.first_pixels
     assert caller.run(both.engine, 5) == 5
 
@@ -268,7 +268,7 @@ def test_an_engine_that_has_failed_is_tried_in_the_shadow_and_takes_over_again(
     both.engine._check()
     clock.now = 30
     both.engine._check()
-    eventually(lambda: both.gpu.ran == tried + 1 and not both.engine._candidates[0].trying)
+    eventually(lambda: both.gpu.ran == tried + 1 and not both.engine._candidates.all[0].trying)
     assert both.states() == ("failed", "active")  # the trial failed: the next one in 30 s
     both.gpu.infer = both.gpu.first_pixels
     both.engine._check()

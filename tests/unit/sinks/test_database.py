@@ -206,10 +206,10 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(observe, tmp_path: Pat
         def dispose(self) -> None:
             self.engine.dispose()
 
-    sink._engine = Unsteady(sink._engine)
+    sink._run._engine = Unsteady(sink._run._engine)
     for index in range(3):
         sink.write(observe(index=index, boxes=BOXES))
-    wait_for(lambda: sink._engine.broken)
+    wait_for(lambda: sink._run._engine.broken)
     sink.write(observe(index=3, boxes=BOXES))
     sink.close()
     assert rows(path, "SELECT count(*) FROM frames") == [(4,)]

@@ -15,10 +15,11 @@ from tests.waiting import wait_for
 
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
-from sightline.sources import live
 from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.live import CameraSource, LiveSource
+from sightline.sources.network import live_connection
 from sightline.sources.network.connection import AuthenticationError
+from sightline.sources.network.reading_session import pause_s
 from sightline.types import SourceState
 
 QUICK = LiveOptions(
@@ -84,7 +85,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[ScriptedReade
             made.append(ScriptedReader(found()))
             return made[-1]
 
-        monkeypatch.setattr(live, "connect", answer)
+        monkeypatch.setattr(live_connection, "connect", answer)
         return made
 
     return install
@@ -254,7 +255,7 @@ def test_wrong_password_is_tried_slowly(monkeypatch: pytest.MonkeyPatch) -> None
         attempts.append(time.monotonic())
         raise AuthenticationError("camera: auth failed")
 
-    monkeypatch.setattr(live, "connect", refuse)
+    monkeypatch.setattr(live_connection, "connect", refuse)
     source = LiveSource(URL, options=QUICK.model_copy(update={"wait_for_camera": True}))
 
     def open_it() -> None:
@@ -271,10 +272,10 @@ def test_wrong_password_is_tried_slowly(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_pauses_grow_and_vary() -> None:
-    source = LiveSource(URL, options=LiveOptions(backoff_first_s=1, backoff_max_s=20))
+    options = LiveOptions(backoff_first_s=1, backoff_max_s=20)
     lost = SourceError("lost")
     for attempts, longest in ((0, 1), (1, 2), (2, 4), (3, 8), (5, 20), (10_000, 20)):
-        pauses = {source._pause_s(lost, attempts) for _ in range(50)}
+        pauses = {pause_s(options, lost, attempts) for _ in range(50)}
         assert len(pauses) > 40
         assert longest / 2 <= min(pauses) < max(pauses) <= longest
 

@@ -13,9 +13,9 @@ from tests.waiting import wait_for
 
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
-from sightline.sources import live
 from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.live import LiveSource
+from sightline.sources.network import live_connection
 from sightline.sources.network.connection import RedirectError
 from sightline.types import SourceState
 
@@ -58,7 +58,7 @@ def test_what_was_damaged_before_a_loss_is_counted(monkeypatch: pytest.MonkeyPat
             raise SourceError("camera: refused")
         return readers.pop(0)
 
-    monkeypatch.setattr(live, "connect", connect)
+    monkeypatch.setattr(live_connection, "connect", connect)
     source = LiveSource(URL, options=QUICK)
     source.open()
     wait_for(lambda: source.status.error == "camera: refused")
@@ -77,7 +77,7 @@ def test_after_a_circle_it_is_wary(monkeypatch: pytest.MonkeyPatch) -> None:
         wary.append(arguments[3])
         raise errors[min(len(wary), len(errors)) - 1]
 
-    monkeypatch.setattr(live, "connect", connect)
+    monkeypatch.setattr(live_connection, "connect", connect)
     source = LiveSource(URL, options=PATIENT)
 
     def open_it() -> None:
@@ -99,7 +99,7 @@ def test_open_says_why_there_was_no_answer_in_time(monkeypatch: pytest.MonkeyPat
         time.sleep(0.4)  # its own limit is over, and what that means was looked into
         raise SourceError("camera: in a circle")
 
-    monkeypatch.setattr(live, "connect", connect)
+    monkeypatch.setattr(live_connection, "connect", connect)
     source = LiveSource(URL, options=options)
     with pytest.raises(SourceError, match="in a circle"):
         source.open()

@@ -78,6 +78,20 @@ def read_yolo(
     written = (described and described.names) or read_name_list(folder) or tuple(class_names)
     names = unique(written)
     key_points = described.key_points if described else None
+    pictures, lines = _pictures(files, size_of, names, key_points, notes)
+    _check(place, pictures, lines)
+    _note_stray(place, labels, {file.labels for file in files}, bool(lines), notes)
+    return Dataset(names, tuple(pictures), tuple(range(len(names))), written)
+
+
+def _pictures(
+    files: Sequence[PictureFile],
+    size_of: SizeOf,
+    names: tuple[str, ...],
+    key_points: tuple[int, int] | None,
+    notes: Notes,
+) -> tuple[list[LabelledPicture], list[LabelLines]]:
+    """The pictures that can be read, and the lines of their label files."""
     pictures: list[LabelledPicture] = []
     lines: list[LabelLines] = []
     for number, file in enumerate(files, 1):
@@ -86,17 +100,12 @@ def read_yolo(
         except SourceError as exc:
             notes.add("images", "left out, the picture cannot be read", f"{file.name}, {exc}")
             continue
-        found = (
-            read_labels(file.labels, len(names), key_points, notes)
-            if file.labels.is_file()
-            else None
-        )
-        if found is not None:
+        found = None
+        if file.labels.is_file():
+            found = read_labels(file.labels, len(names), key_points, notes)
             lines.append(found)
         pictures.append(_picture(number, file, found, size, names))
-    _check(place, pictures, lines)
-    _note_stray(place, labels, {file.labels for file in files}, bool(lines), notes)
-    return Dataset(names, tuple(pictures), tuple(range(len(names))), written)
+    return pictures, lines
 
 
 def _description(place: Path, notes: Notes) -> Description | None:

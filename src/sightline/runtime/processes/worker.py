@@ -5,33 +5,28 @@ What runs in it is ``runtime.shard.run_shard``, at the other end of the pipe.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import multiprocessing
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from sightline.config import StreamOptions
 from sightline.errors import Overloaded, SightlineError
 from sightline.protocols import Meter
+from sightline.runtime.processes.calls import ProcessCalls
 from sightline.runtime.processes.shard import (
     FED,
     METERED,
     READY,
     STATED,
     Answer,
-    Call,
     MakeShard,
     play,
     run_shard,
 )
+from sightline.runtime.processes.worker_streams import WorkerStreams
 from sightline.runtime.streams.feed import Feed
 from sightline.types import StreamStats
 
@@ -43,7 +38,6 @@ START_S = 120.0
 """It loads models first."""
 _LOOK_S = 1.0
 _PAUSE_FIRST_S, _PAUSE_MAX_S = 0.5, 30.0
-_OVER = frozenset({"ended", "failed"})
 
 log = logging.getLogger(__name__)
 
@@ -58,17 +52,10 @@ class Worker:
         self, number: int, make: MakeShard, feed: Feed, meter: Meter | None = None
     ) -> None:
         self.number = number
-        self.streams: dict[str, StreamOptions] = {}
-        self.paused: set[str] = set()
-        self.versions: Counter[str] = Counter()
-        """How many pictures were heard of each stream."""
+        self.streams = WorkerStreams()
         self.restarts = 0
         self._make, self._feed, self._meter = make, feed, meter
-        self._numbers = itertools.count()
-        self._lock = threading.Lock()
-        self._calls: dict[int, Future[Any]] = {}
-        self._seen: dict[str, StreamStats] = {}
-        self._running: frozenset[str] = frozenset()
+        self._calls = ProcessCalls(f"worker {number}")
         self._heard = time.monotonic()
         self._closing = threading.Event()
         self._begun = threading.Event()  # the first process can be called, or has failed
@@ -108,52 +95,21 @@ class Worker:
 
         Raises what it raises, or Overloaded.
         """
-        future: Future[Any] = Future()
-        number = next(self._numbers)
-        with self._lock:
+
+        def permitted() -> bool:
             if (reason := self._silence()) is not None:
                 raise Overloaded(reason)
-            if not when():
-                return None
-            self._calls[number] = future
-            try:
-                self._pipe.send(Call(number, method, arguments))
-            except OSError as exc:
-                del self._calls[number]
-                raise Overloaded(f"worker {self.number} has just died and starts again") from exc
-        try:
-            return future.result(limit_s or ANSWER_S)
-        except FutureTimeout as exc:
-            raise Overloaded(f"worker {self.number} does not answer") from exc
-        finally:
-            with self._lock:
-                self._calls.pop(number, None)
+            return when()
+
+        return self._calls.call(method, arguments, limit_s or ANSWER_S, permitted)
 
     def drop(self, name: str) -> None:
         """End a stream after whatever was asked for it, without waiting. Dead is ended, too."""
-        with self._lock, suppress(OSError):
-            self._pipe.send(Call(next(self._numbers), "remove", (name,)))
+        self._calls.tell("remove", name)
 
     def stats(self) -> Mapping[str, StreamStats]:
         """Of its streams, as it said last; those that do not run now are ``restarting``."""
-        reason = self._silence()
-        found = {}
-        for name in list(self.streams):
-            last = self._seen.get(name)
-            if last is None:
-                continue  # it is being added
-            if last.state not in _OVER and (reason or name not in self._running):
-                last = replace(last, state="restarting", error=reason, fps_in=0.0, fps_analyzed=0.0)
-            found[name] = last
-        return found
-
-    def forget(self, name: str) -> bool:
-        """A restart does not bring this stream back. False: there was none."""
-        self.paused.discard(name)
-        self.versions.pop(name, None)
-        there = self.streams.pop(name, None) is not None
-        self._seen.pop(name, None)
-        return there
+        return self.streams.stats(self._silence())
 
     def end(self) -> None:
         """Tell the process to end, with its streams; does not wait. Idempotent."""
@@ -161,8 +117,7 @@ class Worker:
         if self._late():
             log.warning("worker %d does not answer: it is killed", self.number)
             self._process.kill()
-        with self._lock, suppress(OSError):  # it is gone already
-            self._pipe.send(None)
+        self._calls.end()
 
     def join(self, timeout_s: float) -> None:
         """Wait for the process that was told to end; kill it when it does not. Idempotent."""
@@ -172,7 +127,7 @@ class Worker:
             self._process.kill()
             self._process.join()
         self._thread.join()
-        self._pipe.close()
+        self._calls.pipe.close()
 
     def _late(self) -> bool:
         return self._ready.is_set() and time.monotonic() - self._heard > LATE_S
@@ -186,7 +141,7 @@ class Worker:
     def _begin(self) -> None:
         # Never fork: runtimes have threads, and locks that these hold.
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
+        self._calls.pipe, theirs = context.Pipe()
         self._process = context.Process(
             target=run_shard, args=(self._make, theirs), name=f"sightline-worker-{self.number}",
             daemon=True,
@@ -200,10 +155,10 @@ class Worker:
         while True:
             began = time.monotonic()
             self._listen()
-            with self._lock:
+            with self._calls.lock:
                 self._ready.clear()
-                self._running = frozenset()
-            self._refuse(f"worker {self.number} has died and starts again")
+                self.streams.died()
+            self._calls.refuse(f"worker {self.number} has died and starts again")
             if self._closing.is_set() or self.failure is not None:
                 return
             self._process.join(1.0)
@@ -215,7 +170,7 @@ class Worker:
                 return
             pause_s = min(_PAUSE_MAX_S, 2 * pause_s)
             self.restarts += 1
-            self._pipe.close()
+            self._calls.pipe.close()
             self._begin()
             if self._closing.is_set():  # nobody has told this one
                 self._process.kill()
@@ -224,15 +179,15 @@ class Worker:
         self._heard = time.monotonic()
         while True:
             try:
-                if self._pipe.poll(_LOOK_S):
-                    answer = self._pipe.recv()
+                if self._calls.pipe.poll(_LOOK_S):
+                    answer = self._calls.pipe.recv()
                     self._heard = time.monotonic()
                     self._handle_answer(answer)
                     continue
             except (EOFError, OSError):
                 return
             if self._late():
-                self._refuse(f"worker {self.number} does not answer")
+                self._calls.refuse(f"worker {self.number} does not answer")
             patience_s = ANSWER_S if self._ready.is_set() else START_S
             if time.monotonic() - self._heard > patience_s:
                 log.error("worker %d hangs: it is killed", self.number)
@@ -240,25 +195,17 @@ class Worker:
 
     def _handle_answer(self, answer: Answer) -> None:
         if answer.number == FED:
-            if answer.result.stream in self.streams:
-                self.versions[answer.result.stream] += 1
+            self.streams.heard(answer.result.stream)
             self._feed.hand_out(answer.result)
         elif answer.number == STATED:
-            self._seen |= {n: one for n, one in answer.result.items() if n in self.streams}
-            self._running = frozenset(answer.result)
+            self.streams.stated(answer.result)
         elif answer.number == METERED:
             if self._meter is not None:
                 play(answer.result, self._meter)
         elif answer.number == READY:
             self._started(answer.error)
         else:
-            with self._lock:
-                future = self._calls.pop(answer.number, None)
-            if future is not None:
-                if answer.error is not None:
-                    future.set_exception(answer.error)
-                else:
-                    future.set_result(answer.result)
+            self._calls.answered(answer)
 
     def _started(self, error: BaseException | None) -> None:
         if error is not None:
@@ -268,11 +215,7 @@ class Worker:
             log.error("worker %d cannot start: %s", self.number, error)
             return
         # Before anybody can call it: what is added from now on is not added again.
-        lost = {
-            name: options
-            for name, options in list(self.streams.items())
-            if name in self._seen and self._seen[name].state not in _OVER
-        }
+        lost = self.streams.unfinished()
         self._ready.set()
         self._begun.set()
         if lost:
@@ -286,26 +229,18 @@ class Worker:
         for name, options in streams.items():
 
             def wanted(name: str = name, options: StreamOptions = options) -> bool:
-                return self.restarts == restart and self.streams.get(name) is options
+                return self.restarts == restart and self.streams.options.get(name) is options
 
             try:
                 self.call("add", name, _continued(options), when=wanted)
-                if name in self.paused:
+                if name in self.streams.paused:
                     self.call("pause", name, when=wanted)
             except Overloaded as exc:
                 log.warning("stream %s waits for worker %d: %s", name, self.number, exc)
             except SightlineError as exc:
                 log.error("stream %s cannot go on in worker %d: %s", name, self.number, exc)
-                last = self._seen.get(name)
-                if last is not None and wanted():
-                    self._seen[name] = replace(last, state="failed", error=str(exc))
-
-    def _refuse(self, reason: str) -> None:
-        """Answer all who wait for the process."""
-        with self._lock:
-            calls, self._calls = self._calls, {}
-        for future in calls.values():
-            future.set_exception(Overloaded(reason))
+                if wanted():
+                    self.streams.fail(name, str(exc))
 
 
 def _continued(options: StreamOptions) -> StreamOptions:

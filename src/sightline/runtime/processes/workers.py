@@ -86,9 +86,9 @@ class ShardedFleet:
                 raise Overloaded("the workers are not started yet")
             if len(self._homes) >= self._limit:
                 raise Overloaded(f"{self._limit} streams run, which is the limit: remove one")
-            worker = min(self._workers, key=lambda w: len(w.streams))
+            worker = min(self._workers, key=lambda w: len(w.streams.options))
             self._homes[name] = worker
-            worker.streams[name] = options
+            worker.streams.options[name] = options
         try:
             worker.call("add", name, options)
         except BaseException as exc:  # whatever it is goes on to the caller; the name is free again
@@ -101,8 +101,8 @@ class ShardedFleet:
         """See ``Fleet.remove``."""
         worker = self._home(name)
         with self._lock:
-            options = worker.streams.get(name)
-            if options is None or not worker.forget(name):
+            options = worker.streams.options.get(name)
+            if options is None or not worker.streams.forget(name):
                 raise no_stream(name, [one for one in self._homes if one != name])
             self._ending[name] = options
         ended = True
@@ -125,13 +125,13 @@ class ShardedFleet:
     def pause(self, name: str) -> None:
         """See ``Fleet.pause``; it stays so when the worker is started again."""
         worker = self._home(name)
-        worker.paused.add(name)
+        worker.streams.paused.add(name)
         self._tell(worker, "pause", name)
 
     def resume(self, name: str) -> None:
         """See ``Fleet.resume``."""
         worker = self._home(name)
-        worker.paused.discard(name)
+        worker.streams.paused.discard(name)
         self._tell(worker, "resume", name)
 
     def reopen(self) -> None:
@@ -155,7 +155,9 @@ class ShardedFleet:
     def options(self) -> Mapping[str, StreamOptions]:
         """The options of all streams, by name, those that are ending too."""
         with self._lock:
-            running = {n: one for worker in self._workers for n, one in worker.streams.items()}
+            running = {
+                n: one for worker in self._workers for n, one in worker.streams.options.items()
+            }
             return running | self._ending
 
     def stats(self) -> Mapping[str, StreamStats]:
@@ -167,7 +169,7 @@ class ShardedFleet:
 
     def version(self, name: str) -> int:
         """Counts up with each picture of a stream."""
-        return self._home(name).versions[name]
+        return self._home(name).streams.versions[name]
 
     def snapshot(self, name: str, annotated: bool = True, quality: int = 80) -> bytes:
         """See ``Fleet.snapshot``. Raises Conflict: the stream has no picture."""
@@ -209,7 +211,7 @@ class ShardedFleet:
             self._ending.pop(name, None)
             worker = self._homes.pop(name, None)
             if worker is not None:
-                worker.forget(name)
+                worker.streams.forget(name)
 
     def _forget_ended(self, worker: Worker, name: str) -> None:
         """Free a name as soon as the outputs of its stream are closed, or its process is gone."""

@@ -9,7 +9,6 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from sightline.errors import (
@@ -20,17 +19,9 @@ from sightline.errors import (
     Loading,
     ModelError,
     NotFound,
-    NotVision,
 )
-from sightline.runtime.repository.native_model import NativeModel
-from sightline.runtime.repository.served_model import (
-    NOBODY,
-    OWN_QUEUE,
-    Expected,
-    ServedModel,
-    ServedTensors,
-    try_out,
-)
+from sightline.runtime.repository.loader import ModelLoader
+from sightline.runtime.repository.served_model import Expected, ServedModel, ServedTensors
 from sightline.runtime.scheduling.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -89,11 +80,8 @@ class ModelRepository:
     ) -> None:
         self.scheduler = scheduler
         self.names = tuple(names)
-        self._make = make
-        self._cold = frozenset(cold)
-        self._native = native
-        self._expected = expected
         self.described = frozenset(described)
+        self._loader = ModelLoader(scheduler, make, cold, native, self.described, expected)
         self.users: Callable[[], Collection[str]] = tuple
         """Gives the models that streams use, which are not unloaded."""
         self._served: dict[str, ServedModel | ServedTensors] = {}
@@ -171,7 +159,7 @@ class ModelRepository:
             if before is None:
                 self._states[name] = ModelState(name, "loading")
             try:
-                served = self._exchange(name, before)
+                served = self._loader.load(name, before)
             except Exception as exc:
                 # Whatever it is, it goes on to the caller; the state must tell of it too.
                 # Clients see the state, so it names no files; the log does.
@@ -215,89 +203,12 @@ class ModelRepository:
     def _free(self, name: str) -> None:
         with self._changing:
             served = self._served.pop(name, None)
-            if served is not None and served.native is not None:
-                served.native.close()
-            if isinstance(served, ServedModel):
-                self.scheduler.remove(name).close()
+            if served is not None:
+                self._loader.free(served)
             self._states[name] = ModelState(name, "unloaded")
-
-    def _exchange(
-        self, name: str, before: ServedModel | ServedTensors | None
-    ) -> ServedModel | ServedTensors:
-        try:
-            detector = self._make(name)
-        except NotVision as exc:
-            return self._exchange_tensors(name, before, exc)
-        if isinstance(before, ServedTensors):
-            detector.close()
-            raise Conflict(f"the new model {name} takes pictures: give it a name of its own")
-        native = self._native_of(name, f"{name}{OWN_QUEUE}") if before is None else before.native
-        served = ServedModel(name, detector, self.scheduler, native)
-        try:
-            if before is not None:
-                _check_alike(name, before.detector, detector)
-                try_out(detector.engine, served.canvases)
-                if native is not None:
-                    native.reload()
-        except BaseException:  # whatever it is, it goes on; the engine must not stay
-            detector.close()
-            raise
-        if before is not None:
-            self.scheduler.replace(name, detector.engine).close()
-        else:
-            served.add()
-            if name not in self._cold:
-                served.warm_up(None if self._expected is None else self._expected.get(name, NOBODY))
-            if native is not None and name in self.described:
-                native.load(measure=name not in self._cold)
-        return served
-
-    def _exchange_tensors(
-        self, name: str, before: ServedModel | ServedTensors | None, reason: NotVision
-    ) -> ServedTensors:
-        """A model that is no vision model is served by the tensors of its file.
-
-        Raises ``reason`` where that cannot be either.
-        """
-        if isinstance(before, ServedModel):
-            raise reason
-        if before is not None:
-            before.native.reload()
-            return before
-        native = self._native_of(name, name)
-        if native is None:
-            raise reason
-        try:
-            native.load(measure=name not in self._cold)
-        except ModelError as exc:
-            native.close()
-            raise (exc if name in self.described else reason) from exc
-        if name not in self.described:
-            log.warning(
-                "model %s is served by its tensors only, it takes no pictures: %s", name, reason
-            )
-        return ServedTensors(name, native)
-
-    def _native_of(self, name: str, key: str) -> NativeModel | None:
-        if self._native is None:
-            return None
-        return NativeModel(key, self.scheduler, partial(self._native, name))
 
     def _full_name(self, name: str) -> str:
         name = self.default if name == "default" and name not in self._states else name
         if name not in self._states:
             raise NotFound(f"there is no model {name!r}; there are {', '.join(self.names)}")
         return name
-
-
-def _check_alike(name: str, old: EngineDetector, new: EngineDetector) -> None:
-    """Streams and waiting requests read the new network's answers as they read the old one's."""
-    for what in (
-        "decoder", "outputs", "class_names", "first_class", "anchors", "keypoint_shape", "size", "stride", "resize",
-        "order", "max_batch",
-    ):  # fmt: skip
-        if getattr(old.card, what) != getattr(new.card, what):
-            raise Conflict(
-                f"the new model {name} has another {what.replace('_', ' ')} than the one that "
-                "answers: give it a name of its own"
-            )

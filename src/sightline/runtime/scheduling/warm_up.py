@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sightline.errors import SightlineError
 from sightline.protocols import Engine
 from sightline.runtime.scheduling.joined import check_rows
-from sightline.runtime.scheduling.speed import GAIN, InputSize, Measured
+from sightline.runtime.scheduling.speed import GAIN, InputSize, Measured, Speed
 from sightline.types import Floats, Pixels
 
 ROUNDS = 3
@@ -28,6 +28,24 @@ def joinable(engine: Engine) -> bool:
     return info.input.shape[0] is None and all(
         output.shape and output.shape[0] is None for output in info.outputs
     )
+
+
+def new_speed(engine: Engine, sizes: Sequence[int] | None) -> Speed:
+    """What is known of an engine that has not run; ``sizes`` as of ``Scheduler.add``."""
+    return Speed(engine.info.requests, sizes if joinable(engine) else (1,))
+
+
+def measure_batches(
+    engine: Engine, input_size: InputSize, sizes: Sequence[int] | None, largest: int
+) -> list[Measured]:
+    """Run an engine at its ``sizes``, or where these are None at those up to ``largest`` that pay.
+
+    Raises what the engine raises.
+    """
+    if not joinable(engine):
+        sizes = (1,)
+    powers = [1 << i for i in range(largest.bit_length())]
+    return measure_sizes(engine, input_size, sizes or powers, choose=sizes is None)
 
 
 def measure_sizes(

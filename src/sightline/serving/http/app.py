@@ -82,19 +82,24 @@ def create_app(
         tracing or NoTracing(), Signer(options), arrivals(options.limits), fetches(options.limits),
         classifiers or ClassifierRepository(scheduler, no_classifier, ()), clash, stage_models,
     )  # fmt: skip
+    if fleet is not None:
+        repository.users = lambda: {stats.model for stats in fleet.stats().values()}
+    app = _with_routes(service, (*ROUTERS, *routers))
+    app.add_exception_handler(HTTPException, _failed)
+    app.add_exception_handler(RequestValidationError, _failed)
+    _wrap(app, service, Patterns(r for one in (*ROUTERS, *routers) for r in one.routes), told)
+    return app
+
+
+def _with_routes(service: ServiceState, routers: Sequence[APIRouter]) -> FastAPI:
     # FastAPI's own pages of documentation load scripts from elsewhere; see `routes.pages`.
     app = FastAPI(
         title="Sightline", version=__version__, docs_url=None, redoc_url=None,
         redirect_slashes=False, summary="Objects in pictures and streams.",
     )  # fmt: skip
     app.state.service = service
-    if fleet is not None:
-        repository.users = lambda: {stats.model for stats in fleet.stats().values()}
-    for router in (*ROUTERS, *routers):
+    for router in routers:
         app.include_router(router)
-    app.add_exception_handler(HTTPException, _failed)
-    app.add_exception_handler(RequestValidationError, _failed)
-    _wrap(app, service, Patterns(r for one in (*ROUTERS, *routers) for r in one.routes), told)
     return app
 
 

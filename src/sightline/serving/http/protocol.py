@@ -13,6 +13,7 @@ import resource
 import secrets
 import socket
 import struct
+from collections.abc import Sequence
 from contextvars import Context
 from pathlib import Path
 
@@ -83,10 +84,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """The client reads too slowly: give it up after a while."""
         super().pause_writing()
         cycle = self._cycle()
-        watching = cycle is not None and WATCHING in cycle.scope
-        patience_s = (
-            min(LAG_S, self.limits.body_timeout_s) if watching else self.limits.body_timeout_s
-        )
+        patience_s = self.limits.body_timeout_s
+        if cycle is not None and WATCHING in cycle.scope:
+            patience_s = min(LAG_S, patience_s)
         self._unread = self.loop.call_later(patience_s, self._give_up, context=Context())
 
     def resume_writing(self) -> None:
@@ -155,23 +155,15 @@ class GuardedProtocol(HttpToolsProtocol):
         ):
             raise ValueError("no host")  # RFC 9112, 3.2: 400
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
-            self._plain_head = self._head_without_upgrade()
+            version = self.parser.get_http_version()
+            self._plain_head = _head_without_upgrade(
+                self.parser.get_method(), self.url, version, self.headers
+            )
             return
         self._in_headers = False
         self._owe(self.limits.body_timeout_s + _GRACE_S)
         super().on_headers_complete()
         self.scope[REFUSED] = self._refused  # type: ignore[literal-required]  # our own key
-
-    def _head_without_upgrade(self) -> bytes:
-        version = self.parser.get_http_version().encode()
-        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
-        for name, value in self.headers:
-            if name == b"connection":
-                kept = [one for one in value.split(b",") if one.strip().lower() != b"upgrade"]
-                lines.append(b"connection: " + b",".join(kept))
-            elif name != b"upgrade":
-                lines.append(b"%b: %b" % (name, value))
-        return b"\r\n".join([*lines, b"", b""])
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -187,10 +179,6 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(503, "Overloaded", "the service is going down", "retry-after: 1\r\n")
         else:
             super().shutdown()
-
-    def give_way(self) -> None:
-        """Close this connection for another one."""
-        self._too_slow()
 
     def _make_room(self) -> bool:
         """Close the connection that has been silent for longest, where one waits for its client."""
@@ -217,15 +205,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refuse(400, "Malformed", msg)
 
     def _refuse(self, status: int, code: str, message: str, header: str = "") -> None:
-        words = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}
-        error = {"code": code, "message": message, "id": secrets.token_hex(8)}
-        body = json.dumps({"error": error})
-        head = (
-            f"HTTP/1.1 {status} {words[status]}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nx-request-id: {error['id']}\r\n{header}"
-            "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write((head + body).encode())
+        self.transport.write(_refusal(status, code, message, header))
         self.transport.close()
 
     def _owe(self, seconds: float, *, again: bool = True) -> None:
@@ -235,7 +215,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 return
             self._timer.cancel()
         # Not in the context of the request that has just been answered: its id is not the next one's.
-        self._timer = self.loop.call_later(seconds, self._too_slow, context=Context())
+        self._timer = self.loop.call_later(seconds, self.give_way, context=Context())
 
     def _settle(self) -> None:
         if self._timer is not None:
@@ -255,7 +235,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._unread.cancel()
             self._unread = None
 
-    def _too_slow(self) -> None:
+    def give_way(self) -> None:
+        """Close the connection: its client is too slow, or another one needs the place."""
         self._timer = None
         if self.transport.is_closing():
             return
@@ -263,6 +244,33 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(408, "TooSlow", "the headers did not come in time")
         else:  # a connection that never spoke, or a body that goes on after its answer
             self.transport.close()
+
+
+def _head_without_upgrade(
+    method: bytes, url: bytes, version: str, headers: Sequence[tuple[bytes, bytes]]
+) -> bytes:
+    """The head of a request, without the wish for another protocol."""
+    lines = [b"%b %b HTTP/%b" % (method, url, version.encode())]
+    for name, value in headers:
+        if name == b"connection":
+            kept = [one for one in value.split(b",") if one.strip().lower() != b"upgrade"]
+            lines.append(b"connection: " + b",".join(kept))
+        elif name != b"upgrade":
+            lines.append(b"%b: %b" % (name, value))
+    return b"\r\n".join([*lines, b"", b""])
+
+
+def _refusal(status: int, code: str, message: str, header: str) -> bytes:
+    """A whole answer that ends the connection."""
+    words = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}
+    error = {"code": code, "message": message, "id": secrets.token_hex(8)}
+    body = json.dumps({"error": error})
+    head = (
+        f"HTTP/1.1 {status} {words[status]}\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\nx-request-id: {error['id']}\r\n{header}"
+        "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+    )
+    return (head + body).encode()
 
 
 def protocol_class(limits: LimitOptions) -> type[GuardedProtocol]:

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError as NoMessage
 from tritonclient.grpc import service_pb2 as pb
 
 from sightline.errors import InvalidRequest
-from sightline.serving.kserve.open_inference import VERSION
+from sightline.serving.kserve.endpoint_names import VERSION
 from sightline.serving.kserve.tensors import (
     MISSING,
     PLACE,

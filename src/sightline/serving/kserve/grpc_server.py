@@ -12,7 +12,8 @@ from sightline.config import ServingOptions
 from sightline.errors import ConfigError
 from sightline.serving.http.limits import MEGABYTE
 from sightline.serving.http.security import check_exposure
-from sightline.serving.kserve.grpc_calls import CallObserver, Calls
+from sightline.serving.kserve.grpc_calls import Calls
+from sightline.serving.kserve.grpc_seam import CallObserver
 from sightline.serving.kserve.open_inference import OpenInference
 
 SPARE_CALLS = 64

@@ -13,47 +13,24 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sightline._version import __version__
-from sightline.config import LimitOptions, Priority
-from sightline.errors import InvalidRequest, NotFound
-from sightline.runtime.repository.models import ModelRepository, ModelState
-from sightline.runtime.repository.served_model import ServedTensors
+from sightline.config import LimitOptions
+from sightline.errors import InvalidRequest
+from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.scheduling.executions import Watch
-from sightline.runtime.scheduling.items import Terms
 from sightline.serving.batches import run_all
 from sightline.serving.http.limits import LARGE_BODIES, MEGABYTE
 from sightline.serving.http.waiting import until
-from sightline.serving.kserve.endpoints import (
-    DETECT,
-    NATIVE,
-    ModelEndpoint,
-    Network,
-    Pictures,
-    Tensors,
-)
+from sightline.serving.kserve.endpoint_names import VERSION, EndpointNames
+from sightline.serving.kserve.endpoints import ModelEndpoint
 from sightline.serving.kserve.shared_memory import NotOffered, OutputRegion, Regions, taken
 from sightline.serving.kserve.statistics import Statistics
-from sightline.serving.kserve.tensors import InferRequest, InputTensor, Output, Parameter, Spec
+from sightline.serving.kserve.tensors import InferRequest, InputTensor, Output, Spec
+from sightline.serving.kserve.terms import terms_of
 from sightline.serving.memory import Held, Memory
 
 T = TypeVar("T")
 
-VERSION = "1"
-"""Every model has this one version."""
-
 EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "statistics")
-PRIORITIES: dict[Parameter, Priority] = {
-    "urgent": "urgent",
-    "normal": "normal",
-    "batch": "batch",
-    0: "normal",
-    1: "urgent",
-    2: "normal",
-    3: "batch",
-}
-"""By name, or as Triton numbers them: 1 is the first to be served, 0 asks for the default."""
-
-LONGEST_S = 3600.0
-"""More is not waited for, whatever a client asks."""
 
 
 class OpenInference:
@@ -80,44 +57,14 @@ class OpenInference:
         self.limits = limits
         self.ready_too: Callable[[], bool] = lambda: True
         self._clock = clock
+        self._names = EndpointNames(repository, limits)
         self._statistics = Statistics()
         self._regions = regions
         self._memory = Memory(int(LARGE_BODIES * limits.body_mb * MEGABYTE))
 
     def model(self, name: str, version: str = "") -> ModelEndpoint:
         """The model of the protocol that has this name. Raises NotFound."""
-        owner, endpoint = self._parts(name)
-        self._check_version(name, version)
-        served = self.repository.find(owner)
-        native = served.native
-        if isinstance(served, ServedTensors):
-            if endpoint == DETECT:
-                raise NotFound(f"model {owner!r:.80} takes no pictures: there is no {name!r:.80}")
-            return Tensors(served.name + endpoint, served.native)
-        if endpoint == DETECT:
-            return Pictures(served, self.limits)
-        if endpoint == NATIVE:
-            if native is None:
-                raise NotFound(f"model {owner!r:.80} is not served by its file's own tensors")
-            return Tensors(served.name + endpoint, native)
-        described = native if served.name in self.repository.described else None
-        return Network(served, self.limits, described)
-
-    def _check_version(self, name: str, version: str) -> None:
-        """Raises NotFound: there is no such model, loaded or not, or not this version of it."""
-        self.repository.state(self._parts(name)[0])
-        if version not in {"", VERSION}:
-            raise NotFound(
-                f"model {name!r:.80} has version {VERSION} only, not {version!r:.40}: leave the "
-                "version out"
-            )
-
-    def _parts(self, name: str) -> tuple[str, str]:
-        """The loaded model and the endpoint of it that a name means; a model's own name comes first."""
-        for endpoint in (DETECT, NATIVE):
-            if name.endswith(endpoint) and name not in self.repository.names:
-                return name.removesuffix(endpoint), endpoint
-        return name, ""
+        return self._names.model(name, version)
 
     def _described(self, name: str, version: str) -> ModelEndpoint:
         """A model that can tell of its tensors; blocks where it must be loaded first."""
@@ -132,8 +79,7 @@ class OpenInference:
 
     def model_ready(self, name: str, version: str = "") -> bool:
         """Whether a model answers. Raises NotFound: there is no such model or version."""
-        self._check_version(name, version)
-        owner, _ = self._parts(name)
+        owner = self._names.owner(name, version)
         if not self.repository.answers(owner):
             return False
         self.model(name)
@@ -193,7 +139,7 @@ class OpenInference:
                 "reason": "" if state.state == "ready" else state.state,
             }
             for state in self.repository.states()
-            for name in self._faces(state)
+            for name in self._names.of(state)
             if state.state == "ready" or not ready
         ]
 
@@ -211,25 +157,11 @@ class OpenInference:
 
     def load(self, name: str) -> None:
         """Load a model, or load it again; blocks until it can be used. Raises NotFound, Conflict."""
-        self.repository.load_for_client(self._loaded(name))
+        self.repository.load_for_client(self._names.owner(name))
 
     def unload(self, name: str) -> None:
         """Free a model. Raises NotFound, or Conflict where a stream uses it."""
-        self.repository.unload(self._loaded(name))
-
-    def _faces(self, state: ModelState) -> list[str]:
-        """The names of a model in the protocol; of one that is not loaded, all that it may have."""
-        served = self.repository.find(state.name) if state.state == "ready" else None
-        names = [state.name]
-        if not isinstance(served, ServedTensors):
-            names.append(state.name + DETECT)
-        if served is not None and served.native is not None:
-            names.append(state.name + NATIVE)
-        return [name for name in names if name == state.name or name not in self.repository.names]
-
-    def _loaded(self, name: str) -> str:
-        """What is loaded for a model of the protocol: all endpoints are of one file."""
-        return self._parts(name)[0]
+        self.repository.unload(self._names.owner(name))
 
     async def infer(
         self,
@@ -259,7 +191,9 @@ class OpenInference:
             if load := endpoint.unloaded(request.inputs):
                 await asyncio.to_thread(load)
             specs = _wanted(endpoint, request.outputs)
-            terms = self._terms(request.parameters, client, deadline, watch)
+            terms = terms_of(
+                request.parameters, client, deadline, watch, self.limits, self._clock()
+            )
             targets = {n: self.regions.target(n, place) for n, place in request.places.items()}
             chosen = partial(_chosen, targets, specs, partial(write, endpoint.name))
             with Held(self._memory) as held:
@@ -285,40 +219,6 @@ class OpenInference:
         regions = self.regions
         held.take(taken(inputs, int(self.limits.body_mb * MEGABYTE)))
         return await asyncio.to_thread(lambda: [regions.fetched(tensor) for tensor in inputs])
-
-    def _terms(
-        self,
-        parameters: Mapping[str, Parameter],
-        client: str,
-        deadline: float | None,
-        watch: Watch,
-    ) -> Terms:
-        named = parameters.get("client", client)
-        if not isinstance(named, str) or not 0 < len(named) <= 64:
-            raise InvalidRequest("parameter 'client' must be text of 1 to 64 characters")
-        wanted = parameters.get("priority", "normal")
-        priority = None if isinstance(wanted, bool) else PRIORITIES.get(wanted)
-        if priority is None:
-            raise InvalidRequest(
-                f"parameter 'priority' must be urgent (1), normal (2) or batch (3), not {wanted!r:.40}"
-            )
-        own = self._clock() + self._timeout_s(parameters)
-        return Terms(
-            named,
-            priority,
-            deadline=own if deadline is None else min(own, deadline),
-            max_wait_s=self.limits.queue_ms / 1e3,
-            watch=watch,
-        )
-
-    def _timeout_s(self, parameters: Mapping[str, Parameter]) -> float:
-        """As Triton has it: ``timeout`` is in microseconds, 0 stands for the default."""
-        value = parameters.get("timeout", 0)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise InvalidRequest(
-                f"parameter 'timeout' must be whole microseconds, not {value!r:.40}"
-            )
-        return min(value, LONGEST_S * 1e6) / 1e6 if value else self.limits.timeout_ms / 1e3
 
 
 def kept(model: str, outputs: Sequence[Output]) -> tuple[str, list[Output]]:

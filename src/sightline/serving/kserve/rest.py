@@ -22,7 +22,8 @@ from sightline.serving.http.failures import answer as answer_failure
 from sightline.serving.http.limits import MEGABYTE
 from sightline.serving.http.validation import validation_message
 from sightline.serving.http.waiting import unless_gone
-from sightline.serving.kserve.open_inference import VERSION, OpenInference, kept
+from sightline.serving.kserve.endpoint_names import VERSION
+from sightline.serving.kserve.open_inference import OpenInference, kept
 from sightline.serving.kserve.shared_memory import NO_CUDA, NotOffered
 from sightline.serving.kserve.tensors import (
     MISSING,

@@ -29,7 +29,8 @@ from sightline.sources.street.drawing.solids import Glow, SolidPainter
 from sightline.sources.street.labels import labels_of
 from sightline.sources.street.people import Walker
 from sightline.sources.street.places import Places, in_sight, make_places
-from sightline.sources.street.world import Vehicle, World
+from sightline.sources.street.traffic import Vehicle
+from sightline.sources.street.world import World
 
 CLASS_IDS = {"person": 0, "bicycle": 1, "car": 2, "motorcycle": 3, "bus": 5, "truck": 7}
 """Numbers of the kinds in COCO's list of 80 classes."""
@@ -143,13 +144,8 @@ class ActorPainter:
             bodies.append(figure)
             names.append(name)
             halves.append((0.3, 0.24) if name[1] == "person" else (0.9, 0.22))
-        strokes = dict(
-            zip(
-                solid,
-                self._solids.strokes(meshes, places.take(solid), np.array(lamps), self.glows),
-                strict=True,
-            )
-        )
+        drawn = self._solids.strokes(meshes, places.take(solid), np.array(lamps), self.glows)
+        strokes = dict(zip(solid, drawn, strict=True))
         drawn = self._figures.strokes(bodies, places.take(jointed), self.glows)
         strokes.update(zip(jointed, drawn, strict=True))
         sizes = np.array(halves)

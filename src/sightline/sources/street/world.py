@@ -6,23 +6,21 @@ Car following is the intelligent driver model (Treiber, Hennecke and Helbing 200
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from sightline.sources.street.layout import LANE, NEAR_END, PARKING, Layout
+from sightline.sources.street.layout import Layout
 from sightline.sources.street.options import StreetOptions
 from sightline.sources.street.paths import TURN_SPEED, Path, Signals, make_paths
-from sightline.sources.street.people import Crowd
-from sightline.sources.street.stands import END, START, Stand, make_bay, make_stands
+from sightline.sources.street.people import Crowd, Walker
+from sightline.sources.street.traffic import Traffic, Vehicle
 
 COARSE = 0.1
 """The longest step of the simulation in seconds."""
 WARM_UP = 14.0
 ZEBRA_REACH = 5.5
 """From the stop line to the far side of the crossing (m)."""
-PARKED_END = 120.0
-"""Nobody parks farther up the street (m)."""
 SPEED_LIMITS = {
     "car": 14.0,
     "bus": 11.5,
@@ -33,46 +31,7 @@ SPEED_LIMITS = {
 }
 """No kind ever moves faster, in m/s."""
 
-# kind: share of the traffic, then ranges of length, width, height and wished speed.
-_KINDS = {
-    "car": (0.56, (3.7, 4.8), (1.70, 1.86), (1.42, 1.52), (9.5, 14.0)),
-    "truck": (0.10, (6.0, 8.6), (2.25, 2.5), (2.9, 3.6), (8.0, 11.5)),
-    "bus": (0.07, (10.5, 12.2), (2.5, 2.55), (3.0, 3.2), (8.0, 11.0)),
-    "motorcycle": (0.12, (2.0, 2.2), (0.75, 0.8), (1.15, 1.25), (9.0, 15.0)),
-    "bicycle": (0.15, (1.7, 1.78), (0.5, 0.6), (1.05, 1.1), (3.8, 6.2)),
-}
 _BRAKING, _HEADWAY, _GAP = 2.6, 1.1, 2.0
-
-
-@dataclass(slots=True)
-class Vehicle:
-    """A vehicle on its path. ``s`` and ``lateral`` (left is positive) are of its middle, in metres.
-
-    ``rider`` is the identity of the person on a bicycle or motorcycle, else 0. ``look`` seeds the
-    appearance. ``path`` is -1 where it is parked. ``phase`` is how far its wheels or pedals have
-    turned, in radians.
-    """
-
-    id: int
-    kind: str
-    path: int
-    s: float
-    speed: float
-    length: float
-    width: float
-    height: float
-    wish: float
-    look: int
-    rider: int = 0
-    lateral: float = 0.0
-    aim: float = 0.0
-    braking: bool = False
-    blink: int = 0
-    phase: float = 0.0
-    x: float = 0.0
-    y: float = 0.0
-    hx: float = 1.0
-    hy: float = 0.0
 
 
 class World:
@@ -82,19 +41,14 @@ class World:
         self.street = street
         self.paths = make_paths(street)
         self.time = 0.0
-        self.vehicles: list[Vehicle] = []
-        self.parked: list[Vehicle] = []
-        self._density = float(options.density)
-        self._rng = np.random.Generator(np.random.PCG64([options.seed, 3]))
-        self._next_id = 1
-        self.signals = Signals(self._rng.random())
-        self.crowd = Crowd(street, self._rng, round(30 * self._density))
-        self._park()
-        for stand in make_stands(street, self._rng):
-            self._stand(stand)
-        self._next_id = self.crowd.fill(self._next_id, anywhere=True)
-        for at in range(len(self.paths)):
-            self._populate(at)
+        rng = np.random.Generator(np.random.PCG64([options.seed, 3]))
+        self.signals = Signals(rng.random())
+        self.crowd = Crowd(street, rng, round(30 * float(options.density)))
+        self.traffic = Traffic(street, self.paths, rng, float(options.density))
+        self.vehicles, self.parked = self.traffic.vehicles, self.traffic.parked
+        self.traffic.park()
+        self.traffic.next_id = self.crowd.fill(self.traffic.next_id, anywhere=True)
+        self.traffic.populate()
         self.advance(WARM_UP)
 
     def advance(self, seconds: float) -> None:
@@ -108,16 +62,16 @@ class World:
         lights = self.signals.at(self.time)
         yielding = self._zebra_is_clear()
         self.crowd.step(dt, {"walk": lights["walk"] == "green", "zebra": yielding})
-        self._next_id = self.crowd.fill(self._next_id, anywhere=False)
+        self.traffic.next_id = self.crowd.fill(self.traffic.next_id, anywhere=False)
         wanted = any("zebra" in (w.crossing, w.waiting) for w in self.crowd.walkers)
         shut = {gate for gate, colour in lights.items() if colour != "green"}
         if wanted:
             shut.add("zebra")
-        gaps = self._gaps()
+        gaps = _gaps(self.vehicles, self.crowd.walkers, self.paths)
         for vehicle in self.vehicles:
             self._drive(vehicle, gaps.get(vehicle.id), shut, lights, dt)
-        self.vehicles = [v for v in self.vehicles if v.s - v.length / 2 < self.paths[v.path].length]
-        self._arrive(dt)
+        self.traffic.leave()
+        self.traffic.arrive(dt)
 
     # What a driver does.
 
@@ -186,7 +140,7 @@ class World:
         car.blink = path.turn if car.s - path.bend_at > -45 and car.s < path.bend_end else 0
         if abs(side) > 0.6 and not car.blink and car.kind != "bicycle":
             car.blink = 1 if side > 0 else -1
-        self.place(car)
+        self.traffic.place(car)
 
     def _cyclist_near(self, car: Vehicle) -> bool:
         return any(
@@ -214,52 +168,7 @@ class World:
                 car.path = number
                 return
 
-    def place(self, car: Vehicle) -> None:
-        """Write where the vehicle is in the world from where it is on its path."""
-        x, y, car.hx, car.hy = self.paths[car.path].at(car.s)
-        car.x, car.y = x - car.hy * car.lateral, y + car.hx * car.lateral
-
     # What is in the way.
-
-    def _gaps(self) -> dict[int, tuple[float, float]]:
-        """For each vehicle the gap (m) to the nearest thing on its way, and that thing's speed."""
-        cars = self.vehicles
-        if not cars:
-            return {}
-        feet = [w for w in self.crowd.walkers if w.crossing]
-        sizes = [(c.length, c.width, c.speed, c.hx, c.hy, c.x, c.y) for c in cars]
-        sizes += [(0.6, 0.9, 0.0, 0.0, 0.0, w.x, w.y) for w in feet]
-        every = np.array(sizes)
-        mine = every[: len(cars)]
-        dx = every[None, :, 5] - mine[:, None, 5]
-        dy = every[None, :, 6] - mine[:, None, 6]
-        along = dx * mine[:, 3, None] + dy * mine[:, 4, None]
-        across = np.abs(dy * mine[:, 3, None] - dx * mine[:, 4, None])
-        facing = mine[:, 3, None] * every[None, :, 3] + mine[:, 4, None] * every[None, :, 4]
-        turning = np.array([self.paths[c.path].turn != 0 for c in cars])[:, None]
-        maybe = (along > 0.1) & (along < 45) & (facing > -0.4)
-        maybe &= across < np.where(turning, 14.0, 3.5)
-        found: dict[int, tuple[float, float, int]] = {}
-        for at, other in zip(*(a.tolist() for a in np.nonzero(maybe)), strict=True):
-            if at == other:
-                continue
-            car, (length, width, speed, _, _, x, y) = cars[at], sizes[other]
-            ahead = float(along[at, other])
-            px, py, hx, hy = self.paths[car.path].at(car.s + ahead)
-            offset = -(x - px) * hy + (y - py) * hx - car.lateral
-            turned = abs(car.hx * sizes[other][4] - car.hy * sizes[other][3])
-            wide = width + turned * (length - width)
-            if abs(offset) < (car.width + wide) / 2 + 0.3:
-                gap = ahead - (car.length + length - turned * (length - width)) / 2
-                if car.id not in found or gap < found[car.id][0]:
-                    found[car.id] = (gap, speed * max(0.0, float(facing[at, other])), other)
-        # Where two wait for each other the one that came first goes.
-        leaders = {number: cars[o].id for number, (_, _, o) in found.items() if o < len(cars)}
-        return {
-            number: (gap, speed)
-            for number, (gap, speed, _) in found.items()
-            if leaders.get(leaders.get(number, 0)) != number or number > leaders[number]
-        }
 
     def _zebra_is_clear(self) -> bool:
         """Whether a person may step on the crossing that has no lights."""
@@ -275,111 +184,44 @@ class World:
                     return False
         return True
 
-    # Where everybody comes from.
 
-    def _make(self, path: int, s: float, kind: str) -> Vehicle:
-        rng = self._rng
-        _, *ranges = _KINDS[kind]
-        length, width, height, wish = (a + (b - a) * rng.random() for a, b in ranges)
-        number, look = self._next_id, int(rng.integers(1 << 30))
-        rider = number + 1 if kind in ("bicycle", "motorcycle") else 0
-        self._next_id += 2 if rider else 1
-        if kind == "car" and look % 100 >= 62:
-            # SUVs and vans are higher than saloons and hatchbacks.
-            height += 0.2 if look % 100 < 85 else 0.55
-        car = Vehicle(number, kind, path, s, 0.8 * wish, length, width, height, wish, look, rider)
-        if kind == "bicycle":
-            car.lateral = car.aim = self._cycling_offset(path)
-        elif kind == "motorcycle":
-            car.lateral = car.aim = 0.9 * (rng.random() - 0.5)
-        self.place(car)
-        return car
-
-    def _cycling_offset(self, path: int) -> float:
-        """How far from the middle of its lane a bicycle keeps: at the edge or on a cycle lane."""
-        street = self.street
-        x, _, _, hy = self.paths[path].at(0)
-        if abs(hy) < 0.5:
-            return -0.9
-        cycle_lane = any(street.parking) and not street.parking[0 if x < 0 else 1]
-        edge = street.half - 1.15 if cycle_lane else street.kerb - 0.75
-        return abs(x) - edge
-
-    def _kind_for(self, path: Path) -> str:
-        draw = self._rng.random()
-        kind = "bicycle"
-        for name, (share, *_) in _KINDS.items():
-            draw -= share
-            if draw < 0:
-                kind = name
-                break
-        if kind == "bicycle" and not (
-            path.outer or (path.turn == 0 and abs(path.pieces[0].angle) % math.pi == 0)
-        ):
-            return "car"
-        if kind in ("bus", "truck") and path.turn:
-            return "car"
-        return kind
-
-    def _rate(self, path: Path) -> float:
-        """Arrivals per second."""
-        on_main = abs(path.pieces[0].angle % math.pi) > 0.1
-        return self._density * (0.018 if path.turn else 0.10 if on_main else 0.02)
-
-    def _populate(self, at: int) -> None:
-        path = self.paths[at]
-        rate = self._rate(path)
-        if rate == 0:
-            return
-        s = 10.0 + 60 * self._rng.random()
-        while s < path.length - 10:
-            self._try(at, s, self._kind_for(path))
-            s += 16.0 + 2 * (10.0 / rate - 16.0) * self._rng.random() if rate < 0.5 else 18.0
-
-    def _arrive(self, dt: float) -> None:
-        for at, path in enumerate(self.paths):
-            if self._rng.random() < self._rate(path) * dt:
-                self._try(at, 0.0, self._kind_for(path))
-
-    def _try(self, at: int, s: float, kind: str) -> None:
-        """Put a new vehicle on a path, unless it would stand in another's way."""
-        x, y, _, _ = self.paths[at].at(s)
-        for other in self.vehicles:
-            near = 10 + other.length / 2 + (7 if kind in ("bus", "truck") else 0)
-            if abs(other.x - x) < LANE * 0.8 and abs(other.y - y) < near:
-                return
-            if abs(other.y - y) < LANE * 0.6 and abs(other.x - x) < near:
-                return
-        if s > 0 and abs(y - self.street.junction) < 14 and abs(x) < 20:
-            return
-        self.vehicles.append(self._make(at, s, kind))
-
-    def _park(self) -> None:
-        """Rows of parked cars beside the traffic lanes, here and there a bay for cycles."""
-        street, rng = self.street, self._rng
-        low, high = street.junction_crossings
-        for side in (0, 1):
-            if not street.parking[side]:
-                continue
-            x = (street.half - PARKING / 2 + 0.05) * (1 if side else -1)
-            y = NEAR_END + 6 * rng.random()
-            while y < PARKED_END:
-                clear = abs(y - street.zebra) > 8 and not low - 7 < y < high + 7
-                if clear and rng.random() < 0.55:
-                    car = self._make(0, 0.0, "car")
-                    self._leave(car, x + 0.1 * (rng.random() - 0.5), y, 0.0, 1.0 if side else -1.0)
-                elif clear and START < y < END and rng.random() < 0.3:
-                    for stand in make_bay(street, rng, 1 if side else -1, y):
-                        self._stand(stand)
-                y += 5.6 + 0.8 * rng.random()
-
-    def _stand(self, stand: Stand) -> None:
-        """A bicycle or motorcycle without its rider."""
-        cycle = self._make(0, 0.0, stand.kind)
-        cycle.rider = 0
-        self._leave(cycle, stand.x, stand.y, stand.hx, stand.hy)
-
-    def _leave(self, car: Vehicle, x: float, y: float, hx: float, hy: float) -> None:
-        """Park it."""
-        car.path, car.speed, car.x, car.y, car.hx, car.hy = -1, 0.0, x, y, hx, hy
-        self.parked.append(car)
+def _gaps(
+    cars: Sequence[Vehicle], walkers: Sequence[Walker], paths: Sequence[Path]
+) -> dict[int, tuple[float, float]]:
+    """For each vehicle the gap (m) to the nearest thing on its way, and that thing's speed."""
+    if not cars:
+        return {}
+    feet = [w for w in walkers if w.crossing]
+    sizes = [(c.length, c.width, c.speed, c.hx, c.hy, c.x, c.y) for c in cars]
+    sizes += [(0.6, 0.9, 0.0, 0.0, 0.0, w.x, w.y) for w in feet]
+    every = np.array(sizes)
+    mine = every[: len(cars)]
+    dx = every[None, :, 5] - mine[:, None, 5]
+    dy = every[None, :, 6] - mine[:, None, 6]
+    along = dx * mine[:, 3, None] + dy * mine[:, 4, None]
+    across = np.abs(dy * mine[:, 3, None] - dx * mine[:, 4, None])
+    facing = mine[:, 3, None] * every[None, :, 3] + mine[:, 4, None] * every[None, :, 4]
+    turning = np.array([paths[c.path].turn != 0 for c in cars])[:, None]
+    maybe = (along > 0.1) & (along < 45) & (facing > -0.4)
+    maybe &= across < np.where(turning, 14.0, 3.5)
+    found: dict[int, tuple[float, float, int]] = {}
+    for at, other in zip(*(a.tolist() for a in np.nonzero(maybe)), strict=True):
+        if at == other:
+            continue
+        car, (length, width, speed, _, _, x, y) = cars[at], sizes[other]
+        ahead = float(along[at, other])
+        px, py, hx, hy = paths[car.path].at(car.s + ahead)
+        offset = -(x - px) * hy + (y - py) * hx - car.lateral
+        turned = abs(car.hx * sizes[other][4] - car.hy * sizes[other][3])
+        wide = width + turned * (length - width)
+        if abs(offset) < (car.width + wide) / 2 + 0.3:
+            gap = ahead - (car.length + length - turned * (length - width)) / 2
+            if car.id not in found or gap < found[car.id][0]:
+                found[car.id] = (gap, speed * max(0.0, float(facing[at, other])), other)
+    # Where two wait for each other the one that came first goes.
+    leaders = {number: cars[o].id for number, (_, _, o) in found.items() if o < len(cars)}
+    return {
+        number: (gap, speed)
+        for number, (gap, speed, _) in found.items()
+        if leaders.get(leaders.get(number, 0)) != number or number > leaders[number]
+    }

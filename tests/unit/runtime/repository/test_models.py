@@ -159,7 +159,7 @@ def test_why_a_model_was_not_loaded_stays_in_the_log(
     def broken(_: str) -> Any:
         raise ModelError("/srv/models/street.onnx: not a whole ONNX model")
 
-    monkeypatch.setattr(repository, "_make", broken)
+    monkeypatch.setattr(repository._loader, "_make", broken)
     for load in (repository.load_for_client, OpenInference(repository, LimitOptions()).load):
         with pytest.raises(Conflict) as info:
             load("street")

@@ -11,7 +11,8 @@ from sightline.sources.street.layout import make_layout
 from sightline.sources.street.options import StreetOptions
 from sightline.sources.street.paths import Signals, make_paths
 from sightline.sources.street.people import Walker, Waypoint
-from sightline.sources.street.world import SPEED_LIMITS, Vehicle, World
+from sightline.sources.street.traffic import Vehicle
+from sightline.sources.street.world import SPEED_LIMITS, World
 
 STEP = 0.04
 
@@ -103,7 +104,7 @@ def test_red_is_respected_and_green_is_used() -> None:
 def test_vehicles_stop_for_people_on_the_crossing() -> None:
     world = world_of(0, density=0.0)
     street = world.street
-    car = world._make(0, 40.0, "car")
+    car = world.traffic.make(0, 40.0, "car")
     world.vehicles.append(car)
     stop = next(s for s, gate in world.paths[0].stops if gate == "zebra")
     edge = street.half + 0.5
@@ -140,8 +141,8 @@ def test_there_is_turning_and_changing_of_lanes() -> None:
 def test_bicycles_are_overtaken_with_room() -> None:
     world = world_of(0, density=0.0)
     assert world.street.lanes == 1
-    slow = world._make(0, 40.0, "bicycle")
-    fast = world._make(0, 5.0, "car")
+    slow = world.traffic.make(0, 40.0, "bicycle")
+    fast = world.traffic.make(0, 5.0, "car")
     slow.wish, fast.wish = 4.5, 12.0
     world.vehicles += [slow, fast]
     beside: list[float] = []

@@ -51,9 +51,8 @@ def paint_facade(
     if axis == 2:
         tone = (np.float32(0.36) + np.float32(0.03) * cloud)[:, None]
         return tone * np.array([1.0, 1.0, 1.02], np.float32), none
-    base = np.array(_WALLS[int(style[0] * len(_WALLS))], np.float32) * np.float32(
-        0.85 + 0.25 * style[1]
-    )
+    paint = np.array(_WALLS[int(style[0] * len(_WALLS))], np.float32)
+    base = paint * np.float32(0.85 + 0.25 * style[1])
     wall = base * (1 + np.float32(0.035) * cloud)[:, None]
     width, opening = 2.1 + 1.6 * style[2], 0.9 + 0.5 * style[3]
     if style[4] > 0.7:
@@ -70,21 +69,30 @@ def paint_facade(
     draw = texture[(row * 37 + column * 11) & (size - 1), (column * 29 + row * 7) & (size - 1)]
     light_frame = np.float32(1.22 if style[6] < 0.6 else 0.72)
     wall += (np.minimum(wall * light_frame, 0.9) - wall) * frame[:, None]
-    glass = np.array([0.34, 0.30, 0.27], np.float32) * (1 + np.float32(0.35) * draw)[:, None]
-    cross, _ = _cover(u, width, 0.06, pixel_u)
-    glass = glass * (1 - np.float32(0.45) * cross)[:, None]
-    wall += (glass - wall) * window[:, None]
+    wall += (_glass(draw, _cover(u, width, 0.06, pixel_u)[0]) - wall) * window[:, None]
     ledge, _ = _cover(above + np.float32(STOREY / 2 + 0.02), STOREY, 0.14, pixel_v)
     wall *= (1 + np.float32(0.12) * ledge * (1 - shop))[:, None]
-    burning = (np.abs(draw) * 7 % 1 < np.float32(lit)).astype(np.float32)
-    # Curtains, lamps and ceilings: no two windows are equally bright, nor is any one evenly so.
-    inner = above / np.float32(STOREY) - row
-    shine = window * burning * (np.float32(0.30) + np.float32(0.35) * (np.abs(draw) * 13 % 1))
-    shine *= np.float32(0.75) + np.float32(0.5) * np.clip(inner, 0, 1)
+    shine = _shine(window, draw, above / np.float32(STOREY) - row, lit)
     _shop_front(wall, shine, style, u, v, pixel_u, pixel_v, shop, axis, lit, texture)
     cornice = np.clip((v - np.float32(box.height - 0.45)) / pixel_v + np.float32(0.5), 0, 1)
     wall *= (1 + np.float32(0.16) * cornice)[:, None]
     return wall, shine
+
+
+def _glass(draw: Field, cross: Field) -> NDArray[np.float32]:
+    """Albedo (N, 3) of window panes: each by its draw, with a cross in it."""
+    glass = np.array([0.34, 0.30, 0.27], np.float32) * (1 + np.float32(0.35) * draw)[:, None]
+    crossed: NDArray[np.float32] = glass * (1 - np.float32(0.45) * cross)[:, None]
+    return crossed
+
+
+def _shine(window: Field, draw: Field, inner: Field, lit: float) -> Field:
+    """How much windows shine, each by its draw, at the ``inner`` height (0 to 1) of the pane."""
+    burning = (np.abs(draw) * 7 % 1 < np.float32(lit)).astype(np.float32)
+    # Curtains, lamps and ceilings: no two windows are equally bright, nor is any one evenly so.
+    shine = window * burning * (np.float32(0.30) + np.float32(0.35) * (np.abs(draw) * 13 % 1))
+    shine *= np.float32(0.75) + np.float32(0.5) * np.clip(inner, 0, 1)
+    return shine
 
 
 def _shop_front(

@@ -1,0 +1,137 @@
+"""Loading a model: made, tried, and given to the scheduler, beside or in the place of an older one.
+
+Knows how a model becomes one that answers. Does not know which models there are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sightline.errors import Conflict, ModelError, NotVision
+from sightline.runtime.repository.native_model import NativeModel
+from sightline.runtime.repository.served_model import (
+    NOBODY,
+    OWN_QUEUE,
+    Expected,
+    ServedModel,
+    ServedTensors,
+    try_out,
+)
+from sightline.runtime.scheduling.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from sightline.engines.native import NativeEngine
+    from sightline.models.detector import EngineDetector
+
+log = logging.getLogger(__name__)
+
+
+class ModelLoader:
+    """Loads and frees the models of a repository, whose arguments it has. Not for several threads."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        make: Callable[[str], EngineDetector],
+        cold: Collection[str],
+        native: Callable[[str], NativeEngine] | None,
+        described: Collection[str],
+        expected: Mapping[str, Expected] | None,
+    ) -> None:
+        self._scheduler = scheduler
+        self._make = make
+        self._cold = frozenset(cold)
+        self._native = native
+        self._described = described
+        self._expected = expected
+
+    def load(
+        self, name: str, before: ServedModel | ServedTensors | None
+    ) -> ServedModel | ServedTensors:
+        """Load a model; where one answers ``before`` it, take its place without a failed job.
+
+        Raises:
+            Conflict: it is of another kind than the one before, which goes on.
+            ModelError, ConfigError, EngineError: it cannot be used.
+        """
+        try:
+            detector = self._make(name)
+        except NotVision as exc:
+            return self._exchange_tensors(name, before, exc)
+        if isinstance(before, ServedTensors):
+            detector.close()
+            raise Conflict(f"the new model {name} takes pictures: give it a name of its own")
+        native = self._native_of(name, f"{name}{OWN_QUEUE}") if before is None else before.native
+        served = ServedModel(name, detector, self._scheduler, native)
+        try:
+            if before is not None:
+                _check_alike(name, before.detector, detector)
+                try_out(detector.engine, served.canvases)
+                if native is not None:
+                    native.reload()
+        except BaseException:  # whatever it is, it goes on; the engine must not stay
+            detector.close()
+            raise
+        if before is not None:
+            self._scheduler.replace(name, detector.engine).close()
+        else:
+            served.add()
+            if name not in self._cold:
+                served.warm_up(None if self._expected is None else self._expected.get(name, NOBODY))
+            if native is not None and name in self._described:
+                native.load(measure=name not in self._cold)
+        return served
+
+    def _exchange_tensors(
+        self, name: str, before: ServedModel | ServedTensors | None, reason: NotVision
+    ) -> ServedTensors:
+        """A model that is no vision model is served by the tensors of its file.
+
+        Raises ``reason`` where that cannot be either.
+        """
+        if isinstance(before, ServedModel):
+            raise reason
+        if before is not None:
+            before.native.reload()
+            return before
+        native = self._native_of(name, name)
+        if native is None:
+            raise reason
+        try:
+            native.load(measure=name not in self._cold)
+        except ModelError as exc:
+            native.close()
+            raise (exc if name in self._described else reason) from exc
+        if name not in self._described:
+            log.warning(
+                "model %s is served by its tensors only, it takes no pictures: %s", name, reason
+            )
+        return ServedTensors(name, native)
+
+    def _native_of(self, name: str, key: str) -> NativeModel | None:
+        if self._native is None:
+            return None
+        return NativeModel(key, self._scheduler, partial(self._native, name))
+
+    def free(self, served: ServedModel | ServedTensors) -> None:
+        """Free a model's engines once they have answered what was accepted."""
+        if served.native is not None:
+            served.native.close()
+        if isinstance(served, ServedModel):
+            self._scheduler.remove(served.name).close()
+
+
+def _check_alike(name: str, old: EngineDetector, new: EngineDetector) -> None:
+    """Streams and waiting requests read the new network's answers as they read the old one's."""
+    for what in (
+        "decoder", "outputs", "class_names", "first_class", "anchors", "keypoint_shape", "size", "stride", "resize",
+        "order", "max_batch",
+    ):  # fmt: skip
+        if getattr(old.card, what) != getattr(new.card, what):
+            raise Conflict(
+                f"the new model {name} has another {what.replace('_', ' ')} than the one that "
+                "answers: give it a name of its own"
+            )
