@@ -93,6 +93,11 @@ def fitted_canvas(source: tuple[int, int], size: int, stride: int) -> tuple[int,
     )
 
 
+def whole_box(width: int, height: int) -> Floats:
+    """The box (1, 4) xyxy of a whole picture."""
+    return np.array([[0, 0, width, height]], np.float32)
+
+
 def cxcywh_to_xyxy(boxes: Floats) -> Floats:
     """Boxes (N, 4) by centre and size as boxes by corners."""
     half = boxes[:, 2:] * np.float32(0.5)

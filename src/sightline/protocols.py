@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from sightline.types import (
     Detections,
@@ -78,7 +78,7 @@ class Decoder(Protocol):
     """Several candidates per object come out, so that NMS must follow."""
     resizable: bool
     """A graph of this family may be given another input size when its output shapes follow."""
-    card: Mapping[str, Any]
+    card: Mapping[str, object]
     """What a model card of this family says where nothing else is known."""
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
@@ -172,7 +172,7 @@ class TrackableDetector(AdjustableDetector, Protocol):
     """The lowest score of what it finds."""
 
     @property
-    def tracker_options(self) -> Mapping[str, Any] | None:
+    def tracker_options(self) -> Mapping[str, object] | None:
         """Options of trackers that suit its scores; None: those that follow from ``conf``."""
 
     @property

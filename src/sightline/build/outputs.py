@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
 
 from sightline.build.file_identity import Key, file_keys
 from sightline.build.output_names import check_name
@@ -60,7 +59,7 @@ class Outputs:
 
 def outputs(
     options: OutputOptions,
-    run: Mapping[str, Any],
+    run: Mapping[str, object],
     inputs: Sequence[SourceInput],
     joined: Collection[str] = (),
 ) -> Outputs:

@@ -137,7 +137,7 @@ def inputs(
         ConfigError: ``fps`` is given for what is no pictures, ``start`` for what is live or for
             pictures that have no time.
     """
-    given: dict[str, Any] = {"options": live, "loop": 0 if loop else 1, "fps": fps, "turn": turn}
+    given: dict[str, object] = {"options": live, "loop": 0 if loop else 1, "fps": fps, "turn": turn}
     found: list[SourceInput] = []
     taken: set[str] = set()
     for number, spec in enumerate(specs if names else itertools.chain(*map(_expanded, specs))):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json as json_
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sightline.cli.options import Verbose, model_options, network_names
 from sightline.cli.terminal import logs
 from sightline.redaction import printable
+from sightline.types import JsonObject
 
 if TYPE_CHECKING:
     from sightline.models.card import CardReading
@@ -47,7 +48,7 @@ def inspect(
         _print(file, reading)
 
 
-def _facts(file: ModelFile, reading: CardReading) -> dict[str, Any]:
+def _facts(file: ModelFile, reading: CardReading) -> JsonObject:
     return {
         "path": str(file.path),
         "format": file.format,
@@ -63,7 +64,7 @@ def _facts(file: ModelFile, reading: CardReading) -> dict[str, Any]:
     }
 
 
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
+def _tensor(spec: TensorSpec) -> JsonObject:
     return {"name": spec.name, "shape": spec.shape, "dtype": spec.dtype}
 
 

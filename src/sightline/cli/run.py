@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -149,7 +149,7 @@ def _served_file(config: Path) -> Configuration:
 
 
 def _one_model(
-    options: ModelOptions, serving: dict[str, Any], save_config: Path | None
+    options: ModelOptions, serving: dict[str, object], save_config: Path | None
 ) -> Configuration:
     """The configuration that serves one model, saved where that is wanted."""
     from sightline.build.model_files import PEOPLE

@@ -171,9 +171,9 @@ class _Reader:
         self._wrong(at, f"the tag {tag} is not allowed: plain YAML only", node)
         return None
 
-    def _mapping(self, node: yaml.MappingNode, at: Loc) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
+    def _mapping(self, node: yaml.MappingNode, at: Loc) -> dict[str, object]:
+        values: dict[str, object] = {}
+        merged: dict[str, object] = {}
         for key, child in node.value:
             if key.tag == _MERGE:
                 self._merge(child, at, merged)
@@ -188,7 +188,7 @@ class _Reader:
                 values[key.value] = self.value(child, (*at, key.value))
         return {**{key: value for key, value in merged.items() if key not in values}, **values}
 
-    def _merge(self, node: yaml.Node, at: Loc, merged: dict[str, Any]) -> None:
+    def _merge(self, node: yaml.Node, at: Loc, merged: dict[str, object]) -> None:
         """``<<: *other`` and ``<<: [*one, *two]``: what comes first counts, own keys before all."""
         for one in node.value if isinstance(node, yaml.SequenceNode) else (node,):
             if not isinstance(one, yaml.MappingNode):
@@ -287,7 +287,7 @@ def _no_numbers(tree: Any, options: Any, at: Loc = ()) -> Iterator[Mistake]:
         yield Mistake(at, f"wants a number, not {str(tree).lower()}")
 
 
-def place(tree: dict[str, Any], folder: Path) -> None:
+def place(tree: dict[str, object], folder: Path) -> None:
     """Make the paths in a tree absolute, from ``folder`` on."""
     patterns = ["/".join(pattern) for pattern in path_patterns(Configuration)]
     for at, parent, key in list(_texts(tree, "")):

@@ -35,7 +35,7 @@ OutputFolder = Annotated[Annotated[str, AfterValidator(_folder)] | None, _TEXT, 
 DatabaseAddress = Annotated[
     Annotated[str, AfterValidator(database_address)] | None, _TEXT, PathField("output")
 ]
-_TYPES: Mapping[str, Any] = {
+_TYPES: Mapping[str, object] = {
     "path": OutputPath,
     "folder": OutputFolder,
     "database": DatabaseAddress,
@@ -84,7 +84,7 @@ class ChosenOutput:
 
     kind: str
     path: str
-    options: Mapping[str, Any]
+    options: Mapping[str, object]
 
     @property
     def entry(self) -> SinkEntry:

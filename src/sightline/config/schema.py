@@ -11,7 +11,7 @@ _VARIABLE = r"\$\{"
 _UNQUOTED = ("integer", "number", "boolean")
 
 
-def schema() -> dict[str, Any]:
+def schema() -> dict[str, object]:
     """A JSON schema (draft 2020-12) that accepts what ``config.file.read`` accepts.
 
     Names that must exist elsewhere in the file (a stream's model) are beyond a schema, and so is

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 _WORDS = {
     "missing": "it is missing",
@@ -42,7 +41,7 @@ _LIMITS = {
 }
 
 
-def in_words(kind: str, context: Mapping[str, Any], message: str) -> str:
+def in_words(kind: str, context: Mapping[str, object], message: str) -> str:
     """A mistake by its pydantic type, context and message: "it must be a number"."""
     if kind in _LIMITS:
         key, text = _LIMITS[kind]

@@ -140,10 +140,10 @@ def graph_level(onnxruntime: Any, options: EngineOptions) -> Any:
 
 def onnx_providers(
     options: EngineOptions, available: Sequence[str]
-) -> list[tuple[str, dict[str, Any]]]:
+) -> list[tuple[str, dict[str, object]]]:
     """Execution providers in order of preference; the processor is always the last."""
     kind, _, number = options.device.partition(":")
-    cpu: list[tuple[str, dict[str, Any]]] = [(PROVIDERS["cpu"], {})]
+    cpu: list[tuple[str, dict[str, object]]] = [(PROVIDERS["cpu"], {})]
     if kind == "cpu" or (kind == "auto" and PROVIDERS["cuda"] not in available):
         return cpu
     if kind not in {"auto", "cuda", "gpu"}:
@@ -155,7 +155,7 @@ def onnx_providers(
             f"device {options.device!r}: this ONNX Runtime has no CUDA: "
             "pip uninstall onnxruntime, then pip install onnxruntime-gpu"
         )
-    cuda: dict[str, Any] = {
+    cuda: dict[str, object] = {
         "device_id": int(number or 0),
         "cudnn_conv_algo_search": options.cudnn_search.upper(),
         "arena_extend_strategy": "kNextPowerOfTwo" if options.arena else "kSameAsRequested",

@@ -120,9 +120,9 @@ class OpenVinoEngine(WorkersEngine):
             prepare.output(i).tensor().set_element_type(self._ov.Type.f32)
         return prepare.build()
 
-    def _properties(self) -> dict[str, Any]:
+    def _properties(self) -> dict[str, object]:
         options = self._options
-        properties: dict[str, Any] = {
+        properties: dict[str, object] = {
             "PERFORMANCE_HINT": options.hint.upper(),
             "INFERENCE_PRECISION_HINT": PRECISIONS[self._precision],
         }

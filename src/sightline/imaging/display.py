@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def data_frame(
     count, ids, boxes = len(detections), detections.track_ids, detections.extents
     unknown = pd.array([pd.NA] * count, dtype="Int64")
     seconds = None if frame is None else frame.utc
-    columns: dict[str, Any] = {
+    columns: dict[str, object] = {
         "stream": np.full(count, None if frame is None else frame.stream, object),
         "frame": unknown if frame is None else np.full(count, frame.index, np.int64),
         "time": np.full(count, np.nan if frame is None else frame.time),

@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from sightline.config import AlertOptions
 from sightline.monitoring.watched import Reading
+from sightline.types import JsonObject
 
 PERIOD_S = 1.0
 
@@ -45,7 +46,7 @@ class Alert:
             return f"resolved: {self.name}: {what}, after {self.seconds:.0f} s {self.limit}"
         return f"alert: {self.name}: {what}, {self.limit} for {self.seconds:.0f} s"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """As JSON has it; ``text`` is the sentence that chat services show."""
         fields = {name: getattr(self, name) for name in self.__slots__}
         return {"text": str(self), **fields}

@@ -14,6 +14,7 @@ from typing import Any
 from sightline._version import __version__
 from sightline.config import AlertOptions
 from sightline.monitoring.alerts import Alert
+from sightline.types import JsonObject
 
 _WORTH_ANOTHER_TRY = {408, 425, 429, 500, 502, 503, 504}
 
@@ -44,7 +45,7 @@ class Webhook:
         self._attempts = attempts
         self._backoff_s = backoff_s
         self._capacity = capacity
-        self._waiting: deque[tuple[str, str, dict[str, Any]]] = deque()
+        self._waiting: deque[tuple[str, str, JsonObject]] = deque()
         self._work = threading.Condition()
         self._closing = False
         self._ended = threading.Event()

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from itertools import islice
 
-import numpy as np
-
 from sightline.errors import SightlineError
+from sightline.geometry import whole_box
 from sightline.protocols import Classifier, Source
 from sightline.types import Classification, Frame, Label
 
@@ -37,8 +36,7 @@ def classify_frames(
                 frame, failure = None, exc
             if frame is None:
                 break
-            whole = np.array([[0, 0, frame.width, frame.height]], np.float32)
-            waiting.append((frame, classifier.submit(frame, whole)))
+            waiting.append((frame, classifier.submit(frame, whole_box(frame.width, frame.height))))
             if len(waiting) >= IN_FLIGHT:
                 yield _answer(*waiting.popleft())
         while waiting:

@@ -7,7 +7,6 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -50,7 +49,7 @@ class DatabaseSink:
     def __init__(
         self,
         url: str | Path,
-        run: Mapping[str, Any] | None = None,
+        run: Mapping[str, object] | None = None,
         *,
         lock_timeout_s: float = 60.0,
         patient: bool = False,

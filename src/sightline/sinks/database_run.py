@@ -26,7 +26,7 @@ from sightline.redaction import redact_address
 from sightline.sinks import schema, sqlite_file
 from sightline.sinks.rows import StoredObservation, TrackLabels, insert
 from sightline.sinks.watched_sqlite import WatchedSqlite
-from sightline.types import RunState
+from sightline.types import JsonObject, RunState
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class DatabaseRun:
     """
 
     def __init__(
-        self, url: str | Path, run: Mapping[str, Any] | None, lock_timeout_s: float
+        self, url: str | Path, run: Mapping[str, object] | None, lock_timeout_s: float
     ) -> None:
         try:
             address = database_address(str(url))
@@ -68,7 +68,7 @@ class DatabaseRun:
         self._engine: sa.Engine | None = None
         self._run_id = 0
         self._swap = threading.RLock()  # held while the database is written, or another one begun
-        self._streams: list[dict[str, Any]] = []  # by number: what its row holds
+        self._streams: list[JsonObject] = []  # by number: what its row holds
         self._stream_ids: list[int] = []  # by number: the id of its row
         self._labels: dict[int, TrackLabels] = {}  # what the database holds, by stream
 

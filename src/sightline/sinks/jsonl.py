@@ -14,7 +14,7 @@ import numpy as np
 
 from sightline.errors import SinkError
 from sightline.sinks.lines import LineFile
-from sightline.types import Event, Frame, Label, Observation, OutputRequest, StreamInfo
+from sightline.types import Event, Frame, JsonObject, Label, Observation, OutputRequest, StreamInfo
 from sightline.types.json_form import has_shapes, shape_of
 from sightline.wall_time import utc_text
 
@@ -149,9 +149,9 @@ def _wall_time(frame: Frame) -> str:
     return "" if frame.utc is None else f'"utc":"{utc_text(frame.utc)}","clock":"{frame.clock}",'
 
 
-def frame_fields(frame: Frame) -> dict[str, Any]:
+def frame_fields(frame: Frame) -> JsonObject:
     """What a line of JSON tells of a frame, as in ``to_json``."""
-    fields: dict[str, Any] = {
+    fields: JsonObject = {
         "stream": frame.stream,
         "frame": frame.index,
         "time": round(frame.time, 6),
@@ -161,7 +161,7 @@ def frame_fields(frame: Frame) -> dict[str, Any]:
     return fields | {"width": frame.width, "height": frame.height}
 
 
-def label_fields(labels: Iterable[Label]) -> list[dict[str, Any]]:
+def label_fields(labels: Iterable[Label]) -> list[JsonObject]:
     """Labels as they stand in a line of JSON."""
     return [
         {"attribute": label.attribute, "value": label.value, "score": round(label.score, 4)}
@@ -172,8 +172,8 @@ def label_fields(labels: Iterable[Label]) -> list[dict[str, Any]]:
 _OBJECT = '{"box":[%.2f,%.2f,%.2f,%.2f],"score":%.4f,"class_id":%d,"class":%s'
 
 
-def _event(event: Event, frame: Frame) -> dict[str, Any]:
-    item: dict[str, Any] = {"kind": event.kind, "time": round(event.time, 6)}
+def _event(event: Event, frame: Frame) -> JsonObject:
+    item: JsonObject = {"kind": event.kind, "time": round(event.time, 6)}
     utc = frame.utc_at(event.time)
     if utc is not None:
         item["utc"] = utc_text(utc)

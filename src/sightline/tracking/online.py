@@ -18,7 +18,7 @@ from sightline.tables import CAMERA_MOTIONS
 from sightline.tracking import kalman
 from sightline.tracking.matching import Pairs, assign
 from sightline.tracking.tracks import Found, Tracks
-from sightline.types import Detections, Frame, Ints, Mask
+from sightline.types import Detections, Floats, Frame, Ints, Mask
 
 if TYPE_CHECKING:
     from sightline.tracking.camera_motion import CameraMotion
@@ -123,8 +123,7 @@ class OnlineTracker(ABC):
             are the detector's, not the filter's) but for ``track_ids``.
 
         Raises:
-            ConfigError: ``camera_motion`` is on, and there is no frame: neither ``time`` is one, nor do
-                the detections know theirs.
+            ConfigError: ``camera_motion`` is on, and neither ``time`` nor the detections know a frame.
         """
         frame = time if isinstance(time, Frame) else detections.frame
         first = self._updated is None
@@ -134,9 +133,7 @@ class OnlineTracker(ABC):
         self._class_names = detections.class_names
         tracks = self._tracks
         if self._camera is not None:
-            transform = self._camera.update(self._needed(frame), detections.boxes)
-            if transform is not None and len(tracks):
-                tracks.move(transform)
+            _follow(self._camera, tracks, self._needed(frame), detections.boxes)
         if not len(detections) and not len(tracks):  # an empty street costs nothing
             return replace(detections, track_ids=np.empty(0, np.int64))
         found = Found.of(detections)
@@ -144,7 +141,6 @@ class OnlineTracker(ABC):
         active = tracks.seen >= previous
         alive = active | (self._clock - tracks.seen <= self.lost_buffer_s)
         rows, columns = self._match(found, Candidates(active, alive))
-
         self._meet(rows, columns, found)
         self._confirm(tracks.ids, (tracks.ids == 0) & (tracks.hits >= self.minimum_hits))
         track_ids = np.zeros(len(detections), np.int64)
@@ -154,7 +150,6 @@ class OnlineTracker(ABC):
         active[rows] = False
         if active.any():
             kalman.hold_size(tracks.motion, active.nonzero()[0])
-
         fresh = found.scores >= self.new_track_threshold
         fresh[columns] = False
         if fresh.any() or not alive.all():
@@ -242,6 +237,13 @@ class OnlineTracker(ABC):
         new = which.nonzero()[0]
         ids[new] = np.arange(self._next_id, self._next_id + len(new))
         self._next_id += len(new)
+
+
+def _follow(camera: CameraMotion, tracks: Tracks, frame: Frame, boxes: Floats) -> None:
+    """Move the tracks as the picture has moved."""
+    transform = camera.update(frame, boxes)
+    if transform is not None and len(tracks):
+        tracks.move(transform)
 
 
 def _camera(model: str) -> CameraMotion | None:

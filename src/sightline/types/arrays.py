@@ -25,5 +25,8 @@ Clock: TypeAlias = Literal["rtcp", "arrival", "start"]
 """Where the wall-clock time of a frame is from: the camera's RTCP sender reports, the arrival of the
 frame here, or the start of a recording that the user has told."""
 
+JsonObject: TypeAlias = dict[str, object]
+"""An object of JSON that is made to be written. What is read is checked where it enters."""
+
 RunState: TypeAlias = Literal["done", "failed", "interrupted"]
 """How a run, or a stream of one, has ended."""

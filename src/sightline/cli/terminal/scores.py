@@ -13,6 +13,7 @@ import typer
 
 from sightline.cli.terminal.cells import cell
 from sightline.redaction import printable
+from sightline.types import JsonObject
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,7 +65,7 @@ def report(
         raise typer.Exit(1)
 
 
-def plain_scores(scores: Any) -> dict[str, Any]:
+def plain_scores(scores: Any) -> JsonObject:
     """Scores as a dictionary. Classes have no notes of their own."""
     plain = asdict(scores)
     for name in [name for name in plain if name.startswith(("mask_", "keypoint_"))]:

@@ -7,7 +7,6 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 READ = "COCO JSON and YOLO's folders, lists and data.yaml are read"
 
@@ -113,7 +112,7 @@ def _of_json(file: Path) -> str | None:
     return _of_object(content, first if isinstance(first, dict) else {})
 
 
-def _of_entry(entry: Mapping[str, Any]) -> str | None:
+def _of_entry(entry: Mapping[str, object]) -> str | None:
     """The form of a list, told by what its first entry has."""
     keys = set(entry)
     if {"image", "annotations"} <= keys:
@@ -123,7 +122,7 @@ def _of_entry(entry: Mapping[str, Any]) -> str | None:
     return "bdd" if {"name", "labels"} <= keys else None
 
 
-def _of_object(content: Mapping[str, Any], first: Mapping[str, Any]) -> str | None:
+def _of_object(content: Mapping[str, object], first: Mapping[str, object]) -> str | None:
     """The form of an object, told by what it has, or by what its first value has."""
     keys = set(content)
     for needed, form in (

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sightline.errors import ConfigError
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.text_files import read_text, refuse
+from sightline.types import JsonObject
 
 _NAMES_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _NAME_LISTS = ("classes.txt", "labels/classes.txt", "obj.names", "_darknet.labels", "classes.names")
@@ -89,7 +89,7 @@ def _has_names(path: Path) -> bool:
         return False
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> JsonObject:
     """The content of a YAML file, all scalars as text: ``yes`` is a name, not a boolean."""
     import yaml
 
@@ -101,7 +101,7 @@ def _load(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _names(path: Path, content: dict[str, Any], notes: Notes) -> tuple[str, ...]:
+def _names(path: Path, content: JsonObject, notes: Notes) -> tuple[str, ...]:
     names = content.get("names")
     if isinstance(names, dict):
         if not all(str(key).isdecimal() for key in names):

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from sightline.errors import ConfigError, Conflict, EngineError, ModelError, NotFound
 from sightline.futures import joined
+from sightline.geometry import whole_box
 from sightline.runtime.repository.served_model import Announced, Started
 from sightline.runtime.scheduling.items import Terms
-from sightline.runtime.scheduling.scheduled import ScheduledEngine
+from sightline.runtime.scheduling.scheduled import scheduled
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.types import Frame, Label
 
@@ -91,7 +90,7 @@ class ClassifierRepository:
             raise Conflict(f"model {name!r} cannot classify: see the log") from exc
         self._loaded[name] = key
         self._scheduler.check(key, terms)  # before the picture is decoded
-        engine = Announced(ScheduledEngine(self._scheduler, key, terms), started)
-        asked = classifier.with_engines(lambda _: engine).replaced(conf=conf, top=top)
-        whole = np.array([[0, 0, frame.width, frame.height]], np.float32)
+        asked = scheduled(classifier.replaced(conf=conf, top=top), self._scheduler, key, terms)
+        asked = asked.with_engines(lambda engine: Announced(engine, started))
+        whole = whole_box(frame.width, frame.height)
         return joined([asked.submit(frame, whole)], lambda found: found[0][0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from http import HTTPStatus
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -20,6 +19,7 @@ from sightline.errors import (
     Unauthorized,
 )
 from sightline.redaction import redact
+from sightline.types import JsonObject
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def answer(error: Exception, request_id: str, path: str) -> JSONResponse:
     return JSONResponse({"error": message}, 400 if status == 422 else status, headers)
 
 
-def failure(error: Exception, request_id: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+def failure(error: Exception, request_id: str) -> tuple[int, JsonObject, dict[str, str]]:
     """HTTP status, body and headers of such an answer."""
     status, message, headers = explain(error)
     report(error, status, request_id)

@@ -12,7 +12,7 @@ from tritonclient.grpc import service_pb2 as pb
 from sightline.errors import InvalidRequest
 from sightline.serving.kserve.open_inference import OpenInference
 
-Method = Callable[[Any, Any], Awaitable[Any]]
+Method = Callable[[Any, Any], Awaitable[Any]]  # a message, and its context; neither has types
 
 
 def model_calls(service: OpenInference, ready: Callable[[], bool]) -> dict[str, tuple[Any, Method]]:
@@ -21,28 +21,32 @@ def model_calls(service: OpenInference, ready: Callable[[], bool]) -> dict[str, 
     ``ready`` says whether the server takes requests.
     """
 
-    async def server_live(_: object, __: Any) -> Any:
+    async def server_live(_: pb.ServerLiveRequest, __: object) -> pb.ServerLiveResponse:
         return pb.ServerLiveResponse(live=True)
 
-    async def server_ready(_: object, __: Any) -> Any:
+    async def server_ready(_: pb.ServerReadyRequest, __: object) -> pb.ServerReadyResponse:
         return pb.ServerReadyResponse(ready=ready())
 
-    async def server_metadata(_: object, __: Any) -> Any:
+    async def server_metadata(_: pb.ServerMetadataRequest, __: object) -> pb.ServerMetadataResponse:
         return ParseDict(service.server(), pb.ServerMetadataResponse())
 
-    async def model_ready(request: Any, _: Any) -> Any:
+    async def model_ready(request: pb.ModelReadyRequest, _: object) -> pb.ModelReadyResponse:
         ready = service.model_ready(request.name, request.version)
         return pb.ModelReadyResponse(ready=ready)
 
-    async def model_metadata(request: Any, _: Any) -> Any:
+    async def model_metadata(
+        request: pb.ModelMetadataRequest, _: object
+    ) -> pb.ModelMetadataResponse:
         found = await asyncio.to_thread(service.metadata, request.name, request.version)
         return ParseDict(found, pb.ModelMetadataResponse())
 
-    async def model_config(request: Any, _: Any) -> Any:
+    async def model_config(request: pb.ModelConfigRequest, _: object) -> pb.ModelConfigResponse:
         found = await asyncio.to_thread(service.config, request.name, request.version)
         return ParseDict({"config": found}, pb.ModelConfigResponse())
 
-    async def statistics(request: Any, _: Any) -> Any:
+    async def statistics(
+        request: pb.ModelStatisticsRequest, _: object
+    ) -> pb.ModelStatisticsResponse:
         found = service.statistics(request.name, request.version)
         return ParseDict(found, pb.ModelStatisticsResponse())
 
@@ -60,18 +64,22 @@ def model_calls(service: OpenInference, ready: Callable[[], bool]) -> dict[str, 
 def repository_calls(service: OpenInference) -> dict[str, tuple[Any, Method]]:
     """As ``model_calls``: the models that there are, loaded and unloaded."""
 
-    async def index(request: Any, _: Any) -> Any:
+    async def index(request: pb.RepositoryIndexRequest, _: object) -> pb.RepositoryIndexResponse:
         found = service.index(ready=request.ready)
         return ParseDict({"models": found}, pb.RepositoryIndexResponse())
 
-    async def load(request: Any, _: Any) -> Any:
+    async def load(
+        request: pb.RepositoryModelLoadRequest, _: object
+    ) -> pb.RepositoryModelLoadResponse:
         """Clients may not bring a configuration or files of their own."""
         for name in request.parameters:
             raise InvalidRequest(f"parameter {name!r:.80} is not supported")
         await asyncio.to_thread(service.load, request.model_name)
         return pb.RepositoryModelLoadResponse()
 
-    async def unload(request: Any, _: Any) -> Any:
+    async def unload(
+        request: pb.RepositoryModelUnloadRequest, _: object
+    ) -> pb.RepositoryModelUnloadResponse:
         await asyncio.to_thread(service.unload, request.model_name)
         return pb.RepositoryModelUnloadResponse()
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from tritonclient.grpc import service_pb2 as pb
 
+from sightline.serving.kserve.grpc_model_calls import Method
 from sightline.serving.kserve.open_inference import OpenInference
 from sightline.serving.kserve.shared_memory import NO_CUDA, NotOffered
-
-Method = Callable[[Any, Any], Awaitable[Any]]
 
 
 def shared_memory_calls(service: OpenInference) -> dict[str, tuple[Any, Method]]:
     """By name: the kind of the request, and what answers it. Raise as ``Regions`` does."""
 
-    async def status(request: Any, _: Any) -> Any:
+    async def status(
+        request: pb.SystemSharedMemoryStatusRequest, _: object
+    ) -> pb.SystemSharedMemoryStatusResponse:
         answer = pb.SystemSharedMemoryStatusResponse()
         for region in service.regions.status(request.name):
             told = answer.regions[region["name"]]
@@ -24,15 +24,19 @@ def shared_memory_calls(service: OpenInference) -> dict[str, tuple[Any, Method]]
                 setattr(told, field, value)
         return answer
 
-    async def register(request: Any, _: Any) -> Any:
+    async def register(
+        request: pb.SystemSharedMemoryRegisterRequest, _: object
+    ) -> pb.SystemSharedMemoryRegisterResponse:
         service.regions.register(request.name, request.key, request.offset, request.byte_size)
         return pb.SystemSharedMemoryRegisterResponse()
 
-    async def unregister(request: Any, _: Any) -> Any:
+    async def unregister(
+        request: pb.SystemSharedMemoryUnregisterRequest, _: object
+    ) -> pb.SystemSharedMemoryUnregisterResponse:
         service.regions.unregister(request.name)
         return pb.SystemSharedMemoryUnregisterResponse()
 
-    async def cuda(_: object, __: object) -> Any:
+    async def cuda(_: object, __: object) -> NoReturn:
         raise NotOffered(NO_CUDA)
 
     return {

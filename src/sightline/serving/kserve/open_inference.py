@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sightline._version import __version__
 from sightline.config import LimitOptions
@@ -27,6 +27,7 @@ from sightline.serving.kserve.statistics import Statistics
 from sightline.serving.kserve.tensors import InferRequest, InputTensor, Output, Spec
 from sightline.serving.kserve.terms import terms_of
 from sightline.serving.memory import Held, Memory
+from sightline.types import JsonObject
 
 T = TypeVar("T")
 
@@ -92,7 +93,7 @@ class OpenInference:
             raise NotOffered("shared memory is off: set serving.shared_memory to true to allow it")
         return self._regions
 
-    def server(self) -> dict[str, Any]:
+    def server(self) -> JsonObject:
         """Name, version and extensions, as the protocol has its server metadata."""
         shared = () if self._regions is None else ("system_shared_memory",)
         return {
@@ -101,7 +102,7 @@ class OpenInference:
             "extensions": [*EXTENSIONS, *shared],
         }
 
-    def metadata(self, name: str, version: str = "") -> dict[str, Any]:
+    def metadata(self, name: str, version: str = "") -> JsonObject:
         """Names, types and shapes. Blocks where the model's own tensors are to be loaded first."""
         endpoint = self._described(name, version)
         return {
@@ -112,7 +113,7 @@ class OpenInference:
             "outputs": [spec.to_dict() for spec in endpoint.outputs],
         }
 
-    def config(self, name: str, version: str = "") -> dict[str, Any]:
+    def config(self, name: str, version: str = "") -> JsonObject:
         """As Triton's model configuration. The batch's side is left out of ``dims`` where the model
         is ``batched``; it stands there otherwise. Blocks as ``metadata`` does."""
         endpoint = self._described(name, version)
@@ -143,7 +144,7 @@ class OpenInference:
             if state.state == "ready" or not ready
         ]
 
-    def statistics(self, name: str = "", version: str = "") -> dict[str, Any]:
+    def statistics(self, name: str = "", version: str = "") -> JsonObject:
         """Counts and times of one model, or of all that are ready."""
         if name:
             names = [self.model(name, version).name]
@@ -234,7 +235,7 @@ STATES = {
 }
 
 
-def _config(spec: Spec, *, batched: bool) -> dict[str, Any]:
+def _config(spec: Spec, *, batched: bool) -> JsonObject:
     kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
     dims = list(spec.shape[1:] if batched else spec.shape)
     return {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": dims}

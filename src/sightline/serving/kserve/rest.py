@@ -37,6 +37,7 @@ from sightline.serving.kserve.tensors import (
     place_of,
     wrong,
 )
+from sightline.types import JsonObject
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """So many bytes of a body are JSON; the tensors follow as bytes."""
@@ -88,7 +89,7 @@ class _Region(_Message):
 
 
 class _Change(_Message):
-    parameters: dict[str, Any] = {}
+    parameters: JsonObject = {}
 
 
 def router(service: OpenInference) -> APIRouter:
@@ -113,7 +114,7 @@ def router(service: OpenInference) -> APIRouter:
 
 def _about_server(routes: APIRouter, service: OpenInference) -> None:
     @routes.get("")
-    async def metadata() -> dict[str, Any]:
+    async def metadata() -> JsonObject:
         return service.server()
 
     @routes.head("/health/live", include_in_schema=False)
@@ -129,12 +130,12 @@ def _about_server(routes: APIRouter, service: OpenInference) -> None:
 
 def _about_models(routes: APIRouter, service: OpenInference) -> None:
     @routes.get("/models/stats")
-    async def all_statistics() -> dict[str, Any]:
+    async def all_statistics() -> JsonObject:
         return service.statistics()
 
     @routes.get("/models/{model}")
     @routes.get("/models/{model}/versions/{version}")
-    async def model_metadata(model: str, version: str = "") -> dict[str, Any]:
+    async def model_metadata(model: str, version: str = "") -> JsonObject:
         return await asyncio.to_thread(service.metadata, model, version)  # may load it
 
     @routes.head("/models/{model}/ready", include_in_schema=False)
@@ -146,12 +147,12 @@ def _about_models(routes: APIRouter, service: OpenInference) -> None:
 
     @routes.get("/models/{model}/config")
     @routes.get("/models/{model}/versions/{version}/config")
-    async def model_config(model: str, version: str = "") -> dict[str, Any]:
+    async def model_config(model: str, version: str = "") -> JsonObject:
         return await asyncio.to_thread(service.config, model, version)
 
     @routes.get("/models/{model}/stats")
     @routes.get("/models/{model}/versions/{version}/stats")
-    async def model_statistics(model: str, version: str = "") -> dict[str, Any]:
+    async def model_statistics(model: str, version: str = "") -> JsonObject:
         return service.statistics(model, version)
 
 
@@ -178,7 +179,7 @@ def _repository(routes: APIRouter, service: OpenInference) -> None:
 def _shared_memory(routes: APIRouter, service: OpenInference) -> None:
     @routes.get("/systemsharedmemory/status")
     @routes.get("/systemsharedmemory/region/{region}/status")
-    async def status(region: str = "") -> list[dict[str, Any]]:
+    async def status(region: str = "") -> list[JsonObject]:
         return service.regions.status(region)
 
     @routes.post("/systemsharedmemory/region/{region}/register")
@@ -281,7 +282,7 @@ async def answer(
     """The answer to an inference: JSON, and after it the outputs that go as bytes."""
     described, tail = [], []
     for output in outputs:
-        head: dict[str, Any] = {
+        head: JsonObject = {
             "name": output.name,
             "datatype": output.datatype,
             "shape": list(output.array.shape),
@@ -298,7 +299,7 @@ async def answer(
             # In a thread: a hundred thousand numbers take long, and others want to be heard.
             data = await asyncio.to_thread("".join, output.json())
             described.append(f'{json.dumps(head)[:-1]}, "data": {data}}}')
-    common: dict[str, Any] = {"model_name": model, "model_version": VERSION}
+    common: JsonObject = {"model_name": model, "model_version": VERSION}
     if number:
         common["id"] = number
     text = f'{json.dumps(common)[:-1]}, "outputs": [{", ".join(described)}]}}'.encode()

@@ -14,10 +14,10 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sightline.errors import Conflict, InvalidRequest, NotFound, RequestError
 from sightline.serving.kserve.tensors import InputTensor, Output, Place, wrong
+from sightline.types import JsonObject
 
 FOLDER = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory is, not a temporary file
 KEY = re.compile(r"/?(?!\.{1,2}\Z)[^/\0]{1,254}")
@@ -57,7 +57,7 @@ class Region:
         # Not at unregistering: a request in flight would read another file under the same number.
         weakref.finalize(self, os.close, descriptor)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """The region as the protocol's status has it; ``offset`` and ``byte_size`` in bytes."""
         return {
             "name": self.name,
@@ -164,7 +164,7 @@ class Regions:
             else:
                 self._regions.clear()
 
-    def status(self, name: str = "") -> list[dict[str, Any]]:
+    def status(self, name: str = "") -> list[JsonObject]:
         """One region, or all. Raises NotFound."""
         with self._changing:
             regions = list(self._regions.values())

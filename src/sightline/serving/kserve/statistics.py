@@ -6,9 +6,9 @@ import threading
 import time
 import weakref
 from collections import defaultdict
-from typing import Any
 
 from sightline.runtime.scheduling.executions import Execution, Watch
+from sightline.types import JsonObject
 
 MOST_SIZES = 256
 """Sizes of batches that are told apart; clients send tensors of any number of rows."""
@@ -57,7 +57,7 @@ class Statistics:
         with self._changing:
             self._models[model].requests["fail"].add(took_ns)
 
-    def of(self, model: str) -> dict[str, Any]:
+    def of(self, model: str) -> JsonObject:
         """A model's counts and times, without its name."""
         with self._changing:
             return self._models[model].to_dict() if model in self._models else _Model().to_dict()
@@ -108,7 +108,7 @@ class _Model:
         for step, ns in zip(STEPS, _took(execution), strict=True):
             batch[step].add(ns)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """As the protocol's statistics extension has it; durations in nanoseconds."""
         return {
             "last_inference": self.last_ms,

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import InferenceError, InvalidRequest
-from sightline.types import Pixels
+from sightline.types import JsonObject, Pixels
 
 DATATYPES = {
     "bool": "BOOL",
@@ -58,7 +58,7 @@ class Spec:
     datatype: str
     shape: tuple[int, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """As the protocol's metadata has a tensor; an open dimension is -1."""
         return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape)}
 

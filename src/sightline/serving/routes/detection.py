@@ -7,7 +7,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -25,7 +25,7 @@ from sightline.serving.http.uploads import frame_of, read_many, read_one
 from sightline.serving.http.validation import check_query
 from sightline.serving.http.waiting import unless_gone, until
 from sightline.serving.routes.openapi import FAILURES, MANY_BODY, ONE_BODY
-from sightline.types import Detections, Frame
+from sightline.types import Detections, Frame, JsonObject
 
 router = APIRouter(tags=["detection"])
 
@@ -141,15 +141,13 @@ class Job:
         trace.step("detect", began, time.monotonic(), model=self._served.name)
         return found, (began - submitted) * 1e3
 
-    async def run_all(
-        self, frames: Sequence[Frame | Exception]
-    ) -> list[dict[str, Any] | Exception]:
+    async def run_all(self, frames: Sequence[Frame | Exception]) -> list[JsonObject | Exception]:
         """The answer for each frame, or why there is none.
 
         So many wait in the queue at a time as it takes: a worker that is refused leaves its frame
         to those that are still there.
         """
-        results: list[dict[str, Any] | Exception] = [Overloaded("there was no turn")] * len(frames)
+        results: list[JsonObject | Exception] = [Overloaded("there was no turn")] * len(frames)
         left = deque(enumerate(frames))
         workers = min(_WORKERS, len(frames))
 
@@ -173,7 +171,7 @@ class Job:
                 group.create_task(work())
         return results
 
-    def found(self, frame: Frame, detections: Detections, queue_ms: float) -> dict[str, Any]:
+    def found(self, frame: Frame, detections: Detections, queue_ms: float) -> JsonObject:
         """The answer for one picture."""
         total_ms = (time.monotonic() - self._begin) * 1e3
         return {
@@ -192,13 +190,13 @@ def _frame_or_error(data: bytes, limits: LimitOptions, name: str) -> Frame | Sig
         return exc
 
 
-def _result(result: Mapping[str, Any] | Exception, number: str) -> Mapping[str, Any]:
+def _result(result: Mapping[str, object] | Exception, number: str) -> Mapping[str, object]:
     if isinstance(result, Exception):
         return failure(result, number)[1]
     return result
 
 
-def _json(content: Mapping[str, Any]) -> Response:
+def _json(content: Mapping[str, object]) -> Response:
     return Response(json.dumps(content, separators=(",", ":")), media_type="application/json")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -14,6 +13,7 @@ from sightline._version import __version__
 from sightline.errors import NotFound
 from sightline.serving.http.state import state_of
 from sightline.serving.routes.openapi import FAILURES
+from sightline.types import JsonObject
 
 router = APIRouter(tags=["health"])
 
@@ -45,7 +45,7 @@ async def metrics(request: Request) -> Response:
 
 
 @router.get("/status")
-async def status(request: Request) -> dict[str, Any]:
+async def status(request: Request) -> JsonObject:
     """Everything at a glance: version, models, scheduler, streams."""
     service = state_of(request)
     streams = service.fleet.stats() if service.fleet is not None else {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
@@ -16,19 +15,20 @@ from sightline.runtime.repository.served_model import ServedTensors
 from sightline.serving.http.state import ServiceState, state_of
 from sightline.serving.http.validation import exact_body, exact_query
 from sightline.serving.routes.openapi import FAILURES
+from sightline.types import JsonObject
 
 router = APIRouter(tags=["models"], dependencies=[Depends(exact_query)])
-_RESPONSES: dict[int | str, dict[str, Any]] = {
+_RESPONSES: dict[int | str, JsonObject] = {
     status: FAILURES[status] for status in (401, 403, 404, 422)
 }
-_CHANGES: dict[int | str, dict[str, Any]] = {
+_CHANGES: dict[int | str, JsonObject] = {
     **_RESPONSES,
     409: {"description": "it cannot be used; what answered before goes on"},
 }
 
 
 @router.get("/models")
-async def models(request: Request) -> dict[str, Any]:
+async def models(request: Request) -> JsonObject:
     """All models that detect or take tensors; the first is the default. ``classifiers`` are those of
     ``POST /classify``."""
     service = state_of(request)
@@ -41,14 +41,14 @@ async def models(request: Request) -> dict[str, Any]:
 
 
 @router.get("/models/{name}", responses=_RESPONSES)
-async def model(request: Request, name: Name) -> dict[str, Any]:
+async def model(request: Request, name: Name) -> JsonObject:
     """One model."""
     return describe(state_of(request), name)
 
 
 @router.post("/models/{name}/reload", responses=_CHANGES)
 @router.post("/models/{name}/load", responses=_CHANGES)
-async def load(request: Request, name: Name) -> dict[str, Any]:
+async def load(request: Request, name: Name) -> JsonObject:
     """Load a model (again) from its file. No request fails meanwhile; a bad file changes nothing."""
     service = state_of(request)
     await asyncio.to_thread(service.repository.load_for_client, name)
@@ -56,7 +56,7 @@ async def load(request: Request, name: Name) -> dict[str, Any]:
 
 
 @router.post("/models/{name}/unload", responses=_CHANGES)
-async def unload(request: Request, name: Name) -> dict[str, Any]:
+async def unload(request: Request, name: Name) -> JsonObject:
     """Free a model. Refused while a stream uses it."""
     service = state_of(request)
     await asyncio.to_thread(service.repository.unload, name)
@@ -74,7 +74,7 @@ class Choice(BaseModel):
 @router.post(
     "/models/{name}/engine", responses=_CHANGES, dependencies=[Depends(exact_body(Choice))]
 )
-async def choose_engine(request: Request, name: Name, choice: Choice) -> dict[str, Any]:
+async def choose_engine(request: Request, name: Name, choice: Choice) -> JsonObject:
     """Choose one of a model's engines by hand, by its label, or let the service choose again."""
     service = state_of(request)
     fallback = service.repository.get(name).fallback
@@ -90,10 +90,10 @@ async def choose_engine(request: Request, name: Name, choice: Choice) -> dict[st
     return describe(service, name)
 
 
-def describe(service: ServiceState, name: str) -> dict[str, Any]:
+def describe(service: ServiceState, name: str) -> JsonObject:
     """What a client should know of a model. Raises NotFound."""
     state = service.repository.state(name)
-    told: dict[str, Any] = {"name": state.name, "state": state.state}
+    told: JsonObject = {"name": state.name, "state": state.state}
     if state.error is not None:
         told["error"] = state.error
     if state.state != "ready":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel
 
 from sightline.serving.http.schemas import (
@@ -15,6 +13,7 @@ from sightline.serving.http.schemas import (
     PictureParameters,
     PredictParameters,
 )
+from sightline.types import JsonObject
 
 _FAILED = {
     400: "the request is broken",
@@ -28,7 +27,7 @@ _FAILED = {
     503: "too much work: try again after Retry-After seconds",
     504: "no answer within timeout_ms",
 }
-FAILURES: dict[int | str, dict[str, Any]] = {
+FAILURES: dict[int | str, JsonObject] = {
     status: {"model": Failed, "description": text} for status, text in _FAILED.items()
 }
 
@@ -38,8 +37,8 @@ _PIXEL = (
 )
 
 
-def _form(many: bool, shape: type[PictureParameters] = PredictParameters) -> dict[str, Any]:
-    file: dict[str, Any] = {"type": "string", "format": "binary"}
+def _form(many: bool, shape: type[PictureParameters] = PredictParameters) -> JsonObject:
+    file: JsonObject = {"type": "string", "format": "binary"}
     if many:
         file = {"type": "array", "items": file, "minItems": 1}
     parameters = shape.model_json_schema()["properties"]
@@ -50,8 +49,8 @@ def _form(many: bool, shape: type[PictureParameters] = PredictParameters) -> dic
 
 
 def _one(
-    shape: type[PictureParameters], in_json: type[BaseModel], example: dict[str, Any]
-) -> dict[str, Any]:
+    shape: type[PictureParameters], in_json: type[BaseModel], example: JsonObject
+) -> JsonObject:
     """The body of a request with one picture."""
     return {
         "requestBody": {
@@ -71,7 +70,7 @@ def _one(
 
 ONE_BODY = _one(PredictParameters, OnePicture, {"conf": 0.4, "classes": ["person"]})
 CLASSIFY_BODY = _one(ClassifyRequest, OneToClassify, {"top": 3})
-MANY_BODY: dict[str, Any] = {
+MANY_BODY: JsonObject = {
     "requestBody": {
         "required": True,
         "content": {

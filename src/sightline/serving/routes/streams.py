@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import queue
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
@@ -25,18 +25,18 @@ from sightline.serving.http.state import ServiceState, state_of
 from sightline.serving.http.validation import exact_body, exact_query
 from sightline.serving.routes.openapi import FAILURES
 from sightline.serving.stream_outputs import placed_outputs
-from sightline.types import StreamStats
+from sightline.types import JsonObject, StreamStats
 
 router = APIRouter(tags=["streams"], dependencies=[Depends(exact_query)])
-_RESPONSES: dict[int | str, dict[str, Any]] = {
+_RESPONSES: dict[int | str, JsonObject] = {
     status: FAILURES[status] for status in (401, 403, 404, 422)
 }
-_ADDING: dict[int | str, dict[str, Any]] = {
+_ADDING: dict[int | str, JsonObject] = {
     **_RESPONSES,
     409: {"description": "there is a stream of this name, or a file is in use"},
     503: FAILURES[503],
 }
-_REMOVING: dict[int | str, dict[str, Any]] = {
+_REMOVING: dict[int | str, JsonObject] = {
     **_RESPONSES,
     202: {"description": "it ends, but its outputs are not closed yet"},
 }
@@ -49,7 +49,7 @@ _BOUNDARY = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
 
 
 @router.get("/streams", responses=_RESPONSES)
-async def streams(request: Request) -> dict[str, Any]:
+async def streams(request: Request) -> JsonObject:
     """All streams with their statistics."""
     stats = await asyncio.to_thread(state_of(request).streams.stats)
     return {"streams": [dataclasses.asdict(one) for one in stats.values()]}
@@ -61,7 +61,7 @@ async def streams(request: Request) -> dict[str, Any]:
     responses=_ADDING,
     dependencies=[Depends(exact_body(StreamRequest))],
 )
-async def add(request: Request, body: StreamRequest) -> dict[str, Any]:
+async def add(request: Request, body: StreamRequest) -> JsonObject:
     """Add a stream; it connects by itself, so a camera that is away is no error."""
     service = state_of(request)
     fleet = service.streams
@@ -105,14 +105,14 @@ async def remove(request: Request, name: Name) -> Response:
 
 
 @router.post("/streams/{name}/pause", responses=_RESPONSES)
-async def pause(request: Request, name: Name) -> dict[str, Any]:
+async def pause(request: Request, name: Name) -> JsonObject:
     """Analyse nothing until it is resumed; the camera stays connected."""
     await asyncio.to_thread(state_of(request).streams.pause, name)
     return {"name": name, "paused": True}
 
 
 @router.post("/streams/{name}/resume", responses=_RESPONSES)
-async def resume(request: Request, name: Name) -> dict[str, Any]:
+async def resume(request: Request, name: Name) -> JsonObject:
     """Go on after a pause."""
     await asyncio.to_thread(state_of(request).streams.resume, name)
     return {"name": name, "paused": False}
@@ -120,7 +120,7 @@ async def resume(request: Request, name: Name) -> dict[str, Any]:
 
 @router.get("/streams/{name}", responses=_RESPONSES)
 @router.get("/streams/{name}/stats", responses=_RESPONSES)
-async def stats(request: Request, name: Name) -> dict[str, Any]:
+async def stats(request: Request, name: Name) -> JsonObject:
     """The statistics of one stream."""
     return dataclasses.asdict(await asyncio.to_thread(_stats, state_of(request), name))
 
@@ -155,7 +155,7 @@ async def link(
     seconds: Annotated[int, Query(ge=1, le=LONGEST_S)] = 300,
     annotated: bool = True,
     quality: Annotated[int, Query(ge=1, le=100)] = 80,
-) -> dict[str, Any]:
+) -> JsonObject:
     """A signed address of live pictures, for an ``<img>`` element: it needs no token, and expires."""
     service = state_of(request)
     service.streams.version(name)  # NotFound
@@ -199,7 +199,7 @@ async def events_link(
     request: Request,
     stream: Annotated[list[Name] | None, Query(max_length=256)] = None,
     seconds: Annotated[int, Query(ge=1, le=LONGEST_S)] = 300,
-) -> dict[str, Any]:
+) -> JsonObject:
     """A signed address of events, for an ``EventSource``: it needs no token, and expires."""
     service = state_of(request)
     await asyncio.to_thread(_check_streams, service, set(stream or ()))

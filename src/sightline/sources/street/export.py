@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import av
 import cv2
@@ -16,7 +16,7 @@ from sightline.errors import ConfigError, SinkError
 from sightline.sources.street.options import StreetOptions
 from sightline.sources.street.source import StreetSource, truth_of
 from sightline.sources.street.truth import StreetTruth
-from sightline.types import Pixels
+from sightline.types import JsonObject, Pixels
 from sightline.types.run_lengths import run_lengths
 
 Format = Literal["images", "mp4"]
@@ -128,8 +128,8 @@ class _TruthFiles:
 
     def __init__(self, options: StreetOptions) -> None:
         self._options = options
-        self._images: list[dict[str, Any]] = []
-        self._annotations: list[dict[str, Any]] = []
+        self._images: list[JsonObject] = []
+        self._annotations: list[JsonObject] = []
         self._lines: list[str] = []
 
     def add(self, name: str, truth: StreetTruth) -> None:
