@@ -11,12 +11,11 @@ import typer
 from sightline.cli.options import Verbose, model_options, network_names
 from sightline.cli.terminal import logs
 from sightline.redaction import printable
-from sightline.types import JsonObject
 
 if TYPE_CHECKING:
     from sightline.models.card import CardReading
     from sightline.models.file import ModelFile
-    from sightline.types import TensorSpec
+    from sightline.types import JsonObject, TensorSpec
 
 
 def inspect(

@@ -9,7 +9,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -17,9 +16,6 @@ import numpy as np
 from sightline.errors import SinkError
 from sightline.imaging.drawing import Annotator, FrameRate
 from sightline.types import Observation, OutputRequest, Pixels, StreamInfo
-
-if TYPE_CHECKING:
-    from tkinter import PhotoImage
 
 _REFRESH_MS = 15  # pause between two looks for a new picture
 _OPENING_S = 10.0
@@ -113,14 +109,6 @@ class WindowSink:
             # Tk must be freed by the thread that made it, so nothing of it may be left to others.
             gc.collect()
 
-    def _show_newest(self, photo: PhotoImage, shown: list[int], most: tuple[int, int]) -> list[int]:
-        """Draw the streams' pictures where one is newer than those ``shown``; returns their counts."""
-        views = list(self._views.values())
-        newest = [view.count for view in views]
-        if newest != shown:
-            photo.configure(data=_ppm(grid([view.picture() for view in views], *most)))
-        return newest
-
     def _show_window(self) -> None:
         """Make the window and keep it up to date until it is closed: all of Tk is in here."""
         try:
@@ -156,7 +144,11 @@ class WindowSink:
             self._opened.set()
             shown: list[int] = []
             while not (asked or self._closing.is_set()):
-                shown = self._show_newest(photo, shown, most)
+                views = list(self._views.values())
+                newest = [view.count for view in views]
+                if newest != shown:
+                    shown = newest
+                    photo.configure(data=_ppm(grid([view.picture() for view in views], *most)))
                 root.update()
                 time.sleep(_REFRESH_MS / 1000)
         except tk.TclError as error:

@@ -13,7 +13,6 @@ import typer
 
 from sightline.cli.terminal.cells import cell
 from sightline.redaction import printable
-from sightline.types import JsonObject
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from sightline.evaluation.detection import DetectionScores
     from sightline.evaluation.requirements import Requirement
     from sightline.evaluation.tracking import TrackingScores
+    from sightline.types import JsonObject
 
 _TRACKING = ("hota", "deta", "assa", "loca", "mota", "motp", "idf1", "idp", "idr")
 _COUNTS = (
