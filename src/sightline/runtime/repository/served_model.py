@@ -22,6 +22,7 @@ from sightline.types import Detections, EngineInfo, Floats, Frame, Pixels
 
 if TYPE_CHECKING:
     from sightline.models.detector import EngineDetector
+    from sightline.models.model_card import ModelCard
 
 T = TypeVar("T")
 Canvas = tuple[int, int]
@@ -151,6 +152,11 @@ class ServedModel(SharedModel):
     def class_names(self) -> tuple[str, ...]:
         """The name of each class id, from 0."""
         return self.detector.class_names
+
+    @property
+    def card(self) -> ModelCard:
+        """How the model is fed and read, and what it tells."""
+        return self.detector.card
 
     @property
     def fallback(self) -> Fallback | None:

@@ -27,6 +27,7 @@ from sightline.errors import ConfigError, InvalidRequest
 from sightline.runtime.repository.native_model import NativeModel
 from sightline.runtime.repository.served_model import ServedModel
 from sightline.runtime.scheduling.items import Terms
+from sightline.serving.kserve.found_arrays import found_outputs, found_specs
 from sightline.serving.kserve.parameters import class_names, share
 from sightline.serving.kserve.tensors import (
     DATATYPES,
@@ -298,22 +299,18 @@ class Tensors:
 class Pictures:
     """A model as a detector of objects in JPEG, PNG, WebP, BMP or TIFF pictures.
 
-    ``counts`` says how many rows of the other outputs belong to each picture, in their order.
+    ``counts`` says how many rows of the other outputs belong to each picture, in their order. Models
+    that tell more than boxes have ``masks``, ``keypoints`` or ``angles`` besides.
     """
 
     inputs = (Spec("image", "BYTES", (-1,)),)
-    outputs = (
-        Spec("boxes", "FP32", (-1, 4)),
-        Spec("scores", "FP32", (-1,)),
-        Spec("class_ids", "INT64", (-1,)),
-        Spec("counts", "INT64", (-1,)),
-    )
     batched = False
 
     def __init__(self, served: ServedModel, limits: LimitOptions) -> None:
         self._served = served
         self._limits = limits
         self.name = served.name + DETECT
+        self.outputs = found_specs(served.card)
 
     @property
     def facts(self) -> dict[str, str]:
@@ -349,7 +346,7 @@ class Pictures:
                 raise InvalidRequest(f"parameter 'classes': {exc}") from exc
 
         jobs = [partial(run, frame) for frame in frames]
-        return Work(jobs, lambda results: write(_outputs(results)), len(frames))
+        return Work(jobs, lambda results: write(found_outputs(results, self.outputs)), len(frames))
 
     def _frame(self, data: bytes, index: int) -> Frame:
         picture = EncodedPicture(data, self._limits.pixels, f"input 'image': picture {index}")
@@ -364,16 +361,6 @@ def only(tensors: Sequence[InputTensor], spec: Spec) -> InputTensor:
     if len(tensors) != 1:
         raise InvalidRequest(f"input {spec.name!r}: must be given once, not {len(tensors)} times")
     return tensors[0]
-
-
-def _outputs(pictures: Sequence[Detections]) -> list[Output]:
-    arrays = {
-        "boxes": np.concatenate([d.boxes for d in pictures]),
-        "scores": np.concatenate([d.scores for d in pictures]),
-        "class_ids": np.concatenate([d.class_ids for d in pictures]),
-        "counts": np.array([len(d) for d in pictures], np.int64),
-    }
-    return [Output(name, array) for name, array in arrays.items()]
 
 
 def _copied(arrays: Sequence[Floats]) -> list[Floats]:

@@ -34,6 +34,7 @@ from sightline.errors import (
     Overloaded,
     TooLarge,
 )
+from sightline.models.model_card import ModelCard
 from sightline.runtime.repository.models import ModelState
 from sightline.runtime.scheduling.executions import Execution
 from sightline.runtime.scheduling.items import Terms
@@ -71,6 +72,7 @@ class Served:
         self.name = name
         self.canvases = [(32, 32), (64, 32)]
         self.class_names = ("car", "bus")
+        self.card = ModelCard(name=name, size=(64, 32), fixed_size=True)
         self.terms: list[Terms] = []
         self.wanted: list[dict[str, Any]] = []
         self.futures: list[Future[Any]] = []
