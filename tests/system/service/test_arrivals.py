@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import threading
 import time
@@ -15,8 +16,10 @@ import httpx
 import pytest
 from tests.waiting import wait_for
 
+from sightline.runtime.streams.feed import FeedItem
 from sightline.serving.http import protocol
 from sightline.serving.load import LoadTarget, closed_loop
+from sightline.serving.routes import streams
 
 HEAD = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
 
@@ -170,14 +173,20 @@ def test_what_is_half_sent_when_the_service_ends_is_answered(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_watchers_that_read_nothing_are_let_go(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", ["/streams/street/mjpeg?quality=100", "/events"])
+def test_watchers_that_read_nothing_are_let_go(
+    serve: Any, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Left alone, the system takes megabytes for each, which is minutes of events."""
     monkeypatch.setattr(protocol, "LAG_S", 0.5)
+    events = itertools.cycle([[FeedItem("street", "x" * 4000)], []])
+    monkeypatch.setattr(streams, "_waiting", lambda _: next(events))
     service = serve()
     parts = service.app.state.service
     with service.client() as client:
         body = {"name": "street", "source": "street://"}
         assert client.post("/streams", json=body).status_code == 201
-    ask = b"GET /streams/street/mjpeg?quality=100 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     with ExitStack() as stack:
         for _ in range(3):
             sock = stack.enter_context(socket.socket())
@@ -185,4 +194,4 @@ def test_watchers_that_read_nothing_are_let_go(serve: Any, monkeypatch: pytest.M
             sock.connect(("127.0.0.1", service.server.port))
             sock.sendall(ask)
         wait_for(lambda: parts.watchers == 3)
-        wait_for(lambda: parts.watchers == 0, timeout_s=60)
+        wait_for(lambda: parts.watchers == 0, timeout_s=60 if "mjpeg" in path else 20)

@@ -23,8 +23,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from sightline.config import LimitOptions
 from sightline.serving.http.limits import MEGABYTE
 
-WATCHING = "sightline.watching"
-"""In the scope of requests whose answers go on for as long as the client reads."""
+WATCH = "sightline.watch"
+"""In the scope: what is called where the answer goes on for as long as the client reads."""
+
+_WATCHED_BYTES = 64 * 1024
+"""The system keeps no more than this for who watches; left alone it takes megabytes, which are minutes
+of events, before anybody learns that they are not read."""
 
 REFUSED = "sightline.refused"
 """In the scope: when the last request of this connection was refused, by the loop's clock; else empty."""
@@ -57,6 +61,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
     _in_headers = True
+    _watching = False
     _received = 0
     _head_bytes = 0
     _plain_head: bytes | None = None
@@ -83,9 +88,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client reads too slowly: give it up after a while."""
         super().pause_writing()
-        cycle = self._cycle()
         patience_s = self.limits.body_timeout_s
-        if cycle is not None and WATCHING in cycle.scope:
+        if self._watching:
             patience_s = min(LAG_S, patience_s)
         self._unread = self.loop.call_later(patience_s, self._give_up, context=Context())
 
@@ -164,6 +168,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._owe(self.limits.body_timeout_s + _GRACE_S)
         super().on_headers_complete()
         self.scope[REFUSED] = self._refused  # type: ignore[literal-required]  # our own key
+        self.scope[WATCH] = self._watch  # type: ignore[literal-required]
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -229,6 +234,13 @@ class GuardedProtocol(HttpToolsProtocol):
             socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
         )
         self.transport.abort()
+
+    def _watch(self) -> None:
+        """The answer goes on until its client leaves, which soon shows where it reads nothing."""
+        self._watching = True
+        self.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, _WATCHED_BYTES
+        )
 
     def _is_read(self) -> None:
         if self._unread is not None:

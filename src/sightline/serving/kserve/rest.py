@@ -197,7 +197,8 @@ def _shared_memory(routes: APIRouter, service: OpenInference) -> None:
         service.regions.unregister(region)
         return Response()
 
-    @routes.api_route("/cudasharedmemory/{_:path}", methods=["GET", "POST"])
+    @routes.get("/cudasharedmemory/{_:path}")
+    @routes.post("/cudasharedmemory/{_:path}")
     async def cuda(request: Request, _: str) -> Response:
         await request.body()
         raise NotOffered(NO_CUDA)

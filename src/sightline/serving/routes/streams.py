@@ -17,7 +17,7 @@ from sightline.errors import Conflict, Forbidden, InvalidRequest, NotFound, Over
 from sightline.redaction import redact
 from sightline.runtime.streams.feed import FeedItem
 from sightline.runtime.streams.fleet import no_stream
-from sightline.serving.http.protocol import WATCHING
+from sightline.serving.http.protocol import WATCH
 from sightline.serving.http.schemas import StreamRequest
 from sightline.serving.http.security import check_stream_source, may_embed
 from sightline.serving.http.signatures import LONGEST_S
@@ -228,9 +228,10 @@ def _watched(
 ) -> Response:
     """An answer that goes on until the client leaves, lags, or the service stops."""
     service = state_of(request)
-    request.scope[WATCHING] = True  # who reads nothing is let go soon: see `protocol`
     if service.watchers >= WATCHERS:
         raise Overloaded(f"{WATCHERS} clients are watching already")
+    if watch := request.scope.get(WATCH):  # absent where no connection is behind it
+        watch()
 
     async def counted() -> AsyncIterator[bytes]:
         service.watchers += 1
