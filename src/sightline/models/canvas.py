@@ -66,6 +66,8 @@ class CanvasRule:
         if self.fixed is not None:
             return self.fixed
         width, height = fitted = fitted_canvas(source, self.longer_side, self.stride)
+        if not self.few:
+            return fitted
         holding = (c for c in self.few if c[0] >= width and c[1] >= height)
         return next(holding, fitted)
 

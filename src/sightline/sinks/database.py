@@ -11,9 +11,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sightline.errors import SinkError
-from sightline.sinks import sqlite_file
 from sightline.sinks.background import Background
-from sightline.sinks.database_run import DatabaseRun
+from sightline.sinks.databases import sqlite_file
+from sightline.sinks.databases.database_run import DatabaseRun
 from sightline.sinks.rows import StoredObservation
 from sightline.types import Observation, OutputRequest, RunState, StreamInfo
 

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sightline.runtime.scheduling.items import Terms
 from sightline.serving.http.schemas import Classified, ClassifyRequest, OneToClassify
 from sightline.serving.http.state import state_of
 from sightline.serving.http.uploads import frame_of, read_one
 from sightline.serving.http.validation import check_query
 from sightline.serving.http.waiting import unless_gone, until
 from sightline.serving.routes.openapi import CLASSIFY_BODY, FAILURES
+from sightline.serving.routes.queue_time import QueueTime, request_terms
 from sightline.sinks.jsonl import label_fields
 from sightline.types import Frame, Label
 
@@ -40,29 +40,20 @@ async def classify(request: Request, parameters: Asked) -> Response:
         asked, limits = upload.parameters, service.options.limits
         name = service.classifiers.full_name(asked.model)
         frame = frame_of(upload.pictures[0], limits)
-        client = request.client.host if request.client is not None else "local"
-        terms = Terms(
-            client=f"http:{client}",
-            priority=asked.priority or "normal",
-            deadline=begin + (asked.timeout_ms or limits.timeout_ms) / 1e3,
-            max_wait_s=limits.queue_ms / 1e3,
-        )
-        turn: list[float] = []
+        terms = request_terms(request, limits, begin, asked.timeout_ms, asked.priority or "normal")
 
         async def answer() -> tuple[Label, ...]:
             async with until(terms.deadline):
                 future = await asyncio.to_thread(
                     service.classifiers.submit, name, frame, terms, conf=asked.conf, top=asked.top,
-                    started=lambda: turn.append(time.monotonic()),
+                    started=queued.started,
                 )  # fmt: skip
                 return await asyncio.wrap_future(future)
 
-        submitted = time.monotonic()
+        queued = QueueTime()
         labels = await unless_gone(request, answer())
-        began = turn[0] if turn else submitted
-        trace.step("queue", submitted, began)
-        trace.step("classify", began, time.monotonic(), model=name)
-        return _answer(name, frame, labels, (began - submitted) * 1e3, begin)
+        queue_ms = queued.answered(trace, "classify", name)
+        return _answer(name, frame, labels, queue_ms, begin)
 
 
 def _answer(

@@ -17,7 +17,6 @@ from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, Overloaded, SightlineError
 from sightline.monitoring.tracing import NOTHING, Trace
 from sightline.runtime.repository.served_model import ServedModel
-from sightline.runtime.scheduling.items import Terms
 from sightline.serving.http.failures import failure
 from sightline.serving.http.schemas import FoundInMany, PictureAnswer, PredictParameters
 from sightline.serving.http.state import ServiceState, state_of
@@ -25,6 +24,7 @@ from sightline.serving.http.uploads import frame_of, read_many, read_one
 from sightline.serving.http.validation import check_query
 from sightline.serving.http.waiting import unless_gone, until
 from sightline.serving.routes.openapi import FAILURES, MANY_BODY, ONE_BODY
+from sightline.serving.routes.queue_time import QueueTime, request_terms
 from sightline.types import Detections, Frame, JsonObject
 
 router = APIRouter(tags=["detection"])
@@ -109,17 +109,15 @@ class Job:
         priority: Priority,
         begin: float,
     ) -> None:
-        timeout_ms = parameters.timeout_ms or service.options.limits.timeout_ms
         self._served = served
         self._parameters = parameters
         self._begin = begin
-        self._deadline = begin + timeout_ms / 1e3
-        client = request.client.host if request.client is not None else "local"
-        self._terms = Terms(
-            client=f"http:{client}",
-            priority=parameters.priority or priority,
-            deadline=self._deadline,
-            max_wait_s=service.options.limits.queue_ms / 1e3,
+        self._terms = request_terms(
+            request,
+            service.options.limits,
+            begin,
+            parameters.timeout_ms,
+            parameters.priority or priority,
         )
 
     async def run(self, frame: Frame, trace: Trace = NOTHING) -> tuple[Detections, float]:
@@ -128,18 +126,14 @@ class Job:
         Raises:
             Overloaded, DeadlineExceeded, DecodeError, InferenceError: why there is no answer.
         """
-        parameters, submitted = self._parameters, time.monotonic()
-        turn: list[float] = []
+        parameters, queued = self._parameters, QueueTime()
         future = self._served.submit(
             frame, self._terms, conf=parameters.conf, iou=parameters.iou, classes=parameters.classes,
-            started=lambda: turn.append(time.monotonic()),
+            started=queued.started,
         )  # fmt: skip
-        async with until(self._deadline):
+        async with until(self._terms.deadline):
             found = await asyncio.wrap_future(future)
-        began = turn[0] if turn else submitted
-        trace.step("queue", submitted, began)
-        trace.step("detect", began, time.monotonic(), model=self._served.name)
-        return found, (began - submitted) * 1e3
+        return found, queued.answered(trace, "detect", self._served.name)
 
     async def run_all(self, frames: Sequence[Frame | Exception]) -> list[JsonObject | Exception]:
         """The answer for each frame, or why there is none.

@@ -14,7 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sightline.errors import SinkError
-from sightline.sinks import sqlite_file
+from sightline.sinks.databases import sqlite_file
 from sightline.sinks.files import locked_folder
 from sightline.whole_files import make_folder
 

@@ -23,9 +23,10 @@ import sqlalchemy as sa
 from sightline.addresses import database_address
 from sightline.errors import SinkError
 from sightline.redaction import redact_address
-from sightline.sinks import schema, sqlite_file
+from sightline.sinks import schema
+from sightline.sinks.databases import sqlite_file
+from sightline.sinks.databases.watched_sqlite import WatchedSqlite
 from sightline.sinks.rows import StoredObservation, TrackLabels, insert
-from sightline.sinks.watched_sqlite import WatchedSqlite
 from sightline.types import JsonObject, RunState
 
 T = TypeVar("T")
