@@ -12,8 +12,9 @@ import pytest
 
 from sightline.build import detector
 from sightline.config import EngineOptions, ModelOptions
+from sightline.engines.wrapper import EngineWrapper
 from sightline.errors import EngineError
-from sightline.protocols import Detector
+from sightline.protocols import Detector, Engine, SharedDetector, TrackableDetector
 from sightline.types import Detections, Frame, Pixels
 
 FrameOf = Callable[..., Frame]
@@ -195,3 +196,42 @@ def test_a_closed_detector_takes_nothing_and_closes_again(
     for _ in range(6):
         with pytest.raises(EngineError, match="closed"):
             one.submit([frame_of(bus)])
+
+
+class NotingEngine(EngineWrapper):
+    """Notes the shapes of its batches."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.shapes: list[tuple[int, int, int]] = []
+
+    def submit(self, shape, fill, read):  # type: ignore[no-untyped-def]
+        self.shapes.append(shape)
+        return self.engine.submit(shape, fill, read)
+
+
+def test_one_around_engines_says_what_they_run(make: Make, frame_of: FrameOf) -> None:
+    one = make()
+    if not isinstance(one, SharedDetector):
+        pytest.skip("it has no engines")
+    assert isinstance(one, TrackableDetector)
+    noting: list[NotingEngine] = []
+
+    def wrap(engine: Engine) -> Engine:
+        noting.append(NotingEngine(engine))
+        return noting[-1]
+
+    wrapped = one.with_engines(wrap)
+    assert [noted.engine for noted in noting] == list(one.engines)
+    assert list(wrapped.engines) == noting
+    few = wrapped.with_aspects([(1, 1), (2, 1)])
+    inputs = {batch for aspect in ((1, 1), (2, 1)) for batch in few.batches(aspect)}
+    for width, height in ((64, 64), (200, 90), (90, 200), (300, 40)):
+        frame = frame_of(np.zeros((height, width, 3), np.uint8))
+        for model in (wrapped, few):
+            for noted in noting:
+                noted.shapes.clear()
+            model.submit([frame]).result(timeout=60)
+            ran = [shape for noted in noting for shape in noted.shapes]
+            assert ran == list(model.batches((width, height)))
+        assert {shape[1:] for shape in few.batches((width, height))} <= {b[1:] for b in inputs}

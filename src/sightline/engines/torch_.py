@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from sightline.engines.torch_archive import archive_kind
 from sightline.engines.torch_cuda import CudaRequest, Outputs
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
+
+if TYPE_CHECKING:
+    import torch as pytorch
+    from torch import Tensor
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -100,7 +104,9 @@ class TorchEngine(WorkersEngine):
         super().close()
         self._network = None  # its weights need not wait until this object goes
 
-    def _load(self, model: Path | bytes) -> tuple[Callable[[Any], Any], tuple[int | None, ...]]:
+    def _load(
+        self, model: Path | bytes
+    ) -> tuple[Callable[[Tensor], object], tuple[int | None, ...]]:
         """The network in its place and precision, and the input that it says it takes."""
         torch, kind = self._torch, archive_kind(model)
         file = str(model) if isinstance(model, Path) else io.BytesIO(model)
@@ -177,7 +183,7 @@ class TorchEngine(WorkersEngine):
     def _prepared(self, shape: Shape) -> _Input:
         return _Input(self._torch, self._device, self._dtype, shape, self._normalize())
 
-    def _normalize(self) -> Callable[[Any, Any], Any]:
+    def _normalize(self) -> Callable[[Tensor, Tensor], Tensor]:
         """``normalize(pixels, out)``: uint8 NCHW into floats of the same layout."""
         torch, norm = self._torch, self._normalization
         std = np.array(norm.std)
@@ -190,7 +196,7 @@ class TorchEngine(WorkersEngine):
         shift = constant(offset) if np.any(offset != 0.0) else None
         return partial(_normalized, torch, scale, shift)
 
-    def _infer(self, images: Any) -> Outputs:
+    def _infer(self, images: Tensor) -> Outputs:
         with self._torch.inference_mode():
             return named(self._network(images))
 
@@ -201,10 +207,10 @@ class _Input:
     def __init__(
         self,
         torch: Any,
-        device: Any,
-        dtype: Any,
+        device: pytorch.device,
+        dtype: pytorch.dtype,
         shape: Shape,
-        normalize: Callable[[Any, Any], Any],
+        normalize: Callable[[Tensor, Tensor], Tensor],
     ) -> None:
         self.pixels = torch.zeros((*shape, 3), dtype=torch.uint8, device=device)
         # A view: NHWC memory seen as NCHW is what PyTorch calls channels last.
@@ -219,7 +225,7 @@ class _Input:
 class _CpuRequest:
     """One worker's memory on the processor."""
 
-    def __init__(self, torch: Any, prepared: _Input, infer: Callable[[Any], Outputs]) -> None:
+    def __init__(self, torch: Any, prepared: _Input, infer: Callable[[Tensor], Outputs]) -> None:
         self.input: Pixels = prepared.pixels.numpy()
         self._torch, self._prepared, self._infer = torch, prepared, infer
 
@@ -232,7 +238,7 @@ class _CpuRequest:
             raise InferenceError(f"PyTorch failed: {_telling_line(exc)}") from exc
 
 
-def _normalized(torch: Any, scale: Any, shift: Any, images: Any, out: Any) -> Any:
+def _normalized(torch: Any, scale: Tensor, shift: Tensor, images: Tensor, out: Tensor) -> Tensor:
     """``images * scale + shift`` in ``out``: a pass for each of them that there is."""
     with torch.inference_mode():
         if scale is None:
@@ -270,7 +276,7 @@ def _exported_input(program: Any) -> tuple[int | None, ...]:
     return (n, height, width, 3)
 
 
-def _device(torch: Any, wanted: str) -> Any:
+def _device(torch: Any, wanted: str) -> pytorch.device:
     kind, _, number = wanted.partition(":")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "auto":

@@ -8,15 +8,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sightline.engines.requests import Shape
 from sightline.errors import InferenceError
 from sightline.types import Floats, Pixels
 
+if TYPE_CHECKING:
+    import torch as pytorch
+    from torch import Tensor
+
 log = logging.getLogger(__name__)
 
-Outputs: TypeAlias = list[tuple[str, Any]]
+Outputs: TypeAlias = list[tuple[str, "Tensor"]]
 """A network's tensors in order, by name."""
 
 WARM_UPS = 3
@@ -38,11 +42,11 @@ class CudaRequest:
     def __init__(
         self,
         torch: Any,
-        device: Any,
-        dtype: Any,
+        device: pytorch.device,
+        dtype: pytorch.dtype,
         shape: Shape,
-        normalize: Callable[[Any, Any], Any],
-        infer: Callable[[Any], Outputs],
+        normalize: Callable[[Tensor, Tensor], Tensor],
+        infer: Callable[[Tensor], Outputs],
         capturing: threading.Lock,
     ) -> None:
         self._torch, self._device = torch, device
@@ -52,7 +56,7 @@ class CudaRequest:
         self._pixels = torch.empty((*shape, 3), dtype=torch.uint8, device=device)
         self._images = self._pixels.permute(0, 3, 1, 2)
         self._floats = torch.empty_like(self._images, dtype=dtype)
-        self._outputs: list[Any] = []
+        self._outputs: list[Tensor] = []
         self._graph: Any = None
         with torch.cuda.device(device):
             self._stream = torch.cuda.Stream(device)
