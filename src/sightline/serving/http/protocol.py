@@ -15,6 +15,7 @@ import socket
 import struct
 from collections.abc import Sequence
 from contextvars import Context
+from functools import partial
 from pathlib import Path
 
 import httptools
@@ -61,7 +62,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
     _in_headers = True
-    _watching = False
+    watching = False
     _received = 0
     _head_bytes = 0
     _plain_head: bytes | None = None
@@ -89,7 +90,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """The client reads too slowly: give it up after a while."""
         super().pause_writing()
         patience_s = self.limits.body_timeout_s
-        if self._watching:
+        if self.watching:
             patience_s = min(LAG_S, patience_s)
         self._unread = self.loop.call_later(patience_s, self._give_up, context=Context())
 
@@ -168,7 +169,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._owe(self.limits.body_timeout_s + _GRACE_S)
         super().on_headers_complete()
         self.scope[REFUSED] = self._refused  # type: ignore[literal-required]  # our own key
-        self.scope[WATCH] = self._watch  # type: ignore[literal-required]
+        self.scope[WATCH] = partial(_watch, self)  # type: ignore[literal-required]
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -235,13 +236,6 @@ class GuardedProtocol(HttpToolsProtocol):
         )
         self.transport.abort()
 
-    def _watch(self) -> None:
-        """The answer goes on until its client leaves, which soon shows where it reads nothing."""
-        self._watching = True
-        self.transport.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_SNDBUF, _WATCHED_BYTES
-        )
-
     def _is_read(self) -> None:
         if self._unread is not None:
             self._unread.cancel()
@@ -283,6 +277,14 @@ def _refusal(status: int, code: str, message: str, header: str) -> bytes:
         "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
     )
     return (head + body).encode()
+
+
+def _watch(connection: GuardedProtocol) -> None:
+    """Its answer goes on until the client leaves, which soon shows where the client reads nothing."""
+    connection.watching = True
+    connection.transport.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_SNDBUF, _WATCHED_BYTES
+    )
 
 
 def protocol_class(limits: LimitOptions) -> type[GuardedProtocol]:
