@@ -22,7 +22,7 @@ import sightline.interpreter  # noqa: F401 - imported for that
 from sightline._version import __version__
 
 if TYPE_CHECKING:
-    from sightline.api import DeepSORT, Model, Service, classify, load, track
+    from sightline.api import DeepSORT, Ensemble, Model, Service, Tiled, classify, load, track
     from sightline.config import Classify
     from sightline.errors import SightlineError
     from sightline.tracking.bytetrack import ByteTrack
@@ -45,6 +45,7 @@ __all__ = [
     "DeepSORT",
     "Detection",
     "Detections",
+    "Ensemble",
     "Event",
     "Frame",
     "Label",
@@ -52,6 +53,7 @@ __all__ = [
     "Observation",
     "Service",
     "SightlineError",
+    "Tiled",
     "__version__",
     "classify",
     "load",
@@ -66,6 +68,7 @@ _HOMES = {
     "DeepSORT": "sightline.api",
     "Detection": "sightline.types",
     "Detections": "sightline.types",
+    "Ensemble": "sightline.api",
     "Event": "sightline.types",
     "Frame": "sightline.types",
     "Label": "sightline.types",
@@ -73,6 +76,7 @@ _HOMES = {
     "Observation": "sightline.types",
     "Service": "sightline.api",
     "SightlineError": "sightline.errors",
+    "Tiled": "sightline.api",
     "classify": "sightline.api",
     "load": "sightline.api",
     "track": "sightline.api",

@@ -180,6 +180,14 @@ class TrackableDetector(AdjustableDetector, Protocol):
         """The name of the embedder that was trained for its objects, if any."""
 
 
+@runtime_checkable
+class SizedDetector(Detector, Protocol):
+    """A Detector that shows pictures to its network at a size that can be told."""
+
+    def canvas(self, source: tuple[int, int]) -> tuple[int, int]:
+        """The input (width, height) for a source picture (width, height)."""
+
+
 class Classifier(Protocol):
     """Names what single objects of a frame are like. Built around an Engine that it is handed."""
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from sightline.build import detector
-from sightline.config import EngineOptions, ModelOptions
+from sightline.config import EngineOptions, ModelOptions, TileOptions
 from sightline.engines.wrapper import EngineWrapper
 from sightline.errors import EngineError
+from sightline.models.composites.ensemble import EnsembleDetector, EnsembleMember
+from sightline.models.composites.tiles import TiledDetector
 from sightline.protocols import Detector, Engine, SharedDetector, TrackableDetector
 from sightline.types import Detections, Frame, Pixels
 
@@ -21,7 +23,7 @@ FrameOf = Callable[..., Frame]
 Make = Callable[[], Detector]
 
 
-@pytest.fixture(params=["yolox", "people"])
+@pytest.fixture(params=["yolox", "people", "tiles", "ensemble"])
 def make(request: pytest.FixtureRequest, data: Path) -> Iterator[Make]:
     """A factory of detectors, closed at the end."""
     made: list[Detector] = []
@@ -33,7 +35,15 @@ def make(request: pytest.FixtureRequest, data: Path) -> Iterator[Make]:
             "people": ModelOptions(model="people"),
             "yolox": ModelOptions(model=yolox, backend="onnxruntime", engine=engine),
         }
-        made.append(detector(options[request.param]))
+        if request.param == "tiles":
+            made.append(TiledDetector(detector(options["yolox"]), TileOptions(smallest=25)))
+        elif request.param == "ensemble":
+            both = [
+                detector(options["yolox"].model_copy(update={"size": size})) for size in (416, 320)
+            ]
+            made.append(EnsembleDetector([EnsembleMember(one) for one in both]))
+        else:
+            made.append(detector(options[request.param]))
         return made[-1]
 
     yield factory

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.build.crop_models import classifier, embedder
 from sightline.build.model_files import BUNDLED_CLASSIFIERS
@@ -19,9 +19,16 @@ from sightline.build.outputs import joined_files
 from sightline.build.sources import LIVE, source_kind
 from sightline.build.stages import StageModels
 from sightline.build.streams import StreamMaker
-from sightline.config import Configuration, EngineOptions, ModelOptions, ServedModelOptions
-from sightline.errors import SightlineError, SinkError
-from sightline.protocols import Meter
+from sightline.config import (
+    Configuration,
+    EngineOptions,
+    ModelOptions,
+    ServedModelOptions,
+    SharedModelOptions,
+)
+from sightline.config.configuration import asks_names
+from sightline.errors import ConfigError, SightlineError, SinkError
+from sightline.protocols import Meter, SharedDetector
 from sightline.runtime.processes.workers import ShardedFleet
 from sightline.runtime.repository.classifiers import ClassifierRepository
 from sightline.runtime.repository.models import ModelRepository
@@ -32,7 +39,6 @@ from sightline.sinks.lines import begin
 
 if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
-    from sightline.models.detector import EngineDetector
     from sightline.models.embedder import CropEmbedder
 
 HANGS_AT = 0.5
@@ -92,8 +98,8 @@ class Application:
             self._load,
             served,
             cold=[name for name, model in options.items() if not model.warm_up],
-            native=lambda name: native_engine(options[name]),
-            described=[name for name, model in options.items() if model.tensors == "native"],
+            native=lambda name: native_engine(options[name].files[0]),
+            described=[name for name, model in options.items() if _by_its_tensors(model)],
             expected=_expected(configuration) if expected is None else expected,
         )
         self.classifiers = ClassifierRepository(
@@ -161,7 +167,7 @@ class Application:
         configuration = self.configuration
         if configuration.serving is None:
             return []
-        return [n for n, options in configuration.models.items() if options.task == "classify"]
+        return [n for n, options in configuration.models.items() if asks_names(options)]
 
     def _begin_joined(self) -> None:
         """Empty the files that streams share, once and before any of them writes."""
@@ -201,7 +207,7 @@ class Application:
         )
         return Fleet(make, limit)
 
-    def _load(self, name: str) -> EngineDetector:
+    def _load(self, name: str) -> SharedDetector:
         # The workers first: what they cannot use changes nothing here either.
         if isinstance(self.fleet, ShardedFleet):
             self.fleet.reload(name)
@@ -212,8 +218,12 @@ class Application:
         """The model of a stage or tracker, behind the scheduler."""
         options = self.configuration.models.get(name)
         if options is None:
-            pulled = next(iter(self.configuration.models.values())).models_dir
+            pulled = next(iter(self.configuration.models.values())).files[0].models_dir
             options = ServedModelOptions(model=name, models_dir=pulled)
+        if not isinstance(options, ServedModelOptions):
+            raise ConfigError(
+                f"{name}: {task} wants the model of one file, and this is an ensemble"
+            )
         loaded, key = load(options), _stage_key(name, task)
         try:
             self.scheduler.add(key, loaded.engine)
@@ -233,9 +243,14 @@ class Application:
     def _embedder(self, name: str) -> tuple[str, CropEmbedder]:
         return _stage_key(name, EMBED), self.stage_models.embedder(name)
 
-    def _detector(self, name: str) -> tuple[str, EngineDetector]:
+    def _detector(self, name: str) -> tuple[str, SharedDetector]:
         served = self.repository.get(name)
         return served.name, served.detector
+
+
+def _by_its_tensors(options: SharedModelOptions) -> bool:
+    """Whether a model is described by its file's own tensors."""
+    return isinstance(options, ServedModelOptions) and options.tensors == "native"
 
 
 def _stage_key(name: str, task: str) -> str:
@@ -271,15 +286,13 @@ def _share(configuration: Configuration) -> Configuration:
     def limited(engine: EngineOptions) -> EngineOptions:
         return engine if engine.threads else engine.model_copy(update={"threads": threads})
 
-    models = {
-        name: model.model_copy(
-            update={
-                "engine": limited(model.engine),
-                "fallback": tuple(limited(engine) for engine in model.fallback),
-            }
-        )
-        for name, model in configuration.models.items()
-    }
+    def of_file(file: dict[str, Any]) -> dict[str, Any]:
+        engines: dict[str, Any] = {"engine": limited(file["engine"])}
+        if "fallback" in file:
+            engines["fallback"] = tuple(limited(engine) for engine in file["fallback"])
+        return engines
+
+    models = {name: model.with_files(of_file) for name, model in configuration.models.items()}
     return configuration.model_copy(
         update={"models": models, "streams": {}, "workers": 0, "serving": None, "alerts": ()}
     )

@@ -272,7 +272,7 @@ def configuration_conflicts(
     reads = [FileUse(str(path), what) for what, path in files.items()]
     writes: list[FileUse] = []
     for name, model in configuration.models.items():
-        reads += read_by_model(model, name)
+        reads += [use for file in model.files for use in read_by_model(file, name)]
     for name, stream in (configuration.streams if streams is None else streams).items():
         inputs, outputs = stream_uses(name, stream, ("streams", name))
         reads += inputs
@@ -300,7 +300,7 @@ def added_stream_conflict(
         return None
     reads = [FileUse(str(path), what) for what, path in files.items()]
     for model_name, model in configuration.models.items():
-        reads += read_by_model(model, model_name)
+        reads += [use for file in model.files for use in read_by_model(file, model_name)]
     inputs, outputs = stream_uses(name, added, ())
     writes = [use if _sharing(use) == "always" else replace(use, shared="") for use in outputs]
     for other, stream in others.items():

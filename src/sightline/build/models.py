@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import platform
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,19 +15,32 @@ from sightline.build.model_files import PEOPLE, model_path
 from sightline.config import (
     ByteTrackOptions,
     EngineOptions,
+    EnsembleModelOptions,
     ModelOptions,
     ServedModelOptions,
+    SharedModelOptions,
+    TiledModelOptions,
+    TileOptions,
     TrackerKind,
 )
 from sightline.errors import ConfigError, ModelError, NotVision
 from sightline.models.file import TORCH_SUFFIXES
-from sightline.protocols import Decoder, Detector, Engine, TrackableDetector, Tracker
+from sightline.protocols import (
+    Decoder,
+    Detector,
+    Engine,
+    SharedDetector,
+    TrackableDetector,
+    Tracker,
+)
 from sightline.tables import DECODERS, ENGINES, TRACKERS, load
 from sightline.types import Normalization
 
 if TYPE_CHECKING:
     from sightline.engines.native import NativeEngine
     from sightline.models.card import CardReading
+    from sightline.models.composites.ensemble import EnsembleDetector
+    from sightline.models.composites.tiles import TiledDetector
     from sightline.models.detector import EngineDetector
     from sightline.models.model_card import ModelCard
 
@@ -77,12 +91,25 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
         ModelError, EngineError, ConfigError: see ``read_card``, the engines and EngineDetector.
     """
     if options.model == PEOPLE:
-        return _people(options)
+        people = _people(options)
+        return _in_tiles(options, people) if isinstance(options, TiledModelOptions) else people
 
     def engine(reading: CardReading) -> Engine:
         return engine_per_process(reading, options, _read, stills=stills)
 
-    return _around(options, engine)
+    found = _around(options, engine)
+    return _in_tiles(options, found) if isinstance(options, TiledModelOptions) else found
+
+
+def _in_tiles(options: TileOptions, detector: Detector) -> TiledDetector:
+    """The detector, looking at tiles."""
+    from sightline.models.composites.tiles import TiledDetector
+
+    try:
+        return TiledDetector(detector, options)
+    except BaseException:  # whatever it is, it goes on; the engine must not stay
+        detector.close()
+        raise
 
 
 def engine_per_process(
@@ -113,7 +140,7 @@ def _read_engine(reading: CardReading, options: ModelOptions, *, stills: bool = 
     )
 
 
-def served_detector(name: str, options: ServedModelOptions, hang_s: float) -> EngineDetector:
+def served_detector(name: str, options: SharedModelOptions, hang_s: float) -> SharedDetector:
     """The detector of a service: its engine may be several, one behind or beside another.
 
     Args:
@@ -124,13 +151,30 @@ def served_detector(name: str, options: ServedModelOptions, hang_s: float) -> En
     Raises:
         ModelError, EngineError, ConfigError: as ``detector``.
     """
-    if options.model == PEOPLE:
+    if any(file.model == PEOPLE for file in options.files):
         raise ConfigError(f"models.{name}: `people` has no network that could be served")
+    if isinstance(options, EnsembleModelOptions):
+        return _ensemble(options)
+    served = _around(options, lambda reading: _composed(reading, options, hang_s))
+    return _in_tiles(options, served) if isinstance(options, TiledModelOptions) else served
 
-    return _around(options, lambda reading: _composed(reading, options, hang_s))
+
+def _ensemble(options: EnsembleModelOptions) -> EnsembleDetector:
+    """Several models as one, each with an engine of its own."""
+    from sightline.models.composites.ensemble import EnsembleDetector, EnsembleMember
+
+    with ExitStack() as stack:
+        members = []
+        for member in options.of:
+            one = _around(member, partial(_read_engine, options=member))
+            stack.callback(one.close)
+            members.append(EnsembleMember(one, member.weight, member.class_map))
+        made = EnsembleDetector(members, options)
+        stack.pop_all()
+    return made
 
 
-def native_engine(options: ServedModelOptions) -> NativeEngine:
+def native_engine(options: ModelOptions) -> NativeEngine:
     """The engine that runs a model's file by its own tensors.
 
     Raises:
@@ -210,7 +254,7 @@ def _people(options: ModelOptions) -> Detector:
     from sightline.models.people import PeopleDetector
 
     kept = {"model", "models_dir", "conf", "iou", "classes", "max_detections"}
-    for name in sorted(options.model_fields_set - kept):
+    for name in sorted((options.model_fields_set & ModelOptions.model_fields.keys()) - kept):
         value = getattr(options, name)
         if value != ModelOptions.model_fields[name].get_default():
             raise ConfigError(f"the detector `people` has no {name}: leave it out, or give a model")

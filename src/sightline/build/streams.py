@@ -7,7 +7,7 @@ import math
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from sightline.build.sources import SourceInput, check_source, inputs
 from sightline.build.stages import stages
 from sightline.config import ClassifyOptions, Priority, StreamOptions
 from sightline.errors import ConfigError
-from sightline.protocols import Classifier, Embedder, Meter, Stage
+from sightline.protocols import Classifier, Embedder, Meter, SharedDetector, Stage
 from sightline.redaction import redact_address
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import (
@@ -39,7 +39,6 @@ from sightline.types import RunState
 
 if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
-    from sightline.models.detector import EngineDetector
     from sightline.models.embedder import CropEmbedder
     from sightline.runtime.streams.pipeline import Pipeline
     from sightline.sources.turn import Turn
@@ -52,7 +51,7 @@ GetClassifier = Callable[[str], "tuple[str, CropClassifier]"]
 GetEmbedder = Callable[[str], "tuple[str, CropEmbedder]"]
 """The same of a tracker's embedder. Raises SightlineError."""
 
-GetDetector = Callable[[str], "tuple[str, EngineDetector]"]
+GetDetector = Callable[[str], "tuple[str, SharedDetector]"]
 """The full name of a model and its detector. Raises NotFound."""
 
 
@@ -98,7 +97,7 @@ class StreamMaker:
         )
         terms = _terms(name, found, options)
 
-        def detect(detector: EngineDetector) -> Stage[Any]:
+        def detect(detector: SharedDetector) -> Stage[Any]:
             detectors = [
                 ScheduledDetector(self._scheduler, model, sized, terms, lambda: decoding.interval_s)
                 for sized in _sizes(detector, options)
@@ -124,7 +123,7 @@ class StreamMaker:
 
     def _steps(
         self,
-        detector: EngineDetector,
+        detector: SharedDetector,
         options: StreamOptions,
         found: SourceInput,
         terms: Terms,
@@ -233,7 +232,16 @@ def _terms(name: str, found: SourceInput, options: StreamOptions) -> Terms:
     )
 
 
-def _sizes(detector: EngineDetector, options: StreamOptions) -> list[EngineDetector]:
-    """The detector at each size that the stream may be analysed at, largest first."""
+def _sizes(detector: SharedDetector, options: StreamOptions) -> Sequence[SharedDetector]:
+    """The detector at each size that the stream may be analysed at, largest first.
+
+    Raises ConfigError: it has one size only.
+    """
+    from sightline.models.detector import EngineDetector
+
     sizes = sorted(options.adaptive.sizes, reverse=True)
-    return [detector.replaced(size=size) for size in sizes] if sizes else [detector]
+    if not sizes:
+        return [detector]
+    if not isinstance(detector, EngineDetector):
+        raise ConfigError("adaptive.sizes: tiles and ensembles are looked at in one size only")
+    return [detector.replaced(size=size) for size in sizes]

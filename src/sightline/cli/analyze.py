@@ -31,7 +31,13 @@ from sightline.cli.options import (
     model_options,
     words,
 )
-from sightline.cli.part_options import output_options, set_flags, stage_options, tracker_options
+from sightline.cli.part_options import (
+    output_options,
+    set_flags,
+    stage_options,
+    tile_options,
+    tracker_options,
+)
 from sightline.cli.saved_config import SaveConfig
 from sightline.cli.terminal import logs
 from sightline.errors import SightlineError
@@ -114,6 +120,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
             model, conf=conf, iou=iou, size=size, classes=classes, max_detections=max_detections,
             agnostic_nms=agnostic_nms, backend=backend, precision=precision, device=device,
             models_dir=models_dir,
+            tiles=tile_options(flags),
         )  # fmt: skip
         outputs = output_options(flags)
         begun = None if start is None else moment("--start", start)
@@ -146,6 +153,8 @@ detect = _command(
     sightline detect bus.jpg --model yolox_nano.onnx
 
     sightline detect "photos/*.jpg" --model yolox_nano --classes person,car --output annotated/
+
+    sightline detect from_above.jpg --model yolox_nano --smallest 32 --output annotated.jpg
     """,
     tracked=False,
 )

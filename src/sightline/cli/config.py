@@ -16,7 +16,7 @@ from sightline.errors import ConfigError, ModelError, SourceError
 from sightline.redaction import printable, redact_address
 
 if TYPE_CHECKING:
-    from sightline.config import ModelOptions
+    from sightline.config import ModelOptions, SharedModelOptions
     from sightline.config.file import ConfigurationFile
 
 EXAMPLE = Path(__file__).with_name("example.yaml")
@@ -98,10 +98,12 @@ def read(file: Path) -> ConfigurationFile:
     found = _with_models_dir(config_file.read(file, os.environ))
     wrong = []
     for name, model in found.configuration.models.items():
-        try:
-            _model_file(model)
-        except ConfigError as exc:
-            wrong.append(f"{found.where('models', name, 'model')}: {exc}")
+        for place, options in enumerate(model.files):
+            try:
+                _model_file(options)
+            except ConfigError as exc:
+                key = ("model",) if options is model else ("of", place)
+                wrong.append(f"{found.where('models', name, *key)}: {exc}")
     for name, stream in found.configuration.streams.items():
         try:
             check_source(stream)
@@ -123,9 +125,7 @@ def read(file: Path) -> ConfigurationFile:
 
 def _with_models_dir(found: ConfigurationFile) -> ConfigurationFile:
     models = {
-        name: model
-        if model.models_dir is not None
-        else model.model_copy(update={"models_dir": cache_folder()})
+        name: model.with_files(lambda file: {"models_dir": file["models_dir"] or cache_folder()})
         for name, model in found.configuration.models.items()
     }
     configuration = found.configuration.model_copy(update={"models": models})
@@ -153,7 +153,7 @@ def _stage_model(read: ConfigurationFile, name: str) -> str:
     models = read.configuration.models
     if name in models:
         return name
-    pulled = next(iter(models.values())).models_dir
+    pulled = next(iter(models.values())).files[0].models_dir
     file = _model_file(ModelOptions(model=name, models_dir=pulled))
     return name if file == name else f"{name} ({file})"
 
@@ -161,8 +161,7 @@ def _stage_model(read: ConfigurationFile, name: str) -> str:
 def _summary(read: ConfigurationFile) -> Iterator[tuple[str, str]]:
     configuration = read.configuration
     for name, model in configuration.models.items():
-        file = _model_file(model)
-        yield "model", f"{name}: {model.model}" + (f" ({file})" if file != model.model else "")
+        yield "model", f"{name}: {_told(model)}"
     for name, stream in configuration.streams.items():
         model_name = stream.model if stream.model != "default" else configuration.served_models[0]
         source = f"{redact_address(stream.source)}{_absent(stream.source)}"
@@ -176,6 +175,16 @@ def _summary(read: ConfigurationFile) -> Iterator[tuple[str, str]]:
     for rule in configuration.alerts:
         limit = f"above {rule.above:g}" if rule.above is not None else f"below {rule.below:g}"
         yield "alert", f"{rule.name}: {rule.metric} {limit} for {rule.for_s:g} s"
+
+
+def _told(model: SharedModelOptions) -> str:
+    """What a model is made of: its files, and how they are used."""
+    files = []
+    for one in model.files:
+        file = _model_file(one)
+        files.append(one.model + (f" ({file})" if file != one.model else ""))
+    kind = getattr(model, "kind", "")
+    return f"{kind} of {', '.join(files)}" if kind else files[0]
 
 
 def _grpc(serving: Any) -> str:

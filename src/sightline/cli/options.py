@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -155,13 +155,17 @@ def model_options(
     device: str = "auto",
     agnostic_nms: bool = False,
     models_dir: Path | None = None,
+    tiles: Mapping[str, Any] | None = None,
     **others: Any,
 ) -> ModelOptions:
-    """The model options that these arguments mean. Raises ConfigError naming the option."""
-    from sightline.config import ModelOptions, checked
+    """The model options that these arguments mean; ``tiles`` are those of tiles, None: there are none.
+
+    Raises ConfigError naming the option.
+    """
+    from sightline.config import ModelOptions, TiledModelOptions, checked
 
     return checked(
-        ModelOptions,
+        ModelOptions if tiles is None else TiledModelOptions,
         model=model,
         size=size,
         classes=classes or None,
@@ -169,5 +173,6 @@ def model_options(
         engine={"precision": precision, "device": device},
         agnostic_nms=agnostic_nms or None,
         models_dir=models_dir or cache_folder(),
+        **({} if tiles is None else {"kind": "tiles", **tiles}),
         **others,
     )

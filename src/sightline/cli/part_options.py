@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 RESULTS = "Results"
 TRACKER = "Tracker"
 STAGES = "Further models"
+TILES = "Tiles"
 
 
 def _flag(name: str) -> str:
@@ -104,8 +105,39 @@ def _stage_flags() -> Iterator[inspect.Parameter]:
     yield _parameter("classify", Annotated[list[str] | None, made])
 
 
+def _tile_flags() -> Iterator[inspect.Parameter]:
+    made = typer.Option(
+        "--tiles",
+        help="Look at each picture in overlapping tiles, for small objects. So does any of the next.",
+        rich_help_panel=TILES,
+    )
+    yield _parameter("tiles", Annotated[bool, made], False)
+    for name, option in _TILE_OPTIONS.items():
+        yield _parameter(name, _option(name, option, TILES))
+
+
+_TILE_OPTIONS = {
+    "smallest": Option(
+        int,
+        "shorter side in pixels of the smallest objects wanted: tiles are as large as they may be, and there "
+        "are none where the whole picture will do",
+        least=1,
+    ),
+    "tile": Option(
+        str, "640, or 640x384: a tile in pixels of the picture", unset="the network's input"
+    ),
+    "overlap": Option(
+        float,
+        "share of its side that a tile has in common with the next",
+        least=0,
+        most=0.9,
+        unset=".2",
+    ),
+}
+
 OUTPUT_FLAGS = {flag.name: flag for flag in _output_flags()}
 TRACKER_FLAGS = {flag.name: flag for flag in _tracker_flags()}
+TILE_FLAGS = {flag.name: flag for flag in _tile_flags()}
 STAGE_FLAGS = {flag.name: flag for flag in _stage_flags()}
 
 
@@ -123,9 +155,15 @@ def set_flags(
         if p.kind is not p.VAR_KEYWORD
     ]
     tracking = (*TRACKER_FLAGS.values(), *STAGE_FLAGS.values())
-    more = [*OUTPUT_FLAGS.values(), *(tracking if tracked else ())]
+    more = [*TILE_FLAGS.values(), *OUTPUT_FLAGS.values(), *(tracking if tracked else ())]
     command.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in (*own, *more)}
+
+
+def tile_options(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The options of tiles that flags mean; None: there are none."""
+    told = {name: given[name] for name in _TILE_OPTIONS if given[name] is not None}
+    return told if given["tiles"] or told else None
 
 
 def stage_options(given: Mapping[str, Any]) -> tuple[ClassifyOptions, ...]:

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from sightline.config.alerts import AlertOptions
+from sightline.config.composites import (
+    EnsembleModelOptions,
+    FusionOptions,
+    SharedModelOptions,
+    TiledModelOptions,
+    TileOptions,
+)
 from sightline.config.configuration import Configuration
 from sightline.config.engine import EngineOptions
 from sightline.config.live import LiveOptions
@@ -42,6 +49,8 @@ __all__ = [
     "Configuration",
     "DetectParameters",
     "EngineOptions",
+    "EnsembleModelOptions",
+    "FusionOptions",
     "LimitOptions",
     "LiveOptions",
     "ModelOptions",
@@ -54,8 +63,11 @@ __all__ = [
     "SchedulerOptions",
     "ServedModelOptions",
     "ServingOptions",
+    "SharedModelOptions",
     "SizeOption",
     "StreamOptions",
+    "TileOptions",
+    "TiledModelOptions",
     "TrackParameters",
     "TrackerKind",
     "TrackerOptions",

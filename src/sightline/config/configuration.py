@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sightline.config.alerts import AlertOptions, never_true
+from sightline.config.composites import ModelChoice, SharedModelOptions, named_members
 from sightline.config.model import ServedModelOptions
 from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
 from sightline.config.scheduler import SchedulerOptions
@@ -15,10 +17,15 @@ from sightline.config.stream import StreamOptions
 from sightline.config.tracker import embedder_of
 
 
+def asks_names(options: SharedModelOptions) -> bool:
+    """Whether clients ask a model for names of whole pictures, and not for objects."""
+    return isinstance(options, ServedModelOptions) and options.task == "classify"
+
+
 class Configuration(Options):
     """The whole of one configuration file."""
 
-    models: dict[Name, ServedModelOptions] = Field(
+    models: dict[Name, ModelChoice] = Field(
         min_length=1, description="by name; the first is the default"
     )
     streams: dict[Name, StreamOptions] = Field({}, description="by name; what runs from the start")
@@ -50,8 +57,13 @@ class Configuration(Options):
         return [
             name
             for name, options in self.models.items()
-            if options.task == "classify" or name in in_stages - by_streams
+            if asks_names(options) or name in in_stages - by_streams
         ]
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _named_members(cls, value: Any) -> Any:
+        return named_members(value)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Configuration:
@@ -65,9 +77,8 @@ def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
     for name, stream in configuration.streams.items():
         if stream.model != "default" and stream.model not in configuration.models:
             yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
-        elif (
-            stream.model in configuration.models
-            and configuration.models[stream.model].task != "detect"
+        elif stream.model in configuration.models and asks_names(
+            configuration.models[stream.model]
         ):
             yield ("streams", name, "model"), f"{stream.model} is a classifier: it finds no objects"
     if not configuration.served_models:

@@ -18,6 +18,7 @@ import yaml
 from pydantic import ValidationError
 
 from sightline.config import MODEL_SUFFIXES, Configuration
+from sightline.config.composites import named_members
 from sightline.config.mistakes import Mistake, mistakes
 from sightline.config.options import Loc
 from sightline.config.paths import path_patterns
@@ -289,6 +290,8 @@ def _no_numbers(tree: Any, options: Any, at: Loc = ()) -> Iterator[Mistake]:
 
 def place(tree: dict[str, object], folder: Path) -> None:
     """Make the paths in a tree absolute, from ``folder`` on."""
+    if "models" in tree:
+        tree["models"] = named_members(tree["models"])
     patterns = ["/".join(pattern) for pattern in path_patterns(Configuration)]
     for at, parent, key in list(_texts(tree, "")):
         if any(fnmatch(at, path) and at.count("/") == path.count("/") for path in patterns):
@@ -309,7 +312,11 @@ def _texts(tree: Any, at: str) -> Iterator[tuple[str, Any, Any]]:
 def _placed(key: str, text: str, folder: Path) -> str:
     if not text or "://" in text or text == "-" or Path(text).is_absolute():
         return text
-    if key == "model" and "/" not in text and Path(text).suffix.lower() not in MODEL_SUFFIXES:
+    if (
+        key in {"model", "embedder"}
+        and "/" not in text
+        and Path(text).suffix.lower() not in MODEL_SUFFIXES
+    ):
         return text if not (folder / text).is_file() else str(folder / text)
     if key == "source" and text.isdigit():
         return text  # a camera

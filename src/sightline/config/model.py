@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, SupportsIndex
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, SupportsIndex
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -147,3 +147,12 @@ class ServedModelOptions(ModelOptions):
         description="what the Open Inference Protocol describes as NAME: auto takes uint8 pictures, or "
         "the file's own tensors where it is no vision model; native always the file's own",
     )
+
+    @property
+    def files(self) -> tuple[ModelOptions, ...]:
+        """The models of files that it is made of: itself."""
+        return (self,)
+
+    def with_files(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Self:
+        """The same, with what ``change`` makes of the options of each of its files."""
+        return self.model_copy(update=change(dict(self)))

@@ -6,6 +6,7 @@ Knows how options say that they are paths, and finds them; what may not be the s
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def _inner(annotation: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
         yield from ((("*", *more), kind) for more, kind in _inner(inner[1]))
     elif origin is tuple and inner[1:] == (...,):
         yield from ((("*", *more), kind) for more, kind in _inner(inner[0]))
-    elif origin is not None and origin is not tuple and type(None) in inner:
+    elif origin in {typing.Union, types.UnionType}:
         for kind in inner:
             if kind is not type(None):
                 yield from _inner(kind)

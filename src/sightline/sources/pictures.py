@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from sightline.imaging.cropped import canvas, scaled_pixels
 from sightline.sources.pixel_aspect import SQUARE, displayed_width
 from sightline.types import ChannelOrder, Pixels
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from av import VideoFrame
     from av.video.plane import VideoPlane
     from av.video.reformatter import VideoReformatter
+
+Part = tuple[int, int, int, int]
+"""Left, top, right and bottom of a part of a picture, in its pixels."""
 
 _KEPT_SHAPES = 16
 _BT601 = frozenset({2, 5, 6})  # unspecified, BT.470 BG, SMPTE 170M, as FFmpeg numbers them
@@ -67,14 +71,14 @@ class ArrayPicture:
         Bilinear, like the preprocessing that the usual detectors were trained with.
         Raises ValueError where ``out`` has another shape.
         """
-        out = _canvas(width, height, out)
-        picture = self._array
-        if (width, height) != (self.width, self.height):
-            picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-        if order == "rgb":
-            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-        np.copyto(out, picture)
-        return out
+        return scaled_pixels(self._array, width, height, order, out)
+
+    def scaled_part(
+        self, part: Part, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
+    ) -> Pixels:
+        """See ``PartlyScaled``."""
+        left, top, right, bottom = part
+        return scaled_pixels(self._array[top:bottom, left:right], width, height, order, out)
 
 
 class Scalers:
@@ -176,7 +180,7 @@ class VideoPicture:
 
         Raises ValueError where ``out`` has another shape.
         """
-        out = _canvas(width, height, out)
+        out = canvas(width, height, out)
         across, down = (width, height) if self._turn % 180 == 0 else (height, width)
         upright = out if not self._turn else np.empty((down, across, 3), np.uint8)
         with self._lock:  # reformat() rewrites the frame's colour tags while it works
@@ -185,10 +189,39 @@ class VideoPicture:
             np.copyto(out, cv2.rotate(upright, _ROTATIONS[self._turn]))
         return out
 
+    def scaled_part(
+        self, part: Part, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
+    ) -> Pixels | None:
+        """See ``PartlyScaled``: straight from the decoder's planes.
 
-def _canvas(width: int, height: int, out: Pixels | None) -> Pixels:
-    if out is None:
-        return np.empty((height, width, 3), np.uint8)
-    if out.shape != (height, width, 3) or out.dtype != np.uint8:
-        raise ValueError(f"out must be ({height}, {width}, 3) uint8, not {out.shape} {out.dtype}")
-    return out
+        Only of plain 4:2:0 video that is neither turned nor stretched, where no edge cuts a pixel of
+        colour in two.
+        """
+        frame = self._frame
+        if self._turn or self._size != (frame.width, frame.height) or width % 2 or height % 2:
+            return None
+        with self._lock:
+            plain = _is_plain_video(frame)
+        if not plain or any(edge % 2 for edge in part):
+            return None
+        out = canvas(width, height, out)
+        luma, pairs = _part_of_planes(frame, part)
+        if luma.shape != (height, width):
+            how = cv2.INTER_AREA if height * 2 < luma.shape[0] else cv2.INTER_LINEAR
+            luma = cv2.resize(luma, (width, height), interpolation=how)
+            pairs = cv2.resize(pairs, (width // 2, height // 2), interpolation=how)
+        cv2.cvtColorTwoPlane(luma, pairs, _FROM_NV12[order], out)
+        return out
+
+
+def _part_of_planes(frame: VideoFrame, part: Part) -> tuple[Any, Any]:
+    """Brightness (h, w) and pairs of colours (h / 2, w / 2, 2) of a part of a 4:2:0 frame."""
+    left, top, right, bottom = part
+    rows, columns = slice(top // 2, bottom // 2), slice(left // 2, right // 2)
+    down, across = (frame.height + 1) // 2, (frame.width + 1) // 2
+    luma, *chroma = frame.planes
+    if len(chroma) == 1:  # NV12
+        pairs = _rows(chroma[0], down, across * 2).reshape(down, across, 2)[rows, columns]
+    else:
+        pairs = cv2.merge([_rows(plane, down, across)[rows, columns] for plane in chroma])
+    return _rows(luma, frame.height, frame.width)[top:bottom, left:right], pairs

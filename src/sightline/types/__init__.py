@@ -18,7 +18,7 @@ from sightline.types.arrays import (
     RunState,
 )
 from sightline.types.detections import Detection, Detections
-from sightline.types.frames import Frame, Picture
+from sightline.types.frames import Frame
 from sightline.types.masks import Masks
 from sightline.types.models import (
     Certainty,
@@ -31,6 +31,7 @@ from sightline.types.models import (
 from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 from sightline.types.observations import Classification, Event, Observation
 from sightline.types.outputs import OutputRequest, OutputStream
+from sightline.types.pictures import Picture
 from sightline.types.statistics import (
     OUTCOMES,
     PRIORITIES,

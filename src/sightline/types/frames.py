@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sightline.other_names import attribute_error
 from sightline.types.arrays import ChannelOrder, Clock, Pixels
-
-
-class Picture(Protocol):
-    """A decoded picture in whatever form its decoder left it. Safe to read from any thread."""
-
-    @property
-    def width(self) -> int:
-        """Columns, pixels."""
-
-    @property
-    def height(self) -> int:
-        """Rows, pixels."""
-
-    def scaled(
-        self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
-    ) -> Pixels:
-        """Scale and convert in one pass, into ``out`` (height, width, 3) where it is given."""
+from sightline.types.pictures import Picture
 
 
 @dataclass(eq=False)
@@ -84,6 +68,21 @@ class Frame:
         middle of its canvas. Returns ``out``, or a new array.
         """
         return self.picture.scaled(width, height, order, out)
+
+    def cropped(self, left: int, top: int, right: int, bottom: int) -> Frame:
+        """A part of the picture as a frame of its own, with the same place in the stream.
+
+        No pixels are made before somebody looks; of decoded video, only those of the part are.
+
+        Args:
+            left, top, right, bottom: pixels of this frame; the last column and row are not part of it.
+
+        Raises:
+            ValueError: the part has no pixels, or reaches beyond the frame.
+        """
+        from sightline.imaging.cropped import CroppedPicture
+
+        return replace(self, picture=CroppedPicture(self, (left, top, right, bottom)))
 
     def save(self, path: str | Path | None = None) -> Path:
         """Write the picture to a file, as it is.

@@ -28,6 +28,7 @@ from sightline.config import (
     OutputOptions,
     ServingOptions,
     StreamOptions,
+    TiledModelOptions,
     checked,
 )
 from sightline.config import file as config_file
@@ -39,6 +40,7 @@ from sightline.tracking import deepsort
 ROOT = get_command(app)
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("models.NAME", ModelOptions),
+    ("models.NAME", TiledModelOptions),
     ("models.NAME.engine", EngineOptions),
     ("streams.NAME", StreamOptions),
     *(("streams.NAME.tracker", options) for options in TRACKER_KINDS.values()),
@@ -51,7 +53,7 @@ SHORT = {"--json", "--output", "-o", "--db", "-m", "-q", "-v", "--verbose", "--q
 
 CALLS = {
     "load": sl.load, "track": sl.track, "detect": sl.Model.detect,
-    "ByteTrack": sl.ByteTrack, "OCSORT": sl.OCSORT, "DeepSORT": deepsort.DeepSORTTracker,
+    "ByteTrack": sl.ByteTrack, "OCSORT": sl.OCSORT, "DeepSORT": deepsort.DeepSORTTracker, "Tiled": sl.Tiled,
     "LiveOptions": LiveOptions, "OutputOptions": OutputOptions, "ServingOptions": ServingOptions,
 }  # fmt: skip
 
@@ -63,6 +65,7 @@ COMMAND_LINE_ONLY = {
     "quiet": "what is shown, not what is done",
     "verbose": "what is shown, not what is done",
     "classify": "an entry of `stages`: MODEL:class,class says its `model` and `of`",
+    "tiles": "`kind: tiles` of a model says the same",
     "tracker": "a kind: the section `tracker` says the same as `kind`, or as one word",
 }
 NO_FLAG = {
@@ -243,6 +246,7 @@ ALL_OPTIONS = {
     "low_threshold": ("0.2", 0.2), "new_track_threshold": ("0.7", 0.7),
     "match_threshold": ("0.3", 0.3), "low_match_threshold": ("0.4", 0.4),
     "new_match_threshold": ("0.35", 0.35), "minimum_hits": ("4", 4), "confirm_within": ("6", 6),
+    "smallest": ("24", 24), "tile": ("640x384", (640, 384)), "overlap": ("0.3", 0.3),
     "lost_buffer_s": ("2.5", 2.5), "camera_motion": ("affine", "affine"),
 }  # fmt: skip
 OF_OTHER_TRACKERS = {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
-from sightline.types import Picture, Pixels
+from sightline.types import ChannelOrder, Frame, Picture, Pixels
 
 
 def quarters(width: int, height: int) -> Pixels:
@@ -142,3 +142,46 @@ def test_array_picture_scales_like_opencv() -> None:
     array = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
     assert np.array_equal(ArrayPicture(array).scaled(31, 17, "bgr"), cv2.resize(array, (31, 17)))
     assert np.array_equal(ArrayPicture(array).scaled(64, 48, "rgb"), array[..., ::-1])
+
+
+PART = (80, 60, 240, 180)
+
+
+@pytest.mark.parametrize("part", [PART, (79, 61, 241, 179)], ids=["even", "odd"])
+@pytest.mark.parametrize("size", [(160, 120), (80, 60), (321, 243)], ids=["same", "half", "odd"])
+@pytest.mark.parametrize("order", ["rgb", "bgr"])
+def test_a_part_is_what_the_whole_shows_there(
+    picture: Picture, part: tuple[int, int, int, int], size: tuple[int, int], order: ChannelOrder
+) -> None:
+    left, top, right, bottom = part
+    frame = Frame("quarters", 7, 0.5, 0.0, picture)
+    crop = frame.cropped(*part)
+    assert (crop.width, crop.height, crop.index, crop.time) == (right - left, bottom - top, 7, 0.5)
+    whole = picture.scaled(320, 240, order)[top:bottom, left:right]
+    wanted = cv2.resize(whole, size, interpolation=cv2.INTER_LINEAR)
+    assert np.abs(crop.scaled(*size, order).astype(int) - wanted).mean() < 2
+    inner = crop.cropped(2, 2, 42, 22)
+    assert np.abs(inner.scaled(40, 20, order).astype(int) - whole[2:22, 2:42]).mean() < 2
+
+
+def test_of_video_only_the_part_is_made() -> None:
+    picture = video_picture(320, 240)
+    frame = Frame("quarters", 0, 0.0, 0.0, picture)
+    part = frame.cropped(*PART).image
+    assert "image" not in vars(frame)  # the whole was not made
+    assert np.array_equal(part, frame.image[60:180, 80:240])
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param((-1, 0, 10, 10), id="left of it"),
+        pytest.param((0, 0, 321, 10), id="right of it"),
+        pytest.param((10, 10, 10, 20), id="no pixels"),
+        pytest.param((0, 20, 10, 10), id="the wrong way round"),
+    ],
+)
+def test_a_part_lies_within_the_frame(part: tuple[int, int, int, int]) -> None:
+    frame = Frame("quarters", 0, 0.0, 0.0, array_picture(320, 240))
+    with pytest.raises(ValueError, match="is not within the frame of 320×240"):
+        frame.cropped(*part)

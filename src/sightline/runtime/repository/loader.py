@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sightline.errors import Conflict, ModelError, NotVision
+from sightline.protocols import SharedDetector
 from sightline.runtime.repository.native_model import NativeModel
 from sightline.runtime.repository.served_model import (
     NOBODY,
@@ -18,13 +19,12 @@ from sightline.runtime.repository.served_model import (
     Expected,
     ServedModel,
     ServedTensors,
-    try_out,
+    SharedModel,
 )
 from sightline.runtime.scheduling.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from sightline.engines.native import NativeEngine
-    from sightline.models.detector import EngineDetector
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class ModelLoader:
     def __init__(
         self,
         scheduler: Scheduler,
-        make: Callable[[str], EngineDetector],
+        make: Callable[[str], SharedDetector],
         cold: Collection[str],
         native: Callable[[str], NativeEngine] | None,
         described: Collection[str],
@@ -49,8 +49,8 @@ class ModelLoader:
         self._expected = expected
 
     def load(
-        self, name: str, before: ServedModel | ServedTensors | None
-    ) -> ServedModel | ServedTensors:
+        self, name: str, before: SharedModel | ServedTensors | None
+    ) -> SharedModel | ServedTensors:
         """Load a model; where one answers ``before`` it, take its place without a failed job.
 
         Raises:
@@ -64,19 +64,19 @@ class ModelLoader:
         if isinstance(before, ServedTensors):
             detector.close()
             raise Conflict(f"the new model {name} takes pictures: give it a name of its own")
-        native = self._native_of(name, f"{name}{OWN_QUEUE}") if before is None else before.native
-        served = ServedModel(name, detector, self._scheduler, native)
+        served = self._around(name, detector, before)
+        native = served.native
         try:
             if before is not None:
                 _check_alike(name, before.detector, detector)
-                try_out(detector.engine, served.canvases)
+                served.try_out()
                 if native is not None:
                     native.reload()
         except BaseException:  # whatever it is, it goes on; the engine must not stay
             detector.close()
             raise
         if before is not None:
-            self._scheduler.replace(name, detector.engine).close()
+            served.replace()
         else:
             served.add()
             if name not in self._cold:
@@ -85,14 +85,28 @@ class ModelLoader:
                 native.load(measure=name not in self._cold)
         return served
 
+    def _around(
+        self, name: str, detector: SharedDetector, before: SharedModel | None
+    ) -> SharedModel:
+        """A detector as it is served: that of one file has tensors too."""
+        from sightline.models.detector import EngineDetector  # it brings OpenCV
+
+        if not isinstance(detector, EngineDetector):
+            return SharedModel(name, detector, self._scheduler)
+        if isinstance(before, ServedModel):
+            native = before.native
+        else:
+            native = self._native_of(name, f"{name}{OWN_QUEUE}")
+        return ServedModel(name, detector, self._scheduler, native)
+
     def _exchange_tensors(
-        self, name: str, before: ServedModel | ServedTensors | None, reason: NotVision
+        self, name: str, before: SharedModel | ServedTensors | None, reason: NotVision
     ) -> ServedTensors:
         """A model that is no vision model is served by the tensors of its file.
 
         Raises ``reason`` where that cannot be either.
         """
-        if isinstance(before, ServedModel):
+        if isinstance(before, SharedModel):
             raise reason
         if before is not None:
             before.native.reload()
@@ -116,16 +130,25 @@ class ModelLoader:
             return None
         return NativeModel(key, self._scheduler, partial(self._native, name))
 
-    def free(self, served: ServedModel | ServedTensors) -> None:
+    def free(self, served: SharedModel | ServedTensors) -> None:
         """Free a model's engines once they have answered what was accepted."""
         if served.native is not None:
             served.native.close()
-        if isinstance(served, ServedModel):
-            self._scheduler.remove(served.name).close()
+        if isinstance(served, SharedModel):
+            served.remove()
 
 
-def _check_alike(name: str, old: EngineDetector, new: EngineDetector) -> None:
+def _check_alike(name: str, old: SharedDetector, new: SharedDetector) -> None:
     """Streams and waiting requests read the new network's answers as they read the old one's."""
+    from sightline.models.detector import EngineDetector  # it brings OpenCV
+
+    if not (isinstance(old, EngineDetector) and isinstance(new, EngineDetector)):
+        if len(old.engines) != len(new.engines) or old.class_names != new.class_names:
+            raise Conflict(
+                f"the new model {name} has other class names or another number of engines than the one "
+                "that answers: give it a name of its own"
+            )
+        return
     for what in (
         "decoder", "outputs", "class_names", "first_class", "anchors", "keypoint_shape", "size", "stride", "resize",
         "order", "max_batch",

@@ -20,13 +20,13 @@ from sightline.errors import (
     ModelError,
     NotFound,
 )
+from sightline.protocols import SharedDetector
 from sightline.runtime.repository.loader import ModelLoader
-from sightline.runtime.repository.served_model import Expected, ServedModel, ServedTensors
+from sightline.runtime.repository.served_model import Expected, ServedTensors, SharedModel
 from sightline.runtime.scheduling.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from sightline.engines.native import NativeEngine
-    from sightline.models.detector import EngineDetector
 
 State = Literal["ready", "loading", "unloaded", "failed"]
 
@@ -70,7 +70,7 @@ class ModelRepository:
     def __init__(
         self,
         scheduler: Scheduler,
-        make: Callable[[str], EngineDetector],
+        make: Callable[[str], SharedDetector],
         names: Sequence[str],
         *,
         cold: Collection[str] = (),
@@ -84,7 +84,7 @@ class ModelRepository:
         self._loader = ModelLoader(scheduler, make, cold, native, self.described, expected)
         self.users: Callable[[], Collection[str]] = tuple
         """Gives the models that streams use, which are not unloaded."""
-        self._served: dict[str, ServedModel | ServedTensors] = {}
+        self._served: dict[str, SharedModel | ServedTensors] = {}
         self._states: dict[str, ModelState] = {n: ModelState(n, "unloaded") for n in self.names}
         self._changing = threading.Lock()
 
@@ -99,7 +99,7 @@ class ModelRepository:
         states = [state.state for state in self._states.values()]
         return "ready" in states and not {"loading", "failed"} & set(states)
 
-    def get(self, name: str = "default") -> ServedModel:
+    def get(self, name: str = "default") -> SharedModel:
         """The model of this name that detects in pictures.
 
         Raises:
@@ -119,7 +119,7 @@ class ModelRepository:
         """Whether requests for a model are answered, whatever its last load came to."""
         return self._full_name(name) in self._served
 
-    def find(self, name: str = "default") -> ServedModel | ServedTensors:
+    def find(self, name: str = "default") -> SharedModel | ServedTensors:
         """The model of this name, whatever it takes. Raises NotFound and Loading, as ``get``."""
         served = self._served.get(name) or self._served.get(self._full_name(name))
         if served is None:
@@ -142,7 +142,7 @@ class ModelRepository:
         for name in self.names:
             self.load(name)
 
-    def load(self, name: str) -> ServedModel | ServedTensors:
+    def load(self, name: str) -> SharedModel | ServedTensors:
         """Load a model, or load it again; requests go on being answered meanwhile.
 
         Where a model of that name answers already, the new one takes its place once it has run;
@@ -172,7 +172,7 @@ class ModelRepository:
             self._states[name] = ModelState(name, "ready")
         return served
 
-    def load_for_client(self, name: str) -> ServedModel | ServedTensors:
+    def load_for_client(self, name: str) -> SharedModel | ServedTensors:
         """As ``load``, but why a model cannot be used stays in the log: it names files of this computer.
 
         Raises NotFound, Conflict.

@@ -59,9 +59,13 @@ class SharedModel:
         scheduler: that runs them.
     """
 
+    native: NativeModel | None = None
+    """Runs the file's own tensors; None where they are not served."""
+
     def __init__(self, name: str, detector: SharedDetector, scheduler: Scheduler) -> None:
         self.name = name
         self.detector = detector
+        self.loaded_at = time.time()
         self._scheduler = scheduler
         self._padded = detector.with_aspects(ASPECTS)
         self._names = [engine_name(name, place) for place in range(len(detector.engines))]
@@ -71,6 +75,31 @@ class SharedModel:
         sizes = _batch_sizes(self.detector.max_batch)
         for name, engine in zip(self._names, self.detector.engines, strict=True):
             self._scheduler.add(name, engine, sizes)
+
+    def replace(self) -> None:
+        """Put the engines in the place of those that the scheduler has, which are closed."""
+        for name, engine in zip(self._names, self.detector.engines, strict=True):
+            self._scheduler.replace(name, engine).close()
+
+    def remove(self) -> None:
+        """Take the engines from the scheduler, and close them once they have answered what it accepted."""
+        for name in self._names:
+            self._scheduler.remove(name).close()
+
+    def try_out(self) -> None:
+        """Run every input size once. Raises what running raises."""
+        for place, engine in enumerate(self.detector.engines):
+            try_out(engine, self._canvases(place))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class id, from 0."""
+        return self.detector.class_names
+
+    @property
+    def fallback(self) -> Fallback | None:
+        """The engines that take over from one another, where one model has several."""
+        return next((e for e in self.detector.engines if isinstance(e, Fallback)), None)
 
     def warm_up(self, expected: Expected | None = None) -> None:
         """Run every input size once, and measure batches at the largest; takes seconds.
@@ -139,7 +168,6 @@ class ServedModel(SharedModel):
     ) -> None:
         super().__init__(name, detector, scheduler)
         self.native = native
-        self.loaded_at = time.time()
         self.canvases = self._canvases(0)
         """The inputs (width, height) of pictures, the smallest first."""
 
@@ -149,20 +177,9 @@ class ServedModel(SharedModel):
         return self.detector.engine.info
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """The name of each class id, from 0."""
-        return self.detector.class_names
-
-    @property
     def card(self) -> ModelCard:
         """How the model is fed and read, and what it tells."""
         return self.detector.card
-
-    @property
-    def fallback(self) -> Fallback | None:
-        """The engines that take over from one another, where there are several."""
-        engine = self.detector.engine
-        return engine if isinstance(engine, Fallback) else None
 
     def infer(
         self, tensors: Pixels, terms: Terms, read: Callable[[Sequence[Floats]], T]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sightline.config import LimitOptions
 from sightline.errors import NotFound
 from sightline.runtime.repository.models import ModelRepository, ModelState
-from sightline.runtime.repository.served_model import ServedTensors
+from sightline.runtime.repository.served_model import ServedModel, ServedTensors, SharedModel
 from sightline.serving.kserve.endpoints import (
     DETECT,
     NATIVE,
@@ -41,6 +41,11 @@ class EndpointNames:
             return Tensors(served.name + endpoint, served.native)
         if endpoint == DETECT:
             return Pictures(served, self._limits)
+        if not isinstance(served, ServedModel):
+            raise NotFound(
+                f"model {owner!r:.80} is made of several parts and has no tensors: {owner + DETECT!r:.80} "
+                "takes pictures"
+            )
         if endpoint == NATIVE:
             if native is None:
                 raise NotFound(f"model {owner!r:.80} is not served by its file's own tensors")
@@ -65,7 +70,7 @@ class EndpointNames:
     def of(self, state: ModelState) -> list[str]:
         """The names of a model in the protocol; of one that is not loaded, all that it may have."""
         served = self._repository.find(state.name) if state.state == "ready" else None
-        names = [state.name]
+        names = [] if type(served) is SharedModel else [state.name]
         if not isinstance(served, ServedTensors):
             names.append(state.name + DETECT)
         if served is not None and served.native is not None:

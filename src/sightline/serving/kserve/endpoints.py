@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from sightline.config import LimitOptions
 from sightline.errors import ConfigError, InvalidRequest
 from sightline.runtime.repository.native_model import NativeModel
-from sightline.runtime.repository.served_model import ServedModel
+from sightline.runtime.repository.served_model import ServedModel, SharedModel
 from sightline.runtime.scheduling.items import Terms
 from sightline.serving.kserve.found_arrays import found_outputs, found_specs
 from sightline.serving.kserve.parameters import class_names, share
@@ -306,11 +306,11 @@ class Pictures:
     inputs = (Spec("image", "BYTES", (-1,)),)
     batched = False
 
-    def __init__(self, served: ServedModel, limits: LimitOptions) -> None:
+    def __init__(self, served: SharedModel, limits: LimitOptions) -> None:
         self._served = served
         self._limits = limits
         self.name = served.name + DETECT
-        self.outputs = found_specs(served.card)
+        self.outputs = found_specs(served.card if isinstance(served, ServedModel) else None)
 
     @property
     def facts(self) -> dict[str, str]:

@@ -20,11 +20,13 @@ BOXES = (
 """Of every detector."""
 
 
-def found_specs(card: ModelCard) -> tuple[Spec, ...]:
-    """The outputs of a detector: ``BOXES``, and masks, keypoints or angles by the card's task.
+def found_specs(card: ModelCard | None) -> tuple[Spec, ...]:
+    """The outputs of a detector: ``BOXES``, and masks, keypoints or angles by the card's task; None: there is no single one.
 
     A mask is a text, COCO's packed run lengths as JSON has them: ``{"size": [height, width], "counts": "…"}``.
     """
+    if card is None:
+        return BOXES
     if card.task == "segment":
         return (*BOXES, Spec("masks", "BYTES", (-1,)))
     if card.task == "pose" and card.keypoint_shape is not None:

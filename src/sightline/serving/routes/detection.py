@@ -16,7 +16,7 @@ from starlette.responses import Response
 from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, Overloaded, SightlineError
 from sightline.monitoring.tracing import NOTHING, Trace
-from sightline.runtime.repository.served_model import ServedModel
+from sightline.runtime.repository.served_model import SharedModel
 from sightline.serving.http.failures import failure
 from sightline.serving.http.schemas import FoundInMany, PictureAnswer, PredictParameters
 from sightline.serving.http.state import ServiceState, state_of
@@ -104,7 +104,7 @@ class Job:
         self,
         request: Request,
         service: ServiceState,
-        served: ServedModel,
+        served: SharedModel,
         parameters: PredictParameters,
         priority: Priority,
         begin: float,

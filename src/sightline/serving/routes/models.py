@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from sightline.config import Name
 from sightline.errors import ConfigError, Conflict, EngineError, InvalidRequest
-from sightline.runtime.repository.served_model import ServedTensors
+from sightline.runtime.repository.served_model import ServedModel, ServedTensors
 from sightline.serving.http.state import ServiceState, state_of
 from sightline.serving.http.validation import exact_body, exact_query
 from sightline.serving.routes.openapi import FAILURES
@@ -107,10 +107,20 @@ def describe(service: ServiceState, name: str) -> JsonObject:
             "device": info.device,
             "loaded_at": served.native.loaded_at,
         }
-    card, info = served.detector.card, served.info
     fallback = served.fallback
     if fallback is not None:
         told["engines"] = asdict(fallback.status())
+    if not isinstance(served, ServedModel):
+        return told | {
+            "task": "detect",
+            "classes": list(served.class_names),
+            "parts": [
+                {"backend": e.info.backend, "device": e.info.device, "precision": e.info.precision}
+                for e in served.detector.engines
+            ],
+            "loaded_at": served.loaded_at,
+        }
+    card, info = served.detector.card, served.info
     return told | {
         "task": card.task,
         "classes": list(card.class_names),

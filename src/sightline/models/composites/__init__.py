@@ -1,0 +1,1 @@
+"""Detectors around detectors: tiles of one, ensembles of several."""
