@@ -196,23 +196,20 @@ class _Reader:
                 self._wrong(at, "`<<` takes an alias of keys and values", one)
                 continue
             # Read at a place of their own, so that positions of own keys are not overwritten.
-            place = (*at, "<<")
-            for key, value in (self.value(one, place) or {}).items():
-                if key in merged:
-                    continue
-                merged[key] = value
-                self._move((*place, key), (*at, key))
-            self._forget(place)  # else a chain of merges doubles with each of its links
-
-    def _forget(self, place: Loc) -> None:
-        for places in (self.nodes, self.keys):
-            for at in [at for at in places if at[: len(place)] == place]:
-                del places[at]
-
-    def _move(self, old: Loc, new: Loc) -> None:
-        for places in (self.nodes, self.keys):
-            for at in [at for at in places if at[: len(old)] == old]:
-                places.setdefault((*new, *at[len(old) :]), places[at])
+            place, own = (*at, "<<"), (self.nodes, self.keys)
+            self.nodes, self.keys = {}, {}
+            try:
+                values = self.value(one, place) or {}
+                read = (self.nodes, self.keys)
+            finally:
+                self.nodes, self.keys = own
+            new = values.keys() - merged.keys()
+            merged.update((key, value) for key, value in values.items() if key in new)
+            for places, there in zip(own, read, strict=True):
+                for where, found in there.items():
+                    inside = where[len(place) :]
+                    if inside and inside[0] in new:
+                        places.setdefault((*at, *inside), found)
 
     def _scalar(self, node: yaml.ScalarNode, at: Loc) -> Any:
         if node.tag in _TEXT_TAGS:

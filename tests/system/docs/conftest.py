@@ -73,7 +73,7 @@ def samples(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _cut(video: Path, target: Path, start_s: int, seconds: int = 5) -> None:
+def _cut(video: Path, target: Path, start_s: int, seconds: int = 3) -> None:
     """A part of a video, as it is, from a key frame on."""
     with av.open(str(video)) as source, av.open(str(target), "w") as out:
         stream = source.streams.video[0]
