@@ -29,7 +29,7 @@ from sightline.runtime.processes.workers import ShardedFleet
 pytestmark = pytest.mark.timeout(400)
 
 # Three processes load a model in turn: a small input, and no larger batches to measure.
-STREET_MODEL = {"model": "street", "size": (320, 192)}
+STREET_MODEL = {"model": "street", "size": (320, 192), "backend": "onnxruntime"}
 SCHEDULER = {"max_batch": 1}
 STREET = "street://?seed={}&duration=0&fps=10&width=320&height=192"
 
