@@ -97,6 +97,11 @@ class SharedModel:
         return self.detector.class_names
 
     @property
+    def card(self) -> ModelCard | None:
+        """How the model is fed and read, and what it tells; None: there is no single one."""
+        return None
+
+    @property
     def fallback(self) -> Fallback | None:
         """The engines that take over from one another, where one model has several."""
         return next((e for e in self.detector.engines if isinstance(e, Fallback)), None)

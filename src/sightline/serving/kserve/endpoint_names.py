@@ -6,6 +6,8 @@ its file, have names of their own.
 
 from __future__ import annotations
 
+from typing import cast
+
 from sightline.config import LimitOptions
 from sightline.errors import NotFound
 from sightline.runtime.repository.models import ModelRepository, ModelState
@@ -41,7 +43,7 @@ class EndpointNames:
             return Tensors(served.name + endpoint, served.native)
         if endpoint == DETECT:
             return Pictures(served, self._limits)
-        if not isinstance(served, ServedModel):
+        if type(served) is SharedModel:
             raise NotFound(
                 f"model {owner!r:.80} is made of several parts and has no tensors: {owner + DETECT!r:.80} "
                 "takes pictures"
@@ -51,7 +53,7 @@ class EndpointNames:
                 raise NotFound(f"model {owner!r:.80} is not served by its file's own tensors")
             return Tensors(served.name + endpoint, native)
         described = native if served.name in self._repository.described else None
-        return Network(served, self._limits, described)
+        return Network(cast("ServedModel", served), self._limits, described)
 
     def owner(self, name: str, version: str = "") -> str:
         """The model of the repository that a name means, loaded or not.

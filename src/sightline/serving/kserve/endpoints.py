@@ -310,7 +310,7 @@ class Pictures:
         self._served = served
         self._limits = limits
         self.name = served.name + DETECT
-        self.outputs = found_specs(served.card if isinstance(served, ServedModel) else None)
+        self.outputs = found_specs(served.card)
 
     @property
     def facts(self) -> dict[str, str]:
