@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from sightline.types import Floats
+from sightline.types import Floats, Mask
 
 Resize = Literal["letterbox", "letterbox-top-left", "stretch", "centre-crop"]
 """How a picture is fitted into a model's input. The last cuts its borders off: for classifiers."""
@@ -102,6 +102,20 @@ def cxcywh_to_xyxy(boxes: Floats) -> Floats:
     """Boxes (N, 4) by centre and size as boxes by corners."""
     half = boxes[:, 2:] * np.float32(0.5)
     return np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), axis=1)
+
+
+def inside(points: Floats, polygon: Floats) -> Mask:
+    """Which points (N, 2) lie in a polygon (M, 2), by even-odd rule: what it winds round twice is outside."""
+    x, y = points[:, :1], points[:, 1:]
+    x0, y0 = polygon[:, 0], polygon[:, 1]
+    x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
+    rises = (y0 > y) != (
+        y1 > y
+    )  # an edge that begins at a point's height and one that ends there count once
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = x < (x1 - x0) * (y - y0) / (y1 - y0) + x0
+    odd: Mask = np.count_nonzero(rises & left, axis=1) % 2 == 1
+    return odd
 
 
 def iou_matrix(a: Floats, b: Floats) -> Floats:

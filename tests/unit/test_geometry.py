@@ -12,6 +12,7 @@ from sightline.geometry import (
     Resize,
     cxcywh_to_xyxy,
     fitted_canvas,
+    inside,
     iou_matrix,
     place,
 )
@@ -148,3 +149,27 @@ def test_iou_is_symmetric_and_between_0_and_1(
     iou = iou_matrix(boxes, boxes)
     assert (iou == iou.T).all()
     assert ((iou >= 0) & (iou <= 1)).all()
+
+
+L_SHAPE = [(0, 0), (4, 0), (4, 2), (2, 2), (2, 4), (0, 4)]
+
+
+@pytest.mark.parametrize(
+    ("point", "polygon", "wanted"),
+    [
+        pytest.param((1, 1), L_SHAPE, True, id="inside"),
+        pytest.param((3, 3), L_SHAPE, False, id="in the notch"),
+        pytest.param((1, 3), L_SHAPE, True, id="in the leg"),
+        pytest.param((5, 1), L_SHAPE, False, id="right of it"),
+        pytest.param((-1, 0), L_SHAPE, False, id="left of it, at a corner's height"),
+        pytest.param((1, 1), L_SHAPE[::-1], True, id="the other way round"),
+        pytest.param((1, 1), [(0, 0), (2, 2), (2, 0)], True, id="on an edge: of one side"),
+        pytest.param((1, 1), [(0, 0), (2, 2), (0, 2)], False, id="on an edge: not of the other"),
+        pytest.param((0.5, 1), [(0, 0), (2, 2), (2, 0), (0, 2)], True, id="a bow tie"),
+    ],
+)
+def test_points_in_polygons(
+    point: tuple[float, float], polygon: list[tuple[float, float]], wanted: bool
+) -> None:
+    points = np.array([point, (100, 100)], np.float32)
+    assert inside(points, np.array(polygon, np.float32)).tolist() == [wanted, False]

@@ -12,6 +12,9 @@ from sightline.config.model import ClassNames
 from sightline.config.options import Options, checked
 from sightline.config.paths import PathField
 
+Share = Annotated[float, Field(ge=0, le=1)]
+"""Of the width or height of a picture."""
+
 
 class ClassifyOptions(Options):
     """A classifier that is shown tracked objects. It looks at each a few times, until it is sure."""
@@ -24,6 +27,12 @@ class ClassifyOptions(Options):
         (), description="names or ids of the classes whose objects it is shown; none: all"
     )
     min_size: int = Field(16, ge=1, description="shorter side of a box, in pixels, that is shown")
+    only_in: tuple[tuple[Share, Share], ...] | None = Field(
+        None,
+        min_length=3,
+        description="corners x, y of a polygon, as shares of the picture: only objects that stand in it are "
+        "shown; none: all",
+    )
     conf: float | None = Field(
         None, ge=0, le=1, description="lowest score of a label; none: the model's own"
     )

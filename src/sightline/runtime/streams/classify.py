@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from sightline.config import ClassifyOptions
+from sightline.geometry import inside
 from sightline.protocols import Classifier
 from sightline.types import Floats, Frame, Ints, Label, Observation
 
@@ -77,6 +78,8 @@ class ClassifyTracks:
         self._classifier = classifier
         self._options = options
         self._class_ids = class_ids
+        within = options.only_in
+        self._area = None if within is None else np.array(within, np.float32)
         self._known: dict[int, _Known] = {}
         self._looks: deque[_Look] = deque()
         self._swept_at = 0.0
@@ -123,6 +126,8 @@ class ClassifyTracks:
             return []
         sides = (found.boxes[:, 2:] - found.boxes[:, :2]).min(axis=1)
         shown = sides >= self._options.min_size
+        if self._area is not None:
+            shown &= inside(_feet(found.boxes, seen.frame), self._area)
         if self._class_ids is not None:
             shown &= np.isin(found.class_ids, self._class_ids)
         rows = []
@@ -187,6 +192,14 @@ class ClassifyTracks:
         self._swept_at = now
         for track in [t for t, known in self._known.items() if now - known.seen_at > FORGET_S]:
             del self._known[track]
+
+
+def _feet(boxes: Floats, frame: Frame) -> Floats:
+    """Where objects stand: the middle (N, 2) of the lower side of boxes, as shares of the picture."""
+    size = np.array((frame.width, frame.height), np.float32)
+    middles = boxes[:, :4:2].mean(axis=1)
+    feet = np.stack((middles, boxes[:, 3]), axis=1) / size
+    return feet.astype(np.float32)
 
 
 def _area(box: Floats) -> float:

@@ -159,6 +159,22 @@ def test_what_it_is_shown(observation: Observation, shown: list[int]) -> None:
     assert told.shown == shown
 
 
+@pytest.mark.parametrize(
+    ("only_in", "shown"),
+    [
+        pytest.param(((0, 0), (1, 0), (1, 1), (0, 1)), [1], id="everywhere"),
+        pytest.param(((0, 0.5), (1, 0.5), (1, 1), (0, 1)), [], id="the lower half"),
+        pytest.param(((0, 0), (0.5, 0), (0, 0.5)), [1], id="a corner"),
+    ],
+)
+def test_only_objects_that_stand_in_the_polygon_are_shown(
+    only_in: tuple[tuple[float, float], ...], shown: list[int]
+) -> None:
+    told = Told()
+    stage(told, only_in=only_in).submit(seen(0))  # its feet are in the upper left
+    assert told.shown == shown
+
+
 def test_objects_without_ids_are_not_shown() -> None:
     told = Told()
     plain = seen(0)
