@@ -9,7 +9,7 @@ import numpy as np
 
 from sightline.models.composites.overlaps import areas, clipped, overlapping_pairs
 from sightline.models.postprocess.nms import best
-from sightline.types import Detections, Floats, Ints, Mask
+from sightline.types import Detections, Floats, Ints, Mask, Masks
 
 _AT_BORDER = 0.015
 """A box that ends so near to the border of its tile, a share of the tile's side, is cut by it."""
@@ -32,7 +32,7 @@ def joined_tiles(
         threshold: share of the common area of both, or of the cut one.
 
     Returns the objects, best first. Each has the box of its best part that no border has cut, with its mask and
-    keypoints; else the box around its parts. Its score is the highest of them.
+    keypoints; else the box around its parts, and the mask of all of them. Its score is the highest.
     """
     if not len(found):
         return found
@@ -61,6 +61,8 @@ def _joined_parts(
 ) -> Detections:
     """Each object once: see ``joined_tiles``. ``others`` are the parts that look alike, the likest first."""
     scores, boxes = found.scores.copy(), found.boxes.copy()
+    crops = [] if found.masks is None else list(found.masks.crops)
+    corners = None if found.masks is None else found.masks.corners.copy()
     kept = []
     taken = set[int]()
     for first in np.lexsort((-scores, cut)).tolist():  # what is whole gathers its parts
@@ -83,9 +85,26 @@ def _joined_parts(
         if cut[first]:
             members = boxes[parts]
             boxes[first] = (*members[:, :2].min(axis=0), *members[:, 2:].max(axis=0))
+            if found.masks is not None and corners is not None:
+                crops[first], corners[first] = _united(found.masks, parts)
         scores[first] = scores[parts].max()
         kept.append(first)
-    return replace(found, boxes=boxes, scores=scores)[np.array(kept, np.int64)]
+    masks = found.masks
+    if masks is not None and corners is not None:
+        masks = Masks(tuple(crops), corners, masks.size)
+    return replace(found, boxes=boxes, scores=scores, masks=masks)[np.array(kept, np.int64)]
+
+
+def _united(masks: Masks, rows: Sequence[int]) -> tuple[Mask, Ints]:
+    """One mask of several, as a crop and its corner: the pixels of all of them."""
+    shapes = np.array([masks.crops[row].shape[::-1] for row in rows], np.int64)
+    low = masks.corners[rows].min(axis=0)
+    width, height = ((masks.corners[rows] + shapes).max(axis=0) - low).tolist()
+    crop = np.zeros((height, width), np.bool_)
+    for row in rows:
+        (x, y), part = (masks.corners[row] - low).tolist(), masks.crops[row]
+        crop[y : y + part.shape[0], x : x + part.shape[1]] |= part
+    return crop, low
 
 
 def _neighbours(a: Ints, b: Ints) -> dict[int, list[int]]:

@@ -134,12 +134,20 @@ def test_tiles_are_as_large_as_they_may_be(smallest: int, tile: tuple[int, int] 
         assert {(x1 - x0, y1 - y0) for x0, y0, x1, y1 in tiles} == {tile}
 
 
-def test_masks_move_with_their_objects(frame_of: FrameOf) -> None:
+@pytest.mark.parametrize(
+    "box",
+    [
+        pytest.param((70, 20, 78, 29), id="within a tile"),
+        pytest.param((40, 100, 290, 120), id="cut by several"),
+    ],
+)
+def test_masks_move_with_their_objects(box: tuple[int, int, int, int], frame_of: FrameOf) -> None:
     detector = TiledDetector(RedSquares(masks=True), TileOptions(whole=False))
-    (found,) = detector.submit((frame_of(picture((70, 20, 78, 29))),)).result()
+    (found,) = detector.submit((frame_of(picture(box)),)).result()
     assert found.masks is not None
+    assert len(found) == 1
     whole = np.zeros((200, 300), np.bool_)
-    whole[20:29, 70:78] = True
+    whole[box[1] : box[3], box[0] : box[2]] = True
     assert np.array_equal(found.masks[0], whole)
 
 
