@@ -85,6 +85,8 @@ def _decode(columns: Floats, conf: float) -> Detections:
 def likely_columns(class_scores: Floats, conf: float) -> tuple[Ints, Floats, Ints]:
     """Index, score and class id of the columns of ``class_scores`` (C, A) whose best beats ``conf``."""
     index = np.flatnonzero(class_scores.max(axis=0) > conf)
+    if not len(index):  # as in most frames of a quiet street
+        return index, np.empty(0, np.float32), index
     picked = class_scores[:, index]
     class_ids = picked.argmax(axis=0)
     return index, picked[class_ids, np.arange(len(index))], class_ids
