@@ -123,6 +123,7 @@ def steps(page: Path) -> list[Step]:
             found[-1].shown.append(block)
         elif block.is_configuration:
             found.append(Step(block, block.text))
+            open_python = False
     return found
 
 

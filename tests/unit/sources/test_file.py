@@ -6,6 +6,7 @@ import itertools
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -456,6 +457,19 @@ def test_song_with_a_cover_is_no_video(tmp_path: Path) -> None:
         FileSource(path).open()
 
 
+def _unchanged(count: Callable[[], int], for_s: float = 0.5) -> Callable[[], bool]:
+    """Whether a count has stayed as it is for so long, each time that it is asked."""
+    last, since = count(), time.monotonic()
+
+    def unchanged() -> bool:
+        nonlocal last, since
+        if (now := count()) != last:
+            last, since = now, time.monotonic()
+        return time.monotonic() - since >= for_s
+
+    return unchanged
+
+
 @pytest.mark.parametrize("sent", [1.0, 0.0], ids=["while it is read", "while it is opened"])
 def test_closing_does_not_wait_for_a_disk_that_hangs(
     make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: float
@@ -479,6 +493,8 @@ def test_closing_does_not_wait_for_a_disk_that_hangs(
         disk.write(content[: int(sent * len(content))])
         if sent:
             wait_for(lambda: source.status.read > 0, "no frame was read")
+            # Only a read of what was not sent hangs: before that the reader ends by itself.
+            wait_for(_unchanged(lambda: source.status.read), "what was sent is not read to its end")
         closing = threading.Thread(target=source.close, daemon=True)
         closing.start()
         closing.join(20)
