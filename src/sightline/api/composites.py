@@ -9,9 +9,23 @@ from typing import Any
 from sightline.api.model import Model, load
 from sightline.config import FusionOptions, TileOptions, checked
 from sightline.errors import ConfigError
+from sightline.protocols import Detector
 
 
-class Tiled(Model):
+class _OfModels(Model):
+    """A model that is made of others; those that were loaded for it are its own."""
+
+    def __init__(self, detector: Detector, own: Sequence[Model]) -> None:
+        super().__init__(detector)
+        self._own = own
+
+    def close(self) -> None:
+        """Free the engines of models that were loaded here. Idempotent."""
+        for model in self._own:
+            model.close()
+
+
+class Tiled(_OfModels):
     """A model that looks at a picture in overlapping tiles, so that it sees small objects.
 
         model = sl.Tiled("yolox_nano", smallest=32)
@@ -53,16 +67,16 @@ class Tiled(Model):
             smallest=smallest,
         )  # fmt: skip
         loaded = model if isinstance(model, Model) else load(model)
-        self._own = () if loaded is model else (loaded,)
-        super().__init__(TiledDetector(loaded.detector, options))
+        own = () if loaded is model else (loaded,)
+        try:
+            super().__init__(TiledDetector(loaded.detector, options), own)
+        except ConfigError:
+            for one in own:
+                one.close()
+            raise
 
-    def close(self) -> None:
-        """Free the engine of a model that was loaded here. Idempotent."""
-        for model in self._own:
-            model.close()
 
-
-class Ensemble(Model):
+class Ensemble(_OfModels):
     """Several models as one: each looks at every picture, at the same time, and what they find is fused.
 
         model = sl.Ensemble(["yolox_nano", "mine.onnx"], weights=[1, 2],
@@ -116,17 +130,11 @@ class Ensemble(Model):
                 EnsembleMember(model.detector, weight, class_map)
                 for model, weight, class_map in zip(loaded, weights, class_maps, strict=True)
             ]
-            super().__init__(EnsembleDetector(members, options))
+            super().__init__(EnsembleDetector(members, options), own)
         except BaseException:  # whatever it is, it goes on; the engines must not stay
             for model in own:
                 model.close()
             raise
-        self._own = own
-
-    def close(self) -> None:
-        """Free the engines of models that were loaded here. Idempotent."""
-        for model in self._own:
-            model.close()
 
 
 def _one_each(name: str, given: Any, models: Sequence[object], usual: Any) -> Sequence[Any]:
