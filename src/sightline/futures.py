@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def all_begun(calls: Iterable[Callable[[], Future[T]]]) -> list[Future[T]]:
+    """The futures of all calls, in order. Where one is refused, those before it are cancelled.
+
+    Raises what the call raised: nobody would read the others' results.
+    """
+    futures: list[Future[T]] = []
+    try:
+        for call in calls:
+            futures.append(call())  # noqa: PERF401 - those before a refusal count
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise
+    return futures
 
 
 def joined(futures: Sequence[Future[T]], join: Callable[[list[T]], R]) -> Future[R]:

@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 
-from sightline.futures import joined
+from sightline.errors import Overloaded
+from sightline.futures import all_begun, joined
 
 
 def done(value: object) -> Future[object]:
@@ -85,3 +86,20 @@ def test_a_part_that_others_cancel_is_a_failure() -> None:
     with pytest.raises(CancelledError):
         whole.result(0)
     assert not whole.cancelled()
+
+
+def test_all_begin_or_none() -> None:
+    begun: list[Future[int]] = []
+
+    def begin() -> Future[int]:
+        begun.append(Future())
+        return begun[-1]
+
+    def refuse() -> Future[int]:
+        raise Overloaded("no room")
+
+    assert all_begun([begin, begin]) == begun
+    assert not any(future.cancelled() for future in begun)
+    with pytest.raises(Overloaded):
+        all_begun([begin, refuse, begin])
+    assert [future.cancelled() for future in begun] == [False, False, True]

@@ -7,13 +7,14 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
 from sightline.config.composites import FusionOptions
 from sightline.errors import ConfigError
-from sightline.futures import joined
+from sightline.futures import all_begun, joined
 from sightline.models.composites import fusion
 from sightline.models.composites.parts import conf_of, shared
 from sightline.models.detector import class_ids
@@ -75,14 +76,7 @@ class EnsembleDetector:
 
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
         """Detect in a batch of frames with all detectors at the same time."""
-        futures: list[Future[list[Detections]]] = []
-        try:
-            for member in self.members:
-                futures.append(member.detector.submit(frames))  # noqa: PERF401 - see the other loop
-        except BaseException:  # whatever it is, it goes on; nobody would read the others' results
-            for future in futures:
-                future.cancel()
-            raise
+        futures = all_begun(partial(one.detector.submit, frames) for one in self.members)
         return joined(futures, self._fused)
 
     def replaced(

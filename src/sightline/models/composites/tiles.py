@@ -13,7 +13,7 @@ import numpy as np
 
 from sightline.config.composites import TileOptions
 from sightline.errors import ConfigError
-from sightline.futures import joined
+from sightline.futures import all_begun, joined
 from sightline.models.composites.joined_tiles import joined_tiles
 from sightline.models.composites.parts import conf_of, shared
 from sightline.models.postprocess.nms import suppress
@@ -99,7 +99,7 @@ class TiledDetector:
 
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
         """Detect in frames, each in its tiles. Raises ConfigError: a frame has too many of them."""
-        return joined([self._submit(frame) for frame in frames], list)
+        return joined(all_begun(partial(self._submit, frame) for frame in frames), list)
 
     def replaced(
         self,
@@ -184,12 +184,11 @@ class TiledDetector:
         if not tiles:
             return joined([self.detector.submit((frame,))], lambda found: found[0][0])
         parts = [frame.cropped(*tile) for tile in tiles]
-        futures = [
-            self.detector.submit(parts[at : at + BATCH]) for at in range(0, len(parts), BATCH)
-        ]
+        jobs = [parts[at : at + BATCH] for at in range(0, len(parts), BATCH)]
         if self.options.whole:
-            futures.append(self.detector.submit((frame,)))
+            jobs.append([frame])
             tiles.append((0, 0, *size))
+        futures = all_begun(partial(self.detector.submit, job) for job in jobs)
         return joined(futures, partial(self._merged, tiles, size))
 
     def _merged(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import Self, TypeVar
 
-from sightline.futures import joined
+from sightline.futures import all_begun, joined
 from sightline.protocols import Classifier, Embedder, Engine, SharedDetector, UsesEngines
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
@@ -108,14 +109,7 @@ class ScheduledDetector:
         InferenceError. Raises Overloaded at once where a frame would wait for too long; frames
         before it are cancelled.
         """
-        futures: list[Future[list[Detections]]] = []
-        try:
-            for frame in frames:
-                futures.append(self._submit(frame))  # noqa: PERF401 - those before a refusal count
-        except BaseException:  # whatever it is, it goes on; nobody would read the others' results
-            for future in futures:
-                future.cancel()
-            raise
+        futures = all_begun(partial(self._submit, frame) for frame in frames)
         return futures[0] if len(futures) == 1 else joined(futures, _chained)
 
     def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:

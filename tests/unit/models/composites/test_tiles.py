@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sightline.config import TileOptions, checked
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, Overloaded
 from sightline.models.composites.tiles import MOST_TILES, SEEN_PX, TiledDetector
 from sightline.types import Detections, Frame, Masks, Pixels
 
@@ -197,3 +197,21 @@ def test_closing_closes_the_detector() -> None:
     inner = RedSquares()
     TiledDetector(inner).close()
     assert inner.closed
+
+
+def test_a_refusal_takes_back_the_tiles_before_it(frame_of: FrameOf) -> None:
+    class Full(RedSquares):
+        def __init__(self) -> None:
+            super().__init__()
+            self.begun: list[Future[list[Detections]]] = []
+
+        def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
+            if len(self.begun) == 2:
+                raise Overloaded("no room")
+            self.begun.append(Future())
+            return self.begun[-1]
+
+    inner = Full()
+    with pytest.raises(Overloaded):
+        TiledDetector(inner).submit((frame_of(picture()),))
+    assert [future.cancelled() for future in inner.begun] == [True, True]
