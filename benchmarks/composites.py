@@ -175,8 +175,7 @@ def sahi_way(model: sl.Model, tile: tuple[int, int]) -> Callable[[Frame], Detect
         def _create_object_prediction_list_from_original_predictions(
             self, shift_amount_list: Any = None, full_shape_list: Any = None
         ) -> None:
-            shift = (shift_amount_list or [[0, 0]])[0]
-            shape = full_shape_list[0] if full_shape_list else None
+            shift, shape = (first_of(one) for one in (shift_amount_list or [0, 0], full_shape_list))
             (found,) = self._original_predictions
             self._object_prediction_list_per_image = [
                 [
@@ -191,7 +190,7 @@ def sahi_way(model: sl.Model, tile: tuple[int, int]) -> Callable[[Frame], Detect
                 ]
             ]  # fmt: skip
 
-    theirs = Ours(model_path="", device="cpu", confidence_threshold=0.0, load_at_init=True)
+    theirs = Ours(model_path="", device="cpu", confidence_threshold=0.25, load_at_init=True)
 
     def detect(frame: Frame) -> Detections:
         told = get_sliced_prediction(
@@ -206,6 +205,11 @@ def sahi_way(model: sl.Model, tile: tuple[int, int]) -> Callable[[Frame], Detect
         )
 
     return detect
+
+
+def first_of(value: Any) -> Any:
+    """SAHI hands over one pair, or a list of pairs with one for each picture."""
+    return value[0] if value and isinstance(value[0], list | tuple) else value
 
 
 def main() -> None:
