@@ -14,13 +14,13 @@ R = TypeVar("R")
 def all_begun(calls: Iterable[Callable[[], Future[T]]]) -> list[Future[T]]:
     """The futures of all calls, in order. Where one is refused, those before it are cancelled.
 
-    Raises what the call raised: nobody would read the others' results.
+    Raises what the call raised.
     """
     futures: list[Future[T]] = []
     try:
         for call in calls:
             futures.append(call())  # noqa: PERF401 - those before a refusal count
-    except BaseException:
+    except BaseException:  # whatever it is, it goes on; nobody would read the others' results
         for future in futures:
             future.cancel()
         raise

@@ -20,7 +20,6 @@ from sightline.config import (
     ServedModelOptions,
     SharedModelOptions,
     TiledModelOptions,
-    TileOptions,
     TrackerKind,
 )
 from sightline.errors import ConfigError, ModelError, NotVision
@@ -49,6 +48,8 @@ log = logging.getLogger(__name__)
 
 OF_DECODERS = ("anchors", "keypoint_shape")
 """Fields of a card that families are made with: those that name them in their own ``card``."""
+
+D = TypeVar("D", bound=Detector)
 
 ReadCard = Callable[[ModelOptions], "CardReading"]
 """Reads the card of the model that options mean. Raises ModelError, ConfigError."""
@@ -91,18 +92,18 @@ def detector(options: ModelOptions, *, stills: bool = False) -> Detector:
         ModelError, EngineError, ConfigError: see ``read_card``, the engines and EngineDetector.
     """
     if options.model == PEOPLE:
-        people = _people(options)
-        return _in_tiles(options, people) if isinstance(options, TiledModelOptions) else people
+        return _looking(options, _people(options))
 
     def engine(reading: CardReading) -> Engine:
         return engine_per_process(reading, options, _read, stills=stills)
 
-    found = _around(options, engine)
-    return _in_tiles(options, found) if isinstance(options, TiledModelOptions) else found
+    return _looking(options, _around(options, engine))
 
 
-def _in_tiles(options: TileOptions, detector: Detector) -> TiledDetector:
-    """The detector, looking at tiles."""
+def _looking(options: ModelOptions, detector: D) -> D | TiledDetector:
+    """The detector, which looks at tiles where the options say so."""
+    if not isinstance(options, TiledModelOptions):
+        return detector
     from sightline.models.composites.tiles import TiledDetector
 
     try:
@@ -155,8 +156,7 @@ def served_detector(name: str, options: SharedModelOptions, hang_s: float) -> Sh
         raise ConfigError(f"models.{name}: `people` has no network that could be served")
     if isinstance(options, EnsembleModelOptions):
         return _ensemble(options)
-    served = _around(options, lambda reading: _composed(reading, options, hang_s))
-    return _in_tiles(options, served) if isinstance(options, TiledModelOptions) else served
+    return _looking(options, _around(options, lambda read: _composed(read, options, hang_s)))
 
 
 def _ensemble(options: EnsembleModelOptions) -> EnsembleDetector:
@@ -348,9 +348,6 @@ def pick_backend(backend: str, options: EngineOptions, *, stills: bool, model: P
     if "openvino" in has and (wants_openvino or (intel_like and not stills)):
         return "openvino"
     return "onnxruntime" if "onnxruntime" in has or "openvino" not in has else "openvino"
-
-
-D = TypeVar("D", bound=Detector)
 
 
 def for_tracking(

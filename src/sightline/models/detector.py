@@ -258,12 +258,17 @@ def class_ids(class_names: Sequence[str], wanted: Sequence[str]) -> list[int]:
         elif name.isdigit() and (not class_names or int(name) < len(class_names)):
             ids.append(int(name))
         else:
-            near = difflib.get_close_matches(name.lower(), class_names, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {_some(class_names)}"
-            if (several := name.split()) and set(several) <= set(class_names):
-                hint = f"several have commas between them: {','.join(several)}"
-            raise ConfigError(f"this model has no class {name!r}: {hint}")
+            raise no_class(name, class_names)
     return ids
+
+
+def no_class(name: str, class_names: Sequence[str]) -> ConfigError:
+    """The error that says that a model has no class of this name, and the nearest that it has."""
+    near = difflib.get_close_matches(name.lower(), class_names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {_some(class_names)}"
+    if (several := name.split()) and set(several) <= set(class_names):
+        hint = f"several have commas between them: {','.join(several)}"
+    return ConfigError(f"this model has no class {name!r}: {hint}")
 
 
 def _some(names: Sequence[str], most: int = 12) -> str:

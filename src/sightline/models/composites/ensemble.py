@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -16,8 +15,8 @@ from sightline.config.composites import FusionOptions
 from sightline.errors import ConfigError
 from sightline.futures import all_begun, joined
 from sightline.models.composites import fusion
-from sightline.models.composites.parts import conf_of, shared
-from sightline.models.detector import class_ids
+from sightline.models.composites.parts import conf_of, engines_wrapped, shared
+from sightline.models.detector import class_ids, no_class
 from sightline.models.postprocess.nms import best
 from sightline.protocols import AdjustableDetector, Detector, Engine, TrackableDetector
 from sightline.types import Detections, Frame, Ints
@@ -109,7 +108,7 @@ class EnsembleDetector:
 
     def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
         """See ``UsesEngines``. Raises ConfigError: a detector has no engines."""
-        return self.with_detectors(lambda one: shared(one).with_engines(wrap))
+        return self.with_detectors(lambda one: engines_wrapped(one, wrap))
 
     @property
     def engines(self) -> Sequence[Engine]:
@@ -185,11 +184,7 @@ def _common_classes(
         own, told = member.detector.class_names, member.class_map or {}
         for name in told:
             if name not in own:
-                near = difflib.get_close_matches(name, own, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(own[:12])}"
-                raise ConfigError(
-                    f"ensemble: class_map: {member.detector} has no class {name!r}: {hint}"
-                )
+                raise ConfigError(f"ensemble: class_map: {member.detector}: {no_class(name, own)}")
         meant = [told.get(name, name) for name in own]
         ids = [-1 if name is None else names.setdefault(name, len(names)) for name in meant]
         tables.append(np.array(ids, np.int64))

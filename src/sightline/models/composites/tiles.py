@@ -15,7 +15,7 @@ from sightline.config.composites import TileOptions
 from sightline.errors import ConfigError
 from sightline.futures import all_begun, joined
 from sightline.models.composites.joined_tiles import joined_tiles
-from sightline.models.composites.parts import conf_of, shared
+from sightline.models.composites.parts import conf_of, engines_wrapped, shared
 from sightline.models.postprocess.nms import suppress
 from sightline.protocols import (
     AdjustableDetector,
@@ -122,7 +122,7 @@ class TiledDetector:
 
     def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
         """See ``UsesEngines``. Raises ConfigError: the detector has no engines."""
-        return self.with_detectors(lambda one: shared(one).with_engines(wrap))
+        return self.with_detectors(lambda one: engines_wrapped(one, wrap))
 
     @property
     def engines(self) -> Sequence[Engine]:
