@@ -6,6 +6,7 @@ import json
 import shutil
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,3 +137,22 @@ def test_a_service_in_the_process_shares_their_engines(data: Path) -> None:
     with model, sl.Service(model) as service:
         found = service.predict_sync(bus)
     assert len(found) == len(alone)
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        pytest.param({"weights": ["heavy", 1]}, "weight: it must be a number", id="no number"),
+        pytest.param({"weights": [float("inf"), 1]}, "weight: ", id="without end"),
+        pytest.param({"weights": [0, 1]}, "weight: ", id="nothing"),
+        pytest.param({"weights": [1]}, "1 weights for 2 models", id="too few"),
+        pytest.param({"class_maps": [{"car": 5}, None]}, "class_map", id="a class of no name"),
+    ],
+)
+def test_odd_members(options: dict[str, Any], wrong: str, data: Path) -> None:
+    nano = data / "models" / "yolox_nano.onnx"
+    with (
+        sl.load(nano, backend="onnxruntime") as model,
+        pytest.raises(ConfigError, match=wrong),
+    ):
+        sl.Ensemble([model, model], **options)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.api.model import Model, load
-from sightline.config import FusionOptions, TileOptions, checked
+from sightline.config import FusionOptions, MemberOptions, TileOptions, checked
 from sightline.errors import ConfigError
 from sightline.protocols import Detector
 
@@ -126,10 +126,10 @@ class Ensemble(_OfModels):
                     model = load(model)  # noqa: PLW2901 - from here on it is loaded
                     own.append(model)
                 loaded.append(model)
-            members = [
-                EnsembleMember(model.detector, weight, class_map)
-                for model, weight, class_map in zip(loaded, weights, class_maps, strict=True)
-            ]
+            members = []
+            for model, weight, class_map in zip(loaded, weights, class_maps, strict=True):
+                how = checked(MemberOptions, weight=weight, class_map=class_map or {})
+                members.append(EnsembleMember(model.detector, how.weight, how.class_map))
             super().__init__(EnsembleDetector(members, options), own)
         except BaseException:  # whatever it is, it goes on; the engines must not stay
             for model in own:

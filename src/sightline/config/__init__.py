@@ -6,6 +6,7 @@ from sightline.config.alerts import AlertOptions
 from sightline.config.composites import (
     EnsembleModelOptions,
     FusionOptions,
+    MemberOptions,
     SharedModelOptions,
     TiledModelOptions,
     TileOptions,
@@ -53,6 +54,7 @@ __all__ = [
     "FusionOptions",
     "LimitOptions",
     "LiveOptions",
+    "MemberOptions",
     "ModelOptions",
     "Moment",
     "Name",

@@ -89,8 +89,8 @@ class FusionOptions(Options):
     max_detections: int = Field(300, ge=1, description="most objects in a picture")
 
 
-class EnsembleMemberOptions(ModelOptions):
-    """One model of an ensemble."""
+class MemberOptions(Options):
+    """What one model is to an ensemble."""
 
     weight: float = Field(1.0, gt=0, description="how much it counts beside the others")
     class_map: dict[str, str | None] = Field(
@@ -98,6 +98,10 @@ class EnsembleMemberOptions(ModelOptions):
         description="its names of classes and those that they are to have; null in place of a name leaves the "
         "class out",
     )
+
+
+class EnsembleMemberOptions(ModelOptions, MemberOptions):
+    """One model of an ensemble."""
 
 
 def _named(value: Any) -> Any:
