@@ -353,12 +353,12 @@ def test_several_videos_need_a_folder(run: Run, clip: Path, nano: Path, tmp_path
 
 def test_demo_needs_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third of its scene: the whole of it is an example of the documentation, which is run too."""
-    assert "duration=12" in demo.SCENE
-    monkeypatch.setattr(demo, "SCENE", demo.SCENE.replace("duration=12", "duration=4"))
+    assert "duration=6" in demo.SCENE
+    monkeypatch.setattr(demo, "SCENE", demo.SCENE.replace("duration=6", "duration=2"))
     done = run("demo", "--folder", "out")
     assert done.returncode == 0, done.stderr
-    assert frames_of(tmp_path / "out" / "annotated.mp4") == 100
-    assert len(lines(tmp_path / "out" / "tracks.jsonl")) == 100
+    assert frames_of(tmp_path / "out" / "annotated.mp4") == 50
+    assert len(lines(tmp_path / "out" / "tracks.jsonl")) == 50
     scores = re.search(r"mAP@50 ([\d.]+), mAP ([\d.]+), HOTA ([\d.]+), IDF1 ([\d.]+)", done.stdout)
     assert scores is not None, done.stdout
     map50, _, hota, _ = map(float, scores.groups())

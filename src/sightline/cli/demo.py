@@ -16,7 +16,7 @@ from sightline.cli.terminal import logs
 if TYPE_CHECKING:
     from sightline.config import OutputOptions
 
-SCENE = "street://?seed=10007&width=640&height=384&fps=25&duration=12&density=1.3"
+SCENE = "street://?seed=10007&width=640&height=384&fps=25&duration=6&density=1.3"
 """A street that the bundled detector was not trained on."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import av
 import pytest
+from packaging.requirements import Requirement
 from tests import native_models
+from tests.system.docs import linked_packages
 from tests.system.docs.pages import ROOT
 
 
@@ -21,15 +24,29 @@ class Installed:
     """A fresh virtual environment with the wheel in it."""
 
     bin: Path
-    wheel: Path
 
-    def pip(self, *arguments: str) -> None:
-        _pip(self.bin / "python", *arguments)
+    def require(self, text: str) -> None:
+        """Install a package with its dependencies: from the tests' environment, else by pip."""
+        wanted = Requirement(text)
+        if wanted.name == "sightline":  # its wheel is there already
+            (own,) = importlib.metadata.distributions(name="sightline", path=[str(self.packages)])
+            every = list(linked_packages.requirements(own, wanted.extras))
+        else:
+            every = [wanted]
+        for requirement in every:
+            if not linked_packages.link(requirement, self.packages):
+                _pip("--python", str(self.bin / "python"), "install", str(requirement))
+
+    @property
+    def packages(self) -> Path:
+        """Where its packages are."""
+        (folder,) = self.bin.parent.glob("lib/python*/site-packages")
+        return folder
 
 
-def _pip(python: Path | str, *arguments: str) -> None:
+def _pip(*arguments: str) -> None:
     done = subprocess.run(
-        [python, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments],
+        [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments],
         capture_output=True,
         text=True,
         timeout=600,
@@ -45,12 +62,16 @@ def _pip(python: Path | str, *arguments: str) -> None:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """The wheel of this source tree, installed with its dependencies and nothing else."""
     folder = tmp_path_factory.mktemp("installed")
-    _pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+    _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
     (wheel,) = folder.glob("*.whl")
     environment = folder / "venv"
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True, timeout=120)
-    found = Installed(environment / "bin", wheel)
-    found.pip("install", "--no-compile", str(wheel))  # each command compiles what it imports
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", environment], check=True, timeout=120
+    )
+    found = Installed(environment / "bin")
+    python = str(found.bin / "python")
+    _pip("--python", python, "install", "--no-deps", "--no-compile", str(wheel))
+    found.require("sightline")
     return found
 
 

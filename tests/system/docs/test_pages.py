@@ -80,8 +80,8 @@ def _prepared(step: Step, installed: Installed) -> bool:
     if step.block.language != "bash":
         return True
     for requirement in pip_requirements(step.script):
-        if requirement not in {".", "sightline"}:  # the wheel itself is there already
-            installed.pip("install", requirement.replace("sightline", str(installed.wheel)))
+        if requirement != ".":  # the wheel itself is there already
+            installed.require(requirement)
     lines = [
         line
         for line in step.script.splitlines()
