@@ -63,5 +63,11 @@ def test_pictures_need_neither_ffmpeg_nor_a_network_client() -> None:
     assert not loaded_after(code) & {"av", "ssl", "http", "email"}
 
 
+def test_detecting_needs_no_scipy() -> None:
+    """Trackers do: it takes as long to import as a small model takes to load."""
+    assert "scipy" not in loaded_after("import sightline; sightline.load, sightline.Tiled")
+    assert "scipy" in loaded_after("import sightline; sightline.DeepSORT")
+
+
 def test_the_check_sees_heavy_imports() -> None:
     assert "cv2" in loaded_after("import cv2") & HEAVY

@@ -225,13 +225,13 @@ def open_fleet() -> Iterator[Fleet]:
         yield site.fleet
 
 
-def live_stream(url: str) -> StreamOptions:
-    """A camera that is analysed a few times a second."""
+def live_stream(url: str, **live: float) -> StreamOptions:
+    """A camera that is analysed a few times a second; ``live`` are those of its LiveOptions."""
     return StreamOptions.model_validate(
         {
             "source": url,
             "adaptive": {"max_fps": ANALYZED_FPS},
-            "live": {"auth_retry_s": AUTH_RETRY_S},
+            "live": {"auth_retry_s": AUTH_RETRY_S, **live},
         }
     )
 

@@ -18,7 +18,7 @@ import os, signal, sys, threading, time
 import numpy as np
 import sightline as sl
 
-STREET = "street://?duration=60"
+STREET = "street://?duration=60&width=320&height=192"
 PICTURE = np.zeros((64, 64, 3), np.uint8)
 backend = "{backend}"
 

@@ -44,7 +44,9 @@ from sightline.sources.ffmpeg import DecodedFrame, VideoReader
 from sightline.types import StreamStats
 
 STEADY = ("steady-1", "steady-2")
-HELD_S = {"never answers": 6.5, "redirect": 7.0, "flipped bytes": 6.0, "changing size": 7.0}
+SOON = {"open_timeout_s": 3.0, "stall_timeout_s": 3.0}
+"""The deadlines of the cameras: shorter than by default, which the benchmark uses."""
+HELD_S = {"never answers": 4.5, "redirect": 5.0, "flipped bytes": 6.0, "changing size": 7.0}
 """What these lead to takes a while; the others are mended after a second."""
 
 
@@ -149,7 +151,7 @@ def inflict_all(fleet: Fleet, clips: Clips, made: Report) -> None:
         threads, files = set(threading.enumerate()), descriptors()
         patch.setattr(VideoReader, "read", counting)
         for name, camera in running.items():
-            fleet.add(name, live_stream(camera.url))
+            fleet.add(name, live_stream(camera.url, **SOON))
         break_all(fleet, running, made)
         made.shown += meter.render().decode()
         for name in running:
@@ -198,7 +200,7 @@ def break_all(fleet: Fleet, running: dict[str, Camera], made: Report) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_stall_is_seen_and_the_stream_comes_back(report: Report, fault: str) -> None:
     outcome = report.outcomes[fault]
-    assert outcome.blind_s <= 5
+    assert outcome.blind_s <= 5  # after three the camera counts as lost; a busy computer is late
     if FAULTS[fault].cuts:
         assert outcome.noticed_s is not None
         assert outcome.noticed_s <= 5
@@ -214,9 +216,9 @@ def test_a_stall_is_seen_and_the_stream_comes_back(report: Report, fault: str) -
     ("fault", "said"),
     [
         pytest.param("refused", "Connection refused", id="refused"),
-        pytest.param("silent", "no picture for 4 s", id="silent"),
-        pytest.param("stopped", "no picture for 4 s", id="stopped"),
-        pytest.param("never answers", "no answer within 5 s", id="never answers"),
+        pytest.param("silent", "no picture for 3 s", id="silent"),
+        pytest.param("stopped", "no picture for 3 s", id="stopped"),
+        pytest.param("never answers", "no answer within 3 s", id="never answers"),
         pytest.param("wrong password", "auth failed: check the user", id="wrong password"),
         pytest.param("redirect", "redirects more than 8 times in a row", id="redirect"),
     ],

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -38,7 +39,8 @@ class Server:
     """A PostgreSQL of its own on loopback; it refuses to run as root."""
 
     def __init__(self, folder: Path, port: int) -> None:
-        self.url = f"postgresql+pg8000://postgres@127.0.0.1:{port}/postgres"
+        self._root = f"postgresql+pg8000://postgres@127.0.0.1:{port}/"
+        self.url = f"{self._root}postgres"
         self._data, self._port = folder / "data", port
         self._run("initdb", "-D", str(self._data), "-A", "trust", "-U", "postgres")
 
@@ -49,6 +51,18 @@ class Server:
 
     def stop(self, how: str = "immediate") -> None:
         self._run("pg_ctl", "-D", str(self._data), "-m", how, "-w", "stop")
+
+    def begin_anew(self, database: str) -> None:
+        """Run, and have an empty database, whatever the last test did."""
+        if not self.running():
+            self.start()
+        engine = sa.create_engine(self.url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {database}"))
+        self.url = f"{self._root}{database}"
+
+    def running(self) -> bool:
+        return (self._data / "postmaster.pid").exists()
 
     def process(self) -> int:
         return int((self._data / "postmaster.pid").read_text().split()[0])
@@ -70,8 +84,8 @@ class Server:
         )  # fmt: skip
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[Server]:
     if binaries() is None:
         pytest.skip("PostgreSQL is not installed")
     # Not pytest's folder: that is closed to the user that a root's server runs as.
@@ -81,12 +95,18 @@ def server() -> Iterator[Server]:
                 pytest.skip("PostgreSQL does not run as root, and there is no user `postgres`")
             shutil.chown(name, "postgres")
         made = Server(Path(name), free_port())
-        made.start()
         try:
             yield made
         finally:
-            if (made._data / "postmaster.pid").exists():
+            if made.running():
                 made.stop()
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Server:
+    """The running server, and a database that nobody has written to."""
+    shared_server.begin_anew(f"test_{uuid.uuid4().hex}")
+    return shared_server
 
 
 def seen(index: int) -> Observation:
@@ -110,7 +130,7 @@ def test_nothing_that_was_taken_is_lost_or_doubled_while_the_server_is_away(serv
             sink.write(seen(index))
             if index % 300 == 150:
                 os.kill(server.process(), signal.SIGQUIT)  # at once, connections and all
-        wait_for(lambda: not (server._data / "postmaster.pid").exists())
+        wait_for(lambda: not server.running())
         server.start()
     wait_for(lambda: server.rows("SELECT count(*) FROM frames") == [(900,)])
     database.state = "done"

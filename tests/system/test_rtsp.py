@@ -90,7 +90,8 @@ def start(video: Path, port: int) -> Iterator[Start]:
 
 @pytest.fixture
 def source(port: int) -> Iterator[LiveSource]:
-    live = LiveSource(f"rtsp://127.0.0.1:{port}/live", "street")
+    options = LiveOptions(stall_timeout_s=2.0, backoff_max_s=1.0)
+    live = LiveSource(f"rtsp://127.0.0.1:{port}/live", "street", options)
     yield live
     live.close()
 
@@ -142,7 +143,7 @@ def test_killed_and_restarted(start: Start, source: LiveSource) -> None:
     server.kill()
     server.wait(10)
     wait_for(lambda: source.status.state is SourceState.RECONNECTING, "loss noticed", 5)
-    time.sleep(3)  # so long that the pauses have grown to their limit
+    time.sleep(1.5)  # so long that the pauses have grown to their limit
     assert source.status.error is not None
     before = len(reading.frames)
     start()
@@ -152,7 +153,7 @@ def test_killed_and_restarted(start: Start, source: LiveSource) -> None:
     assert (status.state, status.reconnects, status.error) == (SourceState.RUNNING, 1, None)
     times = [frame.time for frame in reading.frames]
     assert times == sorted(times)
-    assert times[before] - times[before - 1] == pytest.approx(3 + took, abs=2)
+    assert times[before] - times[before - 1] == pytest.approx(1.5 + took, abs=1)
 
 
 def test_stopped_silently(start: Start, source: LiveSource) -> None:
@@ -165,7 +166,7 @@ def test_stopped_silently(start: Start, source: LiveSource) -> None:
         took = wait_for(
             lambda: source.status.state is SourceState.RECONNECTING, "the stall is noticed", 5
         )
-        assert 2 < took <= 5
+        assert 1 < took <= 3
     finally:
         os.kill(server.pid, signal.SIGCONT)
     before = len(reading.frames)

@@ -223,8 +223,13 @@ def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
     return [p for p in pids if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
 
-def test_a_signal_to_the_group_ends_it_cleanly(tmp_path: Path) -> None:
+def test_a_model_is_loaded_again_and_a_signal_to_the_group_ends_all(tmp_path: Path) -> None:
     with service(tmp_path) as (process, client, log):
+        assert log.read_text().count("model street: inferred") == 3
+        assert client.post("/models/street/reload").is_success
+        assert log.read_text().count("model street: inferred") == 6, "the workers load it too"
+        before = analyzed(client)
+        wait_for(lambda: analyzed(client) > before + 3)
         outputs = {"json_lines": "added.jsonl"}
         added = {"name": "added", "source": STREET.format(2), "realtime": True, "outputs": outputs}
         assert client.post("/streams", json=added).status_code == 201
@@ -261,12 +266,3 @@ def test_a_worker_that_hangs_does_not_hold_up_the_service(tmp_path: Path) -> Non
         assert process.wait(30) == 1
         assert time.monotonic() - began < 11
     assert "starts again" not in log.read_text()
-
-
-def test_a_model_is_loaded_again_in_the_workers_too(tmp_path: Path) -> None:
-    with service(tmp_path) as (_, client, log):
-        assert log.read_text().count("model street: inferred") == 3
-        assert client.post("/models/street/reload").is_success
-        assert log.read_text().count("model street: inferred") == 6
-        before = analyzed(client)
-        wait_for(lambda: analyzed(client) > before + 3)

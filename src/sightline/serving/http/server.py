@@ -26,7 +26,8 @@ from sightline.serving.http.state import ServiceState
 from sightline.serving.priority import answering_first
 
 NOTICE_S = 1.0
-"""After SIGTERM new requests are answered for so long, each with the news that its connection ends."""
+"""After SIGTERM new requests are answered for so long, each with the news that its connection ends;
+less long where no connection is left."""
 
 FRESH_S = 0.5
 """Connections that were taken last are given so long to send their first request."""
@@ -220,8 +221,7 @@ class _Uvicorn(uvicorn.Server):
         log.info("%s: draining", self.ended_by)
         grace_s = float(self.config.timeout_graceful_shutdown or 0)
         ends = [asyncio.ensure_future(c.stop(grace_s)) for c in self._companions]
-        if self.server_state.connections:
-            await self._wait_while(lambda: True, NOTICE_S)
+        await self._wait_while(lambda: bool(self.server_state.connections), NOTICE_S)
         await self._accept_last()
         # Whoever has just come in has a request under way.
         await self._wait_while(lambda: any(map(_is_fresh, self.server_state.connections)), FRESH_S)

@@ -80,7 +80,9 @@ for url in sys.argv[1:]:
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
     before = peak_mb()
-    options = LiveOptions(wait_for_camera=True, reconnect_attempts=2, open_timeout_s=20, stall_timeout_s=20, hosts=())
+    options = LiveOptions(
+        wait_for_camera=True, reconnect_attempts=2, backoff_first_s=0.01, open_timeout_s=20, stall_timeout_s=20, hosts=()
+    )
     source, told.last = LiveSource(url, options=options), "nothing"
     try:
         for _ in source:
