@@ -142,11 +142,13 @@ def speed(rounds: int, seconds: float, folder: Path) -> None:
     whole = RawEngine(build.BUNDLED / "street.onnx", detector.canvas((960, 576)), 1 / 255)
     crop = RawEngine(build.BUNDLED / "street-attributes.onnx", classifier.card.size, 1 / 255)
 
+    no_models = build.StageModels.in_folder(None)
+
     def run() -> tuple[float, float, float]:
         """Seconds for each frame, what the raw engines took for it, and crops for each frame."""
         before = counted[0].crops
         sink = JsonLinesSink(folder / "out.jsonl")
-        stages = build.stages([stage], detector, lambda _: classifier)
+        stages = build.stages([stage], detector, lambda _: classifier, no_models.embedder)
         steps = build.pipeline(detector, ByteTrackOptions(), stages=stages)
         raw = [whole.fps(1.0)]
         result = Stream("bench", FileSource(video), steps, [sink]).run()

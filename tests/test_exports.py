@@ -12,6 +12,7 @@ PUBLIC = {
     "DeepSORT",
     "Detection",
     "Detections",
+    "Embed",
     "Ensemble",
     "Event",
     "Frame",

@@ -23,7 +23,7 @@ from sightline._version import __version__
 
 if TYPE_CHECKING:
     from sightline.api import DeepSORT, Ensemble, Model, Service, Tiled, classify, load, track
-    from sightline.config import Classify
+    from sightline.config import Classify, Embed
     from sightline.errors import SightlineError
     from sightline.tracking.bytetrack import ByteTrack
     from sightline.tracking.ocsort import OCSORT
@@ -45,6 +45,7 @@ __all__ = [
     "DeepSORT",
     "Detection",
     "Detections",
+    "Embed",
     "Ensemble",
     "Event",
     "Frame",
@@ -68,6 +69,7 @@ _HOMES = {
     "DeepSORT": "sightline.api",
     "Detection": "sightline.types",
     "Detections": "sightline.types",
+    "Embed": "sightline.config",
     "Ensemble": "sightline.api",
     "Event": "sightline.types",
     "Frame": "sightline.types",

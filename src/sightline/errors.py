@@ -10,6 +10,7 @@
     │   ├── EngineUnavailable    the runtime is not installed, or its device is not here
     │   └── InferenceError       one inference failed
     ├── SinkError                an output cannot be written
+    ├── SearchError              vectors cannot be read or searched
     ├── MissingPackage           an optional package is not installed; an ImportError too
     └── RequestError             a request to the service, with its HTTP status
         ├── Malformed            400
@@ -77,6 +78,10 @@ class InferenceError(EngineError):
 
 class SinkError(SightlineError):
     """An output cannot be written."""
+
+
+class SearchError(SightlineError):
+    """Vectors that are stored cannot be read or searched."""
 
 
 class MissingPackage(SightlineError, ImportError):

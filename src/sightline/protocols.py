@@ -8,11 +8,13 @@ from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from sightline.types import (
     Detections,
+    EmbedderInfo,
     EngineInfo,
     Event,
     Fit,
     Floats,
     Frame,
+    Ints,
     Label,
     Observation,
     Pixels,
@@ -225,6 +227,41 @@ class Embedder(Protocol):
 
     def close(self) -> None:
         """Finish what is in flight, then free the engine. Idempotent."""
+
+
+class IdentifiedEmbedder(Embedder, Protocol):
+    """An Embedder whose vectors are kept, and compared later with others of the same embedder."""
+
+    info: EmbedderInfo
+
+
+class VectorIndex(Protocol):
+    """Finds the vectors that are most like others. Not safe for several threads at once."""
+
+    dimensions: int
+
+    def __len__(self) -> int: ...
+    @property
+    def keys(self) -> Ints:
+        """(N,) int64: the keys of all vectors, in any order."""
+
+    def add(self, keys: Ints, vectors: Floats) -> None:
+        """Add vectors (N, dimensions) float32 of length 1 under new keys (N,) int64.
+
+        Raises ValueError: the shapes do not fit, or a key is there already.
+        """
+
+    def remove(self, keys: Ints) -> None:
+        """Forget the vectors of these keys; those that are not there are passed over."""
+
+    def search(
+        self, vectors: Floats, count: int, among: Ints | None = None
+    ) -> list[tuple[Ints, Floats]]:
+        """The ``count`` most alike of each vector (Q, dimensions): keys and cosines, the best first.
+
+        They are float32, of length 1. There are fewer where there are no more; ``among`` are the only
+        keys that are looked at. Raises ValueError: the vectors have another length.
+        """
 
 
 @runtime_checkable

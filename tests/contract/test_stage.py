@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from tests.fixed_detector import FixedDetector
 
-from sightline.config import ClassifyOptions
+from sightline.config import ClassifyOptions, EmbedOptions
 from sightline.protocols import Stage
 from sightline.runtime.streams.classify import ClassifyTracks
+from sightline.runtime.streams.embed import EmbedTracks
 from sightline.runtime.streams.stages import Detect, DetectAtLevel, Track
 from sightline.sources.stills import still_frame
 from sightline.tracking.bytetrack import ByteTrack
-from sightline.types import Detections, Floats, Frame, Label, Observation
+from sightline.types import Detections, EmbedderInfo, Floats, Frame, Label, Observation
 
 FOUND = Detections(
     np.array([[10, 10, 60, 90], [100, 20, 160, 80]], np.float32),
@@ -42,14 +43,27 @@ class FixedClassifier:
         return [(Label("colour", "red", float(row[0])),) for row in scores[0]]
 
 
+class FixedEmbedder:
+    """Sees the same in everything."""
+
+    dimensions = 4
+    info = EmbedderInfo("fixed", "0" * 64, 4)
+
+    def submit(self, frame: Frame, boxes: Floats) -> Future[Floats]:
+        future: Future[Floats] = Future()
+        future.set_result(np.tile(np.array([[1, 0, 0, 0]], np.float32), (len(boxes), 1)))
+        return future
+
+
 EVERY: dict[str, Callable[[], Stage[Any]]] = {
     "detect": lambda: Detect(FixedDetector(FOUND)),
     "detect at a level": lambda: DetectAtLevel([FixedDetector(FOUND)] * 2, lambda: 1),
     "track": lambda: Track(ByteTrack()),
     "classify": lambda: ClassifyTracks(FixedClassifier(), ClassifyOptions(model="m")),  # type: ignore[arg-type]
+    "embed": lambda: EmbedTracks(FixedEmbedder(), EmbedOptions(model="m")),  # type: ignore[arg-type]
 }
 
-PLACE = {"detect": 0, "track": 1, "classify": 2}
+PLACE = {"detect": 0, "track": 1, "classify": 2, "embed": 2}
 """What a stage of a name finds in an observation: that of those before it."""
 
 

@@ -17,11 +17,11 @@ from sightline import build, interpreter
 from sightline.api.source import source_of
 from sightline.build.source_checks import SourceLike, check_source
 from sightline.config import (
-    ClassifyOptions,
     DetectParameters,
     EngineOptions,
     ModelOptions,
     SchedulerOptions,
+    StageOptions,
     TrackerKind,
     TrackParameters,
     checked,
@@ -268,7 +268,7 @@ def track(
     model: Model | str | Path,
     tracker: Tracker | TrackerKind | Mapping[str, Any] | str | None = None,
     *,
-    stages: Sequence[ClassifyOptions | Stage[Any]] = (),
+    stages: Sequence[StageOptions | Stage[Any]] = (),
     conf: float | None = None,
     iou: float | None = None,
     classes: Classes | None = None,
@@ -315,7 +315,7 @@ def _observations(
     source: SourceLike,
     model: Model | str | Path,
     tracker: Tracker | TrackerKind | Mapping[str, Any] | str | None,
-    stages: Sequence[ClassifyOptions | Stage[Any]],
+    stages: Sequence[StageOptions | Stage[Any]],
     adjustments: Mapping[str, Any],
     every: int,
     fps: float | None,
@@ -335,7 +335,7 @@ def _observations(
         )
         models = build.StageModels.in_folder(zoo.default_folder(os.environ))
         stack.callback(models.close)
-        following = build.stages(stages, plain, models.classifier)
+        following = build.stages(stages, plain, models.classifier, models.embedder)
         opened = source_of(source, fps, start)
         still = opened.open().still
         steps = build.pipeline(

@@ -8,9 +8,11 @@ from sightline.build.models import (
     detector,
     for_tracking,
     pick_backend,
+    suited_embedder,
 )
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import pipeline
+from sightline.build.searching import DEFAULT_EMBEDDER
 from sightline.build.sources import (
     LIVE,
     SourceInput,
@@ -27,6 +29,7 @@ from sightline.tables import BUNDLED, DECODERS, ENGINES, SOURCES, load
 __all__ = [
     "BUNDLED",
     "DECODERS",
+    "DEFAULT_EMBEDDER",
     "ENGINES",
     "LIVE",
     "PEOPLE",
@@ -52,5 +55,6 @@ __all__ = [
     "pipeline",
     "source_kind",
     "stages",
+    "suited_embedder",
     "warn_untracked",
 ]

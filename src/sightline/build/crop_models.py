@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from sightline.build.model_files import model_path
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from sightline.models.card import CardReading, CropTask
     from sightline.models.classifier import CropClassifier
     from sightline.models.embedder import CropEmbedder
-    from sightline.models.model_card import ModelCard
 
 T = TypeVar("T")
 
@@ -29,7 +27,9 @@ def classifier(options: ModelOptions, *, stills: bool = False) -> CropClassifier
     """
     from sightline.models.classifier import CropClassifier
 
-    made = partial(CropClassifier, conf=options.conf)
+    def made(engine: Engine, reading: CardReading) -> CropClassifier:
+        return CropClassifier(engine, reading.card, conf=options.conf)
+
     return _of_crops(options, _read_classifier, made, stills=stills)
 
 
@@ -41,13 +41,16 @@ def embedder(options: ModelOptions) -> CropEmbedder:
     """
     from sightline.models.embedder import CropEmbedder
 
-    return _of_crops(options, _read_embedder, CropEmbedder)
+    def made(engine: Engine, reading: CardReading) -> CropEmbedder:
+        return CropEmbedder(engine, reading.card, reading.file.weights_sha256, options.model)
+
+    return _of_crops(options, _read_embedder, made)
 
 
 def _of_crops(
     options: ModelOptions,
     read: ReadCard,
-    make: Callable[[Engine, ModelCard], T],
+    make: Callable[[Engine, CardReading], T],
     *,
     stills: bool = False,
 ) -> T:
@@ -55,7 +58,7 @@ def _of_crops(
     reading = read(options)
     engine = engine_per_process(reading, options, read, stills=stills)
     try:
-        return make(engine, reading.card)
+        return make(engine, reading)
     except BaseException:  # whatever it is, it goes on; the engine must not stay
         engine.close()
         raise

@@ -12,7 +12,7 @@ from sightline.errors import ConfigError
 from sightline.protocols import AppearanceTracker, Detector, Embedder, Stage, Tracker
 from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.selection import EveryNth
-from sightline.runtime.streams.stages import Detect, Embed, Track
+from sightline.runtime.streams.stages import Detect, EmbedDetections, Track
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -77,7 +77,7 @@ def pipeline(
         if isinstance(tracker, TrackerKind):
             embedder = _embedder(tracker, detector, get_embedder)
         if embedder is not None:
-            track.insert(0, Embed(embedder, following.embeds_from))
+            track.insert(0, EmbedDetections(embedder, following.embeds_from))
     steps: list[Stage[Any]] = [detect, *track, *stages]
     if load is None:
         return Pipeline(steps, EveryNth(every))

@@ -1,17 +1,19 @@
-"""Further models of a stream, from options to stages: classifiers of tracked objects."""
+"""Further models of a stream, from options to stages: classifiers and embedders of objects."""
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sightline.build.crop_models import classifier, embedder
-from sightline.config import ClassifyOptions, ModelOptions
+from sightline.config import ClassifyOptions, EmbedOptions, ModelOptions, StageOptions
 from sightline.errors import ConfigError
-from sightline.protocols import Classifier, Detector, Stage
+from sightline.protocols import Classifier, Detector, IdentifiedEmbedder, Stage
+from sightline.types import Ints
 
 if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
@@ -21,6 +23,9 @@ M = TypeVar("M", "CropClassifier", "CropEmbedder")
 
 GetClassifier = Callable[[ClassifyOptions], Classifier]
 """The classifier of a stage. Raises SightlineError."""
+
+GetEmbedder = Callable[[str], IdentifiedEmbedder]
+"""The embedder of this name or file. Raises SightlineError."""
 
 
 class StageModels:
@@ -94,7 +99,10 @@ class _Loaded(Generic[M]):
 
 
 def stages(
-    wanted: Sequence[ClassifyOptions | Stage[Any]], detector: Detector, get: GetClassifier
+    wanted: Sequence[StageOptions | Stage[Any]],
+    detector: Detector,
+    get: GetClassifier,
+    get_embedder: GetEmbedder,
 ) -> list[Stage[Any]]:
     """The stages of one stream after its tracker.
 
@@ -102,37 +110,58 @@ def stages(
         wanted: options; or stages as they are, of this stream alone.
         detector: whose classes they name.
         get: finds the classifiers.
+        get_embedder: finds the embedders.
 
     Raises:
         ConfigError: a class has no such name.
         SightlineError: a model cannot be used.
     """
+    given = (wanted,) if isinstance(wanted, StageOptions | Stage) else tuple(wanted)
+    kinds = Counter(one.kind for one in given if isinstance(one, StageOptions))
     found: list[Stage[Any]] = []
-    given = (wanted,) if isinstance(wanted, ClassifyOptions | Stage) else tuple(wanted)
-    several = sum(isinstance(one, ClassifyOptions) for one in given) > 1
     for one in given:
-        if isinstance(one, type) or not isinstance(one, ClassifyOptions | Stage):
+        if isinstance(one, type) or not isinstance(one, StageOptions | Stage):
             raise ConfigError(
-                f"stages: give sightline.Classify(model) or a Stage of your own, not {one!r:.60}"
+                "stages: give sightline.Classify(model), sightline.Embed(model) or a Stage of your own, "
+                f"not {one!r:.60}"
             )
-        if not isinstance(one, ClassifyOptions):
+        if not isinstance(one, StageOptions):
             found.append(one)
             continue
-        name = f"classify {Path(one.model).stem}" if several else "classify"
-        found.append(_classify(one, detector, get(one), name))
+        # A tracker's own embedder is called `embed`.
+        several = kinds[one.kind] > 1 or isinstance(one, EmbedOptions)
+        name = f"{one.kind} {Path(one.model).stem}" if several else one.kind
+        if isinstance(one, EmbedOptions):
+            found.append(_embed(one, detector, get_embedder(one.model), name))
+        else:
+            found.append(_classify(one, detector, get(one), name))
     return found
 
 
 def _classify(
     options: ClassifyOptions, detector: Detector, classifier: Classifier, name: str
 ) -> Stage[Any]:
+    from sightline.runtime.streams.classify import ClassifyTracks
+
+    return ClassifyTracks(classifier, options, _ids(options, detector), name)
+
+
+def _embed(
+    options: EmbedOptions, detector: Detector, embedder: IdentifiedEmbedder, name: str
+) -> Stage[Any]:
+    from sightline.runtime.streams.embed import EmbedTracks
+
+    return EmbedTracks(embedder, options, _ids(options, detector), name)
+
+
+def _ids(options: StageOptions, detector: Detector) -> Ints | None:
+    """The class ids of the objects that a stage is shown; None: all."""
     import numpy as np
 
     from sightline.models.detector import class_ids
-    from sightline.runtime.streams.classify import ClassifyTracks
 
     try:
         ids = class_ids(detector.class_names, options.of)
     except ConfigError as exc:
-        raise ConfigError(f"classify {options.model}: of: {exc}") from exc
-    return ClassifyTracks(classifier, options, np.array(ids, np.int64) if ids else None, name)
+        raise ConfigError(f"{options.kind} {options.model}: of: {exc}") from exc
+    return np.array(ids, np.int64) if ids else None

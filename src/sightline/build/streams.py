@@ -19,7 +19,7 @@ from sightline.build.sources import SourceInput, check_source, inputs
 from sightline.build.stages import stages
 from sightline.config import ClassifyOptions, Priority, StreamOptions
 from sightline.errors import ConfigError
-from sightline.protocols import Classifier, Embedder, Meter, SharedDetector, Stage
+from sightline.protocols import Classifier, IdentifiedEmbedder, Meter, SharedDetector, Stage
 from sightline.redaction import redact_address
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import (
@@ -49,7 +49,7 @@ GetClassifier = Callable[[str], "tuple[str, CropClassifier]"]
 """The name that the scheduler knows a stage's model by, and its classifier. Raises SightlineError."""
 
 GetEmbedder = Callable[[str], "tuple[str, CropEmbedder]"]
-"""The same of a tracker's embedder. Raises SightlineError."""
+"""The same of an embedder. Raises SightlineError."""
 
 GetDetector = Callable[[str], "tuple[str, SharedDetector]"]
 """The full name of a model and its detector. Raises NotFound."""
@@ -130,13 +130,14 @@ class StreamMaker:
         load: StreamLoad,
     ) -> Pipeline:
         classifier = partial(_classifier, self._scheduler, self._get_classifier, terms)
+        embedder = partial(_embedder, self._scheduler, self._get_embedder, terms)
         return pipeline(
             detector,
             options.tracker if options.track else None,
             still=found.still,
-            stages=stages(options.stages, detector, classifier),
+            stages=stages(options.stages, detector, classifier, embedder),
             load=load,
-            get_embedder=partial(_embedder, self._scheduler, self._get_embedder, terms),
+            get_embedder=embedder,
         )
 
 
@@ -151,10 +152,12 @@ def _classifier(
     return ScheduledClassifier(scheduler, key, shared.replaced(conf=of.conf), terms)
 
 
-def _embedder(scheduler: Scheduler, get: GetEmbedder | None, terms: Terms, name: str) -> Embedder:
-    """A tracker's embedder, behind the scheduler. Nobody is promised a rate of it."""
+def _embedder(
+    scheduler: Scheduler, get: GetEmbedder | None, terms: Terms, name: str
+) -> IdentifiedEmbedder:
+    """The embedder of a tracker or stage, behind the scheduler. Nobody is promised a rate of it."""
     if get is None:
-        raise ConfigError(f"tracker.embedder: {name}: there are no models of trackers here")
+        raise ConfigError(f"embedder {name}: there are no models of trackers and stages here")
     key, shared = get(name)
     terms = replace(terms, min_rate=0.0, live=False)
     return ScheduledEmbedder(scheduler, key, shared, terms)

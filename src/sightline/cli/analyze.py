@@ -32,9 +32,9 @@ from sightline.cli.options import (
     words,
 )
 from sightline.cli.part_options import (
+    further_stages,
     output_options,
     set_flags,
-    stage_options,
     tile_options,
     tracker_options,
 )
@@ -45,7 +45,7 @@ from sightline.redaction import printable
 
 if TYPE_CHECKING:
     from sightline.build import SourceInput
-    from sightline.config import ClassifyOptions, ModelOptions, OutputOptions, TrackerKind
+    from sightline.config import ModelOptions, OutputOptions, StageOptions, TrackerKind
     from sightline.runtime.streams.stream import Stream, StreamResult
     from sightline.types import RunState
 
@@ -127,7 +127,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         live = checked(LiveOptions, transport=transport)
         inputs = build.inputs(sources, live, fps=fps, start=begun)
         tracker = tracker_options(flags) if tracked else None
-        stages = stage_options(flags) if tracked else ()
+        stages = further_stages(flags, outputs) if tracked else ()
         if save_config is not None:
             told = [stage.model_dump(mode="json", exclude_defaults=True) for stage in stages]
             how = {"every": every, "fps": fps, "start": start, "stages": told or ()}
@@ -180,7 +180,7 @@ def analyze(
     output_options: OutputOptions,
     *,
     tracker: TrackerKind | None,
-    stages: Sequence[ClassifyOptions] = (),
+    stages: Sequence[StageOptions] = (),
     every: int = 1,
     jobs: int,
     quiet: bool,
@@ -210,7 +210,7 @@ def analyze(
         facts = _run_facts(model, tracked=tracker is not None)
         outputs = build.outputs(output_options, facts, inputs)
         closing.callback(outputs.close)
-        own = partial(build.stages, stages, detector, models.classifier)
+        own = partial(build.stages, stages, detector, models.classifier, models.embedder)
         make = partial(build.pipeline, detector, tracker, every=every, get_embedder=models.embedder)
         streams = [
             Stream(i.name, i.source, make(still=i.still, stages=own()), outputs.sinks(i))
@@ -220,7 +220,7 @@ def analyze(
         turns = [stream for stream, i in zip(streams, inputs, strict=True) if i.takes_turns]
         with reopen_on_hangup(outputs.reopen):
             on_stdout = "-" in output_options.paths()
-            interrupted = _run(streams, turns, jobs, quiet=quiet, on_stdout=on_stdout)
+            interrupted = run_streams(streams, turns, jobs, quiet=quiet, on_stdout=on_stdout)
         outputs.state = "interrupted" if interrupted else _state(results)
     if shown:
         summary(results)
@@ -260,7 +260,7 @@ def _state(results: Sequence[StreamResult]) -> RunState:
     return "failed" if any(result.error for result in results) else "done"
 
 
-def _run(
+def run_streams(
     streams: Sequence[Stream], turns: Sequence[Stream], jobs: int, *, quiet: bool, on_stdout: bool
 ) -> bool:
     """Run the streams to their end; True when the user or the system ended them.

@@ -26,6 +26,7 @@ from sightline.cli import (
     export,
     inspect,
     models,
+    search,
     street,
     word_hints,
 )
@@ -82,6 +83,7 @@ app.command()(inspect.inspect)
 app.command()(export.export)
 app.command()(doctor.doctor)
 app.command()(demo.demo)
+app.add_typer(search.app)
 app.add_typer(models.app)
 app.add_typer(evaluate.app)
 app.add_typer(config.app)

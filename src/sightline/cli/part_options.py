@@ -14,7 +14,7 @@ import typer
 from sightline.tables import SINKS, TRACKERS, Option, SinkEntry
 
 if TYPE_CHECKING:
-    from sightline.config import ClassifyOptions, OutputOptions, TrackerKind
+    from sightline.config import OutputOptions, StageOptions, TrackerKind
 
 RESULTS = "Results"
 TRACKER = "Tracker"
@@ -103,6 +103,14 @@ def _stage_flags() -> Iterator[inspect.Parameter]:
         rich_help_panel=STAGES,
     )
     yield _parameter("classify", Annotated[list[str] | None, made])
+    made = typer.Option(
+        "--embed",
+        help="Make vectors of tracked objects, to search by, which --db keeps: MODEL, or "
+        "MODEL:class,class. May be repeated.",
+        show_default=False,
+        rich_help_panel=STAGES,
+    )
+    yield _parameter("embed", Annotated[list[str] | None, made])
 
 
 def _tile_flags() -> Iterator[inspect.Parameter]:
@@ -166,11 +174,17 @@ def tile_options(given: Mapping[str, Any]) -> dict[str, Any] | None:
     return told if given["tiles"] or told else None
 
 
-def stage_options(given: Mapping[str, Any]) -> tuple[ClassifyOptions, ...]:
-    """The stages that flags mean, in order. Raises ConfigError."""
-    from sightline.config import classify_options
+def further_stages(given: Mapping[str, Any], outputs: OutputOptions) -> tuple[StageOptions, ...]:
+    """The stages that flags mean: those of one kind in order. Raises ConfigError."""
+    from sightline.config import ClassifyOptions, EmbedOptions, stage_options
+    from sightline.errors import ConfigError
 
-    return tuple(classify_options(text) for text in given["classify"] or ())
+    if given["embed"] and outputs.database is None:
+        raise ConfigError("--embed: its vectors are kept in a database: give --db")
+    return (
+        *(stage_options(ClassifyOptions, text) for text in given["classify"] or ()),
+        *(stage_options(EmbedOptions, text) for text in given["embed"] or ()),
+    )
 
 
 def output_options(given: Mapping[str, Any]) -> OutputOptions:

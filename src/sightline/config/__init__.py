@@ -28,7 +28,14 @@ from sightline.config.options import Name, Options, checked
 from sightline.config.outputs import OutputOptions
 from sightline.config.scheduler import Priority, SchedulerOptions
 from sightline.config.serving import LimitOptions, ServingOptions, is_loopback
-from sightline.config.stages import Classify, ClassifyOptions, classify_options
+from sightline.config.stages import (
+    Classify,
+    ClassifyOptions,
+    Embed,
+    EmbedOptions,
+    StageOptions,
+    stage_options,
+)
 from sightline.config.stream import AdaptiveOptions, Moment, StreamOptions, moment
 from sightline.config.tracker import (
     ByteTrackOptions,
@@ -49,6 +56,8 @@ __all__ = [
     "ClassifyParameters",
     "Configuration",
     "DetectParameters",
+    "Embed",
+    "EmbedOptions",
     "EngineOptions",
     "EnsembleModelOptions",
     "FusionOptions",
@@ -67,6 +76,7 @@ __all__ = [
     "ServingOptions",
     "SharedModelOptions",
     "SizeOption",
+    "StageOptions",
     "StreamOptions",
     "TileOptions",
     "TiledModelOptions",
@@ -74,8 +84,8 @@ __all__ = [
     "TrackerKind",
     "TrackerOptions",
     "checked",
-    "classify_options",
     "embedder_of",
     "is_loopback",
     "moment",
+    "stage_options",
 ]

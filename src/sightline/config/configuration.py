@@ -42,23 +42,29 @@ class Configuration(Options):
     def served_models(self) -> list[str]:
         """Names of the models that detect, or that clients send tensors to: the first is the default.
 
-        Classifiers, and embedders of trackers, are left out.
+        Classifiers, and embedders of trackers and stages, are left out.
         """
         by_streams = {stream.model for stream in self.streams.values()}
         embedders = {embedder_of(stream.tracker) for stream in self.streams.values()}
+        embedders |= self._in_stages("embed")
         others = {*self.classifiers, *(embedders - by_streams)}
         return [name for name in self.models if name not in others]
 
     @property
     def classifiers(self) -> list[str]:
         """Names of the models that name whole pictures, or that only stages use."""
-        in_stages = {stage.model for stream in self.streams.values() for stage in stream.stages}
+        in_stages = self._in_stages("classify")
         by_streams = {stream.model for stream in self.streams.values()}
         return [
             name
             for name, options in self.models.items()
             if asks_names(options) or name in in_stages - by_streams
         ]
+
+    def _in_stages(self, kind: str) -> set[str | None]:
+        """Names of the models that stages of a kind use."""
+        stages = (stage for stream in self.streams.values() for stage in stream.stages)
+        return {stage.model for stage in stages if stage.kind == kind}
 
     @field_validator("models", mode="before")
     @classmethod

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from sightline.config.model import ClassNames
 from sightline.config.options import Options, checked
@@ -16,10 +18,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 """Of the width or height of a picture."""
 
 
-class ClassifyOptions(Options):
-    """A classifier that is shown tracked objects. It looks at each a few times, until it is sure."""
+class CropStageOptions(Options):
+    """What stages have in common that show objects to a model."""
 
-    kind: Literal["classify"] = Field("classify", description="what the stage does")
     model: Annotated[str, PathField("model")] = Field(
         description="a name under `models`, of a bundled or pulled model, or a file"
     )
@@ -33,6 +34,12 @@ class ClassifyOptions(Options):
         description="corners x, y of a polygon, as shares of the picture: only objects that stand in it are "
         "shown; none: all",
     )
+
+
+class ClassifyOptions(CropStageOptions):
+    """A classifier that is shown tracked objects. It looks at each a few times, until it is sure."""
+
+    kind: Literal["classify"] = Field("classify", description="what the stage does")
     conf: float | None = Field(
         None, ge=0, le=1, description="lowest score of a label; none: the model's own"
     )
@@ -79,11 +86,82 @@ class Classify(ClassifyOptions):
         super().__init__(**valid.model_dump())
 
 
-def classify_options(text: str) -> ClassifyOptions:
+class EmbedOptions(CropStageOptions):
+    """An embedder that makes vectors of objects, to search by. Of each track the best crop is kept."""
+
+    kind: Literal["embed"] = Field("embed", description="what the stage does")
+    better: float = Field(
+        1.3,
+        ge=1,
+        description="how many times better (size, sharpness, score) a later crop of a track must be to "
+        "take the place of the one before",
+    )
+    again_s: float = Field(
+        0.5, ge=0, description="until then no other crop of a track is looked at after one was"
+    )
+    picture: int = Field(
+        160,
+        ge=0,
+        le=1024,
+        description="longer side, in pixels, of the picture that is kept of each crop; 0: none",
+    )
+
+
+class Embed(EmbedOptions):
+    """A stage of ``track`` that makes vectors of tracked objects, to search by.
+
+        for seen in sl.track("street.mp4", model, stages=[sl.Embed("street-embedder", of=["car"])]):
+            print([embedding.track_id for embedding in seen.embeddings])
+
+    Args:
+        model: an embedder's file, or the name of a bundled or pulled one (``street-embedder``).
+        of: names or ids of the classes whose objects it is shown; none: all.
+        options: further ones of ``EmbedOptions``: which crops are kept.
+
+    Raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str],
+        *,
+        of: int | str | Sequence[int | str] = (),
+        **options: Any,
+    ) -> None:
+        valid = checked(EmbedOptions, model=fspath(model), of=of, **options)
+        super().__init__(**valid.model_dump())
+
+
+StageOptions: TypeAlias = ClassifyOptions | EmbedOptions
+"""What is done with tracked objects: by the ``kind``."""
+
+SomeStage = TypeVar("SomeStage", ClassifyOptions, EmbedOptions)
+
+
+def stage_options(kind: type[SomeStage], text: str) -> SomeStage:
     """The stage that ``MODEL`` or ``MODEL:class,class`` means. Raises ConfigError."""
     model, colon, of = text.rpartition(":") if ":" in text else (text, "", "")
-    return checked(ClassifyOptions, model=model, **({"of": of} if colon else {}))
+    return checked(kind, model=model, **({"of": of} if colon else {}))
 
 
-Stages: TypeAlias = tuple[ClassifyOptions, ...]
+def _kind_of(value: Any) -> Any:
+    """The first kind need not be named: it was the only one once."""
+    return {"kind": "classify", **value} if isinstance(value, Mapping) else value
+
+
+class _OrWithoutKind:
+    """Says in the JSON schema what ``_kind_of`` accepts: without a kind, a stage is several of them."""
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": handler(core)["oneOf"]}
+
+
+Stages: TypeAlias = tuple[
+    Annotated[
+        StageOptions, Field(discriminator="kind"), BeforeValidator(_kind_of), _OrWithoutKind()
+    ],
+    ...,
+]
 """What is done with tracked objects, in order."""

@@ -130,6 +130,9 @@ def _contradictions(options: StreamOptions) -> Iterator[Inconsistency]:
         yield ("tracker",), "nothing is tracked with `track: false`: leave one of the two out"
     if not options.track and options.stages:
         yield ("stages",), "they are shown tracked objects, and `track: false` tracks nothing"
+    embeds = next((n for n, one in enumerate(options.stages) if one.kind == "embed"), None)
+    if embeds is not None and options.outputs.database is None:
+        yield ("stages", embeds), "its vectors are kept in a database: give outputs.database"
     most = options.adaptive.max_fps
     if most is not None and options.min_fps > most:
         yield (

@@ -16,7 +16,7 @@ from sightline.errors import ModelError
 from sightline.models.crops import CropRunner
 from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
-from sightline.types import Floats, Frame
+from sightline.types import EmbedderInfo, Floats, Frame
 
 
 class CropEmbedder:
@@ -25,19 +25,24 @@ class CropEmbedder:
     Args:
         engine: runs the card's model; closed with the embedder.
         card: how to cut crops.
+        digest: SHA-256 of the model's files, which tells its vectors from those of others.
+        name: what the user called it; the card's by default.
 
     Raises:
         ModelError: the model takes only batches of a size greater than one, or does not say how
             long its vectors are.
     """
 
-    def __init__(self, engine: Engine, card: ModelCard) -> None:
+    def __init__(
+        self, engine: Engine, card: ModelCard, digest: str = "", name: str | None = None
+    ) -> None:
         self.engine = engine
         self.card = card
         length = engine.info.outputs[0].shape[-1]
         if length is None:
             raise ModelError(f"model {card.name} does not say how long its vectors are")
         self.dimensions = length
+        self.info = EmbedderInfo(name or card.name, digest, length)
         self._crops = CropRunner(engine, card)
 
     def submit(self, frame: Frame, boxes: Floats) -> Future[Floats]:
@@ -49,7 +54,7 @@ class CropEmbedder:
 
     def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
         """The same embedder around another engine; only one of the two may be closed."""
-        return type(self)(wrap(self.engine), self.card)
+        return type(self)(wrap(self.engine), self.card, self.info.digest, self.info.name)
 
     def close(self) -> None:
         """Close the engine."""

@@ -66,6 +66,27 @@ class ModelFile:
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Of the file, its card and files with its weights, in hexadecimal; of a file alone, its ``sha256``."""
+        if not (beside := self._beside()):
+            return self.sha256
+        digest = hashlib.sha256()
+        for path in (self.path, *beside):
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    def _beside(self) -> list[Path]:
+        """Files that decide what the model says, and are there: weights, and the card beside it."""
+        names = {self.path.with_suffix(".yaml").name}
+        if self.format == "openvino":
+            names.add(self.path.with_suffix(".bin").name)
+        if self.graph is not None:
+            stored = (entry for one in self.graph.graph.initializer for entry in one.external_data)
+            names |= {entry.value for entry in stored if entry.key == "location"}
+        return sorted(path for name in names if (path := self.path.parent / name).is_file())
+
     @property
     def size_bytes(self) -> int:
         """On disk, weights included."""

@@ -15,7 +15,7 @@ from sightline.sinks.background import Background
 from sightline.sinks.databases import sqlite_file
 from sightline.sinks.databases.database_run import DatabaseRun
 from sightline.sinks.rows import StoredObservation
-from sightline.types import Observation, OutputRequest, RunState, StreamInfo
+from sightline.types import IndexedFile, Observation, OutputRequest, RunState, StreamInfo
 
 _log = logging.getLogger(__name__)
 _WAITING = 4096  # observations that may wait for the database; a few kilobytes each
@@ -36,6 +36,7 @@ class DatabaseSink:
         lock_timeout_s: how long to wait for another program that writes to the same SQLite file.
         patient: try again for ever where a server is away, a file locked or a disk full, instead of
             failing: up to 4096 observations wait meanwhile, and ``write`` raises beyond that.
+        files: what streams are read from, by name, where that is to be noted: see ``runtime.search``.
 
     ``write`` takes microseconds: a thread stores what came in the last half second in one
     transaction, so after a kill every frame that is there is whole, and a run that was killed
@@ -53,10 +54,12 @@ class DatabaseSink:
         *,
         lock_timeout_s: float = 60.0,
         patient: bool = False,
+        files: Mapping[str, IndexedFile] | None = None,
     ) -> None:
         self._run = DatabaseRun(url, run, lock_timeout_s)
         self._name = self._run.name
         self._patient = patient
+        self._files = files or {}
         self._lock = threading.Lock()
         self._work: Background[StoredObservation] | None = None
         self.state: RunState = "done"
@@ -89,7 +92,7 @@ class DatabaseSink:
                 )
             self._stills |= stream.still
             self._stream_numbers[stream.name] = self._run.add_stream(
-                stream.name, stream.width, stream.height, stream.fps
+                stream.name, stream.width, stream.height, stream.fps, self._files.get(stream.name)
             )
 
     def write(self, observation: Observation) -> None:
@@ -103,7 +106,9 @@ class DatabaseSink:
                 raise SinkError(f"cannot write {self._name}: {frame.stream} was not opened")
             # A picture of a still stream is a stream of its own, with its own name and size.
             with self._lock:
-                number = self._run.add_stream(frame.stream, frame.width, frame.height, None)
+                number = self._run.add_stream(
+                    frame.stream, frame.width, frame.height, None, self._files.get(frame.stream)
+                )
         self._work.put(StoredObservation.of(number, observation))
 
     def reopen(self) -> None:

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sightline.errors import SinkError
+from sightline.sinks.embedding_rows import insert_embeddings
 from sightline.sinks.jsonl import encode
 from sightline.sinks.schema import events, frames, labels, objects, tracks
-from sightline.types import Clock, Event, Floats, Frame, Ints, Label, Observation
+from sightline.types import Clock, Embedding, Event, Floats, Frame, Ints, Label, Observation
 from sightline.types.json_form import has_shapes, shape_of
 
 _SHAPES = ("angle", "keypoints", "mask")
@@ -46,6 +47,7 @@ class StoredObservation:
     events: tuple[dict[str, Any], ...] = ()
     shapes: tuple[dict[str, Any], ...] = ()
     """Angle, keypoints and mask of each object; empty where the model tells boxes only."""
+    embeddings: tuple[Embedding, ...] = ()
 
     @classmethod
     def of(cls, stream_id: int, observation: Observation) -> StoredObservation:
@@ -57,6 +59,7 @@ class StoredObservation:
             observation.predicted, _datetime(frame.utc), frame.clock, observation.labels,
             tuple(_event_row(event, frame) for event in observation.events),
             tuple(shape_of(found, i) for i in range(len(found))) if has_shapes(found) else (),
+            observation.embeddings,
         )  # fmt: skip
 
 
@@ -95,6 +98,7 @@ def insert(
     ):
         if rows:
             connection.execute(statement, rows)
+    insert_embeddings(connection, [(i.stream_id, one) for i in found for one in i.embeddings])
     return now
 
 

@@ -10,8 +10,9 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from sightline.errors import SinkError
 
-VERSION = 3
-"""Of the tables below. 1 was without `labels`, `events` and `schema_version`, 2 without the objects' shapes."""
+VERSION = 4
+"""Of the tables below. 1 was without `labels`, `events` and `schema_version`, 2 without the objects' shapes,
+3 without `embedders`, `embeddings` and the files of streams."""
 
 COMPATIBLE = 1
 """The oldest version whose programs may go on writing: it is raised when a change is no addition."""
@@ -40,6 +41,10 @@ streams = sa.Table(
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
     sa.Column("fps", sa.Float),
+    # Of a file that was indexed to search by:
+    sa.Column("path", sa.String),  # absolute
+    sa.Column("size", sa.BigInteger),  # bytes
+    sa.Column("modified_ns", sa.BigInteger),  # Unix time
 )
 frames = sa.Table(
     "frames",
@@ -118,6 +123,38 @@ events = sa.Table(
     sa.Column("data", sa.JSON(none_as_null=True)),
     sa.ForeignKeyConstraint(["stream_id", "frame"], ["frames.stream_id", "frames.frame"]),
     sa.Index("ix_events_stream_id_time", "stream_id", "time"),
+)
+embedders = sa.Table(
+    "embedders",  # what made vectors; those of two embedders cannot be compared
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),  # as the user called it
+    sa.Column("digest", sa.String, nullable=False, unique=True),  # SHA-256 of its files
+    sa.Column("dimensions", sa.Integer, nullable=False),
+)
+embeddings = sa.Table(
+    "embeddings",  # what objects look like: one of each track, the best
+    _metadata,
+    # Never given twice: a better crop of a track is a new row.
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("embedder_id", sa.ForeignKey("embedders.id"), nullable=False),
+    sa.Column("stream_id", sa.ForeignKey("streams.id"), nullable=False),
+    sa.Column("track_id", sa.BigInteger),  # none: an object of a picture
+    sa.Column("frame", sa.BigInteger, nullable=False),  # that the crop was cut from
+    sa.Column("time", sa.Float, nullable=False),  # seconds in the stream
+    sa.Column("utc", sa.DateTime(timezone=True)),
+    sa.Column("class", sa.String, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("x1", sa.Float, nullable=False),  # corners in source pixels
+    sa.Column("y1", sa.Float, nullable=False),
+    sa.Column("x2", sa.Float, nullable=False),
+    sa.Column("y2", sa.Float, nullable=False),
+    sa.Column("quality", sa.Float, nullable=False),  # of the crop, to compare it with others
+    sa.Column("vector", sa.LargeBinary, nullable=False),  # little-endian float16, of length 1
+    sa.Column("picture", sa.LargeBinary),  # the crop as a small JPEG
+    sa.UniqueConstraint("embedder_id", "stream_id", "track_id"),
+    sa.Index("ix_embeddings_embedder_id", "embedder_id", "id"),
+    sqlite_autoincrement=True,
 )
 schema_version = sa.Table(
     "schema_version",

@@ -188,6 +188,11 @@ class ImageSource:
         """How many pictures there are, those that cannot be read included."""
         return len(self._paths)
 
+    @property
+    def paths(self) -> list[Path]:
+        """The file of each picture."""
+        return list(self._paths)
+
     @cached_property
     def names(self) -> list[str]:
         """What each picture is called: its path below what was given."""

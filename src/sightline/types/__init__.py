@@ -18,6 +18,7 @@ from sightline.types.arrays import (
     RunState,
 )
 from sightline.types.detections import Detection, Detections
+from sightline.types.embeddings import EmbedderInfo, Embedding, Match
 from sightline.types.frames import Frame
 from sightline.types.masks import Masks
 from sightline.types.models import (
@@ -42,7 +43,7 @@ from sightline.types.statistics import (
     SchedulerStats,
     StreamStats,
 )
-from sightline.types.streams import SourceState, SourceStatus, StreamInfo
+from sightline.types.streams import IndexedFile, SourceState, SourceStatus, StreamInfo
 
 __all__ = [
     "MOST_CLASSES",
@@ -57,6 +58,8 @@ __all__ = [
     "Detection",
     "DetectionTask",
     "Detections",
+    "EmbedderInfo",
+    "Embedding",
     "EngineInfo",
     "EngineState",
     "Event",
@@ -64,11 +67,13 @@ __all__ = [
     "Fit",
     "Floats",
     "Frame",
+    "IndexedFile",
     "Ints",
     "JsonObject",
     "Label",
     "Mask",
     "Masks",
+    "Match",
     "ModelStats",
     "Normalization",
     "Observation",

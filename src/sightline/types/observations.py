@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sightline.other_names import attribute_error
 from sightline.types.arrays import Pixels
 from sightline.types.detections import Detections
+from sightline.types.embeddings import Embedding
 from sightline.types.frames import Frame, default_place, file_of
 from sightline.types.objects import Label
 
@@ -60,6 +61,7 @@ class Observation:
     ``labels`` are keyed by track id. ``predicted`` frames were not analysed: the tracker says where
     its objects are by now. ``missing`` names the stages whose part is not there, and why:
     ``{"detect": "skipped"}``. The reasons are those of ``StreamStats.dropped``, and ``late``.
+    ``embeddings`` are those that came since the observation before, of this frame or of an earlier one.
     """
 
     frame: Frame
@@ -68,6 +70,7 @@ class Observation:
     events: tuple[Event, ...] = ()
     predicted: bool = False
     missing: Mapping[str, str] = field(default_factory=dict)
+    embeddings: tuple[Embedding, ...] = ()
 
     @property
     def skipped(self) -> str | None:

@@ -25,6 +25,15 @@ class StreamInfo:
     still: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class IndexedFile:
+    """A file that is indexed: its absolute path, bytes, and when it was changed (Unix time, ns)."""
+
+    path: str
+    size: int
+    modified_ns: int
+
+
 class SourceState(StrEnum):
     """The states of a source. ``FAILED`` and ``ENDED`` are final."""
 

@@ -65,6 +65,7 @@ COMMAND_LINE_ONLY = {
     "quiet": "what is shown, not what is done",
     "verbose": "what is shown, not what is done",
     "classify": "an entry of `stages`: MODEL:class,class says its `model` and `of`",
+    "embed": "another kind of entry of `stages`",
     "tiles": "`kind: tiles` of a model says the same",
     "tracker": "a kind: the section `tracker` says the same as `kind`, or as one word",
 }
@@ -166,14 +167,18 @@ def test_the_table_of_the_documentation_is_whole() -> None:
     for flag, place, calls in rows:
         section, _, key = place.rpartition(".")
         assert any(key in o.model_fields for at, o in SECTIONS if at == section), place
-        assert flag in {"--tracker", "--classify"} or flag == f"--{key.replace('_', '-')}"
+        assert (
+            flag in {"--tracker", "--classify", "--embed"} or flag == f"--{key.replace('_', '-')}"
+        )
         for call, argument in re.findall(r"`(\w+)\((\w+)=?\)`", calls):
             made = CALLS[call]
             known = getattr(made, "model_fields", None) or inspect.signature(made).parameters
             assert argument in known, (call, argument)
     shown = {flag for flag, _, _ in rows}
     for command in ("detect", "track", "serve"):
-        for name in set(params(command)) - (set(COMMAND_LINE_ONLY) - {"tracker", "classify"}):
+        for name in set(params(command)) - (
+            set(COMMAND_LINE_ONLY) - {"tracker", "classify", "embed"}
+        ):
             assert f"--{name.replace('_', '-')}" in shown, f"no row of {name}"
 
 

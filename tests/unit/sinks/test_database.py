@@ -37,7 +37,9 @@ def test_a_run_and_all_that_it_found(observe, tmp_path: Path):
     ((number, started, ended, *rest),) = rows(path, "SELECT * FROM runs")
     assert (number, rest) == (1, ["done", "track cam", "m.onnx", "1", '{"p": "a"}'])
     assert datetime.fromisoformat(str(started)) <= datetime.fromisoformat(str(ended))
-    assert rows(path, "SELECT * FROM streams") == [(1, 1, "cam", 96, 64, 25.0)]
+    assert rows(path, "SELECT id, run_id, name, width, height, fps FROM streams") == [
+        (1, 1, "cam", 96, 64, 25.0)
+    ]
     assert rows(path, "SELECT * FROM frames") == [
         (1, 3, 0.12, 2, 0, None, None),
         (1, 4, 0.16, 0, 0, None, None),

@@ -10,7 +10,13 @@ from itertools import count
 from typing import Self, TypeVar
 
 from sightline.futures import all_begun, joined
-from sightline.protocols import Classifier, Embedder, Engine, SharedDetector, UsesEngines
+from sightline.protocols import (
+    Classifier,
+    Engine,
+    IdentifiedEmbedder,
+    SharedDetector,
+    UsesEngines,
+)
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.types import Detections, EngineInfo, Floats, Frame, Label, Pixels
@@ -184,12 +190,15 @@ class ScheduledEmbedder:
         terms: of the stream.
     """
 
-    def __init__(self, scheduler: Scheduler, name: str, embedder: Embedder, terms: Terms) -> None:
+    def __init__(
+        self, scheduler: Scheduler, name: str, embedder: IdentifiedEmbedder, terms: Terms
+    ) -> None:
         self._scheduler = scheduler
         self._name = name
         self._embedder = embedder
         self._terms = terms
         self.dimensions = embedder.dimensions
+        self.info = embedder.info
 
     def submit(self, frame: Frame, boxes: Floats) -> Future[Floats]:
         """As the embedder's; raises Overloaded at once where the crops would wait for too long."""

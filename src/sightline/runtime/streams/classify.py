@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 
 from sightline.config import ClassifyOptions
-from sightline.geometry import inside
 from sightline.protocols import Classifier
+from sightline.runtime.streams.crop_choice import CropChoice, weight
 from sightline.types import Floats, Frame, Ints, Label, Observation
 
 GROWN = 2.0
@@ -21,10 +20,6 @@ FORGET_S = 30.0
 """The labels of an object that was not seen for so long are forgotten."""
 _LEAST = 1e-4
 """Probabilities count as no less, so that one wrong look can be made good."""
-_ENOUGH = 128 * 128
-"""Pixels of a crop beyond which a larger one tells no more."""
-_BLURRED = 100.0
-"""Variance of the Laplacian (of grey levels) at which a crop counts half: Pech-Pacheco et al. 2000."""
 
 
 @dataclass(slots=True)
@@ -77,9 +72,7 @@ class ClassifyTracks:
         self.name = name
         self._classifier = classifier
         self._options = options
-        self._class_ids = class_ids
-        within = options.only_in
-        self._area = None if within is None else np.array(within, np.float32)
+        self._choice = CropChoice(options, class_ids)
         self._known: dict[int, _Known] = {}
         self._looks: deque[_Look] = deque()
         self._swept_at = 0.0
@@ -99,7 +92,7 @@ class ClassifyTracks:
             known.waits, known.looked_at = True, frame.time
             known.looks += 1
             known.area = max(known.area, _area(box))
-        weights = [_weight(frame, box) for box in boxes]
+        weights = [weight(frame, box) for box in boxes]
         self._looks.append(_Look(frame.index, tracks, weights, scores))
         return scores
 
@@ -124,12 +117,7 @@ class ClassifyTracks:
         found, now = seen.detections, seen.frame.time
         if found.track_ids is None:
             return []
-        sides = (found.boxes[:, 2:] - found.boxes[:, :2]).min(axis=1)
-        shown = sides >= self._options.min_size
-        if self._area is not None:
-            shown &= inside(_feet(found.boxes, seen.frame), self._area)
-        if self._class_ids is not None:
-            shown &= np.isin(found.class_ids, self._class_ids)
+        shown = self._choice.of(seen)
         rows = []
         for row, (track, shows) in enumerate(
             zip(found.track_ids.tolist(), shown.tolist(), strict=True)
@@ -194,28 +182,9 @@ class ClassifyTracks:
             del self._known[track]
 
 
-def _feet(boxes: Floats, frame: Frame) -> Floats:
-    """Where objects stand: the middle (N, 2) of the lower side of boxes, as shares of the picture."""
-    size = np.array((frame.width, frame.height), np.float32)
-    middles = boxes[:, :4:2].mean(axis=1)
-    feet = np.stack((middles, boxes[:, 3]), axis=1) / size
-    return feet.astype(np.float32)
-
-
 def _area(box: Floats) -> float:
     x0, y0, x1, y1 = box.tolist()
     return float((x1 - x0) * (y1 - y0))
-
-
-def _weight(frame: Frame, box: Floats) -> float:
-    """How much a look counts: the crop's pixels, less where it is blurred."""
-    x0, y0, x1, y1 = np.round(box).astype(int).tolist()
-    crop = frame.image[max(0, y0) : y1, max(0, x0) : x1]
-    if not crop.size:
-        return _LEAST
-    sharpness = float(cv2.Laplacian(crop[..., 1], cv2.CV_32F).var())
-    pixels = min(crop.shape[0] * crop.shape[1], _ENOUGH)
-    return float(pixels) * (0.1 + sharpness / (sharpness + _BLURRED))
 
 
 def _joined(

@@ -52,7 +52,7 @@ class DetectAtLevel(Detect):
         return self._detectors[self._size()].submit((seen.frame,))
 
 
-class Embed:
+class EmbedDetections:
     """Gives detections the vectors that a tracker knows objects again by.
 
     Args:

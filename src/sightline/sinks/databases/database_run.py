@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from sightline.sinks import schema
 from sightline.sinks.databases import sqlite_file
 from sightline.sinks.databases.watched_sqlite import WatchedSqlite
 from sightline.sinks.rows import StoredObservation, TrackLabels, insert
-from sightline.types import JsonObject, RunState
+from sightline.types import IndexedFile, JsonObject, RunState
 
 T = TypeVar("T")
 
@@ -82,12 +82,15 @@ class DatabaseRun:
         """Open the database and note the run. Raises SinkError."""
         self._while_locked(self._connect)
 
-    def add_stream(self, name: str, width: int, height: int, fps: float | None) -> int:
+    def add_stream(
+        self, name: str, width: int, height: int, fps: float | None, file: IndexedFile | None = None
+    ) -> int:
         """Note a stream; its number, which stays the same in whatever file is begun later.
 
         Raises SinkError.
         """
-        return self._while_locked(self._add_stream, name, width, height, fps)
+        values = {"name": name, "width": width, "height": height, "fps": fps}
+        return self._while_locked(self._add_stream, values | (asdict(file) if file else {}))
 
     def store(self, found: Sequence[StoredObservation]) -> None:
         """Store observations, by their streams' numbers, in one transaction. Raises SinkError."""
@@ -169,8 +172,7 @@ class DatabaseRun:
             raise
         return engine
 
-    def _add_stream(self, name: str, width: int, height: int, fps: float | None) -> int:
-        values = {"name": name, "width": width, "height": height, "fps": fps}
+    def _add_stream(self, values: JsonObject) -> int:
         with self._swap:
             if self._moved:
                 self._connect()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sightline.runtime.streams.stages import Embed, Track
+from sightline.runtime.streams.stages import EmbedDetections, Track
 from sightline.sources.pictures import ArrayPicture
 from sightline.tracking.bytetrack import ByteTrack
 from sightline.types import Detections, Floats, Frame, Observation
@@ -85,7 +85,7 @@ def test_vectors_are_made_of_sure_detections_with_a_box_and_stand_in_their_rows(
         np.zeros(5, np.int64),
     )  # fmt: skip
     frame = Frame("s", 0, 0.0, 0.0, ArrayPicture(np.zeros((16, 16, 3), np.uint8)))
-    seen, stage = Observation(frame, found), Embed(Vectors(), 0.5)
+    seen, stage = Observation(frame, found), EmbedDetections(Vectors(), 0.5)
     begun = stage.submit(seen)
     assert begun is not None
     carried = stage.settle(seen, begun.result()).detections.embeddings
@@ -99,7 +99,7 @@ def test_nothing_is_embedded_where_nothing_was_found(why: str) -> None:
     frame = Frame("s", 0, 0.0, 0.0, ArrayPicture(np.zeros((16, 16, 3), np.uint8)))
     seen = Observation(frame, Detections.empty())
     assert (
-        Embed(Vectors(), 0.5).submit(
+        EmbedDetections(Vectors(), 0.5).submit(
             seen if why == "nothing found" else seen.without("detect", why)
         )
         is None

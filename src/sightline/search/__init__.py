@@ -1,0 +1,1 @@
+"""Indexes of vectors: which are most alike. Know neither models nor databases."""
