@@ -190,9 +190,9 @@ class DatabaseRun:
                     _log.warning("%s was removed or renamed: a new one is begun", self.name)
                     self._connect()
                 self._insert(found)
-                if not self._moved:
+                if self._file is None or not self._file.moved or self._file.renamed:
                     break
-                # Perhaps it was moved before this was stored: then nobody would find it.
+                # Perhaps it was removed before this was stored: then nobody would find it.
             if self._file is not None:
                 assert self._engine is not None
                 self._file.stored(self._engine, len(found))

@@ -105,6 +105,25 @@ def part_ids(file: Path) -> PartIds:
     return tuple(ids)
 
 
+def has_a_name(wanted: tuple[int, int]) -> bool:
+    """Whether a file that is open here, by its device and inode, is in some folder, and is not empty.
+
+    False also where the system does not tell. Opening it to ask would end SQLite's locks on it.
+    """
+    try:
+        descriptors = os.listdir("/dev/fd")  # noqa: PTH208 - names, not paths
+    except OSError:
+        return False
+    for descriptor in map(int, descriptors):
+        try:
+            status = os.fstat(descriptor)
+        except OSError:  # closed by now
+            continue
+        if (status.st_dev, status.st_ino) == wanted:
+            return status.st_nlink > 0 and status.st_size > 0
+    return False
+
+
 def is_half(ids: PartIds) -> bool:
     """Whether the log or its index is missing beside the other."""
     return (ids[1] is None) != (ids[2] is None)

@@ -60,6 +60,16 @@ class WatchedSqlite:
         parts = sqlite_file.part_ids(self._file)
         return parts[0] is None or sqlite_file.is_half(parts) or parts != self._parts
 
+    @property
+    def renamed(self) -> bool:
+        """The file that is open is in another place by now, where rows of it are found."""
+        own = self._parts[0]
+        return (
+            own is not None
+            and sqlite_file.part_ids(self._file)[0] != own
+            and sqlite_file.has_a_name(own)
+        )
+
     def connect(self, before: sa.Engine | None, end: EndRun) -> sa.Engine:
         """Open what is at the path by now, or a new file.
 
