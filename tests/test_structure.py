@@ -20,10 +20,7 @@ LONGER: dict[str, str] = {}
 """Modules above ``MOST_LINES``, with the reason."""
 
 
-LONGER_FUNCTIONS = {
-    "sinks/window.py _show_window": "all of Tk: its objects must be made and freed in one function",
-    "cli/analyze.py _command": "a factory: most of it is the options of the command that it returns",
-}
+LONGER_FUNCTIONS: dict[str, str] = {}
 """Functions above ``MOST_CODE`` lines without their docstrings, with the reason."""
 
 LONGER_CLASSES = {

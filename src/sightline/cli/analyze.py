@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,8 +44,12 @@ from sightline.errors import SightlineError
 from sightline.redaction import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sightline.build import SourceInput
+    from sightline.build.outputs import Outputs
     from sightline.config import ModelOptions, OutputOptions, StageOptions, TrackerKind
+    from sightline.runtime.streams.pipeline import Pipeline
     from sightline.runtime.streams.stream import Stream, StreamResult
     from sightline.types import RunState
 
@@ -111,31 +115,16 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         verbose: Verbose = 0,
         **flags: Any,
     ) -> None:
-        from sightline import build
-        from sightline.config import LiveOptions, checked, moment
-
         logs.set_up(verbose)
         word_hints.check_sources(sources, classes, size, context)
         model_use = model_options(
             model, conf=conf, iou=iou, size=size, classes=classes, max_detections=max_detections,
             agnostic_nms=agnostic_nms, backend=backend, precision=precision, device=device,
-            models_dir=models_dir,
-            tiles=tile_options(flags),
+            models_dir=models_dir, tiles=tile_options(flags),
         )  # fmt: skip
-        outputs = output_options(flags)
-        begun = None if start is None else moment("--start", start)
-        live = checked(LiveOptions, transport=transport)
-        inputs = build.inputs(sources, live, fps=fps, start=begun)
-        tracker = tracker_options(flags) if tracked else None
-        stages = further_stages(flags, outputs) if tracked else ()
-        if save_config is not None:
-            told = [stage.model_dump(mode="json", exclude_defaults=True) for stage in stages]
-            how = {"every": every, "fps": fps, "start": start, "stages": told or ()}
-            tree = saved_config.of_command(inputs, model_use, outputs, live, tracker, how)
-            saved_config.save(save_config, "track" if tracked else "detect", tree)
-        analyze(
-            inputs, model_use, outputs, tracker=tracker, stages=stages, every=every,
-            jobs=jobs or len(os.sched_getaffinity(0)), quiet=quiet,
+        _analyze_sources(
+            sources, model_use, flags, tracked=tracked, every=every, jobs=jobs, fps=fps, start=start,
+            transport=transport, save_config=save_config, quiet=quiet,
         )  # fmt: skip
 
     set_flags(
@@ -143,6 +132,41 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
     )
     command.__doc__ = text
     return command
+
+
+def _analyze_sources(
+    sources: Sequence[str],
+    model: ModelOptions,
+    flags: Mapping[str, Any],
+    *,
+    tracked: bool,
+    every: int,
+    jobs: int,
+    fps: float | None,
+    start: str | None,
+    transport: str,
+    save_config: Path | None,
+    quiet: bool,
+) -> None:
+    """Read what the flags say of sources, outputs and stages, save it where that is wanted, and run."""
+    from sightline import build
+    from sightline.config import LiveOptions, checked, moment
+
+    outputs = output_options(flags)
+    begun = None if start is None else moment("--start", start)
+    live = checked(LiveOptions, transport=transport)
+    inputs = build.inputs(sources, live, fps=fps, start=begun)
+    tracker = tracker_options(flags) if tracked else None
+    stages = further_stages(flags, outputs) if tracked else ()
+    if save_config is not None:
+        told = [stage.model_dump(mode="json", exclude_defaults=True) for stage in stages]
+        how = {"every": every, "fps": fps, "start": start, "stages": told or ()}
+        tree = saved_config.of_command(inputs, model, outputs, live, tracker, how)
+        saved_config.save(save_config, "track" if tracked else "detect", tree)
+    analyze(
+        inputs, model, outputs, tracker=tracker, stages=stages, every=every,
+        jobs=jobs or len(os.sched_getaffinity(0)), quiet=quiet,
+    )  # fmt: skip
 
 
 detect = _command(
@@ -194,7 +218,6 @@ def analyze(
     from sightline.build.written_files import WrittenFiles
     from sightline.cli.terminal.hangup import reopen_on_hangup
     from sightline.cli.terminal.progress import show_written, summary
-    from sightline.runtime.streams.stream import Stream
 
     check_command([(i.spec, i.name, i.still) for i in inputs], model, output_options)
     shown = not quiet and (len(inputs) > 1 or sys.stderr.isatty())
@@ -212,10 +235,7 @@ def analyze(
         closing.callback(outputs.close)
         own = partial(build.stages, stages, detector, models.classifier, models.embedder)
         make = partial(build.pipeline, detector, tracker, every=every, get_embedder=models.embedder)
-        streams = [
-            Stream(i.name, i.source, make(still=i.still, stages=own()), outputs.sinks(i))
-            for i in inputs
-        ]
+        streams = [_stream(i, make(still=i.still, stages=own()), outputs) for i in inputs]
         results = [stream.result for stream in streams]
         turns = [stream for stream, i in zip(streams, inputs, strict=True) if i.takes_turns]
         with reopen_on_hangup(outputs.reopen):
@@ -226,6 +246,13 @@ def analyze(
         summary(results)
         show_written(files)
     _exit(results, interrupted=interrupted)
+
+
+def _stream(source: SourceInput, steps: Pipeline, outputs: Outputs) -> Stream:
+    """A source with its stages and its sinks."""
+    from sightline.runtime.streams.stream import Stream
+
+    return Stream(source.name, source.source, steps, outputs.sinks(source))
 
 
 def _exit(results: Sequence[StreamResult], *, interrupted: bool) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from sightline import coco
 from sightline.errors import ModelError
@@ -45,6 +45,9 @@ _IMAGENET: Mapping[str, Any] = {
     "std": (0.229, 0.224, 0.225),
 }
 """How the classifiers of torchvision and timm are fed, where nothing tells."""
+
+_Found: TypeAlias = dict[str, tuple[Any, str]]
+"""The fields of a card, each with where it was found. What later says it has the last word."""
 
 _SAID = {"card", "metadata", "config.json"}
 """Where a field of a card stands; any other origin is a guess."""
@@ -91,18 +94,10 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         names = hub.fields["class_names"]
     decoder = decoders[family]
     file = fold_focus(relax(file, decoder))
-    fixed = _of_input(file)["fixed_size"][0]
-    found: dict[str, tuple[Any, str]] = {
-        "name": (file.path.stem, "file name"),
-        "decoder": (family, "output shapes"),
-        "outputs": (tuple(file.outputs[i].name for i in fit.outputs), "outputs"),
+    found: _Found = {
+        **_of_family(file, family, fit, decoder),
         "size": (size, "input shape"),
-        **_of_input(file),
-        **({"max_batch": (1, "outputs")} if fit.flat else {}),
-        "class_names": (coco.names_for(fit.classes), "output shapes"),
-        **{key: (value, f"the {family} family") for key, value in decoder.card.items()},
         **keypoints,
-        **({"resize": ("letterbox", "input shape")} if fit.resizes and not fixed else {}),
         **{key: (value, "config.json") for key, value in (hub.fields if hub else {}).items()},
         **_of_input_type(file),
         **{key: (value, "metadata") for key, value in metadata.items()},
@@ -122,7 +117,23 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
     return CardReading(card, file, origin, fit.flat)
 
 
-def _number_coco_names(beside: Mapping[str, Any], found: dict[str, tuple[Any, str]]) -> None:
+def _of_family(file: ModelFile, family: str, fit: Fit, decoder: Decoder) -> _Found:
+    """The card's fields that a model's name, its family and its shapes tell."""
+    of_input = _of_input(file)
+    resized = fit.resizes and not of_input["fixed_size"][0]
+    return {
+        "name": (file.path.stem, "file name"),
+        "decoder": (family, "output shapes"),
+        "outputs": (tuple(file.outputs[i].name for i in fit.outputs), "outputs"),
+        **of_input,
+        **({"max_batch": (1, "outputs")} if fit.flat else {}),
+        "class_names": (coco.names_for(fit.classes), "output shapes"),
+        **{key: (value, f"the {family} family") for key, value in decoder.card.items()},
+        **({"resize": ("letterbox", "input shape")} if resized else {}),
+    }
+
+
+def _number_coco_names(beside: Mapping[str, Any], found: _Found) -> None:
     """`coco91` has the name of id 0 first: begin with the family's first class."""
     if beside.get("class_names") == list(coco.COCO_CATEGORIES) and "first_class" in found:
         first = found["first_class"][0]
@@ -187,14 +198,14 @@ def _count(names: object) -> int | None:
     return len(names) if names and isinstance(names, Sequence | Mapping) else None
 
 
-def _of_input(file: ModelFile) -> dict[str, tuple[Any, str]]:
+def _of_input(file: ModelFile) -> _Found:
     """The card's fields that the shape of the input tells."""
     n, _, height, width = file.input.shape
     fixed = height is not None or width is not None
     return {"fixed_size": (fixed, "input shape"), "max_batch": (n, "input shape")}
 
 
-def _of_input_type(file: ModelFile) -> dict[str, tuple[Any, str]]:
+def _of_input_type(file: ModelFile) -> _Found:
     """An input of whole numbers can only take pixels as they are."""
     if "int" not in file.input.dtype:
         return {}
@@ -231,7 +242,7 @@ def read_crop_card(file: ModelFile, task: CropTask | None = None) -> CardReading
     guess = _IMAGENET if told is None and not hub else {}
     said = (each["size"] for each in (beside, metadata, hub, guess) if "size" in each)
     size = _size(file, next(said, None))
-    found: dict[str, tuple[Any, str]] = {
+    found: _Found = {
         "name": (file.path.stem, "file name"),
         "task": (told or task, "use"),
         **_of_input(file),

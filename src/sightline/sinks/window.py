@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -111,13 +112,7 @@ class WindowSink:
 
     def _show_window(self) -> None:
         """Make the window and keep it up to date until it is closed: all of Tk is in here."""
-        try:
-            import tkinter as tk
-        except ImportError as error:
-            raise SinkError(
-                "cannot open a window: this Python has no tkinter (Debian: apt-get install "
-                "python3-tk); use --output instead"
-            ) from error
+        tk = _tkinter()
         try:
             root = tk.Tk()
         except tk.TclError as error:
@@ -163,6 +158,18 @@ class WindowSink:
         if asked and not self._closing.is_set():
             self._closing.set()
             self._on_close()
+
+
+def _tkinter() -> ModuleType:
+    """The module. Raises SinkError where this Python was made without it."""
+    try:
+        import tkinter as tk
+    except ImportError as error:
+        raise SinkError(
+            "cannot open a window: this Python has no tkinter (Debian: apt-get install "
+            "python3-tk); use --output instead"
+        ) from error
+    return tk
 
 
 class _View:
