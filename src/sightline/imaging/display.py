@@ -14,11 +14,12 @@ import numpy as np
 
 from sightline.errors import MissingPackage, SightlineError
 from sightline.imaging.picture_files import notebook_jpeg
+from sightline.types.objects import ids_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sightline.types.arrays import Pixels
+    from sightline.types.arrays import Ints, Pixels
     from sightline.types.frames import Frame
     from sightline.types.objects import DetectedObjects, Label
 
@@ -66,7 +67,7 @@ def data_frame(
         "stream": np.full(count, None if frame is None else frame.stream, object),
         "frame": unknown if frame is None else np.full(count, frame.index, np.int64),
         "time": np.full(count, np.nan if frame is None else frame.time),
-        "track_id": unknown if ids is None else ids,
+        "track_id": unknown if ids is None else _track_column(ids),
         "class_id": detections.class_ids,
         "class": np.array(names_of(detections), dtype=object),
         "score": detections.scores,
@@ -80,6 +81,13 @@ def data_frame(
     }
     # Copied, so that who changes the table does not change the arrays.
     return pd.DataFrame({name: columns[name] for name in COLUMNS}, copy=True)
+
+
+def _track_column(ids: Ints) -> object:
+    """Track ids as a column of a table: whole numbers, missing where an object is not tracked."""
+    import pandas as pd
+
+    return ids if (ids >= 0).all() else pd.array(ids_of(ids, len(ids)), dtype="Int64")
 
 
 def label_text(labels: Iterable[Label]) -> str:
@@ -130,7 +138,8 @@ def summary(detections: DetectedObjects, frame: Frame | None = None) -> str:
 
 def one_line(one: DetectedObjects) -> str:
     """One object: ``car #3 0.91 at 12 30 100 200``, with corners in whole pixels."""
-    track = "" if one.track_ids is None else f" #{one.track_ids[0]}"
+    (track_id,) = ids_of(one.track_ids, 1)
+    track = "" if track_id is None else f" #{track_id}"
     corners = " ".join(f"{x:.0f}" for x in one.boxes[0].tolist())
     return f"{_named(one, int(one.class_ids[0]))}{track} {one.scores[0]:.2f} at {corners}"
 
@@ -144,8 +153,8 @@ def as_html(detections: DetectedObjects, plot: Callable[[], Pixels] | None) -> s
     ]
     if detections.track_ids is not None:
         heads.insert(2, "track")
-        for row, track_id in zip(rows, detections.track_ids.tolist(), strict=False):
-            row.insert(2, f"#{track_id}")
+        for row, track_id in zip(rows, ids_of(detections.track_ids, len(detections)), strict=False):
+            row.insert(2, "" if track_id is None else f"#{track_id}")
     more = len(detections) - len(rows)
     parts = [
         f"<p>{_count(len(detections))}</p>",

@@ -14,12 +14,13 @@ import numpy as np
 
 from sightline.errors import SinkError
 from sightline.imaging.skeletons import draw_skeletons
+from sightline.types.objects import ids_of
 from sightline.types.supervision_ import CORNERS
 
 if TYPE_CHECKING:
     import supervision
 
-    from sightline.types.arrays import Pixels
+    from sightline.types.arrays import Ints, Pixels
     from sightline.types.masks import Masks
     from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 
@@ -98,11 +99,12 @@ class Annotator:
         scene = image.copy()
         if len(detections):
             found = _drawn(detections)
-            lookup = detections.class_ids if detections.track_ids is None else detections.track_ids
+            lookup = _colour_ids(detections)
             if detections.masks is not None:
                 _draw_masks(scene, detections.masks, lookup.tolist(), style)
             if self._traces and detections.track_ids is not None:
-                self._draw_traces(scene, found, lookup, style)
+                tracked = detections.track_ids >= 0
+                self._draw_traces(scene, found[tracked], lookup[tracked], style)
             boxes = style.corners if predicted else style.boxes
             if detections.angles is not None:
                 boxes = style.turned
@@ -196,6 +198,15 @@ def _style(width: int, height: int) -> _Style:
     )
 
 
+def _colour_ids(detections: DetectedObjects) -> Ints:
+    """What gives each object its colour: its track, or the one that it was found in; else its class."""
+    ids, parents = detections.track_ids, detections.parent_ids
+    if ids is None:
+        return detections.class_ids
+    own = ids if parents is None else np.where(ids >= 0, ids, parents)
+    return own if (own >= 0).all() else np.where(own >= 0, own, detections.class_ids)
+
+
 def _drawn(detections: DetectedObjects) -> Any:
     """What supervision's annotators draw; whole masks are not made for them."""
     data = {} if detections.angles is None else {CORNERS: detections.corners}
@@ -238,11 +249,13 @@ def _shorten(captions: list[str], detections: DetectedObjects, side: int) -> Non
 def _captions(detections: DetectedObjects, labels: Mapping[int, Sequence[Label]]) -> list[str]:
     names = [detections.class_name(i) for i in detections.class_ids.tolist()]
     scores = detections.scores.tolist()
-    if detections.track_ids is None:
-        return [f"{name} {score:.2f}" for name, score in zip(names, scores, strict=True)]
     return [
-        " ".join([f"{name} #{track} {score:.2f}", *(x.value for x in labels.get(track, ()))])
-        for name, track, score in zip(names, detections.track_ids.tolist(), scores, strict=True)
+        f"{name} {score:.2f}"
+        if track is None
+        else " ".join([f"{name} #{track} {score:.2f}", *(x.value for x in labels.get(track, ()))])
+        for name, track, score in zip(
+            names, ids_of(detections.track_ids, len(names)), scores, strict=True
+        )
     ]
 
 

@@ -191,6 +191,8 @@ class CocoSink:
             row["track_id"] = item["track_id"]
             if found := labels.get(item["track_id"]):
                 row["attributes"] = {label.attribute: label.value for label in found}
+        if "parent_id" in item:
+            row["parent_id"] = item["parent_id"]
         if "mask" in item:
             row["segmentation"] = item["mask"]
             row["area"] = item["area"]

@@ -14,6 +14,7 @@ from sightline.errors import SinkError
 from sightline.imaging.picture_files import encoded
 from sightline.sinks.files import check_folder, free_path, is_picture
 from sightline.types import Frame, Observation, OutputRequest, StreamInfo
+from sightline.types.objects import ids_of
 from sightline.whole_files import safe_name, sink_error, writable_folder, write_whole
 
 PER_TRACK = 3
@@ -116,17 +117,18 @@ class CropSink:
             place.names.clear()  # the number of the next frame is another
         size = np.array([frame.width, frame.height] * 2, np.float64)
         boxes = np.clip(np.nan_to_num(found.extents.astype(np.float64), nan=0.0), 0, size)
+        ids = ids_of(found.track_ids, len(found))
         for i, box in enumerate(boxes.tolist()):
             if box[2] <= box[0] or box[3] <= box[1] or not np.isfinite(found.boxes[i]).all():
                 continue
             folder = place.folder / _class_folder(found.class_name(int(found.class_ids[i])))
-            if found.track_ids is None:
+            track_id = ids[i]
+            if track_id is None:
                 stem = frame.stream
                 if place.still:
                     stem = str(PurePath(frame.stream or "picture").with_suffix(""))
                 self._cut(frame, box, self._unused(place, folder, safe_name(stem), frame.index))
                 continue
-            track_id = int(found.track_ids[i])
             crop = _Crop(
                 _quality(box, size.tolist(), float(found.scores[i])),
                 frame.time,

@@ -16,6 +16,7 @@ from sightline.errors import SinkError
 from sightline.sinks.lines import LineFile
 from sightline.types import Event, Frame, JsonObject, Label, Observation, OutputRequest, StreamInfo
 from sightline.types.json_form import has_shapes, shape_of
+from sightline.types.objects import ids_of
 from sightline.wall_time import utc_text
 
 
@@ -126,12 +127,11 @@ def _objects(observation: Observation, polygons: bool) -> str:
     found, labels = observation.detections, observation.labels
     if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
         raise ValueError("a box or a score is not a finite number")
-    ids = [None] * len(found) if found.track_ids is None else found.track_ids.tolist()
+    ids, parents = (ids_of(ids, len(found)) for ids in (found.track_ids, found.parent_ids))
     shapes = has_shapes(found)
     objects: list[str] = []
-    for (x1, y1, x2, y2), score, class_id, track_id in zip(
-        found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), ids, strict=True
-    ):
+    columns = (found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), ids, parents)
+    for (x1, y1, x2, y2), score, class_id, track_id, parent in zip(*columns, strict=True):
         name = _quoted(found.class_name(class_id))
         # Printf-style formatting is twice as quick here as an f-string.
         item = _OBJECT % (x1, y1, x2, y2, score, class_id, name)
@@ -139,6 +139,8 @@ def _objects(observation: Observation, polygons: bool) -> str:
             item += f',"track_id":{track_id}'
             if labels and track_id in labels:
                 item += f',"labels":{encode(label_fields(labels[track_id]))}'
+        if parent is not None:
+            item += f',"parent_id":{parent}'
         if shapes:
             item += "," + encode(shape_of(found, len(objects), polygons=polygons))[1:-1]
         objects.append(item + "}")

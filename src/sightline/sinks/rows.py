@@ -17,6 +17,7 @@ from sightline.sinks.jsonl import encode
 from sightline.sinks.schema import events, frames, labels, objects, tracks
 from sightline.types import Clock, Embedding, Event, Floats, Frame, Ints, Label, Observation
 from sightline.types.json_form import has_shapes, shape_of
+from sightline.types.objects import ids_of
 
 _SHAPES = ("angle", "keypoints", "mask")
 """Columns of what models tell of objects beside their boxes."""
@@ -160,7 +161,7 @@ def _label_rows(found: Iterable[StoredObservation], stored: dict[int, TrackLabel
 
 def _object_rows(item: StoredObservation) -> Rows:
     names = item.class_names
-    track_ids = [None] * len(item.boxes) if item.track_ids is None else item.track_ids.tolist()
+    track_ids = ids_of(item.track_ids, len(item.boxes))
     return [
         {
             "stream_id": item.stream_id,

@@ -42,7 +42,7 @@ def yolo_lines(found: Detections, width: int, height: int, *, scores: bool) -> l
             line = f"{found.class_ids[i]}{_outline(found, i, (width, height))}"
         if scores:
             line += f" {found.scores[i]:.6f}"
-            if found.track_ids is not None:
+            if found.track_ids is not None and found.track_ids[i] >= 0:
                 line += f" {found.track_ids[i]}"
         lines.append(line + "\n")
     return lines

@@ -30,6 +30,12 @@ def check_arrays(
         raise _differs("angles", n, angles)
 
 
+def check_parents(n: int, parent_ids: Ints) -> None:
+    """Raise ValueError: they are not (N,)."""
+    if parent_ids.shape != (n,):
+        raise _differs("parent_ids", n, parent_ids)
+
+
 def check_rows(n: int, embeddings: Floats | None, keypoints: Floats | None) -> None:
     """Raise ValueError: embeddings are not (N, D), or keypoints are not (N, K, 3)."""
     if embeddings is not None and (embeddings.ndim != 2 or len(embeddings) != n):

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.other_names import attribute_error
-from sightline.types.array_checks import check_arrays, check_rows
+from sightline.types.array_checks import check_arrays, check_parents, check_rows
 from sightline.types.arrays import Floats, Ints, Mask, Pixels
 from sightline.types.frames import Frame, default_place, file_of
 from sightline.types.further_fields import further_fields
 from sightline.types.json_form import json_objects
 from sightline.types.masks import Masks, as_masks
+from sightline.types.objects import ids_of
 from sightline.types.turned import turned_corners, upright_boxes
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class Detections:
         boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the source picture.
         scores: (N,) float32.
         class_ids: (N,) int64.
-        track_ids: (N,) int64, or None before tracking.
+        track_ids: (N,) int64, or None before tracking. -1: the object is not tracked; a further
+            detector found it.
         masks: ``Masks``, which keep crops, or whole ones, (N, height, width) bool; None: no masks.
         class_names: name of each class id; may be empty. Shared, not copied.
         frame_ref: gives the frame that they were found in, or None where it is gone. Pixels of a
@@ -45,6 +47,8 @@ class Detections:
             box turned about the box's centre; a positive angle turns the x axis towards the y axis,
             clockwise as one sees it. ``corners`` and ``extents`` are made from both.
         keypoint_names: name of each of the K keypoints; may be empty. Shared, not copied.
+        parent_ids: (N,) int64, or None: the track id of the object that a further detector found
+            each object in; -1: it was found in none.
 
     Raises:
         ValueError: the arrays differ in length or have another shape.
@@ -64,6 +68,7 @@ class Detections:
     keypoints: Floats | None = None
     angles: Floats | None = None
     keypoint_names: tuple[str, ...] = field(default=(), repr=False)
+    parent_ids: Ints | None = None
 
     def __init__(
         self,
@@ -78,8 +83,11 @@ class Detections:
         keypoints: Floats | None = None,
         angles: Floats | None = None,
         keypoint_names: tuple[str, ...] = (),
+        parent_ids: Ints | None = None,
     ) -> None:
         check_arrays(boxes, scores, class_ids, track_ids, angles)
+        if parent_ids is not None:
+            check_parents(len(boxes), parent_ids)
         if embeddings is not None or keypoints is not None:
             check_rows(len(boxes), embeddings, keypoints)
         # Not one by one: frozen dataclasses are slow at that, and these are made several times a frame.
@@ -95,6 +103,7 @@ class Detections:
             keypoints=keypoints,
             angles=angles,
             keypoint_names=keypoint_names,
+            parent_ids=parent_ids,
         )
 
     @classmethod
@@ -183,6 +192,7 @@ class Detections:
             None if self.keypoints is None else self.keypoints[index],
             None if self.angles is None else self.angles[index],
             self.keypoint_names,
+            None if self.parent_ids is None else self.parent_ids[index],
         )
 
     def __iter__(self) -> Iterator[Detection]:
@@ -303,7 +313,8 @@ class Detections:
     def to_dict(self, *, polygons: bool = False) -> list[dict[str, Any]]:
         """The objects as they stand in a JSON line: boxes with two decimals, scores with four.
 
-        ``track_id`` is there only after tracking; ``angle`` (radians), ``keypoints`` (x, y, score of
+        ``track_id`` is there only after tracking; ``parent_id`` where the object was found in another
+        one; ``angle`` (radians), ``keypoints`` (x, y, score of
         each) and ``mask`` (COCO's packed run lengths) where they are known. With ``polygons`` a mask's
         outlines are there instead, [[x, y], …] of each part, without holes. Embeddings are left out.
         """
@@ -371,8 +382,13 @@ class Detection(Detections):
 
     @property
     def track_id(self) -> int | None:
-        """None before tracking."""
-        return None if self.track_ids is None else int(self.track_ids[0])
+        """None before tracking, and of an object that is not tracked."""
+        return ids_of(self.track_ids, 1)[0]
+
+    @property
+    def parent_id(self) -> int | None:
+        """The track id of the object that a further detector found it in; None: there is none."""
+        return ids_of(self.parent_ids, 1)[0]
 
     @property
     def angle(self) -> float | None:

@@ -17,7 +17,7 @@ def further_fields(parts: Sequence[DetectedObjects]) -> dict[str, Any]:
     Raises ValueError: a field is known in some parts only.
     """
     fields: dict[str, Any] = {}
-    for name in ("track_ids", "masks", "embeddings", "keypoints", "angles"):
+    for name in ("track_ids", "masks", "embeddings", "keypoints", "angles", "parent_ids"):
         values = [value for part in parts if (value := getattr(part, name)) is not None]
         if values and len(values) < len(parts):
             raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sightline.types.objects import DetectedObjects
+from sightline.types.objects import DetectedObjects, ids_of
 
 
 def json_objects(found: DetectedObjects, *, polygons: bool = False) -> list[dict[str, Any]]:
@@ -21,9 +21,10 @@ def json_objects(found: DetectedObjects, *, polygons: bool = False) -> list[dict
             found.boxes.tolist(), found.scores.tolist(), ids, strict=True
         )
     ]
-    if found.track_ids is not None:
-        for item, track_id in zip(objects, found.track_ids.tolist(), strict=True):
-            item["track_id"] = track_id
+    for name, ids in (("track_id", found.track_ids), ("parent_id", found.parent_ids)):
+        if ids is not None:
+            for item, number in zip(objects, ids_of(ids, len(found)), strict=True):
+                item.update({} if number is None else {name: number})
     if has_shapes(found):
         for number, item in enumerate(objects):
             item.update(shape_of(found, number, polygons=polygons))

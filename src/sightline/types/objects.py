@@ -37,7 +37,11 @@ class DetectedObjects(Protocol):
 
     @property
     def track_ids(self) -> Ints | None:
-        """(N,) int64; None before tracking."""
+        """(N,) int64, -1 of objects that are not tracked; None before tracking."""
+
+    @property
+    def parent_ids(self) -> Ints | None:
+        """(N,) int64: the track ids of the objects that they were found in, or -1; or None."""
 
     @property
     def masks(self) -> Masks | None:
@@ -81,6 +85,11 @@ class DetectedObjects(Protocol):
 
     def to_dict(self) -> list[dict[str, Any]]:
         """One dictionary for each object, as JSON lines have them."""
+
+
+def ids_of(ids: Ints | None, count: int) -> list[int | None]:
+    """The id of each of ``count`` objects, of ``track_ids`` or ``parent_ids``; None where it has none."""
+    return [None] * count if ids is None else [None if i < 0 else i for i in ids.tolist()]
 
 
 class DetectedFrame(Protocol):

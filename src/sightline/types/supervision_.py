@@ -29,6 +29,8 @@ def to_supervision(found: DetectedObjects) -> supervision.Detections:
         data["embeddings"] = found.embeddings
     if found.keypoints is not None:
         data["keypoints"] = found.keypoints
+    if found.parent_ids is not None:
+        data["parent_ids"] = found.parent_ids
     if found.angles is not None:
         data[CORNERS] = found.corners
     metadata: dict[str, Any] = {}
@@ -59,7 +61,7 @@ def fields_of(detections: supervision.Detections, class_names: Sequence[str]) ->
     angles = None
     if (corners := _array(data.get(CORNERS))) is not None:
         boxes, angles = boxes_and_angles(corners.reshape(n, 4, 2))
-    tracks = detections.tracker_id
+    tracks, parents = detections.tracker_id, data.get("parent_ids")
     return {
         "boxes": boxes,
         "scores": np.ones(n, np.float32) if scores is None else np.asarray(scores, np.float32),
@@ -71,6 +73,7 @@ def fields_of(detections: supervision.Detections, class_names: Sequence[str]) ->
         "keypoints": _array(data.get("keypoints")),
         "angles": angles,
         "keypoint_names": tuple(detections.metadata.get("keypoint_names", ())),
+        "parent_ids": None if parents is None else np.asarray(parents, np.int64),
     }
 
 

@@ -29,6 +29,7 @@ def three() -> Detections:
         embeddings=np.eye(3, 2, dtype=np.float32),
         keypoints=np.arange(3 * 2 * 3, dtype=np.float32).reshape(3, 2, 3),
         angles=np.array([0, 0.5, -1], np.float32),
+        parent_ids=np.array([-1, 4, -1], np.int64),
     )
 
 
@@ -52,6 +53,7 @@ def three() -> Detections:
         pytest.param("keypoints", np.zeros((3, 15)), "keypoints", id="flat keypoints"),
         pytest.param("angles", np.zeros(2), "angles", id="an angle too few"),
         pytest.param("angles", np.zeros((3, 1)), "angles", id="angles as a column"),
+        pytest.param("parent_ids", np.zeros(2, np.int64), "parent_ids", id="a parent too few"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(
@@ -91,6 +93,7 @@ def test_indexing_keeps_all_arrays_together(three: Detections, index: Any) -> No
 
 ARRAYS = (
     "boxes", "scores", "class_ids", "track_ids", "masks", "embeddings", "keypoints", "angles",
+    "parent_ids",
 )  # fmt: skip
 
 
