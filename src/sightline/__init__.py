@@ -23,7 +23,7 @@ from sightline._version import __version__
 
 if TYPE_CHECKING:
     from sightline.api import DeepSORT, Ensemble, Model, Service, Tiled, classify, load, track
-    from sightline.config import Classify, Embed
+    from sightline.config import Classify, Detect, Embed, Segment
     from sightline.errors import SightlineError
     from sightline.tracking.bytetrack import ByteTrack
     from sightline.tracking.ocsort import OCSORT
@@ -43,6 +43,7 @@ __all__ = [
     "Classification",
     "Classify",
     "DeepSORT",
+    "Detect",
     "Detection",
     "Detections",
     "Embed",
@@ -52,6 +53,7 @@ __all__ = [
     "Label",
     "Model",
     "Observation",
+    "Segment",
     "Service",
     "SightlineError",
     "Tiled",
@@ -67,6 +69,7 @@ _HOMES = {
     "Classification": "sightline.types",
     "Classify": "sightline.config",
     "DeepSORT": "sightline.api",
+    "Detect": "sightline.config",
     "Detection": "sightline.types",
     "Detections": "sightline.types",
     "Embed": "sightline.config",
@@ -76,6 +79,7 @@ _HOMES = {
     "Label": "sightline.types",
     "Model": "sightline.api",
     "Observation": "sightline.types",
+    "Segment": "sightline.config",
     "Service": "sightline.api",
     "SightlineError": "sightline.errors",
     "Tiled": "sightline.api",

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from tests.fixed_detector import FixedDetector
 
-from sightline.config import ClassifyOptions, EmbedOptions
+from sightline.config import ClassifyOptions, DetectOptions, EmbedOptions, SegmentOptions
 from sightline.protocols import Stage
 from sightline.runtime.streams.classify import ClassifyTracks
 from sightline.runtime.streams.embed import EmbedTracks
-from sightline.runtime.streams.stages import Detect, DetectAtLevel, Track
+from sightline.runtime.streams.further_detectors.detect_in_objects import DetectInObjects
+from sightline.runtime.streams.further_detectors.segment import SegmentObjects
+from sightline.runtime.streams.stages import DetectAtLevel, DetectObjects, Track
 from sightline.sources.stills import still_frame
 from sightline.tracking.bytetrack import ByteTrack
 from sightline.types import Detections, EmbedderInfo, Floats, Frame, Label, Observation
@@ -27,6 +29,7 @@ FOUND = Detections(
     class_names=("person", "car"),
     keypoints=np.ones((2, 4, 3), np.float32),
 )
+MASKED = replace(FOUND, masks=np.ones((2, 120, 200), np.bool_))
 
 
 class FixedClassifier:
@@ -56,14 +59,20 @@ class FixedEmbedder:
 
 
 EVERY: dict[str, Callable[[], Stage[Any]]] = {
-    "detect": lambda: Detect(FixedDetector(FOUND)),
+    "detect": lambda: DetectObjects(FixedDetector(FOUND)),
     "detect at a level": lambda: DetectAtLevel([FixedDetector(FOUND)] * 2, lambda: 1),
     "track": lambda: Track(ByteTrack()),
     "classify": lambda: ClassifyTracks(FixedClassifier(), ClassifyOptions(model="m")),  # type: ignore[arg-type]
     "embed": lambda: EmbedTracks(FixedEmbedder(), EmbedOptions(model="m")),  # type: ignore[arg-type]
+    "segment": lambda: SegmentObjects(
+        FixedDetector(MASKED), SegmentOptions(model="m"), ("person", "car")
+    ),
+    "detect parts": lambda: DetectInObjects(
+        FixedDetector(), DetectOptions(model="m"), ("person", "car")
+    ),
 }
 
-PLACE = {"detect": 0, "track": 1, "classify": 2, "embed": 2}
+PLACE = {"detect": 0, "track": 1, "classify": 2, "embed": 2, "segment": 2, "detect parts": 2}
 """What a stage of a name finds in an observation: that of those before it."""
 
 

@@ -287,8 +287,9 @@ def track(
         model: of ``load``, or what ``load`` takes.
         tracker: a Tracker; a kind (``ocsort``); or a dictionary of options, which else suit the model,
             and the ``kind``, which is ByteTrack where none is given.
-        stages: further models that are shown the tracked objects, in order: ``Classify``; or a ``Stage``
-            of your own, see ``protocols``. Their labels are in ``observation.labels``, by track id.
+        stages: further models that are shown the objects, in order: ``Classify``, ``Segment``, ``Detect``;
+            or a ``Stage`` of your own, see ``protocols``. Labels are in ``observation.labels``, by track
+            id; masks and further objects in ``observation.detections``.
         conf: score from which a detection is sure: it is matched first and may begin an id. Weaker ones,
             down to the tracker's ``low_threshold`` (0.1), only go on with one, so results may hold
             scores below ``conf``. The model's own ``conf`` by default.
@@ -335,7 +336,7 @@ def _observations(
         )
         models = build.StageModels.in_folder(zoo.default_folder(os.environ))
         stack.callback(models.close)
-        following = build.stages(stages, plain, models.classifier, models.embedder)
+        following = build.stages(stages, plain, models.classifier, models.embedder, models.detector)
         opened = source_of(source, fps, start)
         still = opened.open().still
         steps = build.pipeline(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.build.crop_models import classifier, embedder
 from sightline.build.model_files import BUNDLED_CLASSIFIERS
+from sightline.build.models import detector as make_detector
 from sightline.build.models import native_engine, served_detector
 from sightline.build.outputs import joined_files
 from sightline.build.sources import LIVE, source_kind
@@ -28,6 +29,7 @@ from sightline.config import (
 )
 from sightline.config.configuration import asks_names
 from sightline.errors import ConfigError, SightlineError, SinkError
+from sightline.models.detector import EngineDetector
 from sightline.protocols import Meter, SharedDetector
 from sightline.runtime.processes.workers import ShardedFleet
 from sightline.runtime.repository.classifiers import ClassifierRepository
@@ -50,9 +52,9 @@ _STOP_S = 0.5
 log = logging.getLogger(__name__)
 
 
-M = TypeVar("M", "CropClassifier", "CropEmbedder")
+M = TypeVar("M", "CropClassifier", "CropEmbedder", EngineDetector)
 
-CLASSIFY, EMBED = "classify", "embed"
+CLASSIFY, EMBED, DETECT = "classify", "embed", "detect"
 """What models of stages and trackers do."""
 
 
@@ -90,13 +92,14 @@ class Application:
         self.stage_models = StageModels(
             lambda name: self._load_for_stages(name, CLASSIFY, classifier),
             lambda name: self._load_for_stages(name, EMBED, embedder),
+            lambda name: self._load_for_stages(name, DETECT, _plain_detector),
         )
-        served = configuration.served_models if served is None else served
-        options = {name: configuration.models[name] for name in served}
+        self._served = tuple(configuration.served_models if served is None else served)
+        options = {name: configuration.models[name] for name in self._served}
         self.repository = ModelRepository(
             self.scheduler,
             self._load,
-            served,
+            self._served,
             cold=[name for name, model in options.items() if not model.warm_up],
             native=lambda name: native_engine(options[name].files[0]),
             described=[name for name, model in options.items() if _by_its_tensors(model)],
@@ -204,6 +207,7 @@ class Application:
             self._joined,
             self._track_classifier,
             self._embedder,
+            self._stage_detector,
         )
         return Fleet(make, limit)
 
@@ -243,9 +247,26 @@ class Application:
     def _embedder(self, name: str) -> tuple[str, CropEmbedder]:
         return _stage_key(name, EMBED), self.stage_models.embedder(name)
 
+    def _stage_detector(self, name: str) -> tuple[str, SharedDetector]:
+        """One of the configuration's models, which clients may ask too; or a bundled or pulled one, or a file."""
+        if name in self._served:
+            return self._detector(name)
+        loaded = self.stage_models.get_detector(name)
+        assert isinstance(loaded, EngineDetector)
+        return _stage_key(name, DETECT), loaded
+
     def _detector(self, name: str) -> tuple[str, SharedDetector]:
         served = self.repository.get(name)
         return served.name, served.detector
+
+
+def _plain_detector(options: ModelOptions) -> EngineDetector:
+    """A detector for stages. Raises ConfigError: it is no model of one file."""
+    made = make_detector(options)
+    if not isinstance(made, EngineDetector):
+        made.close()
+        raise ConfigError(f"{options.model}: {DETECT} wants the model of one file")
+    return made
 
 
 def _by_its_tensors(options: SharedModelOptions) -> bool:
@@ -276,6 +297,10 @@ def _users(configuration: Configuration) -> Mapping[str, Expected] | None:
         before = found.get(name, Expected())
         live = before.live or stream.realtime or source_kind(stream.source) in LIVE
         found[name] = Expected(before.streams + 1, live)
+        for stage in stream.stages:
+            if stage.model in configuration.served_models:
+                before = found.get(stage.model, Expected())
+                found[stage.model] = Expected(before.streams + 1, live=before.live or live)
     return found
 
 

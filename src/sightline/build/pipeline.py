@@ -12,7 +12,7 @@ from sightline.errors import ConfigError
 from sightline.protocols import AppearanceTracker, Detector, Embedder, Stage, Tracker
 from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.selection import EveryNth
-from sightline.runtime.streams.stages import Detect, EmbedDetections, Track
+from sightline.runtime.streams.stages import DetectObjects, EmbedDetections, Track
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -70,7 +70,7 @@ def pipeline(
         options = tracker if isinstance(tracker, TrackerKind) else None
         detector, make_tracker = for_tracking(detector, options)
         following = own or make_tracker()
-    detect = Detect(detector) if load is None else load.detect(detector)
+    detect = DetectObjects(detector) if load is None else load.detect(detector)
     track: list[Stage[Any]] = [] if following is None else [Track(following)]
     if isinstance(following, AppearanceTracker):
         embedder = following.embedder

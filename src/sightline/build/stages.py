@@ -1,4 +1,4 @@
-"""Further models of a stream, from options to stages: classifiers and embedders of objects."""
+"""Further models of a stream, from options to stages: classifiers, embedders and detectors of objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sightline.build.crop_models import classifier, embedder
-from sightline.config import ClassifyOptions, EmbedOptions, ModelOptions, StageOptions
+from sightline.build.models import detector as make_detector
+from sightline.build.stage_detectors import FindOptions, suited
+from sightline.config import (
+    ClassifyOptions,
+    DetectOptions,
+    EmbedOptions,
+    ModelOptions,
+    SegmentOptions,
+    StageOptions,
+)
 from sightline.errors import ConfigError
 from sightline.protocols import Classifier, Detector, IdentifiedEmbedder, Stage
 from sightline.types import Ints
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
     from sightline.models.embedder import CropEmbedder
 
-M = TypeVar("M", "CropClassifier", "CropEmbedder")
+M = TypeVar("M", "CropClassifier", "CropEmbedder", Detector)
 
 GetClassifier = Callable[[ClassifyOptions], Classifier]
 """The classifier of a stage. Raises SightlineError."""
@@ -27,19 +36,26 @@ GetClassifier = Callable[[ClassifyOptions], Classifier]
 GetEmbedder = Callable[[str], IdentifiedEmbedder]
 """The embedder of this name or file. Raises SightlineError."""
 
+GetDetector = Callable[[FindOptions], Detector]
+"""The detector of a stage, as the stage uses it. Raises SightlineError."""
+
 
 class StageModels:
     """The models of stages and trackers, by what they do and by name, each loaded when it is first asked for.
 
     Args:
-        classifier, embedder: make a new model of this name. Raise SightlineError.
+        classifier, embedder, detector: make a new model of this name. Raise SightlineError.
     """
 
     def __init__(
-        self, classifier: Callable[[str], CropClassifier], embedder: Callable[[str], CropEmbedder]
+        self,
+        classifier: Callable[[str], CropClassifier],
+        embedder: Callable[[str], CropEmbedder],
+        detector: Callable[[str], Detector],
     ) -> None:
         self._classifiers = _Loaded(classifier)
         self._embedders = _Loaded(embedder)
+        self._detectors = _Loaded(detector)
 
     @classmethod
     def in_folder(cls, models_dir: Path | None) -> StageModels:
@@ -48,7 +64,11 @@ class StageModels:
         def options(name: str) -> ModelOptions:
             return ModelOptions(model=name, models_dir=models_dir)
 
-        return cls(lambda name: classifier(options(name)), lambda name: embedder(options(name)))
+        return cls(
+            lambda name: classifier(options(name)),
+            lambda name: embedder(options(name)),
+            lambda name: make_detector(options(name)),
+        )
 
     def get_classifier(self, name: str) -> CropClassifier:
         """The classifier of this name. Raises what loading it raises."""
@@ -72,10 +92,19 @@ class StageModels:
         """The classifier of a stage, for streams that share it with nobody."""
         return self.track_classifier(options.model).replaced(conf=options.conf)
 
+    def get_detector(self, name: str) -> Detector:
+        """The detector of this name. Raises what loading it raises."""
+        return self._detectors.get(name)
+
+    def detector(self, options: FindOptions) -> Detector:
+        """The detector of a stage, for streams that share it with nobody."""
+        return suited(self.get_detector(options.model), options)
+
     def close(self) -> None:
         """Free all. Idempotent."""
         self._classifiers.close()
         self._embedders.close()
+        self._detectors.close()
 
 
 class _Loaded(Generic[M]):
@@ -103,14 +132,16 @@ def stages(
     detector: Detector,
     get: GetClassifier,
     get_embedder: GetEmbedder,
+    get_detector: GetDetector | None = None,
 ) -> list[Stage[Any]]:
     """The stages of one stream after its tracker.
 
     Args:
         wanted: options; or stages as they are, of this stream alone.
-        detector: whose classes they name.
+        detector: whose classes they name; a stage may also name those that a stage before it adds.
         get: finds the classifiers.
         get_embedder: finds the embedders.
+        get_detector: finds the detectors; None: there are none here.
 
     Raises:
         ConfigError: a class has no such name.
@@ -119,49 +150,92 @@ def stages(
     given = (wanted,) if isinstance(wanted, StageOptions | Stage) else tuple(wanted)
     kinds = Counter(one.kind for one in given if isinstance(one, StageOptions))
     found: list[Stage[Any]] = []
+    names = tuple(detector.class_names)
     for one in given:
         if isinstance(one, type) or not isinstance(one, StageOptions | Stage):
             raise ConfigError(
-                "stages: give sightline.Classify(model), sightline.Embed(model) or a Stage of your own, "
+                "stages: give sightline.Classify(model), Embed, Segment or Detect, or a Stage of your own, "
                 f"not {one!r:.60}"
             )
         if not isinstance(one, StageOptions):
             found.append(one)
             continue
-        # A tracker's own embedder is called `embed`.
-        several = kinds[one.kind] > 1 or isinstance(one, EmbedOptions)
-        name = f"{one.kind} {Path(one.model).stem}" if several else one.kind
-        if isinstance(one, EmbedOptions):
-            found.append(_embed(one, detector, get_embedder(one.model), name))
+        name = _free_name(one, found, several=kinds[one.kind] > 1)
+        ids = _ids(one, names)
+        if isinstance(one, ClassifyOptions):
+            found.append(_classify(one, get(one), ids, name))
+        elif isinstance(one, EmbedOptions):
+            found.append(_embed(one, get_embedder(one.model), ids, name))
+        elif get_detector is None:
+            raise ConfigError(f"{one.kind} {one.model}: there are no detectors of stages here")
+        elif isinstance(one, SegmentOptions):
+            found.append(_segment(one, get_detector(one), names, ids, name))
         else:
-            found.append(_classify(one, detector, get(one), name))
+            stage, names = _detect(one, get_detector(one), names, ids, name)
+            found.append(stage)
     return found
 
 
+def _free_name(options: StageOptions, before: Sequence[Stage[Any]], *, several: bool) -> str:
+    """What a stage is called: by its kind, and by its model where that is not clear."""
+    # `detect` is the stream's own detector, `embed` its tracker's embedder.
+    named = several or isinstance(options, DetectOptions | EmbedOptions)
+    name = f"{options.kind} {Path(options.model).stem}" if named else options.kind
+    taken, number = {stage.name for stage in before}, 2
+    free = name
+    while free in taken:
+        free, number = f"{name} {number}", number + 1
+    return free
+
+
 def _classify(
-    options: ClassifyOptions, detector: Detector, classifier: Classifier, name: str
+    options: ClassifyOptions, classifier: Classifier, ids: Ints | None, name: str
 ) -> Stage[Any]:
     from sightline.runtime.streams.classify import ClassifyTracks
 
-    return ClassifyTracks(classifier, options, _ids(options, detector), name)
+    return ClassifyTracks(classifier, options, ids, name)
 
 
 def _embed(
-    options: EmbedOptions, detector: Detector, embedder: IdentifiedEmbedder, name: str
+    options: EmbedOptions, embedder: IdentifiedEmbedder, ids: Ints | None, name: str
 ) -> Stage[Any]:
     from sightline.runtime.streams.embed import EmbedTracks
 
-    return EmbedTracks(embedder, options, _ids(options, detector), name)
+    return EmbedTracks(embedder, options, ids, name)
 
 
-def _ids(options: StageOptions, detector: Detector) -> Ints | None:
+def _segment(
+    options: SegmentOptions, detector: Detector, names: tuple[str, ...], ids: Ints | None, name: str
+) -> Stage[Any]:
+    from sightline.runtime.streams.further_detectors.segment import SegmentObjects
+
+    return SegmentObjects(detector, options, names, ids, name)
+
+
+def _detect(
+    options: DetectOptions, detector: Detector, names: tuple[str, ...], ids: Ints | None, name: str
+) -> tuple[Stage[Any], tuple[str, ...]]:
+    """The stage, and the class names that there are after it."""
+    from sightline.runtime.streams.further_detectors.detect_in_objects import DetectInObjects
+
+    for of, known in ((f"detect {options.model}", detector.class_names), ("the detector", names)):
+        if not known:
+            raise ConfigError(
+                f"{of}: its classes have no names, so those of two detectors cannot stand in one list: "
+                "give `class_names` in its card"
+            )
+    stage = DetectInObjects(detector, options, names, ids, name)
+    return stage, stage.class_names
+
+
+def _ids(options: StageOptions, names: tuple[str, ...]) -> Ints | None:
     """The class ids of the objects that a stage is shown; None: all."""
     import numpy as np
 
     from sightline.models.detector import class_ids
 
     try:
-        ids = class_ids(detector.class_names, options.of)
+        ids = class_ids(names, options.of)
     except ConfigError as exc:
         raise ConfigError(f"{options.kind} {options.model}: of: {exc}") from exc
     return np.array(ids, np.int64) if ids else None

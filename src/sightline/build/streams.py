@@ -16,10 +16,18 @@ from sightline._version import __version__
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import StreamLoad, pipeline
 from sightline.build.sources import SourceInput, check_source, inputs
+from sightline.build.stage_detectors import FindOptions, suited
 from sightline.build.stages import stages
 from sightline.config import ClassifyOptions, Priority, StreamOptions
 from sightline.errors import ConfigError
-from sightline.protocols import Classifier, IdentifiedEmbedder, Meter, SharedDetector, Stage
+from sightline.protocols import (
+    Classifier,
+    Detector,
+    IdentifiedEmbedder,
+    Meter,
+    SharedDetector,
+    Stage,
+)
 from sightline.redaction import redact_address
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import (
@@ -52,7 +60,7 @@ GetEmbedder = Callable[[str], "tuple[str, CropEmbedder]"]
 """The same of an embedder. Raises SightlineError."""
 
 GetDetector = Callable[[str], "tuple[str, SharedDetector]"]
-"""The full name of a model and its detector. Raises NotFound."""
+"""The full name of a model and its detector. Raises NotFound, or what loading it raises."""
 
 
 class StreamMaker:
@@ -63,8 +71,8 @@ class StreamMaker:
         get: finds a model by name.
         meter: told of each analysed frame.
         joined: text files that several streams write to; they are begun already.
-        get_classifier, get_embedder: find a stage's or tracker's model, and the name that the scheduler
-            knows it by.
+        get_classifier, get_embedder, get_stage_detector: find a stage's or tracker's model, and the name
+            that the scheduler knows it by.
     """
 
     def __init__(
@@ -75,9 +83,11 @@ class StreamMaker:
         joined: Collection[str] = (),
         get_classifier: GetClassifier | None = None,
         get_embedder: GetEmbedder | None = None,
+        get_stage_detector: GetDetector | None = None,
     ) -> None:
         self._scheduler, self._get, self._meter, self._joined = scheduler, get, meter, joined
         self._get_classifier, self._get_embedder = get_classifier, get_embedder
+        self._get_stage_detector = get_stage_detector
         self._turn = CpuLimiter()
         self._budgets: dict[tuple[str, Priority], DecodingBudget] = {}
 
@@ -131,11 +141,12 @@ class StreamMaker:
     ) -> Pipeline:
         classifier = partial(_classifier, self._scheduler, self._get_classifier, terms)
         embedder = partial(_embedder, self._scheduler, self._get_embedder, terms)
+        finder = partial(_stage_detector, self._scheduler, self._get_stage_detector, terms)
         return pipeline(
             detector,
             options.tracker if options.track else None,
             still=found.still,
-            stages=stages(options.stages, detector, classifier, embedder),
+            stages=stages(options.stages, detector, classifier, embedder, finder),
             load=load,
             get_embedder=embedder,
         )
@@ -150,6 +161,17 @@ def _classifier(
     key, shared = get(of.model)
     terms = replace(terms, min_rate=0.0, live=False)
     return ScheduledClassifier(scheduler, key, shared.replaced(conf=of.conf), terms)
+
+
+def _stage_detector(
+    scheduler: Scheduler, get: GetDetector | None, terms: Terms, of: FindOptions
+) -> Detector:
+    """The detector of a stage, behind the scheduler. Nobody is promised a rate of it."""
+    if get is None:
+        raise ConfigError(f"stages: {of.model}: there are no models of stages here")
+    key, shared = get(of.model)
+    terms = replace(terms, min_rate=0.0, live=False)
+    return ScheduledDetector(scheduler, key, suited(shared, of), terms)
 
 
 def _embedder(

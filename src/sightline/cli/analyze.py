@@ -233,7 +233,9 @@ def analyze(
         facts = _run_facts(model, tracked=tracker is not None)
         outputs = build.outputs(output_options, facts, inputs)
         closing.callback(outputs.close)
-        own = partial(build.stages, stages, detector, models.classifier, models.embedder)
+        own = partial(
+            build.stages, stages, detector, models.classifier, models.embedder, models.detector
+        )
         make = partial(build.pipeline, detector, tracker, every=every, get_embedder=models.embedder)
         streams = [_stream(i, make(still=i.still, stages=own()), outputs) for i in inputs]
         results = [stream.result for stream in streams]

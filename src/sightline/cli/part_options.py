@@ -111,6 +111,13 @@ def _stage_flags() -> Iterator[inspect.Parameter]:
         rich_help_panel=STAGES,
     )
     yield _parameter("embed", Annotated[list[str] | None, made])
+    made = typer.Option(
+        "--segment",
+        help="Give objects the masks of a segmentation model: MODEL, or MODEL:class,class. May be repeated.",
+        show_default=False,
+        rich_help_panel=STAGES,
+    )
+    yield _parameter("segment", Annotated[list[str] | None, made])
 
 
 def _tile_flags() -> Iterator[inspect.Parameter]:
@@ -176,7 +183,7 @@ def tile_options(given: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def further_stages(given: Mapping[str, Any], outputs: OutputOptions) -> tuple[StageOptions, ...]:
     """The stages that flags mean: those of one kind in order. Raises ConfigError."""
-    from sightline.config import ClassifyOptions, EmbedOptions, stage_options
+    from sightline.config import ClassifyOptions, EmbedOptions, SegmentOptions, stage_options
     from sightline.errors import ConfigError
 
     if given["embed"] and outputs.database is None:
@@ -184,6 +191,7 @@ def further_stages(given: Mapping[str, Any], outputs: OutputOptions) -> tuple[St
     return (
         *(stage_options(ClassifyOptions, text) for text in given["classify"] or ()),
         *(stage_options(EmbedOptions, text) for text in given["embed"] or ()),
+        *(stage_options(SegmentOptions, text) for text in given["segment"] or ()),
     )
 
 

@@ -77,16 +77,23 @@ class Configuration(Options):
         return self
 
 
+def _detectors(stream: StreamOptions) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The models of a stream that find objects: where each is named, and its name."""
+    yield ("model",), stream.model
+    for number, stage in enumerate(stream.stages):
+        if stage.kind in {"segment", "detect"}:
+            yield ("stages", number, "model"), stage.model
+
+
 def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
     """Names that nothing has, ports that two want, rules that cannot come true."""
     models = f"; there are {', '.join(configuration.models)}"
     for name, stream in configuration.streams.items():
         if stream.model != "default" and stream.model not in configuration.models:
             yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
-        elif stream.model in configuration.models and asks_names(
-            configuration.models[stream.model]
-        ):
-            yield ("streams", name, "model"), f"{stream.model} is a classifier: it finds no objects"
+        for place, finds in _detectors(stream):
+            if finds in configuration.models and asks_names(configuration.models[finds]):
+                yield ("streams", name, *place), f"{finds} is a classifier: it finds no objects"
     if not configuration.served_models:
         yield ("models",), "all of them are classifiers or embedders: which one detects?"
     if configuration.serving is not None:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from sightline.config.model import ClassNames
+from sightline.config.model import ClassNames, SizeOption
 from sightline.config.options import Options, checked
 from sightline.config.paths import PathField
 
@@ -33,6 +33,9 @@ class CropStageOptions(Options):
         min_length=3,
         description="corners x, y of a polygon, as shares of the picture: only objects that stand in it are "
         "shown; none: all",
+    )
+    every: int = Field(
+        1, ge=1, description="it looks at each so many-th of the analysed frames only"
     )
 
 
@@ -132,10 +135,112 @@ class Embed(EmbedOptions):
         super().__init__(**valid.model_dump())
 
 
-StageOptions: TypeAlias = ClassifyOptions | EmbedOptions
-"""What is done with tracked objects: by the ``kind``."""
+class _FindOptions(CropStageOptions):
+    """What stages have in common whose model is a detector."""
 
-SomeStage = TypeVar("SomeStage", ClassifyOptions, EmbedOptions)
+    conf: float | None = Field(
+        None, ge=0, le=1, description="lowest score of what it finds; none: the model's own"
+    )
+    size: SizeOption | None = Field(
+        None, description="longer side of the model's input, or its width and height"
+    )
+    margin: float = Field(
+        0.1, ge=0, le=2, description="of the box's sides, which a crop shows around it"
+    )
+    max_objects: int = Field(
+        32, ge=1, description="crops of a frame at most: those of the largest objects"
+    )
+
+
+class SegmentOptions(_FindOptions):
+    """A segmentation model, whose masks become those of the objects."""
+
+    kind: Literal["segment"] = Field("segment", description="what the stage does")
+    crops: bool = Field(
+        False,
+        description="show it the crop of each object, which takes an inference each; else the whole picture once",
+    )
+
+
+class DetectOptions(_FindOptions):
+    """A detector that looks for parts of objects: number plates of cars."""
+
+    kind: Literal["detect"] = Field("detect", description="what the stage does")
+    crops: bool = Field(
+        True,
+        description="show it the crop of each object, which takes an inference each; else the whole picture once",
+    )
+    classes: ClassNames | None = Field(
+        None, description="names or ids of the only classes wanted of what it finds"
+    )
+
+
+class Segment(SegmentOptions):
+    """A stage of ``track`` that gives objects the masks of a segmentation model.
+
+        for seen in sl.track("street.mp4", model, stages=[sl.Segment("street-seg")]):
+            print(seen.detections.masks)
+
+    Args:
+        model: a segmentation model's file, or the name of a bundled or pulled one (``street-seg``).
+        of: names or ids of the classes whose objects get masks; none: all.
+        crops: show it the crop of each object instead of the whole picture.
+        conf: lowest score of what it finds; the model's own by default.
+        options: further ones of ``SegmentOptions``.
+
+    Raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str],
+        *,
+        of: int | str | Sequence[int | str] = (),
+        crops: bool = False,
+        conf: float | None = None,
+        **options: Any,
+    ) -> None:
+        valid = checked(
+            SegmentOptions, model=fspath(model), of=of, crops=crops, conf=conf, **options
+        )
+        super().__init__(**valid.model_dump())
+
+
+class Detect(DetectOptions):
+    """A stage of ``track`` that looks for parts of objects, which stand behind them in the same frame.
+
+        for seen in sl.track("street.mp4", model, stages=[sl.Detect("plates.onnx", of=["car"])]):
+            print([d.parent_id for d in seen.detections if d.name == "plate"])
+
+    Args:
+        model: a detector's file, or the name of a bundled or pulled one.
+        of: names or ids of the classes in whose objects it looks; none: all.
+        classes: names or ids of the only classes wanted of what it finds.
+        conf: lowest score of what it finds; the model's own by default.
+        options: further ones of ``DetectOptions``.
+
+    Raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str],
+        *,
+        of: int | str | Sequence[int | str] = (),
+        classes: int | str | Sequence[int | str] | None = None,
+        conf: float | None = None,
+        **options: Any,
+    ) -> None:
+        valid = checked(
+            DetectOptions, model=fspath(model), of=of, classes=classes, conf=conf, **options
+        )
+        super().__init__(**valid.model_dump())
+
+
+StageOptions: TypeAlias = ClassifyOptions | EmbedOptions | SegmentOptions | DetectOptions
+"""What is done with the objects of a frame: by the ``kind``."""
+
+SomeStage = TypeVar("SomeStage", ClassifyOptions, EmbedOptions, SegmentOptions)
 
 
 def stage_options(kind: type[SomeStage], text: str) -> SomeStage:
@@ -164,4 +269,4 @@ Stages: TypeAlias = tuple[
     ],
     ...,
 ]
-"""What is done with tracked objects, in order."""
+"""What is done with the objects of a frame, in order."""

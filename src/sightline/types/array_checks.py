@@ -15,6 +15,7 @@ def check_arrays(
     class_ids: Ints,
     track_ids: Ints | None,
     angles: Floats | None,
+    parent_ids: Ints | None,
 ) -> None:
     """Raise ValueError: boxes are not (N, 4), or another array is not (N,)."""
     n = len(boxes)
@@ -28,11 +29,7 @@ def check_arrays(
         raise _differs("track_ids", n, track_ids)
     if angles is not None and angles.shape != (n,):
         raise _differs("angles", n, angles)
-
-
-def check_parents(n: int, parent_ids: Ints) -> None:
-    """Raise ValueError: they are not (N,)."""
-    if parent_ids.shape != (n,):
+    if parent_ids is not None and parent_ids.shape != (n,):
         raise _differs("parent_ids", n, parent_ids)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.other_names import attribute_error
-from sightline.types.array_checks import check_arrays, check_parents, check_rows
+from sightline.types.array_checks import check_arrays, check_rows
 from sightline.types.arrays import Floats, Ints, Mask, Pixels
 from sightline.types.frames import Frame, default_place, file_of
 from sightline.types.further_fields import further_fields
@@ -34,8 +34,7 @@ class Detections:
         boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the source picture.
         scores: (N,) float32.
         class_ids: (N,) int64.
-        track_ids: (N,) int64, or None before tracking. -1: the object is not tracked; a further
-            detector found it.
+        track_ids: (N,) int64, or None before tracking; -1 of objects that are not tracked.
         masks: ``Masks``, which keep crops, or whole ones, (N, height, width) bool; None: no masks.
         class_names: name of each class id; may be empty. Shared, not copied.
         frame_ref: gives the frame that they were found in, or None where it is gone. Pixels of a
@@ -47,8 +46,8 @@ class Detections:
             box turned about the box's centre; a positive angle turns the x axis towards the y axis,
             clockwise as one sees it. ``corners`` and ``extents`` are made from both.
         keypoint_names: name of each of the K keypoints; may be empty. Shared, not copied.
-        parent_ids: (N,) int64, or None: the track id of the object that a further detector found
-            each object in; -1: it was found in none.
+        parent_ids: (N,) int64, the track id of the object in which a further detector found each
+            object, -1: in none; or None.
 
     Raises:
         ValueError: the arrays differ in length or have another shape.
@@ -85,9 +84,7 @@ class Detections:
         keypoint_names: tuple[str, ...] = (),
         parent_ids: Ints | None = None,
     ) -> None:
-        check_arrays(boxes, scores, class_ids, track_ids, angles)
-        if parent_ids is not None:
-            check_parents(len(boxes), parent_ids)
+        check_arrays(boxes, scores, class_ids, track_ids, angles, parent_ids)
         if embeddings is not None or keypoints is not None:
             check_rows(len(boxes), embeddings, keypoints)
         # Not one by one: frozen dataclasses are slow at that, and these are made several times a frame.
@@ -313,8 +310,7 @@ class Detections:
     def to_dict(self, *, polygons: bool = False) -> list[dict[str, Any]]:
         """The objects as they stand in a JSON line: boxes with two decimals, scores with four.
 
-        ``track_id`` is there only after tracking; ``parent_id`` where the object was found in another
-        one; ``angle`` (radians), ``keypoints`` (x, y, score of
+        ``track_id`` is there only after tracking, ``parent_id`` of parts; ``angle`` (radians), ``keypoints`` (x, y, score of
         each) and ``mask`` (COCO's packed run lengths) where they are known. With ``polygons`` a mask's
         outlines are there instead, [[x, y], …] of each part, without holes. Embeddings are left out.
         """

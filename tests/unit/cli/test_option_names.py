@@ -66,6 +66,7 @@ COMMAND_LINE_ONLY = {
     "verbose": "what is shown, not what is done",
     "classify": "an entry of `stages`: MODEL:class,class says its `model` and `of`",
     "embed": "another kind of entry of `stages`",
+    "segment": "another kind of entry of `stages`",
     "tiles": "`kind: tiles` of a model says the same",
     "tracker": "a kind: the section `tracker` says the same as `kind`, or as one word",
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -17,6 +16,7 @@ from sightline.futures import all_begun, joined
 from sightline.models.composites.joined_tiles import joined_tiles
 from sightline.models.composites.parts import conf_of, engines_wrapped, shared
 from sightline.models.postprocess.nms import suppress
+from sightline.models.postprocess.placed import moved
 from sightline.protocols import (
     AdjustableDetector,
     Detector,
@@ -24,7 +24,7 @@ from sightline.protocols import (
     SizedDetector,
     TrackableDetector,
 )
-from sightline.types import Detections, Floats, Frame, Masks
+from sightline.types import Detections, Frame
 
 Tile = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels of the picture."""
@@ -195,8 +195,8 @@ class TiledDetector:
         self, tiles: list[Tile], size: tuple[int, int], batches: list[list[Detections]]
     ) -> Detections:
         parts = [found for batch in batches for found in batch]
-        moved = [_moved(found, tile, size) for found, tile in zip(parts, tiles, strict=True)]
-        found, threshold = Detections.concatenate(moved), self.options.threshold
+        placed = [moved(found, tile[:2], size) for found, tile in zip(parts, tiles, strict=True)]
+        found, threshold = Detections.concatenate(placed), self.options.threshold
         if self.options.merge == "nms":
             return suppress(found, threshold, agnostic=False, limit=len(found))
         tile_of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
@@ -212,18 +212,3 @@ def _starts(length: int, side: int, overlap: float) -> list[int]:
         return [0]
     step = max(2, (side - int(overlap * side)) // 2 * 2)
     return [*range(0, length - side, step), length - side]
-
-
-def _moved(found: Detections, tile: Tile, size: tuple[int, int]) -> Detections:
-    """Objects of a tile as objects of the picture."""
-    left, top = tile[:2]
-    if not len(found) or tile == (0, 0, *size):
-        return found
-    by = np.array((left, top), np.float32)
-    keypoints, masks = found.keypoints, found.masks
-    if keypoints is not None:
-        keypoints = keypoints + np.array((left, top, 0), np.float32)
-    if masks is not None:
-        masks = Masks(masks.crops, masks.corners + np.array((left, top)), size)
-    boxes: Floats = found.boxes + np.tile(by, 2)
-    return replace(found, boxes=boxes, keypoints=keypoints, masks=masks)

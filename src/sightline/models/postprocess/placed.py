@@ -43,6 +43,25 @@ def to_source(
     )
 
 
+def moved(found: Detections, corner: tuple[int, int], size: tuple[int, int]) -> Detections:
+    """Objects of a part of a picture as objects of the picture.
+
+    Args:
+        found: in pixels of the part.
+        corner: x and y of the part's upper left pixel.
+        size: (width, height) of the picture.
+    """
+    if not len(found) or (corner == (0, 0) and (found.masks is None or found.masks.size == size)):
+        return found
+    keypoints, masks = found.keypoints, found.masks
+    if keypoints is not None:
+        keypoints = keypoints + np.array((*corner, 0), np.float32)
+    if masks is not None:
+        masks = Masks(masks.crops, masks.corners + np.array(corner), size)
+    boxes: Floats = found.boxes + np.tile(np.array(corner, np.float32), 2)
+    return replace(found, boxes=boxes, keypoints=keypoints, masks=masks)
+
+
 def _turned(found: Detections, spot: Placement) -> tuple[Floats, Floats | None]:
     """Boxes and angles; a turned box keeps its direction and sides where both axes are not alike."""
     if found.angles is None:

@@ -117,7 +117,8 @@ class ClassifyTracks:
         found, now = seen.detections, seen.frame.time
         if found.track_ids is None:
             return []
-        shown = self._choice.of(seen)
+        turn = self._choice.is_turn(seen)
+        shown = self._choice.of(seen) & (found.track_ids >= 0)
         rows = []
         for row, (track, shows) in enumerate(
             zip(found.track_ids.tolist(), shown.tolist(), strict=True)
@@ -125,7 +126,7 @@ class ClassifyTracks:
             known = self._known.get(track)
             if known is not None:
                 known.seen_at = now
-            if not shows or seen.skipped is not None:
+            if not (shows and turn):
                 continue
             if known is None:
                 known = self._known[track] = _Known(seen_at=now)

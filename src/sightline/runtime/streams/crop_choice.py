@@ -1,4 +1,4 @@
-"""Which objects of a frame are shown to a model, and how much their crops tell.
+"""Which objects of which frames are shown to a model, and how much their crops tell.
 
 Knows boxes, pixels and the options of a stage; knows no model.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from sightline.config import StageOptions
+from sightline.config.stages import CropStageOptions
 from sightline.geometry import inside
 from sightline.types import Detections, Floats, Frame, Ints, Mask, Observation
 
@@ -25,18 +25,29 @@ CUT_OFF = 0.5
 
 
 class CropChoice:
-    """The objects that a stage is shown: by class, size and place.
+    """The objects that a stage is shown: by class, size and place, in each so many-th frame.
 
     Args:
         options: of the stage.
         class_ids: of the objects that it is shown; None: all.
     """
 
-    def __init__(self, options: StageOptions, class_ids: Ints | None = None) -> None:
+    def __init__(self, options: CropStageOptions, class_ids: Ints | None = None) -> None:
         self._min_size = options.min_size
+        self._every = options.every
+        self._analyzed, self._newest = 0, -1
         within = options.only_in
         self._area = None if within is None else np.array(within, np.float32)
         self._class_ids = class_ids
+
+    def is_turn(self, seen: Observation) -> bool:
+        """Whether a frame is looked at. Frames come in order; asked again for one, it is the same."""
+        if seen.skipped is not None:
+            return False
+        if seen.frame.index != self._newest:
+            self._newest = seen.frame.index
+            self._analyzed += 1
+        return (self._analyzed - 1) % self._every == 0
 
     def of(self, seen: Observation) -> Mask:
         """Whether each object of a frame is one of them, (N,) bool."""

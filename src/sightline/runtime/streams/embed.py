@@ -79,7 +79,7 @@ class EmbedTracks:
 
     def submit(self, seen: Observation) -> Future[Floats] | None:
         """Show the embedder what is to be looked at in this frame; see ``Stage.submit``."""
-        if seen.skipped is not None or not len(seen.detections):
+        if not self._choice.is_turn(seen) or not len(seen.detections):
             return None
         crops = [self._crop(seen, row, quality) for row, quality in self._wanted(seen)]
         if not crops:
@@ -105,9 +105,11 @@ class EmbedTracks:
         """The rows of the objects to look at in this frame, and how good their crops are."""
         found, frame = seen.detections, seen.frame
         rough = rough_weights(found, frame)
-        rows = np.flatnonzero(self._choice.of(seen) & (rough > 0)).tolist()
+        shown = self._choice.of(seen) & (rough > 0)
         if found.track_ids is None:
+            rows = np.flatnonzero(shown).tolist()
             return [(row, _quality(frame, found.extents[row], rough[row])) for row in rows]
+        rows = np.flatnonzero(shown & (found.track_ids >= 0)).tolist()
         wanted = []
         for row in rows:
             known = self._tracks.setdefault(int(found.track_ids[row]), _Best())

@@ -13,7 +13,7 @@ from sightline.tracking import appearance
 from sightline.types import Detections, Floats, Frame, Mask, Observation
 
 
-class Detect:
+class DetectObjects:
     """Finds objects in the frames that were chosen.
 
     Args:
@@ -34,7 +34,7 @@ class Detect:
         return seen if found is None else replace(seen, detections=found[0])
 
 
-class DetectAtLevel(Detect):
+class DetectAtLevel(DetectObjects):
     """Finds objects with one of several inputs, as the load allows.
 
     Args:

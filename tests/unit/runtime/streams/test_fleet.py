@@ -23,7 +23,7 @@ from sightline.runtime.streams.fleet import Fleet, StreamParts
 from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.selection import AdaptiveSelection
-from sightline.runtime.streams.stages import Detect
+from sightline.runtime.streams.stages import DetectObjects
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import (
     Detections,
@@ -135,7 +135,7 @@ class House:
         sink = self.sinks.setdefault(name, Kept())
         sinks: list[Sink] = [sink]
         chosen = AdaptiveSelection(options.adaptive, record, lambda: camera.status)
-        pipeline = Pipeline([Detect(self.detector)], chosen, record)
+        pipeline = Pipeline([DetectObjects(self.detector)], chosen, record)
 
         def close(state: RunState) -> None:
             self.ended[name] = state

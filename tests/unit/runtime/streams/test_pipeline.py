@@ -18,7 +18,7 @@ from sightline.runtime.streams.adaptive import ladder
 from sightline.runtime.streams.pipeline import DEPTH, LATE_S, Begun, Pipeline
 from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.selection import AdaptiveSelection
-from sightline.runtime.streams.stages import Detect
+from sightline.runtime.streams.stages import DetectObjects
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import (
     Detections,
@@ -80,7 +80,7 @@ def adaptive(
 ) -> tuple[Pipeline, StreamRecord, AdaptiveSelection]:
     record = StreamRecord()
     chosen = AdaptiveSelection(AdaptiveOptions(**options), record, status, every=every)  # type: ignore[arg-type]
-    made = Pipeline([Detect(detector)], chosen, record)
+    made = Pipeline([DetectObjects(detector)], chosen, record)
     made.begin(StreamInfo("cam", 64, 48, fps=10, live=live))
     return made, record, chosen
 
@@ -275,7 +275,7 @@ class Slow:
 
 
 def staged(*stages: Slow, live: bool) -> Pipeline:
-    made = Pipeline([Detect(Scripted()), *stages])
+    made = Pipeline([DetectObjects(Scripted()), *stages])
     made.begin(StreamInfo("cam", 64, 48, fps=10, live=live))
     return made
 

@@ -17,7 +17,7 @@ from sightline.errors import InferenceError, SinkError, SourceError
 from sightline.protocols import Tracker
 from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.selection import EveryNth
-from sightline.runtime.streams.stages import Detect, Track
+from sightline.runtime.streams.stages import DetectObjects, Track
 from sightline.runtime.streams.stream import FILE_DEPTH, Stream, observe
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import (
@@ -162,7 +162,7 @@ class LeavingOut(EveryNth):
 def steps(
     detector: FakeDetector, tracker: Tracker | None = None, reasons: dict[int, str] | None = None
 ) -> Pipeline:
-    stages = [Detect(detector), *([] if tracker is None else [Track(tracker)])]
+    stages = [DetectObjects(detector), *([] if tracker is None else [Track(tracker)])]
     return Pipeline(stages, LeavingOut(reasons or {}))
 
 

@@ -1,0 +1,1 @@
+"""Stages whose model is a detector: it looks at the objects of a frame."""
