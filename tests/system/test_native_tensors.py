@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import queue
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -227,18 +226,12 @@ def test_metadata(native: Native) -> None:
 
 
 def test_requests_share_inferences(native: Native) -> None:
-    """Each gets its own row, however they are joined."""
-    with (
-        triton_http.InferenceServerClient(native.addresses["http"], concurrency=2) as client,
-        ThreadPoolExecutor(2) as pool,
-    ):
-
-        def one(i: int) -> Any:
-            feed = {"features": np.full((1, 4), i, np.float32)}
-            return client.infer("mlp", tensors(client, feed)).as_numpy("scores")
-
-        for i, found in enumerate(pool.map(one, range(60))):
-            assert found.tolist() == [[18 * i, 22 * i, 26 * i]]
+    """Each gets its own row, however they are joined. The client's greenlets belong to one thread."""
+    with triton_http.InferenceServerClient(native.addresses["http"], concurrency=2) as client:
+        feeds = [{"features": np.full((1, 4), i, np.float32)} for i in range(60)]
+        asked = [client.async_infer("mlp", tensors(client, feed)) for feed in feeds]
+        for i, one in enumerate(asked):
+            assert one.get_result().as_numpy("scores").tolist() == [[18 * i, 22 * i, 26 * i]]
 
 
 def test_wanted_outputs_only(client: Any) -> None:

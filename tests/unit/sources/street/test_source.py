@@ -217,13 +217,13 @@ def test_live_drops_what_nobody_took() -> None:
     numbers = []
     for frame in source:
         numbers.append(frame.index)
-        if frame.index == 2:
+        if len(numbers) == 3:
             time.sleep(0.3)  # a reader who is busy
     status = source.status
     assert status.dropped["stale"] >= 3
     assert status.read == 20 == len(numbers) + status.dropped["stale"]
-    assert numbers[:3] == [0, 1, 2]
-    assert numbers[3] >= 6
+    assert numbers == sorted(set(numbers))
+    assert numbers[3] - numbers[2] >= 4  # six frames were due meanwhile
 
 
 @pytest.mark.parametrize("kind", ["images", "mp4"])
