@@ -1,6 +1,6 @@
 """Training pictures: frames of many streets, kept on disk, and random crops of them.
 
-    python training/data.py FOLDER [--seeds 0:1000] [--keep 6]
+    python training/data.py FOLDER [--seeds 0:1000] [--keep 6] [--masks]
 
 Only ``street://`` is trained on, and only seeds below ``HELD_OUT_SEED``. Frames of one street are a
 second apart; those with rare classes are kept first, since most of what a street shows is people.
@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -108,17 +109,25 @@ def render(seed: int, keep: int) -> list[tuple[NDArray[np.uint8], StreetTruth]]:
     return [frames[i] for i in sorted(first + rest[: keep - len(first)])]
 
 
-def build(folder: Path, seeds: Sequence[int], keep: int) -> None:
-    """Write the frames of ``seeds`` and their truth to ``folder``. Raises ValueError, OSError."""
+def build(folder: Path, seeds: Sequence[int], keep: int, *, masks: bool = False) -> None:
+    """Write the frames of ``seeds`` and their truth to ``folder``, with ``masks`` also whose each pixel is.
+
+    Raises ValueError, OSError.
+    """
     refuse_held_out(seeds)
     folder.mkdir(parents=True, exist_ok=True)
     shape = (len(seeds) * keep, HEIGHT, WIDTH, 3)
     pixels = np.lib.format.open_memmap(folder / "frames.npy", "w+", np.uint8, shape)
+    maps = (
+        np.lib.format.open_memmap(folder / "maps.npy", "w+", np.uint8, shape[:3]) if masks else None
+    )
     boxes, classes, visibility, counts = [], [], [], []
     started = time.monotonic()
     for number, seed in enumerate(seeds):
         for at, (image, truth) in enumerate(render(seed, keep)):
             pixels[number * keep + at] = image
+            if maps is not None:
+                maps[number * keep + at] = truth.id_map
             boxes.append(truth.boxes)
             classes.append(_PLACES[truth.class_ids])
             visibility.append(truth.visibility)
@@ -126,6 +135,8 @@ def build(folder: Path, seeds: Sequence[int], keep: int) -> None:
         if number % 50 == 49:
             print(f"{number + 1} streets, {time.monotonic() - started:.0f} s", flush=True)
     pixels.flush()
+    if maps is not None:
+        maps.flush()
     # Written last: a folder with truth is a whole one.
     truth = {"boxes": boxes, "classes": classes, "visibility": visibility}
     whole = {name: np.concatenate(parts) for name, parts in truth.items()}
@@ -145,7 +156,8 @@ class Batch:
     """Pictures (B, 3, H, W) uint8 RGB; objects of all pictures one after another.
 
     ``owner`` (N,) int64 is the picture of an object, ``boxes`` (N, 4) float32 xyxy in pixels,
-    ``classes`` (N,) int64, ``ignored`` (N,) bool.
+    ``classes`` (N,) int64, ``ignored`` (N,) bool. ``maps`` (B, H, W) uint8 tells which object is seen at
+    each pixel, where that is wanted: its place among the picture's objects + 1, or 0 for none.
     """
 
     pictures: NDArray[np.uint8]
@@ -153,6 +165,7 @@ class Batch:
     boxes: NDArray[np.float32]
     classes: NDArray[np.int64]
     ignored: NDArray[np.bool_]
+    maps: NDArray[np.uint8] | None = None
 
 
 class Crops:
@@ -162,18 +175,22 @@ class Crops:
         folder: what ``build`` wrote.
         size: width and height of the crops; objects keep about their own size.
         seed: of everything random.
+        masks: whether batches have ``maps``, which ``build`` wrote.
 
     Raises:
         ValueError: the folder holds frames of held-out seeds.
         OSError: the folder is not there or not whole.
     """
 
-    def __init__(self, folder: Path, size: tuple[int, int], seed: int) -> None:
+    def __init__(
+        self, folder: Path, size: tuple[int, int], seed: int, *, masks: bool = False
+    ) -> None:
         with np.load(folder / "truth.npz") as truth:
             refuse_held_out(truth["seeds"].tolist())
             self._boxes, self._classes = truth["boxes"], truth["classes"]
             self._visibility, counts = truth["visibility"], truth["counts"]
         self._frames = np.load(folder / "frames.npy", mmap_mode="r")
+        self._maps = np.load(folder / "maps.npy", mmap_mode="r") if masks else None
         self._starts = np.concatenate([[0], np.cumsum(counts)])
         self._size, self._seed = size, seed
         self._objects = np.flatnonzero(~TAUGHT.ignored(self._boxes, self._visibility))
@@ -194,9 +211,10 @@ class Crops:
             pictures,
             np.repeat(np.arange(count), [len(c[1]) for c in crops]),
             *(np.concatenate([c[i] for c in crops]) for i in (1, 2, 3)),
+            None if self._maps is None else np.stack([c[4] for c in crops]),
         )
 
-    def _crop(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], ...]:
+    def _crop(self, rng: np.random.Generator) -> tuple[NDArray[Any] | None, ...]:
         width, height = self._size
         least = max(width / WIDTH, height / HEIGHT, 0.67)
         scale = max(least, min(1.6, float(np.exp(rng.normal(0, 0.2)))))
@@ -216,17 +234,33 @@ class Crops:
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         picture = cv2.resize(picture, (width, height), interpolation=how)
         mine = slice(self._starts[number], self._starts[number + 1])
-        boxes, classes, skip = self._placed(mine, (left, top, w, h))
+        boxes, classes, skip, there = self._placed(mine, (left, top, w, h))
+        seen = None if self._maps is None else self._seen(number, (left, top, w, h), there)
         if rng.random() < 0.5:
             picture = picture[:, ::-1]
             boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
+            seen = None if seen is None else seen[:, ::-1]
         boxes = boxes.clip(0, np.float32([width, height] * 2))  # scaling has rounded them
-        return disturb(picture, rng), boxes, classes, skip
+        return disturb(picture, rng), boxes, classes, skip, seen
+
+    def _seen(
+        self, number: int, cut: tuple[int, int, int, int], there: NDArray[np.bool_]
+    ) -> NDArray[np.uint8]:
+        """Which of the objects that are ``there`` in a cut is seen at each pixel of the crop."""
+        assert self._maps is not None
+        left, top, w, h = cut
+        seen = self._maps[number, top : top + h, left : left + w]
+        places = np.zeros(256, np.uint8)  # a map has numbers up to 255
+        places[1 : len(there) + 1] = np.cumsum(there) * there
+        return places[cv2.resize(seen, self._size, interpolation=cv2.INTER_NEAREST)]
 
     def _placed(
         self, mine: slice, cut: tuple[int, int, int, int]
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
-        """The objects of a frame that a cut (x, y, width, height) shows, in crop pixels."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+        """The objects of a frame that a cut (x, y, width, height) shows, in crop pixels.
+
+        The last array tells which of the frame's objects they are.
+        """
         left, top, w, h = cut
         whole = self._boxes[mine]
         boxes = whole - np.float32([left, top, left, top])
@@ -239,7 +273,7 @@ class Crops:
         seen = self._visibility[mine]
         skip = TAUGHT.ignored(whole, seen) | TAUGHT.ignored(boxes, seen * share)
         there = areas > 0
-        return boxes[there], self._classes[mine][there], skip[there]
+        return boxes[there], self._classes[mine][there], skip[there], there
 
 
 def disturb(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -271,10 +305,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", default="0:1000", help="FIRST:END")
     parser.add_argument("--keep", type=int, default=6, help="frames of each street")
+    parser.add_argument("--masks", action="store_true", help="keep whose each pixel is, too")
     arguments = parser.parse_args()
     first, end = map(int, arguments.seeds.split(":"))
     cv2.setNumThreads(1)
-    build(arguments.folder, range(first, end), arguments.keep)
+    build(arguments.folder, range(first, end), arguments.keep, masks=arguments.masks)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Write a trained street detector as ONNX.
 
-    python training/export.py CHECKPOINT street.onnx
+    python training/export.py CHECKPOINT street.onnx         # of train.py, or of train_masks.py
 
 Batch normalisation is folded into the convolutions and the boxes are decoded in the graph. Weights
 are kept as 16-bit floats, which runtimes widen when they load the file. The metadata are those that Ultralytics writes, so that the file needs no card beside it.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,35 +18,47 @@ import onnx
 import onnxruntime
 import torch
 from data import CLASSES, HEIGHT, WIDTH
+from mask_model import StreetSegmenter
 from model import STRIDES, StreetDetector
+from numpy.typing import NDArray
+from torch import nn
 
 OPSET = 17
-LIMIT = 2_500_000
-"""Bytes that the file may have: it is part of the package."""
+LIMITS = {"detect": 2_500_000, "segment": 3_000_000}
+"""Bytes that the file may have, by its task: it is part of the package."""
 TOLERANCE = 1e-2
-"""How far scores, and boxes relative to the picture's size, may be from PyTorch's 32-bit ones."""
+"""How far scores, boxes relative to the picture's size, and coefficients and prototypes relative to the
+largest may be from PyTorch's 32-bit ones."""
+_AXES = {
+    "images": {0: "batch", 2: "height", 3: "width"},
+    "output0": {0: "batch", 2: "anchors"},
+    "output1": {0: "batch", 2: "mask_height", 3: "mask_width"},
+}
 
 
-def load(checkpoint: Path) -> StreetDetector:
+def load(checkpoint: Path) -> nn.Module:
     """The averaged model of a checkpoint, for evaluation. Raises OSError, RuntimeError."""
-    model = StreetDetector(len(CLASSES))
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    model.load_state_dict(state["average"])
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
+    masks = any(name.startswith("prototypes.") for name in state)
+    model = StreetSegmenter(len(CLASSES)) if masks else StreetDetector(len(CLASSES))
+    model.load_state_dict(state)
     return model.eval()
 
 
-def export(model: StreetDetector, path: Path) -> float:
+def export(model: nn.Module, path: Path) -> float:
     """Write ``model`` and return how far ONNX Runtime's outputs are from PyTorch's.
 
     Raises:
-        ValueError: they differ by more than TOLERANCE, or the file is larger than LIMIT.
+        ValueError: they differ by more than TOLERANCE, or the file is larger than its LIMITS.
         OSError: it cannot be written.
     """
-    names = {"images": {0: "batch", 2: "height", 3: "width"}, "output0": {0: "batch", 2: "anchors"}}
+    task = "segment" if isinstance(model, StreetSegmenter) else "detect"
+    outputs = ["output0", "output1"] if task == "segment" else ["output0"]
     graph = io.BytesIO()
     torch.onnx.export(
         model, (torch.zeros(1, 3, HEIGHT, WIDTH),), graph, opset_version=OPSET, dynamo=False,
-        input_names=["images"], output_names=["output0"], dynamic_axes=names,
+        input_names=["images"], output_names=outputs,
+        dynamic_axes={name: _AXES[name] for name in ("images", *outputs)},
     )  # fmt: skip
     written = onnx.load_from_string(graph.getvalue())
     halve(written.graph)
@@ -53,7 +66,7 @@ def export(model: StreetDetector, path: Path) -> float:
         "description": "Sightline street detector, trained on street:// only",
         "author": "The Sightline developers",
         "license": "Apache-2.0",
-        "task": "detect",
+        "task": task,
         "stride": str(max(STRIDES)),
         "imgsz": str([WIDTH, WIDTH]),
         "names": str(dict(enumerate(CLASSES.values()))),
@@ -61,8 +74,8 @@ def export(model: StreetDetector, path: Path) -> float:
     onnx.helper.set_model_props(written, metadata)
     onnx.checker.check_model(written, full_check=True)
     data = written.SerializeToString()
-    if len(data) > LIMIT:
-        raise ValueError(f"{path}: {len(data)} bytes, more than {LIMIT}")
+    if len(data) > LIMITS[task]:
+        raise ValueError(f"{path}: {len(data)} bytes, more than {LIMITS[task]}")
     difference = compare(model, data)
     if difference > TOLERANCE:
         raise ValueError(f"{path}: differs from PyTorch by {difference:.2g}")
@@ -87,20 +100,29 @@ def halve(graph: onnx.GraphProto) -> None:
         graph.node.insert(0, cast)
 
 
-def compare(model: StreetDetector, data: bytes) -> float:
-    """The largest difference from PyTorch over several sizes: scores, and boxes / picture size."""
+def compare(model: nn.Module, data: bytes) -> float:
+    """The largest difference from PyTorch over several sizes, see TOLERANCE."""
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(0)
     worst = 0.0
     for count, height, width in ((1, HEIGHT, WIDTH), (2, 192, 320), (3, 320, 320)):
         pictures = rng.random((count, 3, height, width), np.float32)
-        (found,) = session.run(None, {"images": pictures})
+        found = _parts(session.run(None, {"images": pictures}), width)
         with torch.no_grad():
-            wanted = model(torch.from_numpy(pictures)).numpy()
-        found[:, :4] /= width
-        wanted[:, :4] /= width
-        worst = max(worst, float(np.abs(found - wanted).max()))
+            outputs = model(torch.from_numpy(pictures))
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        wanted = _parts([output.numpy() for output in outputs], width)
+        for ours, theirs in zip(found, wanted, strict=True):
+            largest = max(1.0, float(np.abs(theirs).max()))
+            worst = max(worst, float(np.abs(ours - theirs).max()) / largest)
     return worst
+
+
+def _parts(outputs: Sequence[NDArray[np.float32]], width: int) -> list[NDArray[np.float32]]:
+    """What is compared of a model's outputs: boxes, scores, and coefficients and prototypes."""
+    found, end = outputs[0], 4 + len(CLASSES)
+    parts = [found[:, :4] / width, found[:, 4:end]]
+    return parts if len(outputs) == 1 else [*parts, found[:, end:], outputs[1]]
 
 
 def main() -> None:

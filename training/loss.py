@@ -63,6 +63,14 @@ class Losses:
     side: Tensor
     positives: int
 
+    @property
+    def parts(self) -> dict[str, float]:
+        """What the log shows."""
+        return {
+            "class": float(self.kind), "box": float(self.box), "side": float(self.side),
+            "cells": self.positives,
+        }  # fmt: skip
+
 
 class DetectionLoss:
     """Args: ``middles`` (A, 2) and ``strides`` (A,) pixels, ``topk`` cells per object.
@@ -80,9 +88,9 @@ class DetectionLoss:
 
     def __call__(self, raw: Raw, targets: Targets) -> Losses:
         """What one batch costs."""
-        boxes, logits = _corners(raw.boxes.float()), raw.logits.float()
+        boxes, logits = corners(raw.boxes.float()), raw.logits.float()
         with torch.no_grad():
-            owner, quality = self._assign(boxes, logits.sigmoid(), targets)
+            owner, quality = self.assign(boxes, logits.sigmoid(), targets)
             wanted = torch.zeros_like(logits)
             picture, cell = torch.nonzero(owner >= 0, as_tuple=True)
             mine = owner[picture, cell]
@@ -120,8 +128,11 @@ class DetectionLoss:
         across = (x > low[:, :, 0]) & (x < high[:, :, 0])
         return across & (y > low[:, :, 1]) & (y < high[:, :, 1])
 
-    def _assign(self, boxes: Tensor, scores: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
-        """The object (B, A) of each cell, -1 for none, and the score (B, A) it should have."""
+    def assign(self, boxes: Tensor, scores: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+        """The object (B, A) of each cell, -1 for none, and the score (B, A) it should have.
+
+        Args: ``boxes`` (B, A, 4) xyxy in pixels and ``scores`` (B, A, classes) that were found.
+        """
         inside = self._within(targets.taught, targets.boxes, NEAREST)
         picture, number, cell = pairs = torch.nonzero(inside, as_tuple=True)
         overlaps = iou(targets.boxes[picture, number], boxes[picture, cell])
@@ -143,7 +154,8 @@ class DetectionLoss:
         return torch.where(taken, owner, -1), quality
 
 
-def _corners(boxes: Tensor) -> Tensor:
+def corners(boxes: Tensor) -> Tensor:
+    """Boxes xyxy of boxes cx cy w h (…, 4)."""
     middle, half = boxes[..., :2], boxes[..., 2:] / 2
     return torch.cat([middle - half, middle + half], -1)
 

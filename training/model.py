@@ -10,6 +10,7 @@ over distances from the cell's middle (Li et al. 2020, "Generalized Focal Loss",
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -108,8 +109,12 @@ class StreetDetector(nn.Module):
         self.heads = nn.ModuleList(Head(neck, head, classes) for _ in STRIDES)
 
     def forward(self, pictures: Tensor) -> Tensor | Raw:
+        return self.found(self.levels(self.to4(pictures)))
+
+    def found(self, levels: Sequence[Tensor]) -> Tensor | Raw:
+        """What ``forward`` gives, of the three levels that ``levels`` gives."""
         every, boxes, logits = [], [], []
-        for stride, head, level in zip(STRIDES, self.heads, self._levels(pictures), strict=True):
+        for stride, head, level in zip(STRIDES, self.heads, levels, strict=True):
             sides, kinds = head(level)
             boxes.append(_boxes(sides, stride))
             every.append(sides.flatten(2))
@@ -120,8 +125,9 @@ class StreetDetector(nn.Module):
             return Raw(sides, found.transpose(1, 2), kinds.transpose(1, 2))
         return torch.cat([found, kinds.sigmoid()], 1)
 
-    def _levels(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        c8 = self.to8(self.to4(x))
+    def levels(self, c4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (N, neck, h, w) at strides 8, 16 and 32, of those that ``to4`` gives."""
+        c8 = self.to8(c4)
         c16 = self.to16(c8)
         p8, p16, p32 = (s(c) for s, c in zip(self.sides, (c8, c16, self.to32(c16)), strict=True))
         p16 = self.fine[0](p16 + self.up(p32))

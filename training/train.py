@@ -12,9 +12,10 @@ import argparse
 import copy
 import math
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import torch
@@ -22,6 +23,8 @@ from data import Batch, Crops
 from loss import DetectionLoss, Losses, Targets
 from model import StreetDetector, centres
 from torch import Tensor, nn
+
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -52,18 +55,31 @@ class Recipe:
         return self.rate * min(1.0, (step + 1) / self.warm_up) * shape
 
 
+class LossesOf(Protocol):
+    """What one step costs: a scalar with gradients, and what the log shows of it."""
+
+    @property
+    def total(self) -> Tensor: ...
+    @property
+    def parts(self) -> dict[str, float]: ...
+
+
 class Training:
-    """A model, its moving average and its optimiser; saved and loaded as one."""
+    """A model, its moving average and its optimiser; saved and loaded as one.
+
+    ``network`` and ``cost`` are what another model of the same features has otherwise.
+    """
 
     def __init__(self, recipe: Recipe, device: str = "cpu", compiled: bool = False) -> None:
         """``compiled``: through C++ or Triton; a quarter faster on a processor, after minutes."""
         torch.manual_seed(recipe.seed)
         self.recipe, self.device = recipe, device
-        self.model = StreetDetector().to(device, memory_format=torch.channels_last).train()
+        self.model = self.network().to(device, memory_format=torch.channels_last).train()
         self._run = torch.compile(self.model) if compiled else self.model
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        weights = [p for p in self.model.parameters() if p.ndim > 1]
-        others = [p for p in self.model.parameters() if p.ndim <= 1]
+        learning = [p for p in self.model.parameters() if p.requires_grad]
+        weights = [p for p in learning if p.ndim > 1]
+        others = [p for p in learning if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": weights, "weight_decay": recipe.decay},
@@ -74,7 +90,16 @@ class Training:
         self.loss = DetectionLoss(*(t.to(device) for t in centres(recipe.width, recipe.height)))
         self.step, self.seconds = 0, 0.0
 
-    def update(self, batch: Batch) -> Losses:
+    def network(self) -> nn.Module:
+        """A new model; parameters that need no gradient stay as they are."""
+        return StreetDetector()
+
+    def cost(self, found: Any, batch: Batch, targets: Targets) -> LossesOf:  # noqa: ARG002 - of other models
+        """What it costs that the model has ``found`` this."""
+        losses: Losses = self.loss(found, targets)
+        return losses
+
+    def update(self, batch: Batch) -> LossesOf:
         """One step of the optimiser."""
         started = time.monotonic()
         rate = self.recipe.rate_at(self.step, self.recipe.progress(self.step, self.seconds))
@@ -82,8 +107,8 @@ class Training:
             group["lr"] = rate
         pictures, targets = self._tensors(batch)
         with torch.autocast(self.device, torch.bfloat16):
-            raw = self._run(pictures)
-        losses = self.loss(raw, targets)
+            found = self._run(pictures)
+        losses = self.cost(found, batch, targets)
         self.optimizer.zero_grad()
         losses.total.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
@@ -150,41 +175,46 @@ def train(
     start: Path | None = None, compiled: bool = False,
 ) -> Training:  # fmt: skip
     """Train, or go on with, what is in ``out``; a fresh training may ``start`` from a checkpoint."""
-    out.mkdir(parents=True, exist_ok=True)
     crops = Crops(data, (recipe.width, recipe.height), recipe.seed)
-    training, checkpoint = Training(recipe, device, compiled), out / "checkpoint.pt"
+    training = Training(recipe, device, compiled)
+    if start and not (out / CHECKPOINT).exists():
+        print(f"{training.start_from(start)} tensors of {start}", flush=True)
+    run(training, crops, out)
+    return training
+
+
+def run(training: Training, crops: Crops, out: Path) -> None:
+    """Train until the recipe's end; a checkpoint in ``out`` is gone on with."""
+    out.mkdir(parents=True, exist_ok=True)
+    recipe, checkpoint = training.recipe, out / CHECKPOINT
     if checkpoint.exists():
         training.load(checkpoint)
-    elif start:
-        print(f"{training.start_from(start)} tensors of {start}", flush=True)
     saved = time.monotonic()
-    sums, since = torch.zeros(4), training.step
+    sums: Counter[str] = Counter()
+    since = training.step
     with (out / "log.txt").open("a", encoding="utf-8") as log:
         while recipe.progress(training.step, training.seconds) < 1:
             drawn = time.monotonic()
             batch = crops.batch(training.step, recipe.batch)
             training.seconds += min(recipe.still, time.monotonic() - drawn)
-            losses = training.update(batch)
-            parts = (losses.kind, losses.box, losses.side, losses.positives)
-            sums += torch.tensor([float(part) for part in parts])
+            sums.update(training.update(batch).parts)
             if training.step % 50 == 0:
-                kind, box, side, cells = (sums / (training.step - since)).tolist()
-                line = (
-                    f"step {training.step} {training.seconds / 60:.1f} min "
-                    f"class {kind:.3f} box {box:.3f} side {side:.3f} cells {cells:.0f}"
-                )
+                means = [f"{part} {x / (training.step - since):.3f}" for part, x in sums.items()]
+                minutes = f"{training.seconds / 60:.1f} min"
+                line = " ".join(("step", str(training.step), minutes, *means))
                 print(line, flush=True)
                 print(line, file=log, flush=True)
-                sums, since = torch.zeros(4), training.step
+                sums.clear()
+                since = training.step
             if time.monotonic() - saved > 120:
                 training.save(checkpoint)
                 saved = time.monotonic()
     training.save(checkpoint)
-    return training
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def options(description: str) -> argparse.ArgumentParser:
+    """The options that all trainings have."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     length = parser.add_mutually_exclusive_group(required=True)
@@ -194,14 +224,24 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=Recipe.rate)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--threads", type=int, default=2)
+    return parser
+
+
+def recipe_of(arguments: argparse.Namespace) -> Recipe:
+    """The recipe that options ask for; sets how many threads PyTorch and OpenCV take."""
+    a = arguments
+    torch.set_num_threads(a.threads)
+    cv2.setNumThreads(1)
+    return Recipe(a.steps, a.minutes, batch=a.batch, rate=a.rate, seed=a.seed)
+
+
+def main() -> None:
+    parser = options(__doc__.splitlines()[0])
     parser.add_argument("--start", type=Path, help="a checkpoint to take weights from")
     parser.add_argument("--compile", action="store_true", help="needs a C++ compiler")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     a = parser.parse_args()
-    torch.set_num_threads(a.threads)
-    cv2.setNumThreads(1)
-    recipe = Recipe(a.steps, a.minutes, batch=a.batch, rate=a.rate, seed=a.seed)
-    train(a.data, a.out, recipe, a.device, a.start, a.compile)
+    train(a.data, a.out, recipe_of(a), a.device, a.start, a.compile)
 
 
 if __name__ == "__main__":

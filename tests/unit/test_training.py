@@ -8,10 +8,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import sightline
 from sightline.sources.street import HELD_OUT_SEED
 
 RECIPE = Path(__file__).parents[2] / "training"
-MODULES = ("data", "model", "loss", "train", "export", "evaluate", "evaluate_tracking")
+MODULES = (
+    "data", "model", "loss", "train", "mask_model", "mask_loss", "train_masks", "export", "evaluate",
+    "evaluate_masks", "evaluate_tracking",
+)  # fmt: skip
+BUNDLED = Path(sightline.__file__).parent / "models" / "bundled"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,7 @@ def recipe():
 @pytest.fixture(scope="module")
 def frames(recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("frames")
-    recipe.data.build(folder, range(3, 5), keep=3)
+    recipe.data.build(folder, range(3, 5), keep=3, masks=True)
     return folder
 
 
@@ -218,11 +223,9 @@ def test_a_training_may_start_from_weights_that_fit(recipe, trained, small, tmp_
 
 
 def test_the_exported_model_loads_by_its_own_metadata(recipe, trained, tmp_path):
-    import sightline
-
     path = tmp_path / "street.onnx"
     assert recipe.export.export(trained[0].average, path) < recipe.export.TOLERANCE
-    assert path.stat().st_size <= recipe.export.LIMIT
+    assert path.stat().st_size <= recipe.export.LIMITS["detect"]
     assert path.stat().st_size < 2.5 * sum(p.numel() for p in trained[0].average.parameters())
     model = sightline.load(str(path), conf=0.001)
     picture = np.random.default_rng(0).integers(0, 255, (384, 640, 3), np.uint8)
@@ -231,6 +234,120 @@ def test_the_exported_model_loads_by_its_own_metadata(recipe, trained, tmp_path)
     for detections in (found, wide):
         assert np.isfinite(detections.boxes).all()
         assert (detections.class_ids < 6).all()
+
+
+def test_maps_are_cut_as_boxes_are_and_change_no_picture(recipe, frames):
+    plain = recipe.data.Crops(frames, (192, 128), 0).batch(1, 8)
+    batch = recipe.data.Crops(frames, (192, 128), 0, masks=True).batch(1, 8)
+    assert plain.maps is None
+    assert np.array_equal(plain.pictures, batch.pictures)
+    checked = 0
+    for picture, seen in enumerate(batch.maps):
+        mine = batch.owner == picture
+        assert seen.max() <= mine.sum()
+        for number, box in enumerate(batch.boxes[mine], 1):
+            y, x = np.nonzero(seen == number)
+            if len(x) > 20:  # and not cut in two by what stands before it
+                tight = np.array([x.min(), y.min(), x.max() + 1, y.max() + 1])
+                assert (tight[:2] >= box[:2] - 2).all()
+                assert (tight[2:] <= box[2:] + 2).all()
+                checked += 1
+    assert checked > 10
+
+
+def test_masks_begin_with_the_detector_that_is_bundled(recipe):
+    import onnxruntime
+    import torch
+
+    model = recipe.mask_model.StreetSegmenter().train()
+    path = BUNDLED / "street.onnx"
+    assert recipe.mask_model.take_weights(model.detector, path) > 40
+    pictures = np.random.default_rng(0).random((1, 3, 64, 96), np.float32)
+    with torch.no_grad():
+        found, prototypes = model(torch.from_numpy(pictures))
+    (wanted,) = onnxruntime.InferenceSession(path).run(None, {"images": pictures})
+    assert prototypes.shape == (1, recipe.mask_model.PROTOTYPES, 32, 48)
+    np.testing.assert_allclose(found[:, : wanted.shape[1]], wanted, atol=1e-2)
+
+
+def test_weights_of_other_networks_are_refused(recipe):
+    model = recipe.model.StreetDetector()
+    with pytest.raises(ValueError, match="convolution"):
+        recipe.mask_model.take_weights(model, BUNDLED / "street-embedder.onnx")
+
+
+def test_perfect_masks_cost_less_than_others(recipe):
+    import torch
+
+    truth = torch.tensor([[24.0, 20.0, 64.0, 52.0]])
+    kinds, sure = torch.tensor([2]), torch.tensor([False])
+    targets = recipe.loss.Targets.of(1, torch.tensor([0]), truth, kinds, sure)
+    seen = np.zeros((1, 96, 96), np.uint8)
+    seen[0, 24:50, 28:60] = 1
+    middles, strides = recipe.model.centres(96, 96)
+    found = torch.zeros(1, 10 + 1, len(middles))
+    found[0, :4] = torch.tensor([44.0, 36.0, 40.0, 32.0])[:, None]
+    found[0, 6] = found[0, 10] = 0.9
+    plane = (torch.from_numpy(seen)[:, ::2, ::2].float() * 20 - 10)[None]
+    loss = recipe.mask_loss.MaskLoss(middles, strides)
+    exact, none, shifted = (
+        float(loss(found, given, targets, torch.from_numpy(seen)).total)
+        for given in (plane, torch.zeros_like(plane), plane.roll(4, 3))
+    )
+    assert exact < 0.4
+    assert exact < shifted - 0.5
+    assert exact < none - 0.5
+
+
+@pytest.fixture(scope="module")
+def masking(recipe, frames, small):
+    training = recipe.train_masks.MaskTraining(small)
+    training.take_detector(BUNDLED / "street.onnx")
+    batch = recipe.data.Crops(frames, (192, 128), 0, masks=True).batch(0, 4)
+    return training, [float(training.update(batch).total.detach()) for _ in range(12)]
+
+
+def test_a_few_steps_lower_the_loss_of_masks_and_leave_the_detector(masking, recipe):
+    import torch
+
+    training, losses = masking
+    assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
+    untouched = recipe.model.StreetDetector()
+    recipe.mask_model.take_weights(untouched, BUNDLED / "street.onnx")
+    for name, tensor in untouched.state_dict().items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(training.model.detector.state_dict()[name], tensor)
+
+
+def test_the_exported_model_tells_masks(recipe, masking, tmp_path):
+    masking[0].save(tmp_path / "checkpoint.pt")
+    path = tmp_path / "street-seg.onnx"
+    model = recipe.export.load(tmp_path / "checkpoint.pt")
+    assert recipe.export.export(model, path) < recipe.export.TOLERANCE
+    assert path.stat().st_size <= recipe.export.LIMITS["segment"]
+    loaded = sightline.load(str(path), conf=0.001)
+    picture = np.random.default_rng(0).integers(0, 255, (128, 192, 3), np.uint8)
+    assert loaded.detector.card.task == "segment"
+    assert loaded.detect(picture).masks is not None
+
+
+def test_true_masks_are_perfect(recipe):
+    class Oracle:
+        class_names = recipe.evaluate.NAMES
+
+        def detect(self, frame):
+            from sightline.sources.street import truth_of
+
+            one = truth_of(frame)
+            names = one.detections.class_names
+            (found,) = recipe.evaluate.with_classes(
+                [replace(one.detections, masks=one.masks)], names, self.class_names
+            )
+            return found
+
+    truth = recipe.evaluate_masks.find(Oracle(), 1)
+    assert truth.scores(Oracle.class_names).mask_map == pytest.approx(1)
+    assert "| all | 1.000 |" in recipe.evaluate_masks.report(truth, Oracle.class_names)
 
 
 def test_a_perfect_tracker_is_perfect_whatever_it_does_with_what_does_not_count(recipe):
