@@ -36,6 +36,7 @@ from sightline.runtime.repository.classifiers import ClassifierRepository
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.repository.served_model import Expected
 from sightline.runtime.scheduling.scheduler import Scheduler
+from sightline.runtime.search.served import GetEmbedder, ServedSearch
 from sightline.runtime.streams.fleet import Fleet
 from sightline.sinks.lines import begin
 
@@ -108,6 +109,9 @@ class Application:
         self.classifiers = ClassifierRepository(
             self.scheduler, self._classifier, configuration.classifiers, BUNDLED_CLASSIFIERS
         )
+        wanted = None if configuration.serving is None else configuration.serving.search
+        find = partial(_embedder_like, configuration, self._embedder)
+        self.search = None if wanted is None else ServedSearch(self.scheduler, find, wanted)
         self._meter = meter
         self._closing = ExitStack()
         self._opening = Lock()
@@ -130,6 +134,8 @@ class Application:
             stack.callback(self.repository.close)
             stack.callback(self.stage_models.close)
             stack.callback(self.scheduler.close)
+            if self.search is not None:
+                stack.callback(self.search.close)
             self.repository.load_all()
             for name in self._asked_by_clients():
                 self.stage_models.get_classifier(name)
@@ -184,22 +190,8 @@ class Application:
         self._begun = True
 
     def _fleet(self, limit: int) -> Fleet | ShardedFleet:
-        configuration = self.configuration
-        if configuration.workers:
-            return ShardedFleet(
-                partial(
-                    _open_shard,
-                    _share(configuration),
-                    limit,
-                    _verbosity(),
-                    tuple(self._joined),
-                    _users(configuration),
-                    tuple(configuration.served_models),
-                ),
-                configuration.workers,
-                limit,
-                self._meter,
-            )
+        if self.configuration.workers:
+            return _sharded(self.configuration, limit, tuple(self._joined), self._meter)
         make = StreamMaker(
             self.scheduler,
             self._detector,
@@ -260,6 +252,22 @@ class Application:
         return served.name, served.detector
 
 
+def _sharded(
+    configuration: Configuration, limit: int, joined: tuple[str, ...], meter: Meter | None
+) -> ShardedFleet:
+    """A fleet whose streams run in several processes."""
+    begin = partial(
+        _open_shard,
+        _share(configuration),
+        limit,
+        _verbosity(),
+        joined,
+        _users(configuration),
+        tuple(configuration.served_models),
+    )
+    return ShardedFleet(begin, configuration.workers, limit, meter)
+
+
 def _plain_detector(options: ModelOptions) -> EngineDetector:
     """A detector for stages. Raises ConfigError: it is no model of one file."""
     made = make_detector(options)
@@ -267,6 +275,15 @@ def _plain_detector(options: ModelOptions) -> EngineDetector:
         made.close()
         raise ConfigError(f"{options.model}: {DETECT} wants the model of one file")
     return made
+
+
+def _embedder_like(
+    configuration: Configuration, get: GetEmbedder, name: str
+) -> tuple[str, CropEmbedder]:
+    """An embedder by its name, or by the file that a database names: what streams use is not loaded twice."""
+    models = configuration.models
+    same = (n for n, options in models.items() if name in {file.model for file in options.files})
+    return get(name if name in models else next(same, name))
 
 
 def _by_its_tensors(options: SharedModelOptions) -> bool:

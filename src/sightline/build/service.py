@@ -122,7 +122,7 @@ class Installation:
             site.repository, site.scheduler, site.fleet, options, self.meter,
             routers=[router(protocol)], tracing=traces, told=partial(self.meter.answered, "http"),
             classifiers=site.classifiers, clash=partial(added_stream_conflict, self.configuration, self._files),
-            stage_models={*self.configuration.models, *bundled_files()},
+            stage_models={*self.configuration.models, *bundled_files()}, search=site.search,
         )  # fmt: skip
         grpc = GrpcServer(protocol, options, partial(self.meter.answered, "grpc"))
         server = Server(app, options, [] if options.grpc_port is None else [grpc])

@@ -47,6 +47,8 @@ class Configuration(Options):
         by_streams = {stream.model for stream in self.streams.values()}
         embedders = {embedder_of(stream.tracker) for stream in self.streams.values()}
         embedders |= self._in_stages("embed")
+        if self.serving is not None and self.serving.search is not None:
+            embedders.add(self.serving.search.embedder)
         others = {*self.classifiers, *(embedders - by_streams)}
         return [name for name in self.models if name not in others]
 

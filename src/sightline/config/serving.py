@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJson
 from sightline.addresses import web_address
 from sightline.config.options import Inconsistency, Options
 from sightline.config.paths import PathField
+from sightline.config.search import SearchOptions
 from sightline.hosts import host_rule, network_rule
 
 
@@ -130,6 +131,9 @@ class ServingOptions(Options):
         "clients; Linux only, where the service has its process to itself",
     )
     limits: LimitOptions = Field(LimitOptions(), description="what is accepted from a client")
+    search: SearchOptions | None = Field(
+        None, description="what clients may search by looks; none: nothing"
+    )
     trace_to: Annotated[str, AfterValidator(web_address)] | None = Field(
         None, description="address of an OpenTelemetry (OTLP/HTTP) collector"
     )

@@ -25,7 +25,7 @@ from sightline.serving.routes.pages import FILES
 
 PAGES = {("GET", "/"), ("GET", "/docs"), *(("GET", f"/web/{name}") for name in FILES)}
 OPEN = {("GET", "/health"), ("GET", "/ready"), *PAGES}
-CLIENT_POSTS = {"/detect", "/predict", "/predict/batch", "/classify"}
+CLIENT_POSTS = {"/detect", "/predict", "/predict/batch", "/classify", "/search"}
 
 
 def walk(found: Iterable[Any]) -> Iterator[Route]:

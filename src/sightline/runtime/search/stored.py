@@ -137,6 +137,12 @@ class StoredEmbeddings:
         pairs = zip(ids.tolist(), similarities.tolist(), strict=True)
         return [_match(rows[key], similarity) for key, similarity in pairs if key in rows]
 
+    def picture(self, number: int) -> bytes:
+        """The picture (JPEG) of an embedding; empty where there is none. Raises SearchError."""
+        found = sa.select(embeddings.c.picture).where(embeddings.c.id == number)
+        with self._reading() as connection:
+            return connection.execute(found).scalar() or b""
+
     def of_track(self, embedder: int, stream: str, track_id: int) -> Ints:
         """The ids of a track's vectors: of streams of this name in any run, the newest first."""
         found = (

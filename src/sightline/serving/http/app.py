@@ -20,6 +20,7 @@ from sightline.runtime.repository.classifiers import ClassifierRepository, no_cl
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
+from sightline.runtime.search.served import ServedSearch
 from sightline.serving.http.encodings import UnpackedBody
 from sightline.serving.http.envelope import CallObserver, Envelope
 from sightline.serving.http.failures import answer
@@ -31,13 +32,24 @@ from sightline.serving.http.security import Guard, check_exposure
 from sightline.serving.http.signatures import Signer
 from sightline.serving.http.state import Clash, Metrics, ServiceState, Streams, no_clash
 from sightline.serving.http.validation import request_error, routing_error
-from sightline.serving.routes import classification, detection, health, models, pages, streams
+from sightline.serving.routes import (
+    classification,
+    detection,
+    health,
+    models,
+    pages,
+    streams,
+)
+from sightline.serving.routes import (
+    search as search_routes,
+)
 from sightline.types import PRIORITIES
 
 ROUTERS = (
     health.router,
     detection.router,
     classification.router,
+    search_routes.router,
     models.router,
     streams.router,
     pages.router,
@@ -57,6 +69,7 @@ def create_app(
     classifiers: ClassifierRepository | None = None,
     clash: Clash = no_clash,
     stage_models: Collection[str] = (),
+    search: ServedSearch | None = None,
 ) -> FastAPI:
     """The service around what was built elsewhere; it owns none of it.
 
@@ -71,6 +84,7 @@ def create_app(
         classifiers: that clients may ask; None: there are none.
         clash: says why a stream that a client adds cannot run beside the others.
         stage_models: names of models that the stages of clients' streams may use.
+        search: what clients may search by looks; None: nothing.
         told: called with the route ("POST /detect"), status and seconds after each request.
 
     Raises:
@@ -80,7 +94,8 @@ def create_app(
     service = ServiceState(
         repository, scheduler, fleet, options, metrics, networks(options.fetch_from),
         tracing or NoTracing(), Signer(options), arrivals(options.limits), fetches(options.limits),
-        classifiers or ClassifierRepository(scheduler, no_classifier, ()), clash, stage_models,
+        classifiers or ClassifierRepository(scheduler, no_classifier, ()), search, clash,
+        stage_models,
     )  # fmt: skip
     if fleet is not None:
         repository.users = lambda: {stats.model for stats in fleet.stats().values()}
@@ -140,6 +155,8 @@ def _check_room(service: ServiceState, address: str, path: str, query: Mapping[s
     try:
         if path == "/classify":
             name = service.classifiers.loaded(asked)
+        elif path == "/search":
+            name = None if service.search is None else service.search.loaded
         else:
             name = service.repository.get(asked).name
     except RequestError:  # likewise

@@ -26,7 +26,7 @@ ARRIVING_BODIES = 8
 FETCHES = 64
 """Pictures that are fetched by URL at a time, for one client."""
 
-_PICTURES = {"/detect", "/predict", "/classify"}
+_PICTURES = {"/detect", "/predict", "/classify", "/search"}
 _NO_ADMISSION = {"/health", "/ready", "/metrics"}
 
 

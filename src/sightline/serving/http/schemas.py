@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from sightline.config import Name, Priority, StreamOptions
+from sightline.config import Moment, Name, Priority, StreamOptions
 
 PictureFormat = Literal["json", "jpeg", "png"]
 
 
-class PictureParameters(BaseModel):
-    """Which model looks at a request's pictures, and until when. What is None is the service's own."""
+def _by_commas(value: object) -> Any:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        return value
+    return [name.strip() for part in value for name in part.split(",") if name.strip()]
+
+
+Names = Annotated[list[str], Field(max_length=100, fail_fast=True), BeforeValidator(_by_commas)]
+
+
+class RequestParameters(BaseModel):
+    """How urgent a request with pictures is. What is None is the service's own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model: Name = Field("default", description="a name of GET /models")
     priority: Priority | None = Field(None, description="normal; of a batch: batch")
     timeout_ms: float | None = Field(
         None, gt=0, le=600_000, description="a later answer is of no use: 504"
     )
+
+
+class PictureParameters(RequestParameters):
+    """Which model looks at a request's pictures, and until when."""
+
+    model: Name = Field("default", description="a name of GET /models")
 
 
 class PredictParameters(PictureParameters):
@@ -28,22 +44,11 @@ class PredictParameters(PictureParameters):
 
     conf: float | None = Field(None, ge=0, le=1, description="lowest score of an object")
     iou: float | None = Field(None, ge=0, le=1, description="overlap above which NMS drops a box")
-    classes: list[str] | None = Field(
+    classes: Names | None = Field(
         None,
-        max_length=100,
-        fail_fast=True,
         description="names of the only classes wanted; commas part them",
     )
     format: PictureFormat = Field("json", description="or the picture with the objects drawn on it")
-
-    @field_validator("classes", mode="before")
-    @classmethod
-    def _by_commas(cls, value: object) -> Any:
-        if isinstance(value, str):
-            value = [value]
-        if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-            return value
-        return [name.strip() for part in value for name in part.split(",") if name.strip()]
 
 
 class ClassifyRequest(PictureParameters):
@@ -52,6 +57,44 @@ class ClassifyRequest(PictureParameters):
     model: Name = Field("default", description="one of `classifiers` of GET /models")
     top: int = Field(5, ge=1, le=1000, description="names of each attribute, the likeliest first")
     conf: float = Field(0.0, ge=0, le=1, description="lowest score of a name")
+
+
+def _four(value: object) -> Any:
+    """A box in an address or a form is a text with commas; in JSON it is a list."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, str):
+        value = value.split(",")
+    if value is not None and not (isinstance(value, (list, tuple)) and len(value) == 4):
+        raise ValueError("it is x1,y1,x2,y2 in pixels")
+    return None if value is None else tuple(value)
+
+
+class _Narrowed(BaseModel):
+    """Which objects are searched."""
+
+    count: int = Field(10, ge=1, le=1000, description="how many are looked for")
+    classes: Names | None = Field(None, description="only objects of these; commas part them")
+    streams: Names | None = Field(None, description="only those seen there; commas part them")
+    after: Moment | None = Field(None, description="only those seen from then on")
+    before: Moment | None = Field(None, description="only those seen before then")
+
+
+class SearchRequest(_Narrowed, RequestParameters):
+    """What is looked for in a picture, and among which objects."""
+
+    box: Annotated[tuple[float, float, float, float] | None, BeforeValidator(_four)] = Field(
+        None, description="x1,y1,x2,y2 of what is looked for, in pixels; none: the whole picture"
+    )
+
+
+class TrackRequest(_Narrowed):
+    """A track of a stream, whose like is looked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    stream: str = Field(max_length=1000, description="its name")
+    track_id: int
 
 
 class _InJson(BaseModel):
@@ -73,6 +116,10 @@ class OnePicture(PredictParameters, _InJson):
 
 class OneToClassify(ClassifyRequest, _InJson):
     """A picture in JSON, to be named."""
+
+
+class OneToSearch(SearchRequest, _InJson):
+    """A picture in JSON, whose like is looked for."""
 
 
 class ManyPictures(PredictParameters):
@@ -134,6 +181,35 @@ class Classified(BaseModel):
     height: int
     labels: list[Named]
     timing: Timing
+
+
+class Alike(BaseModel):
+    """An object that looks like what was looked for."""
+
+    id: int = Field(description="its picture is at GET /search/pictures/{id}, where one was kept")
+    similarity: float = Field(description="cosine of the vectors: 1 is the same picture")
+    stream: str
+    frame: int
+    time: float = Field(description="seconds in the stream")
+    utc: str | None = None
+    class_: str = Field(alias="class")
+    score: float
+    box: tuple[float, float, float, float] = Field(description="x1 y1 x2 y2 in pixels")
+    track_id: int | None = None
+
+
+class SearchTiming(BaseModel):
+    """Where the time went, in milliseconds."""
+
+    queue_ms: float | None = Field(None, description="until the picture's turn came")
+    total_ms: float
+
+
+class FoundAlike(BaseModel):
+    """What was found, the most alike first. What is not known is left out."""
+
+    matches: list[Alike]
+    timing: SearchTiming
 
 
 class Failure(BaseModel):

@@ -29,7 +29,7 @@ _PLAYLIST_STARTS = (b"#EXTM3U", b"[playlist]", b"ffconcat", b"v=0", b"<?xml", b"
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _CLIENT_POSTS = re.compile(
-    r"/detect|/predict|/predict/batch|/classify|/v2/models/[^/]+(/versions/[^/]+)?/infer|/v2/repository/index"
+    r"/detect|/predict|/predict/batch|/classify|/search|/v2/models/[^/]+(/versions/[^/]+)?/infer|/v2/repository/index"
 )
 _OPEN = {"/health", "/ready", "/", "/docs"}
 _OPEN_FILES = "/web/"

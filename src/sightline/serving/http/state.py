@@ -19,6 +19,7 @@ from sightline.monitoring.tracing import Tracing
 from sightline.runtime.repository.classifiers import ClassifierRepository
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.scheduling.scheduler import Scheduler
+from sightline.runtime.search.served import ServedSearch
 from sightline.runtime.streams.feed import FeedItem
 from sightline.serving.http.arrivals import Arrivals
 from sightline.serving.http.signatures import Signer
@@ -88,6 +89,8 @@ class ServiceState:
     fetching: Arrivals
     """Pictures that are fetched by URL, likewise."""
     classifiers: ClassifierRepository
+    search: ServedSearch | None
+    """What clients search by looks; None: nothing."""
     clash: Clash = no_clash
     stage_models: Collection[str] = ()
     """Names of models that the stages of clients' streams may use."""
@@ -103,6 +106,13 @@ class ServiceState:
     def ready(self) -> bool:
         """Whether requests are taken: models are loaded, and the service is not ending."""
         return not self.draining and self.repository.ready
+
+    @property
+    def searched(self) -> ServedSearch:
+        """Raises NotFound: this service searches nothing."""
+        if self.search is None:
+            raise NotFound("this service searches nothing: `serving.search` names a database")
+        return self.search
 
     @property
     def streams(self) -> Streams:

@@ -22,8 +22,9 @@ from sightline.serving.http.schemas import (
     ManyPictures,
     OnePicture,
     OneToClassify,
-    PictureParameters,
+    OneToSearch,
     PredictParameters,
+    RequestParameters,
 )
 from sightline.serving.http.state import ServiceState
 from sightline.serving.http.validation import content_type, is_json, read_json, validation_message
@@ -43,7 +44,7 @@ _DEFAULTS = {
 _BLANKS = {ord(blank): None for blank in " \t\r\n\f\v"}
 _URL_SAFE = str.maketrans("-_", "+/")
 
-P = TypeVar("P", bound=PictureParameters)
+P = TypeVar("P", bound=RequestParameters)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ async def read_one(
     request: Request,
     service: ServiceState,
     asked: P,
-    in_json: type[OnePicture | OneToClassify] = OnePicture,
+    in_json: type[OnePicture | OneToClassify | OneToSearch] = OnePicture,
 ) -> Upload[P]:
     """The one picture of a request, and its parameters: those of the address and those of the body.
 
@@ -220,7 +221,7 @@ def picture_bytes(text: str, name: str) -> bytes:
         raise InvalidRequest(f"{name}: it is no base64") from exc
 
 
-def _merged(asked: P, body: PictureParameters) -> P:
+def _merged(asked: P, body: RequestParameters) -> P:
     """The parameters of the body over those of the address."""
     fields = body.model_fields_set & type(asked).model_fields.keys()
     return asked.model_copy(update={name: getattr(body, name) for name in fields})

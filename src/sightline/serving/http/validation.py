@@ -33,7 +33,7 @@ _OPTIONS = 64 * 1024
 """Bytes that are enough for the options of a stream or an engine."""
 _CHOICES = {"literal_error", "enum"}
 _LONGEST_CHOICE = 40
-_PICTURE_ROUTES = {"/detect", "/predict", "/classify"}
+_PICTURE_ROUTES = {"/detect", "/predict", "/classify", "/search"}
 _QUOTED = re.compile(r"'([^']*)'")
 _BOM = b"\xef\xbb\xbf"
 _OF_ANY_GET = {EXPIRES, SIGNATURE, *CACHE_BUSTERS}

@@ -10,8 +10,10 @@ from sightline.serving.http.schemas import (
     ManyPictures,
     OnePicture,
     OneToClassify,
-    PictureParameters,
+    OneToSearch,
     PredictParameters,
+    RequestParameters,
+    SearchRequest,
 )
 from sightline.types import JsonObject
 
@@ -37,7 +39,7 @@ _PIXEL = (
 )
 
 
-def _form(many: bool, shape: type[PictureParameters] = PredictParameters) -> JsonObject:
+def _form(many: bool, shape: type[RequestParameters] = PredictParameters) -> JsonObject:
     file: JsonObject = {"type": "string", "format": "binary"}
     if many:
         file = {"type": "array", "items": file, "minItems": 1}
@@ -49,7 +51,7 @@ def _form(many: bool, shape: type[PictureParameters] = PredictParameters) -> Jso
 
 
 def _one(
-    shape: type[PictureParameters], in_json: type[BaseModel], example: JsonObject
+    shape: type[RequestParameters], in_json: type[BaseModel], example: JsonObject
 ) -> JsonObject:
     """The body of a request with one picture."""
     return {
@@ -69,6 +71,7 @@ def _one(
 
 
 ONE_BODY = _one(PredictParameters, OnePicture, {"conf": 0.4, "classes": ["person"]})
+SEARCH_BODY = _one(SearchRequest, OneToSearch, {"count": 5})
 CLASSIFY_BODY = _one(ClassifyRequest, OneToClassify, {"top": 3})
 MANY_BODY: JsonObject = {
     "requestBody": {

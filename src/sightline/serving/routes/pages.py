@@ -46,6 +46,7 @@ LINKS = {
     "events": "/events",
     "detect": "/detect",
     "classify": "/classify",
+    "search": "/search",
 }
 """What a program is told at ``/``."""
 
