@@ -101,6 +101,9 @@ def test_a_service_has_both(tmp_path: Path, data: Path) -> None:
             "{kind: tiles, model: a, overlap: 2}", "overlap: must be less than", id="overlap"
         ),
         pytest.param("{kind: tiles, model: a, tile: 3}", "tile: a tile has 16 pixels", id="tile"),
+        pytest.param(
+            "{kind: tiles, model: a, tile: [640]}", "tile: give 640, or 640x384", id="half a size"
+        ),
         pytest.param("{model: a, overlap: 0.2}", "there is no such key", id="tiles without a kind"),
     ],
 )

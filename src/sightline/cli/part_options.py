@@ -131,12 +131,11 @@ def _tile_flags() -> Iterator[inspect.Parameter]:
         yield _parameter(name, _option(name, option, TILES))
 
 
-_TILE_OPTIONS = {
+_TILE_OPTIONS = {  # how much they may be, TileOptions says
     "smallest": Option(
         int,
         "shorter side in pixels of the smallest objects wanted: tiles are as large as they may be, and there "
         "are none where the whole picture will do",
-        least=1,
     ),
     "tile": Option(
         str, "640, or 640x384: a tile in pixels of the picture", unset="the network's input"
@@ -144,8 +143,6 @@ _TILE_OPTIONS = {
     "overlap": Option(
         float,
         "share of its side that a tile has in common with the next",
-        least=0,
-        most=0.9,
         unset=".2",
     ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, SupportsIndex
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, SupportsIndex, SupportsInt
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -47,14 +47,31 @@ ClassNames = Annotated[
 
 
 def _size_of(value: Any) -> Any:
-    """Text as on the command line: ``640``, or ``640x384`` for width and height."""
-    if not isinstance(value, str):
-        return value
-    sides = value.lower().replace("×", "x").split("x")
-    if not all(side.strip().isdecimal() for side in sides) or len(sides) > 2:
-        raise ValueError(f"give 640, or 640x384 for width and height, not {value!r}")
-    numbers = tuple(map(int, sides))
-    return numbers[0] if len(numbers) == 1 else numbers
+    """One side or two; also as text on the command line: ``640``, or ``640x384`` for width and height."""
+    wrong = ValueError(f"give 640, or 640x384 for width and height, not {value!r}")
+    if isinstance(value, str):
+        sides = value.lower().replace("×", "x").split("x")
+        if not all(side.strip().isdecimal() for side in sides) or len(sides) > 2:
+            raise wrong
+        numbers = tuple(map(int, sides))
+        return numbers[0] if len(numbers) == 1 else numbers
+    if isinstance(value, list | tuple):
+        if len(value) != 2:
+            raise wrong
+    elif not isinstance(value, Mapping) and not _is_whole(
+        value
+    ):  # the values of a mapping may be secret
+        raise wrong
+    return value
+
+
+def _is_whole(side: object) -> bool:
+    if isinstance(side, bool) or not isinstance(side, SupportsInt):
+        return False
+    try:
+        return int(side) == side
+    except (ValueError, OverflowError):  # not a number, or infinite
+        return False
 
 
 SizeOption = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -60,8 +61,12 @@ def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
         raise ConfigError(text) from exc
 
 
+_MEMBER = re.compile(r"int|float|str|bool|(tuple|list|dict)\[.*\]")
+"""What pydantic puts behind an option that may be of several types: the one that it tried."""
+
+
 def _resolved(options: type[BaseModel], loc: Loc) -> tuple[Loc, type[BaseModel] | None]:
-    """The place of a value, without the kinds that pydantic puts in between, and the options it stands in.
+    """The place of a value, without the kinds and types that pydantic puts in between, and the options it stands in.
 
     The options are None where the value stands in a list or a dictionary.
     """
@@ -74,6 +79,8 @@ def _resolved(options: type[BaseModel], loc: Loc) -> tuple[Loc, type[BaseModel] 
         ]
         if chosen and len(kinds) > 1:
             kinds = chosen
+            continue
+        if place and isinstance(part, str) and _MEMBER.fullmatch(part):
             continue
         inside = kinds[0] if kinds else None
         known = inside.model_fields if inside is not None else {}

@@ -62,6 +62,9 @@ class SharedModel:
     native: NativeModel | None = None
     """Runs the file's own tensors; None where they are not served."""
 
+    has_tensors = False
+    """Whether clients may give it tensors: a detector of several parts has none of its own."""
+
     def __init__(self, name: str, detector: SharedDetector, scheduler: Scheduler) -> None:
         self.name = name
         self.detector = detector
@@ -163,6 +166,7 @@ class ServedModel(SharedModel):
     """
 
     detector: EngineDetector
+    has_tensors = True
 
     def __init__(
         self,
@@ -203,6 +207,8 @@ class ServedModel(SharedModel):
 
 class ServedTensors:
     """A model that takes no pictures: it is served by the tensors of its file only."""
+
+    has_tensors = True
 
     def __init__(self, name: str, native: NativeModel) -> None:
         self.name = name

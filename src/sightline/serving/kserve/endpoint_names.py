@@ -11,7 +11,7 @@ from typing import cast
 from sightline.config import LimitOptions
 from sightline.errors import NotFound
 from sightline.runtime.repository.models import ModelRepository, ModelState
-from sightline.runtime.repository.served_model import ServedModel, ServedTensors, SharedModel
+from sightline.runtime.repository.served_model import ServedModel, ServedTensors
 from sightline.serving.kserve.endpoints import (
     DETECT,
     NATIVE,
@@ -43,7 +43,7 @@ class EndpointNames:
             return Tensors(served.name + endpoint, served.native)
         if endpoint == DETECT:
             return Pictures(served, self._limits)
-        if type(served) is SharedModel:
+        if not served.has_tensors:
             raise NotFound(
                 f"model {owner!r:.80} is made of several parts and has no tensors: {owner + DETECT!r:.80} "
                 "takes pictures"
@@ -72,7 +72,7 @@ class EndpointNames:
     def of(self, state: ModelState) -> list[str]:
         """The names of a model in the protocol; of one that is not loaded, all that it may have."""
         served = self._repository.find(state.name) if state.state == "ready" else None
-        names = [] if type(served) is SharedModel else [state.name]
+        names = [state.name] if served is None or served.has_tensors else []
         if not isinstance(served, ServedTensors):
             names.append(state.name + DETECT)
         if served is not None and served.native is not None:

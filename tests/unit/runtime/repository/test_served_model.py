@@ -7,12 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.pair import PairDetector
 from typer.testing import CliRunner
 
 from sightline import build
 from sightline.cli import bench
-from sightline.config import ByteTrackOptions, EngineOptions, ModelOptions, SchedulerOptions
+from sightline.config import (
+    ByteTrackOptions,
+    EngineOptions,
+    FusionOptions,
+    ModelOptions,
+    SchedulerOptions,
+)
+from sightline.models.composites.ensemble import EnsembleDetector, EnsembleMember
+from sightline.models.composites.parts import conf_of
 from sightline.protocols import Detector, SharedDetector, TrackableDetector
 from sightline.runtime.repository.served_model import Expected, SharedModel
 from sightline.runtime.scheduling.items import Terms
@@ -27,7 +34,7 @@ PATIENT = SchedulerOptions(urgent_ms=1e4, normal_ms=1e4, batch_ms=1e4)
 
 
 @pytest.fixture
-def pair(constant_model: Callable[..., Path]) -> Iterator[PairDetector]:
+def pair(constant_model: Callable[..., Path]) -> Iterator[EnsembleDetector]:
     """Two models with inputs of different sizes: the first finds a person, the second a car."""
 
     def member(class_id: int, size: int) -> SharedDetector:
@@ -42,7 +49,8 @@ def pair(constant_model: Callable[..., Path]) -> Iterator[PairDetector]:
         assert isinstance(made, SharedDetector)
         return made
 
-    made = PairDetector(member(0, 64), member(1, 128))
+    members = [EnsembleMember(member(0, 64)), EnsembleMember(member(1, 128))]
+    made = EnsembleDetector(members, FusionOptions(fusion="nms", conf=0.5))
     yield made
     made.close()
 
@@ -52,7 +60,7 @@ def picture() -> Pixels:
     return np.random.default_rng(1).integers(0, 255, (96, 128, 3), np.uint8)
 
 
-def test_a_service_runs_every_engine_of_a_detector(pair: PairDetector, picture: Pixels) -> None:
+def test_a_service_runs_every_engine_of_a_detector(pair: EnsembleDetector, picture: Pixels) -> None:
     with ModelService(pair, PATIENT) as service:
         found = service.predict_sync(picture)
         assert found.class_ids.tolist() == [0, 1]
@@ -72,7 +80,7 @@ def test_a_service_runs_every_engine_of_a_detector(pair: PairDetector, picture: 
     ],
 )
 def test_each_engine_is_warmed_up_at_its_own_size(
-    pair: PairDetector, expected: Expected | None
+    pair: EnsembleDetector, expected: Expected | None
 ) -> None:
     run: dict[int, set[tuple[int, int, int]]] = {}
 
@@ -99,7 +107,7 @@ def test_each_engine_is_warmed_up_at_its_own_size(
 
 
 def test_a_stream_s_detector_runs_every_engine(
-    pair: PairDetector, frame_of: FrameOf, picture: Pixels
+    pair: EnsembleDetector, frame_of: FrameOf, picture: Pixels
 ) -> None:
     scheduler = Scheduler(PATIENT)
     try:
@@ -111,21 +119,25 @@ def test_a_stream_s_detector_runs_every_engine(
     assert found.class_ids.tolist() == [0, 1]
 
 
-def test_its_thresholds_suit_a_tracker(pair: PairDetector) -> None:
+def test_its_thresholds_suit_a_tracker(
+    pair: EnsembleDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert isinstance(pair, TrackableDetector)
     suited, make = build.for_tracking(pair, ByteTrackOptions())
     tracker = make()
     assert isinstance(tracker, ByteTrack)
     assert (suited.conf, tracker.low_threshold, tracker.high_threshold) == (0.1, 0.1, 0.5)
-    assert suited.members[0].conf == suited.members[1].conf == 0.1  # type: ignore[attr-defined]
-    pair.tracker_options = {"high_threshold": 0.7, "low_threshold": 0.2, "new_track_threshold": 0.8}
+    assert isinstance(suited, EnsembleDetector)
+    assert {conf_of(member.detector) for member in suited.members} == {0.1}
+    own = {"high_threshold": 0.7, "low_threshold": 0.2, "new_track_threshold": 0.8}
+    monkeypatch.setattr(EnsembleDetector, "tracker_options", own)
     suited, make = build.for_tracking(pair)
     tracker = make()
     assert isinstance(tracker, ByteTrack)
     assert (suited.conf, tracker.high_threshold, tracker.new_track_threshold) == (0.2, 0.7, 0.8)
 
 
-def test_it_can_be_measured(pair: PairDetector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_can_be_measured(pair: EnsembleDetector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "detector", lambda _: pair)
     street = "street://?width=128&height=96&duration=1"
     options = ["--model", "street", "--frames", "10", "--rounds", "1", "--json"]

@@ -67,6 +67,7 @@ class Served:
     """Stands in for a model: answers a picture with its sum, in two outputs."""
 
     native = None
+    has_tensors = True
 
     def __init__(self, name: str = "tiny") -> None:
         self.name = name
