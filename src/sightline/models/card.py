@@ -83,8 +83,9 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
     names = beside.get("class_names", metadata.get("class_names"))
     hub = hub_config(file.path)
     told = hub.family if hub else told_family(file.metadata)
-    family, fit = _family(file, decoders, beside, size, names, told)
     told_fields = {**metadata, **beside}
+    task = "pose" if told_fields.get("keypoint_shape") else told_fields.get("task")
+    family, fit = _family(file, decoders, beside, size, names, told, task)
     where = str(card_path(file.path))
     check_task(fit, family, told_fields.get("task"), where)
     fit, keypoints = with_keypoints(fit, told_fields, _count(names), where)
@@ -165,8 +166,9 @@ def _family(
     size: tuple[int, int],
     names: object,
     told: str | None,
+    task: str | None,
 ) -> Family:
-    """The family that the card names, that its exporter tells of, or that the outputs tell."""
+    """The family that the card names, that its exporter or its task tell of, or that the outputs tell."""
     wanted = beside.get("decoder")
     if wanted is not None and wanted not in decoders:
         known = ", ".join(decoders)
@@ -186,6 +188,7 @@ def _family(
         _count(names),
         tuple(beside.get("outputs", ())),
         told,
+        task,
     )
     try:
         return recognise(file.outputs_at(size), decoders, clues)

@@ -37,6 +37,7 @@ class Clues:
         names: how many class names the card or the metadata give.
         outputs: names of the outputs that the card says are read, in the family's order.
         told: the family that the file's exporter tells of, which counts where the outputs fit it.
+        task: what the model finds, where the card or the metadata tell.
     """
 
     card: str
@@ -45,6 +46,7 @@ class Clues:
     names: int | None = None
     outputs: tuple[str, ...] = ()
     told: str | None = None
+    task: str | None = None
 
 
 def recognise(
@@ -123,14 +125,19 @@ def _chosen(
             )
         flat = bool(outputs) and len(outputs[0].shape) in {1, 2}
         return Family(clues.decoder, Fit(tuple(range(len(outputs))), flat=flat))
-    likely = [f for f in fitting if f.fit.certainty != "card"]
+    likely = _told_by_task([f for f in fitting if f.fit.certainty != "card"], clues.task)
     pool = _told_by_classes(likely, clues.names)
     for family in pool:
         if family.fit.certainty == "sure":
             return family
-    if len(pool) == 1 < len(likely):
+    if len(pool) == 1 and (len(likely) > 1 or clues.task == pool[0].fit.task):
         return pool[0]
     raise ModelError(_question(outputs, pool, decoders, clues))
+
+
+def _told_by_task(families: list[Family], task: str | None) -> list[Family]:
+    """The families whose task is told; all where none has it."""
+    return [f for f in families if f.fit.task == task] or families
 
 
 def _told_by_classes(families: list[Family], names: int | None) -> list[Family]:
@@ -139,6 +146,12 @@ def _told_by_classes(families: list[Family], names: int | None) -> list[Family]:
     if not told:
         return families
     return [f for f in families if f.fit.classes is None or f in told]
+
+
+def _meaning(fit: Fit) -> str:
+    """What a family takes outputs for that are another one's too."""
+    found = {"segment": "masks", "pose": "keypoints", "obb": "angles"}.get(fit.task)
+    return f" ({found or f'{fit.classes} classes'})"
 
 
 def _question(
@@ -151,7 +164,10 @@ def _question(
     listed = ", ".join(f"{o.name} {format_shape(o.shape)}" for o in outputs)
     said = f"this model's outputs are {listed} for an input of {width}×{height}"
     if pool:
-        lines = " or ".join(f"`decoder: {family.name}`" for family in pool)
+        several = len({family.fit.task for family in pool}) > 1
+        lines = " or ".join(
+            f"`decoder: {family.name}`{_meaning(family.fit) if several else ''}" for family in pool
+        )
         others = ", or name another family" if len(pool) == 1 else ""
         return (
             f"{said}, which several families have: write a card {clues.card} beside it with "

@@ -217,7 +217,10 @@ def test_many_candidates_of_one_object_leave_one_mask(tmp_path: Path, load, fram
 
 def test_five_names_decide_between_a_pose_and_many_classes(tmp_path: Path) -> None:
     people = np.zeros((1, 4 + 52, graphs.CELLS), np.float32)
-    with pytest.raises(ModelError, match="`decoder: yolov8` or `decoder: yolov8-pose`"):
+    with pytest.raises(
+        ModelError,
+        match=r"`decoder: yolov8` \(52 classes\) or `decoder: yolov8-pose` \(keypoints\)",
+    ):
         read(written(graphs.answers(output0=people), tmp_path))
     path = written(graphs.answers(output0=people), tmp_path, "class_names: [person]")
     card = read(path).card
@@ -228,6 +231,21 @@ def test_five_names_decide_between_a_pose_and_many_classes(tmp_path: Path) -> No
     )
     many = "class_names: [" + ", ".join(f"c{i}" for i in range(52)) + "]"
     assert read(written(graphs.answers(output0=people), tmp_path, many)).card.decoder == "yolov8"
+
+
+@pytest.mark.parametrize(
+    ("card", "told", "decoder"),
+    [
+        pytest.param("task: pose", {}, "yolov8-pose", id="the card's task"),
+        pytest.param("task: detect", {}, "yolov8", id="the card says that it only detects"),
+        pytest.param("keypoint_shape: [17, 3]", {}, "yolov8-pose", id="the card's keypoints"),
+        pytest.param("", {"task": "pose"}, "yolov8-pose", id="the file's task"),
+        pytest.param("", {"kpt_shape": "[17, 3]"}, "yolov8-pose", id="the file's keypoints"),
+    ],
+)
+def test_a_task_decides_too(card: str, told: dict[str, str], decoder: str, tmp_path: Path) -> None:
+    people = graphs.answers(output0=np.zeros((1, 4 + 52, graphs.CELLS), np.float32))
+    assert read(written(people, tmp_path, card, **told)).card.decoder == decoder
 
 
 WRONG: dict[str, tuple[Callable[[], Graph], str, dict[str, str], str]] = {
