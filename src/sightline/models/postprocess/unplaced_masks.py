@@ -119,8 +119,9 @@ class UnplacedMasks(Masks):
         edges = (edges - origins[:, None]) / steps[:, None]
         scale = np.broadcast_to(per / steps, edges[:, 0].shape)
         # A pixel's middle lies between the middles of two cells.
-        low = np.clip(np.floor(edges[:, 0] - 0.5), 0, np.array(cells) - 1).astype(np.int64)
-        high = np.clip(np.floor(edges[:, 1] + 0.5) + 1, low + 1, cells).astype(np.int64)
+        first, last = self._of_picture(spot, origins, steps, cells)
+        low = np.clip(np.floor(edges[:, 0] - 0.5), first, last - 1).astype(np.int64)
+        high = np.clip(np.floor(edges[:, 1] + 0.5) + 1, low + 1, last).astype(np.int64)
         begin = edges[:, 0] - low
         sizes = corners[:, 2:] - corners[:, :2]
         pixels = np.rint(1 / scale)
@@ -130,6 +131,20 @@ class UnplacedMasks(Masks):
         pixels[~whole.all(axis=1)] = 0
         rows = (np.concatenate((low, high), axis=1), begin, scale, sizes, pixels.astype(np.int64))
         return starmap(_Crop, zip(*(r.tolist() for r in rows), strict=True))
+
+    def _of_picture(
+        self, spot: Placement, origins: Reals, steps: Reals, cells: tuple[int, int]
+    ) -> tuple[Reals, Reals]:
+        """The first cells x, y that show the picture, and those behind the last ones: the rest is padding.
+
+        What the network says of padding must not eat into objects that the picture's edge cuts off.
+        """
+        if self.border != cv2.BORDER_REPLICATE:  # of a box, which may reach beyond the picture
+            return np.zeros(2), np.array(cells, np.float64)
+        corners = np.array((spot.left, spot.top)), np.array((spot.width, spot.height))
+        first = np.floor((corners[0] - origins[0]) / steps[0] + _EXACT)
+        last = np.ceil((corners[0] + corners[1] - origins[0]) / steps[0] - _EXACT)
+        return first, np.clip(last, first + 1, cells)
 
     def _made_crop(self, values: Floats, crop: _Crop) -> Mask:
         """The pixels of a mask, bool, of its values in the cells that it needs."""

@@ -192,3 +192,19 @@ def test_a_mask_moves_with_its_picture() -> None:
         masks = to_source(objects(unplaced, boxes), spot, ()).masks
         shares.append(masks.areas[0] / (width * 384))
     assert all(abs(a - b) < 0.004 for a, b in pairwise(shares))
+
+
+@pytest.mark.parametrize("source", [(200, 192), (1000, 960), (320, 96), (1920, 576)])
+def test_what_padding_shows_eats_into_no_object_that_the_edge_cuts_off(
+    source: tuple[int, int],
+) -> None:
+    spot = place(source, CANVAS, "letterbox")
+    plane = np.full((1, CANVAS[1] // 4, CANVAS[0] // 4), -9, np.float32)
+    rows, columns = (
+        slice(first // 4, (first + length) // 4)
+        for first, length in ((spot.top, spot.height), (spot.left, spot.width))
+    )
+    plane[0, rows, columns] = 1
+    boxes = np.array([[spot.left, spot.top, spot.left + spot.width, spot.top + spot.height]])
+    masks = PrototypeMasks(np.ones((1, 1), np.float32), plane, boxes.astype(np.float32), CANVAS)
+    assert np.asarray(masks.placed(spot)).all()
