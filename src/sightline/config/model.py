@@ -155,9 +155,10 @@ class ServedModelOptions(ModelOptions):
         (), description="engines that take over, in this order, when the first one fails"
     )
     warm_up: bool = Field(True, description="run once at each batch size before being ready")
-    task: Literal["detect", "classify"] = Field(
+    task: Literal["detect", "segment", "pose", "obb", "classify"] = Field(
         "detect",
-        description="what clients ask of it: objects, or names of whole pictures (`POST /classify`)",
+        description="what clients ask of it: objects, or names of whole pictures (`POST /classify`); with "
+        "segment, pose and obb, a model that tells no masks, keypoints or angles is refused",
     )
     tensors: Literal["auto", "native"] = Field(
         "auto",
