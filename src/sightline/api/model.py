@@ -11,12 +11,13 @@ from datetime import datetime
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast, overload
 
 from sightline import build, interpreter
 from sightline.api.source import source_of
 from sightline.build.source_checks import SourceLike, check_source
 from sightline.config import (
+    DetectionOptions,
     DetectParameters,
     EngineOptions,
     ModelOptions,
@@ -273,6 +274,7 @@ def track(
     iou: float | None = None,
     classes: Classes | None = None,
     every: int = 1,
+    regions: Literal["motion"] | None = None,
     fps: float | None = None,
     start: datetime | str | None = None,
 ) -> Iterator[Observation]:
@@ -296,6 +298,8 @@ def track(
         iou, classes: for this source, instead of the model's own; as for ``load``.
         every: only each ``every``-th frame is analysed, the first one among them. Of the others
             the tracker predicts where the objects are; their observations are ``predicted``.
+        regions: "motion": the detector is shown only the parts of each picture in which something moves,
+            side by side at the camera's own resolution; for cameras that stand still.
         fps: of pictures that are the frames of one film.
         start: when a recording was begun, with its zone: a datetime, or "2026-11-28T08:00:00Z". Its
             frames then have ``utc``.
@@ -309,7 +313,7 @@ def track(
     """
     check_source(source)
     how: dict[str, Any] = {"conf": conf, "iou": iou, "classes": classes}
-    return _observations(source, model, tracker, stages, how, every, fps, start)
+    return _observations(source, model, tracker, stages, how, every, regions, fps, start)
 
 
 def _observations(
@@ -319,6 +323,7 @@ def _observations(
     stages: Sequence[StageOptions | Stage[Any]],
     adjustments: Mapping[str, Any],
     every: int,
+    regions: str | None,
     fps: float | None,
     start: datetime | str | None,
 ) -> Iterator[Observation]:
@@ -344,6 +349,7 @@ def _observations(
             tracker if isinstance(tracker, Tracker) else how.tracker,
             still=still,
             every=how.every,
+            detect=checked(DetectionOptions, regions=regions),
             stages=following,
             get_embedder=models.embedder,
         )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sightline.build.models import for_tracking, suited_embedder
-from sightline.config import TrackerKind, embedder_of
+from sightline.build.regions import by_regions
+from sightline.config import DetectionOptions, TrackerKind, embedder_of
 from sightline.errors import ConfigError
 from sightline.protocols import AppearanceTracker, Detector, Embedder, Stage, Tracker
 from sightline.runtime.streams.pipeline import Pipeline
@@ -47,6 +48,7 @@ def pipeline(
     every: int = 1,
     stages: Sequence[Stage[Any]] = (),
     load: StreamLoad | None = None,
+    detect: DetectionOptions | None = None,
     get_embedder: GetEmbedder | None = None,
 ) -> Pipeline:
     """The pipeline of one stream.
@@ -58,19 +60,31 @@ def pipeline(
         stages: what follows the tracker, in order: see ``stages``.
         every: only each ``every``-th frame is analysed, where ``load`` does not choose them.
         load: for a stream that shares engines and processor with others.
+        detect: what the detector is shown; None: whole pictures.
         get_embedder: finds the embedder that the options of a tracker name.
 
     Raises:
         ConfigError: the thresholds do not go together, or the tracker needs an embedder and has none.
         SightlineError: the embedder cannot be used.
     """
+    detect = detect or DetectionOptions()
+    if still and detect.regions:
+        raise ConfigError(
+            "regions: pictures that have nothing to do with one another show no motion: give a film, or "
+            "`fps` where they are the frames of one"
+        )
     following: Tracker | None = None
     if tracker is not None and not still:
         own = tracker if isinstance(tracker, Tracker) else None
         options = tracker if isinstance(tracker, TrackerKind) else None
         detector, make_tracker = for_tracking(detector, options)
         following = own or make_tracker()
-    detect = DetectObjects(detector) if load is None else load.detect(detector)
+    if load is not None:
+        finds = load.detect(detector)
+    elif detect.regions:
+        finds = DetectObjects(by_regions(detector, detect, lambda one: one))
+    else:
+        finds = DetectObjects(detector)
     track: list[Stage[Any]] = [] if following is None else [Track(following)]
     if isinstance(following, AppearanceTracker):
         embedder = following.embedder
@@ -78,7 +92,7 @@ def pipeline(
             embedder = _embedder(tracker, detector, get_embedder)
         if embedder is not None:
             track.insert(0, EmbedDetections(embedder, following.embeds_from))
-    steps: list[Stage[Any]] = [detect, *track, *stages]
+    steps: list[Stage[Any]] = [finds, *track, *stages]
     if load is None:
         return Pipeline(steps, EveryNth(every))
     return Pipeline(steps, load.selection, load.record, load.turn)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sightline._version import __version__
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import StreamLoad, pipeline
+from sightline.build.regions import by_regions
 from sightline.build.sources import SourceInput, check_source, inputs
 from sightline.build.stage_detectors import FindOptions, suited
 from sightline.build.stages import stages
@@ -42,7 +43,7 @@ from sightline.runtime.streams.decoding_budget import DecodingBudget, DecodingCo
 from sightline.runtime.streams.fleet import StreamParts
 from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.selection import AdaptiveSelection
-from sightline.runtime.streams.stages import DetectAtLevel
+from sightline.runtime.streams.stages import DetectAtLevel, DetectObjects
 from sightline.types import RunState
 
 if TYPE_CHECKING:
@@ -108,10 +109,13 @@ class StreamMaker:
         terms = _terms(name, found, options)
 
         def detect(detector: SharedDetector) -> Stage[Any]:
-            detectors = [
-                ScheduledDetector(self._scheduler, model, sized, terms, lambda: decoding.interval_s)
-                for sized in _sizes(detector, options)
-            ]
+            def scheduled(sized: SharedDetector) -> ScheduledDetector:
+                interval = lambda: decoding.interval_s  # noqa: E731 - known when it is asked for
+                return ScheduledDetector(self._scheduler, model, sized, terms, interval)
+
+            if options.detect.regions:
+                return DetectObjects(by_regions(detector, options.detect, scheduled))
+            detectors = [scheduled(sized) for sized in _sizes(detector, options)]
             return DetectAtLevel(detectors, lambda: selection.level.size)
 
         steps = self._steps(
@@ -148,6 +152,7 @@ class StreamMaker:
             still=found.still,
             stages=stages(options.stages, detector, classifier, embedder, finder),
             load=load,
+            detect=options.detect,
             get_embedder=embedder,
         )
 

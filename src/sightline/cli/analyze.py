@@ -48,7 +48,13 @@ if TYPE_CHECKING:
 
     from sightline.build import SourceInput
     from sightline.build.outputs import Outputs
-    from sightline.config import ModelOptions, OutputOptions, StageOptions, TrackerKind
+    from sightline.config import (
+        DetectionOptions,
+        ModelOptions,
+        OutputOptions,
+        StageOptions,
+        TrackerKind,
+    )
     from sightline.runtime.streams.pipeline import Pipeline
     from sightline.runtime.streams.stream import Stream, StreamResult
     from sightline.types import RunState
@@ -78,6 +84,15 @@ EveryTracked = Annotated[
         min=1, help="Analyse only every so many-th frame; the tracker predicts the others."
     ),
 ]
+Regions = Annotated[
+    str | None,
+    typer.Option(
+        help="motion: look only where something moves, at the camera's own resolution; for cameras that "
+        "stand still \\[default: whole pictures]",
+        autocompletion=words("motion"),
+        show_default=False,
+    ),
+]
 Jobs = Annotated[
     int,
     typer.Option(min=0, help="Files at a time \\[default: one for each core]", show_default=False),
@@ -105,6 +120,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         precision: Precision = "auto",
         device: Device = "auto",
         every: Every = 1,
+        regions: Regions = None,
         jobs: Jobs = 0,
         fps: Fps = None,
         start: Start = None,
@@ -123,7 +139,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
             models_dir=models_dir, tiles=tile_options(flags),
         )  # fmt: skip
         _analyze_sources(
-            sources, model_use, flags, tracked=tracked, every=every, jobs=jobs, fps=fps, start=start,
+            sources, model_use, flags, tracked=tracked, every=every, regions=regions, jobs=jobs, fps=fps, start=start,
             transport=transport, save_config=save_config, quiet=quiet,
         )  # fmt: skip
 
@@ -141,6 +157,7 @@ def _analyze_sources(
     *,
     tracked: bool,
     every: int,
+    regions: str | None,
     jobs: int,
     fps: float | None,
     start: str | None,
@@ -150,21 +167,25 @@ def _analyze_sources(
 ) -> None:
     """Read what the flags say of sources, outputs and stages, save it where that is wanted, and run."""
     from sightline import build
-    from sightline.config import LiveOptions, checked, moment
+    from sightline.config import DetectionOptions, LiveOptions, checked, moment
 
     outputs = output_options(flags)
     begun = None if start is None else moment("--start", start)
     live = checked(LiveOptions, transport=transport)
     inputs = build.inputs(sources, live, fps=fps, start=begun)
+    looks = checked(DetectionOptions, regions=regions)
     tracker = tracker_options(flags) if tracked else None
     stages = further_stages(flags, outputs) if tracked else ()
     if save_config is not None:
         told = [stage.model_dump(mode="json", exclude_defaults=True) for stage in stages]
-        how = {"every": every, "fps": fps, "start": start, "stages": told or ()}
+        how = {
+            "every": every, "fps": fps, "start": start, "stages": told or (),
+            "detect": {"regions": regions} if regions else looks,
+        }  # fmt: skip
         tree = saved_config.of_command(inputs, model, outputs, live, tracker, how)
         saved_config.save(save_config, "track" if tracked else "detect", tree)
     analyze(
-        inputs, model, outputs, tracker=tracker, stages=stages, every=every,
+        inputs, model, outputs, tracker=tracker, stages=stages, every=every, detect=looks,
         jobs=jobs or len(os.sched_getaffinity(0)), quiet=quiet,
     )  # fmt: skip
 
@@ -206,6 +227,7 @@ def analyze(
     tracker: TrackerKind | None,
     stages: Sequence[StageOptions] = (),
     every: int = 1,
+    detect: DetectionOptions | None = None,
     jobs: int,
     quiet: bool,
 ) -> None:
@@ -233,10 +255,10 @@ def analyze(
         facts = _run_facts(model, tracked=tracker is not None)
         outputs = build.outputs(output_options, facts, inputs)
         closing.callback(outputs.close)
-        own = partial(
-            build.stages, stages, detector, models.classifier, models.embedder, models.detector
-        )
-        make = partial(build.pipeline, detector, tracker, every=every, get_embedder=models.embedder)
+        further = models.classifier, models.embedder, models.detector
+        own = partial(build.stages, stages, detector, *further)
+        following = partial(build.pipeline, detector, tracker, get_embedder=models.embedder)
+        make = partial(following, every=every, detect=detect)
         streams = [_stream(i, make(still=i.still, stages=own()), outputs) for i in inputs]
         results = [stream.result for stream in streams]
         turns = [stream for stream, i in zip(streams, inputs, strict=True) if i.takes_turns]

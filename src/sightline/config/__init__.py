@@ -40,7 +40,7 @@ from sightline.config.stages import (
     StageOptions,
     stage_options,
 )
-from sightline.config.stream import AdaptiveOptions, Moment, StreamOptions, moment
+from sightline.config.stream import AdaptiveOptions, DetectionOptions, Moment, StreamOptions, moment
 from sightline.config.tracker import (
     ByteTrackOptions,
     TrackerKind,
@@ -62,6 +62,7 @@ __all__ = [
     "Detect",
     "DetectOptions",
     "DetectParameters",
+    "DetectionOptions",
     "Embed",
     "EmbedOptions",
     "EngineOptions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -38,6 +38,39 @@ class AdaptiveOptions(Options):
     max_skip: int = Field(
         1, ge=1, le=100, description="at least every so many-th frame is analysed"
     )
+
+
+Regions = Literal["motion"]
+REFRESH_S = 2.0
+
+
+class DetectionOptions(Options):
+    """Which parts of its pictures a stream's detector is shown."""
+
+    regions: Regions | None = Field(
+        None,
+        description="`motion`: of a camera that stands still, only the parts in which something moves, side by "
+        "side at the camera's own resolution; none: whole pictures",
+    )
+    refresh_s: float = Field(
+        REFRESH_S,
+        gt=0,
+        description="with `regions`: the whole picture is looked at once in so long, too",
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> DetectionOptions:
+        refuse_inconsistent(_needs_regions(self))
+        return self
+
+
+def _needs_regions(options: DetectionOptions) -> Iterator[Inconsistency]:
+    """An option of regions where there are none."""
+    if options.regions is None and options.refresh_s != REFRESH_S:
+        yield (
+            ("refresh_s",),
+            "it needs `regions: motion`: without it, each look is at the whole picture",
+        )
 
 
 Moment = Annotated[
@@ -77,6 +110,9 @@ class StreamOptions(Options):
         json_schema_extra={"type": ["string", "integer"]},
     )
     model: Name = Field("default", description="a name under `models`")
+    detect: DetectionOptions = Field(
+        DetectionOptions(), description="which parts of its pictures the detector is shown"
+    )
     track: bool = Field(True, description="give objects lasting ids")
     tracker: TrackerChoice = Field(
         ByteTrackOptions(), description="how objects are followed: a kind, or its thresholds"
@@ -133,6 +169,8 @@ def _contradictions(options: StreamOptions) -> Iterator[Inconsistency]:
     embeds = next((n for n, one in enumerate(options.stages) if one.kind == "embed"), None)
     if embeds is not None and options.outputs.database is None:
         yield ("stages", embeds), "its vectors are kept in a database: give outputs.database"
+    if options.detect.regions and options.adaptive.sizes:
+        yield ("adaptive", "sizes"), "with `detect.regions`, inputs are chosen by what moves"
     most = options.adaptive.max_fps
     if most is not None and options.min_fps > most:
         yield (

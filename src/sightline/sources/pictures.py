@@ -26,6 +26,7 @@ Part = tuple[int, int, int, int]
 """Left, top, right and bottom of a part of a picture, in its pixels."""
 
 _KEPT_SHAPES = 16
+_WITH_LUMA = frozenset({"yuv420p", "nv12", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "gray"})
 _BT601 = frozenset({2, 5, 6})  # unspecified, BT.470 BG, SMPTE 170M, as FFmpeg numbers them
 _FULL_RANGE = 2
 _FROM_NV12 = {"bgr": cv2.COLOR_YUV2BGR_NV12, "rgb": cv2.COLOR_YUV2RGB_NV12}
@@ -212,6 +213,16 @@ class VideoPicture:
             pairs = cv2.resize(pairs, (width // 2, height // 2), interpolation=how)
         cv2.cvtColorTwoPlane(luma, pairs, _FROM_NV12[order], out)
         return out
+
+    def scaled_grey(self, width: int, height: int) -> Pixels | None:
+        """See ``GreyScaled``. Only of pictures whose brightness is a plane of bytes, and that are not turned."""
+        frame = self._frame
+        if self._turn or frame.format.name not in _WITH_LUMA:
+            return None
+        luma = _rows(frame.planes[0], frame.height, frame.width)
+        # Not the mean of all pixels: what is a few pixels wide would fade into its surroundings.
+        small: Pixels = cv2.resize(luma, (width, height), interpolation=cv2.INTER_LINEAR)
+        return small
 
 
 def _part_of_planes(frame: VideoFrame, part: Part) -> tuple[Any, Any]:

@@ -32,7 +32,7 @@ from sightline.types.models import (
 from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 from sightline.types.observations import Classification, Event, Observation
 from sightline.types.outputs import OutputRequest, OutputStream
-from sightline.types.pictures import Picture
+from sightline.types.pictures import GreyScaled, Picture
 from sightline.types.statistics import (
     OUTCOMES,
     PRIORITIES,
@@ -67,6 +67,7 @@ __all__ = [
     "Fit",
     "Floats",
     "Frame",
+    "GreyScaled",
     "IndexedFile",
     "Ints",
     "JsonObject",

@@ -37,3 +37,11 @@ class PartlyScaled(Protocol):
         out: Pixels | None = None,
     ) -> Pixels | None:
         """As ``Picture.scaled``, of ``part`` (left, top, right, bottom); None: this part cannot be made alone."""
+
+
+@runtime_checkable
+class GreyScaled(Protocol):
+    """What a Picture offers whose brightness can be had without its colours."""
+
+    def scaled_grey(self, width: int, height: int) -> Pixels | None:
+        """The brightness (height, width), uint8, at a smaller size; None: it cannot be had alone."""

@@ -22,6 +22,7 @@ from sightline.cli import saved_config
 from sightline.cli.main import app
 from sightline.cli.options import model_options
 from sightline.config import (
+    DetectionOptions,
     EngineOptions,
     LiveOptions,
     ModelOptions,
@@ -43,6 +44,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("models.NAME", TiledModelOptions),
     ("models.NAME.engine", EngineOptions),
     ("streams.NAME", StreamOptions),
+    ("streams.NAME.detect", DetectionOptions),
     *(("streams.NAME.tracker", options) for options in TRACKER_KINDS.values()),
     ("streams.NAME.live", LiveOptions),
     ("streams.NAME.outputs", OutputOptions),
@@ -242,6 +244,7 @@ def tree_of(*arguments: str, folder: Path) -> Any:
 
 
 ALL_OPTIONS = {
+    "regions": ("motion", None),
     "conf": ("0.3", 0.3), "iou": ("0.6", 0.6), "size": ("320x192", (320, 192)),
     "classes": ("car,2", ("car", "2")), "max_detections": ("7", 7), "backend": ("onnxruntime", None),
     "models_dir": ("somewhere", None), "precision": ("fp32", None), "device": ("cpu", None),
@@ -280,7 +283,15 @@ def test_every_flag_is_saved_under_its_own_name(
     tree_of("track", "rtsp://127.0.0.1:1/x", "-m", "absent.onnx", *flags, folder=tmp_path)
     found = config_file.read(tmp_path / "saved.yaml", {}).configuration
     (model,), ((_, stream),) = found.models.values(), found.streams.items()
-    homes = [model, model.engine, stream, stream.tracker, stream.live, stream.outputs]
+    homes = [
+        model,
+        model.engine,
+        stream,
+        stream.detect,
+        stream.tracker,
+        stream.live,
+        stream.outputs,
+    ]
     known = {**{n: (t, t if v is None else v) for n, (t, v) in ALL_OPTIONS.items()},
              **dict.fromkeys(SWITCHES, ("", True))}  # fmt: skip
     for name, (_, expected) in known.items():

@@ -108,6 +108,11 @@ class ScheduledDetector:
         """The name of each class id, from 0."""
         return self._detector.class_names
 
+    def canvas(self, source: tuple[int, int]) -> tuple[int, int]:
+        """The input (width, height) of the detector's first engine for a source picture (width, height)."""
+        _, height, width = self._detector.batches(source)[0]
+        return width, height
+
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
         """Detect in frames, each an item of its own.
 
