@@ -22,7 +22,17 @@ import sightline.interpreter  # noqa: F401 - imported for that
 from sightline._version import __version__
 
 if TYPE_CHECKING:
-    from sightline.api import DeepSORT, Ensemble, Model, Service, Tiled, classify, load, track
+    from sightline.api import (
+        DeepSORT,
+        Ensemble,
+        Model,
+        SearchIndex,
+        Service,
+        Tiled,
+        classify,
+        load,
+        track,
+    )
     from sightline.config import Classify, Detect, Embed, Segment
     from sightline.errors import SightlineError
     from sightline.tracking.bytetrack import ByteTrack
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
         Event,
         Frame,
         Label,
+        Match,
         Observation,
     )
 
@@ -51,8 +62,10 @@ __all__ = [
     "Event",
     "Frame",
     "Label",
+    "Match",
     "Model",
     "Observation",
+    "SearchIndex",
     "Segment",
     "Service",
     "SightlineError",
@@ -77,9 +90,11 @@ _HOMES = {
     "Event": "sightline.types",
     "Frame": "sightline.types",
     "Label": "sightline.types",
+    "Match": "sightline.types",
     "Model": "sightline.api",
     "Observation": "sightline.types",
     "Segment": "sightline.config",
+    "SearchIndex": "sightline.api",
     "Service": "sightline.api",
     "SightlineError": "sightline.errors",
     "Tiled": "sightline.api",

@@ -24,7 +24,6 @@ def approximate(dimensions: int) -> VectorIndex:
 
 EVERY: dict[str, Callable[[int], VectorIndex]] = {
     "exact": ExactIndex,
-    "exact, half": lambda dimensions: ExactIndex(dimensions, half=True),
     "usearch": approximate,
 }
 

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from sightline.cli.main import app
 from sightline.errors import SightlineError
+from sightline.geometry import iou_matrix
 from sightline.sources.street import StreetOptions, StreetSource, truth_of
 
 SIZE = (640, 360)
@@ -216,3 +217,37 @@ def test_what_cannot_be_asked(indexed: Path, pictures: Path, case: Any) -> None:
     assert isinstance(result.exception, SightlineError)
     with pytest.raises(type(result.exception), match=said):
         raise result.exception
+
+
+def test_cars_that_two_cameras_see(tmp_path: Path) -> None:
+    """Two views of one street at one time: what is paired is the same car, by the street's own truth."""
+    database, views = str(tmp_path / "a.db"), ("mast", "corner")
+    truth: dict[str, dict[int, Any]] = {}
+    for view in views:
+        options = StreetOptions(seed=11_001, width=960, height=576, fps=2, duration=4, camera=view)
+        video = cv2.VideoWriter(
+            str(tmp_path / f"{view}.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 2, (960, 576)
+        )
+        truth[view] = {}
+        for frame in StreetSource(options):
+            truth[view][frame.index] = truth_of(frame)
+            video.write(frame.image)
+        video.release()
+        start = ("--start", "2026-11-28T08:00:00Z")
+        run("index", str(tmp_path / f"{view}.mp4"), *MODEL, "--db", database, "--quiet", *start)
+
+    def true_id(seen: dict[str, Any]) -> int:
+        there = truth[seen["stream"]][seen["frame"]]
+        ious = iou_matrix(np.array([seen["box"]], np.float32), there.boxes)[0]
+        return int(there.track_ids[int(np.argmax(ious))]) if ious.max() > 0.5 else -1
+
+    sheet = tmp_path / "pairs.png"
+    words = ("same", "--db", database, "--mutual", "--classes", "car,bus,truck", "--json")
+    found = json.loads(run(*words, "--sheet", str(sheet), "--min-score", "0.8"))["candidates"]
+    ids = [[true_id(one) for one in pair["tracks"]] for pair in found]
+    assert len(ids) >= 2
+    right = sum(first == second >= 0 for first, second in ids)
+    assert 2 * right > len(ids), ids
+    assert all(pair["gap_s"] < 4 and pair["mutual"] for pair in found)
+    assert sheet.stat().st_size > 5_000
+    assert run("same", "--db", database, "--min-score", "1") == ""

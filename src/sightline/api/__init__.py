@@ -5,11 +5,22 @@ from typing import TYPE_CHECKING, Any
 from sightline.api.classifications import classify
 from sightline.api.composites import Ensemble, Tiled
 from sightline.api.model import Model, Service, load, track
+from sightline.api.search import SearchIndex
 
 if TYPE_CHECKING:
     from sightline.api.trackers import DeepSORT
 
-__all__ = ["DeepSORT", "Ensemble", "Model", "Service", "Tiled", "classify", "load", "track"]
+__all__ = [
+    "DeepSORT",
+    "Ensemble",
+    "Model",
+    "SearchIndex",
+    "Service",
+    "Tiled",
+    "classify",
+    "load",
+    "track",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from sightline.build.models import (
 )
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import pipeline
-from sightline.build.searching import DEFAULT_EMBEDDER
+from sightline.build.searching import DEFAULT_EMBEDDER, opened
 from sightline.build.sources import (
     LIVE,
     SourceInput,
@@ -49,6 +49,7 @@ __all__ = [
     "load",
     "located",
     "model_path",
+    "opened",
     "outputs",
     "pick_backend",
     "pictures",

@@ -143,6 +143,18 @@ class IndexRun:
         )
         self.stream = Stream(one.name, one.source, steps, [self._sink])
 
+    def run(self) -> None:
+        """Index the source to its end, here. Raises SightlineError: what it failed with, after it has ended."""
+        if self.stream is not None:
+            try:
+                self.stream.run()
+            except BaseException:
+                self.end(interrupted=True)
+                raise
+            self.end()
+            if self.stream.result.error is not None:
+                raise self.stream.result.error
+
     @property
     def error(self) -> str | None:
         """What the source failed with, or None."""

@@ -24,6 +24,7 @@ def opened(
     models_dir: Path | None = None,
     *,
     with_model: bool = True,
+    given: CropEmbedder | None = None,
 ) -> tuple[Searcher, CropEmbedder | None]:
     """A database to search, and the embedder that its vectors were made with.
 
@@ -33,6 +34,7 @@ def opened(
         kind: of the index: ``auto``, ``exact`` or ``usearch``.
         models_dir: folder of pulled models.
         with_model: whether the embedder is wanted; it is loaded anyway where ``model`` is given.
+        given: an embedder that is loaded already; it stays its owner's where this fails.
 
     Raises:
         ConfigError: there is no such database, or it was indexed with another embedder.
@@ -44,15 +46,17 @@ def opened(
     chosen: IndexKind | None = next((one for one in get_args(IndexKind) if one == kind), None)
     if chosen is None:
         raise ConfigError(f"index: it is {', '.join(get_args(IndexKind))}, not {kind!r}")
-    given = None if model is None else embedder(ModelOptions(model=model, models_dir=models_dir))
+    if given is not None:
+        return Searcher(database, given.info, chosen), given
+    named = None if model is None else embedder(ModelOptions(model=model, models_dir=models_dir))
     try:
-        searcher = Searcher(database, given.info if given else None, chosen)
+        searcher = Searcher(database, named.info if named else None, chosen)
     except BaseException:  # whatever it is, it goes on; the model must not stay
-        if given is not None:
-            given.close()
+        if named is not None:
+            named.close()
         raise
-    if given is not None or not with_model:
-        return searcher, given
+    if named is not None or not with_model:
+        return searcher, named
     try:
         return searcher, _named(searcher, models_dir)
     except BaseException:  # as above

@@ -4,6 +4,7 @@ import typer
 
 from sightline.cli.search.index import index
 from sightline.cli.search.query import query
+from sightline.cli.search.same import same
 
 app = typer.Typer(
     name="search",
@@ -14,3 +15,4 @@ app = typer.Typer(
 )
 app.command()(index)
 app.command()(query)
+app.command()(same)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from sightline.runtime.search.stored import Narrowing
+    from sightline.types import Match
 
 Database = Annotated[
     str, typer.Option("--db", help="SQLite file or database URL that holds the vectors.")
@@ -37,6 +39,10 @@ After = Annotated[
     typer.Option(help="Only seen from then on: 2026-11-28T08:00:00Z.", show_default=False),
 ]
 Before = Annotated[str | None, typer.Option(help="Only seen before then.", show_default=False)]
+Sheet = Annotated[
+    Path | None,
+    typer.Option(help="Write a picture of what was found: .jpg, .png.", show_default=False),
+]
 
 
 def narrowing_of(
@@ -52,3 +58,13 @@ def narrowing_of(
         after=None if after is None else moment("--after", after),
         before=None if before is None else moment("--before", before),
     )
+
+
+def line(match: Match) -> str:
+    """``0.931  car  gate, track 17  2026-11-28T08:00:00.480Z``."""
+    from sightline.wall_time import utc_text
+
+    track = f", track {match.track_id}" if match.track_id is not None else ""
+    when = utc_text(match.utc) if match.utc is not None else f"{match.time:.2f} s"
+    when = "" if match.track_id is None and match.utc is None else f"  {when}"
+    return f"{match.similarity:.3f}  {match.class_name}  {match.stream}{track}{when}"

@@ -21,6 +21,8 @@ from sightline.cli.search.options import (
     Json,
     OfClasses,
     OfStreams,
+    Sheet,
+    line,
     narrowing_of,
 )
 from sightline.cli.terminal import logs
@@ -45,10 +47,6 @@ Track = Annotated[
     typer.Option(
         help="In place of a picture, a track in the database: STREAM:ID.", show_default=False
     ),
-]
-Sheet = Annotated[
-    Path | None,
-    typer.Option(help="Write a picture of what was found: .jpg, .png.", show_default=False),
 ]
 
 
@@ -96,7 +94,7 @@ def query(
         typer.echo(json.dumps({"embedder": of.name, "matches": matches}))
         return
     for rank, match in enumerate(found, 1):
-        typer.echo(printable(f"{rank:3d}  {_line(match)}"))
+        typer.echo(printable(f"{rank:3d}  {line(match)}"))
     if not found:
         typer.secho("nothing was found: nothing is indexed that the options let through", err=True)
 
@@ -136,16 +134,6 @@ def _box(text: str | None) -> tuple[float, ...] | None:
     return box
 
 
-def _line(match: Match) -> str:
-    """``0.931  car  gate, track 17  2026-11-28T08:00:00.480Z``."""
-    from sightline.wall_time import utc_text
-
-    track = f", track {match.track_id}" if match.track_id is not None else ""
-    when = utc_text(match.utc) if match.utc is not None else f"{match.time:.2f} s"
-    when = "" if match.track_id is None and match.utc is None else f"  {when}"
-    return f"{match.similarity:.3f}  {match.class_name}  {match.stream}{track}{when}"
-
-
 def _write_sheet(
     path: Path, image: str | None, frame: Frame | None, box: str | None, found: Sequence[Match]
 ) -> None:
@@ -158,7 +146,7 @@ def _write_sheet(
         x0, y0, x1, y1 = (int(side) for side in box_in(frame, _box(box))[0])
         tiles.append(Tile(frame.image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)], ("looked for",)))
     tiles += [
-        Tile(match.picture, tuple(part for part in _line(match).split("  ") if part))
+        Tile(match.picture, tuple(part for part in line(match).split("  ") if part))
         for match in found
     ]
     save_picture(path, contact_sheet(tiles), image)

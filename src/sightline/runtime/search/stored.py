@@ -95,7 +95,9 @@ class StoredEmbeddings:
         found = sa.select(embeddings.c.id).where(
             embeddings.c.embedder_id == embedder, embeddings.c.id > after
         )
-        found = _narrowed(found, narrowing or Narrowing()).order_by(embeddings.c.id)
+        if narrowing is not None:
+            found = found.join(streams)
+        found = narrowed(found, narrowing or Narrowing()).order_by(embeddings.c.id)
         with self._reading() as connection:
             return np.fromiter(connection.execute(found).scalars(), np.int64)
 
@@ -205,11 +207,10 @@ def _address(url: str | Path) -> sa.URL:
     return sa.URL.create("sqlite", database=str(url))
 
 
-def _narrowed(found: sa.Select[Any], narrowing: Narrowing) -> sa.Select[Any]:
+def narrowed(found: sa.Select[Any], narrowing: Narrowing) -> sa.Select[Any]:
+    """A query of `embeddings` and `streams` for the rows that are searched only."""
     if narrowing.classes:
         found = found.where(embeddings.c["class"].in_(narrowing.classes))
-    if narrowing.streams or narrowing.not_streams:
-        found = found.join(streams)
     if narrowing.streams:
         found = found.where(streams.c.name.in_(narrowing.streams))
     if narrowing.not_streams:
@@ -221,9 +222,13 @@ def _narrowed(found: sa.Select[Any], narrowing: Narrowing) -> sa.Select[Any]:
     return found
 
 
+def unix_time(stored: datetime | None) -> float | None:
+    """The Unix time of a moment of the database. SQLite does not keep its zone, which is always UTC."""
+    return None if stored is None else stored.replace(tzinfo=UTC).timestamp()
+
+
 def _match(row: sa.Row[Any], similarity: float) -> Match:
-    # SQLite does not keep the zone, which is always UTC.
-    utc = None if row.utc is None else row.utc.replace(tzinfo=UTC).timestamp()
+    utc = unix_time(row.utc)
     return Match(
         row.id,
         similarity,

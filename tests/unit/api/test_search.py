@@ -1,0 +1,70 @@
+"""``sl.SearchIndex``: footage is added and searched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import sightline as sl
+from sightline.errors import ConfigError, DecodeError, InvalidRequest, SearchError
+from sightline.sources.street import StreetOptions, StreetSource
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for frame in StreetSource(StreetOptions(seed=10_502, width=640, height=360, fps=1, duration=2)):
+        cv2.imwrite(str(folder / f"{frame.index}.png"), frame.image)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def index(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sl.SearchIndex]:
+    with sl.SearchIndex(tmp_path_factory.mktemp("database") / "a.db") as made:
+        assert made.add(pictures, "street") > 5
+        yield made
+
+
+def test_what_was_added_is_found(index: sl.SearchIndex, pictures: Path) -> None:
+    (first, *_) = index.search(pictures / "0.png", count=100, streams=["0.png"])
+    found = index.search(cv2.imread(str(pictures / "0.png")), first.box, count=3)
+    assert isinstance(found[0], sl.Match)
+    assert (found[0].id, found[0].stream) == (first.id, "0.png")
+    assert found[0].similarity > 0.98
+    assert len(index.search(pictures / "0.png", count=10_000)) == index.add(pictures, "street")
+    only = index.search(pictures / "0.png", classes=[first.class_name])
+    assert {match.class_name for match in only} == {first.class_name}
+    assert index.same() == []
+
+
+def test_another_program_opens_it(index: sl.SearchIndex, pictures: Path) -> None:
+    with sl.SearchIndex(index._database) as again:
+        assert len(again.search(pictures / "1.png", count=2)) == 2
+
+
+def test_what_cannot_be_asked(index: sl.SearchIndex, pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="give an image, or track"):
+        index.search()
+    with pytest.raises(InvalidRequest, match="no pixels in the picture"):
+        index.search(pictures / "0.png", (5, 5, 5, 9))
+    with pytest.raises(SearchError, match="no vector of track 3 of 'gate'"):
+        index.search(track=("gate", 3))
+    with (
+        pytest.raises(ConfigError, match="there is no database"),
+        sl.SearchIndex(tmp_path / "b.db") as none,
+    ):
+        none.search(np.zeros((9, 9, 3), np.uint8))
+
+
+def test_a_picture_that_cannot_be_read(tmp_path: Path, pictures: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "0.png").write_bytes((pictures / "0.png").read_bytes())
+    (tmp_path / "p" / "1.png").write_bytes(b"no picture")
+    with sl.SearchIndex(tmp_path / "a.db") as index:
+        with pytest.raises(DecodeError, match="1 of 2 pictures were left out"):
+            index.add(tmp_path / "p", "street")
+        assert index.search(pictures / "0.png"), "the rest is there"
