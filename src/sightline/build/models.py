@@ -196,7 +196,9 @@ def _around(options: ModelOptions, make_engine: Callable[[CardReading], Engine])
     card = reading.card
     wanted = options.task if isinstance(options, ServedModelOptions) else "detect"
     if wanted not in {"detect", card.task}:
-        raise ModelError(f"{reading.file.path}: its task is {card.task}, and not {wanted} as `task` says")
+        raise ModelError(
+            f"{reading.file.path}: its task is {card.task}, and not {wanted} as `task` says"
+        )
     engine = make_engine(reading)
     try:
         return EngineDetector(

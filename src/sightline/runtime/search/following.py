@@ -64,15 +64,20 @@ class FollowingIndex:
         self._compared_at = float("-inf")
         self._unsaved = 0
 
-    def refreshed(self) -> VectorIndex:
-        """The index with what the database holds by now. Raises SearchError."""
-        newest, count = self._stored.state(self._number)
-        index = self._index or self._begun(count)
+    def refreshed(self, *, compared: bool = False) -> VectorIndex:
+        """The index with what the database holds by now. Raises SearchError.
+
+        ``compared``: without what was removed, too. Else that is looked for now and then: counting the rows
+        takes longer than a search.
+        """
+        index = self._index or self._begun(self._stored.count(self._number))
         # New rows have larger ids; those of servers may come in another order.
-        if newest > self._newest:
+        if self._stored.newest(self._number) > self._newest:
             self._add(index, self._new(self._newest))
-        if len(index) != count and time.monotonic() - self._compared_at >= _COMPARE_S:
-            self._compare(index)
+        if compared or time.monotonic() - self._compared_at >= _COMPARE_S:
+            self._compared_at = time.monotonic()
+            if len(index) != self._stored.count(self._number):
+                self._compare(index)
         return index
 
     def save(self) -> None:
@@ -145,7 +150,6 @@ class FollowingIndex:
 
     def _compare(self, index: VectorIndex) -> None:
         """Forget what is no longer in the database, and add what is not in the index."""
-        self._compared_at = time.monotonic()
         ids = self._stored.ids(self._number)
         index.remove(np.setdiff1d(index.keys, ids))
         missing = np.setdiff1d(ids, index.keys)

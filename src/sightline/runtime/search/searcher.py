@@ -51,7 +51,7 @@ class Searcher:
         A search reads what is new, too; it keeps nothing. Raises SearchError.
         """
         with self._lock:
-            count = len(self._following.refreshed())
+            count = len(self._following.refreshed(compared=True))
             self._following.save()
             return count
 

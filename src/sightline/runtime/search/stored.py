@@ -83,12 +83,13 @@ class StoredEmbeddings:
             rows = connection.execute(sa.select(embedders).order_by(embedders.c.id))
             return {row.id: EmbedderInfo(row.name, row.digest, row.dimensions) for row in rows}
 
-    def state(self, embedder: int) -> tuple[int, int]:
-        """The largest id of an embedder's vectors, and how many there are. Raises SearchError."""
-        of = sa.select(sa.func.max(embeddings.c.id), sa.func.count())
-        with self._reading() as connection:
-            newest, count = connection.execute(of.where(embeddings.c.embedder_id == embedder)).one()
-        return newest or 0, count
+    def newest(self, embedder: int) -> int:
+        """The largest id of an embedder's vectors; 0 where there are none. Raises SearchError."""
+        return self._value(sa.func.max(embeddings.c.id), embedder)
+
+    def count(self, embedder: int) -> int:
+        """How many vectors of an embedder there are. Raises SearchError."""
+        return self._value(sa.func.count(), embedder)
 
     def ids(self, embedder: int, narrowing: Narrowing | None = None, after: int = 0) -> Ints:
         """The ids of an embedder's vectors that are larger than ``after``, in order. Raises SearchError."""
@@ -176,6 +177,11 @@ class StoredEmbeddings:
             inspector = sa.inspect(connection)
             there = inspector.get_columns(table) if inspector.has_table(table) else []
         return any(one["name"] == column for one in there)
+
+    def _value(self, what: sa.ColumnElement[Any], embedder: int) -> int:
+        found = sa.select(what).where(embeddings.c.embedder_id == embedder)
+        with self._reading() as connection:
+            return int(connection.execute(found).scalar() or 0)
 
     def _rows_of(self, found: sa.Select[Any], ids: Ints) -> Iterator[sa.Row[Any]]:
         with self._reading() as connection:
