@@ -1,6 +1,6 @@
 """Score the masks of a street segmentation model on streets that it has never seen.
 
-    python training/evaluate_masks.py street-seg.onnx [--frames 500] [--seeds 10000] [--draw sheet.png]
+    python training/evaluate_masks.py street-seg.onnx [--frames 500] [--draw sheet.png]
 
 Frames are of held-out seeds, as in ``evaluate.py``, found by Sightline's own detector. COCO's average
 precision by the overlap of masks: ``data.HEADLINE`` says which objects count, and what is found in the

@@ -2,7 +2,7 @@
 
 Bolya et al. 2019, "YOLACT" (arXiv 1904.02689): a mask is the sum of the prototypes, each times the
 object's coefficient, where that is above 0, within the object's box. Most objects of a street are
-small and thin, so the prototypes are at stride 2: at stride 4 even perfect ones lose a third of the
+small and thin, so the prototypes are at stride 2: at stride 4 even the best ones lose half of the
 bicycles' and a quarter of the people's average precision.
 """
 

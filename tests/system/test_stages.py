@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from tests import exported_graphs as graphs
 from tests import ports
 from tests.waiting import wait_for
 
@@ -94,31 +95,62 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     assert {one["track_id"] for one in again} == {one["track_id"] for one in labelled}
 
 
+def everything_is_masked(path: Path) -> Path:
+    """A segmentation model that finds one object in each picture: the whole of it."""
+    rows = np.zeros((1, 4 + graphs.CLASSES + 4, graphs.CELLS), np.float32)
+    width, height = graphs.CANVAS
+    rows[0, :4, 100], rows[0, 4, 100] = (width / 2, height / 2, width, height), 0.9
+    rows[0, -4:, 100] = 1
+    planes = np.ones((1, 4, height // 4, width // 4), np.float32)
+    told = {"author": "Ultralytics", "task": "segment", "names": "{0: 'a', 1: 'b', 2: 'c'}"}
+    return graphs.answers(output0=rows, output1=planes).save(path, told)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
-def test_three_streams_share_a_classifier(tmp_path: Path, workers: int) -> None:
-    stage = {"kind": "classify", "model": "attributes", "of": list(VEHICLES)}
+def test_three_streams_share_the_models_of_their_stages(tmp_path: Path, workers: int) -> None:
+    everything_is_masked(tmp_path / "seg.onnx")
+    stages = [
+        {"kind": "classify", "model": "attributes", "of": list(VEHICLES)},
+        {"kind": "segment", "model": "seg", "of": "car", "crops": True, "margin": 0, "every": 5},
+        {"kind": "detect", "model": "street", "of": "bus", "size": 96, "every": 3},
+        {"kind": "detect", "model": "seg", "of": ["person"], "every": 5},
+    ]
     streams = {
         f"street-{seed}": {
             "source": f"street://?seed={seed}&width=640&height=384&fps=5&duration=3",
-            "stages": [stage],
+            "stages": stages if seed == 10_501 else stages[:1],
             "outputs": {"json_lines": f"{seed}.jsonl"},
         }
         for seed in (10_501, 10_502, 10_503)
     }
     site = {
-        "models": {"street": {"model": "street"}, "attributes": {"model": "street-attributes"}},
+        "models": {
+            "street": {"model": "street"},
+            "attributes": {"model": "street-attributes"},
+            "seg": {"model": "seg.onnx", "task": "segment"},
+        },
         "streams": streams,
         "workers": workers,
     }
     (tmp_path / "site.yaml").write_text(json.dumps(site))  # JSON is YAML
     checked = sightline("config", "check", "site.yaml", cwd=tmp_path)
-    assert "then attributes" in checked.stdout
+    assert "then attributes, then seg, then street, then seg" in checked.stdout
     done = sightline("run", "site.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for seed in (10_501, 10_502, 10_503):
-        labelled = [one for one in objects(tmp_path / f"{seed}.jsonl") if one.get("labels")]
+        seen = list(objects(tmp_path / f"{seed}.jsonl"))
+        labelled = [one for one in seen if one.get("labels")]
         assert labelled, done.stderr
         assert {one["class"] for one in labelled} <= set(VEHICLES)
+        if seed != 10_501:
+            continue
+        masked = [one for one in seen if one.get("mask", {"counts": "PPP"})["counts"] != "PPP"]
+        assert "car" in {one["class"] for one in masked}
+        parts = [one for one in seen if "parent_id" in one and one["class"] == "a"]
+        assert parts, done.stderr
+        people = {one["track_id"] for one in seen if one["class"] == "person"}
+        assert {one["parent_id"] for one in parts} <= people
+        assert not any("track_id" in one for one in parts)
 
 
 class Counting:
@@ -160,6 +192,11 @@ def test_a_stage_of_ones_own_stands_beside_a_classifier() -> None:
         pytest.param(
             [sl.Classify("street-attributes", of="cra")], ConfigError, "mean 'car'", id="no such class"
         ),
+        pytest.param([sl.Segment("street")], ConfigError, "task is detect, so it tells no masks", id="no masks"),
+        pytest.param([sl.Detect("street-attributes")], ModelError, "classify", id="a classifier that detects"),
+        pytest.param([sl.Detect("street", of="cra")], ConfigError, "mean 'car'", id="of no such class"),
+        pytest.param([sl.Detect("street", classes="cra")], ConfigError, "mean 'car'", id="no such part"),
+        pytest.param([sl.Detect("street", size=100)], ConfigError, "multiples of 32", id="a wrong size"),
         pytest.param([Counting], ConfigError, "stages: give", id="a class instead of a stage"),
         pytest.param(["street-attributes"], ConfigError, "stages: give", id="a name"),
     ],
@@ -175,6 +212,8 @@ def test_what_is_refused(stages: Any, error: type[Exception], message: str) -> N
         pytest.param({"kind": "classify", "model": "no-such"}, "no-such", id="no such model"),
         pytest.param({"kind": "clasify", "model": "street-attributes"}, "classify", id="no such kind"),
         pytest.param({"kind": "classify"}, "model", id="no model"),
+        pytest.param({"kind": "segment", "model": "street", "again_s": 1}, "again_s", id="another kind's key"),
+        pytest.param({"kind": "detect", "model": "street", "every": 0}, "every", id="every 0th frame"),
         pytest.param(
             {"kind": "classify", "model": "street-attributes", "off": "car"}, "of", id="misspelt key"
         ),

@@ -178,11 +178,11 @@ class DetectOptions(_FindOptions):
 class Segment(SegmentOptions):
     """A stage of ``track`` that gives objects the masks of a segmentation model.
 
-        for seen in sl.track("street.mp4", model, stages=[sl.Segment("street-seg")]):
+        for seen in sl.track("street.mp4", model, stages=[sl.Segment("yolo11n-seg.onnx")]):
             print(seen.detections.masks)
 
     Args:
-        model: a segmentation model's file, or the name of a bundled or pulled one (``street-seg``).
+        model: a segmentation model's file, or the name of a pulled one.
         of: names or ids of the classes whose objects get masks; none: all.
         crops: show it the crop of each object instead of the whole picture.
         conf: lowest score of what it finds; the model's own by default.
