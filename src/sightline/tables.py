@@ -300,6 +300,10 @@ _LIVES = {
     "class_aware": Option(
         bool, "join only what has the same class", unset="as the model's card says"
     ),
+    "class_votes": Option(
+        int, "detections after which an object keeps the class that most of them have voted for",
+        unset="each detection has its own class", least=1, most=10_000,
+    ),
     "camera_motion": Option(
         str, "how the picture moves when the camera shakes or turns, which is made good",
         unset="off", choices=CAMERA_MOTIONS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,6 +113,17 @@ def test_a_new_object_is_confirmed_by_n_of_m_frames(
         assert shown == []
     else:  # from then on, whenever it is found
         assert shown == [n for n, there in enumerate(seen) if n >= first and there == "1"]
+
+
+@every_tracker
+def test_the_class_of_an_object_is_the_one_that_its_detections_voted_for(make: Make) -> None:
+    tracker = make(class_votes=3)
+    shown = []
+    for n, class_id in enumerate([1, 0, 1, 0, 0, 0, 0]):
+        found = replace(detections(walker(n)), class_ids=np.array([class_id], np.int64))
+        shown.append(tracker.update(found, n / 25).class_ids.tolist())
+    assert shown == [[1], [0], [1], [1], [1], [1], [1]]
+    assert tracker.predict(7 / 25).class_ids.tolist() == [1]
 
 
 @every_tracker

@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         confirm_within: int | None = None
         lost_buffer_s: float | None = None
         class_aware: bool | None = None
+        class_votes: int | None = None
         camera_motion: str | None = None
 
 else:

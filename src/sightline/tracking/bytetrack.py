@@ -41,6 +41,8 @@ class ByteTrack(OnlineTracker):
         frame_rate: frames per second, for updates without ``time``, and the rate at which the
             noise of the motion model is meant.
         class_aware: join only what has the same class id.
+        class_votes: after so many detections an object keeps the class that most of them have voted for,
+            each with its score. None: the class is that of each detection.
         camera_motion: ``affine`` or ``homography``: the motion of the camera is seen in the frames,
             which ``update`` is then handed, and made good. ``off``: it stands still.
 
@@ -65,6 +67,7 @@ class ByteTrack(OnlineTracker):
         lost_buffer_s: float = 1.0,
         frame_rate: float = 30.0,
         class_aware: bool = False,
+        class_votes: int | None = None,
         camera_motion: str = "off",
     ) -> None:
         self.match_threshold = fraction("match_threshold", match_threshold)
@@ -79,6 +82,7 @@ class ByteTrack(OnlineTracker):
             lost_buffer_s=lost_buffer_s,
             frame_rate=frame_rate,
             class_aware=class_aware,
+            class_votes=class_votes,
             camera_motion=camera_motion,
         )
 

@@ -63,8 +63,8 @@ class DeepSORTTracker(OnlineTracker):
         gallery: vectors that are kept of each track.
         cascade: tracks that were seen last are matched first, as in the paper. Else all at once, and
             overlap counts beside looks.
-        minimum_hits, confirm_within, lost_buffer_s, frame_rate, class_aware, camera_motion: as for
-            ``ByteTrack``.
+        minimum_hits, confirm_within, lost_buffer_s, frame_rate, class_aware, class_votes, camera_motion:
+            as for ``ByteTrack``.
 
     Raises:
         ConfigError: an option is out of its range.
@@ -92,6 +92,7 @@ class DeepSORTTracker(OnlineTracker):
         lost_buffer_s: float = 3.0,
         frame_rate: float = 30.0,
         class_aware: bool = False,
+        class_votes: int | None = None,
         camera_motion: str = "off",
     ) -> None:
         self.embedder = embedder
@@ -112,6 +113,7 @@ class DeepSORTTracker(OnlineTracker):
             lost_buffer_s=lost_buffer_s,
             frame_rate=frame_rate,
             class_aware=class_aware,
+            class_votes=class_votes,
             camera_motion=camera_motion,
         )
 

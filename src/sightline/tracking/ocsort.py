@@ -132,8 +132,8 @@ class OCSORT(OnlineTracker):
             detection.
         low_match_threshold: smallest overlap between a track and a doubtful detection.
         momentum: how much it counts that a detection is ahead of a track, beside their overlap.
-        minimum_hits, confirm_within, lost_buffer_s, frame_rate, class_aware, camera_motion: as for
-            ``ByteTrack``.
+        minimum_hits, confirm_within, lost_buffer_s, frame_rate, class_aware, class_votes, camera_motion:
+            as for ``ByteTrack``.
 
     Raises:
         ConfigError: an option is out of its range.
@@ -156,6 +156,7 @@ class OCSORT(OnlineTracker):
         lost_buffer_s: float = 1.0,
         frame_rate: float = 30.0,
         class_aware: bool = False,
+        class_votes: int | None = None,
         camera_motion: str = "off",
     ) -> None:
         self.match_threshold = fraction("match_threshold", match_threshold)
@@ -170,6 +171,7 @@ class OCSORT(OnlineTracker):
             lost_buffer_s=lost_buffer_s,
             frame_rate=frame_rate,
             class_aware=class_aware,
+            class_votes=class_votes,
             camera_motion=camera_motion,
         )
 

@@ -16,6 +16,7 @@ from sightline.errors import ConfigError
 from sightline.other_names import attribute_error
 from sightline.tables import CAMERA_MOTIONS
 from sightline.tracking import kalman
+from sightline.tracking.class_votes import ClassVotes
 from sightline.tracking.matching import Pairs, assign
 from sightline.tracking.tracks import Found, Tracks
 from sightline.types import Detections, Floats, Frame, Ints, Mask
@@ -62,6 +63,7 @@ class OnlineTracker(ABC):
         lost_buffer_s: float,
         frame_rate: float,
         class_aware: bool,
+        class_votes: int | None,
         camera_motion: str,
     ) -> None:
         self.high_threshold = fraction("high_threshold", high_threshold)
@@ -71,16 +73,8 @@ class OnlineTracker(ABC):
             raise ConfigError(
                 f"low_threshold is {low_threshold}: it must not exceed high_threshold, {high_threshold}"
             )
-        if minimum_hits < 1:
-            raise ConfigError(f"minimum_hits is {minimum_hits}: it must be 1 or more")
-        if confirm_within is not None and confirm_within < minimum_hits:
-            raise ConfigError(
-                f"confirm_within is {confirm_within}: it must be minimum_hits, {minimum_hits}, or more"
-            )
-        if not 0 <= lost_buffer_s < math.inf:
-            raise ConfigError(f"lost_buffer_s is {lost_buffer_s}: it must be 0 seconds or more")
-        if not 0 < frame_rate < math.inf:
-            raise ConfigError(f"frame_rate is {frame_rate}: it must be more than 0 per second")
+        _check_counts(minimum_hits, confirm_within, class_votes)
+        _check_times(lost_buffer_s, frame_rate)
         if camera_motion not in CAMERA_MOTIONS:
             known = ", ".join(CAMERA_MOTIONS)
             raise ConfigError(f"camera_motion is {camera_motion!r}: it must be one of {known}")
@@ -91,6 +85,7 @@ class OnlineTracker(ABC):
         self.lost_buffer_s = lost_buffer_s
         self.frame_rate = frame_rate
         self.class_aware = class_aware
+        self.class_votes = class_votes
         self._next_id = 1
         self.reset()
 
@@ -99,6 +94,7 @@ class OnlineTracker(ABC):
         self._clock = 0.0  # seconds that have passed, of whatever frames were shown
         self._tracks = self._begin(Found.of(Detections.empty()))
         self._class_names: tuple[str, ...] = ()
+        self._votes = None if self.class_votes is None else ClassVotes(self.class_votes)
         self._updated: float | None = None  # the clock at the last update
         self._time: float | None = None  # stream time of the last frame that had one
         if self._camera is not None:
@@ -120,7 +116,8 @@ class OnlineTracker(ABC):
 
         Returns:
             The detections that belong to a confirmed track, in the order given, untouched (boxes
-            are the detector's, not the filter's) but for ``track_ids``.
+            are the detector's, not the filter's) but for ``track_ids``, and for ``class_ids`` where there
+            are ``class_votes``.
 
         Raises:
             ConfigError: ``camera_motion`` is on, and neither ``time`` nor the detections know a frame.
@@ -158,7 +155,7 @@ class OnlineTracker(ABC):
                 self._confirm(born.ids, born.ids == 0)
                 track_ids[fresh] = born.ids
             self._tracks = tracks[alive] + born
-        return replace(detections, track_ids=track_ids)[track_ids > 0]
+        return self._of_decided_classes(replace(detections, track_ids=track_ids)[track_ids > 0])
 
     def predict(self, time: float | Frame | None = None) -> Detections:
         """Where the tracked objects are by now, for a frame on which nothing was detected.
@@ -173,17 +170,26 @@ class OnlineTracker(ABC):
             return replace(Detections.empty(), track_ids=np.empty(0, np.int64))
         tracks = self._tracks
         now = (tracks.seen >= self._updated) & (tracks.ids > 0)
-        tracks = tracks[now]
+        tracks, votes = tracks[now], self._votes
         boxes = kalman.predicted_boxes(
             tracks.motion, (self._clock - self._updated) * self.frame_rate
         )
         return Detections(
             boxes.T.astype(np.float32),
             tracks.scores,
-            tracks.class_ids,
+            tracks.class_ids if votes is None else votes.decided(tracks.ids, tracks.class_ids),
             tracks.ids,
             class_names=self._class_names,
         )
+
+    def _of_decided_classes(self, tracked: Detections) -> Detections:
+        """Tracked objects with the classes that their detections have voted for."""
+        votes, ids = self._votes, tracked.track_ids
+        if votes is None or ids is None:
+            return tracked
+        votes.keep(self._tracks.ids)
+        votes.add(ids, tracked.class_ids, tracked.scores)
+        return replace(tracked, class_ids=votes.decided(ids, tracked.class_ids))
 
     @abstractmethod
     def _match(self, found: Found, candidates: Candidates) -> tuple[Ints, Ints]:
@@ -237,6 +243,26 @@ class OnlineTracker(ABC):
         new = which.nonzero()[0]
         ids[new] = np.arange(self._next_id, self._next_id + len(new))
         self._next_id += len(new)
+
+
+def _check_counts(minimum_hits: int, confirm_within: int | None, class_votes: int | None) -> None:
+    """Raises ConfigError: one of them is out of its range."""
+    if minimum_hits < 1:
+        raise ConfigError(f"minimum_hits is {minimum_hits}: it must be 1 or more")
+    if confirm_within is not None and confirm_within < minimum_hits:
+        raise ConfigError(
+            f"confirm_within is {confirm_within}: it must be minimum_hits, {minimum_hits}, or more"
+        )
+    if class_votes is not None and class_votes < 1:
+        raise ConfigError(f"class_votes is {class_votes}: it must be 1 or more")
+
+
+def _check_times(lost_buffer_s: float, frame_rate: float) -> None:
+    """Raises ConfigError: one of them is out of its range."""
+    if not 0 <= lost_buffer_s < math.inf:
+        raise ConfigError(f"lost_buffer_s is {lost_buffer_s}: it must be 0 seconds or more")
+    if not 0 < frame_rate < math.inf:
+        raise ConfigError(f"frame_rate is {frame_rate}: it must be more than 0 per second")
 
 
 def _follow(camera: CameraMotion, tracks: Tracks, frame: Frame, boxes: Floats) -> None:

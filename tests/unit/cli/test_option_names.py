@@ -254,7 +254,7 @@ ALL_OPTIONS = {
     "every": ("3", 3), "transport": ("udp", None), "high_threshold": ("0.6", 0.6),
     "low_threshold": ("0.2", 0.2), "new_track_threshold": ("0.7", 0.7),
     "match_threshold": ("0.3", 0.3), "low_match_threshold": ("0.4", 0.4),
-    "new_match_threshold": ("0.35", 0.35), "minimum_hits": ("4", 4), "confirm_within": ("6", 6),
+    "new_match_threshold": ("0.35", 0.35), "minimum_hits": ("4", 4), "confirm_within": ("6", 6), "class_votes": ("9", 9),
     "smallest": ("24", 24), "tile": ("640x384", (640, 384)), "overlap": ("0.3", 0.3),
     "lost_buffer_s": ("2.5", 2.5), "camera_motion": ("affine", "affine"),
 }  # fmt: skip
