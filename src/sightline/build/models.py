@@ -193,18 +193,23 @@ def _around(options: ModelOptions, make_engine: Callable[[CardReading], Engine])
     from sightline.models.detector import EngineDetector
 
     reading = _read(options)
-    card = reading.card
+    card, decoder = reading.card, card_decoder(reading.card)
     wanted = options.task if isinstance(options, ServedModelOptions) else "detect"
     if wanted not in {"detect", card.task}:
         raise ModelError(
             f"{reading.file.path}: its task is {card.task}, and not {wanted} as `task` says"
         )
+    if not decoder.overlaps and (options.iou is not None or options.agnostic_nms):
+        log.warning(
+            "model %s: iou and agnostic_nms have no effect: its outputs are objects from which overlapping "
+            "boxes were removed already", card.name,
+        )  # fmt: skip
     engine = make_engine(reading)
     try:
         return EngineDetector(
             engine,
             card,
-            card_decoder(card),
+            decoder,
             flat=reading.flat,
             **options.model_dump(
                 include={"conf", "iou", "size", "classes", "max_detections", "agnostic_nms"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -42,6 +43,8 @@ from sightline.cli.saved_config import SaveConfig
 from sightline.cli.terminal import logs
 from sightline.errors import SightlineError
 from sightline.redaction import printable
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +101,10 @@ Jobs = Annotated[
     typer.Option(min=0, help="Files at a time \\[default: one for each core]", show_default=False),
 ]
 Transport = Annotated[
-    str, typer.Option(help="Of RTSP: tcp or udp.", autocompletion=words("tcp", "udp"))
+    str | None,
+    typer.Option(
+        help="Of RTSP: tcp or udp.", show_default="tcp", autocompletion=words("tcp", "udp")
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 
@@ -124,7 +130,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         jobs: Jobs = 0,
         fps: Fps = None,
         start: Start = None,
-        transport: Transport = "tcp",
+        transport: Transport = None,
         models_dir: ModelsDir = None,
         save_config: SaveConfig = None,
         quiet: Quiet = False,
@@ -161,7 +167,7 @@ def _analyze_sources(
     jobs: int,
     fps: float | None,
     start: str | None,
-    transport: str,
+    transport: str | None,
     save_config: Path | None,
     quiet: bool,
 ) -> None:
@@ -171,8 +177,9 @@ def _analyze_sources(
 
     outputs = output_options(flags)
     begun = None if start is None else moment("--start", start)
-    live = checked(LiveOptions, transport=transport)
+    live = checked(LiveOptions, transport=transport or "tcp")
     inputs = build.inputs(sources, live, fps=fps, start=begun)
+    _warn_of_unused(inputs, transport, jobs)
     looks = checked(DetectionOptions, regions=regions)
     tracker = tracker_options(flags) if tracked else None
     stages = further_stages(flags, outputs) if tracked else ()
@@ -188,6 +195,14 @@ def _analyze_sources(
         inputs, model, outputs, tracker=tracker, stages=stages, every=every, detect=looks,
         jobs=jobs or len(os.sched_getaffinity(0)), quiet=quiet,
     )  # fmt: skip
+
+
+def _warn_of_unused(inputs: Sequence[SourceInput], transport: str | None, jobs: int) -> None:
+    """Say which flags have no effect with these sources."""
+    if transport is not None and not any(i.spec.startswith("rtsp") for i in inputs):
+        log.warning("--transport has no effect: none of the sources is an rtsp:// address")
+    if jobs and sum(i.takes_turns for i in inputs) < 2:
+        log.warning("--jobs has no effect: fewer than two of the sources are files")
 
 
 detect = _command(
