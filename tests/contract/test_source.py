@@ -225,6 +225,6 @@ def test_no_thread_is_left(source: Source) -> None:
     list(source)
     source.close()
     deadline = time.monotonic() + 5
-    while any(thread.name.startswith("source ") for thread in threading.enumerate()):
-        assert time.monotonic() < deadline, set(threading.enumerate()) - before
+    while new := {t for t in set(threading.enumerate()) - before if t.name.startswith("source ")}:
+        assert time.monotonic() < deadline, new
         time.sleep(0.01)

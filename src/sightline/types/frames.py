@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from sightline.other_names import attribute_error
 from sightline.types.arrays import ChannelOrder, Clock, Pixels
+from sightline.types.made_once import MadeOnce
 from sightline.types.pictures import Picture
 
 
@@ -33,7 +33,8 @@ class Frame:
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: the picture, without the pixels that were made of it."""
-        return {name: value for name, value in self.__dict__.items() if name != "image"}
+        kept = self.__dict__.copy()
+        return {name: kept[name] for name in kept if not name.startswith("image")}
 
     if not TYPE_CHECKING:
 
@@ -50,7 +51,7 @@ class Frame:
         """Rows, pixels."""
         return self.picture.height
 
-    @cached_property
+    @MadeOnce
     def image(self) -> Pixels:
         """The whole picture, (height, width, 3), uint8, BGR. Made once, then kept."""
         return self.picture.scaled(self.width, self.height, "bgr")

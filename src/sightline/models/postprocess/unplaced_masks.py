@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from itertools import starmap
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from sightline.geometry import Placement
 from sightline.types import Floats, Ints, Mask, Masks
+from sightline.types.made_once import MadeOnce
 
 Reals = NDArray[np.float64]
 
@@ -169,7 +169,7 @@ class UnplacedMasks(Masks):
         made: Mask = scaled > self.threshold
         return made
 
-    @cached_property
+    @MadeOnce
     def _made(self) -> Masks:
         """The masks in the canvas itself."""
         width, height = self.size

@@ -13,6 +13,7 @@ import time
 import traceback
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -260,7 +261,8 @@ def test_an_encrypted_playlist_is_played(serve: Callable[[Respond], str], tmp_pa
 
     place = serve(send)
     with_any_host = LiveOptions(open_timeout_s=5, reconnect_attempts=1)
-    assert LiveSource(f"http://{place}/list.m3u8", options=with_any_host).open().width == 64
+    with closing(LiveSource(f"http://{place}/list.m3u8", options=with_any_host)) as source:
+        assert source.open().width == 64
     with pytest.raises(SourceError, match="encrypted"):
         LiveSource(f"http://{place}/list.m3u8", options=LiveOptions(hosts=())).open()
 
