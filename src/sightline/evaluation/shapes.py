@@ -91,6 +91,11 @@ def add_outlines(
         item["segmentation"] = outline or _box_outline(item["bbox"])
     for number, (shape, objects) in enumerate(zip(shapes, pictures, strict=True)):
         size = objects.masks.size if objects.masks is not None else shape.size
+        if size is not None and shape.size is not None and size != shape.size and len(objects):
+            raise ConfigError(
+                f"masks that were found are of pictures of {_by(size)}, and the ground truth's is of "
+                f"{_by(shape.size)}: they cannot be compared"
+            )
         width, height = size or _reach(truth, found, number + 1)
         for dataset in (truth, found):
             dataset["images"][number] |= {"width": width, "height": height}
@@ -178,6 +183,10 @@ def _reach(truth: dict[str, Any], found: dict[str, Any], picture: int) -> tuple[
             for polygon in item["segmentation"]:
                 points = [max(points[0], *polygon[::2]), max(points[1], *polygon[1::2])]
     return int(np.ceil(points[0])), int(np.ceil(points[1]))
+
+
+def _by(size: tuple[int, int]) -> str:
+    return "{}×{}".format(*size)
 
 
 def _count(keypoints: Reals | None) -> int:

@@ -60,3 +60,53 @@ def packed(counts: Ints) -> str:
         if not going.any():
             break
     return letters[used].tobytes().decode("ascii")
+
+
+def unpacked(text: str) -> Ints:
+    """The run lengths (M,) int64 of COCO's text: what ``packed`` gives. Raises ValueError: it is none."""
+    counts: list[int] = []
+    value = shift = 0
+    for letter in text:
+        low = ord(letter) - 48
+        if not 0 <= low < 64 or shift >= _BITS * _LETTERS:
+            raise ValueError(f"{text[:20]!r} is no run lengths of COCO's")
+        value |= (low & 0x1F) << shift
+        shift += _BITS
+        if low & 0x20:
+            continue
+        value -= (1 << shift) if low & 0x10 else 0
+        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+        value = shift = 0
+    if shift or min(counts, default=0) < 0:
+        raise ValueError(f"{text[:20]!r} is no run lengths of COCO's")
+    return np.array(counts, np.int64)
+
+
+def crop_of(counts: Ints, size: tuple[int, int]) -> tuple[Mask, tuple[int, int]]:
+    """The mask of run lengths (M,), cut to its pixels (height, width), and x and y of the crop's corner.
+
+    Args:
+        counts: as ``run_lengths`` gives them.
+        size: (width, height) of the picture.
+
+    Raises:
+        ValueError: they are not those of a picture of this size.
+    """
+    width, height = size
+    if counts.sum() != width * height or (counts < 0).any():
+        raise ValueError(
+            f"run lengths of {int(counts.sum())} pixels, in a picture of {width}×{height}"
+        )
+    edges = np.cumsum(counts)
+    starts, ends = edges[:-1:2], edges[1::2]
+    inside = ends > starts
+    if not inside.any():
+        return np.zeros((0, 0), np.bool_), (0, 0)
+    left, right = int(starts[inside][0]) // height, -(-int(ends[inside][-1]) // height)
+    steps = np.zeros((right - left) * height + 1, np.int8)
+    steps[starts[inside] - left * height] = 1
+    steps[ends[inside] - left * height] -= 1
+    columns = np.cumsum(steps[:-1], dtype=np.int8).astype(np.bool_).reshape(-1, height)
+    rows = np.flatnonzero(columns.any(axis=0))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    return columns[:, top:bottom].T.copy(), (left, top)

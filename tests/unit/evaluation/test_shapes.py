@@ -17,6 +17,7 @@ from sightline.errors import ConfigError
 from sightline.evaluation.detection import DetectionScores
 from sightline.evaluation.pictures.datasets import read_dataset
 from sightline.evaluation.pictures.labels import Dataset
+from sightline.evaluation.pictures.predictions import read_predictions
 from sightline.types import Detections, Masks
 
 pytest.importorskip("faster_coco_eval")
@@ -115,6 +116,62 @@ def test_masks(tmp_path: Path, kind: str) -> None:
     assert smaller.mask_map75 == 0
     assert smaller.map == right.map >= 0.8, "boxes are scored by themselves"
     assert math.isnan(right.keypoint_map)
+
+
+@pytest.mark.parametrize("kind", ["JSON lines", "COCO results", "a COCO file", "plain run lengths"])
+def test_masks_and_keypoints_of_files_are_scored_as_the_model_s(tmp_path: Path, kind: str) -> None:
+    truth = coco(
+        tmp_path,
+        segmentation=lambda i: masks().to_coco(i),
+        keypoints=lambda i: np.column_stack((POINTS[i], [2, 1, 2])).ravel().tolist(),
+        num_keypoints=lambda _: 3,
+    )
+    points = np.concatenate((POINTS + 2, np.ones((2, 3, 1))), axis=2).astype(np.float32)
+    one = found(masks=masks(0.8), keypoints=points)
+    path = tmp_path / "found.json"
+    if kind == "JSON lines":
+        line = {
+            "stream": "a.png",
+            "frame": 0,
+            "width": 200,
+            "height": 100,
+            "objects": one.to_dict(),
+        }
+        path.write_text(json.dumps(line) + "\n")
+    else:
+        rows = [
+            {
+                "image_id": 1,
+                "category_id": 1,
+                "bbox": [*b[:2], b[2] - b[0], b[3] - b[1]],
+                "score": round(float(score), 4),
+                "segmentation": masks(0.8).to_coco(i)
+                if kind != "plain run lengths"
+                else {"size": [100, 200], "counts": masks(0.8).run_lengths(i).tolist()},
+                "keypoints": points[i].ravel().tolist(),
+            }
+            for i, (b, score) in enumerate(zip(BOXES.tolist(), one.scores, strict=True))
+        ]
+        whole = {
+            "images": [{"id": 1, "file_name": "a.png"}],
+            "categories": [{"id": 1, "name": "thing"}],
+            "annotations": rows,
+        }
+        path.write_text(json.dumps(whole if kind == "a COCO file" else rows))
+    scores = truth.score(read_predictions(path, truth))
+    expected = truth.score([one])
+    for name in ("mask_map", "mask_map50", "mask_map75", "keypoint_map", "map"):
+        assert getattr(scores, name) == pytest.approx(getattr(expected, name)), name
+    assert scores.mask_map == pytest.approx(0.3, abs=0.101)
+
+
+def test_masks_of_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
+    truth = coco(tmp_path, segmentation=lambda i: masks().to_coco(i))
+    small = Masks.of(np.ones((2, 10, 20), np.bool_))
+    with pytest.raises(
+        ConfigError, match="pictures of 20×10, and the ground truth's is of 200×100"
+    ):
+        truth.score([found(masks=small)])
 
 
 def test_what_only_one_side_tells_is_not_scored(tmp_path: Path) -> None:

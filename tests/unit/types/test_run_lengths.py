@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sightline.types.run_lengths import packed, run_lengths
+from sightline.types.run_lengths import crop_of, packed, run_lengths, unpacked
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,11 @@ def test_a_crop_counts_as_its_whole_mask(
     coco = pytest.importorskip("faster_coco_eval").mask
     theirs = coco.encode(np.asfortranarray(whole.astype(np.uint8)))
     assert packed(counts) == theirs["counts"].decode()
+    back, (x, y) = crop_of(unpacked(packed(counts)), (width, height))
+    again = np.zeros_like(whole)
+    again[y : y + back.shape[0], x : x + back.shape[1]] = back
+    assert (again == whole).all()
+    assert back.size <= max(1, crop.size), "cut to the columns and rows that have pixels"
 
 
 @given(st.lists(st.integers(0, 2**40), min_size=1, max_size=20))
@@ -66,3 +71,16 @@ def test_long_runs_are_packed(lengths: list[int]) -> None:
                 value |= -1 << shift
         counts.append(value + (counts[-2] if len(counts) > 2 else 0))
     assert counts == lengths
+    assert unpacked(text).tolist() == lengths
+
+
+@pytest.mark.parametrize("text", ["\x20", "o", "P" * 3 + "z", "o" * 20, "é"])
+def test_what_is_no_text_of_cocos(text: str) -> None:
+    with pytest.raises(ValueError, match="no run lengths"):
+        unpacked(text)
+
+
+@pytest.mark.parametrize("counts", [[3], [1, 4], [5, -1]])
+def test_run_lengths_of_another_picture(counts: list[int]) -> None:
+    with pytest.raises(ValueError, match="run lengths of"):
+        crop_of(np.array(counts, np.int64), (2, 2))

@@ -12,6 +12,7 @@ from sightline.coco import COCO_NAMES
 from sightline.evaluation.comparison import Reals, overlaps, real_boxes
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.pictures.coco_boxes import Id
+from sightline.evaluation.pictures.found_shapes import FoundShape
 from sightline.evaluation.pictures.labels import Dataset
 from sightline.types import Detections, Mask
 
@@ -23,13 +24,17 @@ _CLEARLY = 2
 
 
 class ResultRow(NamedTuple):
-    """One row of results: its picture's place, box (4,) as corners, score and class number."""
+    """One row of results: its picture's place, box (4,) as corners, score and class number.
+
+    ``shape`` is what it tells beside its box.
+    """
 
     picture: int
     box: Reals
     score: float
     category: Id
     where: str
+    shape: FoundShape = FoundShape()
 
 
 def class_places(

@@ -18,6 +18,7 @@ from sightline.evaluation.pictures.class_names import as_written
 from sightline.evaluation.pictures.class_numbers import ResultRow, class_places, on_an_object
 from sightline.evaluation.pictures.coco import corners, entries, load_json, read_categories
 from sightline.evaluation.pictures.coco_boxes import Id, UnusableEntry, number, plain_id, read_box
+from sightline.evaluation.pictures.found_shapes import FoundShape, fields_of, read_shape
 from sightline.evaluation.pictures.labels import Dataset
 from sightline.evaluation.pictures.picture_names import PictureNames
 from sightline.evaluation.text_files import refuse
@@ -182,7 +183,7 @@ def _row(item: dict[str, Any], place: Any) -> ResultRow:
     if category is None:
         raise UnusableEntry("it has no category_id")
     box = corners(read_box(item)[None])[0].astype(np.float64)
-    return ResultRow(place(item), box, score, category, item["place"])
+    return ResultRow(place(item), box, score, category, item["place"], read_shape(item))
 
 
 def detections(
@@ -197,6 +198,7 @@ def detections(
     Raises ConfigError where there are rows and none is of a class of the dataset.
     """
     found: list[list[tuple[Reals, float, int]]] = [[] for _ in dataset.pictures]
+    shapes: list[list[FoundShape]] = [[] for _ in dataset.pictures]
     used = False
     for row in rows:
         place = classes.get(row.category)
@@ -205,17 +207,25 @@ def detections(
             continue
         used = True
         found[row.picture].append((row.box, row.score, place))
+        shapes[row.picture].append(row.shape)
     if rows and not used:
         numbers = sorted({str(row.category) for row in rows})
         raise ConfigError(
             f"{path}: none of its category_id ({', '.join(numbers[:6])}) is a class of the ground "
             f"truth ({', '.join(map(str, dataset.category_ids[:6]))})"
         )
-    return [as_detections(objects, dataset.class_names) for objects in found]
+    return [
+        as_detections(objects, dataset.class_names, told)
+        for objects, told in zip(found, shapes, strict=True)
+    ]
 
 
-def as_detections(rows: Sequence[tuple[Reals, float, int]], names: tuple[str, ...]) -> Detections:
-    """Objects from rows of corners (4,), score and class.
+def as_detections(
+    rows: Sequence[tuple[Reals, float, int]],
+    names: tuple[str, ...],
+    shapes: Sequence[FoundShape] = (),
+) -> Detections:
+    """Objects from rows of corners (4,), score and class, and what is told of them beside.
 
     In double precision, as read, so that overlaps and the order of scores are pycocotools'.
     """
@@ -224,4 +234,5 @@ def as_detections(rows: Sequence[tuple[Reals, float, int]], names: tuple[str, ..
         cast("Floats", np.array([score for _, score, _ in rows], np.float64)),
         np.array([place for _, _, place in rows], np.int64),
         class_names=names,
+        **fields_of(shapes),
     )

@@ -18,6 +18,7 @@ from sightline.evaluation.pictures.coco_results import (
     read_coco_file,
     read_coco_results,
 )
+from sightline.evaluation.pictures.found_shapes import read_shape
 from sightline.evaluation.pictures.labels import Dataset, SizeOf
 from sightline.evaluation.pictures.picture_names import PictureNames
 from sightline.evaluation.pictures.yolo_results import read_yolo_results
@@ -113,7 +114,12 @@ def read_json_lines(path: Path, dataset: Dataset, notes: Notes) -> list[Detectio
         rows = [(box, score, written[name]) for box, score, name in rows]
         seen.update(class_name for _, _, class_name in rows)
         known = [(np.array(box), score, classes[c]) for box, score, c in rows if c in classes]
-        found[place] = as_detections(known, dataset.class_names)
+        told = [
+            read_shape(o)
+            for o, (_, _, c) in zip(item["objects"], rows, strict=True)
+            if c in classes
+        ]
+        found[place] = as_detections(known, dataset.class_names, told)
     if unknown and not lines:
         raise ConfigError(unknown)
     if seen and not seen.keys() & classes.keys():
