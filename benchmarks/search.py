@@ -187,10 +187,10 @@ def over_http(count: int, queries: int) -> None:
         told(f"POST /search of a 960x540 JPEG, {count} vectors", took)
 
 
-def street(seeds: Sequence[int]) -> None:
+def street(name: str, seeds: Sequence[int]) -> None:
     """Vehicles that two cameras see: is the same one found, among all that the other camera sees?"""
     detector = build.detector(ModelOptions(model="street"))
-    embedder = build.embedder(ModelOptions(model="street-embedder"))
+    embedder = build.embedder(ModelOptions(model=name))
     ranks: list[int] = []
     for seed in seeds:
         views = [crops(detector, embedder, seed, view) for view in VIEWS]
@@ -203,7 +203,7 @@ def street(seeds: Sequence[int]) -> None:
     embedder.close()
     found = np.array(ranks)
     print(
-        f"{len(found)} vehicles seen by both cameras of {len(seeds)} streets: the same one is first in "
+        f"{name}: {len(found)} vehicles seen by both cameras of {len(seeds)} streets: the same one is first in "
         f"{np.mean(found == 1):.3f}, among the first three in {np.mean(found <= 3):.3f}"
     )
 
@@ -243,7 +243,8 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"{len(os.sched_getaffinity(0))} cores")
     if arguments.street:
-        street(arguments.seeds)
+        for name in ("street-embedder", "colours"):
+            street(name, arguments.seeds)
     else:
         library(arguments.count, arguments.dimensions, arguments.queries)
         over_http(arguments.count, arguments.queries)

@@ -36,7 +36,7 @@ class SearchIndex:
         database: a SQLite file, which is made where it is missing, or a database's address; streams may be
             writing to it.
         embedder: the name or file of an embedder; the one that the database was indexed with by default, and
-            else the one that suits the model of ``add``.
+            else the one that suits the model of ``add``, or ``colours``.
         index: ``auto``, ``exact`` or ``usearch``.
         models_dir: folder of pulled models.
 

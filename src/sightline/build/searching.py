@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from sightline.models.embedder import CropEmbedder
     from sightline.runtime.search.searcher import Searcher
 
-DEFAULT_EMBEDDER = "street-embedder"
-"""Comes with the package. It was trained for the synthetic street."""
+DEFAULT_EMBEDDER = "colours"
+"""Comes with the package: colours tell more of objects on real footage than what was trained for the street."""
 
 
 def opened(

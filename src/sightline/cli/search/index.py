@@ -60,7 +60,7 @@ def index(
 
     [bold]Examples[/bold]
 
-    sightline search index street.mp4 --model yolox_nano --embedder vehicles.onnx --db street.db
+    sightline search index street.mp4 --model yolox_nano --db street.db
 
     sightline search index "cameras/*.mp4" --model yolox_nano --classes car,bus,truck
     """

@@ -70,6 +70,7 @@ def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str
         "license": ("licence", str),
         "attributes": ("attributes", json.loads),
         "margin": ("margin", float),
+        "resize": ("resize", str),
     }
     for key, (field, read) in readers.items():
         if key in metadata:
