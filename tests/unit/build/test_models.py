@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from sightline import build
+from sightline.build.models import served_detector
 from sightline.build.outputs import outputs
 from sightline.build.sources import SourceInput
 from sightline.build.streams import _counts, _input
@@ -25,6 +26,7 @@ from sightline.config import (
     LiveOptions,
     ModelOptions,
     OutputOptions,
+    ServedModelOptions,
     StreamOptions,
 )
 from sightline.errors import ConfigError, EngineUnavailable, ModelError
@@ -325,6 +327,13 @@ def test_triton_needs_an_address(data: Path) -> None:
     options = ModelOptions(model=str(data / "models" / "yolox_nano.onnx"), backend="triton")
     with pytest.raises(ConfigError, match=r"engine\.url"):
         build.detector(options)
+
+
+@pytest.mark.parametrize("task", ["segment", "pose", "obb"])
+def test_a_model_that_tells_less_than_its_task_is_refused(task: Any) -> None:
+    options = ServedModelOptions(model="street", task=task)
+    with pytest.raises(ModelError, match=f"its task is detect, and not {task}"):
+        served_detector("gate", options, 1.0)
 
 
 def test_a_card_says_which_thresholds_its_tracker_wants() -> None:
