@@ -43,7 +43,7 @@ class SdpSource(NewestFrameSource):
         name: of the stream; the file's stem by default.
 
     Raises:
-        SourceError: there is no such file.
+        SourceError: there is no such file, or it names a host that the options do not allow.
     """
 
     def __init__(
@@ -53,7 +53,8 @@ class SdpSource(NewestFrameSource):
         options: LiveOptions | None = None,
         turn: Turn | None = None,
     ) -> None:
-        super().__init__(sdp_target(path), name or Path(path).stem, options or LiveOptions(), turn)
+        options = options or LiveOptions()
+        super().__init__(sdp_target(path, options), name or Path(path).stem, options, turn)
 
 
 class CameraSource(NewestFrameSource):

@@ -22,6 +22,7 @@ from sightline.sources.ffmpeg import VideoReader, explain
 from sightline.sources.network import redirects
 from sightline.sources.network.redirects import RedirectError
 from sightline.sources.network.restricted import check_ffmpeg_options, opened_rtsp, pinned_url
+from sightline.sources.network.session_description import check_hosts
 from sightline.sources.network.web_streams import WebStream, open_web
 from sightline.sources.sender_clock import SenderClock
 from sightline.sources.turn import Turn
@@ -119,13 +120,16 @@ def url_target(url: str, options: LiveOptions) -> StreamTarget:
     )
 
 
-def sdp_target(path: str | Path) -> StreamTarget:
+def sdp_target(path: str | Path, options: LiveOptions) -> StreamTarget:
     """The target of a session description (.sdp, RFC 8866): RTP streams that somebody sends here.
 
-    It may open RTP over UDP only. Raises SourceError where there is no such file.
+    It may open RTP over UDP only. Raises SourceError where there is no such file, or where it names a host
+    that ``options.hosts`` does not allow.
     """
     if not Path(path).is_file():
         raise SourceError(f"{path} does not exist: check the path")
+    if options.hosts is not None:
+        check_hosts(Path(path), AllowedHosts(options.hosts))
     extra = {"protocol_whitelist": "file,rtp,udp", "fpsprobesize": "0"}
     return StreamTarget(str(path), f"file:{path}", "sdp", extra)
 

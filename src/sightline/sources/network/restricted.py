@@ -162,7 +162,7 @@ def judged(allowed: AllowedHosts, host: str, port: int, label: str) -> list[str]
         raise SourceError(f"{label}: the name {host} is not known: check it") from None
     if not allowed.allow(host, found):
         raise SourceError(
-            f"{label}: the host {host} is not one that may be connected to (serving.stream_hosts)"
+            f"{label}: the host {host} is not one that may be connected to (live.hosts, serving.stream_hosts)"
         )
     return list(dict.fromkeys(map(str, found)))
 
