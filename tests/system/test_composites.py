@@ -159,3 +159,24 @@ def test_odd_members(options: dict[str, Any], wrong: str, data: Path) -> None:
         pytest.raises(ConfigError, match=wrong),
     ):
         sl.Ensemble([model, model], **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ("detect: {regions: motion}", "detect.regions"),
+        ("adaptive: {sizes: [640, 320]}", "adaptive.sizes"),
+    ],
+)
+@pytest.mark.parametrize(
+    "kind", ["kind: tiles, model: street", "kind: ensemble, of: [{model: street}, {model: street}]"]
+)
+def test_a_model_made_of_others_has_no_one_input(
+    tmp_path: Path, kind: str, options: str, key: str
+) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text(
+        f"models: {{default: {{{kind}}}}}\nstreams: {{yard: {{source: 'street://', {options}}}}}\n"
+    )
+    with pytest.raises(ConfigError, match=rf"yard\.{key}: default is of kind"):
+        config_file.read(file, {})

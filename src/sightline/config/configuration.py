@@ -8,7 +8,13 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from sightline.config.alerts import AlertOptions, never_true
-from sightline.config.composites import ModelChoice, SharedModelOptions, named_members
+from sightline.config.composites import (
+    EnsembleModelOptions,
+    ModelChoice,
+    SharedModelOptions,
+    TiledModelOptions,
+    named_members,
+)
 from sightline.config.model import ServedModelOptions
 from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
 from sightline.config.scheduler import SchedulerOptions
@@ -87,12 +93,33 @@ def _detectors(stream: StreamOptions) -> Iterator[tuple[tuple[str | int, ...], s
             yield ("stages", number, "model"), stage.model
 
 
+def _of_one_input(
+    configuration: Configuration, name: str, stream: StreamOptions
+) -> Iterator[Inconsistency]:
+    """Options of a stream that need a model of one input, where the model is made of others."""
+    first = next(iter(configuration.served_models), None)
+    model = configuration.models.get(stream.model) or configuration.models.get(first or "")
+    if not isinstance(model, TiledModelOptions | EnsembleModelOptions):
+        return
+    wanted = {
+        ("detect", "regions"): stream.detect.regions,
+        ("adaptive", "sizes"): stream.adaptive.sizes,
+    }
+    for place, value in wanted.items():
+        if value:
+            yield (
+                ("streams", name, *place),
+                f"{stream.model} is of kind {model.kind}: it has no one input, and this needs one",
+            )
+
+
 def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
     """Names that nothing has, ports that two want, rules that cannot come true."""
     models = f"; there are {', '.join(configuration.models)}"
     for name, stream in configuration.streams.items():
         if stream.model != "default" and stream.model not in configuration.models:
             yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
+        yield from _of_one_input(configuration, name, stream)
         for place, finds in _detectors(stream):
             if finds in configuration.models and asks_names(configuration.models[finds]):
                 yield ("streams", name, *place), f"{finds} is a classifier: it finds no objects"
