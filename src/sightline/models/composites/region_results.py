@@ -72,6 +72,8 @@ def known_after(before: Known, looks: Looks, found: Sequence[Detections]) -> Kno
     """
     if not found:
         return before
+    if looks.anew and not looks.patches:
+        return Known(found[0], np.full(len(found[0]), looks.time))
     parts = [patch.part for patch in looks.patches]
     pieces = _of_patches(looks, found[0]) if parts else []
     if looks.whole is not None:

@@ -30,7 +30,7 @@ _WAIT_S = 0.02
 _AGAIN_S = 1.0
 """Stream seconds after which an object that stands still is looked at again, where there is room."""
 
-_BUSY_S = 1.0
+_BUSY_S = 2.0
 """Where too much moves, only whole pictures are looked at for so long."""
 
 _BUSY_EVERY = 5
