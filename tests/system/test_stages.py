@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import yaml
 from tests import exported_graphs as graphs
 from tests import ports
 from tests.waiting import wait_for
@@ -80,11 +81,18 @@ def test_vehicles_of_a_street_are_called_what_they_are() -> None:
 
 
 def test_on_the_command_line(tmp_path: Path) -> None:
+    everything_is_masked(tmp_path / "seg.onnx")
     done = sightline(
-        "track", STREET, "-m", "street", "--classify", "street-attributes:car,truck", "--json", "o.jsonl",
-        "--save-config", "site.yaml", cwd=tmp_path,
+        "track", STREET, "-m", "street", "--classify", "street-attributes:car,truck", "--segment", "seg.onnx:car",
+        "--json", "o.jsonl", "--save-config", "site.yaml", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    stages = yaml.safe_load((tmp_path / "site.yaml").read_text())["streams"]
+    (stages,) = (stream["stages"] for stream in stages.values())
+    assert [(stage["kind"], stage["of"]) for stage in stages] == [
+        ("classify", ["car", "truck"]),
+        ("segment", ["car"]),
+    ]
     labelled = [one for one in objects(tmp_path / "o.jsonl") if one.get("labels")]
     assert labelled
     assert {one["class"] for one in labelled} <= {"car", "truck"}
@@ -222,8 +230,6 @@ def test_what_is_refused(stages: Any, error: type[Exception], message: str) -> N
 def test_mistakes_in_a_file_are_told_with_their_line(
     tmp_path: Path, stage: dict[str, Any], message: str
 ) -> None:
-    import yaml
-
     site = {
         "models": {"street": {"model": "street"}},
         "streams": {"a": {"source": STREET, "stages": [stage]}},

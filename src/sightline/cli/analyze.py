@@ -184,7 +184,10 @@ def _analyze_sources(
     tracker = tracker_options(flags) if tracked else None
     stages = further_stages(flags, outputs) if tracked else ()
     if save_config is not None:
-        told = [stage.model_dump(mode="json", exclude_defaults=True) for stage in stages]
+        told = [
+            {"kind": stage.kind, **stage.model_dump(mode="json", exclude_defaults=True)}
+            for stage in stages
+        ]
         how = {
             "every": every, "fps": fps, "start": start, "stages": told or (),
             "detect": {"regions": regions} if regions else looks,
