@@ -92,6 +92,9 @@ def test_what_is_removed_meanwhile_is_not(store: Store, database: Path, kind: st
         db.execute("DELETE FROM embeddings WHERE track_id < 10")
     found = searcher.search(vectors[4], 10)
     assert sorted(m.track_id or 0 for m in found) == list(range(10, 20)), "others take their places"
+    with sqlite3.connect(database) as db:
+        db.execute("DELETE FROM embeddings WHERE track_id < 15")
+    assert searcher.refresh() == 5, "the index is told, too"
     searcher.close()
 
 
