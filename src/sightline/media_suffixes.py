@@ -15,4 +15,4 @@ VIDEOS = frozenset({
     ".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv",
     ".flv", ".3gp", ".dav", ".264", ".h264", ".265", ".h265", ".hevc",
 })  # fmt: skip
-"""Of videos as people have them. FFmpeg reads more."""
+"""Suffixes of videos as people have them. FFmpeg reads more."""

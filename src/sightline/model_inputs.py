@@ -23,7 +23,7 @@ LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a grey picture (ITU-R BT.601)."""
 
 PLACES: Mapping[str, int] = {"height": 2, "width": 3}
-"""Of the sides in the shape of a picture (N, 3, height, width)."""
+"""The places of the sides in the shape of a picture (N, 3, height, width)."""
 
 MASK: Fill = ()
 HEIGHT_WIDTH: Fill = ("height", "width")

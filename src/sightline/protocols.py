@@ -201,7 +201,7 @@ class Classifier(Protocol):
         """Labels of each box (N, 4) xyxy of the frame; what is too uncertain is left out."""
 
     def scores(self, frame: Frame, boxes: Floats) -> Future[list[Floats]]:
-        """Of each attribute, the probabilities (N, values) of its values for each box (N, 4) xyxy."""
+        """The probabilities (N, values) of each attribute's values for each box (N, 4) xyxy."""
 
     def labels(self, scores: Sequence[Floats]) -> list[tuple[Label, ...]]:
         """Labels of each row of ``scores``, as ``submit`` gives them."""

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from sightline.models.embedder import CropEmbedder
 
 HANGS_AT = 0.5
-"""Of the scheduler's watchdog: the next engine must have taken over before the scheduler gives up."""
+"""A share of the time of the scheduler's watchdog: the next engine must have taken over before that gives up."""
 
 _STOP_S = 0.5
 """Workers that load models when all is to end are killed after so long."""
@@ -357,7 +357,7 @@ class _Shard:
 
 
 def _verbosity() -> int:
-    """Of this process's logs, as ``logs.set_up`` takes it."""
+    """The verbosity of this process's logs, as ``logs.set_up`` takes it."""
     level = logging.getLogger("sightline").getEffectiveLevel()
     return 2 if level <= logging.DEBUG else int(level <= logging.INFO)
 

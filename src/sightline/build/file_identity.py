@@ -80,7 +80,7 @@ def _stat(path: str) -> os.stat_result | None:
 
 
 def _stdout() -> os.stat_result | None:
-    """Of a file that standard output is redirected to; None for anything else."""
+    """The status of the file that standard output is redirected to; None for anything else."""
     try:
         found = os.fstat(sys.stdout.fileno())
     except (OSError, ValueError, AttributeError):

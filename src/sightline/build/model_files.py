@@ -79,7 +79,7 @@ def bundled_names() -> list[str]:
 
 
 BUNDLED_CLASSIFIERS = ("street-attributes",)
-"""Of the models that come with the package, those that name pictures."""
+"""The models that come with the package and name pictures."""
 
 
 def bundled_files() -> list[str]:

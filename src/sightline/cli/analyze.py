@@ -103,7 +103,9 @@ Jobs = Annotated[
 Transport = Annotated[
     str | None,
     typer.Option(
-        help="Of RTSP: tcp or udp.", show_default="tcp", autocompletion=words("tcp", "udp")
+        help="How RTSP streams come: tcp or udp.",
+        show_default="tcp",
+        autocompletion=words("tcp", "udp"),
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]

@@ -36,7 +36,7 @@ Top = Annotated[
     typer.Option("--top", "--top-k", min=1, help="Names of each attribute, the likeliest first."),
 ]
 Least = Annotated[float, typer.Option("--conf", min=0, max=1, help="Lowest score of a name.")]
-Every = Annotated[int, typer.Option(min=1, help="Of videos: look at every so many-th frame.")]
+Every = Annotated[int, typer.Option(min=1, help="Look at every so many-th frame of a video.")]
 JsonLines = Annotated[
     str | None,
     typer.Option(

@@ -21,7 +21,7 @@ SCENE = "street://?seed=10007&width=640&height=384&fps=25&duration=6&density=1.3
 
 
 VEHICLES = ("bicycle", "car", "motorcycle", "bus", "truck")
-"""Whose kind and colour the bundled classifier tells."""
+"""The classes whose kind and colour the bundled classifier tells."""
 
 
 def demo(

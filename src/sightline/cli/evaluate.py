@@ -110,7 +110,10 @@ SureConf = Annotated[
 TrackedClasses = Annotated[
     str | None, typer.Option(help="Only these count \\[default: person; of a street: all]")
 ]
-Embedder = Annotated[str | None, typer.Option(help="Of trackers by looks: a model's name or file.")]
+Embedder = Annotated[
+    str | None,
+    typer.Option(help="The model, by name or file, of trackers that know objects by their looks."),
+]
 CameraMotion = Annotated[str, typer.Option(help=f"Of all trackers: {', '.join(CAMERA_MOTIONS)}.")]
 
 
@@ -156,7 +159,9 @@ def track(
     predictions: FoundTracks = None,
     model: Model = None,
     video: Video = None,
-    fps: Annotated[float, typer.Option(min=0.1, help="Of a folder of pictures.")] = 25.0,
+    fps: Annotated[
+        float, typer.Option(min=0.1, help="The frame rate of a folder of pictures.")
+    ] = 25.0,
     tracker: Trackers = None,
     embedder: Embedder = None,
     camera_motion: CameraMotion = CAMERA_MOTIONS[0],

@@ -34,7 +34,7 @@ from sightline.sources.street.truth import StreetTruth
 from sightline.types import Detections, Mask, Masks, Observation
 
 SEEN_SHARE, SEEN_PIXELS = 0.25, 64
-"""Of a street's objects those count of which this share is seen and whose box has these pixels.
+"""Objects of a street count where this share of them is seen and their box has so many pixels.
 To find others is neither right nor wrong."""
 
 

@@ -19,7 +19,7 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 
 _ARGUMENTS = "sightline.arguments"
 _LEAST_SIDE = 64
-"""Of a network's input; nobody has so many cameras at one computer."""
+"""The least side of a network's input; nobody has so many cameras at one computer."""
 
 _SENTENCES = {
     "source": "sources stand without an option: sightline detect bus.jpg",
@@ -28,7 +28,7 @@ _SENTENCES = {
 """What is no option of a command, and how it is said instead."""
 
 _FLAGS = {"annotated": "--output FILE or --output FOLDER/", "json_lines": "--json FILE"}
-"""Of options whose short name is what people use."""
+"""The flags of options whose short name is what people use."""
 
 
 class HintingGroup(TyperGroup):
@@ -114,7 +114,7 @@ def _flag(param: Any) -> str:
 
 
 def _assignment_hint(given: Sequence[str], ctx: Any) -> str | None:
-    """Of ``model=yolo11n.pt conf=0.25``, which are options in Ultralytics' command."""
+    """The hint for ``model=yolo11n.pt conf=0.25``, which are options in Ultralytics' command."""
     params = {p.name for p in ctx.command.params} if ctx is not None else set()
     for text in given:
         match = re.fullmatch(r"([a-z_]+)=(.*)", text, re.DOTALL)

@@ -14,7 +14,7 @@ from sightline.config.paths import PathField
 from sightline.tables import ENGINES
 
 MODEL_SUFFIXES = {".onnx", ".xml", ".pt", ".pth", ".pt2", ".torchscript", ".ts"}
-"""Of files that are meant as models; not all of them can be run. Other words are names."""
+"""Suffixes of files that are meant as models; not all of them can be run. Other words are names."""
 
 
 def _class_words(value: Any) -> Any:

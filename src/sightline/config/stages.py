@@ -15,7 +15,7 @@ from sightline.config.options import Options, checked
 from sightline.config.paths import PathField
 
 Share = Annotated[float, Field(ge=0, le=1)]
-"""Of the width or height of a picture."""
+"""A share of the width or height of a picture."""
 
 
 class CropStageOptions(Options):

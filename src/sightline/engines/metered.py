@@ -65,7 +65,7 @@ class Metered(EngineWrapper):
 
 
 class _Clock:
-    """Of one batch: when its inference began, and whether the caller's own functions have it."""
+    """Notes when the inference of one batch began, and whether the caller's own functions have the batch."""
 
     callers = False
     start: float | None = None

@@ -109,4 +109,4 @@ def _blacken(pixels: Pixels) -> None:
 
 
 def _look(outputs: Sequence[Floats]) -> None:
-    """Of a trial only that it ends counts."""
+    """Read nothing: of a trial it counts only that it ends."""

@@ -97,7 +97,7 @@ def score_agreement(
 def _matches(
     truth: Sequence[Detections], found: Sequence[Detections]
 ) -> tuple[np.ndarray, Reals, Reals]:
-    """Of every true object: its class, the score of its match (NaN: none) and its own score."""
+    """For every true object, its class, the score of its match (NaN: none) and its own score."""
     own: list[Reals] = [np.empty(0)]
     for true, objects in zip(truth, found, strict=True):
         near = overlaps(real_boxes(true), real_boxes(objects))

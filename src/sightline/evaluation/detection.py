@@ -203,7 +203,7 @@ def _sides(boxes: Reals) -> Reals:
 
 
 Regions: TypeAlias = Sequence[tuple[Mask, Reals]]
-"""Of each picture, which true objects are crowds, and the area of each."""
+"""For each picture, which true objects are crowds, and the area of each."""
 
 
 def _dataset(

@@ -27,7 +27,7 @@ COLUMNS = (
     "stream", "frame", "time", "track_id", "class_id", "class", "score", "x1", "y1", "x2", "y2",
     "predicted", "utc", "clock", "labels",
 )  # fmt: skip
-"""Of a table of objects: the CSV output's, and pandas'."""
+"""The columns of a table of objects, in CSV files and in pandas."""
 
 MOST_ROWS = 20
 """Objects that a notebook lists; the rest are counted."""

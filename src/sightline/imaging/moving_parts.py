@@ -120,7 +120,7 @@ class MovingParts:
 
 
 def _weight(elapsed: float, time_constant: float) -> float:
-    """Of the newest picture in a running average."""
+    """The weight of the newest picture in a running average."""
     return 1 - math.exp(-elapsed / time_constant)
 
 

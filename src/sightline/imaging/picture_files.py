@@ -66,7 +66,7 @@ class DefaultNames:
 
 
 DEFAULT_NAMES = DefaultNames()
-"""Of this process: its results share the folders that they are written to."""
+"""The default names of this process: all its results share the folders that they are written to."""
 
 
 def encoded(pixels: Pixels, suffix: str, quality: int = JPEG_QUALITY) -> bytes:

@@ -20,7 +20,7 @@ from sightline.types import Floats, Frame, Label
 Labels = tuple[Label, ...]
 
 _ROUNDING = 0.02
-"""Of probabilities that a network of half precision or of eight bits adds up."""
+"""The error that is allowed in the sum of probabilities of a network in half precision or eight bits."""
 
 
 class CropClassifier:
@@ -59,7 +59,7 @@ class CropClassifier:
         return self._crops.submit(frame, boxes, self._read, self._named)
 
     def scores(self, frame: Frame, boxes: Floats) -> Future[list[Floats]]:
-        """Of each attribute, in the card's order, probabilities (N, values) for each box (N, 4) xyxy.
+        """The probabilities (N, values) of each attribute, in the card's order, for each box (N, 4) xyxy.
 
         Raises ValueError where boxes have another shape.
         """

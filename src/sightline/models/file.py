@@ -26,7 +26,7 @@ from sightline.types import TensorSpec
 Shape = tuple[int | None, ...]
 
 TORCH_SUFFIXES = {".torchscript", ".ts", ".pt2"}
-"""Of PyTorch programs. Most `.pt` files are checkpoints, which are no programs."""
+"""Suffixes of PyTorch programs. Most `.pt` files are checkpoints, which are no programs."""
 
 IR_TYPES = {"FP16": "float16", "U8": "uint8", "I8": "int8", "I32": "int32", "I64": "int64"}
 """OpenVINO's names of element types -> NumPy's."""
@@ -62,13 +62,13 @@ class ModelFile:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the file's bytes, in hexadecimal."""
+        """The SHA-256 of the file's bytes, in hexadecimal."""
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     @cached_property
     def weights_sha256(self) -> str:
-        """Of the file, its card and files with its weights, in hexadecimal; of a file alone, its ``sha256``."""
+        """The SHA-256 of the file, its card and files with its weights, in hexadecimal; for a file alone, ``sha256``."""
         if not (beside := self._beside()):
             return self.sha256
         digest = hashlib.sha256()

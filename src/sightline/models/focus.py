@@ -17,7 +17,7 @@ from sightline.types import Floats, Ints
 
 CELL = 2
 TO_THE_END = 2**31 - 1
-"""Of a slice's end: exporters write at least this for "up to the last"."""
+"""The end of a slice that goes up to the last element: exporters write at least this."""
 
 
 class _Stem(NamedTuple):

@@ -27,7 +27,7 @@ from sightline.monitoring.hardware import Energy, Gpus
 from sightline.types import Detections, SchedulerStats, SourceState, StreamStats
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-"""Of what ``render`` gives."""
+"""The content type of what ``render`` returns."""
 
 SECONDS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5, 10,

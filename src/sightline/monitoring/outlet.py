@@ -61,7 +61,7 @@ class Outlet:
 
 
 def _descriptor(stream: TextIO) -> int | None:
-    """Of a pipe, socket or terminal; None of anything else."""
+    """The descriptor of a pipe, socket or terminal; None for anything else."""
     try:
         descriptor = stream.fileno()
         mode = os.fstat(descriptor).st_mode

@@ -81,7 +81,7 @@ class ExactIndex:
         return self._keys[chosen], cosines[places]
 
     def _cosines(self, vector: Floats, rows: Ints | None) -> Floats:
-        """Of a vector with those of ``rows``, or with all."""
+        """The cosines of a vector with those of ``rows``, or with all."""
         stored = self._vectors[: self._count]
         if rows is not None and len(rows) < self._count // 8:
             stored, rows = stored[rows], None

@@ -111,7 +111,7 @@ class UsearchIndex:
         return self._compared(vector[None], count, there)[0]
 
     def _compared(self, vectors: Floats, count: int, keys: Ints) -> list[tuple[Ints, Floats]]:
-        """Of a few keys, each is compared."""
+        """Compare the vectors with each of a few keys."""
         if not len(keys):
             return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in vectors]
         stored = np.asarray(self._index.get(keys), np.float32).reshape(len(keys), -1)

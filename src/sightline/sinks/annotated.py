@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sightline.sinks.video import VideoSink
 
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".webm"}
-"""Of video files that can be written (``sinks.video.SUFFIXES``, without loading PyAV)."""
+"""Suffixes of video files that can be written (``sinks.video.SUFFIXES``, without loading PyAV)."""
 
 
 def for_output(request: OutputRequest) -> VideoSink | ImageSink:

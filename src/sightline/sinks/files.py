@@ -17,7 +17,7 @@ from sightline.types import OutputRequest
 from sightline.whole_files import is_folder, make_folder, safe_name
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
-"""Of annotated pictures that can be written."""
+"""Suffixes of annotated pictures that can be written."""
 
 
 def is_picture(path: str | Path) -> bool:

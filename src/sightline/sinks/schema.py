@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from sightline.errors import SinkError
 
 VERSION = 4
-"""Of the tables below. 1 was without `labels`, `events` and `schema_version`, 2 without the objects' shapes,
+"""The version of the tables below. 1 was without `labels`, `events` and `schema_version`, 2 without the objects' shapes,
 3 without `embedders`, `embeddings` and the files of streams."""
 
 COMPATIBLE = 1

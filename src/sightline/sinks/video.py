@@ -60,12 +60,12 @@ _CONTAINERS = {
     ".avi": _Container("avi", "mpeg4", {"flush_packets": "1"}, steady=True),
 }
 SUFFIXES = tuple(_CONTAINERS)
-"""Of video files that can be written. A name without any is MP4."""
+"""Suffixes of video files that can be written. A name without one is MP4."""
 _CODEC_OPTIONS = {
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "33", "b": "0"},
     "mpeg4": {"flags": "+qscale", "global_quality": str(4 * 118)},
 }
-"""Of codecs other than x264; qualities like its own."""
+"""Options of codecs other than x264, for a quality like its own."""
 
 _Drawn: TypeAlias = tuple[Observation, float | None]
 

@@ -21,7 +21,7 @@ _HEAD = "# Written by Sightline. The pictures belong into `images`, beside `labe
 
 
 _PICTURE_QUALITY = 95
-"""Of JPEG: models are trained with these pictures."""
+"""The quality of JPEG files: models are trained with these pictures."""
 
 
 class YoloTxtSink:

@@ -43,7 +43,7 @@ class EncodedPicture:
 
     @property
     def width(self) -> int:
-        """Of the upright picture, as its EXIF data turns it."""
+        """The width of the upright picture, as its EXIF data turns it."""
         return self._header.width
 
     @property

@@ -26,7 +26,7 @@ from sightline.types import Frame, Pixels, SourceState, SourceStatus, StreamInfo
 
 LIMIT_PIXELS = 100_000_000
 LIMIT_SCANS = 100
-"""Of a progressive JPEG; programs write about ten."""
+"""Most scans of a progressive JPEG; programs write about ten."""
 REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
     4: cv2.IMREAD_REDUCED_COLOR_4,

@@ -34,7 +34,7 @@ Image: TypeAlias = (
 ``pixels.bgr_pixels`` takes them, a Frame, or a picture of Pillow."""
 
 _ONE = (str, PathLike, bytes, bytearray, memoryview, np.ndarray, Frame, Detections, Mapping, Set)
-"""Of these, no list of pictures is made, even where they can be iterated."""
+"""Types that are one picture, even where they can be iterated."""
 
 
 FILM_SUFFIXES = frozenset(

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from sightline.errors import DecodeError
 
 LIMIT_PIXELS = 100_000_000
-"""Of a video: a film of black pictures of any size is a small file, and each picture takes its memory."""
+"""Most pixels of a video's picture: a film of large black pictures is a small file, and each takes its memory."""
 
 _TIME = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 _TOLERANCE_S = 0.5

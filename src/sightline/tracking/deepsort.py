@@ -210,7 +210,7 @@ class DeepSORTTracker(OnlineTracker):
 
 
 def _hidden(found: Found) -> Mask:
-    """Of which much is behind another one: the crop would show that one.
+    """The objects of which much is behind another one: their crops would show that one.
 
     Of two that overlap, the one whose lower edge is lower in the picture is nearer.
     """

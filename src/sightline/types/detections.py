@@ -146,7 +146,7 @@ class Detections:
 
     @property
     def area(self) -> Floats:
-        """Of each box, (N,) in square pixels."""
+        """The area of each box, (N,), in square pixels."""
         sides = self.boxes[:, 2:] - self.boxes[:, :2]
         return sides[:, 0] * sides[:, 1]
 

@@ -37,7 +37,7 @@ def has_shapes(found: DetectedObjects) -> bool:
 
 
 def shape_of(found: DetectedObjects, number: int, *, polygons: bool = False) -> dict[str, Any]:
-    """Of one object ``angle``, ``keypoints`` and ``mask``, or its ``polygons``, those that are known."""
+    """The ``angle``, ``keypoints`` and ``mask`` (or ``polygons``) of one object, as far as they are known."""
     shape: dict[str, Any] = {}
     if found.angles is not None:
         shape["angle"] = round(float(found.angles[number]), 4)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sightline.types.arrays import Ints, Mask
 
 _BITS = 5
-"""Of a count that one letter of the packed form holds."""
+"""Bits of a count that one letter of the packed form holds."""
 
 _LETTERS = 13
 """The most letters of one count: 64 bits and a sign."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sightline.build.indexing import Indexer, IndexRun
     from sightline.config import EmbedOptions, ModelOptions
 
-Every = Annotated[int, typer.Option(min=1, help="Of videos: analyse only each so many-th frame.")]
+Every = Annotated[int, typer.Option(min=1, help="Analyse only every so many-th frame of a video.")]
 MinSize = Annotated[int, typer.Option(min=1, help="Shorter side of an object, in pixels.")]
 KeptPicture = Annotated[
     int, typer.Option(min=0, max=1024, help="Longer side of the kept crops, in pixels; 0: none.")

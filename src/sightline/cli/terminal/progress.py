@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LINE_EVERY_S = 5.0
 MANY = 12
-"""Of more streams than this only the running ones have a bar."""
+"""With more streams than this, only the running ones have a bar."""
 
 
 class Progress(Protocol):

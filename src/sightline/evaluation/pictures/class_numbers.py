@@ -128,7 +128,7 @@ def _agreement(
 def _overlapping(
     rows: Sequence[ResultRow], dataset: Dataset
 ) -> Iterator[tuple[list[ResultRow], Detections, Mask]]:
-    """Of each picture: its rows, its true objects, and which overlap with which."""
+    """For each picture, its rows, its true objects, and which overlap with which."""
     of_picture: dict[int, list[ResultRow]] = {}
     for row in rows:
         of_picture.setdefault(row.picture, []).append(row)

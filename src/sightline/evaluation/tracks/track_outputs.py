@@ -20,7 +20,7 @@ from sightline.evaluation.text_files import parse_json, read_number, read_whole
 from sightline.evaluation.tracks.mot_rows import MOST_FRAMES
 
 SUFFIXES = (".jsonl", ".json", ".csv")
-"""Of such files in a folder."""
+"""The suffixes by which such files are found in a folder."""
 
 PEOPLE = frozenset(("person", "pedestrian", "people"))
 """Class names that count: MOT's truth is of people."""

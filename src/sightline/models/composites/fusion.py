@@ -14,10 +14,10 @@ from sightline.models.postprocess.nms import FARTHEST, best, suppress
 from sightline.types import Detections, Floats, Ints
 
 SIGMA = 0.5
-"""Of Soft-NMS: how gently boxes are doubted that overlap a better one."""
+"""Sigma of Soft-NMS: how gently it lowers the scores of boxes that overlap a better one."""
 
 LEAST_SCORE = 0.001
-"""Of Soft-NMS: what is doubted so much is dropped."""
+"""Soft-NMS drops boxes whose score it has lowered below this."""
 
 _HALF = 0.5
 

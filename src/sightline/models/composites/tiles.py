@@ -39,7 +39,7 @@ _SQUARE = (1000, 1000)
 """A picture whose aspect takes nothing from a network's input."""
 
 MOST_TILES = 1024
-"""Of one picture: more are a mistake in the options, and would take minutes."""
+"""Most tiles of one picture: more are a mistake in the options, and would take minutes."""
 
 
 class TiledDetector:
@@ -165,7 +165,7 @@ class TiledDetector:
         self.detector.close()
 
     def _tile_size(self, size: tuple[int, int]) -> tuple[int, int] | None:
-        """Of a picture's tiles; None: the whole picture is enough."""
+        """The size of a picture's tiles; None: the whole picture is enough."""
         detector, smallest = self._sized, self.options.smallest
         if detector is None:
             return self.tile

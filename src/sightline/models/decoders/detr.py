@@ -21,13 +21,13 @@ from sightline.types import Certainty, Detections, Fit, Floats, TensorSpec
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-"""Of pixels from 0 to 1."""
+"""The standard deviation for pixels from 0 to 1, as the mean above."""
 
 PAIR_COLUMNS = 6
-"""Of a list of the best pairs: box, score and class id."""
+"""Columns of a list of the best pairs: box, score and class id."""
 
 FIRST_QUERIES = 100
-"""Of the first DETR and of YOLOS, whose scores are a softmax; some of the others have as many."""
+"""Queries of the first DETR and of YOLOS, whose scores are a softmax; some of the others have as many."""
 
 
 class Detr:

@@ -17,7 +17,7 @@ TINY = (16, 32)
 
 
 HEAD_STRIDES = PYRAMIDS[1]
-"""Of raw heads. At stride 4 a segmentation model has its prototypes, which are no head."""
+"""The strides of raw heads. At stride 4 a segmentation model has its prototypes, which are no head."""
 
 
 def cells(canvas: tuple[int, int], strides: tuple[int, ...]) -> int:

@@ -108,7 +108,7 @@ class Worker:
         self._calls.tell("remove", name)
 
     def stats(self) -> Mapping[str, StreamStats]:
-        """Of its streams, as it said last; those that do not run now are ``restarting``."""
+        """The statistics of its streams, as it sent them last; those that do not run now are ``restarting``."""
         return self.streams.stats(self._silence())
 
     def end(self) -> None:

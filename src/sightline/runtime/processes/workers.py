@@ -67,7 +67,7 @@ class ShardedFleet:
 
     @property
     def pids(self) -> list[int | None]:
-        """Of the processes."""
+        """The id of each process; None while it starts."""
         return [worker.pid for worker in self._workers]
 
     @property

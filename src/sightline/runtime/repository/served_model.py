@@ -33,7 +33,7 @@ ASPECTS = ((1, 1), (4, 3), (3, 4), (16, 9), (9, 16))
 shape, which takes a second, and pictures of one shape can share a batch."""
 
 STREAM_ASPECT = (16, 9)
-"""Of cameras and videos, as far as anyone can tell before they are open."""
+"""The aspect that cameras and videos are thought to have before they are open."""
 
 OWN_QUEUE = ":native"
 """Behind a model's name for the queue of its own tensors; no model can be called so."""
@@ -182,7 +182,7 @@ class ServedModel(SharedModel):
 
     @property
     def info(self) -> EngineInfo:
-        """Of the engine: what tensors go in and come out."""
+        """The engine's tensors, in and out."""
         return self.detector.engine.info
 
     @property

@@ -91,7 +91,7 @@ class BatchChoice:
         return min(due, self._came + 2 * self._pause) if self._came + self._pause < due else now
 
     def _next(self, input_sizes: Sequence[InputSize], now: float) -> tuple[int, InputSize]:
-        """Whose turn it is."""
+        """The rank and the input size that run next."""
         heads = [
             (rank, heap[0][0], heap[0][1], input_size)
             for input_size in input_sizes

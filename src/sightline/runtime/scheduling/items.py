@@ -82,7 +82,7 @@ class Client:
 
 
 NOBODY = Client("", 0.0)
-"""Whose an item is until a queue has taken it."""
+"""The client of an item until a queue has taken it."""
 
 
 class Item:

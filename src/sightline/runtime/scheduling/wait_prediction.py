@@ -13,7 +13,7 @@ LATE_IN_ROUND = 2 / 3
 """Where clients take turns, the turn of an item that waits for k others of its own client comes between k
 and k + 1 rounds later. Predicted so, even the latest is within 1.2 times the wait that it is accepted for."""
 LEAST_SHARE = 0.05
-"""Of the engine, that a rank is thought to get however busy the ranks before it are."""
+"""The share of the engine that a rank is predicted to get, however busy the ranks before it are."""
 
 
 class WaitPrediction:

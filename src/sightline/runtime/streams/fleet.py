@@ -296,7 +296,7 @@ class Fleet:
         return {name: member.stats() for name, member in self._running().items()}
 
     def ages_s(self) -> list[float]:
-        """Of all frames that were analysed in the last seconds, from decoded to analysed."""
+        """The ages of all frames that were analysed in the last seconds: from decoded to analysed."""
         members = self._running().values()
         return [age for member in members for age in member.record.ages_s()]
 

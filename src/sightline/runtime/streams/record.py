@@ -106,7 +106,7 @@ class StreamRecord:
                 self._dropped["stopped"] += left
 
     def ages_s(self, window_s: float = WINDOW_S) -> list[float]:
-        """Of the frames that were analysed in the last seconds."""
+        """The ages of the frames that were analysed in the last ``window_s`` seconds."""
         with self._lock:
             since = self._clock() - window_s
             return [age for at, age in self._ages if at >= since]

@@ -14,7 +14,7 @@ from sightline.serving.http.limits import LARGE_BODIES, MEGABYTE, replay
 _SMALL = 64 * 1024
 """Bodies of fewer bytes are unpacked at once: a thread would cost more."""
 _MEMBERS = 100
-"""Of one gzip body: what is left is copied for each."""
+"""Most members of one gzip body: what is left is copied for each."""
 _GZIP = {"gzip", "x-gzip"}
 
 

@@ -26,7 +26,7 @@ HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
-"""Of every answer that does not set them itself."""
+"""Headers of every answer that does not set them itself."""
 
 LINGER_S = 1.0
 """A client that sends on is listened to for so long, so that it can read why it was refused."""

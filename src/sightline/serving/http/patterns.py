@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from starlette.routing import BaseRoute, Route
 
 NONE = "none"
-"""Of a path that no route has."""
+"""The pattern of a path that no route has."""
 
 
 class Patterns:

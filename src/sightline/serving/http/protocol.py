@@ -36,17 +36,17 @@ REFUSED = "sightline.refused"
 
 MAX_HEADERS = 100
 MAX_HEAD_BYTES = 64 * 1024
-"""Of the request line and all headers."""
+"""Most bytes of the request line and all headers."""
 
 _SPARE_DESCRIPTORS = 48
 """Left for models, cameras and files that are opened later."""
 _DISCARDED_BYTES = 16 * MEGABYTE
-"""Of a body that was refused, so that its client comes to read the answer."""
+"""So many bytes of a body that was refused are read, so that its client comes to read the answer."""
 _SILENT_S = 5.0
 """Where there are too many connections, one that owes us a request and has been silent for so long is
 closed for a new one."""
 LAG_S = 5.0
-"""Of clients that watch something live: who takes nothing for so long is let go."""
+"""Clients that watch something live and take nothing for so long are let go."""
 _GRACE_S = 1.5
 """The app says 408 first, where it reads the body; this ends what nobody reads."""
 

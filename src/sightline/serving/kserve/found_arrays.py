@@ -17,7 +17,7 @@ BOXES = (
     Spec("class_ids", "INT64", (-1,)),
     Spec("counts", "INT64", (-1,)),
 )
-"""Of every detector."""
+"""The outputs of every detector."""
 
 
 def found_specs(card: ModelCard | None) -> tuple[Spec, ...]:

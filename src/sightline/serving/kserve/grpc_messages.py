@@ -45,13 +45,13 @@ CONTENTS = {
 
 RAW_INPUTS = pb.ModelInferRequest.RAW_INPUT_CONTENTS_FIELD_NUMBER
 MOST_FIELDS = 64
-"""Of a message that is looked at: names and tensors of every real request are fewer."""
+"""Most fields of a message that is looked at: names and tensors of every real request are fewer."""
 LONGEST_VARINT = 10
 MOST_TENSORS = 64
 """In or out, and parameters of each: real models have a few, and a message of megabytes has room for a
 million."""
 MOST_VALUES = 4_000_000
-"""Of an input that does not come as bytes: each becomes an object in Python."""
+"""Most values of an input that does not come as bytes: each becomes an object in Python."""
 
 
 def parse(kind: Any, data: bytes) -> Any:

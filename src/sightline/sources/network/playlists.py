@@ -19,11 +19,11 @@ from sightline.redaction import redact_address
 from sightline.sources.network.web import WebClient, WebFile
 
 LIMIT_BYTES = 8_000_000
-"""Of one list. FFmpeg's own notes about a list are longer than the list."""
+"""Most bytes of one list. FFmpeg's own notes about a list are longer than the list."""
 MOST_SEGMENTS = 100_000
-"""Of one list: more than two days of segments of 2 s."""
+"""Most segments of one list: more than two days of segments of 2 s."""
 MOST_VARIANTS = 200
-"""Of one list. FFmpeg takes some 10 kB for each."""
+"""Most variants of one list. FFmpeg takes some 10 kB for each."""
 
 _HEAD = 512
 _TAGS = {"#EXTM3U": "hls", "<MPD": "dash", "<?xml": "dash"}
