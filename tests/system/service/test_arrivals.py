@@ -17,7 +17,7 @@ import pytest
 from tests.waiting import wait_for
 
 from sightline.runtime.streams.feed import FeedItem
-from sightline.serving.http import protocol
+from sightline.serving.http import fetch, protocol
 from sightline.serving.load import LoadTarget, closed_loop
 from sightline.serving.routes import streams
 
@@ -126,7 +126,10 @@ def test_a_body_that_comes_too_slowly(serve: Any, jpeg: bytes) -> None:
         assert client.post("/detect", content=jpeg).status_code == 200
 
 
-def test_pictures_from_a_slow_address_shut_nobody_out(serve: Any, jpeg: bytes) -> None:
+def test_pictures_from_a_slow_address_shut_nobody_out(
+    serve: Any, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "TIMEOUT_S", 1.5)
     service = serve(limits={"in_flight": 64}, fetch_from=("127.0.0.0/8",))
     with socket.create_server(("127.0.0.1", 0), backlog=128) as silent, service.client() as client:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/a.jpg"
