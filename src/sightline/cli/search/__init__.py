@@ -2,6 +2,7 @@
 
 import typer
 
+from sightline.cli.search.embed import embed
 from sightline.cli.search.index import index
 from sightline.cli.search.query import query
 from sightline.cli.search.same import same
@@ -16,3 +17,4 @@ app = typer.Typer(
 app.command()(index)
 app.command()(query)
 app.command()(same)
+app.command()(embed)

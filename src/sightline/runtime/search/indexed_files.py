@@ -54,11 +54,11 @@ class IndexedFiles:
         number = sa.select(embedders.c.id).where(embedders.c.digest == digest).scalar_subquery()
         for at in range(0, len(earlier), _CHUNK):
             part = earlier[at : at + _CHUNK]
-            self._stored.write(
-                embeddings.delete().where(
-                    embeddings.c.embedder_id == number, embeddings.c.stream_id.in_(part)
-                )
+            earlier_rows = embeddings.delete().where(
+                embeddings.c.embedder_id == number, embeddings.c.stream_id.in_(part)
             )
+            with self._stored.writing() as connection:
+                connection.execute(earlier_rows)
 
     def _streams(self, paths: list[str]) -> Iterator[sa.Row[Any]]:
         if not self._stored.has_column(streams.name, streams.c.path.name):

@@ -70,11 +70,7 @@ class ServedSearch:
             DecodeError: the picture is damaged.
         """
         searcher = self._opened()
-        try:
-            key, embedder = self._get(self._options.embedder or searcher.embedder.name)
-        except (ModelError, ConfigError, EngineError) as exc:  # they name files of this computer
-            log.error("search: the embedder cannot be used: %s", exc)
-            raise Conflict("the embedder cannot be used: see the log") from exc
+        key, embedder = self._embedder(self._options.embedder or searcher.embedder.name)
         if embedder.info.digest != searcher.embedder.digest:
             log.error(
                 "search: %s was indexed with %s, and not with %s: index it again, or name its embedder",
@@ -115,11 +111,20 @@ class ServedSearch:
     def _opened(self) -> Searcher:
         with self._opening:
             if self._searcher is None:
+                named = self._options.embedder
+                info = None if named is None else self._embedder(named)[1].info
                 try:
-                    self._searcher = Searcher(self._options.database, kind=self._options.index)
+                    self._searcher = Searcher(self._options.database, info, self._options.index)
                 except (ConfigError, MissingPackage) as exc:
                     log.warning("search: %s", exc)
                     raise Conflict(
                         "there is nothing to search yet, or it cannot be searched: see the log"
                     ) from exc
             return self._searcher
+
+    def _embedder(self, name: str) -> tuple[str, CropEmbedder]:
+        try:
+            return self._get(name)
+        except (ModelError, ConfigError, EngineError) as exc:  # they name files of this computer
+            log.error("search: the embedder cannot be used: %s", exc)
+            raise Conflict("the embedder cannot be used: see the log") from exc

@@ -166,10 +166,11 @@ class StoredEmbeddings:
         with self._reading() as connection:
             return list(connection.execute(found).all())
 
-    def write(self, change: sa.Delete) -> None:
-        """Make a change, whole. Raises SearchError."""
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction, for changes. Raises SearchError."""
         with self._reading() as connection, connection.begin():
-            connection.execute(change)
+            yield connection
 
     def has_column(self, table: str, column: str) -> bool:
         """Whether the database has it: one of an earlier version may not. Raises SearchError."""

@@ -24,6 +24,10 @@ CUT_OFF = 0.5
 """How much a crop counts whose object is cut off by the border of the picture."""
 
 
+CONTEXT = 0.1
+"""Seen around a box in the picture that is kept of it, as a share of its sides."""
+
+
 class CropChoice:
     """The objects that a stage is shown: by class, size and place, in each so many-th frame.
 

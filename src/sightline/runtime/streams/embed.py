@@ -14,6 +14,7 @@ from sightline.config import EmbedOptions
 from sightline.imaging.picture_files import encoded
 from sightline.protocols import IdentifiedEmbedder
 from sightline.runtime.streams.crop_choice import (
+    CONTEXT,
     ENOUGH,
     LEAST,
     SHARPEST,
@@ -26,8 +27,6 @@ from sightline.types import Embedding, Floats, Frame, Ints, Observation
 FORGET_S = 30.0
 """A track that was not seen for so long has ended."""
 _JPEG_QUALITY = 80
-_CONTEXT = 0.1
-"""Seen around a box in its picture, as a share of its sides."""
 
 
 @dataclass(slots=True)
@@ -172,7 +171,7 @@ def _picture(frame: Frame, box: Floats, longest: int) -> bytes:
     if not longest:
         return b""
     x0, y0, x1, y1 = box.tolist()
-    left, top = _CONTEXT * (x1 - x0), _CONTEXT * (y1 - y0)
+    left, top = CONTEXT * (x1 - x0), CONTEXT * (y1 - y0)
     rows = slice(max(0, math.floor(y0 - top)), max(0, math.ceil(y1 + top)))
     columns = slice(max(0, math.floor(x0 - left)), max(0, math.ceil(x1 + left)))
     crop = frame.image[rows, columns]
