@@ -171,6 +171,11 @@ def complaints(text: str, **environment: str) -> list[str]:
             id="a tracker where nothing is tracked",
         ),
         pytest.param(
+            "models: {m: {model: a}}\nstreams: {s: {source: a.mp4, stages: [{kind: embed, model: b}]}}\n",
+            "2:39: streams.s.stages.0: its vectors are kept in a database: give outputs.database",
+            id="vectors that go nowhere",
+        ),
+        pytest.param(
             "models: {m: {model: a}}\nstreams: {s: {source: a.mp4, every: 0}}\n",
             "2:37: streams.s.every: must be greater than or equal to 1, not 0",
             id="every frame of none",
