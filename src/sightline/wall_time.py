@@ -38,4 +38,7 @@ def read_moment(value: object) -> datetime:
         raise ValueError(
             f"a moment needs its zone: {moment.isoformat()}Z in UTC, or {moment.isoformat()}+01:00"
         )
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC, a moment lies in one of the years 1 to 9999") from None

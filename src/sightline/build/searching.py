@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 DEFAULT_EMBEDDER = "colours"
 """Comes with the package: colours tell more of objects on real footage than what was trained for the street."""
 
+_MOST_DIGITS = 19
+"""Digits of a track's id."""
+
 
 def opened(
     database: str,
@@ -86,6 +89,6 @@ def _named(searcher: Searcher, models_dir: Path | None) -> CropEmbedder:
 def track_of(text: str) -> tuple[str, int]:
     """The stream and the id that ``STREAM:ID`` means. Raises ConfigError."""
     stream, _, number = text.rpartition(":")
-    if not stream or not number.isdigit():
+    if not stream or not number.isdecimal() or len(number) > _MOST_DIGITS:
         raise ConfigError(f"--track: it is STREAM:ID, such as gate:17, not {text!r}")
     return stream, int(number)

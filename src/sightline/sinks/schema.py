@@ -20,6 +20,23 @@ COMPATIBLE = 1
 _LOCK = 0x5167_4C69  # any number that other programs do not use
 _metadata = sa.MetaData()
 
+
+def stored_text(text: str) -> str:
+    r"""A text as a database can hold it: bytes of a file's name that are no UTF-8 become ``\udcff``."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+class Name(sa.TypeDecorator[str]):
+    """A text from outside, such as a file's name, which Python may hold and a database cannot."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
+        """See ``stored_text``."""
+        return None if value is None else stored_text(value)
+
+
 runs = sa.Table(
     "runs",
     _metadata,
@@ -27,8 +44,8 @@ runs = sa.Table(
     sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),  # UTC
     sa.Column("ended_at", sa.DateTime(timezone=True)),
     sa.Column("state", sa.String, nullable=False),  # running, done, failed or interrupted
-    sa.Column("command", sa.String),
-    sa.Column("model", sa.String),
+    sa.Column("command", Name),
+    sa.Column("model", Name),
     sa.Column("version", sa.String),
     sa.Column("settings", sa.JSON),
 )
@@ -37,12 +54,12 @@ streams = sa.Table(
     _metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("run_id", sa.ForeignKey("runs.id"), nullable=False, index=True),
-    sa.Column("name", sa.String, nullable=False),
+    sa.Column("name", Name, nullable=False),
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
     sa.Column("fps", sa.Float),
     # Of a file that was indexed to search by:
-    sa.Column("path", sa.String),  # absolute
+    sa.Column("path", Name),  # absolute
     sa.Column("size", sa.BigInteger),  # bytes
     sa.Column("modified_ns", sa.BigInteger),  # Unix time
 )
@@ -67,7 +84,7 @@ objects = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),  # in its frame, from 0
     sa.Column("track_id", sa.BigInteger),
     sa.Column("class_id", sa.Integer, nullable=False),
-    sa.Column("class", sa.String, nullable=False),
+    sa.Column("class", Name, nullable=False),
     sa.Column("score", sa.Float, nullable=False),
     sa.Column("x1", sa.Float, nullable=False),  # corners in source pixels
     sa.Column("y1", sa.Float, nullable=False),
@@ -85,7 +102,7 @@ tracks = sa.Table(
     _metadata,
     sa.Column("stream_id", sa.ForeignKey("streams.id"), primary_key=True),
     sa.Column("track_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("class", sa.String, nullable=False),  # where its score was best
+    sa.Column("class", Name, nullable=False),  # where its score was best
     sa.Column("first_time", sa.Float, nullable=False),
     sa.Column("last_time", sa.Float, nullable=False),
     sa.Column("first_frame", sa.BigInteger, nullable=False),
@@ -102,8 +119,8 @@ labels = sa.Table(
     _metadata,
     sa.Column("stream_id", sa.Integer, primary_key=True),
     sa.Column("track_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("attribute", sa.String, primary_key=True),
-    sa.Column("value", sa.String, nullable=False),
+    sa.Column("attribute", Name, primary_key=True),
+    sa.Column("value", Name, nullable=False),
     sa.Column("score", sa.Float, nullable=False),
     sa.Column("frame", sa.BigInteger, nullable=False),  # in which it was last said anew
     sa.ForeignKeyConstraint(["stream_id", "track_id"], ["tracks.stream_id", "tracks.track_id"]),
@@ -128,7 +145,7 @@ embedders = sa.Table(
     "embedders",  # what made vectors; those of two embedders cannot be compared
     _metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.String, nullable=False),  # as the user called it
+    sa.Column("name", Name, nullable=False),  # as the user called it
     sa.Column("digest", sa.String, nullable=False, unique=True),  # SHA-256 of its files
     sa.Column("dimensions", sa.Integer, nullable=False),
 )
@@ -143,7 +160,7 @@ embeddings = sa.Table(
     sa.Column("frame", sa.BigInteger, nullable=False),  # that the crop was cut from
     sa.Column("time", sa.Float, nullable=False),  # seconds in the stream
     sa.Column("utc", sa.DateTime(timezone=True)),
-    sa.Column("class", sa.String, nullable=False),
+    sa.Column("class", Name, nullable=False),
     sa.Column("score", sa.Float, nullable=False),
     sa.Column("x1", sa.Float, nullable=False),  # corners in source pixels
     sa.Column("y1", sa.Float, nullable=False),

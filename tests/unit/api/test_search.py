@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,12 @@ def test_what_cannot_be_asked(index: sl.SearchIndex, pictures: Path, tmp_path: P
         index.search(pictures / "0.png", (5, 5, 5, 9))
     with pytest.raises(SearchError, match="no vector of track 3 of 'gate'"):
         index.search(track=("gate", 3))
+    for number in (2**63, -(10**30)):
+        with pytest.raises(SearchError, match=f"no vector of track {number} of"):
+            index.search(track=("gate", number))
+    with pytest.raises(InvalidRequest, match="x1,y1,x2,y2 with x1 < x2"):
+        index.search(pictures / "0.png", (1e300, 5, 9, 9))
+    assert index.search(pictures / "0.png", classes=["\udcff"], streams=["\udcff"]) == []
     with (
         pytest.raises(ConfigError, match="there is no database"),
         sl.SearchIndex(tmp_path / "b.db") as none,
@@ -68,3 +75,14 @@ def test_a_picture_that_cannot_be_read(tmp_path: Path, pictures: Path) -> None:
         with pytest.raises(DecodeError, match="1 of 2 pictures were left out"):
             index.add(tmp_path / "p", "street")
         assert index.search(pictures / "0.png"), "the rest is there"
+
+
+def test_names_of_files_that_are_no_utf_8(pictures: Path, tmp_path: Path) -> None:
+    picture = tmp_path / os.fsdecode(b"\xff.png")
+    picture.write_bytes((pictures / "0.png").read_bytes())
+    with sl.SearchIndex(tmp_path / "a.db") as index:
+        count = index.add(picture, "street")
+        assert count > 0
+        assert index.add(picture, "street") == count  # nothing new
+        (first, *_) = index.search(picture, streams=[picture.name])
+    assert first.stream == "\\udcff.png"

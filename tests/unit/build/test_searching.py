@@ -88,7 +88,15 @@ def test_another_one_is_refused_by_name(database: Path) -> None:
         opened(str(database), "street-embedder")
 
 
-@pytest.mark.parametrize("text", ["gate", "gate:", ":3", "gate:x", "gate:-1"])
+@pytest.mark.parametrize("url", ["foo://me:secret@host/x", "postgres://me:secret@host/x"])
+def test_an_address_of_no_known_kind_of_database(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"^\w+://\.\.\. is no kind of database that is known"):
+        opened(url)
+
+
+@pytest.mark.parametrize(
+    "text", ["gate", "gate:", ":3", "gate:x", "gate:-1", "gate:²", "gate:" + 5000 * "9"]
+)
 def test_what_is_no_track(text: str) -> None:
     with pytest.raises(ConfigError, match="--track: it is STREAM:ID"):
         track_of(text)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sightline.runtime.search.stored import StoredEmbeddings
-from sightline.sinks.schema import embedders, embeddings, frames, runs, streams
+from sightline.sinks.schema import embedders, embeddings, frames, runs, stored_text, streams
 from sightline.types import IndexedFile
 
 FACTS = "index"
@@ -32,7 +32,7 @@ class IndexedFiles:
 
     def done(self, files: Iterable[IndexedFile]) -> set[IndexedFile]:
         """Those that were indexed and have not changed since. Raises SearchError."""
-        wanted = {file.path: file for file in files}
+        wanted = {stored_text(file.path): file for file in files}
         done = set()
         for row in self._streams(list(wanted)):
             file = wanted[row.path]

@@ -66,6 +66,10 @@ class StoredEmbeddings:
             self._url = sqlite_file.existing(self._url)
         try:
             self._engine = sa.create_engine(self._url)
+        except sa.exc.NoSuchModuleError:
+            raise ConfigError(
+                f"{self._url.drivername}://... is no kind of database that is known: sqlite, postgresql+pg8000"
+            ) from None
         except ImportError as error:
             raise SearchError(
                 f"cannot read {self.name}: its driver is missing: pip install {error.name}"
@@ -142,12 +146,16 @@ class StoredEmbeddings:
 
     def picture(self, number: int) -> bytes:
         """The picture (JPEG) of an embedding; empty where there is none. Raises SearchError."""
+        if not _can_be_stored(number):
+            return b""
         found = sa.select(embeddings.c.picture).where(embeddings.c.id == number)
         with self._reading() as connection:
             return connection.execute(found).scalar() or b""
 
     def of_track(self, embedder: int, stream: str, track_id: int) -> Ints:
         """The ids of a track's vectors: of streams of this name in any run, the newest first."""
+        if not _can_be_stored(track_id):
+            return np.empty(0, np.int64)
         found = (
             sa.select(embeddings.c.id)
             .join(streams)
@@ -200,6 +208,11 @@ class StoredEmbeddings:
                 str(getattr(error, "orig", None) or error).split()
             )
             raise SearchError(f"cannot read {self.name}: {reason}") from error
+
+
+def _can_be_stored(number: int) -> bool:
+    """Whether a column can hold it: databases refuse to look for what they cannot hold."""
+    return -(2**63) <= number < 2**63
 
 
 def _address(url: str | Path) -> sa.URL:
