@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from sightline.errors import ModelError
+from sightline.errors import InferenceError, ModelError
 from sightline.models.crops import CropRunner
 from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
@@ -65,8 +65,16 @@ class CropEmbedder:
 
 
 def _read(outputs: Sequence[Floats]) -> Floats:
-    """A copy of length 1: the output is the engine's own memory. A vector of zeros stays one."""
+    """A copy of length 1: the output is the engine's own memory. A vector of zeros stays one.
+
+    Raises InferenceError: a vector holds what is no finite number, which cannot be compared with others.
+    """
     (vectors,) = outputs
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all():
+        raise InferenceError(
+            "the embedder made a vector that holds what is no finite number: try another precision, or export it "
+            "again"
+        )
     scaled: Floats = vectors / np.maximum(lengths, np.float32(1e-12))
     return scaled

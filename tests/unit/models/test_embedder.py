@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sightline.build import BUNDLED, ENGINES, load
-from sightline.errors import ModelError
+from sightline.errors import InferenceError, ModelError
 from sightline.models.card import read_crop_card
 from sightline.models.embedder import CropEmbedder
 from sightline.models.file import open_model
@@ -71,6 +71,16 @@ def test_vectors_outlive_the_engines_memory(build: Any, frame_of: FrameOf) -> No
     vectors = embedder.submit(frame_of(picture()), BOXES[:1]).result()
     memory[:] = 0
     assert vectors[0] == pytest.approx([3**-0.5] * 3)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_vectors_that_are_no_numbers_are_refused(
+    build: Any, frame_of: FrameOf, value: float
+) -> None:
+    embedder = build()
+    embedder.engine._answer = lambda batch: [np.full((1, 3), value, np.float32)]
+    with pytest.raises(InferenceError, match="no finite number: try another precision"):
+        embedder.submit(frame_of(picture()), BOXES[:1]).result()
 
 
 def test_no_boxes_give_no_vectors(build: Any, frame_of: FrameOf) -> None:

@@ -142,7 +142,7 @@ class FollowingIndex:
         # The newest, which differ where a database was brought back from a copy, and some of all.
         spread = there[np.linspace(0, len(there) - 1, _SAMPLES // 2).astype(int)]
         sample = np.unique(np.concatenate((there[-_SAMPLES // 2 :], spread)))
-        stored = self._stored.vectors_of(sample)
+        stored = self._stored.vectors_of(sample, self._info.dimensions)
         for key, vector in stored.items():
             if float(index.vector(key) @ vector) < _ALIKE:
                 return "its vectors are those of another database"
@@ -154,7 +154,7 @@ class FollowingIndex:
         index.remove(np.setdiff1d(index.keys, ids))
         missing = np.setdiff1d(ids, index.keys)
         for at in range(0, len(missing), _CHUNK):
-            found = self._stored.vectors_of(missing[at : at + _CHUNK])
+            found = self._stored.vectors_of(missing[at : at + _CHUNK], self._info.dimensions)
             keys = np.fromiter(found, np.int64)
             self._add(index, iter([(keys, np.array(list(found.values())))]))
 

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 
 from sightline.runtime.search.searcher import Searcher
 from sightline.runtime.search.stored import Narrowing, narrowed, unix_time
-from sightline.sinks.embedding_rows import STORED
 from sightline.sinks.schema import embeddings, streams, tracks
 from sightline.types import Floats, Ints, Match
 
@@ -154,14 +153,14 @@ def _tracks(searcher: Searcher, narrowing: Narrowing) -> dict[str, _Tracks]:
     by_stream: dict[str, list[Any]] = {}
     for row in searcher.stored.rows(narrowed(found, narrowing)):
         by_stream.setdefault(row.name, []).append(row)
-    return {name: _of_rows(rows, searcher.embedder.dimensions) for name, rows in by_stream.items()}
+    return {name: _of_rows(rows, searcher) for name, rows in by_stream.items()}
 
 
-def _of_rows(rows: Sequence[Any], dimensions: int) -> _Tracks:
-    stored = np.frombuffer(b"".join(row.vector for row in rows), STORED)
+def _of_rows(rows: Sequence[Any], searcher: Searcher) -> _Tracks:
+    stored = [(row.id, row.vector) for row in rows]
     return _Tracks(
         np.array([row.id for row in rows], np.int64),
-        stored.reshape(-1, dimensions).astype(np.float32),
+        searcher.stored.read(stored, searcher.embedder.dimensions),
         np.array([row.kind for row in rows]),
         np.array([unix_time(row.first_utc) for row in rows], np.float64),  # None is NaN
         np.array([unix_time(row.last_utc) for row in rows], np.float64),

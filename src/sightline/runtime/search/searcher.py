@@ -88,7 +88,7 @@ class Searcher:
                 f"{self.stored.name} has no vector of track {track_id} of {stream!r}: the table `embeddings` "
                 "lists the tracks that have one"
             )
-        return self.stored.vectors_of(ids[:1])[int(ids[0])]
+        return self.stored.vectors_of(ids[:1], self.embedder.dimensions)[int(ids[0])]
 
     def close(self) -> None:
         """Close the database. Idempotent."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from sightline.types import EmbedderInfo, Floats, Ints, Match
 
 _CHUNK = 500
 """Ids in one statement: databases limit its parameters."""
+_DAMAGED = "the database is damaged; move it away, and index its files again"
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,13 @@ class StoredEmbeddings:
         with self._reading() as connection:
             if not sa.inspect(connection).has_table(embeddings.name):
                 return {}
-            rows = connection.execute(sa.select(embedders).order_by(embedders.c.id))
-            return {row.id: EmbedderInfo(row.name, row.digest, row.dimensions) for row in rows}
+            rows = connection.execute(sa.select(embedders).order_by(embedders.c.id)).all()
+        wrong = next((row for row in rows if row.dimensions < 1), None)
+        if wrong is not None:
+            raise SearchError(
+                f"{self.name}: vectors of {wrong.name} have {wrong.dimensions} values: {_DAMAGED}"
+            )
+        return {row.id: EmbedderInfo(row.name, row.digest, row.dimensions) for row in rows}
 
     def newest(self, embedder: int) -> int:
         """The largest id of an embedder's vectors; 0 where there are none. Raises SearchError."""
@@ -120,22 +126,42 @@ class StoredEmbeddings:
         with self._reading() as connection:
             rows = connection.execute(found).all()
         ids = np.array([row[0] for row in rows], np.int64)
-        wrong = next((row[0] for row in rows if len(row[1]) != dimensions * STORED.itemsize), None)
-        if wrong is not None:
-            raise SearchError(
-                f"{self.name}: the vector of embedding {wrong} has not {dimensions} values: the database is "
-                "damaged; index its files again"
-            )
-        stored = np.frombuffer(b"".join(row[1] for row in rows), STORED)
-        return ids, stored.reshape(-1, dimensions).astype(np.float32)
+        return ids, self.read([(row[0], row[1]) for row in rows], dimensions)
 
-    def vectors_of(self, ids: Ints) -> dict[int, Floats]:
-        """The vectors of these ids, (dimensions,) float32 each, by id; those that are there."""
+    def read(self, stored: Sequence[tuple[int, object]], dimensions: int) -> Floats:
+        """Ids of embeddings and their vectors as they are stored, as (N, dimensions) float32.
+
+        Raises SearchError: a vector has another length, or a value that is no finite number.
+        """
+        length = dimensions * STORED.itemsize
+        whole: list[bytes] = []
+        for key, vector in stored:
+            if not isinstance(vector, bytes) or len(vector) != length:
+                raise SearchError(
+                    f"{self.name}: the vector of embedding {key} has not {dimensions} values: {_DAMAGED}"
+                )
+            whole.append(vector)
+        vectors = (
+            np.frombuffer(b"".join(whole), STORED)
+            .reshape(len(stored), dimensions)
+            .astype(np.float32)
+        )
+        wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(wrong):
+            raise SearchError(
+                f"{self.name}: the vector of embedding {stored[wrong[0]][0]} holds what is no finite number: "
+                f"{_DAMAGED}"
+            )
+        return vectors
+
+    def vectors_of(self, ids: Ints, dimensions: int) -> dict[int, Floats]:
+        """The vectors of these ids, (dimensions,) float32 each, by id; those that are there.
+
+        Raises SearchError: as ``read``.
+        """
         found = sa.select(embeddings.c.id, embeddings.c.vector)
-        return {
-            row.id: np.frombuffer(row.vector, STORED).astype(np.float32)
-            for row in self._rows_of(found, ids)
-        }
+        rows = [(row.id, row.vector) for row in self._rows_of(found, ids)]
+        return dict(zip((key for key, _ in rows), self.read(rows, dimensions), strict=True))
 
     def matches(self, ids: Ints, similarities: Floats) -> list[Match]:
         """What is known of these embeddings, in their order; those that are no longer there are left out."""

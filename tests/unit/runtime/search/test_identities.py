@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from tests.unit.runtime.search.conftest import DIMENSIONS, embedding
 
+from sightline.errors import SearchError
 from sightline.runtime.search.identities import identity_candidates
 from sightline.runtime.search.searcher import Searcher
 from sightline.runtime.search.stored import Narrowing
@@ -52,6 +54,14 @@ def search(
     yield make
     for one in opened:
         one.close()
+
+
+def test_a_damaged_vector_is_told(search: Callable[[Seen], Searcher], database: Path) -> None:
+    searcher = search({"gate": [(1, axis(0), 0.0, "car")], "yard": [(2, axis(0), 0.0, "car")]})
+    with sqlite3.connect(database) as db:
+        db.execute("UPDATE embeddings SET vector = x'0011' WHERE id = 2")
+    with pytest.raises(SearchError, match="embedding 2 has not 16 values"):
+        identity_candidates(searcher)
 
 
 def pairs(found: Any) -> list[tuple[str, int | None, str, int | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -191,14 +192,33 @@ def test_all_vectors_were_removed(store: Store, database: Path) -> None:
     searcher.close()
 
 
-def test_a_damaged_vector_is_told(store: Store, database: Path) -> None:
-    store([embedding(units(1)[0], 1)])
+DAMAGED_VECTORS: dict[str, tuple[str, str]] = {
+    "short": ("UPDATE embeddings SET vector = x'0011' WHERE id = 2", "2 has not 16 values"),
+    "text": ("UPDATE embeddings SET vector = 'abc' WHERE id = 2", "2 has not 16 values"),
+    "NaN": (
+        f"UPDATE embeddings SET vector = x'{'007e' * DIMENSIONS}' WHERE id = 2",
+        "2 holds what is no finite number",
+    ),
+    "other dimensions": ("UPDATE embedders SET dimensions = -5", "fixed have -5 values"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED_VECTORS.values(), ids=DAMAGED_VECTORS.keys())
+@pytest.mark.parametrize("kind", ["exact", "usearch"])
+def test_a_damaged_vector_is_told(store: Store, database: Path, case: Any, kind: str) -> None:
+    change, said = case
+    store([embedding(vector, track) for track, vector in enumerate(units(3))])
     with sqlite3.connect(database) as db:
-        db.execute("UPDATE embeddings SET vector = x'0011'")
-    searcher = open_searcher(database)
-    with pytest.raises(SearchError, match="embedding 1 has not 16 values"):
-        searcher.search(units(1)[0])
-    searcher.close()
+        db.execute(change)
+    for ask in (
+        lambda searcher: searcher.search(units(1)[0]),
+        lambda searcher: searcher.vector_of_track("gate", 1),
+    ):
+        with (
+            pytest.raises(SearchError, match=f"{said}: the database is damaged; move it away"),
+            contextlib.closing(open_searcher(database, kind=kind)) as searcher,
+        ):
+            ask(searcher)
 
 
 # ---------------------------------------------------------------------------------------------------------
