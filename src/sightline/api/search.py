@@ -182,6 +182,11 @@ class SearchIndex:
         self.close()
 
     def _opened(self, *, with_model: bool) -> Searcher:
+        if (
+            self._searcher is not None and self._searcher.stored.moved
+        ):  # another file is there by now
+            self._searcher.close()
+            self._searcher = None
         if self._searcher is None or (with_model and self._embedder is None):
             if self._searcher is not None:
                 self._searcher.close()

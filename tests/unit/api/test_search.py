@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,17 @@ def test_what_was_added_is_found(index: sl.SearchIndex, pictures: Path) -> None:
 def test_another_program_opens_it(index: sl.SearchIndex, pictures: Path) -> None:
     with sl.SearchIndex(index._database) as again:
         assert len(again.search(pictures / "1.png", count=2)) == 2
+
+
+def test_a_file_that_takes_the_place_of_another_is_searched(
+    index: sl.SearchIndex, pictures: Path, tmp_path: Path
+) -> None:
+    here = Path(shutil.copy(index._database, tmp_path / "a.db"))
+    with sl.SearchIndex(here) as again:
+        assert again.search(pictures / "1.png")
+        here.unlink()
+        with pytest.raises(ConfigError, match="there is no database"):
+            again.search(pictures / "1.png")
 
 
 def test_what_cannot_be_asked(index: sl.SearchIndex, pictures: Path, tmp_path: Path) -> None:

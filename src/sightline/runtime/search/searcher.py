@@ -82,13 +82,14 @@ class Searcher:
 
     def vector_of_track(self, stream: str, track_id: int) -> Floats:
         """The vector (dimensions,) of a track, the newest of that name. Raises SearchError: there is none."""
-        ids = self.stored.of_track(self.number, stream, track_id)
-        if not len(ids):
-            raise SearchError(
-                f"{self.stored.name} has no vector of track {track_id} of {stream!r}: the table `embeddings` "
-                "lists the tracks that have one"
-            )
-        return self.stored.vectors_of(ids[:1], self.embedder.dimensions)[int(ids[0])]
+        while len(ids := self.stored.of_track(self.number, stream, track_id)):
+            found = self.stored.vectors_of(ids[:1], self.embedder.dimensions)
+            if found:  # else a better crop has taken its place since
+                return found[int(ids[0])]
+        raise SearchError(
+            f"{self.stored.name} has no vector of track {track_id} of {stream!r}: the table `embeddings` "
+            "lists the tracks that have one"
+        )
 
     def close(self) -> None:
         """Close the database. Idempotent."""

@@ -16,7 +16,6 @@ from sightline.errors import (
     MissingPackage,
     ModelError,
     NotFound,
-    SearchError,
 )
 from sightline.runtime.repository.served_model import Announced, Started
 from sightline.runtime.scheduling.items import Terms
@@ -38,6 +37,8 @@ GetEmbedder = Callable[[str], "tuple[str, CropEmbedder]"]
 
 class ServedSearch:
     """A database that clients search. It is opened with the first request: a stream may be about to make it.
+
+    A file that takes its place later is searched from then on.
 
     Args:
         scheduler: runs the embedder.
@@ -89,11 +90,11 @@ class ServedSearch:
         return self._opened().search(vector, count, narrowing)
 
     def vector_of_track(self, stream: str, track_id: int) -> Floats:
-        """The vector of a track. Raises NotFound: it has none."""
-        try:
-            return self._opened().vector_of_track(stream, track_id)
-        except SearchError as exc:
-            raise NotFound(f"there is no vector of track {track_id} of {stream!r:.80}") from exc
+        """The vector of a track. Raises NotFound: it has none; SearchError."""
+        searcher = self._opened()
+        if not len(searcher.stored.of_track(searcher.number, stream, track_id)):
+            raise NotFound(f"there is no vector of track {track_id} of {stream!r:.80}")
+        return searcher.vector_of_track(stream, track_id)
 
     def picture(self, number: int) -> bytes:
         """The picture (JPEG) of an embedding. Raises NotFound: there is none."""
@@ -110,6 +111,10 @@ class ServedSearch:
 
     def _opened(self) -> Searcher:
         with self._opening:
+            if self._searcher is not None and self._searcher.stored.moved:
+                log.info("search: %s was removed or replaced", self._searcher.stored.name)
+                self._searcher.close()
+                self._searcher = None
             if self._searcher is None:
                 named = self._options.embedder
                 info = None if named is None else self._embedder(named)[1].info

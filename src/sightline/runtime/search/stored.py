@@ -64,6 +64,7 @@ class StoredEmbeddings:
                 raise ConfigError(
                     f"there is no database {self.file}: `sightline search index` makes one"
                 )
+            self._part = sqlite_file.part_ids(self.file)[0]
             self._url = sqlite_file.existing(self._url)
         try:
             self._engine = sa.create_engine(self._url)
@@ -75,6 +76,11 @@ class StoredEmbeddings:
             raise SearchError(
                 f"cannot read {self.name}: its driver is missing: pip install {error.name}"
             ) from error
+
+    @property
+    def moved(self) -> bool:
+        """The SQLite file at the path is no longer the one that is open: it was removed or replaced."""
+        return self.file is not None and sqlite_file.part_ids(self.file)[0] != self._part
 
     def close(self) -> None:
         """Close the connections. Idempotent."""
