@@ -5,14 +5,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 
-from sightline.addresses import web_address
+from sightline.addresses import database_address, web_address
 from sightline.config.options import Inconsistency, Options
 from sightline.config.paths import PathField
-from sightline.config.search import SearchOptions
 from sightline.hosts import host_rule, network_rule
 
 
@@ -77,6 +76,22 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+class SearchOptions(Options):
+    """The database that `POST /search` searches: its vectors are made by `kind: embed` of a stream's stages."""
+
+    database: Annotated[str, AfterValidator(database_address)] = Field(
+        min_length=1, description="SQLite file or address; streams may be writing to it"
+    )
+    embedder: str | None = Field(
+        None,
+        description="a name under `models`, of a bundled or pulled model, or a file; none: the one that the "
+        "database names",
+    )
+    index: Literal["auto", "exact", "usearch"] = Field(
+        "auto", description="auto is exact up to 300,000 vectors, and usearch beyond"
+    )
 
 
 class ServingOptions(Options):

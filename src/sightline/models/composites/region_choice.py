@@ -23,6 +23,9 @@ _MARGIN = 0.25
 _LEAST_PX = 64
 """Sides of a part."""
 
+_MOST = 64
+"""Boxes that may be around what moves: more of them are rain, or a crowd."""
+
 
 def patches_around(
     boxes: Floats, size: tuple[int, int], canvases: Sequence[tuple[int, int]], least: float
@@ -37,6 +40,8 @@ def patches_around(
 
     Returns the mosaic's number and its patches; None: too much is to be seen.
     """
+    if len(boxes) > _MOST:
+        return None
     parts, longer = _parts(boxes, size)
     for longest in (SHOWN_PX, *_SHOWN_LEAST):
         scales = [min(1.0, max(least, longest / side)) for side in longer]

@@ -69,6 +69,7 @@ class RegionDetector:
         self._chosen: tuple[Frame, Looks] | None = None
         self._refreshed = self._busy_until = float("-inf")
         self._busy_frames = 0
+        self._unseen = False
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -83,6 +84,8 @@ class RegionDetector:
         """
         (frame,) = frames
         if self._chosen is None or self._chosen[0] is not frame:
+            if self._chosen is not None and self._chosen[1].whole is not None:
+                self._failed()  # that frame was given up
             self._settle()
             self._chosen = frame, self._choice(frame)
         looks = self._chosen[1]
@@ -90,7 +93,9 @@ class RegionDetector:
         self._chosen = None
         before = self._in_flight[-1] if self._in_flight else _done(self._known)
         found = _after(before, joined(begun, _firsts), looks)
-        self._in_flight.append(_lasting(found, before, self._failed if looks.whole else None))
+        self._in_flight.append(
+            _lasting(found, before, None if looks.whole is None else self._failed)
+        )
         return joined([found], _objects)
 
     def close(self) -> None:
@@ -106,8 +111,8 @@ class RegionDetector:
             self._known = self._in_flight.popleft().result()
 
     def _failed(self) -> None:
-        """The whole picture was not seen: it is looked at with the next frame."""
-        self._refreshed = float("-inf")
+        """The whole picture was not seen: it is looked at with the next frame, and nothing older counts."""
+        self._unseen = True
 
     def _choice(self, frame: Frame) -> Looks:
         """What is looked at in a frame."""
@@ -122,10 +127,11 @@ class RegionDetector:
         if motions is None:
             self._refreshed = frame.time
             return replace(looks, anew=True)
-        if frame.time - self._refreshed < self._refresh_s:
-            looks = replace(looks, whole=None)
+        if self._unseen or frame.time - self._refreshed >= self._refresh_s:
+            looks = replace(looks, anew=self._unseen)
+            self._refreshed, self._unseen = frame.time, False
         else:
-            self._refreshed = frame.time
+            looks = replace(looks, whole=None)
         moving = np.concatenate((boxes[motions.objects], motions.boxes))
         if not len(moving):
             return looks

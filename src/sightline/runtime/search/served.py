@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from sightline.config.search import SearchOptions
+from sightline.config.serving import SearchOptions
 from sightline.errors import (
     ConfigError,
     Conflict,

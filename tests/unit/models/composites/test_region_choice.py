@@ -77,5 +77,10 @@ def test_more_motion_takes_the_large_one_and_too_much_none() -> None:
     )
 
 
+def test_rain_is_too_much() -> None:
+    drops = np.random.default_rng(1).uniform((0, 0), (1900, 1060), (500, 2))
+    assert choice(*[(x, y, x + 4, y + 9) for x, y in drops.tolist()]) is None
+
+
 def test_boxes_outside_of_the_picture_have_no_part() -> None:
     assert patches((2200, 100, 2300, 200)) == []

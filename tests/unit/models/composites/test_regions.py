@@ -163,6 +163,24 @@ def test_a_frame_that_was_refused_may_come_again() -> None:
     assert len(found(detector, first)) == 1
 
 
+def test_a_frame_that_was_given_up_leaves_the_whole_picture_to_the_next() -> None:
+    """The view had changed in it: nothing that was known before may stay."""
+    whole = BrightRectangles()
+    detector = RegionDetector(whole, refresh_s=100)
+    for number in range(3):
+        assert len(found(detector, frame(number, (600, 300, 680, 340)))) == 1
+    other = np.full((540, 960, 3), 130, np.uint8)
+    other[::2] = 20
+    other[:, :480] += 40
+    whole.refuses = Overloaded("busy")
+    with pytest.raises(Overloaded):
+        detector.submit((Frame("cam", 3, 3 / 25, 0.0, ArrayPicture(other)),))
+    whole.refuses = None
+    whole.seen.clear()
+    assert not len(found(detector, Frame("cam", 4, 4 / 25, 0.0, ArrayPicture(other))))
+    assert whole.seen == [SIZE]
+
+
 def test_a_look_that_fails_is_an_error_and_what_was_known_stays() -> None:
     whole = BrightRectangles()
     detector = RegionDetector(whole, refresh_s=0.2)
