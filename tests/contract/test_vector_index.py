@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,6 +93,27 @@ def test_more_are_asked_for_than_there_are(make: Callable[[int], VectorIndex]) -
     index = make(DIMENSIONS)
     index.add(np.arange(3, dtype=np.int64), units(3))
     assert len(index.search(units(1), 10)[0][0]) == 3
+
+
+def test_vectors_that_the_graph_does_not_lead_to_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = approximate(DIMENSIONS)
+    index.add(np.arange(9, dtype=np.int64), units(9))
+    whole: Any = index._index  # type: ignore[attr-defined]
+
+    class Disconnected:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(whole, name)
+
+        def __len__(self) -> int:
+            return len(whole)
+
+        def search(self, vector: Floats, count: int, *, exact: bool = False) -> Any:
+            return whole.search(vector, count if exact else count - 2, exact=exact)
+
+    monkeypatch.setattr(index, "_index", Disconnected())
+    keys, cosines = index.search(units(1), 9)[0]
+    assert sorted(keys.tolist()) == list(range(9))
+    assert cosines.tolist() == sorted(cosines.tolist(), reverse=True)
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_what_cannot_be_asked_for(crops: Path, options: dict[str, int], message:
 
 
 def test_a_detector_is_refused(crops: Path) -> None:
-    with pytest.raises(ModelError, match=r"task is 'detect'|is it a detector"):
+    with pytest.raises(ModelError, match=r"\.onnx: .*task is 'detect'|is it a detector"):
         list(sl.classify(crops, "street"))
 
 

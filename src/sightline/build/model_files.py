@@ -22,13 +22,15 @@ def model_path(options: ModelOptions) -> Path:
     A file that exists comes first, then a bundled model, then a pulled one.
 
     Raises:
-        ConfigError: no model has this name; the message suggests the nearest.
+        ConfigError: no model has this name, and the message suggests the nearest; or it is empty.
         ModelError: the model can be pulled but was not yet, or was changed since; or there is no
             file at this path.
     """
     from sightline.models import zoo
 
     text = options.model
+    if not text.strip():
+        raise ConfigError("model: it is empty: give a file, or the name of a model")
     path = Path(text).expanduser()
     if path.is_file():
         return path

@@ -75,8 +75,8 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
             outputs belong to no known family.
     """
     beside = card_beside(file.path)
-    metadata = from_metadata(file.metadata, DETECTION_TASKS)
-    refuse_task(beside.get("task", "detect"), DETECTION_TASKS)
+    metadata = from_metadata(file.metadata, DETECTION_TASKS, file.path)
+    refuse_task(beside.get("task", "detect"), DETECTION_TASKS, file.path)
     if _of_input(file)["fixed_size"][0]:
         metadata.pop("size", None)  # a file beside the model may be another export's
     size = _size(file, beside.get("size", metadata.get("size")))
@@ -234,7 +234,7 @@ def read_crop_card(file: ModelFile, task: CropTask | None = None) -> CardReading
             another file's, or the task is another.
     """
     beside = card_beside(file.path)
-    metadata = from_metadata(file.metadata, ("classify", "embed"))
+    metadata = from_metadata(file.metadata, ("classify", "embed"), file.path)
     told = beside.get("task", metadata.get("task"))
     if told in DETECTION_TASKS or (told is None and task is None):
         raise ModelError(

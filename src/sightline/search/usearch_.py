@@ -96,6 +96,10 @@ class UsearchIndex:
         if not count:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         found = self._index.search(vector.astype(np.float16), count)
+        if (
+            len(found.keys) < count
+        ):  # some nodes of the graph cannot be reached from where it begins
+            found = self._index.search(vector.astype(np.float16), count, exact=True)
         cosines = 1 - np.asarray(found.distances, np.float32)
         return np.asarray(found.keys, np.int64), cosines
 

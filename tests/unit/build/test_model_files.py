@@ -88,6 +88,13 @@ def test_a_wrong_name_suggests(
         sightline.load(model)
 
 
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_name_is_not_the_model_of_the_working_folder(folder: Path, text: str) -> None:
+    Path("gloves.pt2").unlink()
+    with pytest.raises(ConfigError, match="model: it is empty: give a file, or the name"):
+        model_path(ModelOptions(model=text))
+
+
 def test_a_misspelt_name_in_a_file_is_told_with_its_line(folder: Path) -> None:
     site = folder / "here" / "site.yaml"
     site.write_text("models:\n  a: {model: street}\n  b: {model: yolox_nan}\n")

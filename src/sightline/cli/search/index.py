@@ -130,7 +130,10 @@ def _run(runs: Sequence[IndexRun], jobs: int, *, quiet: bool) -> bool:
 def _summary(told: dict[str, Any]) -> str:
     lines = []
     for one in told["sources"]:
-        parts = [f"{one['frames']} frames indexed" if one["frames"] else "nothing new"]
+        frames = one["frames"]
+        parts = [f"{frames} frames indexed" if frames else "nothing new"]
+        if one["error"]:
+            parts = [f"failed after {frames} frames"]
         parts += [f"{one['already']} files before"] * bool(one["already"])
         parts += [f"{count} {why}" for why, count in one["left_out"].items()]
         lines.append(printable(f"{one['name']}: {', '.join(parts)}"))

@@ -38,7 +38,7 @@ _UNREADABLE = (
 """The last two are raised for text that is nested too deeply: a file from elsewhere may hold any."""
 
 
-def refuse_task(task: str, wanted: Sequence[str]) -> None:
+def refuse_task(task: str, wanted: Sequence[str], path: Path) -> None:
     """Raise ModelError where a file's task is none of those wanted."""
     if task not in wanted:
         kinds = " or ".join(dict.fromkeys(TASKS[w] for w in wanted))
@@ -47,17 +47,17 @@ def refuse_task(task: str, wanted: Sequence[str]) -> None:
             if task == "classify" and "detect" in wanted
             else "export one of those"
         )
-        raise ModelError(f"this model's task is {task!r}; {kinds} is needed: {remedy}")
+        raise ModelError(f"{path}: this model's task is {task!r}; {kinds} is needed: {remedy}")
 
 
-def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str, Any]:
+def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str], path: Path) -> dict[str, Any]:
     """Fields in the metadata that Ultralytics exports carry (names, stride, task, imgsz), and ours.
 
-    Raises ModelError where the task is none of ``tasks``.
+    Raises ModelError, which names ``path``: the task is none of ``tasks``, or a word is unreadable.
     """
     found: dict[str, Any] = {}
     if "task" in metadata:
-        refuse_task(metadata["task"], tasks)
+        refuse_task(metadata["task"], tasks, path)
         found["task"] = metadata["task"]
     if found.get("task") == "classify" and metadata.get("author") == "Ultralytics":
         found |= {"resize": "centre-crop", "crop": 1.0}  # torchvision's Resize and CenterCrop
@@ -78,7 +78,7 @@ def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str]) -> dict[str
                 found[field] = read(metadata[key])
             except _UNREADABLE as exc:
                 raise ModelError(
-                    f"the model's metadata {key}={metadata[key]!r:.200} is unreadable"
+                    f"{path}: the model's metadata {key}={metadata[key]!r:.200} is unreadable"
                 ) from exc
     return found
 

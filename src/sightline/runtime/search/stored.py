@@ -64,8 +64,8 @@ class StoredEmbeddings:
                 raise ConfigError(
                     f"there is no database {self.file}: `sightline search index` makes one"
                 )
-            self._part = sqlite_file.part_ids(self.file)[0]
-            self._url = sqlite_file.existing(self._url)
+            self._state = sqlite_file.read_state(self.file)
+            self._url = sqlite_file.readable(self._url)
         try:
             self._engine = sa.create_engine(self._url)
         except sa.exc.NoSuchModuleError:
@@ -80,7 +80,7 @@ class StoredEmbeddings:
     @property
     def moved(self) -> bool:
         """The SQLite file at the path is no longer the one that is open: it was removed or replaced."""
-        return self.file is not None and sqlite_file.part_ids(self.file)[0] != self._part
+        return self.file is not None and sqlite_file.read_state(self.file) != self._state
 
     def close(self) -> None:
         """Close the connections. Idempotent."""

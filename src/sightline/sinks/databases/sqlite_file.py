@@ -71,6 +71,34 @@ def existing(url: sa.URL) -> sa.URL:
     return url.set(database=f"file:{path}").update_query_dict({"mode": "rw", "uri": "true"})
 
 
+def readable(url: sa.URL) -> sa.URL:
+    """The same, for reading a file that is there, also one on a medium that cannot be written to.
+
+    SQLite reads a file with a log only where it may write beside it. A file without one is read as it is: it may
+    not change while it is open, so ask ``read_state`` whether it has.
+    """
+    if _can_be_written(_real(Path(str(url.database)))):
+        return existing(url)
+    found = existing(url).update_query_dict({"mode": "ro"})
+    if read_state(Path(str(url.database)))[-1]:
+        return found  # somebody else is writing to it
+    return found.update_query_dict({"immutable": "1"})
+
+
+def read_state(file: Path) -> tuple[object, ...]:
+    """What changes where a file is replaced, or is no longer what a reader without a log has opened."""
+    real = _real(file)
+    own = part_ids(file)[0]
+    if own is None or _can_be_written(real):
+        return own, None, None, False
+    status, log = real.stat(), Path(f"{real}-wal")
+    return own, status.st_mtime_ns, status.st_size, log.exists() and log.stat().st_size > 0
+
+
+def _can_be_written(real: Path) -> bool:
+    return os.access(real, os.W_OK) and os.access(real.parent, os.W_OK)
+
+
 def create(file: Path, fill: Callable[[sa.Connection], None]) -> None:
     """Make a file with tables, which appears at the path whole. Raises SinkError."""
     real = _real(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -180,6 +181,30 @@ def test_there_is_nothing_to_search(store: Store, database: Path, tmp_path: Path
     (tmp_path / "text.db").write_text("no database at all, but long enough to be read as one" * 20)
     with pytest.raises(SearchError, match="is not a database"):
         open_searcher(tmp_path / "text.db")
+
+
+def test_a_database_in_a_place_that_cannot_be_written_to(
+    store: Store, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = units(3)
+    store([embedding(vectors[0], 1)])
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and access(path, mode))
+    before = sorted(database.parent.iterdir())
+    searcher = open_searcher(database)
+    assert [m.track_id for m in searcher.search(vectors[0])] == [1]
+    assert sorted(database.parent.iterdir()) == before, "nothing is made beside it"
+    assert not searcher.stored.moved
+    store([embedding(vectors[1], 2)])  # by somebody who may
+    assert searcher.stored.moved
+    searcher.close()
+    writer = sqlite3.connect(database)
+    writer.execute("UPDATE embeddings SET class = 'bus'")
+    writer.commit()
+    searcher = open_searcher(database)  # with the rows of the log
+    assert {m.class_name for m in searcher.search(vectors[0])} == {"bus"}
+    searcher.close()
+    writer.close()
 
 
 def test_all_vectors_were_removed(store: Store, database: Path) -> None:

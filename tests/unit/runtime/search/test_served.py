@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.unit.runtime.search.conftest import embedding, units
 
-from sightline.config.search import SearchOptions
+from sightline.config.serving import SearchOptions
 from sightline.errors import Conflict, NotFound, SearchError
 from sightline.runtime.search.searcher import Searcher
 from sightline.runtime.search.served import ServedSearch
