@@ -190,6 +190,7 @@ class TestRealModels:
 class Served:
     """Stands in for a model; its answers come when ``release`` says so."""
 
+    has_tensors = True
     name = "slow"
     native = None
     canvases = ((4, 4),)
