@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sightline import build
+from sightline.api import arguments
 from sightline.config import ByteTrackOptions, EmbedOptions, ModelOptions, checked, moment
 from sightline.errors import ConfigError
 from sightline.types import Match
@@ -92,6 +93,7 @@ class SearchIndex:
             ModelOptions, model=fspath(model), classes=classes, conf=conf, models_dir=self._folder
         )
         begun = None if start is None else moment("start", start)
+        every = arguments.whole_number("every", every)
         inputs = build.inputs([fspath(source)], start=begun)
         detector = build.detector(use, stills=build.few_pictures(inputs))
         try:
@@ -113,10 +115,10 @@ class SearchIndex:
         *,
         track: tuple[str, int] | None = None,
         count: int = 10,
-        classes: Sequence[str] = (),
-        streams: Sequence[str] = (),
-        after: datetime | None = None,
-        before: datetime | None = None,
+        classes: str | Sequence[str] = (),
+        streams: str | Sequence[str] = (),
+        after: datetime | str | None = None,
+        before: datetime | str | None = None,
     ) -> list[Match]:
         """The objects that look most alike, the best first.
 
@@ -130,6 +132,7 @@ class SearchIndex:
 
         Raises:
             InvalidRequest: the box has no pixels in the picture.
+            ConfigError: an argument is out of its range.
             SightlineError: the picture cannot be read, or the track has no vector.
         """
         from sightline.runtime.search.query import query_vector
@@ -138,17 +141,28 @@ class SearchIndex:
 
         if (image is None) == (track is None):
             raise ConfigError("search: give an image, or track=(stream, id)")
-        narrowing = Narrowing(tuple(classes), tuple(streams), after=after, before=before)
-        searcher = self._opened(with_model=track is None)
-        if track is not None:
-            return searcher.search(searcher.vector_of_track(*track), count, narrowing)
+        narrowing = Narrowing(
+            arguments.names("classes", classes, ","),
+            arguments.names("streams", streams),
+            after=None if after is None else moment("after", after),
+            before=None if before is None else moment("before", before),
+        )
+        count = arguments.whole_number("count", count)
+        asked = None if track is None else arguments.track_key(track)
+        searcher = self._opened(with_model=asked is None)
+        if asked is not None:
+            return searcher.search(searcher.vector_of_track(*asked), count, narrowing)
         assert self._embedder is not None
         found: Any = image
         vector = query_vector(self._embedder, still_frame(found), box).result()
         return searcher.search(vector, count, narrowing)
 
     def same(
-        self, min_score: float = 0.7, fade_s: float | None = None, *, classes: Sequence[str] = ()
+        self,
+        min_score: float = 0.7,
+        fade_s: float | None = None,
+        *,
+        classes: str | Sequence[str] = (),
     ) -> list[IdentityCandidate]:
         """Tracks of different streams that may be the same object, the likeliest first. Nothing is merged.
 
@@ -160,8 +174,10 @@ class SearchIndex:
         from sightline.runtime.search.identities import identity_candidates
         from sightline.runtime.search.stored import Narrowing
 
-        searcher = self._opened(with_model=False)
-        return identity_candidates(searcher, min_score, fade_s, Narrowing(tuple(classes)))
+        narrowing = Narrowing(arguments.names("classes", classes, ","))
+        least = 0.0 if min_score == 0 else arguments.positive("min_score", min_score, 1)
+        fade = None if fade_s is None else arguments.positive("fade_s", fade_s)
+        return identity_candidates(self._opened(with_model=False), least, fade, narrowing)
 
     def close(self) -> None:
         """Free the embedder, and close the database. Idempotent."""
@@ -182,10 +198,8 @@ class SearchIndex:
         self.close()
 
     def _opened(self, *, with_model: bool) -> Searcher:
-        if (
-            self._searcher is not None and self._searcher.stored.moved
-        ):  # another file is there by now
-            self._searcher.close()
+        if self._searcher is not None and self._searcher.stored.moved:
+            self._searcher.close()  # another file is there by now
             self._searcher = None
         if self._searcher is None or (with_model and self._embedder is None):
             if self._searcher is not None:

@@ -163,7 +163,7 @@ def read_by_source(spec: str, what: str) -> Iterator[FileUse]:
 
     path = local_path(spec)
     kind = source_kind(spec)
-    if path is None or (kind == "camera" and spec.isdigit()) or kind == "street":
+    if path is None or (kind == "camera" and spec.isdecimal()) or kind == "street":
         return
     if kind != "images":
         yield FileUse(path, what, text=spec)

@@ -77,7 +77,7 @@ def source_kind(spec: str) -> str:
     """The key of SOURCES for a user's word: path, glob, URL, camera number or device."""
     if "://" in spec:
         return _KINDS.get(spec.partition("://")[0], "url")
-    if spec.isdigit() or spec.startswith("/dev/video"):
+    if spec.isdecimal() or spec.startswith("/dev/video"):
         return "camera"
     from sightline.sources.images import IMAGE_SUFFIXES, is_film, is_numbered
     from sightline.sources.lists import is_list
@@ -134,19 +134,23 @@ def inputs(
         start: when the recordings were begun.
 
     Raises:
-        ConfigError: ``fps`` is given for what is no pictures, ``start`` for what is live or for
+        ConfigError: a word is empty, ``fps`` is given for what is no pictures, ``start`` for what is live or for
             pictures that have no time.
     """
     given: dict[str, object] = {"options": live, "loop": 0 if loop else 1, "fps": fps, "turn": turn}
     found: list[SourceInput] = []
     taken: set[str] = set()
+    if any(not spec.strip() for spec in specs):
+        raise ConfigError(
+            "source: it is empty: give a file, an address, a camera's number, a folder or street://"
+        )
     for number, spec in enumerate(specs if names else itertools.chain(*map(_expanded, specs))):
         kind = source_kind(spec)
         first = names[number] if names else _stream_name(spec, kind)
         later = (f"{first}-{n}" for n in itertools.count(2))
         name = next(name for name in itertools.chain([first], later) if name not in taken)
         taken.add(name)
-        target: Any = int(spec) if spec.isdigit() else spec
+        target: Any = int(spec) if spec.isdecimal() else spec
         if kind == "images":
             target = _listed_pictures(spec) or spec
         _check_times(spec, kind, fps, start)
@@ -266,5 +270,5 @@ def _stream_name(spec: str, kind: str) -> str:
             return "stream"  # opening it tells what is wrong
         return Path(address.path).stem or address.host
     if kind == "camera":
-        return f"camera-{spec}" if spec.isdigit() else Path(spec).name
+        return f"camera-{spec}" if spec.isdecimal() else Path(spec).name
     return Path(spec).stem if kind in {"file", "sdp"} else spec

@@ -315,7 +315,7 @@ def _placed(key: str, text: str, folder: Path) -> str:
         and Path(text).suffix.lower() not in MODEL_SUFFIXES
     ):
         return text if not (folder / text).is_file() else str(folder / text)
-    if key == "source" and text.isdigit():
+    if key == "source" and text.isdecimal():
         return text  # a camera
     wildcard = key == "source" and any(c in text for c in "*?[") and not (folder / text).exists()
     start = glob.escape(str(folder)) if wildcard else str(folder)

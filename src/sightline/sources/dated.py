@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from sightline.errors import SourceError
+from sightline.errors import ConfigError, SourceError
 from sightline.protocols import Source
 from sightline.types import Frame, SourceStatus, StreamInfo
+
+_LAST_YEAR = 9999
+"""Python, and databases, know no later one."""
 
 
 class DatedSource:
@@ -17,9 +20,15 @@ class DatedSource:
     Args:
         source: what is wrapped; its frames are passed on otherwise unchanged.
         start: the moment at which stream time is 0.
+
+    Raises ConfigError: the start is so late that frames may have no moment.
     """
 
     def __init__(self, source: Source, start: datetime) -> None:
+        if start.year == _LAST_YEAR:
+            raise ConfigError(
+                f"start: {start.isoformat()} is too late: frames must lie before {_LAST_YEAR + 1}"
+            )
         self._source = source
         self._start = start.timestamp()
 

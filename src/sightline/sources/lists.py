@@ -41,7 +41,7 @@ def listed(path: Path) -> list[str]:
 
 
 def _source(path: Path, number: int, line: str) -> str:
-    if "://" in line or line.isdigit():
+    if "://" in line or line.isdecimal():
         return line
     for one in (path.parent / line, Path(line)):
         if one.exists() or (glob.has_magic(line) and glob.glob(str(one))):  # noqa: PTH207 - it may be absolute

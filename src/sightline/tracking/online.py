@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -247,14 +248,16 @@ class OnlineTracker(ABC):
 
 def _check_counts(minimum_hits: int, confirm_within: int | None, class_votes: int | None) -> None:
     """Raises ConfigError: one of them is out of its range."""
-    if minimum_hits < 1:
-        raise ConfigError(f"minimum_hits is {minimum_hits}: it must be 1 or more")
+    counts: dict[str, Any] = {"minimum_hits": minimum_hits}
+    counts |= {} if confirm_within is None else {"confirm_within": confirm_within}
+    counts |= {} if class_votes is None else {"class_votes": class_votes}
+    for name, count in counts.items():
+        if not isinstance(count, Integral) or int(count) < 1:
+            raise ConfigError(f"{name} is {count!r}: it must be a whole number, 1 or more")
     if confirm_within is not None and confirm_within < minimum_hits:
         raise ConfigError(
             f"confirm_within is {confirm_within}: it must be minimum_hits, {minimum_hits}, or more"
         )
-    if class_votes is not None and class_votes < 1:
-        raise ConfigError(f"class_votes is {class_votes}: it must be 1 or more")
 
 
 def _check_times(lost_buffer_s: float, frame_rate: float) -> None:

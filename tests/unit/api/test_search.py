@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -38,7 +39,9 @@ def test_what_was_added_is_found(index: sl.SearchIndex, pictures: Path) -> None:
     assert (found[0].id, found[0].stream) == (first.id, "0.png")
     assert found[0].similarity > 0.98
     assert len(index.search(pictures / "0.png", count=10_000)) == index.add(pictures, "street")
-    only = index.search(pictures / "0.png", classes=[first.class_name])
+    only = index.search(pictures / "0.png", classes=f"{first.class_name}, bench", streams="0.png")
+    assert only
+    assert {match.stream for match in only} == {"0.png"}
     assert {match.class_name for match in only} == {first.class_name}
     assert index.same() == []
 
@@ -71,6 +74,29 @@ def test_what_cannot_be_asked(index: sl.SearchIndex, pictures: Path, tmp_path: P
             index.search(track=("gate", number))
     with pytest.raises(InvalidRequest, match="x1,y1,x2,y2 with x1 < x2"):
         index.search(pictures / "0.png", (1e300, 5, 9, 9))
+    for options, said in (
+        ({"count": 0}, "count: it must be a whole number, 1 or more, not 0"),
+        ({"count": 2.5}, "count: .* not 2.5"),
+        ({"classes": [None]}, "classes: give names in a list"),
+        ({"after": datetime(2026, 1, 1)}, "after: a moment needs its zone"),  # noqa: DTZ001
+        ({"before": "noon"}, "before: a moment is written"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            index.search(pictures / "0.png", **options)
+    for track in ("gate:1", ("gate", "1"), (None, 1)):
+        with pytest.raises(ConfigError, match="track: it is the name of a stream and an id"):
+            index.search(track=track)
+    for box in ("1,2,3,4", object(), (1, 2, 3)):
+        with pytest.raises(InvalidRequest, match="box: it is x1,y1,x2,y2 in pixels"):
+            index.search(pictures / "0.png", box)
+    for least, fade in ((np.nan, None), (2, None), ("a", None), (0.5, 0), (0.5, np.nan), (0.5, -1)):
+        with pytest.raises(ConfigError, match="it must be a number above 0"):
+            index.same(least, fade)
+    for every in (0, "x"):
+        with pytest.raises(ConfigError, match="every: it must be a whole number"):
+            index.add(pictures, "street", every=every)
+    with pytest.raises(ConfigError, match="source: it is empty"):
+        index.add("", "street")
     assert index.search(pictures / "0.png", classes=["\udcff"], streams=["\udcff"]) == []
     with (
         pytest.raises(ConfigError, match="there is no database"),

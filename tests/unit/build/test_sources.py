@@ -22,6 +22,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("word", ["", " "])
+def test_no_source_is_not_the_working_folder(word: str) -> None:
+    with pytest.raises(ConfigError, match="source: it is empty: give a file"):
+        build.inputs([word])
+
+
+def test_digits_of_other_scripts_are_no_camera() -> None:
+    (one,) = build.inputs(["²"])
+    assert one.kind == "file"
+
+
 @pytest.mark.parametrize(
     ("words", "few"),
     [

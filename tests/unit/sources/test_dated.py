@@ -77,6 +77,12 @@ def test_times_that_do_not_fit_are_refused(
         check_source(checked(StreamOptions, **values))
 
 
+def test_a_start_after_which_the_calendar_ends() -> None:
+    late = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    with pytest.raises(ConfigError, match=r"start: .* is too late: frames must lie before 10000"):
+        DatedSource(StreetSource(STREET), late)
+
+
 def test_a_live_stream_takes_no_start() -> None:
     source = DatedSource(StreetSource(STREET + "&live=true"), START)
     with pytest.raises(SourceError, match="this stream is live"):

@@ -59,5 +59,6 @@ def test_no_object_has_no_class() -> None:
 
 
 def test_so_many_votes_as_none_are_refused() -> None:
-    with pytest.raises(ConfigError, match="class_votes is 0"):
-        ByteTrack(class_votes=0)
+    for given in (0, 1.5, np.nan, "3"):
+        with pytest.raises(ConfigError, match=f"class_votes is {given!r}: .* whole number"):
+            ByteTrack(class_votes=given)  # type: ignore[arg-type]

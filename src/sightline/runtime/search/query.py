@@ -25,7 +25,10 @@ def box_in(frame: Frame, box: Box | None) -> Floats:
     whole = whole_box(frame.width, frame.height)
     if box is None:
         return whole
-    given = np.array(box, np.float64)
+    try:
+        given = np.array(box, np.float64)
+    except (TypeError, ValueError):
+        raise InvalidRequest(f"box: it is x1,y1,x2,y2 in pixels, not {box!r:.200}") from None
     if given.shape != (4,) or not np.isfinite(given).all():
         raise InvalidRequest(f"box: it is x1,y1,x2,y2 in pixels, not {tuple(box)}")
     size = whole[0, 2:]
