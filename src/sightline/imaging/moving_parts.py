@@ -75,14 +75,8 @@ class MovingParts:
         Returns None where the whole picture is new: for the first frame, for one of another size, and after
         a change of the view.
         """
-        size = (frame.width, frame.height)
-        width = min(_WIDTH, frame.width)
-        grey = _grey(frame, width, max(8, round(width * frame.height / frame.width)))
-        elapsed = max(frame.time - self._time, 1e-3)
-        fresh = size != self._size
-        self._size, self._time = size, frame.time
-        if fresh:
-            self._begin(grey)
+        grey, elapsed = self._next(frame)
+        if elapsed is None:
             return None
         grey += cv2.mean(self._usual)[0] - cv2.mean(grey)[0]
         above = grey - cv2.dilate(self._usual, _BESIDE)
@@ -94,24 +88,45 @@ class MovingParts:
             self._begin(grey)
             return None
         changing = cv2.compare(cv2.absdiff(grey, self._recent), limit, cv2.CMP_GT)
-        scale = np.float32(frame.width / width)
+        scale = np.float32(frame.width / grey.shape[1])
         known = _grown(objects / scale, grey.shape)
         elsewhere = np.full(grey.shape, 255, np.uint8)
         for left, top, right, bottom in known.tolist():
             elsewhere[top:bottom, left:right] = 0
-        self._learn(grey, apart, elsewhere, elapsed)
+        self._follow(grey, elapsed)
+        self._learn(apart, elsewhere, elapsed)
         parts = _parts(cv2.bitwise_and(differs, elsewhere))
         return Motions(
             _show(differs, known), parts[_show(changing, parts)].astype(np.float32) * scale
         )
 
+    def follow(self, frame: Frame) -> None:
+        """Let the usual picture follow a frame, whose motion nobody asks for."""
+        grey, elapsed = self._next(frame)
+        if elapsed is not None:
+            self._follow(grey, elapsed)
+
+    def _next(self, frame: Frame) -> tuple[Levels, float | None]:
+        """The small grey picture, and the seconds since the one before it; None: there is none like it."""
+        size = (frame.width, frame.height)
+        width = min(_WIDTH, frame.width)
+        grey = _grey(frame, width, max(8, round(width * frame.height / frame.width)))
+        elapsed = max(frame.time - self._time, 1e-3)
+        fresh = size != self._size
+        self._size, self._time = size, frame.time
+        if fresh:
+            self._begin(grey)
+        return grey, None if fresh else elapsed
+
     def _begin(self, grey: Levels) -> None:
         self._usual, self._recent = grey, grey.copy()
         self._noise = np.full_like(grey, _LEAST / _NOISES)
 
-    def _learn(self, grey: Levels, apart: Levels, elsewhere: Pixels, elapsed: float) -> None:
+    def _follow(self, grey: Levels, elapsed: float) -> None:
         cv2.accumulateWeighted(grey, self._usual, _weight(elapsed, _FOLLOW_S))
         cv2.accumulateWeighted(grey, self._recent, _weight(elapsed, _RECENT_S))
+
+    def _learn(self, apart: Levels, elsewhere: Pixels, elapsed: float) -> None:
         further = cv2.min(cv2.max(apart, 0.0), _MOST_NOISE) - self._noise
         learnt = cv2.max(
             further * _weight(elapsed, _LEARN_S), further * _weight(elapsed, _FORGET_S)

@@ -81,6 +81,16 @@ def test_what_walks_is_boxed(camera: Camera, width: int, height: int) -> None:
         assert around.any()
 
 
+def test_the_usual_picture_may_follow_unasked(camera: Camera) -> None:
+    """What has come meanwhile is usual, and what goes then is motion."""
+    there = with_box(300, 200, 40, 60)
+    assert len(camera.boxes(there))
+    for number in range(100, 160):
+        camera.parts.follow(Frame("cam", number, number / 25, 0.0, ArrayPicture(there)))
+    assert not len(camera.boxes(there))
+    assert len(camera.boxes(SCENE)) == 1
+
+
 def test_two_far_apart_are_two_boxes(camera: Camera) -> None:
     image = with_box(50, 60, 20, 40)
     cv2.rectangle(image, (650, 350), (670, 390), (250, 250, 250), -1)

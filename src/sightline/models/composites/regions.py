@@ -155,7 +155,7 @@ class RegionDetector:
             return False
         self._busy_frames += 1
         if self._busy_frames % _BUSY_EVERY == 0:
-            self._motion.seen(frame, self._known.objects.boxes)
+            self._motion.follow(frame)
         self._refreshed = frame.time
         return True
 
