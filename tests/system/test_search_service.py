@@ -145,3 +145,21 @@ def test_what_is_not_there(indexed: str) -> None:
     for path in ("/search?stream=gate&track_id=1", "/search/pictures/999999"):
         assert httpx.get(f"{indexed}{path}").status_code == 404
     assert httpx.post(f"{indexed}/search", content=b"no picture").status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        (
+            {"kind": "detect", "model": "street", "size": 32 * 10**7},
+            "stages.0.size: .* 4096 or less",
+        ),
+        ({"kind": "classify", "model": "street"}, "stages: a model cannot be used"),
+    ],
+    ids=["an endless input", "another model's task"],
+)
+def test_stages_that_clients_may_not_add(service: str, stage: dict[str, Any], said: str) -> None:
+    body = {"name": "gate", "source": "street://?duration=1", "stages": [stage]}
+    answer = httpx.post(f"{service}/streams", json=body, timeout=30)
+    assert answer.status_code == 422, answer.text
+    assert re.search(said, answer.json()["error"]["message"])

@@ -205,6 +205,7 @@ def test_networks_of_clients(serve: Any, hosts: list[str], source: str, status: 
         pytest.param({"colour": "red"}, 422, id="a key that is none"),
         pytest.param({"outputs": {"json_lines": "/etc/cron.d/x"}}, 403, id="files to write"),
         pytest.param({"outputs": {"database": "sqlite:////tmp/x"}}, 403, id="a database"),
+        pytest.param({"adaptive": {"sizes": [640, 32 * 10**7]}}, 422, id="an endless input"),
         pytest.param({"adaptive": {"max_skip": 3}, "min_fps": 2.0}, 201, id="options"),
     ],
 )

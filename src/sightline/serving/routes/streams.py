@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 import queue
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from sightline.config import Name
-from sightline.errors import Conflict, Forbidden, InvalidRequest, NotFound, Overloaded, SourceError
+from sightline.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    ModelError,
+    NotFound,
+    Overloaded,
+    SourceError,
+)
 from sightline.redaction import redact
 from sightline.runtime.streams.feed import FeedItem
 from sightline.runtime.streams.fleet import no_stream
@@ -26,6 +35,8 @@ from sightline.serving.http.validation import exact_body, exact_query
 from sightline.serving.routes.openapi import FAILURES
 from sightline.serving.stream_outputs import placed_outputs
 from sightline.types import JsonObject, StreamStats
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["streams"], dependencies=[Depends(exact_query)])
 _RESPONSES: dict[int | str, JsonObject] = {
@@ -43,6 +54,8 @@ _REMOVING: dict[int | str, JsonObject] = {
 
 WATCHERS = 64
 """Live pictures and event readers at a time."""
+_LONGEST_INPUT = 4096
+"""Pixels of the longer side of an input that clients may ask for: four times as many take gigabytes."""
 _TICK_S = 0.04
 _PING_S = 10.0
 _BOUNDARY = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
@@ -74,6 +87,7 @@ async def add(request: Request, body: StreamRequest) -> JsonObject:
         if model not in service.stage_models:  # clients name no files
             known = ", ".join(sorted(service.stage_models))
             raise NotFound(f"{at[0]}: there is no model {model!r} for it; there are {known}")
+    _check_inputs(body)
 
     def start() -> None:
         placed = {
@@ -92,7 +106,26 @@ async def add(request: Request, body: StreamRequest) -> JsonObject:
         await asyncio.to_thread(start)
     except SourceError as exc:
         raise InvalidRequest(f"source: {redact(str(exc))}") from exc
+    except ModelError as exc:  # it names files of this computer
+        log.error("stream %s: a model of it cannot be used: %s", body.name, exc)
+        raise InvalidRequest(
+            "stages: a model cannot be used for what it is named for: see the log"
+        ) from exc
     return {"name": body.name}
+
+
+def _check_inputs(body: StreamRequest) -> None:
+    """Raises InvalidRequest: a model would be shown inputs that take all memory of the service."""
+    asked: dict[str, Any] = {
+        f"stages.{number}.size": stage.size
+        for number, stage in enumerate(body.stages)
+        if stage.kind in ("segment", "detect") and stage.size is not None
+    }
+    asked["adaptive.sizes"] = max(body.adaptive.sizes, default=0)
+    for at, size in asked.items():
+        longer = size if isinstance(size, int) else max(size)
+        if longer > _LONGEST_INPUT:
+            raise InvalidRequest(f"{at}: it must be {_LONGEST_INPUT} or less, not {longer}")
 
 
 @router.delete("/streams/{name}", status_code=204, responses=_REMOVING)
