@@ -163,3 +163,14 @@ def test_stages_that_clients_may_not_add(service: str, stage: dict[str, Any], sa
     answer = httpx.post(f"{service}/streams", json=body, timeout=30)
     assert answer.status_code == 422, answer.text
     assert re.search(said, answer.json()["error"]["message"])
+
+
+def test_a_client_says_where_objects_are_looked_at(service: str) -> None:
+    stage = {"kind": "detect", "model": "street", "only_in": [[0, 0.5], [1, 0.5], [1, 1]]}
+    body = {"name": "low", "source": "street://?duration=1", "stages": [stage]}
+    answer = httpx.post(f"{service}/streams", json=body, timeout=30)
+    assert answer.status_code == 201, answer.text
+    assert httpx.delete(f"{service}/streams/low", timeout=30).status_code == 204
+    body["stages"] = [{**stage, "only_in": [[0, 0.5], [1, 0.5]]}]
+    answer = httpx.post(f"{service}/streams", json=body, timeout=30)
+    assert "only_in: it must have at least 3 items" in answer.text

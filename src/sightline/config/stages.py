@@ -18,6 +18,17 @@ Share = Annotated[float, Field(ge=0, le=1)]
 """A share of the width or height of a picture."""
 
 
+def _corners(value: Any) -> Any:
+    """JSON has lists; where options are told apart by their kind, they are not taken for tuples."""
+    if not isinstance(value, list):
+        return value
+    return tuple(tuple(one) if isinstance(one, list) else one for one in value)
+
+
+Corners = Annotated[tuple[tuple[Share, Share], ...], Field(min_length=3), BeforeValidator(_corners)]
+"""Corners x, y of a polygon."""
+
+
 class CropStageOptions(Options):
     """What stages have in common that show objects to a model."""
 
@@ -28,9 +39,8 @@ class CropStageOptions(Options):
         (), description="names or ids of the classes whose objects it is shown; none: all"
     )
     min_size: int = Field(16, ge=1, description="shorter side of a box, in pixels, that is shown")
-    only_in: tuple[tuple[Share, Share], ...] | None = Field(
+    only_in: Corners | None = Field(
         None,
-        min_length=3,
         description="corners x, y of a polygon, as shares of the picture: only objects that stand in it are "
         "shown; none: all",
     )
