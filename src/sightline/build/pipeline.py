@@ -69,22 +69,13 @@ def pipeline(
     """
     detect = detect or DetectionOptions()
     if still and detect.regions:
-        raise ConfigError(
-            "regions: pictures that have nothing to do with one another show no motion: give a film, or "
-            "`fps` where they are the frames of one"
-        )
+        raise _no_motion()
     following: Tracker | None = None
     if tracker is not None and not still:
         own = tracker if isinstance(tracker, Tracker) else None
         options = tracker if isinstance(tracker, TrackerKind) else None
         detector, make_tracker = for_tracking(detector, options)
         following = own or make_tracker()
-    if load is not None:
-        finds = load.detect(detector)
-    elif detect.regions:
-        finds = DetectObjects(by_regions(detector, detect, lambda one: one))
-    else:
-        finds = DetectObjects(detector)
     track: list[Stage[Any]] = [] if following is None else [Track(following)]
     if isinstance(following, AppearanceTracker):
         embedder = following.embedder
@@ -92,10 +83,19 @@ def pipeline(
             embedder = _embedder(tracker, detector, get_embedder)
         if embedder is not None:
             track.insert(0, EmbedDetections(embedder, following.embeds_from))
-    steps: list[Stage[Any]] = [finds, *track, *stages]
-    if load is None:
-        return Pipeline(steps, EveryNth(every))
-    return Pipeline(steps, load.selection, load.record, load.turn)
+    if load is not None:
+        steps = [load.detect(detector), *track, *stages]
+        return Pipeline(steps, load.selection, load.record, load.turn)
+    if detect.regions:
+        detector = by_regions(detector, detect, lambda one: one)
+    return Pipeline([DetectObjects(detector), *track, *stages], EveryNth(every))
+
+
+def _no_motion() -> ConfigError:
+    return ConfigError(
+        "regions: pictures that have nothing to do with one another show no motion: give a film, or "
+        "`fps` where they are the frames of one"
+    )
 
 
 def _embedder(

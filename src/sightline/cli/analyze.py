@@ -268,22 +268,21 @@ def analyze(
     with ExitStack() as closing:
         detector = build.detector(model, stills=build.few_pictures(inputs))
         closing.callback(detector.close)
-        if tracker is not None:
-            build.warn_untracked([i.name for i in inputs if i.still])
+        build.warn_untracked([i.name for i in inputs if i.still and tracker is not None])
         models = build.StageModels.in_folder(model.models_dir)
         closing.callback(models.close)
         facts = _run_facts(model, tracked=tracker is not None)
         outputs = build.outputs(output_options, facts, inputs)
         closing.callback(outputs.close)
-        further = models.classifier, models.embedder, models.detector
-        own = partial(build.stages, stages, detector, *further)
+        getters = models.classifier, models.embedder, models.detector
+        own = partial(build.stages, stages, detector, *getters)
         following = partial(build.pipeline, detector, tracker, get_embedder=models.embedder)
         make = partial(following, every=every, detect=detect)
         streams = [_stream(i, make(still=i.still, stages=own()), outputs) for i in inputs]
         results = [stream.result for stream in streams]
         turns = [stream for stream, i in zip(streams, inputs, strict=True) if i.takes_turns]
+        on_stdout = "-" in output_options.paths()
         with reopen_on_hangup(outputs.reopen):
-            on_stdout = "-" in output_options.paths()
             interrupted = run_streams(streams, turns, jobs, quiet=quiet, on_stdout=on_stdout)
         outputs.state = "interrupted" if interrupted else _state(results)
     if shown:

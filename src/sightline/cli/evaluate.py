@@ -114,6 +114,7 @@ Embedder = Annotated[
     str | None,
     typer.Option(help="The model, by name or file, of trackers that know objects by their looks."),
 ]
+FrameRate = Annotated[float, typer.Option(min=0.1, help="The frame rate of a folder of pictures.")]
 CameraMotion = Annotated[str, typer.Option(help=f"Of all trackers: {', '.join(CAMERA_MOTIONS)}.")]
 
 
@@ -159,9 +160,7 @@ def track(
     predictions: FoundTracks = None,
     model: Model = None,
     video: Video = None,
-    fps: Annotated[
-        float, typer.Option(min=0.1, help="The frame rate of a folder of pictures.")
-    ] = 25.0,
+    fps: FrameRate = 25.0,
     tracker: Trackers = None,
     embedder: Embedder = None,
     camera_motion: CameraMotion = CAMERA_MOTIONS[0],

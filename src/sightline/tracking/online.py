@@ -116,9 +116,8 @@ class OnlineTracker(ABC):
                 last one.
 
         Returns:
-            The detections that belong to a confirmed track, in the order given, untouched (boxes
-            are the detector's, not the filter's) but for ``track_ids``, and for ``class_ids`` where there
-            are ``class_votes``.
+            The detections that belong to a confirmed track, in the order given, untouched (boxes are the
+            detector's, not the filter's) but for ``track_ids``, and ``class_ids`` with ``class_votes``.
 
         Raises:
             ConfigError: ``camera_motion`` is on, and neither ``time`` nor the detections know a frame.

@@ -80,16 +80,21 @@ def index(
         how = _indexer(closing, db, use, embedder, options, every, few=build.few_pictures(inputs))
         runs = [how.begin(one) for one in inputs]
         interrupted = _run(runs, jobs or len(os.sched_getaffinity(0)), quiet=quiet)
-        told = {
-            "database": redact_address(db),
-            "sources": [run.told() for run in runs],
-            "objects": how.refreshed(),
-        }
+        told = _told(db, runs, how.refreshed())
     if json_:
         typer.echo(json.dumps(told))
     elif not quiet:
         typer.echo(_summary(told))
     _exit(runs, interrupted=interrupted)
+
+
+def _told(db: str, runs: Sequence[IndexRun], objects: int) -> dict[str, Any]:
+    """What ``--json`` prints of it."""
+    return {
+        "database": redact_address(db),
+        "sources": [run.told() for run in runs],
+        "objects": objects,
+    }
 
 
 def _indexer(

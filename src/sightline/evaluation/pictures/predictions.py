@@ -122,17 +122,22 @@ def read_json_lines(path: Path, dataset: Dataset, notes: Notes) -> list[Detectio
         found[place] = as_detections(known, dataset.class_names, told)
     if unknown and not lines:
         raise ConfigError(unknown)
-    if seen and not seen.keys() & classes.keys():
+    _note_other_classes(path, seen, dataset, notes)
+    return found
+
+
+def _note_other_classes(path: Path, seen: Counter[str], dataset: Dataset, notes: Notes) -> None:
+    """Note the classes that the dataset does not have. Raises ConfigError: it has none of them."""
+    others = sorted(seen.keys() - set(dataset.class_names))
+    if seen and len(others) == len(seen):
         raise ConfigError(
-            f"{path}: none of its classes ({', '.join(sorted(seen)[:6])}) is in the ground truth "
+            f"{path}: none of its classes ({', '.join(others[:6])}) is in the ground truth "
             f"({', '.join(dataset.class_names[:6])}): the names must agree"
         )
-    for name, count in sorted(seen.items()):
-        if name not in classes:
-            notes.add(
-                path, "left out, a class that the ground truth does not have", name, count=count
-            )
-    return found
+    for name in others:
+        notes.add(
+            path, "left out, a class that the ground truth does not have", name, count=seen[name]
+        )
 
 
 def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
