@@ -76,7 +76,7 @@ def _read_crop_model(options: ModelOptions, task: CropTask, needed: str) -> Card
     from sightline.models.card import read_crop_card
     from sightline.models.file import open_model
 
-    path = model_path(options)
+    path = model_path(options, of_crops=True)
     reading = read_crop_card(open_model(path), task)
     if reading.card.task != task:
         raise ModelError(

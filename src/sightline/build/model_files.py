@@ -16,10 +16,11 @@ RUN = (".onnx", ".xml", ".torchscript", ".pt2")
 """Suffixes of models in folders."""
 
 
-def model_path(options: ModelOptions) -> Path:
+def model_path(options: ModelOptions, *, of_crops: bool = False) -> Path:
     """The file that a model option means.
 
-    A file that exists comes first, then a bundled model, then a pulled one.
+    A file that exists comes first, then a bundled model, then a pulled one. ``of_crops``: a classifier
+    or an embedder is wanted.
 
     Raises:
         ConfigError: no model has this name, and the message suggests the nearest; or it is empty.
@@ -50,7 +51,7 @@ def model_path(options: ModelOptions) -> Path:
         raise ModelError(
             f"model {text} is not here yet: fetch it with `sightline models pull {text}`"
         )
-    raise _unknown(text, options)
+    raise _unknown(text, options, of_crops=of_crops)
 
 
 def located(options: ModelOptions) -> Path | None:
@@ -115,8 +116,10 @@ def _names(options: ModelOptions) -> list[str]:
     return [PEOPLE, *bundled_names(), *zoo.names(options.models_dir or Path())]
 
 
-def _unknown(text: str, options: ModelOptions) -> ConfigError:
-    known = _names(options)
+def _unknown(text: str, options: ModelOptions, *, of_crops: bool) -> ConfigError:
+    detectors = bundled_names()
+    of_others = [name for name in bundled_files() if name not in detectors]
+    known = of_others if of_crops else _names(options)
     near = difflib.get_close_matches(text.lower(), known, n=2)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."
     return ConfigError(

@@ -106,3 +106,10 @@ def test_a_model_served_elsewhere_needs_no_file(folder: Path) -> None:
     site = folder / "here" / "site.yaml"
     site.write_text("models: {a: {model: street, engine: {url: 'grpc://gpu:8001/street'}}}\n")
     assert read(site).configuration.models["a"].engine.url == "grpc://gpu:8001/street"
+
+
+def test_names_of_classifiers_and_embedders_are_suggested_where_one_is_wanted() -> None:
+    with pytest.raises(ConfigError, match="did you mean colours"):
+        model_path(ModelOptions(model="color"), of_crops=True)
+    with pytest.raises(ConfigError, match="there are colours, street-attributes, street-embedder"):
+        model_path(ModelOptions(model="nope"), of_crops=True)

@@ -94,7 +94,10 @@ async def read_one(
     if kind == _FORM:
         upload = _from_form(request, body, asked, service.options.limits)
         if len(upload.pictures) > 1:
-            raise InvalidRequest("one picture is looked at here: send more to /predict/batch")
+            raise InvalidRequest(
+                "one picture is looked at here: send each in a request of its own, or those to detect in to "
+                "/predict/batch"
+            )
         return upload
     if kind == _JSON:
         found = await read_json(in_json, body)
