@@ -95,6 +95,18 @@ def test_more_are_asked_for_than_there_are(make: Callable[[int], VectorIndex]) -
     assert len(index.search(units(1), 10)[0][0]) == 3
 
 
+def test_every_vector_of_one_graph_can_be_reached() -> None:
+    """usearch loses some, where several threads add vectors at a time."""
+    pytest.importorskip("usearch")
+    for seed in range(30):
+        vectors = np.random.default_rng(seed).normal(size=(200, 32)).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        index = UsearchIndex(32)
+        index.add(np.arange(200), vectors)
+        found = index.search(vectors, 1)
+        assert [int(keys[0]) for keys, _ in found] == list(range(200))
+
+
 def test_vectors_that_the_graph_does_not_lead_to_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     index = approximate(DIMENSIONS)
     index.add(np.arange(9, dtype=np.int64), units(9))

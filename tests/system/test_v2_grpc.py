@@ -193,6 +193,7 @@ class Served:
     has_tensors = True
     name = "slow"
     native = None
+    card = None
     canvases = ((4, 4),)
 
     def __init__(self) -> None:

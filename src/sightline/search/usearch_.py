@@ -71,7 +71,8 @@ class UsearchIndex:
         """See ``VectorIndex``."""
         check_new(keys, vectors, self.dimensions, self._index)
         if len(keys):
-            self._index.add(keys, vectors.astype(np.float16))
+            # With several threads, some nodes of the graph become ones that no search reaches.
+            self._index.add(keys, vectors.astype(np.float16), threads=1)
 
     def remove(self, keys: Ints) -> None:
         """See ``VectorIndex``."""
