@@ -117,12 +117,18 @@ def inside(points: Floats, polygon: Floats) -> Mask:
     return odd
 
 
-def iou_matrix(a: Floats, b: Floats) -> Floats:
-    """Intersection over union of every box of ``a`` (N, 4) with every box of ``b`` (M, 4)."""
+def common_areas(a: Floats, b: Floats) -> Floats:
+    """(N, M): the area that every box of ``a`` (N, 4) has in common with every box of ``b`` (M, 4)."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    side = np.maximum(high - low, 0)
-    overlap = side[..., 0] * side[..., 1]
+    sides = np.maximum(high - low, 0)
+    common: Floats = sides[..., 0] * sides[..., 1]
+    return common
+
+
+def iou_matrix(a: Floats, b: Floats) -> Floats:
+    """Intersection over union of every box of ``a`` (N, 4) with every box of ``b`` (M, 4)."""
+    overlap = common_areas(a, b)
     area_a = (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1])
     area_b = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
     union = area_a[:, None] + area_b[None, :] - overlap

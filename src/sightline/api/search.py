@@ -214,6 +214,6 @@ class SearchIndex:
     def _embedder_for(self, detector: Any) -> CropEmbedder:
         """The embedder that objects of a detector are indexed with."""
         if self._embedder is None:
-            name = self._name or build.suited_embedder(detector) or build.DEFAULT_EMBEDDER
+            name = build.indexing_embedder(detector, self._name)
             self._embedder = build.embedder(ModelOptions(model=name, models_dir=self._folder))
         return self._embedder

@@ -8,11 +8,10 @@ from sightline.build.models import (
     detector,
     for_tracking,
     pick_backend,
-    suited_embedder,
 )
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import pipeline
-from sightline.build.searching import DEFAULT_EMBEDDER, opened
+from sightline.build.searching import DEFAULT_EMBEDDER, indexing_embedder, opened
 from sightline.build.sources import (
     LIVE,
     SourceInput,
@@ -45,6 +44,7 @@ __all__ = [
     "embedder",
     "few_pictures",
     "for_tracking",
+    "indexing_embedder",
     "inputs",
     "load",
     "located",
@@ -56,6 +56,5 @@ __all__ = [
     "pipeline",
     "source_kind",
     "stages",
-    "suited_embedder",
     "warn_untracked",
 ]

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from sightline.build.crop_models import embedder
+from sightline.build.models import suited_embedder
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, SightlineError
+from sightline.protocols import Detector
 
 if TYPE_CHECKING:
     from sightline.models.embedder import CropEmbedder
@@ -18,6 +20,11 @@ DEFAULT_EMBEDDER = "colours"
 
 _MOST_DIGITS = 19
 """Digits of a track's id."""
+
+
+def indexing_embedder(detector: Detector, named: str | None = None) -> str:
+    """The name of the embedder of objects of a detector: as named, or the one that suits it."""
+    return named or suited_embedder(detector) or DEFAULT_EMBEDDER
 
 
 def opened(

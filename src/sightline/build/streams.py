@@ -143,6 +143,7 @@ class StreamMaker:
         terms: Terms,
         load: StreamLoad,
     ) -> Pipeline:
+        terms = replace(terms, min_rate=0.0, live=False)  # of these, nobody is promised a rate
         classifier = partial(_classifier, self._scheduler, self._get_classifier, terms)
         embedder = partial(_embedder, self._scheduler, self._get_embedder, terms)
         finder = partial(_stage_detector, self._scheduler, self._get_stage_detector, terms)
@@ -160,33 +161,30 @@ class StreamMaker:
 def _classifier(
     scheduler: Scheduler, get: GetClassifier | None, terms: Terms, of: ClassifyOptions
 ) -> Classifier:
-    """A stage's model, behind the scheduler. Nobody is promised a rate of it."""
+    """A stage's model, behind the scheduler."""
     if get is None:
         raise ConfigError(f"stages: {of.model}: there are no models of stages here")
     key, shared = get(of.model)
-    terms = replace(terms, min_rate=0.0, live=False)
     return ScheduledClassifier(scheduler, key, shared.replaced(conf=of.conf), terms)
 
 
 def _stage_detector(
     scheduler: Scheduler, get: GetDetector | None, terms: Terms, of: FindOptions
 ) -> Detector:
-    """The detector of a stage, behind the scheduler. Nobody is promised a rate of it."""
+    """The detector of a stage, behind the scheduler."""
     if get is None:
         raise ConfigError(f"stages: {of.model}: there are no models of stages here")
     key, shared = get(of.model)
-    terms = replace(terms, min_rate=0.0, live=False)
     return ScheduledDetector(scheduler, key, suited(shared, of), terms)
 
 
 def _embedder(
     scheduler: Scheduler, get: GetEmbedder | None, terms: Terms, name: str
 ) -> IdentifiedEmbedder:
-    """The embedder of a tracker or stage, behind the scheduler. Nobody is promised a rate of it."""
+    """The embedder of a tracker or stage, behind the scheduler."""
     if get is None:
         raise ConfigError(f"embedder {name}: there are no models of trackers and stages here")
     key, shared = get(name)
-    terms = replace(terms, min_rate=0.0, live=False)
     return ScheduledEmbedder(scheduler, key, shared, terms)
 
 

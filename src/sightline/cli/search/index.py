@@ -116,7 +116,7 @@ def _indexer(
     closing.callback(detector.close)
     models = build.StageModels.in_folder(use.models_dir)
     closing.callback(models.close)
-    name = embedder or build.suited_embedder(detector) or build.DEFAULT_EMBEDDER
+    name = build.indexing_embedder(detector, embedder)
     tracker = ByteTrackOptions()
     return Indexer(db, detector, models.embedder(name), options(model=name), use, tracker, every)
 

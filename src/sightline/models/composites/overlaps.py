@@ -47,12 +47,3 @@ def areas(boxes: Floats) -> Floats:
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     areas: Floats = sides[:, 0] * sides[:, 1]
     return areas
-
-
-def common_areas(a: Floats, b: Floats) -> Floats:
-    """(N, M): the area that each box of ``a`` (N, 4) has in common with each of ``b`` (M, 4), both xyxy."""
-    low = np.maximum(a[:, None, :2], b[:, :2])
-    high = np.minimum(a[:, None, 2:], b[:, 2:])
-    sides = np.maximum(high - low, 0)
-    common: Floats = sides[..., 0] * sides[..., 1]
-    return common

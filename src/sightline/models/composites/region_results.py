@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sightline.geometry import iou_matrix
+from sightline.geometry import common_areas, iou_matrix
 from sightline.models.composites.joined_tiles import joined_tiles
 from sightline.models.composites.mosaic import Patch, boxes_of
-from sightline.models.composites.overlaps import areas, common_areas
+from sightline.models.composites.overlaps import areas
 from sightline.models.composites.tiles import SEEN_PX
 from sightline.models.postprocess.placed import moved, to_source
 from sightline.types import Detections, Floats, Mask

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from sightline.config.stages import CropStageOptions
-from sightline.geometry import inside
+from sightline.geometry import common_areas, inside
 from sightline.types import Detections, Floats, Frame, Ints, Mask, Observation
 
 LEAST = 1e-4
@@ -93,9 +93,7 @@ def rough_weights(found: Detections, frame: Frame) -> Floats:
 
 def _seen(boxes: Floats, areas: Floats) -> Floats:
     """The share (N,) of each box that no single object in front of it covers."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    common = np.prod(np.maximum(high - low, 0), axis=2)
+    common = common_areas(boxes, boxes)
     behind = boxes[:, None, 3] < boxes[None, :, 3]
     covered = np.where(behind, common, 0).max(axis=1, initial=0) / np.maximum(areas, 1e-6)
     seen: Floats = (1 - covered).astype(np.float32)
