@@ -13,8 +13,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-# Packages that no test environment has: what their module is called.
-MODULES = {"torch": "torch", "nvidia-ml-py": "pynvml", "openvino": "openvino"}
+# Packages that a test environment may lack: what their module is called.
+MODULES = {
+    "torch": "torch",
+    "onnxscript": "onnxscript",
+    "nvidia-ml-py": "pynvml",
+    "openvino": "openvino",
+}
 
 
 def normalized(name: str) -> str:

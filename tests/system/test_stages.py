@@ -196,7 +196,7 @@ def test_a_stage_of_ones_own_stands_beside_a_classifier() -> None:
     [
         pytest.param([sl.Classify("street")], ModelError, "classifier", id="a detector"),
         pytest.param([sl.Classify("street-embedder")], ModelError, "task is embed", id="an embedder"),
-        pytest.param([sl.Classify("streat")], ConfigError, "did you mean street", id="misspelt"),
+        pytest.param([sl.Classify("street-atributes")], ConfigError, "did you mean street-attributes", id="misspelt"),
         pytest.param(
             [sl.Classify("street-attributes", of="cra")], ConfigError, "mean 'car'", id="no such class"
         ),

@@ -23,8 +23,6 @@ from sightline.cli import (
     demo,
     doctor,
     evaluate,
-    export,
-    inspect,
     models,
     search,
     street,
@@ -34,6 +32,8 @@ from sightline.cli import run as run_
 from sightline.cli.analyze import detect, track
 from sightline.cli.classify import classify
 from sightline.cli.terminal import standard_streams
+from sightline.cli.toolchain.export import export
+from sightline.cli.toolchain.inspect import inspect
 from sightline.errors import ConfigError, SightlineError
 from sightline.redaction import printable
 
@@ -79,8 +79,8 @@ app.command("track")(track)
 app.command("classify")(classify)
 app.command("run")(run_.run)
 app.command("serve")(run_.serve)
-app.command()(inspect.inspect)
-app.command()(export.export)
+app.command()(inspect)
+app.command()(export)
 app.command()(doctor.doctor)
 app.command()(demo.demo)
 app.add_typer(search.app)

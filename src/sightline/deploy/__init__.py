@@ -1,0 +1,1 @@
+"""Models put where they run: repositories of servers, and packages for machines."""
