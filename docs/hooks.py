@@ -111,11 +111,12 @@ def _option(param: Any) -> str:
 def _options(name: str) -> str:
     from sightline import config
     from sightline.config.tracker import TRACKER_KINDS
+    from sightline.models.history import HistoryStep
     from sightline.models.model_card import ModelCard
     from sightline.sources.street import StreetOptions
 
     trackers = {options.__name__: options for options in TRACKER_KINDS.values()}
-    elsewhere = {"ModelCard": ModelCard, "StreetOptions": StreetOptions, **trackers}
+    elsewhere = {one.__name__: one for one in (ModelCard, HistoryStep, StreetOptions)} | trackers
     options = elsewhere.get(name) or getattr(config, name)
     rows = ["| field | type | default | meaning |", "| --- | --- | --- | --- |"]
     for field, info in options.model_fields.items():

@@ -27,6 +27,7 @@ from sightline.config.value_errors import in_words
 from sightline.errors import ModelError
 from sightline.foreign_words import named_here
 from sightline.geometry import Resize
+from sightline.models.history import HistoryStep
 from sightline.redaction import one_line
 from sightline.types import ChannelOrder, Normalization
 
@@ -97,6 +98,9 @@ class ModelCard(BaseModel):
     )
     licence: str | None = None
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    history: tuple[HistoryStep, ...] = Field(
+        (), description="how the file was made of another one, the first step first"
+    )
 
     @field_validator("class_names", mode="before")
     @classmethod
@@ -143,6 +147,10 @@ class ModelCard(BaseModel):
     @classmethod
     def _square(cls, value: object) -> Any:
         return (value, value) if isinstance(value, int) else value
+
+    def after(self, step: HistoryStep) -> ModelCard:
+        """The card of the file that ``step`` made of this card's."""
+        return self.model_copy(update={"history": (*self.history, step)})
 
     @property
     def normalization(self) -> Normalization:
