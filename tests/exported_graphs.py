@@ -172,21 +172,44 @@ def yolov5_heads(
     return graph
 
 
-def nanodet(plus: bool = True) -> Graph:
+def nanodet(plus: bool = True, bins: int = 8, classes: int = CLASSES) -> Graph:
     cells = CELLS + 3 * 2 if plus else CELLS  # stride 64, rounded up
-    rows = np.zeros((1, cells, CLASSES + 32), np.float32)
+    rows = np.zeros((1, cells, classes + 4 * bins), np.float32)
     at = 240 + 2 * 10 + 4  # stride 16: the cell at 64, 32
     rows[0, at, CLASS] = SCORE
-    x, y = (64, 32) if plus else (72, 40)
+    rows[0, at, classes:] = distances(*((64, 32) if plus else (72, 40)), bins)
+    return answers(output=rows)
+
+
+def distances(x: int, y: int, bins: int) -> Floats:
+    """Logits of the distances from a point to the sides of the box in strides of 16, (4 × bins)."""
+    sides = np.full((4, bins), -80.0, np.float32)
     for side, distance in enumerate((x - BOX[0], y - BOX[1], BOX[2] - x, BOX[3] - y)):
         low = int(distance / 16)
         part = distance / 16 - low
-        bins = np.full(8, -80.0)
-        bins[low] = np.log(1 - part)
+        sides[side, low] = np.log(1 - part)
         if part:
-            bins[low + 1] = np.log(part)
-        rows[0, at, CLASSES + 8 * side : CLASSES + 8 * (side + 1)] = bins
-    return answers(output=rows)
+            sides[side, low + 1] = np.log(part)
+    return sides.ravel()
+
+
+def two_heads_a_level(
+    strides: Sequence[int], names: str = "", bins: int = 8, classes: int = CLASSES
+) -> Graph:
+    """NanoDet's and PicoDet's scores and distances of each level; ``names`` has a place for what and stride."""
+    graph = Graph()
+    for number, (kind, columns) in enumerate((("cls", classes), ("dis", 4 * bins))):
+        for stride in strides:
+            across, down = -(-WIDTH // stride), -(-HEIGHT // stride)
+            rows = np.zeros((1, across * down, columns), np.float32)
+            if stride == 16:
+                at = 2 * across + 4  # the cell whose middle is 72, 40
+                rows[0, at] = distances(72, 40, bins) if number else 0
+                if not number:
+                    rows[0, at, CLASS] = SCORE
+            name = names.format(kind, stride) if names else f"transpose_{len(graph.outputs)}.tmp_0"
+            graph.answer(name, rows)
+    return graph
 
 
 def boxes_and_scores(*names: str, transposed: bool = False, classes: int = CLASSES) -> Graph:
@@ -195,6 +218,28 @@ def boxes_and_scores(*names: str, transposed: bool = False, classes: int = CLASS
     boxes[0, 100], scores[0, 100, CLASS] = BOX, SCORE
     values = {"boxes": boxes, "scores": scores.transpose(0, 2, 1) if transposed else scores}
     return answers(**{name: values["boxes" if "b" in name else "scores"] for name in names})
+
+
+def pp_yoloe_rows() -> Graph:
+    """Boxes by corners and scores in one output, as ``exclude_post_process`` leaves them."""
+    rows = np.zeros((1, CELLS, 4 + CLASSES), np.float32)
+    rows[0, 100, :4], rows[0, 100, 4 + CLASS] = BOX, SCORE
+    return answers(**{"concat_14.tmp_0": rows})
+
+
+def pp_yoloe_raw() -> Graph:
+    """Boxes by ``scale_factor`` (height, width) and scores with classes first, as ``exclude_nms`` leaves them."""
+    boxes, scores = np.zeros((1, CELLS, 4)), np.zeros((1, CLASSES, CELLS), np.float32)
+    boxes[0, 100], scores[0, CLASS, 100] = BOX, SCORE
+    graph = Graph()
+    factor = graph.input("scale_factor", [1, 2])
+    order = graph.value([1, 0, 1, 0], np.int64)
+    by = graph.add(
+        "Unsqueeze", graph.add("Gather", factor, order, axis=1), graph.value([1], np.int64)
+    )
+    graph.output("tmp_16", graph.add("Div", graph.value(boxes), by), boxes.shape)
+    graph.answer("concat_14.tmp_0", scores)
+    return graph
 
 
 def with_raw_heads(graph: Graph) -> Graph:
@@ -350,6 +395,17 @@ def ssd() -> Graph:
     out[0, 0, 1, 0] = -1
     out[0, 0, 2] = (0, CLASS, 0.99, 0, 0, 1, 1)  # left over
     return answers(detection_out=out)
+
+
+def pp_doclayout() -> Graph:
+    """Rows with a seventh column, the order in which a page is read; names as PaddleX gives them."""
+    rows = np.zeros((4, 7), np.float32)
+    rows[0] = CLASS, SCORE, *BOX, 3
+    rows[1] = -1
+    graph = Graph()
+    graph.answer("fetch_name_0", rows, ("rows", 7))
+    graph.answer("fetch_name_1", np.array([2], np.int32))
+    return graph
 
 
 def paddle(count: bool = True, **sizes: Dims) -> Graph:

@@ -21,6 +21,7 @@ from sightline.models.exporters.metadata import (
     refuse_task,
     told_family,
 )
+from sightline.models.exporters.neighbours import FILES, neighbour
 from sightline.models.family import Clues, Family, recognise
 from sightline.models.file import ModelFile
 from sightline.models.focus import fold_focus
@@ -49,7 +50,7 @@ _IMAGENET: Mapping[str, Any] = {
 _Found: TypeAlias = dict[str, tuple[Any, str]]
 """The fields of a card, each with where it was found. What later says it has the last word."""
 
-_SAID = {"card", "metadata", "config.json"}
+_SAID = {"card", "metadata", "config.json", *FILES}
 """Where a field of a card stands; any other origin is a guess."""
 
 
@@ -93,6 +94,7 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         hub = None
     if hub and not names:
         names = hub.fields["class_names"]
+    other = None if hub else neighbour(file.path, family, fit.classes)
     decoder = decoders[family]
     file = fold_focus(relax(file, decoder))
     found: _Found = {
@@ -100,6 +102,7 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
         "size": (size, "input shape"),
         **keypoints,
         **{key: (value, "config.json") for key, value in (hub.fields if hub else {}).items()},
+        **({key: (v, other.file) for key, v in other.fields.items()} if other else {}),
         **_of_input_type(file),
         **{key: (value, "metadata") for key, value in metadata.items()},
         **{key: (value, "card") for key, value in beside.items()},
@@ -156,6 +159,12 @@ def _say_guesses(card: ModelCard, file: ModelFile, origin: Mapping[str, str], fi
             "or `class_names: %s` where it is right",
             card.name, file.path.name, card_path(file.path),
             "coco" if len(card.class_names) == len(coco.COCO_NAMES) else "coco91",
+        )  # fmt: skip
+    if card.anchors and origin["anchors"] not in _SAID:
+        log.warning(
+            "model %s: its heads are read with the anchors of YOLOv5 and YOLOv7-tiny, which is a guess: "
+            "write into %s `anchors: yolov7` where it is another YOLOv7, or `anchors: yolov5` where it is right",
+            card.name, card_path(file.path),
         )  # fmt: skip
 
 
@@ -337,7 +346,8 @@ def _check_anchors(card: ModelCard, fit: Fit, decoder: Decoder) -> None:
     if fit.outputs and levels != [3] * len(fit.outputs):
         raise ModelError(
             f"{card.name}: the model has {len(fit.outputs)} heads with 3 anchors each, and anchors "
-            f"are known for {levels}: write `anchors: [[[w, h], [w, h], [w, h]], …]` into its card"
+            f"are known for {levels}: write `anchors: [[[w, h], [w, h], [w, h]], …]` into its card, or "
+            "`anchors: yolov5-p6` for the usual four heads"
         )
 
 

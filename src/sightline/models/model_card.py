@@ -58,7 +58,9 @@ class ModelCard(BaseModel):
     first_class: int = Field(0, ge=0, description="the model's own id of the first class name")
     class_names: tuple[str, ...] = ()
     anchors: tuple[tuple[tuple[PositiveFloat, PositiveFloat], ...], ...] | None = Field(
-        None, description="width and height of the anchors of each head, for `yolov5-heads`"
+        None,
+        description="width and height of the anchors of each head, for `yolov5-heads`; or the name of "
+        "a published set: `yolov5`, `yolov5-p6`, `yolov7`",
     )
     keypoint_shape: tuple[PositiveInt, Literal[2, 3]] | None = Field(
         None, description="keypoints of each object, and values of each: 2, or 3 with visibility"
@@ -101,6 +103,20 @@ class ModelCard(BaseModel):
     history: tuple[HistoryStep, ...] = Field(
         (), description="how the file was made of another one, the first step first"
     )
+
+    @field_validator("anchors", mode="before")
+    @classmethod
+    def _published(cls, value: object) -> Any:
+        """The anchors of a published model by their name."""
+        if not isinstance(value, str):
+            return value
+        from sightline.models.decoders.yolov5_heads import (
+            ANCHORS_BY_NAME,
+        )  # only such a card needs it
+
+        if value not in ANCHORS_BY_NAME:
+            raise ValueError(f"known anchors are {', '.join(ANCHORS_BY_NAME)}")
+        return ANCHORS_BY_NAME[value]
 
     @field_validator("class_names", mode="before")
     @classmethod

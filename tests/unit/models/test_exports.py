@@ -29,6 +29,8 @@ TENSORFLOW = ("detection_boxes", "detection_classes", "detection_scores", "num_d
 SCOPED = tuple(f"detect/{name}:0" for name in TENSORFLOW)
 NHWC = (1, HEIGHT, WIDTH, 3)
 NAMES = "class_names: [a, b, c]"
+HEADS = (8, 16, 32)
+STRIDE_NAMES = "{}_pred_stride_{}"
 END = "decoder: end-to-end"
 POSE = f"decoder: yolov8-pose\n{NAMES}"
 
@@ -71,6 +73,13 @@ CASES: list[Case] = [
         "decoder: detr-rows",
     ),
     ("YOLOv6", "yolov6", graphs.yolov6, ""),
+    ("GOLD-YOLO end2end", "efficient-nms", lambda: graphs.efficient_nms(EFFICIENT), ""),
+    (
+        "YOLOv7, three heads",
+        "yolov5-heads",
+        lambda: graphs.yolov5_heads(anchor=(76, 55)),
+        "anchors: yolov7",
+    ),
     ("YOLOv5, three heads", "yolov5-heads", graphs.yolov5_heads, ""),
     ("YOLOv5, heads mixed up", "yolov5-heads", lambda: graphs.yolov5_heads((32, 8, 16)), ""),
     (
@@ -88,7 +97,58 @@ CASES: list[Case] = [
     ("NanoDet-Plus", "nanodet", graphs.nanodet, NAMES),
     ("NanoDet-Plus without a card", "nanodet", graphs.nanodet, ""),
     ("NanoDet of three levels", "nanodet", lambda: graphs.nanodet(plus=False), NAMES),
-    ("DAMO-YOLO", "boxes-and-scores", lambda: graphs.boxes_and_scores("scores", "boxes"), ""),
+    (
+        "NanoDet-g of COCO",
+        "nanodet-eleven",
+        lambda: graphs.nanodet(plus=False, bins=11, classes=80),
+        "",
+    ),
+    (
+        "NanoDet-EfficientNet-Lite2",
+        "nanodet-eleven",
+        lambda: graphs.nanodet(plus=False, bins=11),
+        NAMES,
+    ),
+    ("NanoDet-Plus of 11 bins", "nanodet-eleven", lambda: graphs.nanodet(bins=11), NAMES),
+    (
+        "NanoDet, heads by name",
+        "nanodet-heads",
+        lambda: graphs.two_heads_a_level(HEADS, STRIDE_NAMES),
+        "",
+    ),
+    (
+        "NanoDet, heads of 32 classes, largest first",
+        "nanodet-heads",
+        lambda: graphs.two_heads_a_level(HEADS[::-1], STRIDE_NAMES, classes=32),
+        "",
+    ),
+    (
+        "NanoDet-g, heads of COCO",
+        "nanodet-heads",
+        lambda: graphs.two_heads_a_level(HEADS, STRIDE_NAMES, 11, 80),
+        "",
+    ),
+    ("PicoDet, raw", "picodet-heads", lambda: graphs.two_heads_a_level((*HEADS, 64)), ""),
+    (
+        "PicoDet of 44 classes, raw",
+        "picodet-heads",
+        lambda: graphs.two_heads_a_level((*HEADS, 64), classes=44),
+        "",
+    ),
+    ("DAMO-YOLO", "damo-yolo", lambda: graphs.boxes_and_scores("output", "b2414"), ""),
+    (
+        "DAMO-YOLO, renamed",
+        "damo-yolo",
+        lambda: graphs.boxes_and_scores("scores", "boxes"),
+        "decoder: damo-yolo",
+    ),
+    (
+        "DAMO-YOLO end2end",
+        "efficient-nms",
+        lambda: graphs.efficient_nms(EFFICIENT),
+        "scale: 1\nresize: letterbox-top-left",
+    ),
+    ("MMDeploy, raw", "boxes-and-scores", lambda: graphs.boxes_and_scores("scores", "boxes"), ""),
     ("YOLO-NAS, raw", "boxes-and-scores", lambda: graphs.boxes_and_scores("b904", "s913"), ""),
     (
         "PP-YOLOE+, raw",
@@ -180,6 +240,14 @@ CASES: list[Case] = [
         "",
     ),
     ("PP-YOLOE+", "paddle", lambda: graphs.paddle(scale_factor=("n", 2)), ""),
+    ("PP-YOLOE+ without NMS", "boxes-and-scores", graphs.pp_yoloe_raw, ""),
+    (
+        "PP-YOLOE+ without post-processing",
+        "pp-yoloe-rows",
+        graphs.pp_yoloe_rows,
+        "decoder: pp-yoloe-rows",
+    ),
+    ("PP-DocLayout", "paddle", graphs.pp_doclayout, ""),
     ("Paddle, no count", "paddle", lambda: graphs.paddle(count=False), "decoder: paddle"),
     ("RF-DETR", "rf-detr", lambda: graphs.detr("dets", "labels"), ""),
     ("RF-DETR, four classes", "rf-detr", lambda: graphs.detr("labels", "dets", classes=4), ""),
@@ -409,6 +477,16 @@ def test_an_export_to_ir_keeps_its_card(
         pytest.param(graphs.paddle, ("rgb", 1 / 255, "stretch"), id="Paddle"),
         pytest.param(graphs.nanodet, ("bgr", 1.0, "stretch"), id="NanoDet"),
         pytest.param(
+            lambda: graphs.two_heads_a_level((*HEADS, 64)),
+            ("rgb", 1 / 255, "stretch"),
+            id="PicoDet",
+        ),
+        pytest.param(
+            lambda: graphs.boxes_and_scores("output", "b2414"),
+            ("rgb", 1.0, "letterbox-top-left"),
+            id="DAMO-YOLO",
+        ),
+        pytest.param(
             lambda: graphs.yolov8((1, 1, HEIGHT, WIDTH)), ("rgb", 1 / 255, "letterbox"), id="grey"
         ),
         pytest.param(
@@ -484,6 +562,24 @@ def test_the_mean_and_deviation_of_a_family(tmp_path: Path) -> None:
             "anchors: [[[1, 1], [1, 1], [1, 1]]]",
             r"3 heads with 3 anchors each, and anchors are known for \[3\]",
             id="anchors of one level",
+        ),
+        pytest.param(
+            graphs.yolov5_heads,
+            "anchors: yolov9",
+            r"export\.yaml: anchors: known anchors are yolov5, yolov5-p6, yolov7",
+            id="anchors of an unknown model",
+        ),
+        pytest.param(
+            graphs.yolov5_heads,
+            "anchors: yolov5-p6",
+            "3 heads with 3 anchors each",
+            id="P6 anchors",
+        ),
+        pytest.param(
+            lambda: graphs.nanodet(plus=False, bins=11, classes=5),
+            "class_names: [a, b]",
+            "there are 2 class_names, but",
+            id="bins that nothing tells",
         ),
         pytest.param(
             graphs.yolov8,
@@ -635,6 +731,17 @@ def test_what_looks_like_another_family_is_said_once(
     messages = [r.getMessage() for r in caplog.records]
     assert len(messages) == (said is not None)
     assert said is None or said in messages[0]
+
+
+@pytest.mark.parametrize(
+    ("anchors", "said"), [("", True), ("anchors: yolov5", False), ("anchors: yolov7", False)]
+)
+def test_anchors_that_nobody_told_are_said_to_be_a_guess(
+    anchors: str, said: bool, tmp_path: Path, caplog: Any
+) -> None:
+    with caplog.at_level("WARNING", "sightline.models.card"):
+        read(written(graphs.yolov5_heads, anchors, tmp_path))
+    assert ("`anchors: yolov7`" in caplog.text) == said
 
 
 @pytest.mark.parametrize("plugin", ["EfficientNMS_TRT", "TRTBatchedNMS"])

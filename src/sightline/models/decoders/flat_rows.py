@@ -101,7 +101,8 @@ class Ssd:
 class Paddle:
     """PaddleDetection with its NMS: PP-YOLOE+, PicoDet, RT-DETR. Rows (K, 6), and how many (N,).
 
-    Columns: class (-1 where there is no object), score, x1, y1, x2, y2 in canvas pixels.
+    Columns: class (-1 where there is no object), score, x1, y1, x2, y2 in canvas pixels and, in
+    PP-DocLayout's (K, 7), the place in the order in which a page is read.
     """
 
     overlaps = False
@@ -112,12 +113,13 @@ class Paddle:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
         if not outputs:
             return Fit((), flat=True)
-        rows = [i for i, o in enumerate(outputs) if len(o.shape) == 2 and o.shape[1] == 6]
+        rows = [i for i, o in enumerate(outputs) if len(o.shape) == 2 and o.shape[1] in {6, 7}]
         counts = [i for i, o in enumerate(outputs) if len(o.shape) == 1 and "int" in o.dtype]
         if len(rows) != 1:
             return None
         if len(outputs) == 1:  # of one picture; others put the box first
-            return Fit((rows[0],), flat=True, certainty="ask")
+            six = outputs[rows[0]].shape[1] == 6
+            return Fit((rows[0],), flat=True, certainty="ask") if six else None
         return Fit((rows[0], counts[0]), flat=True) if len(counts) == 1 else None
 
     def decode(
@@ -133,7 +135,7 @@ class Paddle:
         rows = rows[: len(pictures)]
         kept = (rows[:, 1] > conf) & (rows[:, 0] >= 0)
         rows, pictures = rows[kept], pictures[: len(kept)][kept]
-        return by_picture(pictures, rows[:, 2:], rows[:, 1], rows[:, 0])
+        return by_picture(pictures, rows[:, 2:6], rows[:, 1], rows[:, 0])
 
 
 def by_picture(pictures: Any, boxes: Floats, scores: Floats, classes: Floats) -> list[Detections]:

@@ -26,6 +26,22 @@ ANCHORS_P5: Anchors = (
 )
 """Width and height in pixels of YOLOv5's anchors, at strides 8, 16 and 32."""
 
+ANCHORS_BY_NAME: Mapping[str, Anchors] = {
+    "yolov5": ANCHORS_P5,
+    "yolov5-p6": (
+        ((19, 27), (44, 40), (38, 94)),
+        ((96, 68), (86, 152), (180, 137)),
+        ((140, 301), (303, 264), (238, 542)),
+        ((436, 615), (739, 380), (925, 792)),
+    ),
+    "yolov7": (
+        ((12, 16), (19, 36), (40, 28)),
+        ((36, 75), (76, 55), (72, 146)),
+        ((142, 110), (192, 243), (459, 401)),
+    ),
+}
+"""Anchors of published models. YOLOv7-tiny has YOLOv5's, and YOLOv7-W6 and larger ones have `yolov5-p6`."""
+
 
 class YoloV5Heads:
     """See the module."""
