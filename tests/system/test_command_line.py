@@ -328,6 +328,46 @@ def test_inspect_and_export(run: Run, nano: Path, data: Path, tmp_path: Path) ->
     assert "bus" in [o["class"] for o in found["objects"]]
 
 
+def test_inspect_shows_work_operators_and_backends(run: Run, nano: Path) -> None:
+    facts = json.loads(run("inspect", nano, "--json").stdout)
+    assert facts["macs"] == pytest.approx(0.54e9, rel=0.05)
+    assert facts["macs_at"] == [416, 416]
+    assert facts["size_by_precision"]["fp16"] < 0.52 * facts["size_bytes"]
+    assert facts["operators"][0] == {
+        "operator": "Conv",
+        "count": 113,
+        "parameters": 904463,
+        "macs": facts["macs"],
+    }
+    assert len(facts["largest_layers"]) == 10
+    runs = {report["backend"]: report["runs"] for report in facts["backends"]}
+    assert runs["onnxruntime"] is True
+    smaller = json.loads(run("inspect", "street", "--size", "320x192", "--json").stdout)
+    assert smaller["macs_at"] == [320, 192]
+    shown = run("inspect", nano).stdout
+    assert "0.523 G MACs" in shown
+    assert "decoder:        yolox" in shown
+
+
+def test_inspect_shows_a_model_that_is_no_detector(run: Run, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    node = onnx.helper.make_node("Bad", ["x"], ["y"], name="odd\x1b[31mlayer", domain="com.acme")
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (1, 7)) for name in "xy"
+    ]
+    graph = onnx.helper.make_graph([node], "graph", values[:1], values[1:])
+    opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("com.acme", 1)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets), tmp_path / "odd.onnx")
+    facts = json.loads(run("inspect", "odd.onnx", "--json").stdout)
+    assert facts["card"] is None
+    assert "a picture" in facts["card_missing"]
+    assert facts["inputs"] == [{"name": "x", "shape": [1, 7], "dtype": "float32"}]
+    assert not any(report["runs"] for report in facts["backends"])
+    shown = run("inspect", "odd.onnx")
+    assert shown.returncode == 0
+    assert "com.acme.Bad × 1: odd [31mlayer" in shown.stdout
+
+
 def test_bench(run: Run, cars: Path, nano: Path) -> None:
     done = run("bench", cars, "-m", nano, "--frames", "10", "--rounds", "1", "--json")
     assert done.returncode == 0, done.stderr

@@ -189,7 +189,8 @@ def _onnx_shape(value: Any) -> Shape:
     )
 
 
-def _open_onnx(path: Path) -> ModelFile:
+def load_onnx(path: Path) -> Any:
+    """The ``onnx.ModelProto`` of a file, with weights that lie beside it. Raises ModelError."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -202,6 +203,13 @@ def _open_onnx(path: Path) -> ModelFile:
         ) from exc
     if not graph.graph.node:
         raise ModelError(f"{path}: not a whole ONNX model: it holds no graph")
+    return graph
+
+
+def _open_onnx(path: Path) -> ModelFile:
+    import onnx
+
+    graph = load_onnx(path)
 
     def spec(value: Any) -> TensorSpec:
         dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
