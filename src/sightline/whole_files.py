@@ -8,7 +8,9 @@ import hashlib
 import itertools
 import os
 import re
+import stat
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from sightline.errors import SinkError
@@ -36,6 +38,65 @@ def sink_error(target: str | Path, error: OSError) -> SinkError:
     """What to raise (``from error``) when ``target`` cannot be written: its name and the remedy."""
     remedy = _REMEDIES.get(error.errno or 0) or error.strerror or str(error)
     return SinkError(f"cannot write {target}: {remedy}")
+
+
+@dataclass(frozen=True)
+class OutputGuard:
+    """What was found when the paths of outputs were checked, for whoever opens them later.
+
+    What is put at such a path meanwhile must not lead to a file that is then overwritten.
+
+    Args:
+        spared: device and inode of the files that are read.
+        links: absolute paths of outputs that were symbolic links. A link at another path is not followed.
+    """
+
+    spared: frozenset[tuple[int, int]] = frozenset()
+    links: frozenset[str] = frozenset()
+
+    def follows(self, path: str | Path) -> bool:
+        """Whether a link at this path is followed."""
+        return os.path.abspath(path) in self.links  # noqa: PTH100 - links stay as they are
+
+    def spare(self, path: str | Path, found: os.stat_result) -> None:
+        """Raise SinkError where what was found at a path is one of the files that are read."""
+        if (found.st_dev, found.st_ino) in self.spared:
+            raise SinkError(
+                f"cannot write {path}: it leads to a file that is read here: choose another place"
+            )
+
+    def check(self, path: str | Path) -> None:
+        """Raise SinkError where a file that is opened by its name must not be: of what is there now."""
+        if Path(path).is_symlink() and not self.follows(path):
+            raise sink_error(path, OSError(errno.ELOOP, ""))
+        with contextlib.suppress(OSError):  # there is no file yet
+            self.spare(path, os.stat(path))  # noqa: PTH116 - as whoever opens it will find it
+
+
+def open_output(path: str | Path, flags: int, guard: OutputGuard | None = None) -> int:
+    """A descriptor of a file that is written, which is made where it is missing.
+
+    It is emptied, where ``O_TRUNC`` asks for that, only when it is known not to be one that is spared.
+
+    Raises:
+        OSError: it cannot be opened, or a link is there that was none before.
+        SinkError: it is a file that is read.
+    """
+    emptied = flags & os.O_TRUNC
+    flags = flags & ~os.O_TRUNC | os.O_CREAT | os.O_CLOEXEC
+    if guard is not None and not guard.follows(path):
+        flags |= os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        found = os.fstat(descriptor)
+        if guard is not None:
+            guard.spare(path, found)
+        if emptied and stat.S_ISREG(found.st_mode):  # a pipe or a device is not
+            os.ftruncate(descriptor, 0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def safe_name(stream: str) -> str:
@@ -76,11 +137,14 @@ def writable_folder(folder: Path) -> Path:
     return folder
 
 
-def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
+def write_whole(
+    path: Path, data: bytes, mode: int | None = None, guard: OutputGuard | None = None
+) -> None:
     """Write a file beside its place, then move it there. Its folder is made where it is missing.
 
     Args:
         mode: permissions of the file, instead of those that the process's umask leaves.
+        guard: spares the files that are read. A link at the path is replaced, never followed.
 
     Raises SinkError; nothing is left then.
     """
@@ -93,10 +157,15 @@ def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
             _write(part, data)
         if mode is not None:
             part.chmod(mode)
+        if guard is not None:
+            with contextlib.suppress(FileNotFoundError):
+                guard.spare(path, os.lstat(path))
         part.replace(path)
-    except OSError as error:
+    except (OSError, SinkError) as error:
         with contextlib.suppress(OSError):  # the first failure is raised
             part.unlink(missing_ok=True)
+        if isinstance(error, SinkError):
+            raise
         raise sink_error(path, error) from error
 
 

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.build.crop_models import classifier, embedder
+from sightline.build.file_conflicts import streams_guard
 from sightline.build.model_files import BUNDLED_CLASSIFIERS
 from sightline.build.models import detector as make_detector
 from sightline.build.models import native_engine, served_detector
@@ -26,6 +27,7 @@ from sightline.config import (
     ModelOptions,
     ServedModelOptions,
     SharedModelOptions,
+    StreamOptions,
 )
 from sightline.config.configuration import asks_names
 from sightline.errors import ConfigError, SightlineError, SinkError
@@ -39,6 +41,7 @@ from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.search.served import GetEmbedder, ServedSearch
 from sightline.runtime.streams.fleet import Fleet
 from sightline.sinks.lines import begin
+from sightline.whole_files import OutputGuard
 
 if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
@@ -85,6 +88,7 @@ class Application:
         served: Sequence[str] | None = None,
     ) -> None:
         self.configuration = configuration
+        self._guard = streams_guard(configuration, configuration.streams)
         self._begun = joined is not None
         self._joined = (
             joined_files(configuration.streams) if joined is None else dict.fromkeys(joined, True)
@@ -184,7 +188,7 @@ class Application:
             return
         for path, append in self._joined.items():
             try:
-                begin(path, append=append)
+                begin(path, append=append, guard=self._guard)
             except SinkError as exc:  # each stream says it again, and a camera goes on trying
                 log.error("%s", exc)
         self._begun = True
@@ -200,8 +204,15 @@ class Application:
             self._track_classifier,
             self._embedder,
             self._stage_detector,
+            self._guard_of,
         )
         return Fleet(make, limit)
+
+    def _guard_of(self, name: str, options: StreamOptions) -> OutputGuard:
+        """What was found at the paths of a stream's outputs: at the start, or of one that is added now."""
+        if self.configuration.streams.get(name) == options:
+            return self._guard
+        return streams_guard(self.configuration, {name: options})
 
     def _load(self, name: str) -> SharedDetector:
         # The workers first: what they cannot use changes nothing here either.

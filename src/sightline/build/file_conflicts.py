@@ -6,6 +6,7 @@ which files they mean, and which of those must not be the same.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import re
@@ -28,6 +29,7 @@ from sightline.config.outputs import ChosenOutput
 from sightline.errors import ConfigError, SightlineError
 from sightline.redaction import redact
 from sightline.tables import SINKS, flag_of
+from sightline.whole_files import OutputGuard
 
 _ONNX_LOCATION = re.compile(rb"\x0a\x08location\x12(.)(.{1,255})", re.DOTALL)
 """How ONNX (a protobuf) names a file of weights: key `location`, then the name with its length."""
@@ -205,13 +207,28 @@ def _weights(path: Path) -> Iterator[Path]:
         yield path.parent / os.fsdecode(name)
 
 
+def output_guard(reads: Iterable[FileUse], writes: Sequence[FileUse]) -> OutputGuard:
+    """What is found at these paths, for those who open the outputs later."""
+    spared: set[tuple[int, int]] = set()
+    for read in reads if writes else ():
+        with contextlib.suppress(OSError, ValueError):  # it is not there (yet)
+            found = Path(read.path).stat()
+            spared.add((found.st_dev, found.st_ino))
+    files = (use.path for use in writes if not use.pattern)
+    links = frozenset(os.path.abspath(path) for path in files if Path(path).is_symlink())  # noqa: PTH100
+    return OutputGuard(frozenset(spared), links)
+
+
 def check_command(
     inputs: Sequence[tuple[str, str, bool]], model: ModelOptions, options: OutputOptions
-) -> None:
+) -> OutputGuard:
     """Refuse outputs of a command that would destroy an input, the model or one another.
 
     Args:
         inputs: what the user wrote, the stream's name, and whether it is unrelated pictures.
+
+    Returns:
+        What those who open the outputs later are given.
 
     Raises:
         ConfigError: names the output and what it would destroy.
@@ -222,10 +239,13 @@ def check_command(
             # One sink is shared by all streams of a command.
             if use not in writes:
                 writes.append(use)
-    for use, why in conflicts(_reads(inputs, model, writes), writes):
+    reads = list(_reads(inputs, model, writes))
+    guard = output_guard(reads, writes)  # before the paths are compared: a link is seen by either
+    for use, why in conflicts(reads, writes):
         raise ConfigError(
             f"{use.what} {use}: {why}" if use.path not in why else f"{use.what}: {why}"
         )
+    return guard
 
 
 def _reads(
@@ -270,14 +290,33 @@ def configuration_conflicts(
         streams: instead of those of the configuration.
     """
     reads = [FileUse(str(path), what) for what, path in files.items()]
+    more, writes = _uses(configuration, configuration.streams if streams is None else streams)
+    yield from conflicts([*reads, *more], writes)
+
+
+def _uses(
+    configuration: Configuration, streams: Mapping[str, StreamOptions]
+) -> tuple[list[FileUse], list[FileUse]]:
+    """What the models of a configuration and these streams read, and what they write."""
+    models = configuration.models.items()
+    reads = [use for name, one in models for f in one.files for use in read_by_model(f, name)]
     writes: list[FileUse] = []
-    for name, model in configuration.models.items():
-        reads += [use for file in model.files for use in read_by_model(file, name)]
-    for name, stream in (configuration.streams if streams is None else streams).items():
+    for name, stream in streams.items():
         inputs, outputs = stream_uses(name, stream, ("streams", name))
         reads += inputs
         writes += outputs
-    yield from conflicts(reads, writes)
+    return reads, writes
+
+
+def streams_guard(
+    configuration: Configuration, streams: Mapping[str, StreamOptions]
+) -> OutputGuard:
+    """What is found at the paths of these streams' outputs, and what the whole configuration reads."""
+    if not any(path_uses(stream.outputs) for stream in streams.values()):
+        return OutputGuard()
+    reads, _ = _uses(configuration, {**configuration.streams, **streams})
+    writes = [use for name, one in streams.items() for use in stream_uses(name, one, ())[1]]
+    return output_guard(reads, writes)
 
 
 def added_stream_conflict(

@@ -22,6 +22,7 @@ from sightline.runtime.search.stored import StoredEmbeddings
 from sightline.runtime.streams.stream import Stream
 from sightline.sinks.database import DatabaseSink
 from sightline.types import IndexedFile, RunState
+from sightline.whole_files import OutputGuard
 
 if TYPE_CHECKING:
     from sightline.sources.images import ImageSource
@@ -39,6 +40,7 @@ class Indexer:
         model: the options of the detector.
         tracker: gives objects of videos ids.
         every: of videos, only each so many-th frame is analysed.
+        guard: what was found at the path of the database when it was checked.
     """
 
     database: str
@@ -48,6 +50,7 @@ class Indexer:
     model: ModelOptions
     tracker: TrackerKind | None = None
     every: int = 1
+    guard: OutputGuard | None = None
 
     def begin(self, one: SourceInput) -> IndexRun:
         """Make ready to index what is new of a source. Raises SightlineError."""
@@ -130,7 +133,7 @@ class IndexRun:
             "version": __version__,
             "settings": {FACTS: dict(facts)},
         }
-        self._sink = DatabaseSink(how.database, run, files=files)
+        self._sink = DatabaseSink(how.database, run, files=files, guard=how.guard)
         following = stages([how.options], how.detector, _no_classifier, lambda _: how.embedder)
         every = 1 if one.still else how.every
         steps = pipeline(
@@ -148,7 +151,7 @@ class IndexRun:
         if self.stream is not None:
             try:
                 self.stream.run()
-            except BaseException:
+            except BaseException:  # whatever it is goes on; what waits is stored first
                 self.end(interrupted=True)
                 raise
             self.end()

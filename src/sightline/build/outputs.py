@@ -15,7 +15,7 @@ from sightline.protocols import RecordsRun, Rotating, Sink
 from sightline.sinks.files import stream_file
 from sightline.tables import load
 from sightline.types import OutputRequest, OutputStream, RunState
-from sightline.whole_files import is_folder
+from sightline.whole_files import OutputGuard, is_folder
 
 log = logging.getLogger(__name__)
 
@@ -62,12 +62,14 @@ def outputs(
     run: Mapping[str, object],
     inputs: Sequence[SourceInput],
     joined: Collection[str] = (),
+    guard: OutputGuard | None = None,
 ) -> Outputs:
     """The sinks that options describe, for these inputs.
 
     Args:
         run: goes into the database.
         joined: text files that other streams write to as well, begun by whoever knows of all.
+        guard: what ``file_conflicts`` found at the paths when it checked them.
 
     Raises:
         ConfigError: pictures cannot go where they are sent.
@@ -90,6 +92,7 @@ def outputs(
                 joined=path in joined,
                 options=output.options,
                 run=run,
+                guard=guard,
             )
             made.add(make(request), writers)
     return made

@@ -45,6 +45,7 @@ from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.selection import AdaptiveSelection
 from sightline.runtime.streams.stages import DetectAtLevel, DetectObjects
 from sightline.types import RunState
+from sightline.whole_files import OutputGuard
 
 if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
@@ -74,6 +75,7 @@ class StreamMaker:
         joined: text files that several streams write to; they are begun already.
         get_classifier, get_embedder, get_stage_detector: find a stage's or tracker's model, and the name
             that the scheduler knows it by.
+        get_guard: what was found at the paths of a stream's outputs.
     """
 
     def __init__(
@@ -85,10 +87,11 @@ class StreamMaker:
         get_classifier: GetClassifier | None = None,
         get_embedder: GetEmbedder | None = None,
         get_stage_detector: GetDetector | None = None,
+        get_guard: Callable[[str, StreamOptions], OutputGuard | None] = lambda *_: None,
     ) -> None:
         self._scheduler, self._get, self._meter, self._joined = scheduler, get, meter, joined
         self._get_classifier, self._get_embedder = get_classifier, get_embedder
-        self._get_stage_detector = get_stage_detector
+        self._get_stage_detector, self._get_guard = get_stage_detector, get_guard
         self._turn = CpuLimiter()
         self._budgets: dict[tuple[str, Priority], DecodingBudget] = {}
 
@@ -122,7 +125,7 @@ class StreamMaker:
             detector, options, found, terms, StreamLoad(selection, record, self._turn, detect)
         )
         run = {"command": "run", "model": model, "version": __version__, "stream": name}
-        own = outputs(options.outputs, run, [found], self._joined)
+        own = outputs(options.outputs, run, [found], self._joined, self._get_guard(name, options))
         close = partial(_close, name, own, found, record, time.monotonic())
         meter = self._meter
         return StreamParts(

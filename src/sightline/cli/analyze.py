@@ -261,7 +261,8 @@ def analyze(
     from sightline.cli.terminal.hangup import reopen_on_hangup
     from sightline.cli.terminal.progress import show_written, summary
 
-    check_command([(i.spec, i.name, i.still) for i in inputs], model, output_options)
+    spec = [(i.spec, i.name, i.still) for i in inputs]
+    guard = check_command(spec, model, output_options)
     shown = not quiet and (len(inputs) > 1 or sys.stderr.isatty())
     uses = (u for i in inputs for u in written(output_options, i.name, still=i.still))
     files = WrittenFiles(uses if shown else ())
@@ -272,7 +273,7 @@ def analyze(
         models = build.StageModels.in_folder(model.models_dir)
         closing.callback(models.close)
         facts = _run_facts(model, tracked=tracker is not None)
-        outputs = build.outputs(output_options, facts, inputs)
+        outputs = build.outputs(output_options, facts, inputs, guard=guard)
         closing.callback(outputs.close)
         getters = models.classifier, models.embedder, models.detector
         own = partial(build.stages, stages, detector, *getters)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
     from sightline.sinks.lines import LineFile
     from sightline.types import Classification
+    from sightline.whole_files import OutputGuard
 
 Top = Annotated[
     int,
@@ -93,12 +94,12 @@ def classify(
     begun = None if start is None else moment("--start", start)
     inputs = build.inputs(sources, fps=fps, start=begun)
     outputs = checked(OutputOptions, json_lines=json_lines, csv=csv)
-    check_command([(i.spec, i.name, i.still) for i in inputs], use, outputs)
+    guard = check_command([(i.spec, i.name, i.still) for i in inputs], use, outputs)
     with ExitStack() as closing:
         classifier = build.classifier(use, stills=build.few_pictures(inputs))
         closing.callback(classifier.close)
-        lines = _opened(closing, json_lines)
-        rows = _opened(closing, csv, ",".join(COLUMNS) + "\n")
+        lines = _opened(closing, guard, json_lines)
+        rows = _opened(closing, guard, csv, ",".join(COLUMNS) + "\n")
         printed = not quiet and "-" not in (json_lines, csv)
         chosen = classifier.replaced(conf=conf, top=top)
         done = [_classify(one, chosen, every, lines, rows, printed=printed) for one in inputs]
@@ -151,12 +152,14 @@ def _found(one: SourceInput, classifier: CropClassifier, every: int) -> Iterator
         typer.secho(f"{printable(one.name)}: left out: {told}", fg="yellow", err=True)
 
 
-def _opened(closing: ExitStack, path: str | None, header: str = "") -> LineFile | None:
+def _opened(
+    closing: ExitStack, guard: OutputGuard, path: str | None, header: str = ""
+) -> LineFile | None:
     from sightline.sinks.lines import LineFile
 
     if path is None:
         return None
-    file = LineFile(sys.stdout if path == "-" else path, header=header)
+    file = LineFile(sys.stdout if path == "-" else path, header=header, guard=guard)
     closing.callback(file.close)
     return file
 

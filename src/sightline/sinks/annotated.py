@@ -43,7 +43,7 @@ def _videos(request: OutputRequest) -> VideoSink:
     from sightline.sinks.video import VideoSink
 
     film = new_file(request, ".mp4") if request.append else path
-    return VideoSink(film, show_fps=bool(request.options["show_fps"]))
+    return VideoSink(film, show_fps=bool(request.options["show_fps"]), guard=request.guard)
 
 
 def _pictures(request: OutputRequest) -> ImageSink:
@@ -55,7 +55,7 @@ def _pictures(request: OutputRequest) -> ImageSink:
         raise _no_such_kind(path, "picture", PICTURE_SUFFIXES)
     from sightline.sinks.images import ImageSink
 
-    return ImageSink(path)
+    return ImageSink(path, guard=request.guard)
 
 
 def _no_such_kind(path: str, what: str, suffixes: Collection[str]) -> ConfigError:

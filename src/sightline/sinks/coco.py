@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import logging
+import os
 import tempfile
 import threading
 import time
@@ -18,7 +20,7 @@ from sightline.sinks.files import free_path
 from sightline.sinks.lines import CHECK_S, LineFile
 from sightline.types import Detections, Label, Observation, OutputRequest, StreamInfo
 from sightline.wall_time import utc_text
-from sightline.whole_files import sink_error
+from sightline.whole_files import OutputGuard, sink_error
 
 _VISIBLE = 0.5
 """The lowest score of a keypoint that can be seen, in COCO's sense."""
@@ -42,8 +44,9 @@ class CocoSink:
     Safe to share between streams.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, guard: OutputGuard | None = None) -> None:
         self._path = Path(path)
+        self._guard = guard or OutputGuard()
         self._part = self._path.with_name(self._path.name + ".part")
         self._lock = threading.Lock()
         self._file: LineFile | None = None
@@ -126,7 +129,7 @@ class CocoSink:
 
     def _begin(self) -> None:
         self._opened = True
-        self._file = LineFile(self._part, follow=False)
+        self._file = LineFile(self._part, follow=False, guard=self._guard)
         self._file.write('{"annotations":[\n')
         self._checked_at = time.monotonic()
 
@@ -164,6 +167,8 @@ class CocoSink:
         self._finish(self._file)
         self._file.close()
         if not moved:
+            with contextlib.suppress(FileNotFoundError):
+                self._guard.spare(path, os.lstat(path))
             self._part.replace(path)
 
     def _note_keypoints(self, found: Detections) -> None:
@@ -228,4 +233,4 @@ def _labelled(point: list[float]) -> tuple[float, float, int]:
 def for_output(request: OutputRequest) -> CocoSink:
     """The sink of one output. A file that must stay is not gone on with: the next free name is taken."""
     path = Path(request.path)
-    return CocoSink(free_path(path) if request.append else path)
+    return CocoSink(free_path(path) if request.append else path, guard=request.guard)

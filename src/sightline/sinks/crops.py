@@ -15,7 +15,7 @@ from sightline.imaging.picture_files import encoded
 from sightline.sinks.files import check_folder, free_path, is_picture
 from sightline.types import Frame, Observation, OutputRequest, StreamInfo
 from sightline.types.objects import ids_of
-from sightline.whole_files import safe_name, sink_error, writable_folder, write_whole
+from sightline.whole_files import OutputGuard, safe_name, sink_error, writable_folder, write_whole
 
 PER_TRACK = 3
 
@@ -80,6 +80,7 @@ class CropSink:
         append: bool = False,
         pictures: str = "",
         quality: int = 90,
+        guard: OutputGuard | None = None,
     ) -> None:
         self._folder = Path(path)
         self._per_track = per_track
@@ -87,6 +88,7 @@ class CropSink:
         self._append = append
         self._pictures_name = pictures
         self._quality = quality
+        self._guard = guard
         self._lock = threading.Lock()
         self._places: dict[str, _Place] = {}
         self._pictures: _Place | None = None
@@ -180,7 +182,7 @@ class CropSink:
             data = encoded(pixels, path.suffix, self._quality)
         except SinkError as exc:
             raise SinkError(f"cannot write {path}: {exc}") from exc
-        write_whole(path, data)
+        write_whole(path, data, guard=self._guard)
 
     def _unused(self, place: _Place, folder: Path, stem: str, index: int) -> Path:
         """A name for one of several objects of a frame; for pictures, of all that are called alike."""
@@ -219,6 +221,7 @@ def for_output(request: OutputRequest) -> CropSink:
         every=request.options["crops_every"],
         append=request.append,
         pictures=_pictures_name(request),
+        guard=request.guard,
     )
 
 

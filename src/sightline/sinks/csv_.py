@@ -16,6 +16,7 @@ from sightline.imaging.display import COLUMNS, label_text
 from sightline.sinks.lines import LineFile
 from sightline.types import Observation, OutputRequest, StreamInfo
 from sightline.wall_time import utc_text
+from sightline.whole_files import OutputGuard
 
 _FIRST = 11
 """Columns of the first version; those after them may be missing in a file that is gone on with."""
@@ -41,11 +42,17 @@ class CsvSink:
     lost = 0  # a line that went to a removed file is written again
 
     def __init__(
-        self, target: str | Path | TextIO, *, append: bool = False, join: bool = False
+        self,
+        target: str | Path | TextIO,
+        *,
+        append: bool = False,
+        join: bool = False,
+        guard: OutputGuard | None = None,
     ) -> None:
         self._target = target
         self._append = append
         self._join = join
+        self._guard = guard
         self._lock = threading.Lock()
         self._file: LineFile | None = None
         self._columns = len(COLUMNS)
@@ -60,6 +67,7 @@ class CsvSink:
                     self._target,
                     append=self._append,
                     join=self._join,
+                    guard=self._guard,
                     header=_header(self._columns) + "\n",
                 )
 
@@ -114,4 +122,9 @@ def for_output(request: OutputRequest) -> CsvSink:
     """The sink of one output; ``-`` is standard output."""
     target = sys.stdout if request.path == "-" else request.path
     # A file that others write to as well has been begun by whoever knows of all.
-    return CsvSink(target, append=request.append and not request.joined, join=request.joined)
+    return CsvSink(
+        target,
+        append=request.append and not request.joined,
+        join=request.joined,
+        guard=request.guard,
+    )

@@ -16,6 +16,7 @@ from sightline.sinks.databases import sqlite_file
 from sightline.sinks.databases.database_run import DatabaseRun
 from sightline.sinks.rows import StoredObservation
 from sightline.types import IndexedFile, Observation, OutputRequest, RunState, StreamInfo
+from sightline.whole_files import OutputGuard
 
 _log = logging.getLogger(__name__)
 _WAITING = 4096  # observations that may wait for the database; a few kilobytes each
@@ -37,6 +38,7 @@ class DatabaseSink:
         patient: try again for ever where a server is away, a file locked or a disk full, instead of
             failing: up to 4096 observations wait meanwhile, and ``write`` raises beyond that.
         files: what streams are read from, by name, where that is to be noted: see ``runtime.search``.
+        guard: says which links at the path of a SQLite file are followed.
 
     ``write`` takes microseconds: a thread stores what came in the last half second in one
     transaction, so after a kill every frame that is there is whole, and a run that was killed
@@ -55,8 +57,9 @@ class DatabaseSink:
         lock_timeout_s: float = 60.0,
         patient: bool = False,
         files: Mapping[str, IndexedFile] | None = None,
+        guard: OutputGuard | None = None,
     ) -> None:
-        self._run = DatabaseRun(url, run, lock_timeout_s)
+        self._run = DatabaseRun(url, run, lock_timeout_s, guard)
         self._name = self._run.name
         self._patient = patient
         self._files = files or {}
@@ -166,6 +169,10 @@ def for_output(request: OutputRequest) -> DatabaseSink:
     """The sink of one output. A live stream tries again by itself and says what it waits for."""
     if any(stream.live for stream in request.streams):
         return DatabaseSink(
-            request.path, request.run, patient=True, lock_timeout_s=_LIVE_LOCK_TIMEOUT_S
+            request.path,
+            request.run,
+            patient=True,
+            lock_timeout_s=_LIVE_LOCK_TIMEOUT_S,
+            guard=request.guard,
         )
-    return DatabaseSink(request.path, request.run)
+    return DatabaseSink(request.path, request.run, guard=request.guard)

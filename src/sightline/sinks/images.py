@@ -11,7 +11,7 @@ from sightline.imaging.drawing import Annotator
 from sightline.imaging.picture_files import encoded
 from sightline.sinks.files import is_picture
 from sightline.types import Observation, StreamInfo
-from sightline.whole_files import is_folder, safe_name, writable_folder, write_whole
+from sightline.whole_files import OutputGuard, is_folder, safe_name, writable_folder, write_whole
 
 
 class ImageSink:
@@ -29,13 +29,19 @@ class ImageSink:
     """
 
     def __init__(
-        self, path: str | Path, *, kind: Literal["jpg", "png"] = "jpg", quality: int = 90
+        self,
+        path: str | Path,
+        *,
+        kind: Literal["jpg", "png"] = "jpg",
+        quality: int = 90,
+        guard: OutputGuard | None = None,
     ) -> None:
         one = is_picture(path) and not is_folder(path)
         self._file = Path(path) if one else None
         self._directory = Path(path).parent if one else Path(path)
         self._suffix = Path(path).suffix.lower() if one else f".{kind}"
         self._quality = quality
+        self._guard = guard
         self._lock = threading.Lock()
         self._annotators: dict[str, Annotator] = {}
         self._pictures: Annotator | None = None
@@ -71,7 +77,7 @@ class ImageSink:
             data = encoded(annotator.annotate(observation), self._suffix, self._quality)
         except SinkError as exc:
             raise SinkError(f"cannot write {path}: {exc}") from exc
-        write_whole(path, data)
+        write_whole(path, data, guard=self._guard)
 
     def close(self) -> None:
         """Nothing is left to do: every file is whole already."""

@@ -18,6 +18,7 @@ from sightline.types import Event, Frame, JsonObject, Label, Observation, Output
 from sightline.types.json_form import has_shapes, shape_of
 from sightline.types.objects import ids_of
 from sightline.wall_time import utc_text
+from sightline.whole_files import OutputGuard
 
 
 def _plain(value: object) -> Any:
@@ -59,11 +60,13 @@ class JsonLinesSink:
         append: bool = False,
         join: bool = False,
         polygons: bool = False,
+        guard: OutputGuard | None = None,
     ) -> None:
         self._target = target
         self._append = append
         self._join = join
         self._polygons = polygons
+        self._guard = guard
         self._lock = threading.Lock()
         self._file: LineFile | None = None
 
@@ -72,7 +75,9 @@ class JsonLinesSink:
         del stream
         with self._lock:
             if self._file is None:
-                self._file = LineFile(self._target, append=self._append, join=self._join)
+                self._file = LineFile(
+                    self._target, append=self._append, join=self._join, guard=self._guard
+                )
 
     def write(self, observation: Observation) -> None:
         """Write one line. Raises SinkError."""
@@ -195,4 +200,5 @@ def for_output(request: OutputRequest) -> JsonLinesSink:
         append=request.append and not request.joined,
         join=request.joined,
         polygons=bool(request.options.get("json_polygons", False)),
+        guard=request.guard,
     )

@@ -24,7 +24,7 @@ from typing import TextIO
 
 from sightline.errors import SinkError
 from sightline.sinks.files import file_id
-from sightline.whole_files import is_folder, make_folder, sink_error
+from sightline.whole_files import OutputGuard, is_folder, make_folder, open_output, sink_error
 
 CHECK_S = 0.5
 """A path is compared with the open file once in so long."""
@@ -41,6 +41,7 @@ class LineFile:
         join: write to a file that others write to as well; nothing in it is cut off.
         header: a line that stands first in the file.
         follow: begin anew where the path leads elsewhere; else whoever writes asks ``moved``.
+        guard: says which links are followed, and which files are not written.
 
     Where the file at the path is no longer the one that is open, a new one is begun
     within ``CHECK_S``. Nothing that is written is lost to that:
@@ -56,10 +57,12 @@ class LineFile:
         join: bool = False,
         header: str = "",
         follow: bool = True,
+        guard: OutputGuard | None = None,
     ) -> None:
         self._lock = threading.Lock()
         self._join = join
         self._follow = follow
+        self._guard = guard
         self._header = header.encode()
         self._path: Path | None = None
         self._fd: int | None = None
@@ -75,7 +78,7 @@ class LineFile:
                 raise sink_error(target, IsADirectoryError(errno.EISDIR, ""))
             with self._mapped():
                 if append:
-                    cut_half_line(self._path)
+                    cut_half_line(self._path, guard)
                 self._open(0 if append or join else os.O_TRUNC)
         else:
             self.name = str(getattr(target, "name", "the text stream")).strip("<>")
@@ -149,8 +152,7 @@ class LineFile:
     def _open(self, flags: int) -> None:
         assert self._path is not None
         make_folder(self._path.parent)
-        flags |= os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._fd = os.open(self._path, flags, 0o666)
+        self._fd = open_output(self._path, flags | os.O_WRONLY | os.O_APPEND, self._guard)
         found = os.fstat(self._fd)
         # A pipe or a device is not replaced.
         self._id = (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
@@ -193,19 +195,19 @@ class LineFile:
             raise sink_error(self.name, error) from error
 
 
-def begin(path: str | Path, *, append: bool) -> None:
+def begin(path: str | Path, *, append: bool, guard: OutputGuard | None = None) -> None:
     """Make ready a file that several streams will ``join``: empty, or with its whole lines only.
 
     Raises SinkError.
     """
-    LineFile(path, append=append).close()
+    LineFile(path, append=append, guard=guard).close()
 
 
-def cut_half_line(path: Path) -> None:
+def cut_half_line(path: Path, guard: OutputGuard | None = None) -> None:
     """Cut off what follows the last newline: a machine that lost its power may leave half a line."""
     if not path.is_file() or not path.stat().st_size:
         return
-    with path.open("r+b") as file:
+    with open(open_output(path, os.O_RDWR, guard), "r+b") as file:  # noqa: PTH123 - of a descriptor
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             end = content.rfind(b"\n") + 1
         file.truncate(end)

@@ -9,7 +9,7 @@ from sightline.errors import SinkError
 from sightline.sinks.files import new_file, output_path
 from sightline.sinks.lines import LineFile
 from sightline.types import Observation, OutputRequest, StreamInfo
-from sightline.whole_files import is_folder
+from sightline.whole_files import OutputGuard, is_folder
 
 
 class MotSink:
@@ -27,8 +27,9 @@ class MotSink:
 
     lost = 0  # a row that went to a removed file is written again
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, guard: OutputGuard | None = None) -> None:
         self._path = path
+        self._guard = guard
         self._in_folder = is_folder(path)
         self._lock = threading.Lock()
         self._files: dict[str, LineFile] = {}
@@ -47,7 +48,8 @@ class MotSink:
                     f"give a folder instead ({self._path}/)"
                 )
             if stream.name not in self._files:
-                self._files[stream.name] = LineFile(output_path(self._path, stream.name, ".txt"))
+                path = output_path(self._path, stream.name, ".txt")
+                self._files[stream.name] = LineFile(path, guard=self._guard)
 
     def write(self, observation: Observation) -> None:
         """Write the rows of one frame. Raises SinkError."""
@@ -79,4 +81,5 @@ class MotSink:
 
 def for_output(request: OutputRequest) -> MotSink:
     """The sink of one output. A file that must stay is not gone on with: the next free name is taken."""
-    return MotSink(new_file(request, ".txt") if request.append else request.path)
+    path = new_file(request, ".txt") if request.append else request.path
+    return MotSink(path, guard=request.guard)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -25,13 +26,16 @@ from sightline.sinks.background import Background
 from sightline.sinks.files import file_id, free_path, output_path
 from sightline.sinks.lines import CHECK_S
 from sightline.types import Observation, Pixels, StreamInfo
-from sightline.whole_files import is_folder, make_folder, sink_error
+from sightline.whole_files import OutputGuard, is_folder, make_folder, open_output, sink_error
 
 # The usual clock of video: fine enough for any frame rate, so that times are kept as they are.
 _TIME_BASE = Fraction(1, 90_000)
 _WAITING = 8  # pictures that may wait for the encoder; each is a few megabytes
 _BT709 = 1  # matrix, primaries and transfer: H.273's code for all three
 _LIMITED_RANGE = 1
+
+_DESCRIPTORS = Path("/dev/fd")
+"""Open files by their descriptors, where the system has them."""
 
 _log = logging.getLogger(__name__)
 
@@ -99,10 +103,12 @@ class VideoSink:
         show_fps: bool = False,
         preset: str = "veryfast",
         quality: int = 23,
+        guard: OutputGuard | None = None,
     ) -> None:
         self._path = path
         self._in_folder = is_folder(path)
         self._show_fps = show_fps
+        self._guard = guard
         self._options = {"preset": preset, "crf": str(quality), "bf": "0"}
         suffix = Path(path).suffix.lower()
         if not self._in_folder and suffix not in ("", *SUFFIXES):
@@ -131,7 +137,9 @@ class VideoSink:
                     f"cannot write {stream.name} to {self._path}: a stream of that name is there"
                 )
             file = output_path(self._path, stream.name, ".mp4")
-            self._files[stream.name] = _VideoFile(file, stream, self._options, self._show_fps)
+            self._files[stream.name] = _VideoFile(
+                file, stream, self._options, self._show_fps, self._guard
+            )
 
     def write(self, observation: Observation) -> None:
         """Hand one frame to the encoder's thread. Raises SinkError, also of earlier frames."""
@@ -163,9 +171,15 @@ class _VideoFile:
     """One file, its encoder and the thread that feeds it."""
 
     def __init__(
-        self, path: Path, stream: StreamInfo, options: dict[str, str], show_fps: bool
+        self,
+        path: Path,
+        stream: StreamInfo,
+        options: dict[str, str],
+        show_fps: bool,
+        guard: OutputGuard | None,
     ) -> None:
         self._path = path
+        self._guard = guard
         self._kind = _CONTAINERS.get(path.suffix.lower(), _CONTAINERS[".mp4"])
         self._size = max(2, stream.width), max(2, stream.height)
         self._annotator = Annotator()
@@ -187,9 +201,14 @@ class _VideoFile:
     def _begin(self) -> None:
         path, stream, options = self._path, self._stream, self._options
         with _mapped(path):
-            path.write_bytes(b"")  # PyAV opens the file with the first packet only
+            descriptor = open_output(path, os.O_RDWR | os.O_TRUNC, self._guard)
+            self._file = open(descriptor, "r+b", buffering=0)  # noqa: PTH123, SIM115 - `_end` closes it
+            found = os.fstat(descriptor)
+            self._id = (found.st_dev, found.st_ino)
             kind = self._kind
-            self._container = av.open(str(path), "w", format=kind.format, options={**kind.options})
+            # PyAV opens a file with the first packet only, and by its name: that is now the descriptor.
+            name = f"/dev/fd/{descriptor}" if _DESCRIPTORS.is_dir() else str(path)
+            self._container = av.open(name, "w", format=kind.format, options={**kind.options})
             rate = Fraction(stream.fps or 30).limit_denominator(1001)
             options = _CODEC_OPTIONS.get(kind.codec, options)
             self._video: VideoStream = self._container.add_stream(  # type: ignore[assignment]
@@ -204,17 +223,15 @@ class _VideoFile:
             codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
             codec.color_range = _LIMITED_RANGE
             codec.open(strict=False)
-        self._fd: int | None = None
-        self._id: tuple[int, int] | None = None  # none before the first packet
 
     def _follow(self, time_s: float) -> None:
         """End the file and begin a new one where that is asked for, or it was removed or renamed."""
         now = time.monotonic()
         if not self.reopen and now - self._checked_at < CHECK_S:
             return
-        moved = self._id is not None and file_id(self._path) != self._id
+        moved = file_id(self._path) != self._id
         if moved or self.reopen:
-            if self._fd is not None and not os.fstat(self._fd).st_nlink:
+            if not os.fstat(self._file.fileno()).st_nlink:
                 self.lost += self._unchecked
             if not self.reopen:
                 _log.warning("%s was removed or renamed: a new file is begun", self._path)
@@ -230,10 +247,9 @@ class _VideoFile:
             if self._last_pts >= 0:
                 self._container.mux(self._video.encode(None))
             self._container.close()
-            if self._last_pts < 0:
+            if self._last_pts < 0 and file_id(self._path) == self._id:
                 self._path.unlink(missing_ok=True)  # a video of no pictures is no video
-            if self._fd is not None:
-                os.close(self._fd)
+            self._file.close()
 
     def write(self, observation: Observation) -> None:
         """Take a frame to be drawn and encoded. Raises SinkError: it is closed, or encoding has failed."""
@@ -257,7 +273,8 @@ class _VideoFile:
                 with contextlib.suppress(av.error.FFmpegError, OSError):  # the first is raised
                     self._container.close()
                 if self._kind.options is _FRAGMENTS:
-                    _cut_to_fragments(self._path)
+                    _cut_to_fragments(self._file)
+                self._file.close()
 
     def _encode(self, items: Sequence[_Drawn]) -> None:
         for observation, fps in items:
@@ -274,12 +291,7 @@ class _VideoFile:
             )
             self._last_pts, picture.pts, picture.time_base = pts, pts, self._time_base
             with _mapped(self._path):
-                packets = self._video.encode(picture)
-                self._container.mux(packets)
-                if packets and self._id is None:
-                    # The descriptor tells whether the file still has a name.
-                    self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-                    self._id = file_id(self._path)
+                self._container.mux(self._video.encode(picture))
             self._last_index = observation.frame.index
 
     def _fitted(self, scene: Pixels) -> Pixels:
@@ -297,14 +309,14 @@ def _mapped(path: Path) -> Iterator[None]:
         raise sink_error(path, OSError(error.errno, error.strerror)) from error
 
 
-def _cut_to_fragments(path: Path) -> None:
+def _cut_to_fragments(file: FileIO) -> None:
     """Cut a half-written fragment off a file whose disk is full, so that the rest is valid.
 
     An MP4 is a chain of boxes, each led by its length and its name (ISO/IEC 14496-12, 4.2); a
     fragment is whole when the ``mdat`` box that ends it is.
     """
-    with contextlib.suppress(OSError), path.open("r+b") as file:  # the first failure is raised
-        size, at, whole = path.stat().st_size, 0, 0
+    with contextlib.suppress(OSError, ValueError):  # the first failure is raised; it may be closed
+        size, at, whole = os.fstat(file.fileno()).st_size, 0, 0
         while at + 8 <= size:
             file.seek(at)
             length, kind = struct.unpack(">I4s", file.read(8))

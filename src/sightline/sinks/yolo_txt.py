@@ -12,7 +12,7 @@ from sightline.imaging.picture_files import encoded
 from sightline.sinks.files import check_folder, locked_folder
 from sightline.sinks.yolo_shapes import yolo_lines
 from sightline.types import Detections, Observation, OutputRequest, StreamInfo
-from sightline.whole_files import safe_name, sink_error, writable_folder, write_whole
+from sightline.whole_files import OutputGuard, safe_name, sink_error, writable_folder, write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -47,12 +47,14 @@ class YoloTxtSink:
         scores: bool = False,
         pictures: bool = False,
         append: bool = False,
+        guard: OutputGuard | None = None,
     ) -> None:
         self._folder = Path(path)
         self._labels = self._folder / "labels"
         self._scores = scores
         self._pictures = pictures
         self._append = append
+        self._guard = guard
         self._lock = threading.Lock()
         self._streams: dict[str, str] = {}
         self._stills = False
@@ -80,8 +82,8 @@ class YoloTxtSink:
         if self._pictures:
             path = self._folder / "images" / f"{name}.jpg"
             writable_folder(path.parent)
-            write_whole(path, encoded(frame.image, ".jpg", _PICTURE_QUALITY))
-        write_whole(self._labels / f"{name}.txt", "".join(lines).encode())
+            write_whole(path, encoded(frame.image, ".jpg", _PICTURE_QUALITY), guard=self._guard)
+        write_whole(self._labels / f"{name}.txt", "".join(lines).encode(), guard=self._guard)
 
     def close(self) -> None:
         """Nothing is left to do: every file is whole already."""
@@ -177,8 +179,9 @@ class YoloTxtSink:
             allow_unicode=True,
             width=1000,
         )
-        write_whole(description, (_HEAD + text).encode())
-        write_whole(self._folder / "classes.txt", "".join(f"{n}\n" for n in names).encode())
+        write_whole(description, (_HEAD + text).encode(), guard=self._guard)
+        classes = "".join(f"{n}\n" for n in names).encode()
+        write_whole(self._folder / "classes.txt", classes, guard=self._guard)
 
 
 def for_output(request: OutputRequest) -> YoloTxtSink:
@@ -186,4 +189,10 @@ def for_output(request: OutputRequest) -> YoloTxtSink:
     check_folder(request.path, "--yolo-txt")
     scores = bool(request.options["yolo_scores"])
     pictures = bool(request.options["yolo_pictures"])
-    return YoloTxtSink(request.path, scores=scores, pictures=pictures, append=request.append)
+    return YoloTxtSink(
+        request.path,
+        scores=scores,
+        pictures=pictures,
+        append=request.append,
+        guard=request.guard,
+    )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sightline.whole_files import OutputGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class OutputRequest:
         joined: further sinks write to the file; it has been begun (``sinks.lines.begin``).
         options: the further options of the output's entry, by name, None where one is not given.
         run: facts of the run: ``command``, ``model``, ``version`` (text), ``settings``.
+        guard: what was found at the paths of outputs when they were checked; None: nobody has checked.
     """
 
     path: str
@@ -40,3 +44,4 @@ class OutputRequest:
     joined: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
+    guard: OutputGuard | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,14 @@ import cv2
 import numpy as np
 import pytest
 
-from sightline.build import file_identity
+from sightline.build import file_identity, inputs, outputs
 from sightline.build.file_conflicts import check_command
 from sightline.cli.config import read
 from sightline.config import ModelOptions, OutputOptions
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, SinkError
+from sightline.sources.pictures import ArrayPicture
 from sightline.tables import BUNDLED
+from sightline.types import Detections, Frame, Observation, StreamInfo
 
 Prepare = Callable[[Path], None]
 
@@ -238,3 +241,106 @@ def test_no_command_destroys(arguments: list[str], place: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("error: ")
     assert contents(place) == before
+
+
+OTHER = "what somebody else keeps here"
+KINDS = [
+    ("json_lines", "out.jsonl"),
+    ("csv", "out.csv"),
+    ("mot", "out.txt"),
+    ("coco", "out.json"),
+    ("annotated", "out.mp4"),
+    ("database", "out.db"),
+]
+
+
+def written_after(place: Path, kind: str, path: str, swap: Prepare) -> str:
+    """Outputs that are checked, then ``swap`` is done, then they are written; what that failed with."""
+    (source,) = inputs(["street://"])
+    options = OutputOptions.model_validate({kind: path, "append": False})
+    guard = check_command([("v.mp4", "v.mp4", False)], ModelOptions(model="model.onnx"), options)
+    swap(place)
+    made = outputs(options, {}, [source], guard=guard)
+    frame = Frame(source.name, 0, 0.0, 0.0, ArrayPicture(np.full((48, 64, 3), 90, np.uint8)))
+    try:
+        for sink in made.sinks(source):
+            sink.open(StreamInfo(source.name, 64, 48, 25.0))
+            sink.write(Observation(frame, Detections.empty()))
+        made.close()
+    except SinkError as exc:
+        with contextlib.suppress(SinkError):
+            made.close()
+        return str(exc)
+    return ""
+
+
+@pytest.mark.parametrize(("kind", "path"), KINDS)
+@pytest.mark.parametrize("there", [False, True], ids=["new", "there before"])
+@pytest.mark.parametrize("target", ["v.mp4", "notes"])
+def test_a_link_that_comes_after_the_check_is_not_followed(
+    kind: str, path: str, there: bool, target: str, place: Path
+) -> None:
+    Path("notes").write_text(OTHER)
+    if there:
+        written_after(place, kind, path, lambda _: None)
+
+    def swap(folder: Path) -> None:
+        for name in (path, f"{path}.part"):
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(target)
+
+    before = contents(place)
+    said = written_after(place, kind, path, swap)
+    assert "a link is in the way" in said
+    after = contents(place)
+    assert {name: after.get(name) for name in ("v.mp4", "notes", "b.jpg")} == {
+        name: before[name] for name in ("v.mp4", "notes", "b.jpg")
+    }
+    assert not [name for name in after if "broken" in name]
+
+
+@pytest.mark.parametrize(("kind", "path"), KINDS)
+def test_a_hard_link_to_an_input_that_comes_after_the_check_is_left_alone(
+    kind: str, path: str, place: Path
+) -> None:
+    said = written_after(place, kind, path, lambda folder: (folder / path).hardlink_to("v.mp4"))
+    assert "it leads to a file that is read here" in said
+    assert Path("v.mp4").read_bytes() == b"a film"
+    assert Path(path).samefile("v.mp4")
+
+
+@pytest.mark.parametrize(("kind", "path"), KINDS)
+def test_a_link_that_was_there_when_it_was_checked_is_followed(
+    kind: str, path: str, place: Path
+) -> None:
+    (place / "far").mkdir()
+    (place / path).symlink_to(f"far/{path}")
+    assert not written_after(place, kind, path, lambda _: None)
+    assert (place / ("" if kind == "coco" else "far") / path).is_file()  # COCO's replaces the link
+    assert (place / path).is_symlink() == (kind != "coco")
+
+
+def test_a_folder_that_becomes_a_link_to_the_pictures_that_are_read(place: Path) -> None:
+    (place / "out").mkdir()
+    options = OutputOptions(annotated="out")
+    (source,) = inputs(["in/*.jpg"])
+    guard = check_command(
+        [("in/*.jpg", source.name, True)], ModelOptions(model="model.onnx"), options
+    )
+    (place / "out").rmdir()
+    (place / "out").symlink_to("in")
+    before = contents(place)
+    made = outputs(options, {}, [source], guard=guard)
+    picture = ArrayPicture(np.full((48, 64, 3), 90, np.uint8))
+    (sink,) = made.sinks(source)
+    sink.open(StreamInfo("pictures", 64, 48, None, still=True))
+    with pytest.raises(SinkError, match="it leads to a file that is read here"):
+        sink.write(Observation(Frame("2.jpg", 7, 0.0, 0.0, picture), Detections.empty()))
+    assert contents(place) == before
+
+
+def test_a_link_that_leads_to_itself_is_no_place_for_a_database(place: Path) -> None:
+    (place / "loop.db").symlink_to("loop.db")
+    said = written_after(place, "database", "loop.db", lambda _: None)
+    assert "a link is in the way" in said
+    assert (place / "loop.db").is_symlink()

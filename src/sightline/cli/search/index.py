@@ -27,6 +27,7 @@ from sightline.redaction import printable, redact_address
 if TYPE_CHECKING:
     from sightline.build.indexing import Indexer, IndexRun
     from sightline.config import EmbedOptions, ModelOptions
+    from sightline.whole_files import OutputGuard
 
 Every = Annotated[int, typer.Option(min=1, help="Analyse only every so many-th frame of a video.")]
 MinSize = Annotated[int, typer.Option(min=1, help="Shorter side of an object, in pixels.")]
@@ -72,12 +73,13 @@ def index(
     use = model_options(model, conf=conf, classes=classes, models_dir=models_dir)
     begun = None if start is None else moment("--start", start)
     inputs = build.inputs(sources, fps=fps, start=begun)
-    check_command(
+    guard = check_command(
         [(i.spec, i.name, i.still) for i in inputs], use, checked(OutputOptions, database=db)
     )
     options = partial(checked, EmbedOptions, min_size=min_size, picture=picture)
     with ExitStack() as closing:
-        how = _indexer(closing, db, use, embedder, options, every, few=build.few_pictures(inputs))
+        few = build.few_pictures(inputs)
+        how = _indexer(closing, db, use, embedder, options, every, guard, few=few)
         runs = [how.begin(one) for one in inputs]
         interrupted = _run(runs, jobs or len(os.sched_getaffinity(0)), quiet=quiet)
         told = _told(db, runs, how.refreshed())
@@ -104,6 +106,7 @@ def _indexer(
     embedder: str | None,
     options: Callable[..., EmbedOptions],
     every: int,
+    guard: OutputGuard,
     *,
     few: bool,
 ) -> Indexer:
@@ -118,7 +121,8 @@ def _indexer(
     closing.callback(models.close)
     name = build.indexing_embedder(detector, embedder)
     tracker = ByteTrackOptions()
-    return Indexer(db, detector, models.embedder(name), options(model=name), use, tracker, every)
+    own = options(model=name)
+    return Indexer(db, detector, models.embedder(name), own, use, tracker, every, guard)
 
 
 def _run(runs: Sequence[IndexRun], jobs: int, *, quiet: bool) -> bool:

@@ -28,6 +28,7 @@ from sightline.sinks.databases import sqlite_file
 from sightline.sinks.databases.watched_sqlite import WatchedSqlite
 from sightline.sinks.rows import StoredObservation, TrackLabels, insert
 from sightline.types import IndexedFile, JsonObject, RunState
+from sightline.whole_files import OutputGuard
 
 T = TypeVar("T")
 
@@ -38,14 +39,16 @@ _BUSY_PAUSE_S = 0.02
 class DatabaseRun:
     """A run of a ``DatabaseSink``, whose arguments it has. Safe for several threads.
 
-    ``name`` is the database for messages, without a password.
-
-    Raises:
-        SinkError: ``url`` is no database that can be written to.
+    ``name`` is the database for messages, without a password. Raises SinkError: ``url`` is no database
+    that can be written to.
     """
 
     def __init__(
-        self, url: str | Path, run: Mapping[str, object] | None, lock_timeout_s: float
+        self,
+        url: str | Path,
+        run: Mapping[str, object] | None,
+        lock_timeout_s: float,
+        guard: OutputGuard | None = None,
     ) -> None:
         try:
             address = database_address(str(url))
@@ -63,7 +66,7 @@ class DatabaseRun:
             if self._url.database in (None, "", ":memory:"):
                 raise SinkError("cannot write to a database in memory: give the name of a file")
             self.name = str(self._url.database)
-            self._file = WatchedSqlite(self._url, self._prepare, lock_timeout_s)
+            self._file = WatchedSqlite(self._url, self._prepare, lock_timeout_s, guard)
         self._facts = dict(run or {})
         self._lock_timeout_s = lock_timeout_s
         self._engine: sa.Engine | None = None

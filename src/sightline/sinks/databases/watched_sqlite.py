@@ -6,7 +6,9 @@ tables.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ import sqlalchemy as sa
 from sightline.errors import SinkError
 from sightline.sinks.databases import sqlite_file
 from sightline.sinks.files import locked_folder
-from sightline.whole_files import make_folder
+from sightline.whole_files import OutputGuard, make_folder, sink_error
 
 _log = logging.getLogger(__name__)
 # So often all rows are brought into the file, beside what SQLite does itself.
@@ -35,17 +37,23 @@ class WatchedSqlite:
         url: names the file; it and its folder are made where they are missing.
         prepare: makes the tables that are missing.
         lock_timeout_s: how long another program that writes to it is waited for.
+        guard: says which links are followed, and which files are not written.
 
     ``lost`` counts rows that a reader kept from getting into a renamed file until the end.
     """
 
     def __init__(
-        self, url: sa.URL, prepare: Callable[[sa.Connection], None], lock_timeout_s: float
+        self,
+        url: sa.URL,
+        prepare: Callable[[sa.Connection], None],
+        lock_timeout_s: float,
+        guard: OutputGuard | None = None,
     ) -> None:
         self.lost = 0
         self._url = url
         self._file = Path(str(url.database))
         self._prepare = prepare
+        self._guard = guard
         self._lock_s = min(_LOCK_S, lock_timeout_s)
         self._parts: sqlite_file.PartIds = (None, None, None)
         # Files that others moved and that are not whole yet, with what could be lost of each.
@@ -85,6 +93,7 @@ class WatchedSqlite:
             raise SinkError(f"cannot write {self._file}: it is a folder: give a file's name")
         # Whoever makes the tables of a new file must be alone with it.
         with locked_folder(self._file.parent):
+            self._check()
             self._retire(before, end)
             engine = None
             while engine is None:
@@ -104,6 +113,7 @@ class WatchedSqlite:
     def set_aside(self, engine: sa.Engine | None) -> None:
         """Let go of a file that somebody wrote over; it is renamed. Raises SinkError."""
         with locked_folder(self._file.parent):
+            self._check()
             if not self.moved:
                 sqlite_file.set_aside(self._file)
             if engine is not None:
@@ -141,6 +151,13 @@ class WatchedSqlite:
             )  # fmt: skip
             engine.dispose()
         self._left = []
+
+    def _check(self) -> None:
+        """Raise SinkError where the path leads to what is no place for a database."""
+        if Path(os.path.realpath(self._file)).is_symlink():  # a link that leads to itself
+            raise sink_error(self._file, OSError(errno.ELOOP, ""))
+        if self._guard is not None:
+            self._guard.check(self._file)
 
     def _opened(self) -> sa.Engine | None:
         """A connection to the file, or None: somebody has changed it just now, or it was damaged."""
