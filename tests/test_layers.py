@@ -15,6 +15,7 @@ LEVELS: tuple[set[str], ...] = (
     {
         "_version",
         "errors",
+        "table_entries",
         "tables",
         "types",
         "imaging",

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, their names, and what to say when one cannot be written."""
+"""Files and folders that are written whole or not at all, their names, and what to say when one cannot be written."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import hashlib
 import itertools
 import os
 import re
+import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -185,3 +187,35 @@ def _write(path: Path, data: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(path, flags, 0o666), "wb") as file:  # noqa: PTH123 - of a descriptor
         file.write(data)
+
+
+@contextlib.contextmanager
+def scratch_beside(target: Path) -> Iterator[Path]:
+    """A new folder on the file system of ``target``, which is gone afterwards. Raises SinkError."""
+    make_folder(target.parent)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name[:40]}-", dir=target.parent))
+    except OSError as error:
+        raise sink_error(target, error) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def move_into_place(made: Path, target: Path) -> None:
+    """Put a file or folder where it belongs, in place of an older one. Raises SinkError."""
+    old = made.with_name(f"{made.name}.replaced")
+    try:
+        make_folder(target.parent)
+        if target.is_dir() and not target.is_symlink():
+            target.replace(old)  # a folder is not replaced by another at once
+        try:
+            made.replace(target)
+        except OSError:
+            if old.exists():
+                os.replace(old, target)  # noqa: PTH105 - back where it was
+            raise
+    except OSError as error:
+        raise sink_error(target, error) from error
+    shutil.rmtree(old, ignore_errors=True)

@@ -15,7 +15,8 @@ from sightline.cli.part_options import OUTPUT_FLAGS, TRACKER_FLAGS
 from sightline.config import OutputOptions
 from sightline.config.tracker import TRACKER_KINDS
 from sightline.protocols import Sink
-from sightline.tables import SINKS, SOURCES, TRACKERS, Option, flag_of, load
+from sightline.table_entries import Option
+from sightline.tables import EXPORTERS, SINKS, SOURCES, TRACKERS, flag_of, load
 from sightline.types import OutputRequest, OutputStream
 
 OPTIONS = {
@@ -89,3 +90,10 @@ def test_schemes_are_of_one_kind_of_source() -> None:
     assert set(schemes.values()) <= {1}
     known: set[Any] = {"options", "loop", "fps", "turn"}
     assert all(set(entry.takes) <= known for entry in SOURCES.values())
+
+
+def test_each_format_of_an_export_has_a_suffix_of_its_own() -> None:
+    suffixes = Counter(entry.suffix for entry in EXPORTERS.values())
+    assert max(suffixes.values()) == 1, suffixes
+    for entry in EXPORTERS.values():
+        assert callable(load(entry.make))

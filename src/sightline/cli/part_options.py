@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.tables import SINKS, TRACKERS, Option, SinkEntry
+from sightline.table_entries import Option, SinkEntry
+from sightline.tables import SINKS, TRACKERS
 
 if TYPE_CHECKING:
     from sightline.config import OutputOptions, StageOptions, TrackerKind

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from sightline.config.paths import PathField
-from sightline.tables import Option
+from sightline.table_entries import Option
 
 
 def option_field(option: Option) -> tuple[Any, Any]:

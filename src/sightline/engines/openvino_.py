@@ -62,7 +62,7 @@ class OpenVinoEngine(WorkersEngine):
             self._model = take_one_picture(read, self._ov)
         except RuntimeError as exc:
             name = model if isinstance(model, Path) else "the model"
-            said = _first_line(exc)
+            said = first_line(exc)
             raise ModelError(f"OpenVINO cannot read {name}: {said}{remedy(said)}") from exc
         self._compiled: OrderedDict[Shape, Any] = OrderedDict()
         self._compiling = threading.Lock()
@@ -100,7 +100,7 @@ class OpenVinoEngine(WorkersEngine):
             return self._core.compile_model(self._prepared(model), self._device, self._properties())
         except RuntimeError as exc:
             raise ModelError(
-                f"the model cannot take {n} pictures of {width}×{height}: {_first_line(exc)}"
+                f"the model cannot take {n} pictures of {width}×{height}: {first_line(exc)}"
             ) from exc
 
     def _prepared(self, model: Any) -> Any:
@@ -211,8 +211,9 @@ def precisions(core: Any, device: str) -> list[str]:
     return [p for p, name in CAPABILITIES.items() if name in has]
 
 
-def save_ir(model: Path | bytes, path: Path, *, fp16: bool = True) -> None:
-    """Write an ONNX model as OpenVINO IR: ``path`` .xml and a .bin beside it, weights in FP16.
+def save_ir(model: Path | bytes | Any, path: Path, *, fp16: bool = True) -> None:
+    """Write an ONNX model, or an ``openvino.Model``, as OpenVINO IR: ``path`` .xml and a .bin beside
+    it, weights in FP16.
 
     Raises:
         EngineUnavailable: OpenVINO is not installed.
@@ -221,10 +222,11 @@ def save_ir(model: Path | bytes, path: Path, *, fp16: bool = True) -> None:
     openvino, core = _runtime(), shared_core()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        graph = core.read_model(str(model) if isinstance(model, Path) else model)
-        openvino.save_model(graph, str(path), compress_to_fp16=fp16)
+        if isinstance(model, Path | bytes):
+            model = core.read_model(str(model) if isinstance(model, Path) else model)
+        openvino.save_model(model, str(path), compress_to_fp16=fp16)
     except (RuntimeError, OSError) as exc:
-        raise ModelError(f"cannot convert to {path}: {_first_line(exc)}") from exc
+        raise ModelError(f"cannot convert to {path}: {first_line(exc)}") from exc
 
 
 class _Request:
@@ -248,7 +250,7 @@ class _Request:
             self._request.start_async()
             self._request.wait()
         except RuntimeError as exc:
-            raise InferenceError(f"OpenVINO failed: {_first_line(exc)}") from exc
+            raise InferenceError(f"OpenVINO failed: {first_line(exc)}") from exc
         if self._outputs is not None:
             return self._outputs
         return as_floats([self._request.get_output_tensor(i).data for i in range(self._count)])
@@ -268,7 +270,7 @@ _UNCONVERTED = ("-- Conversion is failed for: ", "-- No conversion rule found fo
 """What the lines of OpenVINO's report begin with that name the operators."""
 
 
-def _first_line(exc: BaseException) -> str:
+def first_line(exc: BaseException) -> str:
     """The first line of OpenVINO's message that says something; the rest are source locations."""
     lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
     for line in lines:

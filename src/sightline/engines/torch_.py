@@ -118,7 +118,7 @@ class TorchEngine(WorkersEngine):
                 from torch.export.passes import move_to_device_pass
 
                 program = torch.export.load(file)
-                shape = _exported_input(program)
+                shape = exported_input(program)
                 program = move_to_device_pass(program, self._device)
                 network = program.module()
             network = network.to(dtype=self._dtype).to(memory_format=torch.channels_last)
@@ -264,7 +264,7 @@ def named(outputs: Any, name: str = "output") -> Outputs:
     return [(name, outputs)]
 
 
-def _exported_input(program: Any) -> tuple[int | None, ...]:
+def exported_input(program: Any) -> tuple[int | None, ...]:
     """(N, H, W, 3) that an exported program takes; open dimensions are None."""
     wanted = program.graph_signature.user_inputs
     shapes = [n.meta["val"].shape for n in program.graph.nodes if n.name in wanted]

@@ -3,55 +3,149 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sightline.cli.options import model_options, network_names
+from sightline.cli.options import Verbose, model_options, network_names
+from sightline.cli.terminal import logs
 from sightline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sightline.optimize.export.request import DynamicSide
+
+NETWORK = "PyTorch"
+
+
+Exportable = Annotated[
+    str,
+    typer.Argument(
+        help="A model file, a model's name, a checkpoint of PyTorch, or package.module:factory.",
+        autocompletion=network_names,
+    ),
+]
+Target = Annotated[
+    Path,
+    typer.Argument(help="The file to write: .onnx, .xml (OpenVINO IR), .torchscript or .pt2."),
+]
+InputSize = Annotated[
+    str | None,
+    typer.Option(help="Input, width first: 640 or 640x384. \\[default: the model's]"),
+]
+Batch = Annotated[
+    int | None, typer.Option(min=1, help="Pictures in the input, which is then fixed.")
+]
+Dynamic = Annotated[
+    str | None,
+    typer.Option(help="Left open: batch, size, batch,size or none. \\[default: all that can]"),
+]
+Opset = Annotated[
+    int | None, typer.Option(min=9, help="Of an .onnx. \\[default: the model's, or 17]")
+]
+InputName = Annotated[str | None, typer.Option(help="What its input is called.")]
+OutputNames = Annotated[str | None, typer.Option(help="What its outputs are called: boxes,scores")]
+Fp32 = Annotated[bool, typer.Option("--fp32", help="Keep FP32 weights in an .xml: twice the size.")]
+ComparedOn = Annotated[
+    str | None,
+    typer.Option(help="Frames to compare both on. \\[default: a street:// scene]"),
+]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="Largest |a-b|/(1+|b|) of an element. \\[default: .001; with FP16 .5]"
+    ),
+]
+Module = Annotated[
+    str | None,
+    typer.Option(
+        help="package.module:factory of the network of a checkpoint.", rich_help_panel=NETWORK
+    ),
+]
+CardFile = Annotated[
+    Path | None,
+    typer.Option(help="A .yaml with the fields of its card.", rich_help_panel=NETWORK),
+]
+TrustPickle = Annotated[
+    bool,
+    typer.Option(
+        "--trust-pickle", help="Run what a checkpoint's pickle says.", rich_help_panel=NETWORK
+    ),
+]
 
 
 def export(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            help="An .onnx file, or a pulled model's name.", autocompletion=network_names
-        ),
-    ],
-    to: Annotated[Path, typer.Argument(help="The .xml file to write; its .bin lies beside it.")],
-    fp32: Annotated[
-        bool, typer.Option("--fp32", help="Keep FP32 weights: twice the size.")
-    ] = False,
+    model: Exportable,
+    to: Target,
+    size: InputSize = None,
+    batch: Batch = None,
+    dynamic: Dynamic = None,
+    opset: Opset = None,
+    input_name: InputName = None,
+    output_names: OutputNames = None,
+    fp32: Fp32 = False,
+    data: ComparedOn = None,
+    tolerance: Tolerance = None,
+    module: Module = None,
+    card: CardFile = None,
+    trust_pickle: TrustPickle = False,
+    verbose: Verbose = 0,
 ) -> None:
-    """Convert an ONNX model to OpenVINO IR (weights in FP16), with its card beside it.
+    """Convert a model, compare both on real frames, and write it with its card beside it.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
     sightline export yolox_nano.onnx yolox_nano.xml
-    """
-    from sightline import build
-    from sightline.build.file_conflicts import check_files, read_by_model
-    from sightline.engines.openvino_ import save_ir
-    from sightline.models.card import read_card
-    from sightline.models.file import open_model
-    from sightline.models.model_card import write_card
 
-    if to.suffix != ".xml":
-        raise ConfigError(f"{to}: OpenVINO IR is written to a file that ends in .xml")
-    options = model_options(str(model))
-    path = build.model_path(options)
-    check_files(
-        {use.what: Path(use.path) for use in read_by_model(options)},
-        {"the export": to, "its weights": to.with_suffix(".bin")},
+    sightline export mine.nets:detector mine.onnx --size 640x384 --dynamic batch
+
+    sightline export last.pt mine.onnx --module mine.nets:detector
+    """
+    from sightline.build.toolchain.export import export as export_model
+    from sightline.build.toolchain.export_sources import DATA, ExportOptions
+
+    logs.set_up(verbose)
+    done = export_model(
+        model_options(model),
+        to,
+        ExportOptions(
+            size=image_size(size),
+            batch=batch,
+            dynamic=_dynamic(dynamic),
+            opset=opset,
+            input_name=input_name,
+            output_names=tuple(output_names.split(",")) if output_names else (),
+            fp32=fp32,
+            data=data or DATA,
+            tolerance=tolerance,
+            module=module,
+            card=card,
+            trust_pickle=trust_pickle,
+        ),
     )
-    reading = read_card(open_model(path), build.decoders())
-    card, own = to.with_suffix(".yaml"), path.with_suffix(".yaml")
-    shared = card.exists() and own.exists() and card.samefile(own)
-    if shared and reading.card.sha256 is not None:
-        raise ConfigError(
-            f"{card} is the card of {path} and holds its checksum: give the export another name"
-        )
-    save_ir(reading.file.content, to, fp16=not fp32)
-    if not shared:
-        write_card(reading.card, to)
+    if done.difference is not None:
+        typer.echo(f"largest difference: {done.difference}", err=True)
     typer.echo(to)
+
+
+def image_size(text: str | None) -> tuple[int, int] | None:
+    """Width and height of ``640x384``, or of a square of ``640``. Raises ConfigError."""
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise ConfigError(f"--size {text}: give 640, or width and height such as 640x384")
+    return int(sides[0]), int(sides[-1])
+
+
+def _dynamic(text: str | None) -> frozenset[DynamicSide] | None:
+    if text is None:
+        return None
+    known: dict[str, frozenset[DynamicSide]] = {
+        "none": frozenset(),
+        "batch": frozenset({"batch"}),
+        "size": frozenset({"size"}),
+    }
+    words = text.split(",")
+    if not set(words) <= set(known) or ("none" in words and len(words) > 1):
+        raise ConfigError(f"--dynamic {text}: give batch, size, batch,size or none")
+    return frozenset().union(*(known[word] for word in words))

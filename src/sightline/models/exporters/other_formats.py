@@ -12,8 +12,8 @@ RUNS = (
 _EXPORT = "export the model that it was made from to ONNX: `yolo export model=best.pt format=onnx`, or `torch.onnx.export`"  # fmt: skip
 
 WEIGHTS = (
-    "weights of PyTorch, without the program that uses them. Export them to ONNX with what trained "
-    "them: `yolo export model={path} format=onnx`, or `torch.onnx.export`"
+    "weights of PyTorch. Make a model of them: `sightline export {path} {stem}.onnx` tells what that "
+    "needs; of a checkpoint of Ultralytics `{ultralytics}`, where that package is installed"
 )
 CONVERTED = "a model of {program}. Convert it with OpenVINO's tool: `ovc {path}` writes {stem}.xml"
 ONE_WAY = f"a model for {{program}}, which cannot be turned back: {_EXPORT}"
@@ -96,7 +96,15 @@ def about(path: Path) -> str:
     if suffix not in FORMATS:
         return f"no model that is known; {RUNS}"
     text, program = FORMATS[suffix]
-    return text.format(path=target, stem=target.stem, folder=target.parent, program=program)
+    return text.format(
+        path=target, stem=target.stem, folder=target.parent, program=program,
+        ultralytics=ultralytics_command(target),
+    )  # fmt: skip
+
+
+def ultralytics_command(checkpoint: Path) -> str:
+    """What exports a checkpoint of Ultralytics, where its package is installed."""
+    return f"yolo export model={checkpoint} format=onnx dynamic=True"
 
 
 def _is_program(path: Path) -> bool:

@@ -1,0 +1,223 @@
+"""A model in another format: from options to a file that was compared with what it was made of."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sightline.build.file_conflicts import check_files, read_by_model
+from sightline.build.models import build_engine
+from sightline.build.sources import inputs
+from sightline.build.toolchain.export_sources import (
+    ExportedModel,
+    ExportOptions,
+    export_request,
+    read_source,
+)
+from sightline.config import EngineOptions, ModelOptions
+from sightline.errors import ConfigError, ModelError
+from sightline.table_entries import ExporterEntry
+from sightline.tables import EXPORTERS, load
+from sightline.types import Frame, Normalization
+from sightline.whole_files import move_into_place, scratch_beside
+
+if TYPE_CHECKING:
+    from sightline.models.history import HistoryStep
+    from sightline.models.model_card import ModelCard
+    from sightline.optimize.export.comparison import Difference
+    from sightline.optimize.export.request import ExportRequest, ExportSource, Runner
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = 1e-3
+HALF_TOLERANCE = 0.5
+"""The largest distance where weights are kept in 16 bits: raw outputs of small networks move that far."""
+
+NOTABLE = 0.05
+"""A distance that is told of, where it is allowed."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: the file, its card, and the difference; None: nothing here runs it."""
+
+    path: Path
+    card: ModelCard
+    difference: Difference | None
+
+
+def export(model: ModelOptions, to: Path, options: ExportOptions) -> Exported:
+    """Write a model as ``to``, whose suffix tells the format, with its card beside it.
+
+    Raises:
+        ConfigError: there is no such format or model, or an option cannot be.
+        ModelError: it cannot be converted, or differs too much: no file is left then.
+        EngineUnavailable: a package is missing.
+        SourceError: the data cannot be read.
+        SinkError: the file cannot be written.
+    """
+    name, entry = exporter(to)
+    with ExitStack() as stack:
+        scratch = stack.enter_context(scratch_beside(to))
+        read = read_source(model, to, options, scratch)
+        if read.source.kind not in entry.sources:
+            raise ConfigError(_impossible(read.source, entry))
+        _check_files(model, to, entry, options)
+        request, card = export_request(read, scratch / to.name, entry, options)
+        load(entry.make)(request)
+        difference = None
+        if entry.backend:
+            difference = _compared(read, request, card, entry, options)
+        step = _step(name, entry, request, difference)
+        _place(request.path, to, entry, card.after(step), model)
+    return Exported(to, card.after(step), difference)
+
+
+def exporter(to: Path) -> tuple[str, ExporterEntry]:
+    """The format that a file's name means. Raises ConfigError with the nearest suffix."""
+    for name, entry in EXPORTERS.items():
+        if to.suffix.lower() == entry.suffix:
+            return name, entry
+    known = [entry.suffix for entry in EXPORTERS.values()]
+    near = difflib.get_close_matches(to.suffix.lower(), known, n=1)
+    hint = f"did you mean {to.with_suffix(near[0])}?" if near else ""
+    listed = ", ".join(f"{entry.suffix} ({entry.about})" for entry in EXPORTERS.values())
+    raise ConfigError(f"{to}: no format has the suffix {to.suffix or '(none)'}: {hint or listed}")
+
+
+def _compared(
+    read: ExportedModel,
+    request: ExportRequest,
+    card: ModelCard,
+    entry: ExporterEntry,
+    options: ExportOptions,
+) -> Difference:
+    """How far the export is from the model. Raises ModelError: too far."""
+    from sightline.optimize.export import comparison
+
+    limit = options.tolerance
+    if limit is None:
+        limit = HALF_TOLERANCE if request.fp16 else TOLERANCE
+    stride = max(card.stride, 32)
+    wanted = comparison.shapes(request.size, request.batch, request.dynamic, stride)
+    with _frames(options.data) as frames:
+        batches = comparison.pictures(frames, wanted, card.order)
+    with ExitStack() as stack:
+        reference = _reference(read, request, stack)
+        made = _engine_runner(request.path, request.normalization, entry.backend, stack)
+        difference = comparison.compare(reference, made, batches)
+    if difference.distance > limit:
+        raise ModelError(
+            f"the export differs from {request.source.name} by more than {limit:g} and was not kept: "
+            f"{difference}. --tolerance says what is allowed"
+        )
+    if difference.distance > NOTABLE:
+        log.warning(
+            "%s: 16-bit weights move an output of %s by %.2g: --fp32 keeps it as it is",
+            request.path.name, request.source.name, difference.distance,
+        )  # fmt: skip
+    return difference
+
+
+def _reference(read: ExportedModel, request: ExportRequest, stack: ExitStack) -> Runner:
+    """What runs the model as it was."""
+    from sightline.optimize.export.runners import network_runner
+
+    file = read.source.file
+    if file is None:
+        return network_runner(request.source, request.normalization)
+    backend = "openvino" if file.format == "openvino" else "onnxruntime"
+    return _engine_runner(file.content, request.normalization, backend, stack)
+
+
+def _engine_runner(
+    model: Path | bytes, normalization: Normalization, backend: str, stack: ExitStack
+) -> Runner:
+    from sightline.optimize.export.runners import engine_runner
+
+    how = EngineOptions(precision="fp32", device="cpu", requests=1)
+    options = ModelOptions(model=str(model) if isinstance(model, Path) else "it", backend=backend, engine=how)  # fmt: skip
+    engine = stack.enter_context(closing(build_engine(model, normalization, options)))
+    return engine_runner(engine)
+
+
+@contextmanager
+def _frames(data: str) -> Iterator[Iterator[Frame]]:
+    """The frames of a source that a user named."""
+    source = inputs([data])[0].source
+    source.open()
+    try:
+        yield islice(iter(source), 1000)
+    finally:
+        source.close()
+
+
+def _step(
+    name: str, entry: ExporterEntry, request: ExportRequest, difference: Difference | None
+) -> HistoryStep:
+    from sightline.models.history import made_by
+
+    figures = {} if difference is None else {"largest_difference": difference.as_figures()}
+    options: dict[str, Any] = {
+        "to": name,
+        "size": list(request.size),
+        "batch": request.batch,
+        "dynamic": sorted(request.dynamic),
+        "fp16": request.fp16,
+        "opset": request.opset,
+    }
+    return made_by(
+        "sightline export",
+        *entry.packages,
+        source=request.source.name,
+        source_sha256=request.source.sha256,
+        options={key: value for key, value in options.items() if value is not None},
+        figures=figures,
+    )
+
+
+def _place(
+    made: Path, to: Path, entry: ExporterEntry, card: ModelCard, model: ModelOptions
+) -> None:
+    """Move what was written to its place: parts first, the file itself, then its card."""
+    from sightline.models.model_card import card_path, write_card
+
+    for suffix in entry.companions:
+        move_into_place(made.with_suffix(suffix), to.with_suffix(suffix))
+    move_into_place(made, to)
+    own = Path(model.model).expanduser().with_suffix(".yaml")
+    if not (own.exists() and card_path(to).exists() and own.samefile(card_path(to))):
+        write_card(card, made)
+        move_into_place(card_path(made), card_path(to))
+
+
+def _check_files(
+    model: ModelOptions, to: Path, entry: ExporterEntry, options: ExportOptions
+) -> None:
+    """Refuse files that would destroy the model or its card."""
+    card, own = to.with_suffix(".yaml"), Path(model.model).expanduser().with_suffix(".yaml")
+    writes = {"the export": to}
+    writes |= {f"its {suffix}": to.with_suffix(suffix) for suffix in entry.companions}
+    reads = {use.what: Path(use.path) for use in read_by_model(model)}
+    if options.card is not None:
+        reads["--card"] = options.card
+    if card.absolute() != own.absolute():  # the model's own is kept where there is one
+        writes["its card"] = card
+    check_files(reads, writes)
+
+
+def _impossible(source: ExportSource, entry: ExporterEntry) -> str:
+    able = [e.suffix for e in EXPORTERS.values() if source.kind in e.sources]
+    what = {"onnx": "an ONNX file", "openvino": "an OpenVINO IR"}.get(
+        source.kind, "a PyTorch model"
+    )
+    return (
+        f"{source.name} is {what}, which cannot be turned into {entry.about}: give the model that it "
+        f"was made of, or write {' or '.join(able)}"
+    )

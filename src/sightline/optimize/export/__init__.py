@@ -1,0 +1,1 @@
+"""A model in another format: read, converted, compared with what it was, and written whole."""

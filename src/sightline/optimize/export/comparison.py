@@ -1,0 +1,140 @@
+"""A model in two formats on the same pictures: how far apart their outputs are, and where.
+
+The distance of two elements is |a - b| / (1 + |b|): relative for large values, absolute for small
+ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from sightline.errors import ModelError, SourceError
+from sightline.optimize.export.request import DynamicSide, Runner
+from sightline.types import Floats, Frame, Pixels
+
+EVERY = 5
+"""Of a video, each so many-th frame is taken."""
+
+BATCHES = 4
+"""So many inputs are compared."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The element of an output that two models disagree most on.
+
+    Args:
+        output: the output's name.
+        place: the element's index.
+        shape: that of the input, (N, H, W).
+        was, became: its values.
+        distance: |a - b| / (1 + |b|); infinite where one of them is no finite number.
+    """
+
+    output: str
+    place: tuple[int, ...]
+    shape: tuple[int, int, int]
+    was: float
+    became: float
+    distance: float
+
+    def __str__(self) -> str:
+        n, height, width = self.shape
+        place = ", ".join(map(str, self.place))
+        return (
+            f"{self.output}[{place}] is {self.became:.6g} and was {self.was:.6g}, for an input of "
+            f"{n}×{width}×{height}: a distance of {self.distance:.3g}"
+        )
+
+    def as_figures(self) -> dict[str, Any]:
+        """For a card's history."""
+        return {**asdict(self), "place": list(self.place), "shape": list(self.shape)}
+
+
+def shapes(
+    size: tuple[int, int], batch: int, dynamic: frozenset[DynamicSide], stride: int
+) -> list[tuple[int, int, int]]:
+    """The inputs (N, H, W) that are compared: the native one, and others where they are dynamic."""
+    width, height = size
+    several = (3, 2) if "batch" in dynamic else (batch, batch)
+    others = [(width, height)] * 2
+    if "size" in dynamic:
+        others = [(width + stride, height), (max(stride, width - stride), height + stride)]
+    found = [(1 if "batch" in dynamic else batch, height, width)]
+    found += [(n, h, w) for n, (w, h) in zip(several, others, strict=True)]
+    return list(dict.fromkeys(found))
+
+
+def pictures(
+    frames: Iterable[Frame], inputs: Sequence[tuple[int, int, int]], order: str
+) -> list[Pixels]:
+    """Batches of real pixels (N, H, W, 3) for these inputs, at least ``BATCHES`` of them.
+
+    Raises SourceError: there are no frames.
+    """
+    wanted = list(inputs)
+    wanted += [inputs[0]] * max(0, BATCHES - len(wanted))
+    taken = list(itertools.islice(frames, 0, EVERY * sum(n for n, _, _ in wanted), EVERY))
+    if not taken:
+        raise SourceError("the data has no frame to compare the models on")
+    each = itertools.cycle(taken)
+    batches = []
+    for n, height, width in wanted:
+        batch = np.empty((n, height, width, 3), np.uint8)
+        for row in batch:
+            next(each).scaled(width, height, "rgb" if order == "rgb" else "bgr", row)
+        batches.append(batch)
+    return batches
+
+
+def compare(reference: Runner, exported: Runner, batches: Iterable[Pixels]) -> Difference:
+    """The greatest difference of two models over these batches.
+
+    Raises:
+        ModelError: the reference answers with no finite numbers, or the outputs are not as many or
+            not of the same shapes.
+    """
+    worst: Difference | None = None
+    for batch in batches:
+        was, became = reference(batch), exported(batch)
+        if len(was) != len(became):
+            raise ModelError(
+                f"the exported model has {len(became)} outputs, and the model has {len(was)}"
+            )
+        for (name, before), (_, after) in zip(was, became, strict=True):
+            found = _difference(name, before, after, batch.shape[:3])
+            if worst is None or found.distance > worst.distance:
+                worst = found
+    if worst is None:
+        raise ModelError("there is nothing to compare: the model has no outputs")
+    return worst
+
+
+def _difference(
+    name: str, before: Floats, after: Floats, shape: tuple[int, int, int]
+) -> Difference:
+    n, height, width = shape
+    if not np.isfinite(before).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(before))[0])
+        raise ModelError(
+            f"the model itself answers with {before[place]} in {name}{list(place)}, for an input of "
+            f"{n}×{width}×{height}: nothing can be compared with that"
+        )
+    if before.shape != after.shape:
+        raise ModelError(
+            f"the output {name} has the shape {after.shape} after the export, and had "
+            f"{before.shape}, for an input of {n}×{width}×{height}"
+        )
+    if not before.size:
+        return Difference(name, (), shape, 0.0, 0.0, 0.0)
+    distance = np.abs(after - before) / (1 + np.abs(before))
+    distance[~np.isfinite(after)] = np.inf
+    place = tuple(int(i) for i in np.unravel_index(int(distance.argmax()), distance.shape))
+    return Difference(
+        name, place, shape, float(before[place]), float(after[place]), float(distance[place])
+    )

@@ -1,0 +1,291 @@
+"""Models in other formats: each source in each target, compared, written whole, with its history."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import yaml
+
+import sightline
+from sightline.build.toolchain import export as exporting
+from sightline.build.toolchain.export_sources import ExportOptions
+from sightline.config import ModelOptions
+from sightline.errors import ConfigError, ModelError, SinkError
+from sightline.models.file import open_model
+
+DATA = "street://?seed=3&width=160&height=96&duration=2"
+MakeModel = Callable[..., Path]
+
+NETS = """
+import torch
+class Detector(torch.nn.Module):
+    '''The outputs of YOLOv8 with two classes, for any batch and size.'''
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.heads = torch.nn.ModuleList(torch.nn.Conv2d(3, 6, s, s) for s in (8, 16, 32))
+    def forward(self, x):
+        return torch.cat([head(x).flatten(2) for head in self.heads], 2)
+class Baked(Detector):
+    '''As some write it: the number of cells is a number, so that only one size can run.'''
+    def forward(self, x):
+        return super().forward(x) + torch.zeros(1, 6, (64 * 96) // 64 + (64 * 96) // 256 + 6)
+class Layer(torch.nn.Module):
+    def forward(self, x):
+        return torch.special.bessel_j0(x)
+class Unusual(Detector):
+    def __init__(self):
+        super().__init__()
+        self.unusual = Layer()
+    def forward(self, x):
+        return super().forward(self.unusual(x))
+class NotANumber(Detector):
+    def forward(self, x):
+        return super().forward(x) * float('nan')
+class Classifier(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = torch.nn.Conv2d(3, 2, 3)
+    def forward(self, x):
+        return self.body(x).mean((2, 3))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def user_nets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    folder = tmp_path_factory.mktemp("nets")
+    (folder / "exported_nets.py").write_text(NETS)
+    sys.path.insert(0, str(folder))
+    yield
+    sys.path.remove(str(folder))
+    sys.modules.pop("exported_nets", None)
+
+
+def export(model: str | Path, to: Path, **options: Any) -> Any:
+    options = {"data": DATA, **options}
+    return exporting.export(ModelOptions(model=str(model)), to, ExportOptions(**options))
+
+
+def card_of(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(path.with_suffix(".yaml").read_text())
+    return content
+
+
+@pytest.fixture
+def network_card(tmp_path: Path) -> Path:
+    path = tmp_path / "told.yaml"
+    path.write_text("class_names: [person, car]\nconf: 0.4\ndecoder: yolov8\n")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml", ".torchscript", ".pt2"])
+def test_a_module_in_each_format_is_used_as_any_model(
+    tmp_path: Path, suffix: str, network_card: Path
+) -> None:
+    to = tmp_path / f"made{suffix}"
+    done = export("exported_nets:Detector", to, size=(96, 64), card=network_card, dynamic=frozenset({"batch", "size"}))  # fmt: skip
+    assert 0 <= done.difference.distance < 1e-3
+    card = card_of(to)
+    assert (card["decoder"], card["size"], card["fixed_size"]) == ("yolov8", [96, 64], False)
+    assert (card["class_names"], card["conf"]) == (["person", "car"], 0.4)
+    (step,) = card["history"]
+    assert step["tool"] == "sightline export"
+    assert step["source"] == "exported_nets:Detector"
+    assert step["figures"]["largest_difference"]["distance"] == done.difference.distance
+    with sightline.load(to) as model:
+        for height, width in ((64, 96), (96, 128)):
+            model.detect(np.full((height, width, 3), 90, np.uint8))
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(".torchscript", ".onnx"), (".torchscript", ".xml"), (".pt2", ".onnx"), (".pt2", ".xml"), (".onnx", ".xml"), (".xml", ".xml")],
+)  # fmt: skip
+def test_what_was_exported_is_exported_again(
+    tmp_path: Path, first: str, second: str, network_card: Path
+) -> None:
+    one, two = tmp_path / f"one{first}", tmp_path / f"two{second}"
+    export("exported_nets:Detector", one, size=(96, 64), card=network_card)
+    export(one, two)
+    sources = [step["source"] for step in card_of(two)["history"]]
+    assert sources == ["exported_nets:Detector", one.name]
+    assert card_of(two)["history"][1]["source_sha256"] == open_model(one).sha256
+
+
+def test_an_onnx_file_gets_another_opset_a_fixed_input_and_other_names(
+    tmp_path: Path, pyramid_model: MakeModel
+) -> None:
+    model = pyramid_model(6, transposed=True)
+    to = tmp_path / "made.onnx"
+    export(
+        model, to, opset=19, size=(64, 32), batch=2, input_name="pixels", output_names=("found",)
+    )
+    graph = onnx.load(to)
+    assert graph.opset_import[0].version == 19
+    (given,), (found,) = graph.graph.input, graph.graph.output
+    assert (given.name, found.name) == ("pixels", "found")
+    assert [d.dim_value for d in given.type.tensor_type.shape.dim] == [2, 3, 32, 64]
+    assert [d.dim_value for d in found.type.tensor_type.shape.dim] == [2, 6, 42]
+    card = card_of(to)
+    assert (card["fixed_size"], card["max_batch"], card["outputs"]) == (True, 2, ["found"])
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "options", "error", "message"),
+    [
+        pytest.param("Detector", "a.onx", {}, ConfigError, r"did you mean .*a\.onnx", id="suffix"),
+        pytest.param("Detector", "a", {}, ConfigError, r"\.onnx \(ONNX\), \.xml", id="no suffix"),
+        pytest.param("NotANumber", "a.onnx", {}, ModelError, r"itself answers with nan in output\[", id="NaN"),
+        pytest.param("Unusual", "a.onnx", {}, ModelError, "no operator for aten::special_bessel_j0, in the layer unusual", id="operator of ONNX"),
+        pytest.param("Unusual", "a.xml", {}, ModelError, "OpenVINO IR, which has no operator for aten::special_bessel_j0, in the layer unusual", id="operator of OpenVINO"),
+        pytest.param("Baked", "a.torchscript", {"dynamic": frozenset({"size"})}, ModelError, r"does not run on 1 pictures of 128×64", id="fixed inside"),
+        pytest.param("Detector", "a.onnx", {"output_names": ("a", "b")}, ConfigError, "2 names are given, and the model has 1", id="names"),
+        pytest.param("Detector", "a.onnx", {"tolerance": 0.0}, ModelError, r"more than 0 and was not kept: output\[\d+, \d+, \d+\] is", id="tolerance"),
+        pytest.param("Detector", "a.onnx", {"opset": 99}, ConfigError, "--opset 99: the newest", id="opset"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_said_and_leaves_nothing(
+    tmp_path: Path, model: str, name: str, options: dict[str, Any], error: Any, message: str
+) -> None:
+    before = set(tmp_path.iterdir())
+    with pytest.raises(error, match=message):
+        export(f"exported_nets:{model}", tmp_path / name, **{"size": (96, 64), **options})
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_graph_goes_where_it_can_only(tmp_path: Path, pyramid_model: MakeModel) -> None:
+    with pytest.raises(ConfigError, match=r"an ONNX file, which cannot be turned into TorchScript"):
+        export(pyramid_model(6, transposed=True), tmp_path / "a.torchscript")
+    baked = pyramid_model(6, transposed=True, baked=True, name="baked")
+    with pytest.raises(ConfigError, match="has a fixed batch and size"):
+        export(baked, tmp_path / "a.xml", dynamic=frozenset({"batch", "size"}))
+
+
+def test_the_model_itself_is_never_overwritten(tmp_path: Path, pyramid_model: MakeModel) -> None:
+    model = pyramid_model(6, transposed=True)
+    content = model.read_bytes()
+    with pytest.raises(ConfigError, match="would be overwritten"):
+        export(model, model)
+    assert model.read_bytes() == content
+
+
+def test_weights_outside_of_the_model_s_folder_are_refused(
+    tmp_path: Path, pyramid_model: MakeModel
+) -> None:
+    graph = onnx.load(pyramid_model(6, transposed=True))
+    (tmp_path / "in").mkdir()
+    onnx.save(graph, tmp_path / "in" / "a.onnx", save_as_external_data=True, location="w.data", size_threshold=0)  # fmt: skip
+    moved = onnx.load(tmp_path / "in" / "a.onnx", load_external_data=False)
+    for weight in moved.graph.initializer:
+        weight.external_data[0].value = "../w.data"
+    (tmp_path / "in" / "b.onnx").write_bytes(moved.SerializeToString())
+    (tmp_path / "in" / "w.data").rename(tmp_path / "w.data")
+    with pytest.raises(ModelError, match=r"b\.onnx.*w\.data"):
+        export(tmp_path / "in" / "b.onnx", tmp_path / "out.onnx")
+
+
+def test_a_full_disk_leaves_nothing(
+    tmp_path: Path, pyramid_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, real = pyramid_model(6, transposed=True), os.open
+
+    def full(path: Any, *rest: Any, **more: Any) -> int:
+        if str(path).endswith(".part"):
+            raise OSError(28, "No space left on device")
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(SinkError, match="the disk is full"):
+        export(model, tmp_path / "out" / "a.onnx")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_an_interrupted_export_leaves_the_old_file(
+    tmp_path: Path, pyramid_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, to = pyramid_model(6, transposed=True), tmp_path / "out" / "a.onnx"
+    export(model, to)
+    before = {path.name: path.read_bytes() for path in to.parent.iterdir()}
+
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "_compared", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        export(model, to, opset=19)
+    assert {path.name: path.read_bytes() for path in to.parent.iterdir()} == before
+
+
+def test_a_classifier_is_told_by_its_card(tmp_path: Path) -> None:
+    (tmp_path / "told.yaml").write_text("task: classify\nclass_names: [day, night]\nsize: 32\n")
+    to = tmp_path / "made.onnx"
+    export("exported_nets:Classifier", to, card=tmp_path / "told.yaml")
+    assert card_of(to)["attributes"] == {"class": ["day", "night"]}
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((40, 40, 3), np.uint8))
+    (answer,) = sightline.classify(tmp_path / "a.png", to)
+    assert {label.value for label in answer.labels} == {"day", "night"}
+
+
+def test_without_a_word_about_its_outputs_the_card_holds_the_input(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    to = tmp_path / "made.onnx"
+    export("exported_nets:Classifier", to, size=(32, 32))
+    assert "--card FILE can tell" in caplog.text
+    card = card_of(to)
+    assert (card["size"], card["decoder"]) == ([32, 32], "")
+    assert card["history"]
+
+
+ULTRALYTICS = """
+import shutil
+class YOLO:
+    def __init__(self, path): self.path = path
+    def export(self, format, dynamic):
+        assert (format, dynamic) == ('onnx', True)
+        made = self.path.replace('.pt', '.onnx')
+        shutil.copyfile({model!r}, made)
+        return made
+"""
+
+
+def test_a_checkpoint_of_ultralytics(
+    tmp_path: Path, pyramid_model: MakeModel, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    """That package is not a dependency, so one that answers as it does stands in for it."""
+    import torch
+
+    package = tmp_path / "site" / "ultralytics"
+    package.mkdir(parents=True)
+    names = {"names": "{0: 'a', 1: 'b'}", "license": "AGPL-3.0", "task": "detect"}
+    model = pyramid_model(6, transposed=True, metadata=names)
+    (package / "__init__.py").write_text(ULTRALYTICS.format(model=str(model)))
+    (package / "tasks.py").write_text("class DetectionModel: pass")
+    checkpoint, to = tmp_path / "best.pt", tmp_path / "best.xml"
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path / "site"))
+        from ultralytics.tasks import DetectionModel  # type: ignore[import-not-found]
+
+        torch.save({"model": DetectionModel()}, checkpoint)
+    for module in ("ultralytics", "ultralytics.tasks"):
+        monkeypatch.delitem(sys.modules, module)
+    command = f"yolo export model={checkpoint} format=onnx dynamic=True"
+    with pytest.raises(ConfigError, match=f"--trust-pickle; or .*`{command}`"):
+        export(checkpoint, to)
+    with pytest.raises(ModelError, match=f"not installed: export it where it is: `{command}`"):
+        export(checkpoint, to, trust_pickle=True)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    export(checkpoint, to, trust_pickle=True)
+    assert "AGPL-3.0" in caplog.text
+    assert card_of(to)["licence"] == "AGPL-3.0"
+    assert not list(tmp_path.glob(".*"))
