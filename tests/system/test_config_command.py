@@ -89,6 +89,37 @@ def test_check_tells_every_mistake_with_its_line(run: Run, tmp_path: Path) -> No
     assert lines[1].startswith("bad.yaml:4:1: worker: there is no such key; did you mean workers?")
 
 
+def test_check_looks_names_of_classes_up_in_the_models(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(
+        """\
+models:
+  default: {model: street, classes: [car, peple]}
+  both: {kind: ensemble, of: [{model: street}, {model: street, classes: [dog]}]}
+  later: {model: later.onnx, classes: [anything]}
+streams:
+  a:
+    source: street://
+    stages:
+      - {kind: classify, model: street-attributes, of: [car, lorryy]}
+      - {kind: detect, model: street, of: [bus], classes: [99]}
+      - {kind: classify, model: street-attributes, of: [truck, 5]}
+  b:
+    source: street://
+    model: both
+    stages: [{kind: classify, model: street-attributes, of: [anything]}]
+"""
+    )
+    done = run("check", "site.yaml")
+    assert done.returncode == 2
+    told = [line.split(": this model has no class ") for line in done.stderr.splitlines()]
+    assert [(at, why.split(":")[0]) for at, why in told[1:]] == [
+        ("site.yaml:2:28", "'peple'"),
+        ("site.yaml:3:64", "'dog'"),
+        ("site.yaml:9:52", "'lorryy'"),
+        ("site.yaml:10:50", "'99'"),
+    ]
+
+
 def test_check_looks_into_a_street(run: Run, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(
         "models: {m: {model: street}}\nstreams:\n  a:\n    source: street://?sed=1\n"

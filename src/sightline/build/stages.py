@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sightline.build.crop_models import classifier, embedder
+from sightline.build.model_files import located
+from sightline.build.models import decoders
 from sightline.build.models import detector as make_detector
 from sightline.build.stage_detectors import FindOptions, suited
 from sightline.config import (
     ClassifyOptions,
+    Configuration,
     DetectOptions,
     EmbedOptions,
     ModelOptions,
     SegmentOptions,
     StageOptions,
+    StreamOptions,
 )
-from sightline.errors import ConfigError
+from sightline.config.options import Loc
+from sightline.errors import ConfigError, SightlineError
 from sightline.protocols import Classifier, Detector, IdentifiedEmbedder, Stage
 from sightline.types import Ints
 
@@ -174,6 +179,84 @@ def stages(
             stage, names = _detect(one, get_detector(one), names, ids, name)
             found.append(stage)
     return found
+
+
+class NamedClasses:
+    """The class names that a configuration mentions, looked up in the cards of the models that are there.
+
+    A card is read only where a name is looked for in it. Of models that are not there yet, that run elsewhere
+    or that are ensembles nothing is told.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._cards: dict[str, tuple[str, ...] | None] = {}
+
+    def mistakes(self) -> Iterator[tuple[Loc, str]]:
+        """The place of each name that no class has, and what is wrong. Raises no SightlineError."""
+        for name, model in self._configuration.models.items():
+            for place, options in enumerate(model.files):
+                at = ("models", name, *(() if options is model else ("of", place)), "classes")
+                yield from self._unknown(at, options.classes or (), options)
+        for name, stream in self._configuration.streams.items():
+            yield from self._of_stages(name, stream)
+
+    def _of_stages(self, name: str, stream: StreamOptions) -> Iterator[tuple[Loc, str]]:
+        further: list[ModelOptions] = []
+        first = self._options(stream.model)
+        for number, stage in enumerate(stream.stages):
+            at = ("streams", name, "stages", number)
+            if first is not None:
+                yield from self._unknown((*at, "of"), stage.of, first, *further)
+            own = self._options(stage.model)
+            if isinstance(stage, SegmentOptions | DetectOptions) and own is not None:
+                wanted = getattr(stage, "classes", None) or ()
+                yield from self._unknown((*at, "classes"), wanted, own)
+            if isinstance(stage, DetectOptions):  # what it finds has names of its own
+                first = None if own is None else first
+                further += [] if own is None else [own]
+
+    def _unknown(
+        self, at: Loc, wanted: Sequence[str], *models: ModelOptions
+    ) -> Iterator[tuple[Loc, str]]:
+        from sightline.models.detector import class_ids
+        from sightline.runtime.streams.further_detectors.parts import joined_names
+
+        if not wanted:
+            return
+        try:
+            lists = [self._names(model) for model in models]
+            known: tuple[str, ...] = ()
+            for names in lists:
+                if names is None:
+                    return
+                known = joined_names(known, names)
+            class_ids(known, wanted)
+        except SightlineError as exc:
+            yield at, str(exc)
+
+    def _options(self, name: str) -> ModelOptions | None:
+        """The options of a model of this name; None of an ensemble, or where there are none."""
+        models = self._configuration.models
+        if name == "default" and name not in models:
+            name = next(iter(self._configuration.served_models), "")
+        found = models.get(name)
+        if found is None:
+            pulled = next(iter(models.values())).files[0].models_dir
+            return ModelOptions(model=name, models_dir=pulled)
+        return found if isinstance(found, ModelOptions) else None
+
+    def _names(self, options: ModelOptions) -> tuple[str, ...] | None:
+        """The class names of a model, or None: they are not known here. Raises ModelError."""
+        path = None if options.engine.url is not None else located(options)
+        if path is None or not path.is_file():
+            return None
+        if options.model not in self._cards:
+            from sightline.models.card import read_card
+            from sightline.models.file import open_model
+
+            self._cards[options.model] = read_card(open_model(path), decoders()).card.class_names
+        return self._cards[options.model]
 
 
 def _free_name(options: StageOptions, before: Sequence[Stage[Any]], *, several: bool) -> str:

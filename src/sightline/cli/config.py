@@ -18,6 +18,7 @@ from sightline.redaction import printable, redact_address
 if TYPE_CHECKING:
     from sightline.config import ModelOptions, SharedModelOptions
     from sightline.config.file import ConfigurationFile
+    from sightline.config.options import Loc
 
 EXAMPLE = Path(__file__).with_name("example.yaml")
 
@@ -63,8 +64,8 @@ def check(
 ) -> None:
     """Check a file: each mistake with its line, or what it sets up.
 
-    It says which file each model's name stands for. Nothing is opened: neither models nor cameras
-    nor addresses. Exits with 2 where something is wrong.
+    It says which file each model's name stands for, and looks class names up in that file. Nothing else is
+    opened: neither cameras nor addresses, and no model is loaded. Exits with 2 where something is wrong.
     """
     found = read(file)
     typer.echo(f"{typer.style('ok', fg='green')}  {file}")
@@ -92,28 +93,14 @@ def read(file: Path) -> ConfigurationFile:
     Raises ConfigError, with a line for each mistake.
     """
     from sightline.build.file_conflicts import configuration_conflicts
-    from sightline.build.sources import check_source
+    from sightline.build.stages import NamedClasses
     from sightline.config import file as config_file
 
     found = _with_models_dir(config_file.read(file, os.environ))
-    wrong = []
-    for name, model in found.configuration.models.items():
-        for place, options in enumerate(model.files):
-            try:
-                _model_file(options)
-            except ConfigError as exc:
-                key = ("model",) if options is model else ("of", place)
-                wrong.append(f"{found.where('models', name, *key)}: {exc}")
-    for name, stream in found.configuration.streams.items():
-        try:
-            check_source(stream)
-        except (ConfigError, SourceError) as exc:
-            wrong.append(f"{found.where('streams', name, 'source')}: {exc}")
-        for at, model_name in stream.further_models:
-            try:
-                _stage_model(found, model_name)
-            except ConfigError as exc:
-                wrong.append(f"{found.where('streams', name, *at)}: {exc}")
+    wrong = [f"{found.where(*at)}: {why}" for at, why in _mistakes(found)]
+    if not wrong:  # what is no model has no classes
+        for at, why in NamedClasses(found.configuration).mistakes():
+            wrong.append(f"{found.where(*at)}: {why}")
     for use, why in configuration_conflicts(found.configuration, {"this configuration": file}):
         wrong.append(f"{found.where(*use.at)}: {'.'.join(map(str, use.at))}: {why}")
     if len(wrong) > 1:
@@ -121,6 +108,29 @@ def read(file: Path) -> ConfigurationFile:
     if wrong:
         raise ConfigError("\n".join(wrong))
     return found
+
+
+def _mistakes(found: ConfigurationFile) -> Iterator[tuple[Loc, str]]:
+    """Models and sources that cannot be what they are called, each with its place."""
+    from sightline.build.sources import check_source
+
+    for name, model in found.configuration.models.items():
+        for place, options in enumerate(model.files):
+            try:
+                _model_file(options)
+            except ConfigError as exc:
+                key = ("model",) if options is model else ("of", place)
+                yield ("models", name, *key), str(exc)
+    for name, stream in found.configuration.streams.items():
+        try:
+            check_source(stream)
+        except (ConfigError, SourceError) as exc:
+            yield ("streams", name, "source"), str(exc)
+        for at, model_name in stream.further_models:
+            try:
+                _stage_model(found, model_name)
+            except ConfigError as exc:
+                yield ("streams", name, *at), str(exc)
 
 
 def _with_models_dir(found: ConfigurationFile) -> ConfigurationFile:
