@@ -7,6 +7,7 @@ all parts through its descriptors, so what it stored can be brought into the fil
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import secrets
@@ -100,7 +101,10 @@ def _can_be_written(real: Path) -> bool:
 
 
 def create(file: Path, fill: Callable[[sa.Connection], None]) -> None:
-    """Make a file with tables, which appears at the path whole. Raises SinkError."""
+    """Make a file with tables, which appears at the path whole.
+
+    Raises SinkError, sqlalchemy.exc.SQLAlchemyError: it cannot be made, or not as a whole.
+    """
     real = _real(file)
     part = real.with_name(f".{secrets.token_hex(8)}.part")
     engine = sa.create_engine(sa.URL.create("sqlite", database=str(part)))
@@ -109,8 +113,12 @@ def create(file: Path, fill: Callable[[sa.Connection], None]) -> None:
         try:
             with engine.begin() as connection:
                 fill(connection)
+            with engine.connect() as connection:
+                whole = checkpoint(connection, "TRUNCATE")
         finally:
-            engine.dispose()
+            engine.dispose()  # what SQLite cannot bring into the file here, on a full disk, it does not tell
+        if not whole:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if part_ids(real)[0] is None:
             _forget(real)
             part.rename(real)
