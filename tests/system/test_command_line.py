@@ -378,6 +378,49 @@ def test_bench(run: Run, cars: Path, nano: Path) -> None:
     assert facts["ratio"] == pytest.approx(facts["end_to_end_fps"] / facts["engine_fps"])
 
 
+def test_bench_model(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    quick = ("--sizes", "96x64", "--seconds", "0.5", "--backends", "onnxruntime,torch")
+    done = run("bench", "model", "street", *quick, "--json", "-o", "report.html")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 2: onnxruntime auto, 96×64, batch 1: p50" in done.stderr
+    facts = json.loads(done.stdout)
+    measured, refused = facts["results"]
+    assert measured["precision"] == "fp32"
+    assert measured["latency"]["p50_ms"] <= measured["latency"]["p99_ms"]
+    assert measured["pictures_per_s"] > 0
+    assert 50 < measured["peak_memory_mb"] < 1000
+    assert "TorchScript" in refused["refused"]
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<svg") == 2
+    (tmp_path / "old.json").write_text(done.stdout)
+    done = run("bench", "model", "street", *quick, "--compare", "old.json")
+    assert done.returncode == 0, done.stderr
+    assert "times the time" in done.stdout
+    assert "cannot run: " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--batches", "0"], "--batches 0: a whole number from 1"),
+        (["--backends", "tflite"], "--backends tflite: there are openvino"),
+        (["--precisions", "int8"], "--precisions int8: there are auto"),
+        (["--sizes", "big"], "size"),
+        (["--compare", "none.json"], "bench model --json"),
+        (["-o", "m.onnx"], "m.onnx"),
+    ],
+)
+def test_bench_model_says_what_is_wrong(
+    run: Run, nano: Path, tmp_path: Path, flags: list[str], said: str
+) -> None:
+    shutil.copy(nano, tmp_path / "m.onnx")
+    done = run("bench", "model", "m.onnx", *flags)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert (tmp_path / "m.onnx").read_bytes() == nano.read_bytes()
+
+
 def test_progress_as_plain_lines(run: Run, data: Path, clip: Path) -> None:
     assert run("detect", clip, "-m", "people", "--quiet", "--json", "x.jsonl").stderr == ""
 

@@ -1,4 +1,4 @@
-"""``sightline bench``: a model on a video stage by stage, how many streams fit, a service under load."""
+"""``sightline bench``: a model on a video stage by stage or by itself, how many streams fit, a service under load."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from sightline.cli.options import Backend, Device, Model, Precision, Size, Verbose, model_options
 from sightline.cli.terminal import logs
+from sightline.cli.toolchain import bench_model
 from sightline.errors import ConfigError, InferenceError, SourceError
 
 if TYPE_CHECKING:
@@ -39,9 +40,12 @@ class _Group(TyperGroup):
 app = typer.Typer(
     cls=_Group,
     name="bench",
-    help="Measure a model on a video, how many streams fit, or a service under load.",
+    help="Measure a model on a video or by itself, how many streams fit, or a service under load.",
     no_args_is_help=True,
 )
+
+
+app.command("model")(bench_model.model)
 
 
 @app.command()
@@ -208,41 +212,26 @@ def _most_streams(
     model: ModelOptions, wanted: StreamOptions, count: int, held: LoadLimits, seconds: float
 ) -> FleetLoad | None:
     """The load of ``count`` streams, or with 0 that of the largest number that holds."""
-    from sightline.build.application import Application
-    from sightline.config import Configuration
+    from sightline.build.toolchain.measured import measured_fleet
     from sightline.runtime.capacity import measure_fleet, most_streams
-    from sightline.runtime.repository.served_model import Expected
-    from sightline.runtime.streams.fleet import Fleet
 
-    site = Application(
-        Configuration(
-            models={"bench": model.model_dump(exclude_unset=True)},
-            serving={"limits": {"streams": MOST_STREAMS}},  # nothing is served, but so many may run
-        ),
-        expected={"bench": Expected(count or MOST_STREAMS, live=True)},
-    )
-    site.open()
-    assert isinstance(site.fleet, Fleet)
-    fleet = site.fleet
+    with measured_fleet(model, count or MOST_STREAMS) as fleet:
 
-    def measure(number: int) -> FleetLoad:
-        load = measure_fleet(fleet, wanted, number, seconds)
-        said = "holds" if load.holds(*held) else "too many"
-        if load.error and number == 1:
-            raise SourceError(load.error)
-        if load.error:
-            said = f"{load.failed} failed: {load.error}"
-        typer.echo(
-            f"{number} streams: {load.analyzed_fps:.0f} analysed/s, slowest {load.slowest_fps:.1f}, "
-            f"p99 {load.age_p99_ms:.0f} ms, {load.cpu_ms:.1f} ms of processor each: {said}",
-            err=True,
-        )
-        return load
+        def measure(number: int) -> FleetLoad:
+            load = measure_fleet(fleet, wanted, number, seconds)
+            said = "holds" if load.holds(*held) else "too many"
+            if load.error and number == 1:
+                raise SourceError(load.error)
+            if load.error:
+                said = f"{load.failed} failed: {load.error}"
+            typer.echo(
+                f"{number} streams: {load.analyzed_fps:.0f} analysed/s, slowest {load.slowest_fps:.1f}, "
+                f"p99 {load.age_p99_ms:.0f} ms, {load.cpu_ms:.1f} ms of processor each: {said}",
+                err=True,
+            )
+            return load
 
-    try:
         return measure(count) if count else most_streams(measure, *held, MOST_STREAMS)
-    finally:
-        site.close()
 
 
 def _copies(source: str, fps: float, p99: float, *, motion: bool) -> StreamOptions:

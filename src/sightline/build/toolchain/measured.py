@@ -1,0 +1,90 @@
+"""What is measured rather than used: the bare engine of a model, and a fleet with nothing around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sightline.build.model_files import model_path
+from sightline.build.models import build_engine, decoders
+from sightline.config import ModelOptions
+from sightline.errors import ModelError
+from sightline.protocols import Engine
+from sightline.types import Normalization
+
+if TYPE_CHECKING:
+    from sightline.models.card import CardReading
+    from sightline.models.file import ModelFile
+    from sightline.optimize.benchmarks.setups import EngineSetup, Hint
+    from sightline.runtime.streams.fleet import Fleet
+
+DEFAULT_SIDE = 640
+"""Of the input of a model that leaves it open, and of which no card tells."""
+
+
+def measured_engine(
+    options: ModelOptions, setup: EngineSetup, hint: Hint
+) -> tuple[Engine, tuple[int, int]]:
+    """The engine of a model in a setup, and the input (width, height) that it is measured with.
+
+    Models without a known family are measured, too: their outputs are not read.
+
+    Raises:
+        ModelError, EngineError, ConfigError: this setup cannot run.
+    """
+    from sightline.models.file import open_model
+
+    file = open_model(model_path(options))
+    reading = _card(file)
+    _, _, height, width = file.input.shape
+    own = reading.card.size if reading else (width or DEFAULT_SIDE, height or DEFAULT_SIDE)
+    how = {"precision": setup.precision, "threads": setup.threads, "hint": hint}
+    chosen = options.model_copy(
+        update={"backend": setup.backend, "engine": options.engine.model_copy(update=how)}
+    )
+    engine = build_engine(
+        (reading.file if reading else file).content,
+        reading.card.normalization if reading else Normalization(),
+        chosen,
+        flat=bool(reading and reading.flat),
+    )
+    return engine, setup.size or own
+
+
+def _card(file: ModelFile) -> CardReading | None:
+    from sightline.models.card import read_card, read_crop_card
+
+    try:
+        return read_card(file, decoders())
+    except ModelError:
+        try:
+            return read_crop_card(file)
+        except ModelError:
+            return None
+
+
+@contextmanager
+def measured_fleet(model: ModelOptions, streams: int) -> Iterator[Fleet]:
+    """A fleet that analyses up to ``streams`` live streams with one model and keeps nothing.
+
+    Raises what ``Application.open`` does.
+    """
+    from sightline.build.application import Application
+    from sightline.config import Configuration
+    from sightline.runtime.repository.served_model import Expected
+    from sightline.runtime.streams.fleet import Fleet
+
+    site = Application(
+        Configuration(
+            models={"bench": model.model_dump(exclude_unset=True)},
+            serving={"limits": {"streams": streams}},  # nothing is served, but so many may run
+        ),
+        expected={"bench": Expected(streams, live=True)},
+    )
+    try:
+        site.open()
+        assert isinstance(site.fleet, Fleet)
+        yield site.fleet
+    finally:
+        site.close()

@@ -1,0 +1,266 @@
+"""``sightline bench model``: how fast and how large a model's engines are, each in its own process."""
+
+from __future__ import annotations
+
+import json as json_
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sightline.cli.options import Device, Verbose, model_options, network_names
+from sightline.cli.terminal import logs
+from sightline.cli.terminal.cells import cell
+from sightline.errors import ConfigError
+from sightline.tables import ENGINES
+
+if TYPE_CHECKING:
+    from sightline.config import ModelOptions
+    from sightline.optimize.benchmarks.measurement import BenchResult, Plan
+    from sightline.optimize.benchmarks.setups import EngineSetup, MakeEngine
+    from sightline.optimize.benchmarks.statistics import LatencyComparison
+
+LOCAL = tuple(name for name in ENGINES if name != "triton")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+MOST_SETUPS = 200
+_WIDE = 200
+
+
+def model(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A model file, or a name of `sightline models`.", autocompletion=network_names
+        ),
+    ],
+    sizes: Annotated[
+        str | None, typer.Option(help="Inputs: 320,640x384. \\[default: the model's]")
+    ] = None,
+    batches: Annotated[str, typer.Option(help="Pictures in an inference: 1,4,16.")] = "1",
+    backends: Annotated[str, typer.Option(help="Runtimes to be measured.")] = ",".join(LOCAL),
+    precisions: Annotated[str, typer.Option(help=f"Of {', '.join(PRECISIONS)}.")] = "auto",
+    threads: Annotated[str, typer.Option(help="Processor threads; 0: all cores.")] = "0",
+    seconds: Annotated[
+        float, typer.Option(min=0.5, help="Timed inferences of each setup, after the warm-up.")
+    ] = 5.0,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="Full load so long as well: how do the figures drift?")
+    ] = 0.0,
+    compare: Annotated[
+        Path | None,
+        typer.Option(help="An earlier result (.json), or another model, measured in turns."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The report as HTML, with plots.")
+    ] = None,
+    device: Device = "auto",
+    json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Measure a model with every runtime: latency, throughput and memory of each setup.
+
+    All combinations of runtime, precision, input size, batch and threads run in a process of their own.
+    What cannot run is a row with the reason. Latency is of one batch at a time with all threads,
+    throughput of as many side by side as the runtime takes.
+
+    [bold]Examples[/bold]
+
+    sightline bench model yolox_nano.onnx --sizes 416,320 --batches 1,4 --output report.html
+
+    sightline bench model new.onnx --compare old.onnx --backends openvino
+
+    sightline bench model yolox_nano.onnx --json > today.json
+    """
+    from sightline.optimize.benchmarks.html_report import check_plots, html_report
+    from sightline.optimize.benchmarks.measurement import Plan
+    from sightline.whole_files import write_whole
+
+    logs.set_up(verbose)
+    options = model_options(model, device=device)
+    setups = _setups(sizes, batches, backends, precisions, threads)
+    if output is not None:
+        _check_output(options, compare, output)
+        check_plots()
+    facts, shown = _measured(
+        options, setups, Plan(seconds, minutes * 60, min(10.0, 2 * seconds)), compare
+    )
+    if output is not None:
+        write_whole(output, html_report(facts).encode())
+    if json:
+        typer.echo(json_.dumps(facts))
+    else:
+        _print(facts, shown)
+
+
+def _setups(
+    sizes: str | None, batches: str, backends: str, precisions: str, threads: str
+) -> list[EngineSetup]:
+    """Raises ConfigError naming the option."""
+    from sightline.optimize.benchmarks.setups import grid
+
+    setups = grid(
+        _words("--backends", backends, LOCAL),
+        _words("--precisions", precisions, PRECISIONS),
+        [None] if sizes is None else [_size(text) for text in _parts("--sizes", sizes)],
+        _numbers("--batches", batches, least=1),
+        _numbers("--threads", threads, least=0),
+    )
+    if len(setups) > MOST_SETUPS:
+        raise ConfigError(
+            f"these are {len(setups)} combinations, and at most {MOST_SETUPS} are measured: give fewer "
+            "--sizes, --batches, --backends, --precisions or --threads"
+        )
+    return setups
+
+
+def _parts(option: str, text: str) -> list[str]:
+    parts = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not parts:
+        raise ConfigError(f"{option}: it is empty: give values with commas between them")
+    return parts
+
+
+def _words(option: str, text: str, known: tuple[str, ...]) -> list[str]:
+    parts = _parts(option, text)
+    for part in parts:
+        if part not in known:
+            raise ConfigError(f"{option} {part}: there are {', '.join(known)}")
+    return parts
+
+
+def _numbers(option: str, text: str, *, least: int) -> list[int]:
+    numbers = []
+    for part in _parts(option, text):
+        if not part.isdecimal() or not least <= int(part) <= 4096:
+            raise ConfigError(f"{option} {part}: a whole number from {least} to 4096 is needed")
+        numbers.append(int(part))
+    return numbers
+
+
+def _size(text: str) -> tuple[int, int]:
+    size = model_options("", size=text).size
+    assert size is not None
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def _check_output(options: ModelOptions, compare: Path | None, output: Path) -> None:
+    """Raise ConfigError where the report would overwrite what is read."""
+    from sightline.build.file_conflicts import check_files, read_by_model
+
+    read = {use.what: Path(use.path) for use in read_by_model(options)}
+    check_files(
+        {**read, **({} if compare is None else {"--compare": compare})}, {"the report": output}
+    )
+
+
+def _measured(
+    options: ModelOptions, setups: list[EngineSetup], plan: Plan, compare: Path | None
+) -> tuple[dict[str, Any], list[LatencyComparison | None]]:
+    """The results as JSON, and each row's comparison."""
+    import hashlib
+
+    from sightline import build
+    from sightline.optimize.benchmarks.measurement import measure_setups
+    from sightline.optimize.benchmarks.result_file import read_results, result_json, with_earlier
+
+    path = build.model_path(options)
+    is_result = compare is not None and compare.suffix.lower() == ".json"
+    earlier = read_results(compare) if compare is not None and is_result else []
+    other: MakeEngine | None = None
+    if compare is not None and not is_result:
+        other = _maker(options.model_copy(update={"model": str(compare)}))
+    results: list[BenchResult] = measure_setups(_maker(options), setups, plan, _tell, other)
+    with path.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    facts = result_json(path, sha256, results)
+    if is_result:
+        return facts, [found for _, found in with_earlier(facts["results"], earlier)]
+    return facts, [result.comparison for result in results]
+
+
+def _maker(options: ModelOptions) -> MakeEngine:
+    """What makes the engines of a model, in other processes, which may work in another folder."""
+    from sightline import build
+    from sightline.build.toolchain.measured import measured_engine
+
+    path = build.model_path(options).absolute()
+    return partial(measured_engine, options.model_copy(update={"model": str(path)}))
+
+
+def _tell(line: str) -> None:
+    from sightline.redaction import printable
+
+    typer.echo(printable(line), err=True)
+
+
+def _print(facts: dict[str, Any], comparisons: list[LatencyComparison | None]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from sightline.optimize.benchmarks.html_report import setup_name
+
+    console = Console()
+    if not console.is_terminal:  # a file or a program takes lines of any length
+        console = Console(width=_WIDE)
+    table = Table("runtime", "precision", "input", box=None, pad_edge=False)
+    for column in ("batch", "threads", "mean ms", "std", "p50", "p95", "p99", "pictures/s", "MB"):
+        table.add_column(column, justify="right", no_wrap=True)
+    rows = facts["results"]
+    for row in rows:
+        table.add_row(*_cells(row))
+    console.print(table)
+    said: dict[str, list[str]] = {}
+    for row, found in zip(rows, comparisons, strict=True):
+        for remark in _remarks(row, found):
+            said.setdefault(remark, []).append(setup_name(row))
+    for remark, names in said.items():
+        console.print(cell(f"{'; '.join(names)}: {remark}"), soft_wrap=True)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    size = "×".join(map(str, row["size"])) if row["size"] else ""
+    cells = [
+        row["backend"],
+        row["precision"],
+        size,
+        str(row["batch"]),
+        str(row["threads"] or "all"),
+    ]
+    if row["latency"] is None:
+        return [*cells, "cannot run"]
+    latency = row["latency"]
+    cells += [f"{latency[f'{key}_ms']:.2f}" for key in ("mean", "std", "p50", "p95", "p99")]
+    return [*cells, f"{row['pictures_per_s']:.1f}", f"{row['peak_memory_mb']:.0f}"]
+
+
+def _remarks(row: dict[str, Any], found: LatencyComparison | None) -> list[str]:
+    """What is to be said of a row besides its figures."""
+    remarks = []
+    if row["refused"]:
+        remarks.append(f"cannot run: {row['refused']}")
+    if row["warm_up"] and not row["warm_up"]["stable"]:
+        remarks.append("its times did not become stable: something else uses this machine")
+    if found is not None:
+        remarks.append(str(found))
+    if row["sustained"] is not None:
+        remarks.append(_sustained(row["sustained"]))
+    return remarks
+
+
+def _sustained(sustained: dict[str, Any]) -> str:
+    windows = sustained["windows"]
+    last = windows[-1]["thermal"]
+    state = [
+        f"{last['temperature_c']:.0f} °C" if last["temperature_c"] is not None else None,
+        f"{last['frequency_mhz']:.0f} MHz" if last["frequency_mhz"] is not None else None,
+    ]
+    thermal = ", ".join(filter(None, state)) or "this machine tells neither temperature nor clock"
+    moved = sustained["rate_drift"]
+    drift = "too short for a drift"
+    if moved is not None:
+        drift = (
+            f"pictures/s move by {moved['per_minute']:+.1%} a minute, "
+            f"the last third is {moved['last_to_first']:.3f} of the first"
+        )
+    return f"full load for {windows[-1]['at_s'] / 60:.1f} minutes: {drift}; {thermal}"

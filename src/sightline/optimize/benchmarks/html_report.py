@@ -1,0 +1,147 @@
+"""Results of ``sightline bench model`` as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from sightline.errors import MissingPackage
+from sightline.redaction import one_line
+
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:72em;padding:0 1em;color:#222}"
+    "table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .7em;border-bottom:1px solid #ddd;"
+    "text-align:right}td:first-child,th:first-child{text-align:left}svg{max-width:100%;height:auto}"
+    ".refused{color:#a40000;text-align:left}"
+)
+
+
+def check_plots() -> None:
+    """Raise MissingPackage where plots cannot be drawn, before anything is measured."""
+    try:
+        import matplotlib as mpl  # noqa: F401 - only whether it is there
+    except ImportError as exc:
+        raise MissingPackage.of("matplotlib", "plots") from exc
+
+
+def html_report(facts: Mapping[str, Any]) -> str:
+    """The report of results as ``result_json`` gives them."""
+    rows = facts["results"]
+    machine = ", ".join(f"{key} {value}" for key, value in facts["machine"].items())
+    parts = [
+        f"<h1>{escape(one_line(facts['model']))}</h1>",
+        f"<p>{escape(machine)}<br>SHA-256 {escape(facts['sha256'])}</p>",
+        f"<p>Warm-up: {escape(facts['warm_up_rule'])}.</p>",
+        _table(rows),
+        *_plots(rows),
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{escape(one_line(facts['model']))}: benchmark</title><style>{_STYLE}</style></head>"
+        f"<body>{''.join(parts)}</body></html>"
+    )
+
+
+def setup_name(row: Mapping[str, Any]) -> str:
+    """A row's setup in a line."""
+    size = "×".join(map(str, row["size"])) if row["size"] else "own size"
+    threads = f", {row['threads']} threads" if row["threads"] else ""
+    return f"{row['backend']} {row['precision']} {size}, batch {row['batch']}{threads}"
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    heads = ("setup", "mean ms", "std", "p50", "p95", "p99", "pictures/s", "peak MB", "compared")
+    lines = ["<tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
+    for row in rows:
+        name = f"<td>{escape(setup_name(row))}</td>"
+        if row["latency"] is None:
+            reason = escape(one_line(str(row["refused"])))
+            lines.append(f'<tr>{name}<td class="refused" colspan="8">{reason}</td></tr>')
+            continue
+        latency = row["latency"]
+        figures = [f"{latency[f'{key}_ms']:.2f}" for key in ("mean", "std", "p50", "p95", "p99")]
+        figures += [f"{row['pictures_per_s']:.1f}", f"{row['peak_memory_mb']:.0f}", _compared(row)]
+        lines.append(f"<tr>{name}{''.join(f'<td>{figure}</td>' for figure in figures)}</tr>")
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _compared(row: Mapping[str, Any]) -> str:
+    found = row["comparison"]
+    if found is None:
+        return ""
+    said = "told apart" if found["told_apart"] else "not told apart"
+    return f"× {found['ratio']:.3f} ({found['low']:.3f} to {found['high']:.3f}), {said}"
+
+
+def _plots(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    measured = [row for row in rows if row["latency"] is not None]
+    if measured:
+        yield "<h2>Latency of one batch</h2>"
+        yield _bars(measured)
+        yield "<h2>Blocks of inferences over time</h2>"
+        yield _blocks(measured)
+    for row in measured:
+        if row["sustained"] is not None and row["sustained"]["windows"]:
+            yield f"<h2>Full load: {escape(setup_name(row))}</h2>"
+            yield _sustained(row["sustained"]["windows"])
+
+
+def _bars(rows: Sequence[Mapping[str, Any]]) -> str:
+    figure, axes = _figure(2.0 + 0.35 * len(rows))
+    names = [setup_name(row) for row in rows]
+    places = range(len(rows))
+    for key, shade, height in (
+        ("p99", "#cfe3ea", 0.8),
+        ("p95", "#8fbfce", 0.6),
+        ("p50", "#1f6f8b", 0.4),
+    ):
+        values = [row["latency"][f"{key}_ms"] for row in rows]
+        axes.barh(places, values, height=height, color=shade, label=key)
+    axes.set_yticks(list(places), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("ms")
+    axes.legend()
+    return _svg(figure)
+
+
+def _blocks(rows: Sequence[Mapping[str, Any]]) -> str:
+    figure, axes = _figure(4.0)
+    for row in rows:
+        axes.plot(row["block_medians_ms"], marker=".", label=setup_name(row))
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("block")
+    axes.set_ylabel("median, ms")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return _svg(figure)
+
+
+def _sustained(windows: Sequence[Mapping[str, Any]]) -> str:
+    figure, axes = _figure(4.0)
+    times = [window["at_s"] / 60 for window in windows]
+    axes.plot(times, [window["pictures_per_s"] for window in windows], label="pictures/s")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("minutes")
+    axes.set_ylabel("pictures/s")
+    warm = [window["thermal"]["temperature_c"] for window in windows]
+    if all(one is not None for one in warm):
+        other = axes.twinx()
+        other.plot(times, warm, color="#a40000", label="°C")
+        other.set_ylabel("°C")
+    axes.legend()
+    return _svg(figure)
+
+
+def _figure(height: float) -> tuple[Any, Any]:
+    # Not through pyplot, which keeps every figure and wants a display on some systems.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _svg(figure: Any) -> str:
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    return "".join(text.getvalue().partition("<svg")[1:])
