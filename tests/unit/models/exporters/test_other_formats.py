@@ -15,7 +15,9 @@ from sightline.models.file import open_model
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        pytest.param("best.pt", "`yolo export model={}/best.pt format=onnx dynamic=True`", id="checkpoint"),
+        pytest.param(
+            "best.pt", "`yolo export model={}/best.pt format=onnx dynamic=True`", id="checkpoint"
+        ),
         pytest.param("best.safetensors", "weights of PyTorch", id="safetensors"),
         pytest.param("best.engine", "TensorRT on one kind of GPU, which cannot", id="engine"),
         pytest.param("best.mlmodel", "Core ML, which cannot be turned back", id="Core ML"),

@@ -1,0 +1,1 @@
+"""A model repository for Triton: its configuration, its folders, and Triton itself as an engine."""

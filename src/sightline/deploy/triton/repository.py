@@ -1,0 +1,165 @@
+"""The folders of a model repository: the network, and in front of it what makes boxes of pictures.
+
+A client sends a picture to ``NAME`` and gets objects. ``NAME`` runs Sightline's own detector, whose
+engine is Triton itself: it sends uint8 pixels to ``NAME_network``, where Triton joins what many
+requests want into batches.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from sightline.deploy.triton.configuration import Tensor, TritonModel, config_text
+from sightline.errors import ConfigError
+from sightline.types import EngineInfo
+from sightline.whole_files import move_into_place, scratch_beside, write_whole
+
+PICTURE_MODEL = (
+    '"""Pictures in, objects out: run by Triton\'s Python backend. Needs the package sightline."""\n\n'
+    "from sightline.build.toolchain.triton_models import TritonDetector as TritonPythonModel\n\n"
+    '__all__ = ["TritonPythonModel"]\n'
+)
+NETWORK_MODEL = (
+    '"""The network, where Triton has no ONNX Runtime of its own. Needs the package sightline."""\n\n'
+    "from sightline.build.toolchain.triton_models import TritonNetwork as TritonPythonModel\n\n"
+    '__all__ = ["TritonPythonModel"]\n'
+)
+
+PICTURE = Tensor("image", "string", (1,))
+"""An encoded picture: JPEG, PNG and what else Sightline reads."""
+
+OBJECTS = (
+    Tensor("boxes", "float32", (-1, 4)),
+    Tensor("scores", "float32", (-1,)),
+    Tensor("class_ids", "int64", (-1,)),
+    Tensor("objects", "string", (1,)),
+)
+"""x1 y1 x2 y2 in the picture's pixels; ``objects`` is all that is known of them, as JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TritonOptions:
+    """How Triton runs a model.
+
+    Args:
+        name: of the model that clients call.
+        version: the folder's number.
+        kept_versions: so many versions, the newest, are served.
+        backend: that runs the network: ``onnxruntime``, or ``python`` where Triton has none.
+        max_batch: the most pictures that Triton joins; 0: it joins none.
+        preferred: sizes of a batch that it waits for, at most ``delay_ms``.
+        instances: pictures that are prepared side by side, and networks.
+        gpu: the network runs on GPUs.
+    """
+
+    name: str
+    version: int = 1
+    kept_versions: int = 1
+    backend: str = "onnxruntime"
+    max_batch: int = 8
+    preferred: tuple[int, ...] = (4, 8)
+    delay_ms: float = 2.0
+    instances: tuple[int, int] = (2, 1)
+    gpu: bool = False
+
+    def __post_init__(self) -> None:
+        if wrong := [size for size in self.preferred if not 0 < size <= self.max_batch]:
+            if self.max_batch:
+                raise ConfigError(
+                    f"a preferred batch of {wrong[0]} is not between 1 and the largest, {self.max_batch}"
+                )
+
+
+@dataclass(frozen=True)
+class DeployedNetwork:
+    """An ONNX model that takes pixels (N, H, W, 3) uint8, and what a detector must know of it.
+
+    Args:
+        content: of the file.
+        info: input and outputs; the first dimension of the input is None where it takes any batch.
+        flat: its outputs have no row for each picture.
+        card: the text of its card.
+    """
+
+    content: bytes
+    info: EngineInfo
+    flat: bool
+    card: str
+
+
+def write_repository(
+    folder: Path, network: DeployedNetwork, options: TritonOptions
+) -> tuple[Path, Path]:
+    """Write both models below ``folder``; returns their folders.
+
+    Raises:
+        ConfigError: this version is there already.
+        SinkError: the files cannot be written.
+    """
+    outer, inner = folder / options.name, folder / f"{options.name}_network"
+    for place in (outer, inner):
+        if (place / str(options.version)).exists():
+            raise ConfigError(
+                f"{place} has a version {options.version} already: give another --model-version, "
+                "or another --name"
+            )
+    models = {outer: _picture_model(network, options), inner: _network_model(network, options)}
+    version = str(options.version)
+    with scratch_beside(outer) as scratch:
+        for place, model in models.items():
+            made = scratch / place.name / version
+            write_whole(scratch / place.name / "config.pbtxt", config_text(model).encode())
+            if place == outer:
+                write_whole(made / "model.py", PICTURE_MODEL.encode())
+                write_whole(made / "card.yaml", network.card.encode())
+            else:
+                write_whole(made / "model.onnx", network.content)
+                if options.backend == "python":
+                    write_whole(made / "model.py", NETWORK_MODEL.encode())
+        for place in (inner, outer):  # whoever polls the folder finds the network first
+            move_into_place(scratch / place.name / version, place / version)
+            move_into_place(scratch / place.name / "config.pbtxt", place / "config.pbtxt")
+    return outer, inner
+
+
+def _picture_model(network: DeployedNetwork, options: TritonOptions) -> TritonModel:
+    info = network.info
+    told = {
+        "network": f"{options.name}_network",
+        "flat": json.dumps(network.flat),
+        "input": json.dumps([info.input.name, info.input.shape]),
+        "outputs": json.dumps([[o.name, o.shape] for o in info.outputs]),
+    }
+    return TritonModel(
+        name=options.name,
+        backend="python",
+        inputs=[PICTURE],
+        outputs=OBJECTS,
+        instances=options.instances[0],
+        parameters=told,
+        kept_versions=options.kept_versions,
+    )
+
+
+def _network_model(network: DeployedNetwork, options: TritonOptions) -> TritonModel:
+    info = network.info
+    joins = options.max_batch if info.input.shape[0] is None and not network.flat else 0
+
+    def tensor(name: str, dtype: str, shape: tuple[int | None, ...]) -> Tensor:
+        sides = tuple(-1 if side is None else side for side in shape)
+        return Tensor(name, dtype, sides[1:] if joins else sides)
+
+    return TritonModel(
+        name=f"{options.name}_network",
+        backend=options.backend,
+        inputs=[tensor(info.input.name, "uint8", info.input.shape)],
+        outputs=[tensor(o.name, o.dtype, o.shape) for o in info.outputs],
+        max_batch=joins,
+        preferred=options.preferred,
+        delay_us=round(options.delay_ms * 1000),
+        instances=options.instances[1],
+        kind="KIND_GPU" if options.gpu else "KIND_CPU",
+        kept_versions=options.kept_versions,
+    )
