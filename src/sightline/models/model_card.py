@@ -179,11 +179,16 @@ def write_card(card: ModelCard, path: Path) -> None:
 
     The checksum is left out: it was the other file's.
     """
+    card_path(path).write_text(card_text(card), encoding="utf-8")
+
+
+def card_text(card: ModelCard) -> str:
+    """A card as YAML, without the checksum of the file that it was read with."""
     import yaml
 
     fields = card.model_dump(mode="json", exclude={"sha256"})
-    text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
-    card_path(path).write_text(text, encoding="utf-8")
+    text: str = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def card_path(path: Path) -> Path:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from sightline.build.model_files import model_path
 from sightline.build.models import decoders
 from sightline.config import ModelOptions
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, ModelError
 from sightline.types import EngineInfo, TensorSpec
 
 if TYPE_CHECKING:
     from sightline.deploy.triton.repository import DeployedNetwork, TritonOptions
     from sightline.models.card import CardReading
+    from sightline.models.file import ModelFile
 
 
 def deploy_triton(model: ModelOptions, output: Path, options: TritonOptions) -> list[Path]:
@@ -27,13 +28,13 @@ def deploy_triton(model: ModelOptions, output: Path, options: TritonOptions) -> 
     """
     from sightline.deploy.triton.repository import write_repository
 
-    return list(write_repository(output, deployed_network(model, "sightline deploy triton"), options))
+    return list(
+        write_repository(output, deployed_network(model, "sightline deploy triton"), options)
+    )
 
 
 def deployed_network(model: ModelOptions, tool: str) -> DeployedNetwork:
     """An ONNX detector whose graph takes uint8 pixels and normalises them itself, with its card."""
-    import onnx
-
     from sightline.deploy.triton.repository import DeployedNetwork
     from sightline.engines.graphs.onnx_fold import fold_input
     from sightline.models.card import read_card
@@ -50,26 +51,29 @@ def deployed_network(model: ModelOptions, tool: str) -> DeployedNetwork:
     file = open_model(path)
     reading = read_card(file, decoders())
     content = fold_input(reading.file.content, reading.card.normalization)
-    card = reading.card.after(
-        made_by(tool, "onnx", source=path.name, source_sha256=file.sha256)
-    )
-    info = _info(reading, onnx.load_from_string(content))
+    card = reading.card.after(made_by(tool, "onnx", source=path.name, source_sha256=file.sha256))
+    info = _info(reading, file)
     return DeployedNetwork(content, info, reading.flat, card_text(card))
 
 
-def _info(reading: CardReading, graph: object) -> EngineInfo:
-    """Input and outputs of a folded graph; outputs of a batch have it open where the input has."""
-    from sightline.models.file import onnx_tensors
+def _info(reading: CardReading, file: ModelFile) -> EngineInfo:
+    """Input and outputs of the folded graph. Raises ModelError where nothing tells an output's shape."""
+    from sightline.engines.graphs.onnx_fold import PIXELS
 
+    if unknown := [o.name for o in file.outputs if not o.shape]:
+        raise ModelError(
+            f"{file.path}: the shape of its output {unknown[0]} is not known, and Triton must be told: "
+            f"`sightline export {file.path} new.onnx` works it out"
+        )
     n, _, height, width = reading.file.input.shape
-    (given,), outputs = onnx_tensors(graph)
-    if n is None and not reading.flat:
-        outputs = tuple(replace(o, shape=(None, *o.shape[1:])) for o in outputs)
+    outputs = file.outputs
+    if reading.file.changed:  # its graph was opened to other sizes
+        outputs = tuple(replace(o, shape=(None,) * len(o.shape)) for o in outputs)
     return EngineInfo(
         backend="triton",
         device="auto",
         precision="auto",
         requests=1,
-        input=TensorSpec(given.name, (n, height, width, 3), "uint8"),
+        input=TensorSpec(PIXELS, (n, height, width, 3), "uint8"),
         outputs=outputs,
     )

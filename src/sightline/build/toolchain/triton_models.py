@@ -17,7 +17,7 @@ from sightline.errors import SightlineError
 from sightline.models.detector import EngineDetector
 from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
-from sightline.sources.stills import encoded_frame
+from sightline.sources.stills import still_frame
 from sightline.types import EngineInfo, TensorSpec
 
 
@@ -70,7 +70,7 @@ class TritonDetector:
         triton = self._triton
         try:
             (picture,) = triton.get_input_tensor_by_name(request, "image").as_numpy().reshape(-1)
-            (found,) = self._detector.submit([encoded_frame(bytes(picture))]).result()
+            (found,) = self._detector.submit([still_frame(bytes(picture))]).result()
         except (SightlineError, ValueError) as exc:
             return triton.InferenceResponse([], triton.TritonError(str(exc)))
         objects = json.dumps(found.to_dict()).encode()

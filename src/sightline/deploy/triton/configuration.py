@@ -81,9 +81,7 @@ def config_text(model: TritonModel) -> str:
 
 def _tensor(kind: str, tensor: Tensor) -> str:
     dims = ", ".join(map(str, tensor.dims))
-    return (
-        f"{kind} [ {{ name: {_text(tensor.name)} data_type: {TYPES[tensor.dtype]} dims: [ {dims} ] }} ]"
-    )
+    return f"{kind} [ {{ name: {_text(tensor.name)} data_type: {TYPES[tensor.dtype]} dims: [ {dims} ] }} ]"
 
 
 def _text(value: str) -> str:

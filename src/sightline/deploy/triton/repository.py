@@ -65,11 +65,11 @@ class TritonOptions:
     gpu: bool = False
 
     def __post_init__(self) -> None:
-        if wrong := [size for size in self.preferred if not 0 < size <= self.max_batch]:
-            if self.max_batch:
-                raise ConfigError(
-                    f"a preferred batch of {wrong[0]} is not between 1 and the largest, {self.max_batch}"
-                )
+        wrong = [size for size in self.preferred if not 0 < size <= self.max_batch]
+        if self.max_batch and wrong:
+            raise ConfigError(
+                f"a preferred batch of {wrong[0]} is not between 1 and the largest, {self.max_batch}"
+            )
 
 
 @dataclass(frozen=True)

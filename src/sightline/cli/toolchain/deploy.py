@@ -1,0 +1,85 @@
+"""``sightline deploy``: a model for another server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sightline.cli.options import Verbose, model_options, network_names, words
+from sightline.cli.terminal import logs
+from sightline.errors import ConfigError
+
+app = typer.Typer(
+    name="deploy",
+    help="Write a model for another server, ready to be served.",
+    no_args_is_help=True,
+)
+
+Deployed = Annotated[
+    str,
+    typer.Argument(help="An .onnx file, or a model's name.", autocompletion=network_names),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
+Name = Annotated[
+    str | None, typer.Option(help="What clients call the model. \\[default: the file's name]")
+]
+
+
+@app.command()
+def triton(
+    model: Deployed,
+    output: Output,
+    name: Name = None,
+    model_version: Annotated[int, typer.Option(min=1, help="Number of its folder.")] = 1,
+    keep_versions: Annotated[int, typer.Option(min=1, help="The newest that are served.")] = 1,
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="Runs the network: onnxruntime, or python (ONNX Runtime within Python).",
+            autocompletion=words("onnxruntime", "python"),
+        ),
+    ] = "onnxruntime",
+    max_batch: Annotated[int, typer.Option(min=0, help="Most pictures that are joined.")] = 8,
+    preferred: Annotated[str, typer.Option(help="Batches that are waited for: 4,8")] = "4,8",
+    delay_ms: Annotated[float, typer.Option(min=0, help="So long at most.")] = 2.0,
+    instances: Annotated[
+        str, typer.Option(help="Pictures prepared side by side, and networks: 2,1")
+    ] = "2,1",
+    gpu: Annotated[bool, typer.Option("--gpu", help="The network runs on GPUs.")] = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Write a model repository for Triton: a client sends a picture and gets objects.
+
+    [bold]Example[/bold]
+
+    sightline deploy triton yolox_nano --output repository
+    """
+    from sightline.build.toolchain.triton import deploy_triton
+    from sightline.deploy.triton.repository import TritonOptions
+
+    logs.set_up(verbose)
+    if backend not in {"onnxruntime", "python"}:
+        raise ConfigError(f"--backend {backend}: there are onnxruntime and python")
+    prepared, networks = _numbers("--instances", instances, 2)
+    options = TritonOptions(
+        name=name or Path(model).stem,
+        version=model_version,
+        kept_versions=keep_versions,
+        backend=backend,
+        max_batch=max_batch,
+        preferred=tuple(_numbers("--preferred", preferred)),
+        delay_ms=delay_ms,
+        instances=(prepared, networks),
+        gpu=gpu,
+    )
+    for folder in deploy_triton(model_options(model), output, options):
+        typer.echo(folder)
+
+
+def _numbers(flag: str, text: str, count: int | None = None) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) for part in parts) or count not in {None, len(parts)}:
+        raise ConfigError(f"{flag} {text}: give {count or 'some'} whole numbers, such as 4,8")
+    return [int(part) for part in parts]
