@@ -49,6 +49,7 @@ class StoredObservation:
     shapes: tuple[dict[str, Any], ...] = ()
     """Angle, keypoints and mask of each object; empty where the model tells boxes only."""
     embeddings: tuple[Embedding, ...] = ()
+    parent_ids: Ints | None = None
 
     @classmethod
     def of(cls, stream_id: int, observation: Observation) -> StoredObservation:
@@ -60,7 +61,7 @@ class StoredObservation:
             observation.predicted, _datetime(frame.utc), frame.clock, observation.labels,
             tuple(_event_row(event, frame) for event in observation.events),
             tuple(shape_of(found, i) for i in range(len(found))) if has_shapes(found) else (),
-            observation.embeddings,
+            observation.embeddings, found.parent_ids,
         )  # fmt: skip
 
 
@@ -85,6 +86,10 @@ def insert(
         shapes = (shape for item in found for shape in item.shapes or [{}] * len(item.boxes))
         for row, shape in zip(object_rows, shapes, strict=True):
             row.update({name: shape.get(name) for name in _SHAPES})
+    if any(item.parent_ids is not None for item in found):
+        parents = (one for item in found for one in ids_of(item.parent_ids, len(item.boxes)))
+        for row, parent in zip(object_rows, parents, strict=True):
+            row["parent_id"] = parent
     times = {(row["stream_id"], row["frame"]): (row["time"], row["utc"]) for row in frame_rows}
     now = dict(stored_labels)
     track_rows, label_rows = _track_rows(object_rows, times), _label_rows(found, now)

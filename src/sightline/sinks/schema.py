@@ -10,9 +10,9 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from sightline.errors import SinkError
 
-VERSION = 4
+VERSION = 5
 """The version of the tables below. 1 was without `labels`, `events` and `schema_version`, 2 without the objects' shapes,
-3 without `embedders`, `embeddings` and the files of streams."""
+3 without `embedders`, `embeddings` and the files of streams, 4 without `parent_id`."""
 
 COMPATIBLE = 1
 """The oldest version whose programs may go on writing: it is raised when a change is no addition."""
@@ -94,6 +94,7 @@ objects = sa.Table(
     sa.Column("angle", sa.Float),  # radians by which the box is turned about its centre, clockwise
     sa.Column("keypoints", sa.JSON(none_as_null=True)),  # [[x, y, score], ...]
     sa.Column("mask", sa.JSON(none_as_null=True)),  # COCO's packed run lengths: size, counts
+    sa.Column("parent_id", sa.BigInteger),  # of a part of an object: the track of that object
     sa.ForeignKeyConstraint(["stream_id", "frame"], ["frames.stream_id", "frames.frame"]),
     sqlite_with_rowid=False,
 )

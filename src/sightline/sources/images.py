@@ -17,7 +17,7 @@ from threading import Lock
 import cv2
 import numpy as np
 
-from sightline.errors import DecodeError, SourceError
+from sightline.errors import ConfigError, DecodeError, SourceError
 from sightline.media_suffixes import PICTURES, UNREAD_PICTURES, VIDEOS
 from sightline.sources.image_header import HEAD_BYTES, ImageHeader, is_animation, read_header
 from sightline.sources.jpeg import decode_jpeg
@@ -35,6 +35,8 @@ REDUCED = {
 }
 """OpenCV's flags by how many times smaller a picture is decoded, the smallest picture first."""
 IMAGE_SUFFIXES = PICTURES
+MOST_FPS = 1000
+"""Pictures of a film in a second, at most."""
 
 _NAMED_FAILURES = 3
 _NUMBERED = re.compile(r"%(0?\d*)d")
@@ -154,6 +156,10 @@ class ImageSource:
             and ``Frame.stream`` is its path below what was given.
         limit_pixels: larger pictures are refused before they are decoded.
 
+    Raises:
+        ConfigError: ``fps`` is no rate.
+        SourceError: there are no pictures.
+
     A picture that cannot be decoded is counted (``corrupt``, or ``unreadable``) and left out;
     after the last one DecodeError names them.
     """
@@ -166,6 +172,8 @@ class ImageSource:
         fps: float | None = None,
         limit_pixels: int = LIMIT_PIXELS,
     ) -> None:
+        if fps is not None and not 0 < fps <= MOST_FPS:
+            raise ConfigError(f"fps: it must be more than 0 and at most {MOST_FPS}, not {fps:g}")
         self._paths, below = picture_paths(where)
         if isinstance(where, str | Path) and Path(where).is_dir():
             for what in _left_out(Path(where)):

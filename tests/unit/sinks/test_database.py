@@ -47,8 +47,8 @@ def test_a_run_and_all_that_it_found(observe, tmp_path: Path):
         (1, 4, 0.16, 0, 0, None, None),
     ]
     assert rows(path, "SELECT * FROM objects") == [
-        (1, 3, 0, 7, 2, "car", 0.5, 1.0, 2.0, 30.0, 40.0, None, None, None),
-        (1, 3, 1, 8, 0, "person", 0.75, 3.0, 4.0, 5.0, 6.0, None, None, None),
+        (1, 3, 0, 7, 2, "car", 0.5, 1.0, 2.0, 30.0, 40.0, *[None] * 4),
+        (1, 3, 1, 8, 0, "person", 0.75, 3.0, 4.0, 5.0, 6.0, *[None] * 4),
     ]
 
 

@@ -77,12 +77,21 @@ def test_tables_have_no_track_of_it(seen: Observation, tmp_path: Path) -> None:
     assert [len(line.split()) for line in file.read_text().splitlines()] == [7, 6]
 
 
-def test_the_database_has_one_track(seen: Observation, tmp_path: Path) -> None:
-    written(DatabaseSink(str(tmp_path / "a.db")), seen)
+def test_the_database_has_one_track_and_a_part_of_it(seen: Observation, tmp_path: Path) -> None:
+    whole = replace(seen, detections=replace(seen.detections, parent_ids=None))
+    later = replace(seen, frame=replace(seen.frame, index=1, time=0.04))
+    sink = DatabaseSink(str(tmp_path / "a.db"))
+    sink.open(INFO)
+    for observation in (whole, later):  # in one transaction
+        sink.write(observation)
+    sink.close()
     with sqlite3.connect(tmp_path / "a.db") as db:
-        assert db.execute("SELECT track_id FROM objects ORDER BY number").fetchall() == [
-            (7,),
-            (None,),
+        query = "SELECT frame, track_id, parent_id FROM objects ORDER BY frame, number"
+        assert db.execute(query).fetchall() == [
+            (0, 7, None),
+            (0, None, None),
+            (1, 7, None),
+            (1, None, 7),
         ]
         assert db.execute("SELECT track_id FROM tracks").fetchall() == [(7,)]
 

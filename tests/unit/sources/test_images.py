@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.errors import DecodeError, SourceError
+from sightline.errors import ConfigError, DecodeError, SourceError
 from sightline.sources import images
 from sightline.sources.image_header import read_header
 from sightline.sources.images import ImageSource, decode_image, natural_key, read_image
@@ -378,3 +378,10 @@ def test_a_single_bad_one(
 
 def test_real_photograph(data: Path) -> None:
     assert read_image(data / "images" / "bus.jpg").shape == (1080, 810, 3)
+
+
+@pytest.mark.parametrize("fps", [0, -25, 1001, float("nan"), float("inf")])
+def test_a_film_has_a_rate(fps: float, tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(encode("png"))
+    with pytest.raises(ConfigError, match="fps: it must be more than 0 and at most 1000, not "):
+        ImageSource(tmp_path, fps=fps)
