@@ -21,6 +21,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+import yaml
 from tests.command import Run, in_process
 from tests.waiting import wait_for
 
@@ -419,6 +420,57 @@ def test_bench_model_says_what_is_wrong(
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert (tmp_path / "m.onnx").read_bytes() == nano.read_bytes()
+
+
+TUNED = (
+    "tune", "street://?seed=3&width=320&height=192&density=2", "--model", "street", "--backends",
+    "onnxruntime", "--precisions", "fp32", "--sizes", "320,256", "--batches", "1", "--requests", "1",
+    "--frames", "8", "--seconds", "0.5", "--p99-ms", "5000",
+)  # fmt: skip
+
+
+def test_tune_chooses_and_writes_a_configuration(run: Run, tmp_path: Path) -> None:
+    how = ("--min-accuracy", "0.3", "--check", "0")
+    done = run(*TUNED, *how, "--json", "-o", "run.yaml")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    chosen = facts["chosen"]
+    assert chosen["accuracy"] >= 0.3
+    assert chosen["candidate"]["requests"] == 1
+    assert chosen in facts["trials"]
+    assert {t["candidate"]["size"] for t in facts["trials"]} == {320, 256}
+    assert "accuracy 1.000" in done.stderr
+    written = yaml.safe_load((tmp_path / "run.yaml").read_text())
+    assert written["models"]["street"]["size"] == chosen["candidate"]["size"]
+    assert run("config", "check", "run.yaml").returncode == 0
+    done = run(*TUNED, *how, "-o", "run.yaml")
+    assert done.returncode == 2
+    assert "there is such a file" in done.stderr
+    done = run(*TUNED, *how, "--labels", "street://?seed=3&duration=1&width=320&height=192")
+    assert done.returncode == 0, done.stderr
+    assert "chosen" in done.stdout
+
+
+def test_tune_says_where_nothing_fits(run: Run) -> None:
+    done = run(*TUNED, "--min-accuracy", "1", "--precisions", "bf16", "--check", "0")
+    assert done.returncode == 1
+    assert "bf16" in done.stderr
+    late = [*TUNED[:-1], "1"]
+    done = run(*late, "--min-accuracy", "0.3", "--check", "0")
+    assert done.returncode == 1
+    assert "allow more with --p99-ms" in done.stderr
+
+
+@pytest.mark.slow
+def test_tune_promises_no_camera_that_it_has_not_run(run: Run) -> None:
+    how = ("--min-accuracy", "1", "--target-fps", "25", "--check", "1", "--sizes", "1280")
+    done = run(*TUNED, *how, "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert (facts["cameras"], facts["cameras_load"]) == (0, None)
+    assert facts["more_load"]["slowest_fps"] < 0.95 * 25
+    assert facts["bottleneck"]["part"] == "inference"
+    assert "1 cameras for 1 s" in done.stderr
 
 
 def test_progress_as_plain_lines(run: Run, data: Path, clip: Path) -> None:

@@ -188,9 +188,11 @@ def streams(
 
     sightline bench streams rtsp://camera/stream --count 20 --motion
     """
+    from sightline.build.toolchain.measured import camera_copies
+
     logs.set_up(verbose)
     served = model_options(model, backend=backend, precision=precision, device=device)
-    wanted = _copies(source, fps, p99, motion=motion)
+    wanted = camera_copies(source, fps, p99, motion=motion)
     rate = None if motion else fps
     best = _most_streams(served, wanted, count, LoadLimits(rate, p99), seconds)
     if best is None:
@@ -232,33 +234,6 @@ def _most_streams(
             return load
 
         return measure(count) if count else most_streams(measure, *held, MOST_STREAMS)
-
-
-def _copies(source: str, fps: float, p99: float, *, motion: bool) -> StreamOptions:
-    """The options of each stream. Raises ConfigError, SourceError: it cannot be what is wanted."""
-    from sightline import build
-    from sightline.config import AdaptiveOptions, StreamOptions, checked
-    from sightline.sources.street.options import StreetOptions
-
-    kind = build.source_kind(source)
-    (found,) = build.inputs([source])
-    try:
-        rate = found.source.open().fps
-    finally:
-        found.source.close()
-    if rate and rate < fps and not motion:
-        raise ConfigError(f"{found.name} has {rate:g} FPS: --fps {fps:g} cannot be reached")
-    if kind == "street":  # the same scene, without an end
-        endless = StreetOptions.from_url(source).model_copy(update={"duration": 0.0})
-        source = endless.url()
-    return checked(
-        StreamOptions,
-        source=source,
-        realtime=kind in {"file", "street"},
-        loop=kind == "file",
-        min_fps=0,
-        adaptive=AdaptiveOptions(motion=motion, max_fps=fps, max_latency_ms=p99),
-    )
 
 
 @app.command()

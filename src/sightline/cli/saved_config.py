@@ -50,7 +50,7 @@ def of_command(
             "--save-config: the detector `people` has no network, which `sightline run` needs: give "
             "a model file"
         )
-    written = _model(model)
+    written = written_model(model)
     # A few pictures are looked at by the runtime that starts soonest; `run` would take the fastest.
     if model.backend == "auto" and build.few_pictures(inputs):
         written["backend"] = "onnxruntime"
@@ -84,11 +84,21 @@ def of_service(model: ModelOptions, serving: Mapping[str, Any]) -> dict[str, Any
         for key, value in serving.items()
         if value is not None or key not in tokens
     }
-    return {"models": {served_name(model.model): _model(model)}, "serving": kept}
+    return {"models": {served_name(model.model): written_model(model)}, "serving": kept}
 
 
-def save(file: Path, command: str, tree: Mapping[str, Any]) -> None:
+def save(
+    file: Path,
+    command: str,
+    tree: Mapping[str, Any],
+    *,
+    option: str = "--save-config",
+    head: str = _HEAD,
+) -> None:
     """Write a configuration, checked as ``sightline config check`` does. Passwords are for its owner.
+
+    ``option`` is the one that messages name, ``head`` a comment at the beginning, with ``{command}`` and
+    ``{file}`` in it.
 
     Raises:
         ConfigError: there is such a file, its name does not end in .yaml, or ``sightline run`` would
@@ -102,19 +112,19 @@ def save(file: Path, command: str, tree: Mapping[str, Any]) -> None:
     from sightline.whole_files import write_whole
 
     if file.suffix.lower() not in _SUFFIXES:
-        raise ConfigError(f"--save-config {file}: give a name that ends in .yaml")
+        raise ConfigError(f"{option} {file}: give a name that ends in .yaml")
     if file.exists():
-        raise ConfigError(f"--save-config {file}: there is such a file: remove it or take another")
+        raise ConfigError(f"{option} {file}: there is such a file: remove it or take another")
     placed = _placed(tree, file)
-    text = _HEAD.format(command=command, file=file.name)
+    text = head.format(command=command, file=file.name)
     text += yaml.safe_dump(placed, sort_keys=False, allow_unicode=True, width=1000)
     try:
         found = config_file.parse(text, file, os.environ)
     except ConfigError as exc:
-        raise ConfigError(f"--save-config: `sightline run` cannot do this: {exc}") from exc
+        raise ConfigError(f"{option}: `sightline run` cannot do this: {exc}") from exc
     for use, why in configuration_conflicts(found.configuration, {"this configuration": file}):
         raise ConfigError(
-            f"--save-config: `sightline run` cannot do this: {'.'.join(map(str, use.at))}: {why}; "
+            f"{option}: `sightline run` cannot do this: {'.'.join(map(str, use.at))}: {why}; "
             "a folder/ gives each stream a file of its own"
         )
     secret = re.search(r"://[^/\s]*:[^/\s]*@", text) is not None
@@ -154,7 +164,8 @@ def _names(inputs: Sequence[SourceInput]) -> list[str]:
     return names
 
 
-def _model(model: ModelOptions) -> dict[str, Any]:
+def written_model(model: ModelOptions) -> dict[str, Any]:
+    """A model's options as they stand in a file: what differs from the defaults."""
     from sightline.cli.options import cache_folder
 
     written = model.model_dump(mode="json", exclude_defaults=True)

@@ -11,8 +11,11 @@ from sightline.tables import TRACKERS
 
 if TYPE_CHECKING:
     from sightline.config import ModelOptions, TrackerKind
+    from sightline.evaluation.detection import DetectionScores
     from sightline.evaluation.notes import Notes
+    from sightline.evaluation.pictures.labels import Dataset
     from sightline.evaluation.requirements import Requirement
+    from sightline.types import Detections
 
 STREET = "street://"
 
@@ -24,6 +27,46 @@ class Labels(NamedTuple):
     images: Path | None
     split: str | None
     frames: int | None
+
+
+def labelled_scores(labels: Labels, model: ModelOptions) -> DetectionScores:
+    """The scores of what a model finds. Raises ConfigError, SourceError."""
+    from sightline.evaluation.notes import Notes
+
+    notes = Notes()
+    labelled = _labelled(labels, notes)
+    named = None if labelled is None else labelled.by_name()
+    dataset, found = _seen(labels, named, model, notes)
+    return dataset.score(found, dataset.class_names)
+
+
+def _labelled(labels: Labels, notes: Notes) -> Dataset | None:
+    """The pictures with their labels; None of a street, which is made while it is looked at."""
+    from sightline.cli import footage
+    from sightline.coco import COCO_NAMES
+    from sightline.evaluation.pictures.datasets import read_dataset
+
+    if labels.truth.startswith(STREET):
+        return None
+    return read_dataset(
+        Path(labels.truth), footage.size_of, images=labels.images, class_names=COCO_NAMES,
+        split=labels.split, notes=notes,
+    )  # fmt: skip
+
+
+def _seen(
+    labels: Labels, dataset: Dataset | None, model: ModelOptions, notes: Notes
+) -> tuple[Dataset, list[Detections]]:
+    """The pictures that could be looked at, and what a model finds in them."""
+    from dataclasses import replace
+
+    from sightline.cli import footage
+
+    with footage.detector(model) as detector:
+        if dataset is None:
+            return footage.see_street(labels.truth, detector, labels.frames)
+        looked_at = replace(dataset, pictures=dataset.pictures[: labels.frames])
+        return footage.see_pictures(looked_at, detector, labels.truth, notes)
 
 
 def score_detections(
@@ -42,35 +85,25 @@ def score_detections(
     from sightline.coco import COCO_NAMES
     from sightline.evaluation.detection import ClassScores, DetectionScores, pick_classes
     from sightline.evaluation.notes import Notes
-    from sightline.evaluation.pictures.datasets import read_dataset
     from sightline.evaluation.pictures.predictions import pair_predictions
 
-    truth, images, split, frames = labels
-    street = truth.startswith(STREET)
-    if street and isinstance(by, Path):
-        raise ConfigError(f"{truth}: a street is made while a model looks at it: give --model")
-    notes, dataset, found = Notes(), None, None
-    if not street:
-        dataset = read_dataset(
-            Path(truth), footage.size_of, images=images, class_names=COCO_NAMES, split=split,
-            notes=notes,
-        )  # fmt: skip
-        if isinstance(by, Path):
-            dataset, found = pair_predictions(by, dataset, notes, footage.size_of)
-        else:
-            dataset = dataset.by_name()
-            dataset = replace(dataset, pictures=dataset.pictures[:frames])
+    notes = Notes()
+    if labels.truth.startswith(STREET) and isinstance(by, Path):
+        raise ConfigError(
+            f"{labels.truth}: a street is made while a model looks at it: give --model"
+        )
+    dataset, found = _labelled(labels, notes), None
+    if dataset is not None and isinstance(by, Path):
+        dataset, found = pair_predictions(by, dataset, notes, footage.size_of)
+    elif dataset is not None:
+        dataset = dataset.by_name()
     known = COCO_NAMES if dataset is None else dataset.class_names
     wanted = pick_classes(classes or known, known)
     needs = _requirements(require, DetectionScores, ClassScores, wanted)
     if found is None:
         assert by is not None
         assert not isinstance(by, Path)
-        with footage.detector(by) as detector:
-            if dataset is None:
-                dataset, found = footage.see_street(truth, detector, frames)
-            else:
-                dataset, found = footage.see_pictures(dataset, detector, truth, notes)
+        dataset, found = _seen(labels, dataset, by, notes)
     assert dataset is not None
     scores = replace(dataset.score(found, wanted), notes=notes.lines())
     report(scores, needs, detection_table(scores), as_json=as_json)

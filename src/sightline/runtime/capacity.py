@@ -106,28 +106,33 @@ def measure_fleet(
 
 
 def most_streams(
-    measure: Callable[[int], FleetLoad], fps: float | None, p99_ms: float, limit: int = 1024
+    measure: Callable[[int], FleetLoad],
+    fps: float | None,
+    p99_ms: float,
+    limit: int = 1024,
+    start: int = 1,
 ) -> FleetLoad | None:
     """The largest number of streams that hold ``fps`` with ages below ``p99_ms``.
 
-    Doubles the number until it does not hold, then halves the gap to within a tenth. None: not even
-    one does.
+    Doubles the number from ``start`` on until it does not hold, then halves the gap to within a tenth.
+    Where ``start`` does not hold, it is halved first. None: not even one stream holds.
     """
     best: FleetLoad | None = None
-    count = 1
-    while count <= limit:
-        load = measure(count)
-        if not load.holds(fps, p99_ms):
-            break
-        best, count = load, 2 * count
-    else:
-        return best
-    too_many = count
-    while best is not None and too_many - best.streams > max(1, best.streams // 10):
-        count = (best.streams + too_many) // 2
+    too_many = limit + 1
+    count = min(start, limit)
+    while best is None or best.streams < limit:
         load = measure(count)
         if load.holds(fps, p99_ms):
             best = load
         else:
             too_many = count
+        known = 0 if best is None else best.streams
+        if too_many == 1 or (best is not None and too_many - known <= max(1, known // 10)):
+            break
+        if best is None:
+            count = count // 2
+        elif too_many > limit:
+            count = min(2 * known, limit)
+        else:
+            count = (known + too_many) // 2
     return best

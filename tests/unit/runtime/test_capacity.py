@@ -36,6 +36,24 @@ def test_it_comes_to_within_a_tenth(holds: int) -> None:
     assert len(tried) <= 18
 
 
+@pytest.mark.parametrize("holds", [1, 3, 37, 128, 1000])
+@pytest.mark.parametrize("start", [2, 30, 1000])
+def test_it_may_start_anywhere(holds: int, start: int) -> None:
+    tried, measure = machine(holds)
+    best = most_streams(measure, 5.0, 100.0, start=start)  # type: ignore[arg-type]
+    assert best is not None
+    assert holds - max(1, holds // 10) <= best.streams <= holds
+    assert tried[0] == start
+    assert len(tried) <= 18
+
+
+def test_no_more_than_the_limit_is_tried() -> None:
+    tried, measure = machine(1000)
+    best = most_streams(measure, 5.0, 100.0, limit=100)  # type: ignore[arg-type]
+    assert best is not None
+    assert best.streams == max(tried) == 100
+
+
 def test_nothing_holds() -> None:
     tried, measure = machine(0)
     assert most_streams(measure, 5.0, 100.0) is None  # type: ignore[arg-type]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from sightline.build.model_files import model_path
 from sightline.build.models import build_engine, decoders
-from sightline.config import ModelOptions
-from sightline.errors import ModelError
+from sightline.build.sources import inputs, source_kind
+from sightline.config import AdaptiveOptions, ModelOptions, StreamOptions, checked
+from sightline.errors import ConfigError, ModelError
 from sightline.protocols import Engine
 from sightline.types import Normalization
 
@@ -65,10 +66,13 @@ def _card(file: ModelFile) -> CardReading | None:
 
 
 @contextmanager
-def measured_fleet(model: ModelOptions, streams: int) -> Iterator[Fleet]:
+def measured_fleet(
+    model: ModelOptions, streams: int, max_batch: int | None = None
+) -> Iterator[Fleet]:
     """A fleet that analyses up to ``streams`` live streams with one model and keeps nothing.
 
-    Raises what ``Application.open`` does.
+    ``max_batch``: most pictures in an inference; None: as many as usual. Raises what
+    ``Application.open`` does.
     """
     from sightline.build.application import Application
     from sightline.config import Configuration
@@ -79,6 +83,7 @@ def measured_fleet(model: ModelOptions, streams: int) -> Iterator[Fleet]:
         Configuration(
             models={"bench": model.model_dump(exclude_unset=True)},
             serving={"limits": {"streams": streams}},  # nothing is served, but so many may run
+            scheduler={} if max_batch is None else {"max_batch": max_batch},
         ),
         expected={"bench": Expected(streams, live=True)},
     )
@@ -88,3 +93,38 @@ def measured_fleet(model: ModelOptions, streams: int) -> Iterator[Fleet]:
         yield site.fleet
     finally:
         site.close()
+
+
+def camera_copies(source: str, fps: float, p99: float, *, motion: bool) -> StreamOptions:
+    """The options of streams that are copies of a source in real time, without an end.
+
+    Args:
+        source: what a user writes for it.
+        fps: frames analysed per second.
+        p99: the most age of 99 of 100 results, in ms.
+        motion: only where something moves.
+
+    Raises:
+        ConfigError, SourceError: it cannot be what is wanted.
+    """
+    from sightline.sources.street.options import StreetOptions
+
+    kind = source_kind(source)
+    (found,) = inputs([source])
+    try:
+        rate = found.source.open().fps
+    finally:
+        found.source.close()
+    if rate and rate < fps and not motion:
+        raise ConfigError(f"{found.name} has {rate:g} FPS: --fps {fps:g} cannot be reached")
+    if kind == "street":  # the same scene, without an end
+        endless = StreetOptions.from_url(source).model_copy(update={"duration": 0.0})
+        source = endless.url()
+    return checked(
+        StreamOptions,
+        source=source,
+        realtime=kind in {"file", "street"},
+        loop=kind == "file",
+        min_fps=0,
+        adaptive=AdaptiveOptions(motion=motion, max_fps=fps, max_latency_ms=p99),
+    )

@@ -11,9 +11,9 @@ import typer
 
 from sightline.cli.options import Device, Verbose, model_options, network_names
 from sightline.cli.terminal import logs
-from sightline.cli.terminal.cells import cell
+from sightline.cli.terminal.cells import cell, table_console
+from sightline.cli.toolchain.value_lists import ALL_LOCAL, LOCAL, PRECISIONS, numbers, parts, words
 from sightline.errors import ConfigError
-from sightline.tables import ENGINES
 
 if TYPE_CHECKING:
     from sightline.config import ModelOptions
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     from sightline.optimize.benchmarks.setups import EngineSetup, MakeEngine
     from sightline.optimize.benchmarks.statistics import LatencyComparison
 
-LOCAL = tuple(name for name in ENGINES if name != "triton")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 MOST_SETUPS = 200
-_WIDE = 200
 
 
 def model(
@@ -38,7 +35,7 @@ def model(
         str | None, typer.Option(help="Inputs: 320,640x384. \\[default: the model's]")
     ] = None,
     batches: Annotated[str, typer.Option(help="Pictures in an inference: 1,4,16.")] = "1",
-    backends: Annotated[str, typer.Option(help="Runtimes to be measured.")] = ",".join(LOCAL),
+    backends: Annotated[str, typer.Option(help="Runtimes to be measured.")] = ALL_LOCAL,
     precisions: Annotated[str, typer.Option(help=f"Of {', '.join(PRECISIONS)}.")] = "auto",
     threads: Annotated[str, typer.Option(help="Processor threads; 0: all cores.")] = "0",
     seconds: Annotated[
@@ -100,11 +97,11 @@ def _setups(
     from sightline.optimize.benchmarks.setups import grid
 
     setups = grid(
-        _words("--backends", backends, LOCAL),
-        _words("--precisions", precisions, PRECISIONS),
-        [None] if sizes is None else [_size(text) for text in _parts("--sizes", sizes)],
-        _numbers("--batches", batches, least=1),
-        _numbers("--threads", threads, least=0),
+        words("--backends", backends, LOCAL),
+        words("--precisions", precisions, PRECISIONS),
+        [None] if sizes is None else [_size(text) for text in parts("--sizes", sizes)],
+        numbers("--batches", batches, least=1),
+        numbers("--threads", threads, least=0),
     )
     if len(setups) > MOST_SETUPS:
         raise ConfigError(
@@ -112,30 +109,6 @@ def _setups(
             "--sizes, --batches, --backends, --precisions or --threads"
         )
     return setups
-
-
-def _parts(option: str, text: str) -> list[str]:
-    parts = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    if not parts:
-        raise ConfigError(f"{option}: it is empty: give values with commas between them")
-    return parts
-
-
-def _words(option: str, text: str, known: tuple[str, ...]) -> list[str]:
-    parts = _parts(option, text)
-    for part in parts:
-        if part not in known:
-            raise ConfigError(f"{option} {part}: there are {', '.join(known)}")
-    return parts
-
-
-def _numbers(option: str, text: str, *, least: int) -> list[int]:
-    numbers = []
-    for part in _parts(option, text):
-        if not part.isdecimal() or not least <= int(part) <= 4096:
-            raise ConfigError(f"{option} {part}: a whole number from {least} to 4096 is needed")
-        numbers.append(int(part))
-    return numbers
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -195,14 +168,11 @@ def _tell(line: str) -> None:
 
 
 def _print(facts: dict[str, Any], comparisons: list[LatencyComparison | None]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from sightline.optimize.benchmarks.html_report import setup_name
 
-    console = Console()
-    if not console.is_terminal:  # a file or a program takes lines of any length
-        console = Console(width=_WIDE)
+    console = table_console()
     table = Table("runtime", "precision", "input", box=None, pad_edge=False)
     for column in ("batch", "threads", "mean ms", "std", "p50", "p95", "p99", "pictures/s", "MB"):
         table.add_column(column, justify="right", no_wrap=True)
