@@ -136,10 +136,13 @@ def test_addresses_of_pictures(tmp_path: Path) -> None:
     place = f"127.0.0.1:{server.server_address[1]}"
     assert still_frame(plain_image(f"http://joe:geheim@{place}/a.png")).image.max() == 9
     with pytest.raises(SourceError, match=r"answers 404") as caught:
-        plain_image(f"http://joe:geheim@{place}/b.png")
+        plain_image(f"http://joe:geheim@{place}/x.png")
     assert "geheim" not in str(caught.value)
-    (found,) = build.inputs([f"http://{place}/a.png"])
-    assert [frame.width for frame in found.source] == [6]  # read once, as a file
+    for name in ("a.png", "b.jpg", "c.JPEG", "a.png?as=b.jpg", "b.jpg?as=a.png"):
+        path = tmp_path / name.partition("?")[0]
+        path.write_bytes(cv2.imencode(path.suffix, np.full((4, 6, 3), 9, np.uint8))[1].tobytes())
+        (found,) = build.inputs([f"http://{place}/{name}"])
+        assert [frame.width for frame in found.source] == [6]  # read once, as a file
     server.shutdown()
     server.server_close()
     with pytest.raises(SourceError, match="cannot be fetched"):

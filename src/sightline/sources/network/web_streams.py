@@ -11,6 +11,7 @@ from av.container import InputContainer
 from sightline.addresses import Address
 from sightline.config import LiveOptions
 from sightline.hosts import AllowedHosts
+from sightline.media_suffixes import PICTURES
 from sightline.sources.network.playlists import (
     EncryptedPlaylistError,
     PlaylistFiles,
@@ -84,7 +85,7 @@ def open_web(
             allowance.renew(limit_bytes=INDEX_BYTES)
         # Its boundary is not looked for in other types, and one may begin with anything.
         multipart = file.content_type.startswith("multipart/")
-        container = _container(file, "mpjpeg" if multipart else None, extra)
+        container = _container(file, "mpjpeg" if multipart else _picture_format(file), extra)
     except EncryptedPlaylistError:
         file.close()
         if allowed is not None:
@@ -96,6 +97,12 @@ def open_web(
         raise
     allowance.looked(options.stall_timeout_s, PACKET_BYTES)
     return WebStream(container, file, allowance, file.length)
+
+
+def _picture_format(file: WebFile) -> str | None:
+    """FFmpeg's name for a JPEG file, or None. One that is called like a picture it would look for in a folder."""
+    called = file.name.lower().endswith(tuple(PICTURES))
+    return "jpeg_pipe" if called and file.peek(3) == b"\xff\xd8\xff" else None
 
 
 def _container(
