@@ -30,10 +30,12 @@ MOST_STREAMS = 4096
 class _Group(TyperGroup):
     """``bench SOURCE`` means ``bench video SOURCE``."""
 
+    default_command = "video"
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the first argument names; a video in its place means ``bench video``."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            args = ["video", *args]
+            args = [self.default_command, *args]
         return super().resolve_command(ctx, args)
 
 

@@ -32,7 +32,7 @@ from sightline.cli import run as run_
 from sightline.cli.analyze import detect, track
 from sightline.cli.classify import classify
 from sightline.cli.terminal import standard_streams
-from sightline.cli.toolchain import deploy
+from sightline.cli.toolchain import deploy, package
 from sightline.cli.toolchain.export import export
 from sightline.cli.toolchain.inspect import inspect
 from sightline.cli.toolchain.tune import tune
@@ -92,6 +92,7 @@ app.add_typer(evaluate.app)
 app.add_typer(config.app)
 app.add_typer(bench.app)
 app.add_typer(deploy.app)
+app.add_typer(package.app)
 app.add_typer(street.app, name="street")
 
 

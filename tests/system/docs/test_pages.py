@@ -121,9 +121,9 @@ def _check_options(words: list[str], where: str) -> None:
         inner = command.commands.get(words[0])
         if inner is None and getattr(command, "invoke_without_command", False):
             break
-        if inner is None and command.name == "bench":  # a video comes in place of a command
-            inner = command.commands["video"]
-            words = ["video", *words]
+        if inner is None and (usual := getattr(command, "default_command", "")):
+            inner = command.commands[usual]  # a video or a model comes in place of a command
+            words = [usual, *words]
         assert inner is not None, f"{where}: there is no command `{' '.join(words)}`"
         command, words = inner, words[1:]
     known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}

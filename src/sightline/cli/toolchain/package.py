@@ -1,0 +1,110 @@
+"""``sightline package``: a model packed for a machine, and the check of a package."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sightline.cli.options import Verbose, model_options, network_names
+from sightline.cli.terminal import logs
+
+
+class _Group(TyperGroup):
+    """``package MODEL`` means ``package write MODEL``."""
+
+    default_command = "write"
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first argument names; a model in its place means ``package write``."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = [self.default_command, *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=_Group,
+    name="package",
+    help="Pack a model for a machine, within its limits, and check a package there.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def write(
+    model: Annotated[
+        str, typer.Argument(help="An .onnx file, or a model's name.", autocompletion=network_names)
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder to write, or a .tar.gz.")
+    ],
+    target: Annotated[
+        str,
+        typer.Option(
+            help="mobile, embedded, edge_server, jetson-nano, jetson-xavier, jetson-orin, "
+            "raspberry-pi, nuc, or one of --targets."
+        ),
+    ],
+    targets: Annotated[Path | None, typer.Option(help="A file with further machines.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Frames on which variants are compared. \\[default: a street:// scene]"),
+    ] = None,
+    wheel: Annotated[
+        list[Path] | None, typer.Option(help="A wheel to lie in the package; may be given again.")
+    ] = None,
+    allow_missed: Annotated[
+        bool, typer.Option("--allow-missed", help="Pack what is nearest where no variant fits.")
+    ] = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Try variants of a model until a machine's limits are met, and pack the first that meets them.
+
+    [bold]Example[/bold]
+
+    sightline package yolox_nano --output gate --target raspberry-pi
+    """
+    from sightline.build.toolchain.export_sources import DATA
+    from sightline.build.toolchain.package import PackageOptions, package
+    from sightline.deploy.package.targets import find_target, read_targets
+
+    logs.set_up(verbose)
+    options = PackageOptions(
+        target=target,
+        limits=find_target(target, read_targets(targets)),
+        data=data or DATA,
+        wheels=tuple(wheel or ()),
+        missed=allow_missed,
+    )
+
+    def tell(line: str) -> None:
+        typer.echo(line, err=True)
+
+    packed = package(model_options(model), output, options, tell)
+    for gap in packed.missed:
+        typer.secho(f"missed: {gap}", fg="yellow", err=True)
+    typer.echo(packed.path)
+
+
+@app.command()
+def verify(
+    package: Annotated[Path, typer.Argument(help="The folder, or the .tar.gz.")],
+    verbose: Verbose = 0,
+) -> None:
+    """Check a package on this machine: its files, and that its model finds what it should.
+
+    [bold]Example[/bold]
+
+    sightline package verify gate
+    """
+    from sightline.build.toolchain.package_check import verify_package
+
+    logs.set_up(verbose)
+    check = verify_package(package, os.environ)
+    typer.echo(f"{check.files} files are whole")
+    typer.echo(f"{check.objects} objects of the sample are found")
+    within = "within" if check.latency_ms <= check.limit_ms else "ABOVE"
+    typer.echo(f"{check.latency_ms:.1f} ms a picture, {within} the limit of {check.limit_ms:g}")

@@ -1,0 +1,197 @@
+"""The files of a package besides the model: run configuration, start script, systemd unit, checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sightline.errors import ConfigError, ModelError
+from sightline.whole_files import sink_error
+
+MANIFEST, SUMS, CONFIGURATION = "package.json", "SHA256SUMS", "sightline.yaml"
+SAMPLE = "sample.png"
+EXECUTABLE = ("start.sh",)
+
+_START = """#!/bin/sh
+# Starts the cameras and the service of sightline.yaml. On a machine without a network:
+# `./start.sh install` first, which makes .venv of the wheels in wheels/.
+set -eu
+cd "$(dirname "$0")"
+if [ "${1:-}" = install ]; then
+  "${PYTHON:-python3}" -m venv .venv
+  .venv/bin/python -m pip install --no-index --find-links wheels sightline
+  exit 0
+fi
+if [ -x .venv/bin/sightline ]; then program=.venv/bin/sightline; else program=sightline; fi
+exec "$program" run sightline.yaml "$@"
+"""
+
+_UNIT = """[Unit]
+Description=Sightline: {name}
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+# Copy the package to this folder, or write another one here.
+WorkingDirectory=/opt/sightline/{name}
+ExecStart=/opt/sightline/{name}/start.sh
+Restart=on-failure
+RestartSec=5
+DynamicUser=yes
+StateDirectory=sightline
+NoNewPrivileges=yes
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_CONFIGURATION = """# Written by `sightline package`. `sightline config check sightline.yaml` tells what is wrong with it.
+models:
+  {name}:
+    model: {file}
+    backend: {runtime}
+{size}    engine: {{hint: latency, threads: {threads}, precision: {precision}}}
+streams:
+  camera:
+    source: ${{SIGHTLINE_SOURCE:-street://?seed=7&duration=0&live=true}}    # an address of a camera, or a file
+serving:
+  host: 127.0.0.1
+  port: ${{SIGHTLINE_PORT:-8000}}
+"""
+
+_README = """# {name} for {target}
+
+{about}
+
+| file | what |
+| --- | --- |
+| `{file}` | the model{parts} |
+| `{card}` | its card: how it is fed and read, and how it was made |
+| `sightline.yaml` | the run configuration: the model, a camera, the service |
+| `start.sh` | starts it: `SIGHTLINE_SOURCE=rtsp://camera/stream ./start.sh` |
+| `sightline-{name}.service` | a unit for systemd |
+| `sample.png`, `package.json` | a picture, what the model finds in it, the limits and what was measured |
+| `SHA256SUMS` | checksums: `sha256sum -c SHA256SUMS` |
+
+It needs Python 3.11 or later and the package `sightline`; with wheels in `wheels/`, `./start.sh install` sets it up without a
+network. Then `sightline package verify .` checks the files, runs the model on `sample.png`, compares what it finds, and
+measures how long it takes on this machine.
+
+| | limit | where it was packed |
+| --- | --- | --- |
+| size | {size_mb:g} MB | {got_size:.2f} MB |
+| latency of a picture | {latency_ms:g} ms | {got_latency:.1f} ms |
+| objects kept | {kept:g} | {got_kept:.3f} |
+"""
+
+
+def configuration_text(
+    name: str, file: str, runtime: str, size: int | None, threads: int, precision: str
+) -> str:
+    """The content of ``sightline.yaml``."""
+    return _CONFIGURATION.format(
+        name=name,
+        file=json.dumps(file),
+        runtime=runtime,
+        size=f"    size: {size}\n" if size else "",
+        threads=threads,
+        precision=precision,
+    )
+
+
+def write_texts(folder: Path, name: str, manifest: Mapping[str, Any], configuration: str) -> None:
+    """Write everything but the model, its card, the sample and the checksums. Raises OSError."""
+    limits, got, target = manifest["limits"], manifest["measured"], manifest["target"]
+    file = manifest["model"]
+    parts = " with its weights beside it" if file.endswith(".xml") else ""
+    texts = {
+        CONFIGURATION: configuration,
+        "start.sh": _START,
+        f"sightline-{name}.service": _UNIT.format(name=name),
+        MANIFEST: json.dumps(manifest, indent=1) + "\n",
+        "README.md": _README.format(
+            name=name, target=target, about=limits["about"].capitalize() + ".", file=file,
+            card=Path(file).with_suffix(".yaml").name, parts=parts, size_mb=limits["size_mb"],
+            latency_ms=limits["latency_ms"], kept=limits["kept"], got_size=got["size_mb"],
+            got_latency=got["latency_ms"], got_kept=got["kept"],
+        ),
+    }  # fmt: skip
+    for relative, text in texts.items():
+        (folder / relative).write_text(text, encoding="utf-8")
+    for relative in EXECUTABLE:
+        (folder / relative).chmod(0o755)
+
+
+def write_checksums(folder: Path) -> None:
+    """Write ``SHA256SUMS`` of all files below a folder, as ``sha256sum`` reads them. Raises OSError."""
+    lines = [f"{_sha256(path)}  {path.relative_to(folder).as_posix()}" for path in _files(folder)]
+    (folder / SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def check_checksums(folder: Path) -> int:
+    """Compare all files with ``SHA256SUMS``; how many there are.
+
+    Files that came later (a virtual environment, results) are none of the package's.
+
+    Raises:
+        ConfigError: it is no package.
+        ModelError: a file is missing, was changed, or lies outside; all of them are named.
+    """
+    listing = folder / SUMS
+    if not listing.is_file():
+        raise ConfigError(f"{folder}: no package of `sightline package`: it has no {SUMS}")
+    wrong, count = [], 0
+    for line in listing.read_text(encoding="utf-8").splitlines():
+        wanted, _, relative = line.partition("  ")
+        path = folder / relative
+        count += 1
+        if not path.resolve().is_relative_to(folder.resolve()):
+            wrong.append(f"{relative} lies outside of the package")
+        elif not path.is_file():
+            wrong.append(f"{relative} is missing")
+        elif _sha256(path) != wanted:
+            wrong.append(f"{relative} was changed")
+    if wrong:
+        raise ModelError(f"{folder}: {'; '.join(wrong)}: copy the package again")
+    return count
+
+
+def write_archive(folder: Path, archive: Path) -> None:
+    """Pack a folder as .tar.gz, under its own name. Raises SinkError."""
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        return member
+
+    try:
+        with tarfile.open(archive, "w:gz") as file:
+            file.add(folder, folder.name, filter=plain)
+    except OSError as error:
+        raise sink_error(archive, error) from error
+
+
+def unpacked(archive: Path, folder: Path) -> Path:
+    """The package's folder of an archive, below ``folder``. Raises ConfigError."""
+    try:
+        with tarfile.open(archive) as file:
+            file.extractall(folder, filter="data")
+    except (tarfile.TarError, OSError, EOFError) as exc:
+        raise ConfigError(f"{archive}: no archive of a package: {exc}") from exc
+    inside = [path for path in folder.iterdir() if path.is_dir()]
+    if len(inside) != 1:
+        raise ConfigError(f"{archive}: no archive of a package: it holds {len(inside)} folders")
+    return inside[0]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / SUMS)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,87 @@
+"""What was tried to meet a machine's limits, and which of it is packed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sightline.deploy.package.targets import Target
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A variant of a model at an input size, measured on this machine.
+
+    Args:
+        variant: ``fp32``, ``fp16`` (weights) or ``int8``.
+        path: of its file.
+        size: longer side of the input; None: the model's own.
+        size_mb: of its files.
+        latency_ms: the median of one picture.
+        kept: the share of the original's sure objects that it finds.
+    """
+
+    variant: str
+    path: Path
+    size: int | None
+    size_mb: float
+    latency_ms: float
+    kept: float
+
+    def __str__(self) -> str:
+        size = f" at {self.size}" if self.size else ""
+        return (
+            f"{self.variant}{size}: {self.size_mb:.2f} MB, {self.latency_ms:.1f} ms, "
+            f"{self.kept:.3f} of the objects kept"
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """For the package's own file."""
+        return {
+            "variant": self.variant,
+            "size": self.size,
+            "size_mb": round(self.size_mb, 3),
+            "latency_ms": round(self.latency_ms, 2),
+            "kept": round(self.kept, 4),
+        }
+
+
+def missed(trial: Trial, target: Target) -> list[str]:
+    """The limits that a variant does not meet, each with how much is missing."""
+    found = []
+    if trial.size_mb > target.size_mb:
+        over = trial.size_mb - target.size_mb
+        found.append(f"size {trial.size_mb:.2f} MB is {over:.2f} MB above {target.size_mb:g}")
+    if trial.latency_ms > target.latency_ms:
+        over = trial.latency_ms - target.latency_ms
+        found.append(
+            f"latency {trial.latency_ms:.1f} ms is {over:.1f} ms above {target.latency_ms:g}"
+        )
+    if not trial.kept >= target.kept:
+        found.append(
+            f"objects kept {trial.kept:.3f} is {target.kept - trial.kept:.3f} below {target.kept:g}"
+        )
+    return found
+
+
+def tried(trials: Iterable[Trial], target: Target) -> Iterator[Trial]:
+    """Trials in the order in which they lose more, up to the first that meets all limits."""
+    for trial in trials:
+        yield trial
+        if not missed(trial, target):
+            return
+
+
+def best(trials: list[Trial], target: Target) -> Trial:
+    """The one that meets all limits, else the one that is nearest to them."""
+
+    def excess(trial: Trial) -> float:
+        """How far it is above the limits, as a share of them, all together."""
+        over = max(0.0, trial.size_mb / target.size_mb - 1)
+        over += max(0.0, trial.latency_ms / target.latency_ms - 1)
+        # What is lost weighs most: a small model that finds nothing is no use.
+        return over + 10 * max(0.0, target.kept - trial.kept)
+
+    return min(trials, key=excess)

@@ -1,0 +1,110 @@
+"""Packages: variants until the limits are met, what lies in them, and how they are checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sightline.build.toolchain import package_trials
+from sightline.build.toolchain.package import PackageOptions, Packed, package
+from sightline.build.toolchain.package_check import verify_package
+from sightline.config import ModelOptions, file
+from sightline.deploy.package.files import write_checksums
+from sightline.deploy.package.targets import Target
+from sightline.errors import ConfigError, ModelError
+
+DATA = "street://?seed=7&width=640&height=384&duration=0.2"
+MakeModel = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short measurements of few frames: what is chosen does not depend on them here."""
+    monkeypatch.setattr(package_trials, "TIMED_S", 0.02)
+    monkeypatch.setattr(package_trials, "WARM_UP_S", 0.0)
+    monkeypatch.setattr(package_trials, "FRAMES", 2)
+
+
+def pack(output: Path, model: str | Path = "street", **limits: Any) -> Packed:
+    target = Target(**{"size_mb": 50, "latency_ms": 10_000, **limits})
+    missed = limits.pop("missed", False)
+    options = PackageOptions(target="gate", limits=target, data=DATA, missed=missed)
+    return package(ModelOptions(model=str(model)), output, options, lambda _: None)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_package_runs_where_it_is_checked(tmp_path: Path, runtime: str) -> None:
+    packed = pack(tmp_path / "gate", runtime=runtime)
+    assert (packed.chosen.variant, packed.missed, len(packed.trials)) == ("fp32", [], 1)
+    check = verify_package(tmp_path / "gate", {})
+    assert check.objects >= 3
+    assert check.limit_ms == 10_000
+    configuration = file.read(tmp_path / "gate" / "sightline.yaml", {}).configuration
+    assert configuration.models["gate"].files[0].backend == runtime
+    card = next(p for p in (tmp_path / "gate").glob("*.yaml") if p.name != "sightline.yaml")
+    (step,) = yaml.safe_load(card.read_text())["history"]
+    assert (step["tool"], step["options"]["target"]) == ("sightline package", "gate")
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_variants_are_tried_until_the_limits_are_met(tmp_path: Path, data: Path) -> None:
+    model = data / "models" / "yolox_nano.onnx"
+    packed = pack(tmp_path / "gate.tar.gz", model, size_mb=2, kept=0.5)
+    assert [t.variant for t in packed.trials] == ["fp32", "fp16"]
+    assert packed.chosen.size_mb < 2
+    assert verify_package(tmp_path / "gate.tar.gz", {}).files == 8
+
+
+def test_a_smaller_input_is_written_into_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Latencies as they are on a machine where they follow the number of pixels."""
+    monkeypatch.setattr(
+        "sightline.build.toolchain.package_trials.latency_ms",
+        lambda how, frame: 20.0 if how.size is None else 20.0 * (how.size / 640) ** 2,
+    )
+    packed = pack(tmp_path / "gate", latency_ms=16, kept=0.1)
+    assert packed.chosen.size == 544
+    configuration = file.read(tmp_path / "gate" / "sightline.yaml", {}).configuration
+    assert configuration.models["gate"].files[0].size == 544
+    assert json.loads((tmp_path / "gate" / "package.json").read_text())["measured"]["size"] == 544
+
+
+def test_limits_that_nothing_meets_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"limits of gate; the nearest is .*size .* MB above 0\.1"):
+        pack(tmp_path / "gate", size_mb=0.1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_there_is_not_written_over(tmp_path: Path, constant_model: MakeModel) -> None:
+    (tmp_path / "gate").mkdir()
+    (tmp_path / "gate" / "mine").write_text("x")
+    with pytest.raises(ConfigError, match="is there already"):
+        pack(tmp_path / "gate")
+    (tmp_path / "a.xml").write_text("")
+    with pytest.raises(ConfigError, match=r"an \.onnx file is needed"):
+        pack(tmp_path / "out", tmp_path / "a.xml")
+
+
+def test_a_model_that_finds_nothing_sure_is_refused(
+    tmp_path: Path, pyramid_model: MakeModel
+) -> None:
+    with pytest.raises(ConfigError, match="--data: the model is sure of nothing in it"):
+        pack(tmp_path / "gate", pyramid_model(6, transposed=True))
+
+
+def test_another_model_in_the_package_is_noticed(tmp_path: Path, pyramid_model: MakeModel) -> None:
+    pack(tmp_path / "gate")
+    model = tmp_path / "gate" / "street.onnx"
+    names = {"names": str(dict(enumerate("abcdef")))}
+    model.write_bytes(pyramid_model(10, transposed=True, metadata=names).read_bytes())
+    with pytest.raises(ModelError, match=r"street\.onnx was changed"):
+        verify_package(tmp_path / "gate", {})
+    write_checksums(tmp_path / "gate")  # as somebody would who means it
+    with pytest.raises(ModelError, match=r"does not find \d+ of the \d+ objects in sample\.png"):
+        verify_package(tmp_path / "gate", {})

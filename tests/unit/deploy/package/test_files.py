@@ -1,0 +1,80 @@
+"""Checksums and archives of packages."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from sightline.deploy.package.files import (
+    check_checksums,
+    unpacked,
+    write_archive,
+    write_checksums,
+)
+from sightline.errors import ConfigError, ModelError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "gate"
+    (made / "wheels").mkdir(parents=True)
+    (made / "a.onnx").write_bytes(b"a" * 1000)
+    (made / "wheels" / "b.whl").write_bytes(b"b")
+    write_checksums(made)
+    return made
+
+
+def test_checksums_are_those_of_sha256sum(folder: Path) -> None:
+    assert check_checksums(folder) == 2
+    if shutil.which("sha256sum"):
+        subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=folder, check=True)
+
+
+def test_what_was_changed_or_is_missing_is_named(folder: Path) -> None:
+    (folder / "a.onnx").write_bytes(b"a" * 999 + b"x")
+    (folder / "wheels" / "b.whl").unlink()
+    with pytest.raises(ModelError, match=r"a\.onnx was changed; wheels/b\.whl is missing"):
+        check_checksums(folder)
+
+
+def test_what_came_later_is_no_fault(folder: Path) -> None:
+    (folder / "results.jsonl").write_text("")
+    assert check_checksums(folder) == 2
+
+
+def test_a_listing_leads_to_no_other_folder(folder: Path) -> None:
+    (folder.parent / "secret").write_text("s")
+    with (folder / "SHA256SUMS").open("a") as file:
+        file.write(f"{'0' * 64}  ../secret\n")
+    with pytest.raises(ModelError, match=r"\.\./secret lies outside"):
+        check_checksums(folder)
+
+
+def test_a_folder_that_is_no_package(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no package of"):
+        check_checksums(tmp_path)
+
+
+def test_an_archive_is_what_it_was_made_of(folder: Path, tmp_path: Path) -> None:
+    write_archive(folder, tmp_path / "gate.tar.gz")
+    found = unpacked(tmp_path / "gate.tar.gz", tmp_path / "out")
+    assert found.name == "gate"
+    assert check_checksums(found) == 2
+
+
+def test_an_archive_writes_nowhere_else(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as file:
+        member = tarfile.TarInfo("../escaped")
+        member.size = 1
+        file.addfile(member, io.BytesIO(b"x"))
+    with pytest.raises(ConfigError, match="no archive of a package"):
+        unpacked(tmp_path / "a.tar.gz", tmp_path / "out")
+    assert not (tmp_path / "escaped").exists()
+    (tmp_path / "b.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(ConfigError, match="no archive of a package"):
+        unpacked(tmp_path / "b.tar.gz", tmp_path / "out")
