@@ -30,7 +30,7 @@ def halve_weights(model: Any) -> bytes:
         if weight.name not in used or weight.data_type != onnx.TensorProto.FLOAT:
             continue
         values = onnx.numpy_helper.to_array(weight)
-        if values.size and float(np.abs(values).max()) > np.finfo(np.float16).max:
+        if values.size and np.abs(values).max() > float(np.finfo(np.float16).max):
             continue
         name, half = weight.name, f"{weight.name}.half"
         weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), half))
