@@ -25,7 +25,7 @@ from sightline.whole_files import move_into_place, scratch_beside
 
 if TYPE_CHECKING:
     from sightline.deploy.package.targets import Target
-    from sightline.deploy.package.trials import Trial
+    from sightline.deploy.package.trials import PackageTrial
     from sightline.models.card import CardReading
     from sightline.models.model_card import ModelCard
 
@@ -58,8 +58,8 @@ class Packed:
     """What was written, with what was tried and the limits that are missed."""
 
     path: Path
-    chosen: Trial
-    trials: Sequence[Trial]
+    chosen: PackageTrial
+    trials: Sequence[PackageTrial]
     missed: Sequence[str]
 
 
@@ -121,10 +121,10 @@ def _write(
     folder: Path,
     name: str,
     reading: CardReading,
-    chosen: Trial,
+    chosen: PackageTrial,
     frames: Sequence[Frame],
     options: PackageOptions,
-    trials: Sequence[Trial],
+    trials: Sequence[PackageTrial],
 ) -> None:
     from sightline.deploy.package import files
     from sightline.imaging.picture_files import encoded
@@ -162,7 +162,7 @@ def _write(
         raise sink_error(folder, error) from error
 
 
-def _card(reading: CardReading, chosen: Trial, options: PackageOptions) -> ModelCard:
+def _card(reading: CardReading, chosen: PackageTrial, options: PackageOptions) -> ModelCard:
     from sightline.models.history import made_by
 
     step = made_by(

@@ -18,7 +18,7 @@ from sightline.types import Detections, Frame
 
 if TYPE_CHECKING:
     from sightline.deploy.package.targets import Target
-    from sightline.deploy.package.trials import Trial
+    from sightline.deploy.package.trials import PackageTrial
     from sightline.models.card import CardReading
 
 FRAMES, MOST_READ = 16, 500
@@ -35,9 +35,9 @@ TIMED_S, WARM_UP_S = 1.0, 3.0
 
 def variant_trials(
     reading: CardReading, frames: Sequence[Frame], target: Target, scratch: Path
-) -> Iterator[Trial]:
+) -> Iterator[PackageTrial]:
     """Variants from the one that loses least to the one that loses most."""
-    from sightline.deploy.package.trials import Trial
+    from sightline.deploy.package.trials import PackageTrial
 
     files = _smaller_ones(_variants(reading, target, scratch))
     own = max(reading.card.size)
@@ -52,7 +52,7 @@ def variant_trials(
             how = packed_options(file, size, target)
             share = _kept(found_objects(how, frames), reference, reading.card.class_names)
             latency = latency_ms(how, frames[0])
-            yield Trial(variant, file, size, size_mb(file), latency, share)
+            yield PackageTrial(variant, file, size, size_mb(file), latency, share)
             kept = max(kept, share)
         if kept < target.kept:
             return  # a still smaller input loses more

@@ -11,7 +11,7 @@ from sightline.deploy.package.targets import Target
 
 
 @dataclass(frozen=True)
-class Trial:
+class PackageTrial:
     """A variant of a model at an input size, measured on this machine.
 
     Args:
@@ -48,7 +48,7 @@ class Trial:
         }
 
 
-def missed(trial: Trial, target: Target) -> list[str]:
+def missed(trial: PackageTrial, target: Target) -> list[str]:
     """The limits that a variant does not meet, each with how much is missing."""
     found = []
     if trial.size_mb > target.size_mb:
@@ -66,7 +66,7 @@ def missed(trial: Trial, target: Target) -> list[str]:
     return found
 
 
-def tried(trials: Iterable[Trial], target: Target) -> Iterator[Trial]:
+def tried(trials: Iterable[PackageTrial], target: Target) -> Iterator[PackageTrial]:
     """Trials in the order in which they lose more, up to the first that meets all limits."""
     for trial in trials:
         yield trial
@@ -74,10 +74,10 @@ def tried(trials: Iterable[Trial], target: Target) -> Iterator[Trial]:
             return
 
 
-def best(trials: list[Trial], target: Target) -> Trial:
+def best(trials: list[PackageTrial], target: Target) -> PackageTrial:
     """The one that meets all limits, else the one that is nearest to them."""
 
-    def excess(trial: Trial) -> float:
+    def excess(trial: PackageTrial) -> float:
         """How far it is above the limits, as a share of them, all together."""
         over = max(0.0, trial.size_mb / target.size_mb - 1)
         over += max(0.0, trial.latency_ms / target.latency_ms - 1)

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from sightline.deploy.package.targets import Target
-from sightline.deploy.package.trials import Trial, best, missed, tried
+from sightline.deploy.package.trials import PackageTrial, best, missed, tried
 
 TARGET = Target(size_mb=2, latency_ms=20, kept=0.9)
 
 
-def trial(variant: str, size_mb: float, latency_ms: float, kept: float) -> Trial:
-    return Trial(variant, Path("a.onnx"), None, size_mb, latency_ms, kept)
+def trial(variant: str, size_mb: float, latency_ms: float, kept: float) -> PackageTrial:
+    return PackageTrial(variant, Path("a.onnx"), None, size_mb, latency_ms, kept)
 
 
 GOOD = trial("good", 2, 20, 0.9)
@@ -31,7 +31,7 @@ GOOD = trial("good", 2, 20, 0.9)
         ),
     ],
 )
-def test_what_is_missed(one: Trial, expected: list[str]) -> None:
+def test_what_is_missed(one: PackageTrial, expected: list[str]) -> None:
     assert missed(one, TARGET) == expected
 
 
