@@ -709,6 +709,12 @@ def test_the_grey_of_a_picture_is_its_luma(
         pytest.param(
             lambda: graphs.yolov6("output"), "", "write `decoder: yolox-decoded`", id="decoded rows"
         ),
+        pytest.param(
+            lambda: graphs.nanodet(plus=False, bins=11, classes=5),
+            "",
+            "`decoder: nanodet`, or `nanodet-eleven`",
+            id="NanoDet read as YOLOX",
+        ),
         pytest.param(lambda: graphs.detr("logits", "pred_boxes"), "", None, id="sigmoids"),
         pytest.param(
             lambda: graphs.yolov6("output"), "decoder: yolov6", None, id="rows that a card names"

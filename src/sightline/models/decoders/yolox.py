@@ -40,6 +40,11 @@ class YoloX:
             "grid itself: write `decoder: yolox-decoded`, or `yolov6` for YOLOv6 and GOLD-YOLO, into "
             "its card"
         )
+        self._logits = Hint(
+            "yolox: scores are below 0, and those of YOLOX never are. The model seems to be a NanoDet: write "
+            "`decoder: nanodet`, or `nanodet-eleven` for NanoDet-g and others with `reg_max: 10`, into its card"
+        )
+        self._looked = False
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -62,6 +67,10 @@ class YoloX:
                 f"YOLOX gave {count} cells for an input of {canvas[0]}×{canvas[1]}: "
                 "the card's decoder is not this model's"
             )
+        if not self._looked:  # the numbers of one picture tell
+            self._looked = True
+            if outputs[0][..., 4:].min(initial=0) < 0:
+                self._logits.give()
         cells = grid(canvas, strides)
         pictures = [_decode(rows, cells, conf) for rows in outputs[0]]
         if any(len(p) and p.boxes[:, 2].min() > HUGE for p in pictures):
