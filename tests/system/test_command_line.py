@@ -391,6 +391,7 @@ def test_bench_model(run: Run, tmp_path: Path) -> None:
     assert measured["latency"]["p50_ms"] <= measured["latency"]["p99_ms"]
     assert measured["pictures_per_s"] > 0
     assert 50 < measured["peak_memory_mb"] < 1000
+    assert 0 <= measured["other_load"] <= 1
     assert "TorchScript" in refused["refused"]
     page = (tmp_path / "report.html").read_text()
     assert page.count("<svg") == 2

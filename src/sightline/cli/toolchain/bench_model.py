@@ -58,7 +58,7 @@ def model(
     """Measure a model with every runtime: latency, throughput and memory of each setup.
 
     All combinations of runtime, precision, input size, batch and threads run in a process of their own.
-    What cannot run is a row with the reason. Latency is of one batch at a time with all threads,
+    What cannot run is a row with the reason; the command fails where nothing can. Latency is of one batch at a time with all threads,
     throughput of as many side by side as the runtime takes.
 
     [bold]Examples[/bold]
@@ -84,10 +84,7 @@ def model(
     )
     if output is not None:
         write_whole(output, html_report(facts).encode())
-    if json:
-        typer.echo(json_.dumps(facts))
-    else:
-        _print(facts, shown)
+    _print(facts, shown, as_json=json)
 
 
 def _setups(
@@ -167,7 +164,19 @@ def _tell(line: str) -> None:
     typer.echo(printable(line), err=True)
 
 
-def _print(facts: dict[str, Any], comparisons: list[LatencyComparison | None]) -> None:
+def _print(
+    facts: dict[str, Any], comparisons: list[LatencyComparison | None], *, as_json: bool
+) -> None:
+    """The results. Exits with 1 where nothing could run."""
+    if as_json:
+        typer.echo(json_.dumps(facts))
+    else:
+        _print_table(facts, comparisons)
+    if all(row["refused"] for row in facts["results"]):
+        raise typer.Exit(1)
+
+
+def _print_table(facts: dict[str, Any], comparisons: list[LatencyComparison | None]) -> None:
     from rich.table import Table
 
     from sightline.optimize.benchmarks.html_report import setup_name
@@ -206,11 +215,18 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 def _remarks(row: dict[str, Any], found: LatencyComparison | None) -> list[str]:
     """What is to be said of a row besides its figures."""
+    from sightline.optimize.benchmarks.other_load import NOTABLE
+
     remarks = []
     if row["refused"]:
         remarks.append(f"cannot run: {row['refused']}")
     if row["warm_up"] and not row["warm_up"]["stable"]:
         remarks.append("its times did not become stable: something else uses this machine")
+    if (row["other_load"] or 0) >= NOTABLE:
+        remarks.append(
+            f"other programs took {row['other_load']:.0%} of the processor meanwhile: measure again "
+            "without them"
+        )
     if found is not None:
         remarks.append(str(found))
     if row["sustained"] is not None:

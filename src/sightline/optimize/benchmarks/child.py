@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sightline.errors import InferenceError, SightlineError
+from sightline.optimize.benchmarks.other_load import OtherLoad
 from sightline.optimize.benchmarks.setups import EngineSetup, Hint, MakeEngine
 from sightline.optimize.benchmarks.timing import FullLoad, TimedRuns, WarmUp
 from sightline.types import EngineInfo
@@ -80,6 +81,11 @@ class SetupProcess:
         found: FullLoad = self._call("load", seconds)
         return found
 
+    def other_load(self) -> float | None:
+        """See ``OtherLoad.share``: since the engine was ready, or the last call."""
+        share: float | None = self._call("other_load")
+        return share
+
     def peak_memory_mb(self) -> float:
         """The most memory that the process has had at a time, in MB (10⁶ bytes)."""
         peak: float = self._call("peak_memory_mb")
@@ -110,6 +116,7 @@ class SetupRuns:
     def __init__(self, make: MakeEngine, setup: EngineSetup) -> None:
         self._make, self._setup = make, setup
         self._runs: TimedRuns | None = None
+        self._others = OtherLoad()
 
     def prepare(self, hint: Hint, limit_s: float) -> Prepared:
         """Make the engine, in the place of one with another hint, and warm it up."""
@@ -119,6 +126,7 @@ class SetupRuns:
         warm_up = self._runs.warm_up(limit_s)
         if hint == "throughput":
             self._runs.fill_requests(engine.info.requests)
+        self._others = OtherLoad()
         return Prepared(engine.info, size, warm_up)
 
     def latencies_ms(self, seconds: float) -> list[float]:
@@ -130,6 +138,10 @@ class SetupRuns:
         """See ``TimedRuns``."""
         assert self._runs is not None
         return self._runs.load(seconds)
+
+    def other_load(self) -> float | None:
+        """See ``OtherLoad``."""
+        return self._others.share()
 
     def peak_memory_mb(self) -> float:
         """Of this process. ``ru_maxrss`` would be that of its parent, where that was larger."""

@@ -73,7 +73,8 @@ class BenchResult:
     ``setup`` has the size that was used, ``precision`` and ``device`` are the engine's own.
     ``latency`` is of one batch at a time with all threads; ``block_medians_ms`` are those of its blocks.
     ``pictures_per_s`` is with ``requests`` batches side by side. ``peak_memory_mb`` is of the process.
-    ``comparison`` is with another model, measured in turns.
+    ``other_load`` is the part of the processor that other programs took meanwhile; None where that is
+    not known. ``comparison`` is with another model, measured in turns.
     """
 
     setup: EngineSetup
@@ -86,6 +87,7 @@ class BenchResult:
     requests: int | None = None
     pictures_per_s: float | None = None
     peak_memory_mb: float | None = None
+    other_load: float | None = None
     sustained: Sustained | None = None
     comparison: LatencyComparison | None = None
 
@@ -135,9 +137,10 @@ def _measure(
             rival.prepare("latency", plan.warm_up_s)
         if rival is None:
             blocks = [process.latencies_ms(plan.seconds / BLOCKS) for _ in range(BLOCKS)]
-            comparison = None
+            comparison, others = None, process.other_load()
         else:
             blocks, comparison = _in_turns(process, rival, plan.seconds)
+            others = None  # the rival would be among them
         side_by_side = process.prepare("throughput", plan.warm_up_s)
         load = process.load(plan.seconds / 2)
         peak = process.peak_memory_mb()
@@ -152,6 +155,7 @@ def _measure(
         requests=side_by_side.info.requests,
         pictures_per_s=load.pictures_per_s,
         peak_memory_mb=peak,
+        other_load=others,
         sustained=sustained,
         comparison=comparison,
     )

@@ -8,6 +8,7 @@ which rates differ by factors; then batch, threads and requests in flight around
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -22,6 +23,8 @@ RUNGS = (1 / 16, 1 / 4, 1)
 """Parts of that time that candidates are measured for, one after another."""
 KEPT = 1 / 4
 """The part that goes on to the next rung."""
+TURNS = 4
+"""Candidates of a rung are measured in so many turns."""
 NEAR, MOST_NEAR = 0.8, 2
 """How near to the fastest of the first step others come that are looked at more closely, too; and how many
 they are at a time. Where none of these holds, the next are looked at."""
@@ -74,7 +77,7 @@ def search_all(
     for candidate in space.every():
         trial = measurer.accuracy(candidate)
         if trial.refused is None:
-            measurer.measure(trial, full_s)
+            measurer.measure([trial], full_s)
     return list(measurer.trials.values())
 
 
@@ -106,26 +109,30 @@ class _Measurer:
         self.trials[candidate] = trial
         return trial
 
-    def measure(self, trial: Trial, seconds: float) -> Trial:
-        """Measure one for so long; a shorter measurement of it is forgotten, a longer one kept."""
-        known = self.trials.get(trial.candidate)
-        if known is not None and known.seconds >= seconds:
-            return known
-        try:
-            load = self._runner.load(trial.candidate, seconds)
-        except SightlineError as exc:
-            found = replace(trial, accuracy=None, refused=str(exc))
-        else:
-            p99 = sorted(load.samples_ms)[math.ceil(0.99 * len(load.samples_ms)) - 1]
-            found = replace(trial, pictures_per_s=load.pictures_per_s, p99_ms=p99, seconds=seconds)
-        self.trials[trial.candidate] = found
-        self._tell(
-            f"{trial.candidate}: cannot run: {found.refused}"
-            if found.refused
-            else f"{trial.candidate}: {found.pictures_per_s:.1f} pictures/s, p99 {found.p99_ms:.0f} ms "
-            f"in {seconds:.2g} s"
-        )
-        return found
+    def measure(self, trials: Sequence[Trial], seconds: float) -> list[Trial]:
+        """Measure trials for so long each, in turns: what else the machine does falls on all.
+
+        A shorter measurement of one is forgotten, a longer one kept.
+        """
+        known = {c: t for c, t in self.trials.items() if t.seconds >= seconds}
+        loads: dict[TuningCandidate, list[FullLoad]] = {}
+        for _ in range(TURNS):
+            for trial in trials:
+                one = trial.candidate
+                if one in known:
+                    continue
+                try:
+                    loads.setdefault(one, []).append(self._runner.load(one, seconds / TURNS))
+                except SightlineError as exc:
+                    known[one] = replace(trial, accuracy=None, refused=str(exc))
+        for trial in trials:
+            one = trial.candidate
+            if one not in known:
+                known[one] = _joined(trial, loads[one], seconds)
+            if self.trials.get(one) is not known[one]:
+                self.trials[one] = known[one]
+                self._tell(_said(known[one]))
+        return [known[trial.candidate] for trial in trials]
 
     def halve(self, trials: Sequence[Trial], full_s: float, *, plain_only: bool = False) -> None:
         """Measure all for the first part of the time, the best quarter of them for the next.
@@ -134,8 +141,28 @@ class _Measurer:
         """
         left = list(trials)
         for part in RUNGS[:-1] if plain_only else RUNGS:
-            measured = [self.measure(trial, part * full_s) for trial in left]
+            measured = self.measure(left, part * full_s)
             running = [trial for trial in measured if trial.refused is None]
             running.sort(key=lambda t: (not t.holds(self._limits), -t.pictures_per_s))
             left = running[: max(2, math.ceil(KEPT * len(running)))]
             self._runner.release([trial.candidate for trial in left])
+
+
+def _joined(trial: Trial, loads: Sequence[FullLoad], seconds: float) -> Trial:
+    """What the turns of a candidate came to: the median of their rates, and the p99 over all."""
+    samples = sorted(ms for load in loads for ms in load.samples_ms)
+    return replace(
+        trial,
+        pictures_per_s=statistics.median(load.pictures_per_s for load in loads),
+        p99_ms=samples[math.ceil(0.99 * len(samples)) - 1],
+        seconds=seconds,
+    )
+
+
+def _said(trial: Trial) -> str:
+    if trial.refused:
+        return f"{trial.candidate}: cannot run: {trial.refused}"
+    return (
+        f"{trial.candidate}: {trial.pictures_per_s:.1f} pictures/s, p99 {trial.p99_ms:.0f} ms "
+        f"in {trial.seconds:.2g} s"
+    )
