@@ -15,11 +15,12 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group test
 	touch $@
 
-# What system tests need: PyTorch, an RTSP server, a screen, Prometheus, Triton. Where it cannot be installed they skip.
+# What system tests need: PyTorch, an RTSP server, a screen, Prometheus, Triton, TorchServe. Where it cannot be installed they skip.
 $(VENV)/.system: | $(VENV)/.ready
 	-tools/install_torch $(VENV)
 	-tools/install_system_packages
 	-tools/install_triton
+	-tools/install_torchserve $(BIN)/python
 	touch $@
 
 demo: $(VENV)/.ready

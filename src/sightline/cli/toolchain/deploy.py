@@ -56,7 +56,7 @@ def triton(
 
     sightline deploy triton yolox_nano --output repository
     """
-    from sightline.build.toolchain.triton import deploy_triton
+    from sightline.build.toolchain.servers import deploy_triton
     from sightline.deploy.triton.repository import TritonOptions
 
     logs.set_up(verbose)
@@ -76,6 +76,50 @@ def triton(
     )
     for folder in deploy_triton(model_options(model), output, options):
         typer.echo(folder)
+
+
+@app.command()
+def torchserve(
+    model: Deployed,
+    output: Output,
+    name: Name = None,
+    model_version: Annotated[
+        str, typer.Option(help="Its version, as TorchServe shows it.")
+    ] = "1.0",
+    max_batch: Annotated[int, typer.Option(min=1, help="Most requests that are joined.")] = 8,
+    delay_ms: Annotated[int, typer.Option(min=0, help="So long the first of them waits.")] = 10,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of the model.")] = 1,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65531, help="For requests; the next four are taken, too.")
+    ] = 8080,
+    token: Annotated[
+        bool, typer.Option("--token/--no-token", help="Clients need TorchServe's token.")
+    ] = True,
+    verbose: Verbose = 0,
+) -> None:
+    """Write a model archive for TorchServe, and the configuration that serves it.
+
+    [bold]Example[/bold]
+
+    sightline deploy torchserve yolox_nano --output served
+    """
+    from sightline.build.toolchain.servers import deploy_torchserve
+    from sightline.deploy.torchserve import TorchServeOptions
+
+    logs.set_up(verbose)
+    options = TorchServeOptions(
+        name=name or Path(model).stem,
+        version=model_version,
+        batch=max_batch,
+        delay_ms=delay_ms,
+        workers=workers,
+        host=host,
+        port=port,
+        token=token,
+    )
+    for path in deploy_torchserve(model_options(model), output, options):
+        typer.echo(path)
 
 
 def _numbers(flag: str, text: str, count: int | None = None) -> list[int]:

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 import yaml
 
-from sightline.build.toolchain.triton import deploy_triton
+from sightline.build.toolchain.servers import deploy_triton
 from sightline.config import ModelOptions
 from sightline.deploy.triton.repository import TritonOptions
 from sightline.errors import ConfigError, ModelError
