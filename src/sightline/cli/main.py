@@ -35,6 +35,7 @@ from sightline.cli.terminal import standard_streams
 from sightline.cli.toolchain import deploy, package
 from sightline.cli.toolchain.export import export
 from sightline.cli.toolchain.inspect import inspect
+from sightline.cli.toolchain.optimize import optimize
 from sightline.cli.toolchain.tune import tune
 from sightline.errors import ConfigError, SightlineError
 from sightline.redaction import printable
@@ -84,6 +85,7 @@ app.command("serve")(run_.serve)
 app.command()(inspect)
 app.command()(export)
 app.command()(tune)
+app.command()(optimize)
 app.command()(doctor.doctor)
 app.command()(demo.demo)
 app.add_typer(search.app)

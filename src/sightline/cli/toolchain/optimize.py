@@ -1,0 +1,121 @@
+"""``sightline optimize``: variants of a model that are smaller or faster, and as good."""
+
+from __future__ import annotations
+
+import json as json_
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sightline.cli.options import Backend, Size, Verbose, network_names
+from sightline.cli.terminal import logs
+
+if TYPE_CHECKING:
+    from sightline.optimize.variants.int8 import Ranges
+
+Data = Annotated[
+    list[str],
+    typer.Option(
+        "--data",
+        "-d",
+        help="Footage as the model will see it: videos, pictures, folders, globs, street://. Repeatable.",
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        help="Labelled pictures to judge by: a COCO JSON file, a YOLO folder or its data.yaml, or a street:// URL."
+    ),
+]
+Images = Annotated[
+    Path | None, typer.Option(help="The labelled pictures, where they are not beside the labels.")
+]
+Variants = Annotated[
+    str, typer.Option(help="Which to make, of clean, fp16, bf16, int8, int8-dynamic.")
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="The folder for variants and the report.")
+]
+MapDrop = Annotated[float, typer.Option(min=0, max=1, help="With --labels: how much mAP may fall.")]
+ClassDrop = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, help="How much the AP of a class may fall; without --labels twice that."
+    ),
+]
+MinAgreement = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, help="Without --labels: least agreement with the original (mAP@50)."
+    ),
+]
+CalibrationRanges = Annotated[
+    str,
+    typer.Option(
+        "--ranges",
+        help="How INT8 scales follow from single pictures: mean-minmax, minmax, percentile.",
+    ),
+]
+Frames = Annotated[int, typer.Option(min=40, help="Frames of the footage, evenly spread.")]
+Minutes = Annotated[
+    float, typer.Option(min=0.1, help="For the search of layers that INT8 does not suit.")
+]
+AllowSlower = Annotated[
+    bool, typer.Option("--allow-slower", help="Accept variants that are slower here, but smaller.")
+]
+
+
+def optimize(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="An .onnx file, or a pulled model's name.", autocompletion=network_names
+        ),
+    ],
+    data: Data,
+    output: Output,
+    labels: Labels = None,
+    images: Images = None,
+    variants: Variants = "clean,fp16,bf16,int8",
+    max_map_drop: MapDrop = 0.01,
+    max_class_drop: ClassDrop = 0.05,
+    min_agreement: MinAgreement = 0.97,
+    ranges: CalibrationRanges = "mean-minmax",
+    frames: Frames = 300,
+    minutes: Minutes = 10.0,
+    allow_slower: AllowSlower = False,
+    size: Size = None,
+    backend: Backend = "auto",
+    json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Make a detector smaller and faster, and refuse what loses too much.
+
+    Every variant is run on your footage and compared with the original: against labels where there are
+    some, else by what the original is sure of. Layers that INT8 does not suit are found and stay in
+    floats. Accepted variants are written with their cards, and what was measured as report.json and
+    report.png.
+
+    [bold]Examples[/bold]
+
+    sightline optimize yolox_nano --data street.mp4 --output small
+
+    sightline optimize street --data "street://?duration=60" --labels "street://?seed=7&duration=30" --variants int8 -o small
+    """
+    from sightline.cli.terminal.variants import print_report
+    from sightline.cli.toolchain.optimizing import Wanted, optimized, range_kind, variant_names
+    from sightline.optimize.variants.gate import LossLimits
+
+    logs.set_up(verbose)
+    kind: Ranges = range_kind(ranges)
+    wanted = Wanted(
+        model, tuple(data), labels, images, variant_names(variants), output,
+        LossLimits(max_map_drop, max_class_drop, min_agreement), kind, frames, minutes * 60, allow_slower,
+        size, backend,
+    )  # fmt: skip
+    made = optimized(wanted)
+    if json:
+        typer.echo(json_.dumps(made))
+    else:
+        print_report(made)

@@ -1,0 +1,332 @@
+"""What ``sightline optimize`` does once its options are read: look, make variants, judge, write."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import json
+import math
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import typer
+
+from sightline import build
+from sightline.cli import footage
+from sightline.cli.evaluate import LOWEST_CONF, MOST_DETECTIONS
+from sightline.cli.options import model_options
+from sightline.cli.scoring import STREET
+from sightline.cli.terminal.progress import LINE_EVERY_S
+from sightline.coco import COCO_NAMES
+from sightline.config import ModelOptions
+from sightline.errors import ConfigError
+from sightline.evaluation.agreement import score_agreement
+from sightline.evaluation.detection import with_classes
+from sightline.evaluation.notes import Notes
+from sightline.evaluation.pictures.class_names import as_written
+from sightline.evaluation.pictures.datasets import read_dataset
+from sightline.models.card import CardReading, read_card
+from sightline.models.file import open_model
+from sightline.optimize.variants.gate import LossLimits, Verdict, judge_agreement, judge_scores
+from sightline.optimize.variants.graphs import load_graph
+from sightline.optimize.variants.int8 import Ranges
+from sightline.optimize.variants.optimization import Judge, Optimization, Original, Variant
+from sightline.optimize.variants.pictures import NetworkPictures, RecordingDetector, look_again
+from sightline.optimize.variants.report import draw, report, variant_path, write_variants
+from sightline.protocols import Engine, SharedDetector
+from sightline.types import Detections, Frame
+from sightline.whole_files import make_folder, write_whole
+
+if TYPE_CHECKING:
+    from sightline.build.sources import SourceInput
+
+VARIANTS = ("clean", "fp16", "bf16", "int8", "int8-dynamic")
+BACKENDS = ("openvino", "onnxruntime")
+FEWEST_PICTURES = 20
+"""Scales that were found on fewer pictures say little of the next one."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The options of ``sightline optimize``, checked; see its help."""
+
+    model: str
+    data: tuple[str, ...]
+    labels: str | None
+    images: Path | None
+    variants: tuple[str, ...]
+    output: Path
+    limits: LossLimits
+    ranges: Ranges
+    frames: int
+    seconds: float
+    slower: bool
+    size: str | None
+    backend: str
+
+
+def variant_names(text: str) -> tuple[str, ...]:
+    """The variants that ``fp16,int8`` means. Raises ConfigError."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if name not in VARIANTS:
+            near = difflib.get_close_matches(name, VARIANTS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VARIANTS)}"
+            raise ConfigError(f"--variants: there is no variant {name!r}: {hint}")
+    if not names:
+        raise ConfigError(f"--variants: name at least one of {', '.join(VARIANTS)}")
+    return names
+
+
+def range_kind(text: str) -> Ranges:
+    """The way to find ranges of this name. Raises ConfigError."""
+    for kind in get_args(Ranges):
+        if kind == text:
+            return kind  # type: ignore[no-any-return]
+    raise ConfigError(f"--ranges {text}: there are {', '.join(get_args(Ranges))}")
+
+
+def optimized(wanted: Wanted) -> dict[str, Any]:
+    """Make and judge the variants, write those that are accepted, and return the report.
+
+    Raises:
+        ConfigError: the model is no ONNX detector, the footage is live or too short, an output would
+            overwrite an input.
+        SightlineError: the first failure of a source or of the original.
+    """
+    options = model_options(
+        wanted.model, size=wanted.size, backend=wanted.backend, precision="fp32",
+        conf=LOWEST_CONF, max_detections=MOST_DETECTIONS,
+    )  # fmt: skip
+    path = build.model_path(options)
+    _check_packages(wanted.variants)
+    _check_outputs(wanted, options, path)
+    reading = read_card(open_model(path), build.decoders())
+    if reading.file.format != "onnx":
+        raise ConfigError(
+            f"{path}: variants are made of ONNX models; give the .onnx file that this one was made of"
+        )
+    began, progress = time.monotonic(), _Progress()
+    with (
+        closing(NetworkPictures()) as shown,
+        closing(NetworkPictures()) as labelled,
+        footage.detector(options) as detector,
+    ):
+        assert isinstance(detector, SharedDetector)
+        found = _look(wanted, RecordingDetector(detector, shown), progress)
+        _check_amount(wanted, found)
+        places = range(len(shown))
+        if wanted.labels is None:
+            calibration = tuple(places[::2])
+            judge = _agreement_judge(wanted, detector, shown, tuple(places[1::2]), found)
+        else:
+            calibration = tuple(places)
+            judge = _label_judge(wanted, detector, labelled)
+        original = _original(wanted, options, reading, shown, calibration)
+        variants = Optimization(
+            original, judge, wanted.ranges, began + wanted.seconds, wanted.slower, progress
+        ).run(wanted.variants)
+        progress.end()
+    return _written(wanted, path, reading, variants, len(shown))
+
+
+class _Progress:
+    """Tells on stderr what is being done: on one line of a terminal, elsewhere on a new line now and then."""
+
+    def __init__(self) -> None:
+        self._told_at = -math.inf
+        self._part = ""
+
+    def __call__(self, what: str) -> None:
+        part = what.partition(":")[0]
+        if sys.stderr.isatty():
+            typer.echo(f"\r\x1b[2K{what} …", err=True, nl=False)
+        elif part != self._part or time.monotonic() - self._told_at > LINE_EVERY_S:
+            typer.echo(f"{what} …", err=True)
+            self._told_at = time.monotonic()
+        self._part = part
+
+    def end(self) -> None:
+        """Leave the line."""
+        if sys.stderr.isatty():
+            typer.echo("\r\x1b[2K", err=True, nl=False)
+
+
+def _check_packages(variants: Sequence[str]) -> None:
+    """Raise ConfigError where what makes a variant is not installed, before anything is begun."""
+    for variant, package in (("clean", "onnxslim"), ("int8", "onnxslim"), ("int8", "nncf")):
+        if variant in variants and importlib.util.find_spec(package) is None:
+            raise ConfigError(
+                f"--variants {variant}: {package} is not installed: pip install 'sightline[optimize]'"
+            )
+
+
+def _check_outputs(wanted: Wanted, options: ModelOptions, model: Path) -> None:
+    from sightline.build.file_conflicts import check_files, read_by_model, read_by_source
+
+    reads = {use.what: Path(use.path) for use in read_by_model(options)}
+    for spec in wanted.data:
+        reads |= {f"--data {use.path}": Path(use.path) for use in read_by_source(spec, "--data")}
+    if wanted.labels is not None and not wanted.labels.startswith("street:"):
+        reads["--labels"] = Path(wanted.labels)
+    files = [variant_path(wanted.output, model, name) for name in wanted.variants]
+    files += [file.with_suffix(".yaml") for file in files]
+    files += [wanted.output / "report.json", wanted.output / "report.png"]
+    check_files(reads, {f"--output {file.name}": file for file in files})
+    if wanted.output.exists() and not wanted.output.is_dir():
+        raise ConfigError(f"--output {wanted.output}: it is a file; give a folder")
+
+
+def _look(wanted: Wanted, detector: RecordingDetector, progress: _Progress) -> list[Detections]:
+    """What the original finds in frames that are evenly spread over the footage."""
+    inputs = build.inputs(wanted.data)
+    for named in inputs:
+        if named.live:
+            raise ConfigError(
+                f"--data {named.name} is live: record some minutes of it, and give the file"
+            )
+    found = []
+    share = -(-wanted.frames // len(inputs))
+    for number, named in enumerate(inputs):
+        progress(f"footage {number + 1} of {len(inputs)}: {named.name}")
+        for frame in _spread(named, share):
+            found += detector.submit([frame]).result()
+    return found
+
+
+def _spread(named: SourceInput, most: int) -> Iterator[Frame]:
+    """At most so many frames of a source, evenly spread where it is known how many there are."""
+    with closing(named.source) as source:
+        info = source.open()
+        step = max(1, (info.frames or 0) // most)
+        given = 0
+        for number, frame in enumerate(source):
+            if number % step == 0:
+                yield frame
+                given += 1
+                if given == most:
+                    return
+
+
+def _check_amount(wanted: Wanted, found: Sequence[Detections]) -> None:
+    fewest = FEWEST_PICTURES * (1 if wanted.labels else 2)
+    if len(found) < fewest:
+        raise ConfigError(
+            f"--data: {len(found)} frames are too few: {fewest} are needed at least, of which "
+            f"{FEWEST_PICTURES} tell how to scale values, and some hundred are better"
+        )
+    if wanted.labels is None and not any((one.scores >= SURE).any() for one in found):
+        raise ConfigError(
+            "--data: the model is sure of nothing in this footage, so nothing can be compared: is it what "
+            "the model was made for? Give other footage, or labelled pictures with --labels"
+        )
+
+
+SURE = 0.5
+"""The score from which what the original finds stands for the truth."""
+
+
+def _agreement_judge(
+    wanted: Wanted,
+    detector: SharedDetector,
+    shown: NetworkPictures,
+    places: Sequence[int],
+    found: Sequence[Detections],
+) -> Judge:
+    reference = [found[place] for place in places]
+
+    def judge(engine: Engine) -> Verdict:
+        again = look_again(detector, engine, shown, places)
+        scores = score_agreement(again, reference, detector.class_names, confident=SURE)
+        return judge_agreement(scores, wanted.limits)
+
+    return judge
+
+
+def _label_judge(wanted: Wanted, detector: SharedDetector, labelled: NetworkPictures) -> Judge:
+    assert wanted.labels is not None
+    notes = Notes()
+    recording = RecordingDetector(detector, labelled)
+    if wanted.labels.startswith(STREET):
+        dataset, found = footage.see_street(wanted.labels, recording, None)
+        names: Sequence[str] = detector.class_names
+    else:
+        whole = read_dataset(
+            Path(wanted.labels), footage.size_of, images=wanted.images, class_names=COCO_NAMES,
+            split=None, notes=notes,
+        )  # fmt: skip
+        dataset, found = footage.see_pictures(whole.by_name(), recording, wanted.labels, notes)
+        names = as_written(detector.class_names, dataset.class_names, Notes())
+    for line in notes.lines():
+        typer.echo(line, err=True)
+    own = dataset.score(found)
+    if not own.map > 0:
+        raise ConfigError(
+            f"--labels {wanted.labels}: the original finds none of these objects, so nothing can be lost: "
+            "are the classes called as the model calls them?"
+        )
+    judged = partial(judge_scores, original=own, limits=wanted.limits)
+
+    def judge(engine: Engine) -> Verdict:
+        again = look_again(detector, engine, labelled, range(len(labelled)))
+        return judged(dataset.score(with_classes(again, names, dataset.class_names)))
+
+    return judge
+
+
+def _original(
+    wanted: Wanted,
+    options: ModelOptions,
+    reading: CardReading,
+    shown: NetworkPictures,
+    calibration: tuple[int, ...],
+) -> Original:
+    def make_engine(content: bytes, backend: str, precision: str) -> Engine:
+        how = options.engine.model_copy(update={"precision": precision})
+        asked = options.model_copy(update={"backend": backend, "engine": how})
+        return build.build_engine(content, reading.card.normalization, asked, flat=reading.flat)
+
+    there = tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
+    ((height, width), _), *_ = Counter(shown[p].shape[:2] for p in calibration).most_common(1)
+    return Original(
+        load_graph(reading.file.content),
+        reading.file.size_bytes,
+        reading.card.normalization,
+        there if wanted.backend == "auto" else (wanted.backend,),
+        make_engine,
+        (1, height, width),
+        shown,
+        calibration,
+    )
+
+
+def _written(
+    wanted: Wanted, model: Path, reading: CardReading, variants: Sequence[Variant], frames: int
+) -> dict[str, Any]:
+    """Write accepted variants and the report, which is returned."""
+    make_folder(wanted.output)
+    how = {
+        "data": list(wanted.data),
+        "labels": wanted.labels,
+        "frames": frames,
+        "ranges": wanted.ranges,
+        "max_map_drop": wanted.limits.map_drop,
+        "max_class_drop": wanted.limits.class_drop,
+        "min_agreement": wanted.limits.agreement,
+    }
+    paths = write_variants(variants, reading.card, model, reading.file.sha256, wanted.output, how)
+    facts = {"model": str(model), "sha256": reading.file.sha256, **how}
+    made = report(variants, paths, facts)
+    write_whole(wanted.output / "report.json", json.dumps(made, indent=2).encode())
+    try:
+        draw(variants, model.name, wanted.output / "report.png")
+    except ConfigError as exc:  # a picture less is no reason to lose the rest
+        typer.echo(f"report.png is not drawn: {exc}", err=True)
+    return made

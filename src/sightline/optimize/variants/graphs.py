@@ -1,0 +1,132 @@
+"""ONNX graphs made ready to be changed: constants folded, nodes named, a version that has what is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sightline.errors import ConfigError, ModelError
+from sightline.types import Floats
+
+OPSET = 17
+"""The version that older graphs are brought to: from 13 on, each channel may have its own scale."""
+
+
+def load_graph(content: Path | bytes) -> Any:
+    """An ``onnx.ModelProto``, weights included. Raises ModelError."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        if isinstance(content, bytes):
+            return onnx.load_from_string(content)
+        return onnx.load(str(content))
+    except (DecodeError, onnx.checker.ValidationError, OSError, ValueError) as exc:
+        where = content if isinstance(content, Path) else "the model"
+        raise ModelError(f"{where}: not an ONNX model with all its weights: {exc}") from exc
+
+
+def slimmed(model: Any) -> Any:
+    """The same model with fewer nodes: constants folded, what does nothing taken out. The work is onnxslim's.
+
+    Raises ConfigError: onnxslim is not installed.
+    """
+    try:
+        import onnxslim
+    except ImportError as exc:
+        raise ConfigError(
+            "making models smaller needs onnxslim and NNCF: pip install 'sightline[optimize]'"
+        ) from exc
+    import onnx
+
+    given = onnx.ModelProto()
+    given.CopyFrom(model)
+    slim = onnxslim.slim(given)
+    _keep_metadata(model, slim)
+    return slim
+
+
+def prepared(model: Any) -> Any:
+    """A slimmed model of which every node has a name, in opset 17 or later.
+
+    Raises:
+        ConfigError: onnxslim is not installed.
+        ModelError: the graph cannot be brought to a version that INT8 needs.
+    """
+    import onnx
+
+    slim = slimmed(model)
+    versions = [entry.version for entry in slim.opset_import if entry.domain in {"", "ai.onnx"}]
+    if versions and versions[0] < OPSET:
+        try:
+            slim = onnx.version_converter.convert_version(slim, OPSET)
+        except Exception as exc:
+            raise ModelError(
+                f"the graph is of opset {versions[0]} and cannot be brought to {OPSET}: {exc}: export it "
+                f"again with opset {OPSET}"
+            ) from exc
+        _keep_metadata(model, slim)
+    _name_nodes(slim)
+    return slim
+
+
+def largest_difference(
+    first: list[Floats], second: list[Floats]
+) -> tuple[float, int, tuple[int, ...]]:
+    """The largest difference of two lists of outputs, relative to the largest value of its output.
+
+    Returns it with the number of the output and the place in it.
+    """
+    worst, number = 0.0, 0
+    place: tuple[int, ...] = ()
+    for i, (a, b) in enumerate(zip(first, second, strict=True)):
+        if a.shape != b.shape:
+            return float("inf"), i, ()
+        if not a.size:
+            continue
+        apart = np.abs(a.astype(np.float64) - b)
+        apart[np.isnan(apart)] = np.inf
+        relative = float(apart.max()) / max(1.0, float(np.abs(a).max()))
+        if relative > worst:
+            at = np.unravel_index(int(apart.argmax()), apart.shape)
+            worst, number, place = relative, i, tuple(int(n) for n in at)
+    return worst, number, place
+
+
+def drop_unused_weights(model: Any) -> None:
+    """Remove the initializers of a graph that no node reads."""
+    used = {name for node in model.graph.node for name in node.input}
+    used |= {output.name for output in model.graph.output}
+    for graph in _inner_graphs(model.graph):
+        used |= {name for node in graph.node for name in node.input}
+    for entry in [entry for entry in model.graph.initializer if entry.name not in used]:
+        model.graph.initializer.remove(entry)
+
+
+def _inner_graphs(graph: Any) -> Any:
+    """The graphs within nodes (If, Loop), at any depth."""
+    for node in graph.node:
+        for attribute in node.attribute:
+            inner = [attribute.g] if attribute.HasField("g") else list(attribute.graphs)
+            for one in inner:
+                yield one
+                yield from _inner_graphs(one)
+
+
+def _keep_metadata(model: Any, changed: Any) -> None:
+    """Give the changed model what the exporter wrote about the first one."""
+    there = {entry.key for entry in changed.metadata_props}
+    for entry in model.metadata_props:
+        if entry.key not in there:
+            changed.metadata_props.add(key=entry.key, value=entry.value)
+
+
+def _name_nodes(model: Any) -> None:
+    """Every node has a name of its own, by which layers are spoken of."""
+    taken: set[str] = set()
+    for number, node in enumerate(model.graph.node):
+        if not node.name or node.name in taken:
+            node.name = f"{node.name or node.op_type}_{number}"
+        taken.add(node.name)

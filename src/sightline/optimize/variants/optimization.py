@@ -1,0 +1,289 @@
+"""Variants of a model: made, put beside the original, and refused where they lose too much or gain nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sightline.errors import ConfigError, EngineError, ModelError, SightlineError
+from sightline.optimize.variants.gate import Verdict
+from sightline.optimize.variants.graphs import largest_difference, prepared, slimmed
+from sightline.optimize.variants.half import to_half
+from sightline.optimize.variants.int8 import Ranges, quantized, quantized_weights
+from sightline.optimize.variants.layer_choice import FloatLayer, LayerSearch
+from sightline.optimize.variants.pictures import NetworkPictures, network_input
+from sightline.optimize.variants.speed import VariantSpeed, compare_speeds
+from sightline.protocols import Engine
+from sightline.types import Floats, Normalization
+
+EQUAL = 1e-3
+"""How far a cleaned graph's outputs may be from the original's, relative to the largest."""
+
+SLOWER = 0.97
+"""A variant below this share of the original's speed, at the original's best precision, is slower."""
+
+_COMPARED = 4
+"""Pictures on which outputs themselves are compared."""
+
+MakeEngine = Callable[[bytes, str, str], Engine]
+"""Makes the engine of a serialised graph on a backend, in a precision. Raises EngineError, ModelError."""
+
+Judge = Callable[[Engine], Verdict]
+"""What a variant has kept of the original's accuracy, looked at through its engine."""
+
+Tell = Callable[[str], None]
+"""Is told what is being done, for a line of progress."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """The model that variants are made of, and how it is run.
+
+    Args:
+        graph: its ``onnx.ModelProto``, with one picture as input.
+        size_bytes: of its file.
+        normalization: what is done to pixels before it.
+        backends: the runtimes that are tried, by name.
+        make_engine: makes engines for graphs.
+        shape: the batch (N, H, W) whose speed counts.
+        calibration: the pictures that scales are found on.
+    """
+
+    graph: Any
+    size_bytes: int
+    normalization: Normalization
+    backends: tuple[str, ...]
+    make_engine: MakeEngine
+    shape: tuple[int, int, int]
+    calibration: NetworkPictures
+    places: tuple[int, ...]
+
+    def inputs(self, most: int | None = None) -> Iterator[Floats]:
+        """What the model itself takes, (1, 3, H, W), for the pictures of the calibration."""
+        import onnx
+
+        code = self.graph.graph.input[0].type.tensor_type.elem_type
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(code).name
+        for place in self.places[:most]:
+            yield network_input(self.calibration[place], self.normalization, dtype)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One form of a model, and what is known of it.
+
+    ``content`` is its serialised graph; None where the file is the original's, or none could be made.
+    ``precision`` is what the engine is asked for. ``in_floats`` are the layers that an INT8 model
+    keeps in floats, and why.
+    """
+
+    name: str
+    content: bytes | None = None
+    precision: str = "auto"
+    backend: str = ""
+    size_bytes: int = 0
+    verdict: Verdict = field(default_factory=lambda: Verdict(float("nan")))
+    speed: VariantSpeed | None = None
+    in_floats: tuple[FloatLayer, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it may be used in the original's place."""
+        return self.verdict.accepted
+
+
+@dataclass
+class Optimization:
+    """Makes variants of a model one after another.
+
+    Args:
+        original: the model.
+        judge: tells what a variant has kept.
+        ranges: see ``int8.quantized``.
+        deadline: ``time.monotonic()`` at which the search for sensitive layers ends.
+        slower: variants that are slower here are accepted too.
+        tell: is told what is being done.
+    """
+
+    original: Original
+    judge: Judge
+    ranges: Ranges
+    deadline: float
+    slower: bool
+    tell: Tell
+
+    def run(self, names: Sequence[str]) -> list[Variant]:
+        """The original and its variants of these names, with their speed and the verdict on each.
+
+        A variant that cannot be made is refused with the reason; the others go on.
+        """
+        makers = self._makers()
+        with ExitStack() as stack:
+            first = Variant("original", precision="fp32", verdict=Verdict(1.0))
+            engines: dict[str, Engine] = {}
+            variants = [self._placed(first, engines, stack)]
+            for name in names:
+                self.tell(name)
+                try:
+                    variants.append(makers[name](engines, stack))
+                except SightlineError as exc:
+                    if isinstance(exc, ConfigError):
+                        raise
+                    variants.append(Variant(name, verdict=Verdict(float("nan"), str(exc))))
+            self.tell("speed of all, in turns")
+            speeds = compare_speeds(engines, self.original.shape)
+        timed = [replace(one, speed=speeds.get(one.name)) for one in variants]
+        return timed if self.slower else _without_slower(timed)
+
+    def _makers(self) -> Mapping[str, Callable[[dict[str, Engine], ExitStack], Variant]]:
+        return {
+            "clean": self._clean,
+            "fp16": self._fp16,
+            "bf16": self._bf16,
+            "int8": self._int8,
+            "int8-dynamic": self._int8_dynamic,
+        }
+
+    def _clean(self, engines: dict[str, Engine], stack: ExitStack) -> Variant:
+        graph = slimmed(self.original.graph)
+        made = self._judged(Variant("clean", graph.SerializeToString(), "fp32"), engines, stack)
+        fewer = len(self.original.graph.graph.node) - len(graph.graph.node)
+        apart, output, _ = self._apart(engines["original"], engines["clean"])
+        if apart > EQUAL:
+            name = graph.graph.output[output].name
+            return _refused(made, f"output {name} differs from the original's by {apart:.2g}")
+        if made.size_bytes > self.original.size_bytes:
+            return _refused(
+                made,
+                f"larger than the file: folded weights are stored in full; {fewer} nodes fewer",
+            )
+        return made
+
+    def _apart(self, first: Engine, second: Engine) -> tuple[float, int, tuple[int, ...]]:
+        worst: tuple[float, int, tuple[int, ...]] = (0.0, 0, ())
+        for place in self.original.places[:_COMPARED]:
+            pixels = self.original.calibration[place]
+            worst = max(
+                worst, largest_difference(_outputs(first, pixels), _outputs(second, pixels))
+            )
+        return worst
+
+    def _fp16(self, engines: dict[str, Engine], stack: ExitStack) -> Variant:
+        return self._judged(Variant("fp16", to_half(self.original.graph)), engines, stack)
+
+    def _bf16(self, engines: dict[str, Engine], stack: ExitStack) -> Variant:
+        return self._judged(Variant("bf16", precision="bf16"), engines, stack)
+
+    def _int8_dynamic(self, engines: dict[str, Engine], stack: ExitStack) -> Variant:
+        content = quantized_weights(prepared(self.original.graph))
+        return self._judged(Variant("int8-dynamic", content), engines, stack)
+
+    def _int8(self, engines: dict[str, Engine], stack: ExitStack) -> Variant:
+        count = len(self.original.places)
+        self.tell(f"int8: calibration on {count} pictures")
+        graph = quantized(
+            prepared(self.original.graph), self.original.inputs, count, ranges=self.ranges
+        )
+        whole = Variant("int8", graph.quantized.SerializeToString())
+        with ExitStack() as briefly:
+            backend = self._placed(whole, {}, briefly).backend
+
+        def judged(content: bytes) -> Verdict:
+            engine = self.original.make_engine(content, backend, "auto")
+            try:
+                return self.judge(engine)
+            finally:
+                engine.close()
+
+        search = LayerSearch(graph, judged, self._raw_outputs, self.deadline, self.tell)
+        chosen = search.choose()
+        content = graph.with_floats(chosen.names).SerializeToString()
+        made = Variant("int8", content, verdict=chosen.verdict, in_floats=chosen.in_floats)
+        return self._placed(made, engines, stack, (backend,))
+
+    def _raw_outputs(self, content: bytes) -> list[list[Floats]]:
+        """The outputs of a graph for some pictures, run where every graph runs."""
+        engine = self.original.make_engine(content, "onnxruntime", "fp32")
+        try:
+            places = self.original.places[:_COMPARED]
+            return [_outputs(engine, self.original.calibration[place]) for place in places]
+        finally:
+            engine.close()
+
+    def _judged(self, variant: Variant, engines: dict[str, Engine], stack: ExitStack) -> Variant:
+        placed = self._placed(variant, engines, stack)
+        self.tell(f"{variant.name}: what it finds")
+        return replace(placed, verdict=self.judge(engines[variant.name]))
+
+    def _placed(
+        self,
+        variant: Variant,
+        engines: dict[str, Engine],
+        stack: ExitStack,
+        backends: Sequence[str] = (),
+    ) -> Variant:
+        """The variant on the backend that runs it fastest; its engine stays open until the stack ends.
+
+        Raises EngineError: no backend runs it; the first one's reason.
+        """
+        content = variant.content
+        if content is None:
+            content = self.original.graph.SerializeToString()
+        tried: dict[str, Engine] = {}
+        reasons = []
+        for backend in backends or self.original.backends:
+            try:
+                tried[backend] = self.original.make_engine(content, backend, variant.precision)
+            except (EngineError, ModelError, ConfigError) as exc:
+                reasons.append(f"{backend}: {exc}")
+        if not tried:
+            raise EngineError("; ".join(reasons))
+        best = next(iter(tried))
+        if len(tried) > 1:
+            speeds = compare_speeds(tried, self.original.shape, rounds=2)
+            best = max(speeds, key=lambda name: speeds[name].throughput)
+        for backend, engine in tried.items():
+            if backend != best:
+                engine.close()
+        stack.callback(tried[best].close)
+        engines[variant.name] = tried[best]
+        size = self.original.size_bytes if variant.content is None else len(content)
+        return replace(variant, backend=best, size_bytes=size)
+
+
+def _outputs(engine: Engine, pixels: Any) -> list[Floats]:
+    """An engine's outputs for one picture (H, W, 3)."""
+
+    def fill(batch: Any) -> None:
+        batch[0] = pixels
+
+    def read(outputs: Sequence[Floats]) -> list[Floats]:
+        return [output.copy() for output in outputs]
+
+    return engine.submit((1, *pixels.shape[:2]), fill, read).result()
+
+
+def _without_slower(variants: Sequence[Variant]) -> list[Variant]:
+    """The variants, of which those are refused that are slower than the original's file at its best."""
+    plain = [one for one in variants if one.content is None and one.accepted and one.speed]
+    best = max(plain, key=lambda one: one.speed.ratio if one.speed else 0.0)
+    assert best.speed is not None
+    checked = []
+    for one in variants:
+        share = one.speed.ratio / best.speed.ratio if one.speed else 1.0
+        slower = one.content is not None and one.accepted and share < SLOWER
+        reason = (
+            f"slower here: {share:.2f} times the speed of the {best.name} file"
+            f"{'' if best.name == 'original' else ', which is the original at that precision'}"
+        )
+        checked.append(_refused(one, reason) if slower else one)
+    return checked
+
+
+def _refused(variant: Variant, reason: str) -> Variant:
+    verdict = variant.verdict
+    return replace(
+        variant, verdict=replace(verdict, reason="; ".join(filter(None, (verdict.reason, reason))))
+    )

@@ -1,0 +1,135 @@
+"""``sightline optimize`` from footage to files, on the bundled detector and its street."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from tests.command import Done, Run, in_process
+
+import sightline as sl
+from sightline.optimize.variants import optimization, speed
+
+pytest.importorskip("nncf", reason="NNCF is not installed")
+
+FOOTAGE = "street://?seed=10003&duration=4&fps=10&density=1&width=640&height=384"
+
+
+Optimize = Callable[..., Done]
+
+
+@pytest.fixture
+def sightline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    return in_process(tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def optimize(sightline: Run, monkeypatch: pytest.MonkeyPatch) -> Optimize:
+    monkeypatch.setattr(speed, "SECONDS", 0.1)
+
+    def run(*arguments: object, code: int = 0) -> Done:
+        done = sightline("optimize", "street", "--size", "320", "--frames", "40", *arguments)
+        assert done.returncode == code, done.stderr
+        return done
+
+    return run
+
+
+def test_variants_are_made_judged_and_written(tmp_path: Path, optimize: Optimize) -> None:
+    made = optimize("--data", FOOTAGE, "-o", tmp_path / "made", "--variants", "clean,fp16,bf16,int8", "--allow-slower", "--json")  # fmt: skip
+    told = json.loads(made.stdout)
+    assert told == json.loads((tmp_path / "made" / "report.json").read_text())
+    rows = {row["name"]: row for row in told["variants"]}
+    assert list(rows) == ["original", "clean", "fp16", "bf16", "int8"]
+    assert rows["clean"]["reason"].startswith("larger than the file")
+    for name in ("fp16", "int8"):
+        assert rows[name]["accepted"], rows[name]
+        assert rows[name]["kept"] >= 0.97
+        assert rows[name]["throughput"] > 0
+        model = sl.load(str(rows[name]["path"]))
+        assert model.class_names == sl.load("street").class_names
+        history = model.detector.card.history  # type: ignore[attr-defined]
+        assert history[-1].tool == f"sightline optimize, {name}"
+        assert len(history[-1].source_sha256) == 64
+        model.close()
+    assert rows["int8"]["size_mb"] < 0.65 * rows["original"]["size_mb"]
+    assert sorted(p.name for p in (tmp_path / "made").iterdir()) == [
+        "report.json", "report.png", "street-fp16.onnx", "street-fp16.yaml", "street-int8.onnx", "street-int8.yaml",
+    ]  # fmt: skip
+
+
+def ruined(graph: Any) -> bytes:
+    """The detector, with nothing left of its class `person` (the first behind the four sides)."""
+    broken = onnx.ModelProto()
+    broken.CopyFrom(graph)
+    (output,) = broken.graph.output
+    scale = np.ones((1, 10, 1), np.float32)
+    scale[0, 4] = 0
+    broken.graph.initializer.append(onnx.numpy_helper.from_array(scale, "without_people"))
+    for node in broken.graph.node:
+        for place, name in enumerate(node.output):
+            if name == output.name:
+                node.output[place] = "whole"
+    broken.graph.node.append(
+        onnx.helper.make_node("Mul", ["whole", "without_people"], [output.name])
+    )
+    return broken.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "labels", [(), ("--labels", "street://?seed=10004&duration=2&fps=10&width=640&height=384")]
+)
+def test_a_variant_that_has_lost_a_class_is_refused_by_its_name(
+    tmp_path: Path, optimize: Optimize, labels: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimization, "to_half", ruined)
+    made = optimize(
+        "--data", FOOTAGE, *labels, "-o", tmp_path / "made", "--variants", "fp16", "--json"
+    )
+    fp16 = json.loads(made.stdout)["variants"][1]
+    assert not fp16["accepted"]
+    assert "of class person from" in fp16["reason"]
+    assert fp16["path"] is None
+    assert not list((tmp_path / "made").glob("*.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--data", FOOTAGE, "--variants", "int4"], "did you mean int8", id="unknown variant"),
+        pytest.param(["--data", FOOTAGE, "--ranges", "entropy"], "mean-minmax, minmax, percentile", id="ranges"),
+        pytest.param(["--data", "street://?duration=1&fps=10&width=320&height=192"], "10 frames are too few", id="little footage"),
+        pytest.param(["--data", "rtsp://127.0.0.1:1/x"], "is live: record some minutes", id="a camera"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(
+    tmp_path: Path, optimize: Optimize, arguments: list[str], message: str
+) -> None:
+    made = optimize(*arguments, "-o", tmp_path / "made", code=2)
+    assert message in made.stderr
+    assert not (tmp_path / "made").exists()
+
+
+def test_footage_in_which_nothing_is_found(tmp_path: Path, optimize: Optimize) -> None:
+    for number in range(40):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((96, 160, 3), 90 + number, np.uint8))
+    made = optimize("--data", tmp_path / "*.png", "-o", tmp_path / "made", code=2)
+    assert "sure of nothing in this footage" in made.stderr
+
+
+def test_no_input_is_overwritten(tmp_path: Path, sightline: Run, optimize: Optimize) -> None:
+    pictures = tmp_path / "pictures"
+    sightline("street", "export", pictures, FOOTAGE, "--frames", "2")
+    (tmp_path / "report.png").symlink_to(next(pictures.rglob("*.jpg")))
+    before = (tmp_path / "report.png").read_bytes()
+    made = optimize("--data", pictures / "img1" / "*.jpg", "-o", tmp_path, code=2)
+    assert "report.png" in made.stderr
+    assert (tmp_path / "report.png").read_bytes() == before

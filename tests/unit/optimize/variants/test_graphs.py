@@ -1,0 +1,70 @@
+"""Graphs made ready to be changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from sightline.errors import ModelError
+from sightline.optimize.variants.graphs import (
+    OPSET,
+    largest_difference,
+    load_graph,
+    prepared,
+    slimmed,
+)
+
+pytest.importorskip("onnxslim", reason="onnxslim is not installed")
+
+
+def test_a_prepared_graph_has_names_a_new_opset_and_the_metadata(network: Any) -> None:
+    given = onnx.ModelProto()
+    given.CopyFrom(network)
+    for node in given.graph.node:
+        node.name = "same"
+    made = prepared(given)
+    names = [node.name for node in made.graph.node]
+    assert len(set(names)) == len(names)
+    assert made.opset_import[0].version == OPSET
+    assert {p.key: p.value for p in made.metadata_props} == {"names": "{0: 'thing'}"}
+    assert given.graph.node[0].name == "same", "the given graph was changed"
+
+
+def test_slimming_folds_constants(network: Any) -> None:
+    given = onnx.ModelProto()
+    given.CopyFrom(network)
+    weight = next(w for w in given.graph.initializer if w.name == "w2")
+    half = onnx.numpy_helper.to_array(weight).astype(np.float16)
+    weight.CopyFrom(onnx.numpy_helper.from_array(half, "w2.half"))
+    cast = onnx.helper.make_node("Cast", ["w2.half"], ["w2"], to=onnx.TensorProto.FLOAT)
+    given.graph.node.insert(0, cast)
+    assert "Cast" not in [node.op_type for node in slimmed(given).graph.node]
+
+
+def test_the_largest_difference_is_found() -> None:
+    wanted = [np.zeros((1, 3), np.float32), np.full((2, 2), 10, np.float32)]
+    outputs = [wanted[0], np.array([[10, 10], [12, 10]], np.float32)]
+    assert largest_difference(wanted, outputs) == (pytest.approx(0.2), 1, (1, 0))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "apart"),
+    [
+        pytest.param([np.zeros((1, 3), np.float32)], 0.0, id="the same"),
+        pytest.param([np.zeros((1, 4), np.float32)], np.inf, id="another shape"),
+        pytest.param([np.float32([[0, np.nan, 0]])], np.inf, id="not a number"),
+    ],
+)
+def test_outputs_that_cannot_be_compared_differ(outputs: list[Any], apart: float) -> None:
+    assert largest_difference([np.zeros((1, 3), np.float32)], outputs)[0] == apart
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"\xff\xff\xff")
+    with pytest.raises(ModelError, match=r"broken\.onnx"):
+        load_graph(path)
