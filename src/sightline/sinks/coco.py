@@ -45,8 +45,9 @@ class CocoSink:
     """
 
     def __init__(self, path: str | Path, *, guard: OutputGuard | None = None) -> None:
-        self._path = Path(path)
         self._guard = guard or OutputGuard()
+        # Beside the file that a link leads to, where it can be moved to at the end.
+        self._path = Path(os.path.realpath(path) if self._guard.follows(path) else path)
         self._part = self._path.with_name(self._path.name + ".part")
         self._lock = threading.Lock()
         self._file: LineFile | None = None

@@ -52,7 +52,8 @@ class StageRunner(Generic[T]):
             return seen, None
         if self._late is not None:
             if not self._late.done():
-                return self._without(seen, "late"), None
+                # Of a frame that was not analysed no part is missing.
+                return (seen if seen.skipped else self._without(seen, "late")), None
             self._late = None
         try:
             return seen, self.stage.submit(seen)

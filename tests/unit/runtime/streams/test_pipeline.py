@@ -17,7 +17,7 @@ from sightline.errors import DeadlineExceeded, InferenceError, Overloaded
 from sightline.runtime.streams.adaptive import ladder
 from sightline.runtime.streams.pipeline import DEPTH, LATE_S, Begun, Pipeline
 from sightline.runtime.streams.record import StreamRecord
-from sightline.runtime.streams.selection import AdaptiveSelection
+from sightline.runtime.streams.selection import AdaptiveSelection, EveryNth
 from sightline.runtime.streams.stages import DetectObjects
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import (
@@ -318,6 +318,13 @@ def test_a_late_stage_leaves_its_part_out_of_a_live_stream() -> None:
     (again,) = run(made, 1)  # it is begun again, and hangs again
     assert list(slow.begun) == [0]
     assert again.missing == {"classify": "late"}
+
+
+def test_frames_that_are_not_analysed_miss_no_part_of_a_late_stage() -> None:
+    made = Pipeline([DetectObjects(Scripted()), Slow()], EveryNth(4))
+    made.begin(StreamInfo("cam", 64, 48, fps=10, live=True))
+    run(made, 20)
+    assert made.missing() == {"classify": {"late": 5}}
 
 
 @pytest.mark.parametrize(
