@@ -8,7 +8,7 @@ memory to the device, normalisation, network, outputs back. p99 is from submit t
 batch in flight.
 
 The graph has random weights, which take as long as trained ones. It is made a PyTorch program here
-(`onnx_torch.py`), and traced at each batch size. Where there is no CUDA device, the script says so
+(`sightline.optimize.export.onnx_network`), and traced at each batch size. Where there is no CUDA device, the script says so
 and measures nothing; `--device cpu` tries it out.
 """
 
@@ -28,10 +28,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnx_torch import OnnxModule
 
 from sightline.config import EngineOptions
 from sightline.engines.torch_ import TorchEngine
+from sightline.optimize.export.onnx_network import OnnxNetwork
 from sightline.types import Floats, Normalization, Pixels
 
 GOAL = 10_000
@@ -41,7 +41,7 @@ BATCHES = (1, 8, 32, 128)
 def traced(model: Path, batch: int, size: int, device: str, precision: str) -> bytes:
     """The graph as TorchScript, for one shape; made where it will run, as constants stay there."""
     dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
-    module = OnnxModule(model).eval().to(device=device, dtype=dtype)
+    module = OnnxNetwork(model).eval().to(device=device, dtype=dtype)
     example = torch.zeros(batch, 3, size, size, device=device, dtype=dtype)
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode():

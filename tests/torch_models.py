@@ -21,14 +21,14 @@ def to_torch(tmp_path_factory: pytest.TempPathFactory) -> ToTorch:
     model are open in an exported program.
     """
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    from benchmarks.onnx_torch import OnnxModule
+    from sightline.optimize.export.onnx_network import OnnxNetwork
 
     folder = tmp_path_factory.mktemp("torch")
 
     class Named(torch.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self, model: bytes, names: list[str]) -> None:
             super().__init__()
-            self.network, self.names = OnnxModule(model), names
+            self.network, self.names = OnnxNetwork(model), names
 
         def forward(self, images: object) -> object:
             outputs = self.network(images)

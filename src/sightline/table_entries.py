@@ -122,6 +122,7 @@ class ExporterEntry:
         companions: suffixes of files that are written beside it.
         packages: what is used, for the history of the model's card.
         halves: it can keep weights in 16 bits, and does so unless the user says otherwise.
+        dynamic: its input may be left open.
     """
 
     make: str
@@ -132,3 +133,4 @@ class ExporterEntry:
     companions: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     halves: bool = False
+    dynamic: bool = True

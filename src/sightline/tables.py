@@ -46,6 +46,10 @@ EXPORTERS = {
         "sightline.optimize.export.torch_programs:write_program", "a program of PyTorch", ".pt2",
         ("network", "program"), backend="torch", packages=("torch",),
     ),
+    "coreml": ExporterEntry(
+        "sightline.optimize.export.coreml:write_mlpackage", "Core ML", ".mlpackage",
+        ("network", "onnx"), packages=("coremltools", "torch"), halves=True, dynamic=False,
+    ),
 }  # fmt: skip
 
 # Tried in this order where a model does not say what it is: the surest outputs come first.

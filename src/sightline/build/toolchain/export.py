@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -74,7 +74,7 @@ def export(model: ModelOptions, to: Path, options: ExportOptions) -> Exported:
         difference = None
         if entry.backend:
             difference = _compared(read, request, card, entry, options)
-        step = _step(name, entry, request, difference)
+        step = _step(name, entry, request, difference, options.extra or {})
         _place(request.path, to, entry, card.after(step), model)
     return Exported(to, card.after(step), difference)
 
@@ -159,7 +159,11 @@ def _frames(data: str) -> Iterator[Iterator[Frame]]:
 
 
 def _step(
-    name: str, entry: ExporterEntry, request: ExportRequest, difference: Difference | None
+    name: str,
+    entry: ExporterEntry,
+    request: ExportRequest,
+    difference: Difference | None,
+    extra: Mapping[str, Any],
 ) -> HistoryStep:
     from sightline.models.history import made_by
 
@@ -171,6 +175,7 @@ def _step(
         "dynamic": sorted(request.dynamic),
         "fp16": request.fp16,
         "opset": request.opset,
+        **extra,
     }
     return made_by(
         "sightline export",

@@ -128,6 +128,10 @@ def export_request(
     from sightline.models.model_card import card_beside
     from sightline.optimize.export.request import ExportRequest
 
+    if not entry.dynamic:
+        if options.dynamic:
+            raise ConfigError(f"--dynamic: the input of {entry.about} is fixed: leave it out")
+        options = replace(options, dynamic=frozenset())
     halves = entry.halves and not options.fp32
     extra = {"fp16": halves, **(options.extra or {})}
     for name in ("opset", "input_name", "output_names"):
@@ -140,7 +144,7 @@ def export_request(
         batch, dynamic = n or options.batch or 1, _chosen_dynamic(options, openable, card.name)
         made = ExportRequest(
             source=read.source, path=path, size=size, batch=batch, dynamic=dynamic,
-            normalization=card.normalization, **extra,
+            normalization=card.normalization, order=card.order, **extra,
         )  # fmt: skip
         return made, _fitted_card(card, made, [o.name for o in read.reading.file.outputs])
     said = card_beside(read.card_beside)
@@ -149,7 +153,7 @@ def export_request(
         source=read.source, path=path, size=size, batch=batch, dynamic=dynamic, **extra
     )
     card = _inferred_card(read, draft, said, path)
-    made = replace(draft, normalization=card.normalization)
+    made = replace(draft, normalization=card.normalization, order=card.order)
     return made, _fitted_card(card, made, list(card.outputs))
 
 

@@ -9,6 +9,7 @@ import typer
 
 from sightline.cli.options import Verbose, model_options, network_names, words
 from sightline.cli.terminal import logs
+from sightline.cli.toolchain.export import image_size
 from sightline.errors import ConfigError
 
 app = typer.Typer(
@@ -120,6 +121,42 @@ def torchserve(
     )
     for path in deploy_torchserve(model_options(model), output, options):
         typer.echo(path)
+
+
+@app.command()
+def coreml(
+    model: Deployed,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .mlpackage to write.")],
+    size: Annotated[
+        str | None,
+        typer.Option(help="Input, width first: 640 or 640x384. \\[default: the model's]"),
+    ] = None,
+    compute_units: Annotated[
+        str,
+        typer.Option(
+            help="What it is meant to run on: ALL, CPU_ONLY, CPU_AND_GPU or CPU_AND_NE.",
+            autocompletion=words("ALL", "CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE"),
+        ),
+    ] = "ALL",
+    target: Annotated[str, typer.Option(help="The oldest system: iOS16, macOS13, …")] = "iOS16",
+    fp32: Annotated[bool, typer.Option("--fp32", help="Compute in FP32, not FP16.")] = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Write a Core ML package for an app on Apple's systems. It has not been run there by its authors.
+
+    [bold]Example[/bold]
+
+    sightline deploy coreml yolox_nano --output yolox_nano.mlpackage
+    """
+    from sightline.build.toolchain.export import export
+    from sightline.build.toolchain.export_sources import ExportOptions
+
+    logs.set_up(verbose)
+    if output.suffix != ".mlpackage":
+        raise ConfigError(f"--output {output}: a Core ML package ends in .mlpackage")
+    how = {"compute_units": compute_units, "coreml_target": target}
+    options = ExportOptions(size=image_size(size), fp32=fp32, extra=how)
+    typer.echo(export(model_options(model), output, options).path)
 
 
 def _numbers(flag: str, text: str, count: int | None = None) -> list[int]:

@@ -26,7 +26,9 @@ Exportable = Annotated[
 ]
 Target = Annotated[
     Path,
-    typer.Argument(help="The file to write: .onnx, .xml (OpenVINO IR), .torchscript or .pt2."),
+    typer.Argument(
+        help="The file to write: .onnx, .xml (OpenVINO IR), .torchscript, .pt2, .mlpackage."
+    ),
 ]
 InputSize = Annotated[
     str | None,
@@ -122,7 +124,9 @@ def export(
             trust_pickle=trust_pickle,
         ),
     )
-    if done.difference is not None:
+    if done.difference is None:
+        typer.echo("not compared: nothing runs this format here", err=True)
+    else:
         typer.echo(f"largest difference: {done.difference}", err=True)
     typer.echo(to)
 

@@ -53,6 +53,7 @@ class ExportRequest:
         batch: pictures in its input, where they are not dynamic.
         dynamic: what is left open in its input.
         normalization: what is done to pixels before the network.
+        order: of its channels, ``rgb`` or ``bgr``.
         input_name: of its one input; None: that of the source, or ``images``.
         output_names: of its outputs; none: those of the source.
         opset: of an ONNX file; None: that of the source, or 17.
@@ -67,6 +68,7 @@ class ExportRequest:
     batch: int = 1
     dynamic: frozenset[DynamicSide] = frozenset()
     normalization: Normalization = field(default_factory=Normalization)
+    order: str = "rgb"
     input_name: str | None = None
     output_names: tuple[str, ...] = ()
     opset: int | None = None

@@ -1,7 +1,7 @@
-"""An ONNX graph as a PyTorch module: just the operators that the YOLO graphs here use.
+"""An ONNX graph as a PyTorch module, for formats that are made of PyTorch's programs.
 
-For benchmarks and tests, which need the same network in both formats. Sizes that the graph works
-out from its input become numbers when the module is traced, so such a trace runs at one size.
+It knows the operators of the usual convolutional detectors. Sizes that the graph works out from its
+input become numbers when the module is traced, so such a trace runs at one size.
 """
 
 from __future__ import annotations
@@ -15,14 +15,23 @@ import onnx
 import torch
 from torch.nn import functional
 
+from sightline.errors import ModelError
 
-class OnnxModule(torch.nn.Module):  # type: ignore[misc]  # torch is seen as untyped
-    """Runs the nodes of a model one after another; takes (N, 3, H, W), answers with its outputs."""
 
-    def __init__(self, model: Path | bytes) -> None:
+class OnnxNetwork(torch.nn.Module):  # type: ignore[misc]  # torch is seen as untyped
+    """Runs the nodes of a model one after another; takes (N, 3, H, W), answers with its outputs.
+
+    Args:
+        model: an ONNX file, its bytes, or an ``onnx.ModelProto``.
+
+    Raises ModelError: it has an operator that is not known here; it is named, with its layer.
+    """
+
+    def __init__(self, model: Path | bytes | Any) -> None:
         super().__init__()
-        path = str(model) if isinstance(model, Path) else None
-        graph = (onnx.load(path) if path else onnx.load_from_string(model)).graph
+        if isinstance(model, bytes):
+            model = onnx.load_from_string(model)
+        graph = (onnx.load(str(model)) if isinstance(model, Path) else model).graph
         self._names: dict[str, str] = {}
         self._sizes: dict[str, Any] = {}  # whole numbers stay outside: they are no weights
         for i, weight in enumerate(graph.initializer):
@@ -38,6 +47,7 @@ class OnnxModule(torch.nn.Module):  # type: ignore[misc]  # torch is seen as unt
         self._outputs = [output.name for output in graph.output]
 
     def forward(self, images: torch.Tensor) -> Any:
+        """The model's outputs: a tensor, or a tuple of them."""
         values: dict[str, Any] = {name: getattr(self, own) for name, own in self._names.items()}
         values |= self._sizes | {self._input: images, "": None}
         for run, inputs, outputs in self._nodes:
@@ -50,7 +60,12 @@ class OnnxModule(torch.nn.Module):  # type: ignore[misc]  # torch is seen as unt
 
 def _node(node: Any) -> tuple[Callable[..., Any], list[str], list[str]]:
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-    operator = OPERATORS[node.op_type]
+    operator = OPERATORS.get(node.op_type)
+    if operator is None:
+        raise ModelError(
+            f"the operator {node.op_type} of the layer {node.name or node.output[0]} cannot be turned into "
+            "PyTorch's: export the program that the graph was made with"
+        )
     return (lambda *inputs: operator(attributes, *inputs)), list(node.input), list(node.output)
 
 
@@ -60,7 +75,8 @@ def _ints(value: Any) -> list[int]:
 
 def _pads(a: Mapping[str, Any]) -> list[int]:
     pads = list(a.get("pads", [0, 0, 0, 0]))
-    assert pads[:2] == pads[2:], "padding is the same on both sides"
+    if pads[:2] != pads[2:]:
+        raise ModelError("padding that differs between the sides cannot be turned into PyTorch's")
     return pads[:2]
 
 
@@ -80,15 +96,18 @@ def _slice(_: Any, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any 
 
 
 def _reshape(_: Any, x: Any, shape: Any) -> Any:
-    return x.reshape([x.shape[i] if side == 0 else side for i, side in enumerate(_ints(shape))])
+    # As plain numbers: a trace would hold how they are worked out.
+    return x.reshape([int(x.shape[i]) if n == 0 else n for i, n in enumerate(_ints(shape))])
 
 
 def _resize(a: Mapping[str, Any], x: Any, _: Any, scales: Any, sizes: Any = None) -> Any:
-    assert a["mode"] == b"nearest"
-    assert a["nearest_mode"] == b"floor"
+    if a["mode"] != b"nearest" or a.get("nearest_mode", b"floor") != b"floor":
+        raise ModelError("a Resize other than to the nearest cannot be turned into PyTorch's")
     if sizes is not None:
         return functional.interpolate(x, size=_ints(sizes)[2:])
-    return functional.interpolate(x, scale_factor=[float(s) for s in scales.tolist()[2:]])
+    factors = [float(scale) for scale in scales.tolist()[2:]]
+    size = [int(int(n) * factor) for n, factor in zip(x.shape[2:], factors, strict=True)]
+    return functional.interpolate(x, size=size)
 
 
 def _split(a: Mapping[str, Any], x: Any, sizes: Any = None) -> Any:
@@ -135,9 +154,32 @@ def _arithmetic(operate: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return run
 
 
+def _gemm(a: Mapping[str, Any], x: Any, y: Any, bias: Any = None) -> Any:
+    x, y = (x.T if a.get("transA") else x), (y.T if a.get("transB") else y)
+    found = a.get("alpha", 1.0) * (x @ y)
+    return found if bias is None else found + a.get("beta", 1.0) * bias
+
+
+def _reduction(reduce: Callable[..., Any]) -> Callable[..., Any]:
+    """Over axes that are an attribute, or since opset 13 or 18 an input."""
+
+    def run(a: Mapping[str, Any], x: Any, axes: Any = None) -> Any:
+        along = _ints(axes) if axes is not None else list(a.get("axes", range(x.ndim)))
+        return reduce(x, dim=along, keepdim=bool(a.get("keepdims", 1)))
+
+    return run
+
+
 OPERATORS: dict[str, Callable[..., Any]] = {
     "Add": _arithmetic(torch.add),
     "Cast": _cast,
+    "AveragePool": lambda a, x: functional.avg_pool2d(
+        x, list(a["kernel_shape"]), list(a["strides"]), _pads(a)
+    ),
+    "BatchNormalization": lambda a, x, scale, shift, mean, variance: functional.batch_norm(
+        x, mean, variance, scale, shift, eps=a.get("epsilon", 1e-5)
+    ),
+    "Clip": lambda _, x, least=None, most=None: x.clamp(least, most),
     "Concat": lambda a, *xs: torch.cat(
         [torch.as_tensor(x).to(xs[0].device) for x in xs], a["axis"]
     ),
@@ -147,23 +189,36 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Div": _arithmetic(
         lambda x, y: x / y if x.is_floating_point() else torch.div(x, y, rounding_mode="floor")
     ),
+    "CumSum": lambda _, x, axis: x.cumsum(int(axis)),
+    "Exp": lambda _, x: x.exp(),
     "Expand": lambda _, x, shape: x.expand(torch.broadcast_shapes(x.shape, _ints(shape))),
     "Gather": _gather,
+    "Flatten": lambda a, x: x.flatten(a.get("axis", 1)),
+    "Gemm": _gemm,
+    "GlobalAveragePool": lambda _, x: x.mean((2, 3), keepdim=True),
+    "HardSigmoid": lambda a, x: (x * a.get("alpha", 0.2) + a.get("beta", 0.5)).clamp(0, 1),
+    "HardSwish": lambda _, x: functional.hardswish(x),
     "Identity": lambda _, x: x,
+    "LeakyRelu": lambda a, x: functional.leaky_relu(x, a.get("alpha", 0.01)),
     "MatMul": lambda _, x, y: x @ y,
     "MaxPool": lambda a, x: functional.max_pool2d(
         x, list(a["kernel_shape"]), list(a["strides"]), _pads(a)
     ),
     "Mul": _arithmetic(torch.mul),
     "Range": lambda _, first, last, step: torch.arange(first.item(), last.item(), step.item()),
+    "ReduceMax": _reduction(torch.amax),
+    "ReduceMean": _reduction(torch.mean),
+    "ReduceSum": _reduction(torch.sum),
+    "Relu": lambda _, x: x.relu(),
     "Reshape": _reshape,
     "Resize": _resize,
-    "Shape": lambda _, x: torch.tensor(list(x.shape)),
+    "Shape": lambda _, x: torch.tensor([int(n) for n in x.shape]),
     "Sigmoid": lambda _, x: x.sigmoid(),
     "Slice": _slice,
     "Softmax": lambda a, x: x.softmax(a["axis"]),
     "Split": _split,
     "Sub": _arithmetic(torch.sub),
+    "Tanh": lambda _, x: x.tanh(),
     "Transpose": lambda a, x: x.permute(a["perm"]),
     "Unsqueeze": _unsqueeze,
 }

@@ -1,0 +1,155 @@
+"""Core ML packages, of PyTorch models and of ONNX files. They are run on Apple's systems only."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sightline.engines.torch_ import named
+from sightline.errors import ConfigError, EngineUnavailable, ModelError
+from sightline.optimize.export.request import ExportRequest, ExportSource
+from sightline.optimize.export.tracing import (
+    INPUT,
+    chosen_names,
+    example,
+    output_names,
+    quiet,
+    telling,
+    traced,
+    unsupported,
+)
+
+TOLERANCE = 1e-3
+"""How far a module that is made of an ONNX file may be from it."""
+
+COMPUTE_UNITS = ("ALL", "CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE")
+
+
+def write_mlpackage(request: ExportRequest) -> None:
+    """Write an .mlpackage (an ML program) whose input is an image of the request's size.
+
+    Core ML scales the pixels itself where the deviation is the same for all channels; otherwise the
+    input is a tensor of normalised floats.
+
+    Raises:
+        EngineUnavailable: coremltools is not installed.
+        ConfigError: there are no such compute units, or no such system.
+        ModelError: an operator has no counterpart.
+    """
+    ct = _coremltools()
+    if request.compute_units not in COMPUTE_UNITS:
+        raise ConfigError(f"--compute-units: there are {', '.join(COMPUTE_UNITS)}")
+    system = getattr(ct.target, request.coreml_target, None)
+    if system is None:
+        known = ", ".join(name for name in dir(ct.target) if name.startswith(("iOS", "macOS")))
+        raise ConfigError(f"--target {request.coreml_target}: there are {known}")
+    request, names = _as_network(request)
+    program = traced(request)
+    precision = ct.precision.FLOAT16 if request.fp16 else ct.precision.FLOAT32
+    try:
+        with quiet(), contextlib.redirect_stderr(io.StringIO()):  # its bars
+            model = ct.convert(
+                program,
+                convert_to="mlprogram",
+                inputs=[_input(ct, request)],
+                outputs=[ct.TensorType(name=name) for name in names],
+                minimum_deployment_target=system,
+                compute_precision=precision,
+                compute_units=getattr(ct.ComputeUnit, request.compute_units),
+                skip_model_load=True,
+            )
+            # What it runs on is the app's to choose: the package can only tell it.
+            model.user_defined_metadata["sightline.compute_units"] = request.compute_units
+            model.save(str(request.path))
+    except Exception as exc:  # whatever its converters raise
+        raise unsupported(request, program, exc, "Core ML") from exc
+    check_package(request.path, names)
+
+
+def check_package(path: Path, outputs: list[str]) -> Any:
+    """The specification of a package, whose input and outputs are as wanted. Raises ModelError."""
+    ct = _coremltools()
+    try:
+        spec = ct.utils.load_spec(str(path))
+    except Exception as exc:  # whatever its reader raises
+        raise ModelError(f"{path}: no whole Core ML package: {exc}") from exc
+    found = [output.name for output in spec.description.output]
+    if sorted(found) != sorted(outputs) or len(spec.description.input) != 1:
+        raise ModelError(f"{path}: its outputs are {', '.join(found)}, not {', '.join(outputs)}")
+    return spec
+
+
+def _as_network(request: ExportRequest) -> tuple[ExportRequest, list[str]]:
+    """The request with a module in place of an ONNX file, and the names of its outputs."""
+    file = request.source.file
+    if file is None:
+        return request, output_names(request)
+    from sightline.optimize.export.onnx_network import OnnxNetwork
+
+    try:
+        network = OnnxNetwork(file.graph).float().eval()
+    except ModelError as exc:
+        raise ModelError(f"{request.source.name}: {exc}") from exc
+    source = ExportSource("network", request.source.name, network, sha256=request.source.sha256)
+    _check_network(file.content, network, request)
+    names = chosen_names([output.name for output in file.outputs], request.output_names)
+    given = request.input_name or file.input.name
+    return replace(request, source=source, input_name=given), names
+
+
+def _check_network(model: Path | bytes, network: Any, request: ExportRequest) -> None:
+    """Compare the module with ONNX Runtime, since nothing here runs what is made of it.
+
+    Raises ModelError: they differ.
+    """
+    import numpy as np
+    import onnxruntime
+    import torch
+
+    picture = example(request)
+    session = onnxruntime.InferenceSession(str(model) if isinstance(model, Path) else model)
+    wanted = session.run(None, {session.get_inputs()[0].name: picture.numpy()})
+    try:
+        with torch.inference_mode(), quiet():
+            found = [output.numpy() for _, output in named(network(picture))]
+    except Exception as exc:  # whatever PyTorch raises of a node that means something else there
+        raise ModelError(
+            f"{request.source.name} cannot be turned into a PyTorch module: {telling(exc)}"
+        ) from exc
+    for name, before, after in zip(session.get_outputs(), wanted, found, strict=True):
+        distance = float((np.abs(after - before) / (1 + np.abs(before))).max(initial=0.0))
+        if not distance <= TOLERANCE:
+            raise ModelError(
+                f"{request.source.name}: as a PyTorch module its output {name.name} differs by {distance:.3g}"
+            )
+
+
+def _input(ct: Any, request: ExportRequest) -> Any:
+    """An image, or a tensor where Core ML cannot scale it as the model wants."""
+    norm, name = request.normalization, request.input_name or INPUT
+    if len(set(norm.std)) > 1 or request.batch != 1:
+        return ct.TensorType(name=name, shape=request.shape)
+    layouts = {"rgb": ct.colorlayout.RGB, "bgr": ct.colorlayout.BGR}
+    return ct.ImageType(
+        name=name,
+        shape=request.shape,
+        scale=norm.scale / norm.std[0],
+        bias=[-mean / norm.std[0] for mean in norm.mean],
+        color_layout=layouts[request.order],
+    )
+
+
+def _coremltools() -> Any:
+    logging.getLogger("coremltools").setLevel(
+        logging.ERROR
+    )  # it warns of versions that it has not seen
+    try:
+        with quiet():
+            import coremltools
+    except ImportError as exc:
+        raise EngineUnavailable.not_installed("coremltools", "coreml") from exc
+    return coremltools

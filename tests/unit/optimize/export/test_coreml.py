@@ -1,0 +1,141 @@
+"""Core ML packages: their structure, since only Apple's systems run them; and what they are made of."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import yaml
+from onnx import TensorProto, helper
+from tests.command import in_process
+
+from sightline.build.toolchain.export import export
+from sightline.build.toolchain.export_sources import ExportOptions
+from sightline.config import ModelOptions
+from sightline.errors import ConfigError, ModelError
+
+pytest.importorskip("torch", reason="PyTorch is not installed")
+pytest.importorskip("coremltools", reason="coremltools is not installed")
+MakeModel = Callable[..., Path]
+
+NETS = """
+import torch
+class Nets(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Conv2d(3, 6, 32, 32)
+    def forward(self, x):
+        return self.head(x).flatten(2)
+"""
+
+
+def package(path: Path) -> Any:
+    import coremltools
+
+    return coremltools.utils.load_spec(str(path))
+
+
+def test_an_onnx_detector_takes_an_image(
+    tmp_path: Path, pyramid_model: MakeModel, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    run = in_process(tmp_path, monkeypatch, capsys)
+    model = pyramid_model(6, transposed=True)
+    model.with_suffix(".yaml").write_text("order: bgr\n")
+    done = run("deploy", "coreml", model, "-o", "it.mlpackage", "--size", "128x64", "--compute-units", "CPU_AND_NE", "--target", "iOS17")  # fmt: skip
+    assert done.stdout == "it.mlpackage\n", done.stderr
+    spec = package(tmp_path / "it.mlpackage")
+    (given,), (found,) = spec.description.input, spec.description.output
+    assert (given.name, found.name) == ("images", "output0")
+    image = given.type.imageType
+    assert (image.width, image.height, image.ColorSpace.Name(image.colorSpace)) == (128, 64, "BGR")
+    assert spec.specificationVersion == 8  # iOS 17
+    assert spec.description.metadata.userDefined["sightline.compute_units"] == "CPU_AND_NE"
+    card = yaml.safe_load((tmp_path / "it.yaml").read_text())
+    assert (card["size"], card["fixed_size"]) == ([128, 64], True)
+    (step,) = card["history"]
+    assert step["options"]["coreml_target"] == "iOS17"
+    assert "coremltools" in step["versions"]
+
+
+def test_a_module_is_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "coreml_nets.py").write_text(NETS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        options = ExportOptions(size=(96, 64), output_names=("cells",), fp32=True)
+        export(ModelOptions(model="coreml_nets:Nets"), tmp_path / "a.mlpackage", options)
+    finally:
+        sys.modules.pop("coreml_nets", None)
+    spec = package(tmp_path / "a.mlpackage")
+    assert [output.name for output in spec.description.output] == ["cells"]
+    assert spec.description.input[0].type.imageType.width == 96
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        pytest.param({"extra": {"compute_units": "NPU"}}, ConfigError, "there are ALL, CPU_ONLY", id="units"),
+        pytest.param({"extra": {"coreml_target": "iOS3"}}, ConfigError, "there are iOS13", id="system"),
+        pytest.param({"dynamic": frozenset({"size"})}, ConfigError, "input of Core ML is fixed", id="dynamic"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_said(
+    tmp_path: Path, pyramid_model: MakeModel, options: Any, error: Any, message: str
+) -> None:
+    model = ModelOptions(model=str(pyramid_model(6, transposed=True)))
+    with pytest.raises(error, match=message):
+        export(model, tmp_path / "a.mlpackage", ExportOptions(**options))
+    assert not list(tmp_path.glob("*.mlpackage"))
+
+
+def test_an_operator_that_is_not_known_is_named_with_its_layer(
+    tmp_path: Path, pyramid_model: MakeModel
+) -> None:
+    graph = onnx.load(pyramid_model(6, transposed=True))
+    graph.graph.node[-1].output[0] = "joined"
+    graph.graph.node.append(helper.make_node("Erf", ["joined"], ["output0"], name="head/erf"))
+    onnx.save(graph, tmp_path / "b.onnx")
+    with pytest.raises(ModelError, match=r"b\.onnx: the operator Erf of the layer head/erf"):
+        export(
+            ModelOptions(model=str(tmp_path / "b.onnx")), tmp_path / "a.mlpackage", ExportOptions()
+        )
+
+
+OPERATORS = [
+    pytest.param(helper.make_node("ReduceMean", ["images"], ["out"], axes=[2, 3]), id="ReduceMean"),
+    pytest.param(helper.make_node("ReduceMax", ["images"], ["out"], axes=[1], keepdims=0), id="ReduceMax"),
+    pytest.param(helper.make_node("GlobalAveragePool", ["images"], ["out"]), id="GlobalAveragePool"),
+    pytest.param(helper.make_node("LeakyRelu", ["images"], ["out"], alpha=0.3), id="LeakyRelu"),
+    pytest.param(helper.make_node("HardSigmoid", ["images"], ["out"], alpha=0.3, beta=0.1), id="HardSigmoid"),
+    pytest.param(helper.make_node("HardSwish", ["images"], ["out"]), id="HardSwish"),
+    pytest.param(helper.make_node("AveragePool", ["images"], ["out"], kernel_shape=[2, 2], strides=[2, 2]), id="AveragePool"),
+    pytest.param(helper.make_node("Flatten", ["images"], ["out"]), id="Flatten"),
+    pytest.param(helper.make_node("Tanh", ["images"], ["out"]), id="Tanh"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("node", OPERATORS)
+def test_an_operator_means_the_same_in_pytorch(node: Any) -> None:
+    import onnxruntime
+    import torch
+
+    from sightline.optimize.export.onnx_network import OnnxNetwork
+
+    graph = helper.make_graph(
+        [node],
+        "one",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, (1, 3, 4, 6))],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, None)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    picture = np.random.default_rng(0).normal(size=(1, 3, 4, 6)).astype(np.float32)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    (expected,) = session.run(None, {"images": picture})
+    found = OnnxNetwork(model)(torch.from_numpy(picture)).numpy()
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < 1e-6
