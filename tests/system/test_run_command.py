@@ -380,7 +380,8 @@ streams:
     outputs: {{json_lines: {lines}, annotated: {film}}}
 """)
     with process("run", str(site), "--quiet") as running:
-        eventually(lambda: film.exists() and lines.exists() and lines.stat().st_size > 0)
+        # A film without a picture would be begun again under its name.
+        eventually(lambda: film.exists() and film.stat().st_size > 0 and lines.stat().st_size > 0)
         lines.rename(tmp_path / "old.jsonl")
         running.send_signal(signal.SIGHUP)
         # Nobody moved the film: only the signal begins another.

@@ -239,7 +239,7 @@ def check_command(
             # One sink is shared by all streams of a command.
             if use not in writes:
                 writes.append(use)
-    reads = list(_reads(inputs, model, writes))
+    reads = list(_reads(inputs, model, writes)) if writes else []
     guard = output_guard(reads, writes)  # before the paths are compared: a link is seen by either
     for use, why in conflicts(reads, writes):
         raise ConfigError(
