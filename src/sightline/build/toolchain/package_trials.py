@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sightline.build.models import detector
 from sightline.build.sources import inputs
 from sightline.config import EngineOptions, ModelOptions
 from sightline.errors import ConfigError
 from sightline.protocols import SharedDetector
-from sightline.types import Detections, Frame
+from sightline.types import Detections, Floats, Frame
 
 if TYPE_CHECKING:
     from sightline.deploy.package.targets import Target
     from sightline.deploy.package.trials import PackageTrial
     from sightline.models.card import CardReading
+
+log = logging.getLogger(__name__)
 
 FRAMES, MOST_READ = 16, 500
 """So many frames of the data are looked at, spread over the first so many of them."""
@@ -39,56 +43,95 @@ def variant_trials(
     """Variants from the one that loses least to the one that loses most."""
     from sightline.deploy.package.trials import PackageTrial
 
-    files = _smaller_ones(_variants(reading, target, scratch))
+    made = _smaller_ones(_variants(reading, frames, target, scratch))
+    files: list[tuple[str, Path]] = []
     own = max(reading.card.size)
     sizes: list[int | None] = [None]
     if not reading.card.fixed_size and reading.card.resize != "stretch":
         stride = reading.card.stride
         sizes += [max(stride, int(own * share) // stride * stride) for share in SMALLER]
-    reference = found_objects(packed_options(files[0][1], None, target), frames)
+    reference: list[Detections] = []
     for size in sizes:
         kept = 0.0
-        for variant, file in files:
+        for variant, file in made if size is None else files:
+            if size is None:  # a variant is made when the ones before have not met the limits
+                files.append((variant, file))
             how = packed_options(file, size, target)
-            share = _kept(found_objects(how, frames), reference, reading.card.class_names)
-            latency = latency_ms(how, frames[0])
-            yield PackageTrial(variant, file, size, size_mb(file), latency, share)
+            found = found_objects(how, frames)
+            reference = reference or found
+            share = _kept(found, reference, reading.card.class_names)
+            yield PackageTrial(
+                variant, file, size, size_mb(file), latency_ms(how, frames[0]), share
+            )
             kept = max(kept, share)
         if kept < target.kept:
             return  # a still smaller input loses more
 
 
-def _variants(reading: CardReading, target: Target, scratch: Path) -> Iterator[tuple[str, Path]]:
+def _variants(
+    reading: CardReading, frames: Sequence[Frame], target: Target, scratch: Path
+) -> Iterator[tuple[str, Path]]:
     """Files of the model, in the format that the machine's runtime takes."""
     from sightline.engines.openvino_ import save_ir
     from sightline.models.file import copied
     from sightline.models.model_card import write_card
     from sightline.optimize.half_weights import halve_weights
 
-    card, stem = reading.card, reading.file.path.stem
-    graph = copied(reading.file.graph)
-    for variant in ("fp32", "fp16"):
-        folder = scratch / variant
-        folder.mkdir()
+    def written(variant: str, content: bytes) -> tuple[str, Path]:
+        file = scratch / variant / f"{reading.file.path.stem}.onnx"
+        file.parent.mkdir()
         if target.runtime == "openvino":
-            file = folder / f"{stem}.xml"
-            save_ir(graph.SerializeToString(), file, fp16=variant == "fp16")
+            file = file.with_suffix(".xml")
+            save_ir(content, file, fp16=variant == "fp16")
         else:
-            file = folder / f"{stem}.onnx"
-            file.write_bytes(
-                halve_weights(graph) if variant == "fp16" else graph.SerializeToString()
-            )
-        write_card(card, file)
-        yield variant, file
+            file.write_bytes(content)
+        write_card(reading.card, file)
+        return variant, file
+
+    graph = copied(reading.file.graph)
+    whole = graph.SerializeToString()
+    original = written("fp32", whole)
+    yield original
+    yield written("fp16", whole if target.runtime == "openvino" else halve_weights(graph))
+    if all(importlib.util.find_spec(package) for package in ("nncf", "onnxslim")):
+        options = packed_options(original[1], None, target)
+        yield written("int8", _in_int8(graph, reading, options, frames))
+    else:
+        log.warning("no variant in INT8 is tried: pip install 'sightline[optimize]'")
 
 
-def _smaller_ones(files: Iterator[tuple[str, Path]]) -> list[tuple[str, Path]]:
+def _in_int8(
+    graph: Any, reading: CardReading, options: ModelOptions, frames: Sequence[Frame]
+) -> bytes:
+    """The graph in INT8, with scales found on every second frame."""
+    from sightline.optimize.variants.graphs import prepared
+    from sightline.optimize.variants.int8 import quantized
+    from sightline.optimize.variants.pictures import (
+        NetworkPictures,
+        RecordingDetector,
+        network_input,
+    )
+
+    with closing(NetworkPictures()) as shown, closing(detector(options)) as built:
+        assert isinstance(built, SharedDetector)
+        RecordingDetector(built, shown).submit(frames[::2]).result()
+
+        def pictures() -> Iterator[Floats]:
+            for place in range(len(shown)):
+                yield network_input(shown[place], reading.card.normalization)
+
+        made = quantized(prepared(graph), pictures, len(shown))
+        content: bytes = made.quantized.SerializeToString()
+    return content
+
+
+def _smaller_ones(files: Iterator[tuple[str, Path]]) -> Iterator[tuple[str, Path]]:
     """Each variant whose files are smaller than those of the one before."""
-    kept: list[tuple[str, Path]] = []
+    least = float("inf")
     for variant, file in files:
-        if not kept or size_mb(file) < SMALLER_FILE * size_mb(kept[-1][1]):
-            kept.append((variant, file))
-    return kept
+        if size_mb(file) < SMALLER_FILE * least:
+            least = size_mb(file)
+            yield variant, file
 
 
 def packed_options(file: Path, size: int | None, target: Target) -> ModelOptions:

@@ -22,6 +22,12 @@ DATA = "street://?seed=7&width=640&height=384&duration=0.2"
 MakeModel = Callable[..., Path]
 
 
+@pytest.fixture
+def without_int8(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the extra `optimize` is not installed."""
+    monkeypatch.setattr(package_trials.importlib.util, "find_spec", lambda _: None)
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short measurements of few frames: what is chosen does not depend on them here."""
@@ -60,6 +66,16 @@ def test_variants_are_tried_until_the_limits_are_met(tmp_path: Path, data: Path)
     assert verify_package(tmp_path / "gate.tar.gz", {}).files == 8
 
 
+def test_int8_is_tried_where_16_bits_are_not_enough(tmp_path: Path) -> None:
+    pytest.importorskip("nncf", reason="NNCF is not installed")
+    pytest.importorskip("onnxslim", reason="onnxslim is not installed")
+    packed = pack(tmp_path / "gate", size_mb=1.5, kept=0.5)
+    assert packed.chosen.variant == "int8"
+    assert packed.chosen.kept >= 0.5
+    assert verify_package(tmp_path / "gate", {}).objects >= 3
+
+
+@pytest.mark.usefixtures("without_int8")
 def test_a_smaller_input_is_written_into_the_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,10 +91,14 @@ def test_a_smaller_input_is_written_into_the_configuration(
     assert json.loads((tmp_path / "gate" / "package.json").read_text())["measured"]["size"] == 544
 
 
-def test_limits_that_nothing_meets_are_told(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("without_int8")
+def test_limits_that_nothing_meets_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(ModelError, match=r"limits of gate; the nearest is .*size .* MB above 0\.1"):
         pack(tmp_path / "gate", size_mb=0.1)
     assert not list(tmp_path.iterdir())
+    assert "no variant in INT8 is tried" in caplog.text
 
 
 def test_what_is_there_is_not_written_over(tmp_path: Path, constant_model: MakeModel) -> None:
