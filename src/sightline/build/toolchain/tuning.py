@@ -20,7 +20,7 @@ from sightline.runtime.measure import Stages, TimedEngine, measure_stages
 if TYPE_CHECKING:
     from sightline.types import Detections, Frame
 
-WARM_UP_S = 1.0
+WARM_UP_S = 0.5
 LOWEST_CONF = 0.001
 """Agreement is measured over the whole curve of precision."""
 

@@ -23,6 +23,8 @@ RUNGS = (1 / 16, 1 / 4, 1)
 """Parts of that time that candidates are measured for, one after another."""
 KEPT = 1 / 4
 """The part that goes on to the next rung."""
+LEAST = 2
+"""So many go on at least, and are measured in turns for the whole time."""
 TURNS = 4
 """Candidates of a rung are measured in so many turns."""
 NEAR, MOST_NEAR = 0.8, 2
@@ -141,10 +143,12 @@ class _Measurer:
         """
         left = list(trials)
         for part in RUNGS[:-1] if plain_only else RUNGS:
+            if len(left) <= LEAST and RUNGS[0] < part < RUNGS[-1]:
+                continue  # nothing would be left out
             measured = self.measure(left, part * full_s)
             running = [trial for trial in measured if trial.refused is None]
             running.sort(key=lambda t: (not t.holds(self._limits), -t.pictures_per_s))
-            left = running[: max(2, math.ceil(KEPT * len(running)))]
+            left = running[: max(LEAST, math.ceil(KEPT * len(running)))]
             self._runner.release([trial.candidate for trial in left])
 
 
