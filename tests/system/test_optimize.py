@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from tests import exported_graphs
 from tests.command import Done, Run, in_process
 
 import sightline as sl
@@ -43,7 +44,9 @@ def optimize(sightline: Run, monkeypatch: pytest.MonkeyPatch) -> Optimize:
     return run
 
 
-def test_variants_are_made_judged_and_written(tmp_path: Path, optimize: Optimize) -> None:
+def test_variants_are_made_judged_and_written(
+    tmp_path: Path, sightline: Run, optimize: Optimize
+) -> None:
     made = optimize("--data", FOOTAGE, "-o", tmp_path / "made", "--variants", "clean,fp16,bf16,int8", "--allow-slower", "--json")  # fmt: skip
     told = json.loads(made.stdout)
     assert told == json.loads((tmp_path / "made" / "report.json").read_text())
@@ -60,6 +63,11 @@ def test_variants_are_made_judged_and_written(tmp_path: Path, optimize: Optimize
         assert history[-1].tool == f"sightline optimize, {name}"
         assert len(history[-1].source_sha256) == 64
         model.close()
+    again = sightline(
+        "optimize", rows["int8"]["path"], "--data", FOOTAGE, "--size", 320, "--frames", 40,
+        "-o", tmp_path / "again", "--variants", "int8", "--json",
+    )  # fmt: skip
+    assert "in INT8 already" in json.loads(again.stdout)["variants"][1]["reason"]
     assert rows["int8"]["size_mb"] < 0.65 * rows["original"]["size_mb"]
     assert sorted(p.name for p in (tmp_path / "made").iterdir()) == [
         "report.json", "report.png", "street-fp16.onnx", "street-fp16.yaml", "street-int8.onnx", "street-int8.yaml",
@@ -107,6 +115,7 @@ def test_a_variant_that_has_lost_a_class_is_refused_by_its_name(
         pytest.param(["--data", FOOTAGE, "--variants", "int4"], "did you mean int8", id="unknown variant"),
         pytest.param(["--data", FOOTAGE, "--ranges", "entropy"], "mean-minmax, minmax, percentile", id="ranges"),
         pytest.param(["--data", "street://?duration=1&fps=10&width=320&height=192"], "10 frames are too few", id="little footage"),
+        pytest.param(["--data", FOOTAGE, "--backend", "torch"], "openvino and onnxruntime", id="backend"),
         pytest.param(["--data", "rtsp://127.0.0.1:1/x"], "is live: record some minutes", id="a camera"),
     ],
 )  # fmt: skip
@@ -118,10 +127,43 @@ def test_what_is_refused(
     assert not (tmp_path / "made").exists()
 
 
-def test_footage_in_which_nothing_is_found(tmp_path: Path, optimize: Optimize) -> None:
+@pytest.fixture
+def greys(tmp_path: Path) -> Path:
+    """A glob of 40 small pictures with nothing in them."""
     for number in range(40):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((96, 160, 3), 90 + number, np.uint8))
-    made = optimize("--data", tmp_path / "*.png", "-o", tmp_path / "made", code=2)
+    return tmp_path / "*.png"
+
+
+def test_a_model_without_class_names_is_judged(
+    tmp_path: Path, greys: Path, sightline: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds the same object in each picture, of a class that nobody has named."""
+    monkeypatch.setattr(speed, "SECONDS", 0.05)
+    path = exported_graphs.yolov8().save(tmp_path / "nameless.onnx")
+    made = sightline(
+        "optimize", path, "--data", greys, "-o", tmp_path / "made", "--variants", "fp16", "--allow-slower", "--json"
+    )  # fmt: skip
+    fp16 = json.loads(made.stdout)["variants"][1]
+    assert fp16["accepted"], fp16["reason"]
+    assert fp16["kept"] == 1
+
+
+def test_a_model_whose_outputs_are_no_numbers(tmp_path: Path, greys: Path, sightline: Run) -> None:
+    graph = exported_graphs.yolov8()
+    graph.weights[-1].CopyFrom(
+        onnx.numpy_helper.from_array(
+            onnx.numpy_helper.to_array(graph.weights[-1]) * np.nan, graph.weights[-1].name
+        )
+    )
+    path = graph.save(tmp_path / "broken.onnx")
+    made = sightline("optimize", path, "--data", greys, "-o", tmp_path / "made")
+    assert made.returncode == 1
+    assert "output output0 of the model is not a number" in made.stderr
+
+
+def test_footage_in_which_nothing_is_found(tmp_path: Path, greys: Path, optimize: Optimize) -> None:
+    made = optimize("--data", greys, "-o", tmp_path / "made", code=2)
     assert "sure of nothing in this footage" in made.stderr
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import typer
 
 from sightline import build
+from sightline.build.model_files import PEOPLE
 from sightline.cli import footage
 from sightline.cli.evaluate import LOWEST_CONF, MOST_DETECTIONS
 from sightline.cli.options import model_options
@@ -42,7 +43,7 @@ from sightline.optimize.variants.pictures import NetworkPictures, RecordingDetec
 from sightline.optimize.variants.report import draw, report, variant_path, write_variants
 from sightline.protocols import Engine, SharedDetector
 from sightline.types import Detections, Frame
-from sightline.whole_files import make_folder, write_whole
+from sightline.whole_files import writable_folder, write_whole
 
 if TYPE_CHECKING:
     from sightline.build.sources import SourceInput
@@ -101,6 +102,12 @@ def optimized(wanted: Wanted) -> dict[str, Any]:
             overwrite an input.
         SightlineError: the first failure of a source or of the original.
     """
+    if wanted.backend not in {"auto", *BACKENDS}:
+        raise ConfigError(
+            f"--backend {wanted.backend}: variants are made for {' and '.join(BACKENDS)}; leave it out for both"
+        )
+    if wanted.model == PEOPLE:
+        raise ConfigError(f"{PEOPLE} has no network that could be changed: give an .onnx file")
     options = model_options(
         wanted.model, size=wanted.size, backend=wanted.backend, precision="fp32",
         conf=LOWEST_CONF, max_detections=MOST_DETECTIONS,
@@ -113,15 +120,16 @@ def optimized(wanted: Wanted) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: variants are made of ONNX models; give the .onnx file that this one was made of"
         )
-    began, progress = time.monotonic(), _Progress()
+    began, progress = time.monotonic(), LineOfProgress()
     with (
         closing(NetworkPictures()) as shown,
         closing(NetworkPictures()) as labelled,
         footage.detector(options) as detector,
     ):
         assert isinstance(detector, SharedDetector)
-        found = _look(wanted, RecordingDetector(detector, shown), progress)
+        found = look_at(wanted, RecordingDetector(detector, shown), progress)
         _check_amount(wanted, found)
+        writable_folder(wanted.output)
         places = range(len(shown))
         if wanted.labels is None:
             calibration = tuple(places[::2])
@@ -129,7 +137,7 @@ def optimized(wanted: Wanted) -> dict[str, Any]:
         else:
             calibration = tuple(places)
             judge = _label_judge(wanted, detector, labelled)
-        original = _original(wanted, options, reading, shown, calibration)
+        original = original_of(wanted, options, reading, shown, calibration)
         variants = Optimization(
             original, judge, wanted.ranges, began + wanted.seconds, wanted.slower, progress
         ).run(wanted.variants)
@@ -137,7 +145,7 @@ def optimized(wanted: Wanted) -> dict[str, Any]:
     return _written(wanted, path, reading, variants, len(shown))
 
 
-class _Progress:
+class LineOfProgress:
     """Tells on stderr what is being done: on one line of a terminal, elsewhere on a new line now and then."""
 
     def __init__(self) -> None:
@@ -184,7 +192,9 @@ def _check_outputs(wanted: Wanted, options: ModelOptions, model: Path) -> None:
         raise ConfigError(f"--output {wanted.output}: it is a file; give a folder")
 
 
-def _look(wanted: Wanted, detector: RecordingDetector, progress: _Progress) -> list[Detections]:
+def look_at(
+    wanted: Wanted, detector: RecordingDetector, progress: LineOfProgress
+) -> list[Detections]:
     """What the original finds in frames that are evenly spread over the footage."""
     inputs = build.inputs(wanted.data)
     for named in inputs:
@@ -244,10 +254,17 @@ def _agreement_judge(
 
     def judge(engine: Engine) -> Verdict:
         again = look_again(detector, engine, shown, places)
-        scores = score_agreement(again, reference, detector.class_names, confident=SURE)
+        names = _all_names(detector.class_names, [*reference, *again])
+        scores = score_agreement(again, reference, names, confident=SURE)
         return judge_agreement(scores, wanted.limits)
 
     return judge
+
+
+def _all_names(names: Sequence[str], found: Sequence[Detections]) -> list[str]:
+    """A name for each class that was found; a model need not name its classes."""
+    most = max((int(one.class_ids.max(initial=-1)) + 1 for one in found), default=0)
+    return [*names, *(str(number) for number in range(len(names), most))]
 
 
 def _label_judge(wanted: Wanted, detector: SharedDetector, labelled: NetworkPictures) -> Judge:
@@ -281,13 +298,15 @@ def _label_judge(wanted: Wanted, detector: SharedDetector, labelled: NetworkPict
     return judge
 
 
-def _original(
+def original_of(
     wanted: Wanted,
     options: ModelOptions,
     reading: CardReading,
     shown: NetworkPictures,
     calibration: tuple[int, ...],
 ) -> Original:
+    """The model as variants are made of it, with the pictures of its calibration."""
+
     def make_engine(content: bytes, backend: str, precision: str) -> Engine:
         how = options.engine.model_copy(update={"precision": precision})
         asked = options.model_copy(update={"backend": backend, "engine": how})
@@ -311,7 +330,6 @@ def _written(
     wanted: Wanted, model: Path, reading: CardReading, variants: Sequence[Variant], frames: int
 ) -> dict[str, Any]:
     """Write accepted variants and the report, which is returned."""
-    make_folder(wanted.output)
     how = {
         "data": list(wanted.data),
         "labels": wanted.labels,

@@ -181,6 +181,8 @@ class Optimization:
         return self._judged(Variant("int8-dynamic", content), engines, stack)
 
     def _int8(self, engines: dict[str, Engine], stack: ExitStack) -> Variant:
+        if any(node.op_type == "QuantizeLinear" for node in self.original.graph.graph.node):
+            raise ModelError("its layers are in INT8 already: give the model that it was made of")
         count = len(self.original.places)
         self.tell(f"int8: calibration on {count} pictures")
         graph = quantized(
