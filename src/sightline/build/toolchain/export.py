@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightline.build.file_conflicts import check_files, read_by_model
+from sightline.build.model_files import located
 from sightline.build.models import build_engine
 from sightline.build.sources import inputs
 from sightline.build.toolchain.export_sources import (
@@ -196,17 +197,35 @@ def _place(
     for suffix in entry.companions:
         move_into_place(made.with_suffix(suffix), to.with_suffix(suffix))
     move_into_place(made, to)
-    own = Path(model.model).expanduser().with_suffix(".yaml")
-    if not (own.exists() and card_path(to).exists() and own.samefile(card_path(to))):
-        write_card(card, made)
-        move_into_place(card_path(made), card_path(to))
+    if _shares_card(model, to):
+        log.warning("%s is the card of both, so it does not tell how %s was made: another name gets its own", card_path(to), to.name)  # fmt: skip
+        return
+    write_card(card, made)
+    move_into_place(card_path(made), card_path(to))
+
+
+def _own_card(model: ModelOptions) -> Path:
+    """Where the card of the model itself lies, or would lie."""
+    return (located(model) or Path(model.model).expanduser()).with_suffix(".yaml")
+
+
+def _shares_card(model: ModelOptions, to: Path) -> bool:
+    """Whether the model has a card that is the export's, too: both have one name."""
+    own, card = _own_card(model), to.with_suffix(".yaml")
+    return own.exists() and card.exists() and own.samefile(card)
 
 
 def _check_files(
     model: ModelOptions, to: Path, entry: ExporterEntry, options: ExportOptions
 ) -> None:
-    """Refuse files that would destroy the model or its card."""
-    card, own = to.with_suffix(".yaml"), Path(model.model).expanduser().with_suffix(".yaml")
+    """Refuse files that would destroy the model or its card, or that a card says are others."""
+    from sightline.models.model_card import card_beside
+
+    card, own = to.with_suffix(".yaml"), _own_card(model)
+    if _shares_card(model, to) and card_beside(to).get("sha256"):
+        raise ConfigError(
+            f"{card} is the card of {model.model} and holds its checksum: give the export another name"
+        )
     writes = {"the export": to}
     writes |= {f"its {suffix}": to.with_suffix(suffix) for suffix in entry.companions}
     reads = {use.what: Path(use.path) for use in read_by_model(model)}

@@ -179,6 +179,19 @@ def test_the_model_itself_is_never_overwritten(tmp_path: Path, pyramid_model: Ma
     assert model.read_bytes() == content
 
 
+def test_a_card_of_both_is_kept_as_it_is(
+    tmp_path: Path, pyramid_model: MakeModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = pyramid_model(6, transposed=True, name="best")
+    (tmp_path / "best.yaml").write_text("class_names: [a, b]\n")
+    export(model, tmp_path / "best.xml")
+    assert (tmp_path / "best.yaml").read_text() == "class_names: [a, b]\n"
+    assert "is the card of both" in caplog.text
+    (tmp_path / "best.yaml").write_text(f"sha256: {open_model(model).sha256}\n")
+    with pytest.raises(ConfigError, match=r"best\.yaml is the card of .* and holds its checksum"):
+        export(model, tmp_path / "best.xml")
+
+
 def test_weights_outside_of_the_model_s_folder_are_refused(
     tmp_path: Path, pyramid_model: MakeModel
 ) -> None:
