@@ -15,7 +15,6 @@ LEVELS: tuple[set[str], ...] = (
     {
         "_version",
         "errors",
-        "table_entries",
         "tables",
         "types",
         "imaging",

@@ -40,7 +40,7 @@ def extended(folder: Path) -> Path:
     copy = folder / "sightline"
     shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__", "bundled"))
     (copy / "models" / "bundled").symlink_to(package / "models" / "bundled")
-    tables = (copy / "tables.py").read_text()
+    tables = (copy / "tables" / "__init__.py").read_text()
     texts = files()
     for table, entry in entries().items():
         start = re.search(rf"^{table}\b.* = \{{$", tables, re.MULTILINE)
@@ -53,7 +53,7 @@ def extended(folder: Path) -> Path:
         file.write_text(texts.pop(file.stem))
     rest = set(texts) - {"dwell"}  # a stage is handed in from Python
     assert not rest, f"nothing adds {rest} to a table"
-    (copy / "tables.py").write_text(tables)
+    (copy / "tables" / "__init__.py").write_text(tables)
     return folder
 
 

@@ -15,8 +15,8 @@ from sightline.cli.part_options import OUTPUT_FLAGS, TRACKER_FLAGS
 from sightline.config import OutputOptions
 from sightline.config.tracker import TRACKER_KINDS
 from sightline.protocols import Sink
-from sightline.table_entries import Option
 from sightline.tables import EXPORTERS, SINKS, SOURCES, TRACKERS, flag_of, load
+from sightline.tables.entries import Option
 from sightline.types import OutputRequest, OutputStream
 
 OPTIONS = {

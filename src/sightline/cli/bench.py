@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
-from typer.core import TyperGroup
 
+from sightline.cli.command_groups import DefaultCommandGroup
 from sightline.cli.options import Backend, Device, Model, Precision, Size, Verbose, model_options
 from sightline.cli.terminal import logs
 from sightline.cli.toolchain import bench_model
@@ -27,16 +27,10 @@ if TYPE_CHECKING:
 MOST_STREAMS = 4096
 
 
-class _Group(TyperGroup):
+class _Group(DefaultCommandGroup):
     """``bench SOURCE`` means ``bench video SOURCE``."""
 
     default_command = "video"
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that the first argument names; a video in its place means ``bench video``."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            args = [self.default_command, *args]
-        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.table_entries import Option, SinkEntry
 from sightline.tables import SINKS, TRACKERS
+from sightline.tables.entries import Option, SinkEntry
 
 if TYPE_CHECKING:
     from sightline.config import OutputOptions, StageOptions, TrackerKind

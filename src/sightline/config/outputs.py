@@ -13,8 +13,8 @@ from sightline.addresses import database_address
 from sightline.config.options import Options
 from sightline.config.part_fields import option_field
 from sightline.config.paths import PathField, paths_in
-from sightline.table_entries import SinkEntry
 from sightline.tables import SINKS
+from sightline.tables.entries import SinkEntry
 
 
 def _path_text(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from sightline.config.paths import PathField
-from sightline.table_entries import Option
+from sightline.tables.entries import Option
 
 
 def option_field(option: Option) -> tuple[Any, Any]:

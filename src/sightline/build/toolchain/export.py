@@ -23,8 +23,8 @@ from sightline.build.toolchain.export_sources import (
 )
 from sightline.config import EngineOptions, ModelOptions
 from sightline.errors import ConfigError, ModelError
-from sightline.table_entries import ExporterEntry
 from sightline.tables import EXPORTERS, load
+from sightline.tables.entries import ExporterEntry
 from sightline.types import Frame, Normalization
 from sightline.whole_files import move_into_place, scratch_beside
 

@@ -12,7 +12,7 @@ from sightline.build.model_files import model_path
 from sightline.build.models import decoders
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, ModelError
-from sightline.table_entries import ExporterEntry
+from sightline.tables.entries import ExporterEntry
 from sightline.types import Normalization, TensorSpec
 
 if TYPE_CHECKING:

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
+from sightline.cli.command_groups import DefaultCommandGroup
 from sightline.cli.options import Verbose, model_options, network_names
 from sightline.cli.terminal import logs
 
 
-class _Group(TyperGroup):
+class _Group(DefaultCommandGroup):
     """``package MODEL`` means ``package write MODEL``."""
 
     default_command = "write"
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that the first argument names; a model in its place means ``package write``."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            args = [self.default_command, *args]
-        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(

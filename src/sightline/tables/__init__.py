@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sightline.table_entries import (
+from sightline.tables.entries import (
     ExporterEntry,
     Option,
     SinkEntry,
@@ -300,7 +300,7 @@ TRACKERS: Mapping[str, TrackerEntry] = {
     ),
 }  # fmt: skip
 
-BUNDLED = Path(__file__).parent / "models" / "bundled"
+BUNDLED = Path(__file__).parent.parent / "models" / "bundled"
 """Models that come with the package, by name."""
 
 
