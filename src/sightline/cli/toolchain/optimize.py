@@ -54,7 +54,7 @@ CalibrationRanges = Annotated[
     str,
     typer.Option(
         "--ranges",
-        help="How INT8 scales follow from single pictures: mean-minmax, minmax, percentile.",
+        help="How INT8 scales are found: mean-minmax, minmax, percentile, entropy.",
     ),
 ]
 Frames = Annotated[int, typer.Option(min=40, help="Frames of the footage, evenly spread.")]

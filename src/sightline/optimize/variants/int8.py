@@ -16,10 +16,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from sightline.errors import ConfigError, ModelError
+from sightline.optimize.variants.entropy import quantized_by_entropy
 from sightline.optimize.variants.graphs import drop_unused_weights
 from sightline.types import Floats
 
-Ranges: TypeAlias = Literal["mean-minmax", "minmax", "percentile"]
+Ranges: TypeAlias = Literal["mean-minmax", "minmax", "percentile", "entropy"]
 """How the range of a layer's values follows from what it was in each picture."""
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -121,9 +122,11 @@ def quantized(
         ConfigError: NNCF is not installed.
         ModelError: NNCF cannot quantise the graph.
     """
+    kept = sorted({*arithmetic(model), *in_floats})
+    if ranges == "entropy":
+        return QuantizedGraph(model, quantized_by_entropy(model, pictures(), kept))
     nncf = _nncf()
     name = model.graph.input[0].name
-    kept = sorted({*arithmetic(model), *in_floats})
     with contextlib.redirect_stdout(io.StringIO()):  # its bars are not the command's results
         try:
             made = nncf.quantize(

@@ -85,13 +85,13 @@ def test_a_model_without_matrix_products_is_not_quantised_while_running(network:
         quantized_weights(prepared(network))
 
 
-@pytest.mark.parametrize("ranges", ["minmax", "percentile"])
+@pytest.mark.parametrize("ranges", ["minmax", "percentile", "entropy"])
 def test_other_ranges_give_other_scales(
     network: Any, pictures: list[np.ndarray], graph: QuantizedGraph, ranges: Any
 ) -> None:
     other = quantized(prepared(network), lambda: iter(pictures), len(pictures), ranges=ranges)
     apart = np.abs(run(other.quantized, pictures[0]) - run(other.floats, pictures[0])).max()
-    assert 0 < apart < 0.1
+    assert 0 < apart < 0.2
     assert other.quantized.SerializeToString() != graph.quantized.SerializeToString()
 
 
