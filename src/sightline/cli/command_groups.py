@@ -12,8 +12,8 @@ class DefaultCommandGroup(TyperGroup):
 
     default_command: ClassVar[str]
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that the first argument names, or the default one."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Arguments that begin with no command, nor ask for help, are those of the default one."""
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
             args = [self.default_command, *args]
-        return super().resolve_command(ctx, args)
+        return super().parse_args(ctx, args)

@@ -80,8 +80,9 @@ def package(
 
     path = model_path(model)
     check_files({use.what: Path(use.path) for use in read_by_model(model)}, {"the package": output})
-    if output.exists() and (output.is_file() or any(output.iterdir())):
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigError(f"{output} is there already: give another name, or remove it")
+    _check_wheels(options.wheels)
     reading = _reading(path)
     frames = data_frames(options.data)
     trials = []
@@ -103,6 +104,15 @@ def package(
         _write(folder, name, reading, chosen, frames, options, trials)
         _place(folder, output)
     return Packed(output, chosen, trials, gaps)
+
+
+def _check_wheels(wheels: Sequence[Path]) -> None:
+    names = [wheel.name for wheel in wheels]
+    for wheel in wheels:
+        if not wheel.is_file() or wheel.suffix != ".whl":
+            raise ConfigError(f"--wheel {wheel}: there is no such .whl file")
+        if names.count(wheel.name) > 1:
+            raise ConfigError(f"--wheel {wheel}: two wheels have this name")
 
 
 def _reading(path: Path) -> CardReading:

@@ -62,14 +62,13 @@ def verify_package(path: Path, environment: Mapping[str, str]) -> PackageCheck:
 
     with _package_folder(path) as folder:
         count = files.check_checksums(folder)
-        manifest = json.loads((folder / files.MANIFEST).read_text(encoding="utf-8"))
+        expected, limit_ms = _promised(folder / files.MANIFEST)
         configuration = file.read(folder / files.CONFIGURATION, environment).configuration
         (options,) = configuration.models.values()
         if not isinstance(options, ModelOptions):
             raise ConfigError(f"{path}: the model of {files.CONFIGURATION} is several models")
         (frame,) = data_frames(str(folder / files.SAMPLE))
         (found,) = found_objects(options, [frame])
-        expected = manifest["expected"]
         if lost := [one for one in expected if not _is_among(one, found)]:
             raise ModelError(
                 f"{path}: the model does not find {len(lost)} of the {len(expected)} objects in "
@@ -77,7 +76,20 @@ def verify_package(path: Path, environment: Mapping[str, str]) -> PackageCheck:
                 f"{lost[0]['box']}"
             )
         latency = latency_ms(options, frame)
-        return PackageCheck(count, len(expected), latency, manifest["limits"]["latency_ms"])
+        return PackageCheck(count, len(expected), latency, limit_ms)
+
+
+def _promised(manifest: Path) -> tuple[list[Any], float]:
+    """The objects that must be found, and the longest that a picture may take in ms. Raises ModelError."""
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        for one in content["expected"]:
+            np.array(one["box"], np.float32).reshape(4), one["class_id"], one["class"]
+        return content["expected"], float(content["limits"]["latency_ms"])
+    except (ValueError, LookupError, TypeError) as exc:
+        raise ModelError(
+            f"{manifest}: not as `sightline package` writes it: copy the package again"
+        ) from exc
 
 
 def _is_among(expected: Any, found: Detections) -> bool:

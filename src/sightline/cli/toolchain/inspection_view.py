@@ -21,7 +21,7 @@ _MOST_OPERATORS = 20
 def show(facts: dict[str, Any], file: ModelFile | None, reading: CardReading | None) -> None:
     """Print what was found out; ``facts`` are those of ``--json``."""
     for key, value in _head(facts, file, reading):
-        typer.echo(printable(f"{key + ':':<16}{value}"))
+        typer.echo(f"{key + ':':<16}{one_line(value)}")
     _table("largest layers", "layer", facts["largest_layers"], ("name", "operator"))
     operators = facts["operators"]
     _table("operators", "operator", operators[:_MOST_OPERATORS], ("operator",))
@@ -32,15 +32,15 @@ def show(facts: dict[str, Any], file: ModelFile | None, reading: CardReading | N
         for line in _backend(report):
             typer.echo(printable(line))
     if reading is None:
-        typer.echo(printable(f"\ncard:           none: {facts['card_missing']}"))
+        typer.echo(f"\ncard:           none: {one_line(facts['card_missing'])}")
         return
     typer.echo("\ncard:")
     for key, value in facts["card"].items():
-        shown = value
+        shown = one_line(str(value))
         if key == "class_names":
             shown = f"{len(value)}: {', '.join(value[:6])}{', …' if len(value) > 6 else ''}"
         origin = reading.origin.get(key, "default")
-        typer.echo(printable(f"  {key + ':':<16}{shown!s:<44} from {origin}"))
+        typer.echo(printable(f"  {key + ':':<16}{shown:<44} from {origin}"))
 
 
 def _head(
@@ -104,12 +104,12 @@ def _backend(report: dict[str, Any]) -> Iterator[str]:
     said = {True: "runs", False: "does not run", None: "not known"}[report["runs"]]
     if report["backend"] == "coreml" and report["obstacles"]:
         said = "in part"
-    why = f": {report['why']}" if report["why"] else ""
+    why = f": {one_line(report['why'])}" if report["why"] else ""
     yield f"  {report['backend']:<13}{said} ({report['how']}){why}"
     for obstacle in report["obstacles"]:
         layers = ", ".join(map(one_line, obstacle["layers"][:3]))
         more = "…" if obstacle["count"] > 3 else ""
-        yield f"  {'':<13}{obstacle['operator']} × {obstacle['count']}: {layers}{more}"
+        yield f"  {'':<13}{one_line(obstacle['operator'])} × {obstacle['count']}: {layers}{more}"
 
 
 def _mb(size: int) -> str:

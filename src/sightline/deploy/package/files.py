@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sightline.errors import ConfigError, ModelError
+from sightline.redaction import one_line
 from sightline.whole_files import sink_error
 
 MANIFEST, SUMS, CONFIGURATION = "package.json", "SHA256SUMS", "sightline.yaml"
 SAMPLE = "sample.png"
 EXECUTABLE = ("start.sh",)
+
+_SUM = re.compile(r"(?P<sum>[0-9a-f]{64}) [ *](?P<name>[^\0\r]+)\r?")
+"""A line of ``sha256sum``."""
 
 _START = """#!/bin/sh
 # Starts the cameras and the service of sightline.yaml. On a machine without a network:
@@ -51,7 +56,7 @@ WantedBy=multi-user.target
 
 _CONFIGURATION = """# Written by `sightline package`. `sightline config check sightline.yaml` tells what is wrong with it.
 models:
-  {name}:
+  "{name}":
     model: {file}
     backend: {runtime}
 {size}    engine: {{hint: latency, threads: {threads}, precision: {precision}}}
@@ -114,7 +119,7 @@ def write_texts(folder: Path, name: str, manifest: Mapping[str, Any], configurat
         f"sightline-{name}.service": _UNIT.format(name=name),
         MANIFEST: json.dumps(manifest, indent=1) + "\n",
         "README.md": _README.format(
-            name=name, target=target, about=limits["about"].capitalize() + ".", file=file,
+            name=name, target=target, about=one_line(limits["about"]).capitalize() + ".", file=file,
             card=Path(file).with_suffix(".yaml").name, parts=parts, size_mb=limits["size_mb"],
             latency_ms=limits["latency_ms"], kept=limits["kept"], got_size=got["size_mb"],
             got_latency=got["latency_ms"], got_kept=got["kept"],
@@ -144,11 +149,10 @@ def check_checksums(folder: Path) -> int:
     listing = folder / SUMS
     if not listing.is_file():
         raise ConfigError(f"{folder}: no package of `sightline package`: it has no {SUMS}")
-    wrong, count = [], 0
-    for line in listing.read_text(encoding="utf-8").splitlines():
-        wanted, _, relative = line.partition("  ")
+    sums = _listed(listing)
+    wrong = [f"{name} is not in {SUMS}" for name in (MANIFEST, CONFIGURATION) if name not in sums]
+    for relative, wanted in sums.items():
         path = folder / relative
-        count += 1
         if not path.resolve().is_relative_to(folder.resolve()):
             wrong.append(f"{relative} lies outside of the package")
         elif not path.is_file():
@@ -157,7 +161,18 @@ def check_checksums(folder: Path) -> int:
             wrong.append(f"{relative} was changed")
     if wrong:
         raise ModelError(f"{folder}: {'; '.join(wrong)}: copy the package again")
-    return count
+    return len(sums)
+
+
+def _listed(listing: Path) -> dict[str, str]:
+    """The checksums of a ``SHA256SUMS`` by the names of their files. Raises ModelError."""
+    sums = {}
+    text = listing.read_text(encoding="utf-8", errors="replace")
+    for number, line in enumerate(text.split("\n")[:-1], 1):
+        if not (parts := _SUM.fullmatch(line)):
+            raise ModelError(f"{listing}:{number}: no checksum and name: copy the package again")
+        sums[parts["name"]] = parts["sum"]
+    return sums
 
 
 def write_archive(folder: Path, archive: Path) -> None:
@@ -181,7 +196,7 @@ def unpacked(archive: Path, folder: Path) -> Path:
         with tarfile.open(archive) as file:
             file.extractall(folder, filter="data")
     except (tarfile.TarError, OSError, EOFError) as exc:
-        raise ConfigError(f"{archive}: no archive of a package: {exc}") from exc
+        raise ConfigError(f"{archive}: no archive of a package: {one_line(str(exc))}") from exc
     inside = [path for path in folder.iterdir() if path.is_dir()]
     if len(inside) != 1:
         raise ConfigError(f"{archive}: no archive of a package: it holds {len(inside)} folders")

@@ -106,6 +106,8 @@ def test_what_is_there_is_not_written_over(tmp_path: Path, constant_model: MakeM
     (tmp_path / "gate" / "mine").write_text("x")
     with pytest.raises(ConfigError, match="is there already"):
         pack(tmp_path / "gate")
+    with pytest.raises(ConfigError, match="/dev/null is there already"):
+        pack(Path("/dev/null"))
     (tmp_path / "a.xml").write_text("")
     with pytest.raises(ConfigError, match=r"an \.onnx file is needed"):
         pack(tmp_path / "out", tmp_path / "a.xml")
@@ -128,3 +130,31 @@ def test_another_model_in_the_package_is_noticed(tmp_path: Path, pyramid_model: 
     write_checksums(tmp_path / "gate")  # as somebody would who means it
     with pytest.raises(ModelError, match=r"does not find \d+ of the \d+ objects in sample\.png"):
         verify_package(tmp_path / "gate", {})
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"expected": [{}], "limits": {"latency_ms": 1}}'])
+def test_a_damaged_manifest_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "package.json").write_text(content)
+    (tmp_path / "sightline.yaml").write_text("")
+    write_checksums(tmp_path)
+    with pytest.raises(ModelError, match=r"package\.json: not as `sightline package` writes it"):
+        verify_package(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("wheels", "message"),
+    [(("none.whl",), "there is no such"), (("a.whl", "b/a.whl"), "two wheels have this name")],
+)
+def test_wheels_are_checked_before_anything_is_tried(
+    tmp_path: Path, wheels: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("a.whl", "b/a.whl"):
+        (tmp_path / name).touch()
+    target = Target(size_mb=50, latency_ms=10_000)
+    paths = tuple(tmp_path / wheel for wheel in wheels)
+    options = PackageOptions(target="gate", limits=target, data=DATA, wheels=paths)
+    tried: list[str] = []
+    with pytest.raises(ConfigError, match=message):
+        package(ModelOptions(model="street"), tmp_path / "gate", options, tried.append)
+    assert not tried

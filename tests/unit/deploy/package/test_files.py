@@ -25,12 +25,14 @@ def folder(tmp_path: Path) -> Path:
     (made / "wheels").mkdir(parents=True)
     (made / "a.onnx").write_bytes(b"a" * 1000)
     (made / "wheels" / "b.whl").write_bytes(b"b")
+    (made / "package.json").write_text("{}")
+    (made / "sightline.yaml").write_text("{}")
     write_checksums(made)
     return made
 
 
 def test_checksums_are_those_of_sha256sum(folder: Path) -> None:
-    assert check_checksums(folder) == 2
+    assert check_checksums(folder) == 4
     if shutil.which("sha256sum"):
         subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=folder, check=True)
 
@@ -44,7 +46,7 @@ def test_what_was_changed_or_is_missing_is_named(folder: Path) -> None:
 
 def test_what_came_later_is_no_fault(folder: Path) -> None:
     (folder / "results.jsonl").write_text("")
-    assert check_checksums(folder) == 2
+    assert check_checksums(folder) == 4
 
 
 def test_a_listing_leads_to_no_other_folder(folder: Path) -> None:
@@ -64,7 +66,7 @@ def test_an_archive_is_what_it_was_made_of(folder: Path, tmp_path: Path) -> None
     write_archive(folder, tmp_path / "gate.tar.gz")
     found = unpacked(tmp_path / "gate.tar.gz", tmp_path / "out")
     assert found.name == "gate"
-    assert check_checksums(found) == 2
+    assert check_checksums(found) == 4
 
 
 def test_an_archive_writes_nowhere_else(tmp_path: Path) -> None:
@@ -78,3 +80,26 @@ def test_an_archive_writes_nowhere_else(tmp_path: Path) -> None:
     (tmp_path / "b.tar.gz").write_bytes(b"no archive")
     with pytest.raises(ConfigError, match="no archive of a package"):
         unpacked(tmp_path / "b.tar.gz", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"package\.json is not in SHA256SUMS"),
+        (b"\xff\xfe\n", r"SHA256SUMS:1: no checksum and name"),
+        (b"\n", r"SHA256SUMS:1: no checksum and name"),
+        (b"0" * 64 + b"  a\0b\n", r"SHA256SUMS:1: no checksum and name"),
+    ],
+)
+def test_a_listing_that_was_cut_or_damaged_is_told(
+    folder: Path, content: bytes, message: str
+) -> None:
+    (folder / "SHA256SUMS").write_bytes(content)
+    with pytest.raises(ModelError, match=message):
+        check_checksums(folder)
+
+
+def test_listings_of_sha256sum_in_binary_mode_are_read(folder: Path) -> None:
+    listing = folder / "SHA256SUMS"
+    listing.write_bytes(listing.read_bytes().replace(b"  ", b" *").replace(b"\n", b"\r\n"))
+    assert check_checksums(folder) == 4
