@@ -34,27 +34,31 @@ NAMES = ("fp16", "bf16", "int8")
 def rows(model: str, data: tuple[str, ...], size: str | None) -> list[dict[str, object]]:
     """The entries of the report for a model's variants."""
     with tempfile.TemporaryDirectory() as folder:
-        made = optimizing.optimized(_wanted(model, data, size, Path(folder) / "made"))
+        made = optimizing.optimized(_request(model, data, size, Path(folder) / "made"))
     variants: list[dict[str, object]] = made["variants"]
     return variants
 
 
-def _wanted(model: str, data: tuple[str, ...], size: str | None, output: Path) -> optimizing.Wanted:
-    return optimizing.Wanted(
+def _request(
+    model: str, data: tuple[str, ...], size: str | None, output: Path
+) -> optimizing.OptimizeRequest:
+    return optimizing.OptimizeRequest(
         model, data, None, None, NAMES, output, LossLimits(), "mean-minmax", 300, 600.0, True, size, "openvino"
     )  # fmt: skip
 
 
 def speeds(model: Path, data: tuple[str, ...], size: str) -> list[dict[str, object]]:
     """The same of a model that finds nothing: every variant is accepted."""
-    wanted = _wanted(str(model), data, size, Path())
+    request = _request(str(model), data, size, Path())
     options = model_options(str(model), size=size, backend="openvino", precision="fp32")
     reading = read_card(open_model(model), build.decoders())
     with closing(NetworkPictures()) as shown, footage.detector(options) as detector:
         assert isinstance(detector, SharedDetector)
-        progress = optimizing.LineOfProgress()
-        optimizing.look_at(wanted, RecordingDetector(detector, shown), progress)
-        original = optimizing.original_of(wanted, options, reading, shown, tuple(range(len(shown))))
+        progress = optimizing.ProgressLine()
+        optimizing.detect_footage(request, RecordingDetector(detector, shown), progress)
+        original = optimizing.original_of(
+            request, options, reading, shown, tuple(range(len(shown)))
+        )
         variants = Optimization(
             original, lambda _: Verdict(1.0), "mean-minmax", time.monotonic() + 600, True, progress
         ).run(NAMES)

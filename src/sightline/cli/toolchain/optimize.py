@@ -104,17 +104,22 @@ def optimize(
     sightline optimize street --data "street://?duration=60" --labels "street://?seed=7&duration=30" --variants int8 -o small
     """
     from sightline.cli.terminal.variants import print_report
-    from sightline.cli.toolchain.optimizing import Wanted, optimized, range_kind, variant_names
+    from sightline.cli.toolchain.optimizing import (
+        OptimizeRequest,
+        optimized,
+        range_kind,
+        variant_names,
+    )
     from sightline.optimize.variants.gate import LossLimits
 
     logs.set_up(verbose)
     kind: Ranges = range_kind(ranges)
-    wanted = Wanted(
+    request = OptimizeRequest(
         model, tuple(data), labels, images, variant_names(variants), output,
         LossLimits(max_map_drop, max_class_drop, min_agreement), kind, frames, minutes * 60, allow_slower,
         size, backend,
     )  # fmt: skip
-    made = optimized(wanted)
+    made = optimized(request)
     if json:
         typer.echo(json_.dumps(made))
     else:

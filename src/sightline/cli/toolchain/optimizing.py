@@ -39,7 +39,7 @@ from sightline.optimize.variants.gate import LossLimits, Verdict, judge_agreemen
 from sightline.optimize.variants.graphs import load_graph
 from sightline.optimize.variants.int8 import Ranges
 from sightline.optimize.variants.optimization import Judge, Optimization, Original, Variant
-from sightline.optimize.variants.pictures import NetworkPictures, RecordingDetector, look_again
+from sightline.optimize.variants.pictures import NetworkPictures, RecordingDetector, detect_again
 from sightline.optimize.variants.report import draw, report, variant_path, write_variants
 from sightline.protocols import Engine, SharedDetector
 from sightline.types import Detections, Frame
@@ -55,7 +55,7 @@ FEWEST_PICTURES = 20
 
 
 @dataclass(frozen=True)
-class Wanted:
+class OptimizeRequest:
     """The options of ``sightline optimize``, checked; see its help."""
 
     model: str
@@ -94,7 +94,7 @@ def range_kind(text: str) -> Ranges:
     raise ConfigError(f"--ranges {text}: there are {', '.join(get_args(Ranges))}")
 
 
-def optimized(wanted: Wanted) -> dict[str, Any]:
+def optimized(request: OptimizeRequest) -> dict[str, Any]:
     """Make and judge the variants, write those that are accepted, and return the report.
 
     Raises:
@@ -102,50 +102,50 @@ def optimized(wanted: Wanted) -> dict[str, Any]:
             overwrite an input.
         SightlineError: the first failure of a source or of the original.
     """
-    if wanted.backend not in {"auto", *BACKENDS}:
+    if request.backend not in {"auto", *BACKENDS}:
         raise ConfigError(
-            f"--backend {wanted.backend}: variants are made for {' and '.join(BACKENDS)}; leave it out for both"
+            f"--backend {request.backend}: variants are made for {' and '.join(BACKENDS)}; leave it out for both"
         )
-    if wanted.model == PEOPLE:
+    if request.model == PEOPLE:
         raise ConfigError(f"{PEOPLE} has no network that could be changed: give an .onnx file")
     options = model_options(
-        wanted.model, size=wanted.size, backend=wanted.backend, precision="fp32",
+        request.model, size=request.size, backend=request.backend, precision="fp32",
         conf=LOWEST_CONF, max_detections=MOST_DETECTIONS,
     )  # fmt: skip
     path = build.model_path(options)
-    _check_packages(wanted.variants)
-    _check_outputs(wanted, options, path)
+    _check_packages(request.variants)
+    _check_outputs(request, options, path)
     reading = read_card(open_model(path), build.decoders())
     if reading.file.format != "onnx":
         raise ConfigError(
             f"{path}: variants are made of ONNX models; give the .onnx file that this one was made of"
         )
-    began, progress = time.monotonic(), LineOfProgress()
+    began, progress = time.monotonic(), ProgressLine()
     with (
         closing(NetworkPictures()) as shown,
         closing(NetworkPictures()) as labelled,
         footage.detector(options) as detector,
     ):
         assert isinstance(detector, SharedDetector)
-        found = look_at(wanted, RecordingDetector(detector, shown), progress)
-        _check_amount(wanted, found)
-        writable_folder(wanted.output)
+        found = detect_footage(request, RecordingDetector(detector, shown), progress)
+        _check_amount(request, found)
+        writable_folder(request.output)
         places = range(len(shown))
-        if wanted.labels is None:
+        if request.labels is None:
             calibration = tuple(places[::2])
-            judge = _agreement_judge(wanted, detector, shown, tuple(places[1::2]), found)
+            judge = _agreement_judge(request, detector, shown, tuple(places[1::2]), found)
         else:
             calibration = tuple(places)
-            judge = _label_judge(wanted, detector, labelled)
-        original = original_of(wanted, options, reading, shown, calibration)
+            judge = _label_judge(request, detector, labelled)
+        original = original_of(request, options, reading, shown, calibration)
         variants = Optimization(
-            original, judge, wanted.ranges, began + wanted.seconds, wanted.slower, progress
-        ).run(wanted.variants)
+            original, judge, request.ranges, began + request.seconds, request.slower, progress
+        ).run(request.variants)
         progress.end()
-    return _written(wanted, path, reading, variants, len(shown))
+    return _written(request, path, reading, variants, len(shown))
 
 
-class LineOfProgress:
+class ProgressLine:
     """Tells on stderr what is being done: on one line of a terminal, elsewhere on a new line now and then."""
 
     def __init__(self) -> None:
@@ -176,34 +176,34 @@ def _check_packages(variants: Sequence[str]) -> None:
             )
 
 
-def _check_outputs(wanted: Wanted, options: ModelOptions, model: Path) -> None:
+def _check_outputs(request: OptimizeRequest, options: ModelOptions, model: Path) -> None:
     from sightline.build.file_conflicts import check_files, read_by_model, read_by_source
 
     reads = {use.what: Path(use.path) for use in read_by_model(options)}
-    for spec in wanted.data:
+    for spec in request.data:
         reads |= {f"--data {use.path}": Path(use.path) for use in read_by_source(spec, "--data")}
-    if wanted.labels is not None and not wanted.labels.startswith("street:"):
-        reads["--labels"] = Path(wanted.labels)
-    files = [variant_path(wanted.output, model, name) for name in wanted.variants]
+    if request.labels is not None and not request.labels.startswith("street:"):
+        reads["--labels"] = Path(request.labels)
+    files = [variant_path(request.output, model, name) for name in request.variants]
     files += [file.with_suffix(".yaml") for file in files]
-    files += [wanted.output / "report.json", wanted.output / "report.png"]
+    files += [request.output / "report.json", request.output / "report.png"]
     check_files(reads, {f"--output {file.name}": file for file in files})
-    if wanted.output.exists() and not wanted.output.is_dir():
-        raise ConfigError(f"--output {wanted.output}: it is a file; give a folder")
+    if request.output.exists() and not request.output.is_dir():
+        raise ConfigError(f"--output {request.output}: it is a file; give a folder")
 
 
-def look_at(
-    wanted: Wanted, detector: RecordingDetector, progress: LineOfProgress
+def detect_footage(
+    request: OptimizeRequest, detector: RecordingDetector, progress: ProgressLine
 ) -> list[Detections]:
     """What the original finds in frames that are evenly spread over the footage."""
-    inputs = build.inputs(wanted.data)
+    inputs = build.inputs(request.data)
     for named in inputs:
         if named.live:
             raise ConfigError(
                 f"--data {named.name} is live: record some minutes of it, and give the file"
             )
     found = []
-    share = -(-wanted.frames // len(inputs))
+    share = -(-request.frames // len(inputs))
     for number, named in enumerate(inputs):
         progress(f"footage {number + 1} of {len(inputs)}: {named.name}")
         for frame in _spread(named, share):
@@ -225,14 +225,14 @@ def _spread(named: SourceInput, most: int) -> Iterator[Frame]:
                     return
 
 
-def _check_amount(wanted: Wanted, found: Sequence[Detections]) -> None:
-    fewest = FEWEST_PICTURES * (1 if wanted.labels else 2)
+def _check_amount(request: OptimizeRequest, found: Sequence[Detections]) -> None:
+    fewest = FEWEST_PICTURES * (1 if request.labels else 2)
     if len(found) < fewest:
         raise ConfigError(
             f"--data: {len(found)} frames are too few: {fewest} are needed at least, of which "
             f"{FEWEST_PICTURES} tell how to scale values, and some hundred are better"
         )
-    if wanted.labels is None and not any((one.scores >= SURE).any() for one in found):
+    if request.labels is None and not any((one.scores >= SURE).any() for one in found):
         raise ConfigError(
             "--data: the model is sure of nothing in this footage, so nothing can be compared: is it what "
             "the model was made for? Give other footage, or labelled pictures with --labels"
@@ -244,7 +244,7 @@ SURE = 0.5
 
 
 def _agreement_judge(
-    wanted: Wanted,
+    request: OptimizeRequest,
     detector: SharedDetector,
     shown: NetworkPictures,
     places: Sequence[int],
@@ -253,10 +253,10 @@ def _agreement_judge(
     reference = [found[place] for place in places]
 
     def judge(engine: Engine) -> Verdict:
-        again = look_again(detector, engine, shown, places)
+        again = detect_again(detector, engine, shown, places)
         names = _all_names(detector.class_names, [*reference, *again])
         scores = score_agreement(again, reference, names, confident=SURE)
-        return judge_agreement(scores, wanted.limits)
+        return judge_agreement(scores, request.limits)
 
     return judge
 
@@ -267,39 +267,41 @@ def _all_names(names: Sequence[str], found: Sequence[Detections]) -> list[str]:
     return [*names, *(str(number) for number in range(len(names), most))]
 
 
-def _label_judge(wanted: Wanted, detector: SharedDetector, labelled: NetworkPictures) -> Judge:
-    assert wanted.labels is not None
+def _label_judge(
+    request: OptimizeRequest, detector: SharedDetector, labelled: NetworkPictures
+) -> Judge:
+    assert request.labels is not None
     notes = Notes()
     recording = RecordingDetector(detector, labelled)
-    if wanted.labels.startswith(STREET):
-        dataset, found = footage.see_street(wanted.labels, recording, None)
+    if request.labels.startswith(STREET):
+        dataset, found = footage.see_street(request.labels, recording, None)
         names: Sequence[str] = detector.class_names
     else:
         whole = read_dataset(
-            Path(wanted.labels), footage.size_of, images=wanted.images, class_names=COCO_NAMES,
+            Path(request.labels), footage.size_of, images=request.images, class_names=COCO_NAMES,
             split=None, notes=notes,
         )  # fmt: skip
-        dataset, found = footage.see_pictures(whole.by_name(), recording, wanted.labels, notes)
+        dataset, found = footage.see_pictures(whole.by_name(), recording, request.labels, notes)
         names = as_written(detector.class_names, dataset.class_names, Notes())
     for line in notes.lines():
         typer.echo(line, err=True)
     own = dataset.score(found)
     if not own.map > 0:
         raise ConfigError(
-            f"--labels {wanted.labels}: the original finds none of these objects, so nothing can be lost: "
+            f"--labels {request.labels}: the original finds none of these objects, so nothing can be lost: "
             "are the classes called as the model calls them?"
         )
-    judged = partial(judge_scores, original=own, limits=wanted.limits)
+    judged = partial(judge_scores, original=own, limits=request.limits)
 
     def judge(engine: Engine) -> Verdict:
-        again = look_again(detector, engine, labelled, range(len(labelled)))
+        again = detect_again(detector, engine, labelled, range(len(labelled)))
         return judged(dataset.score(with_classes(again, names, dataset.class_names)))
 
     return judge
 
 
 def original_of(
-    wanted: Wanted,
+    request: OptimizeRequest,
     options: ModelOptions,
     reading: CardReading,
     shown: NetworkPictures,
@@ -318,7 +320,7 @@ def original_of(
         load_graph(reading.file.content),
         reading.file.size_bytes,
         reading.card.normalization,
-        there if wanted.backend == "auto" else (wanted.backend,),
+        there if request.backend == "auto" else (request.backend,),
         make_engine,
         (1, height, width),
         shown,
@@ -327,24 +329,28 @@ def original_of(
 
 
 def _written(
-    wanted: Wanted, model: Path, reading: CardReading, variants: Sequence[Variant], frames: int
+    request: OptimizeRequest,
+    model: Path,
+    reading: CardReading,
+    variants: Sequence[Variant],
+    frames: int,
 ) -> dict[str, Any]:
     """Write accepted variants and the report, which is returned."""
     how = {
-        "data": list(wanted.data),
-        "labels": wanted.labels,
+        "data": list(request.data),
+        "labels": request.labels,
         "frames": frames,
-        "ranges": wanted.ranges,
-        "max_map_drop": wanted.limits.map_drop,
-        "max_class_drop": wanted.limits.class_drop,
-        "min_agreement": wanted.limits.agreement,
+        "ranges": request.ranges,
+        "max_map_drop": request.limits.map_drop,
+        "max_class_drop": request.limits.class_drop,
+        "min_agreement": request.limits.agreement,
     }
-    paths = write_variants(variants, reading.card, model, reading.file.sha256, wanted.output, how)
+    paths = write_variants(variants, reading.card, model, reading.file.sha256, request.output, how)
     facts = {"model": str(model), "sha256": reading.file.sha256, **how}
     made = report(variants, paths, facts)
-    write_whole(wanted.output / "report.json", json.dumps(made, indent=2).encode())
+    write_whole(request.output / "report.json", json.dumps(made, indent=2).encode())
     try:
-        draw(variants, model.name, wanted.output / "report.png")
+        draw(variants, model.name, request.output / "report.png")
     except ConfigError as exc:  # a picture less is no reason to lose the rest
         typer.echo(f"report.png is not drawn: {exc}", err=True)
     return made

@@ -49,7 +49,7 @@ class LayerSearch:
         judged: the verdict on a serialised model.
         run: runs a serialised model on few pictures.
         deadline: ``time.monotonic()`` at which the search ends.
-        tell: is told what is being done.
+        progress: is told what is being done.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class LayerSearch:
         judged: Callable[[bytes], Verdict],
         run: Run,
         deadline: float,
-        tell: Callable[[str], None],
+        progress: Callable[[str], None],
     ) -> None:
         self._graph = graph
         self._judged = judged
         self._run = run
         self._deadline = deadline
-        self._tell = tell
+        self._progress = progress
 
     def choose(self) -> ChosenLayers:
         """The choice, or the best that was found where none is accepted or the time is over.
@@ -90,7 +90,7 @@ class LayerSearch:
         return self._grown(base)
 
     def _attempt(self, layers: Sequence[FloatLayer]) -> ChosenLayers:
-        self._tell(f"int8: what it finds with {len(layers)} layers in floats")
+        self._progress(f"int8: what it finds with {len(layers)} layers in floats")
         model = self._graph.with_floats([one.layer for one in layers])
         return ChosenLayers(tuple(layers), self._judged(model.SerializeToString()))
 
@@ -102,7 +102,7 @@ class LayerSearch:
                 self._graph,
                 self._run,
                 self._deadline,
-                lambda number, all_: self._tell(f"int8: error of layer {number} of {all_}"),
+                lambda number, all_: self._progress(f"int8: error of layer {number} of {all_}"),
             )
             if one.layer not in base.names
         ]

@@ -33,7 +33,7 @@ MakeEngine = Callable[[bytes, str, str], Engine]
 Judge = Callable[[Engine], Verdict]
 """What a variant has kept of the original's accuracy, looked at through its engine."""
 
-Tell = Callable[[str], None]
+TellProgress = Callable[[str], None]
 """Is told what is being done, for a line of progress."""
 
 
@@ -104,7 +104,7 @@ class Optimization:
         ranges: see ``int8.quantized``.
         deadline: ``time.monotonic()`` at which the search for sensitive layers ends.
         slower: variants that are slower here are accepted too.
-        tell: is told what is being done.
+        progress: is told what is being done.
     """
 
     original: Original
@@ -112,7 +112,7 @@ class Optimization:
     ranges: Ranges
     deadline: float
     slower: bool
-    tell: Tell
+    progress: TellProgress
 
     def run(self, names: Sequence[str]) -> list[Variant]:
         """The original and its variants of these names, with their speed and the verdict on each.
@@ -125,14 +125,14 @@ class Optimization:
             engines: dict[str, Engine] = {}
             variants = [self._placed(first, engines, stack)]
             for name in names:
-                self.tell(name)
+                self.progress(name)
                 try:
                     variants.append(makers[name](engines, stack))
                 except SightlineError as exc:
                     if isinstance(exc, ConfigError):
                         raise
                     variants.append(Variant(name, verdict=Verdict(float("nan"), str(exc))))
-            self.tell("speed of all, in turns")
+            self.progress("speed of all, in turns")
             speeds = compare_speeds(engines, self.original.shape)
         timed = [replace(one, speed=speeds.get(one.name)) for one in variants]
         return timed if self.slower else _without_slower(timed)
@@ -184,7 +184,7 @@ class Optimization:
         if any(node.op_type == "QuantizeLinear" for node in self.original.graph.graph.node):
             raise ModelError("its layers are in INT8 already: give the model that it was made of")
         count = len(self.original.places)
-        self.tell(f"int8: calibration on {count} pictures")
+        self.progress(f"int8: calibration on {count} pictures")
         graph = quantized(
             prepared(self.original.graph), self.original.inputs, count, ranges=self.ranges
         )
@@ -199,7 +199,7 @@ class Optimization:
             finally:
                 engine.close()
 
-        search = LayerSearch(graph, judged, self._raw_outputs, self.deadline, self.tell)
+        search = LayerSearch(graph, judged, self._raw_outputs, self.deadline, self.progress)
         chosen = search.choose()
         content = graph.with_floats(chosen.names).SerializeToString()
         made = Variant("int8", content, verdict=chosen.verdict, in_floats=chosen.in_floats)
@@ -216,7 +216,7 @@ class Optimization:
 
     def _judged(self, variant: Variant, engines: dict[str, Engine], stack: ExitStack) -> Variant:
         placed = self._placed(variant, engines, stack)
-        self.tell(f"{variant.name}: what it finds")
+        self.progress(f"{variant.name}: what it finds")
         return replace(placed, verdict=self.judge(engines[variant.name]))
 
     def _placed(

@@ -176,7 +176,7 @@ class _SizeOnly:
         raise AssertionError("a frame that is looked at again has no pixels")
 
 
-def look_again(
+def detect_again(
     detector: SharedDetector, engine: Engine, pictures: NetworkPictures, places: Sequence[int]
 ) -> list[Detections]:
     """What a detector with another engine finds in kept pictures, in the order of ``places``."""
