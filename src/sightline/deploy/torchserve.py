@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sightline._version import __version__
+from sightline.deploy.names import server_host, server_word
 from sightline.errors import ConfigError
 from sightline.whole_files import move_into_place, scratch_beside, write_whole
 
@@ -62,6 +63,11 @@ class TorchServeOptions:
     host: str = "127.0.0.1"
     port: int = 8080
     token: bool = True
+
+    def __post_init__(self) -> None:
+        server_word("--name", self.name)
+        server_word("--model-version", self.version)
+        server_host("--host", self.host)
 
 
 def write_archive(
@@ -124,7 +130,7 @@ def _configuration(options: TorchServeOptions) -> str:
         "responseTimeout": 60,
     }
     return _CONFIGURATION.format(
-        host=options.host,
+        host=server_host("--host", options.host),
         port=options.port,
         management=options.port + 1,
         metrics=options.port + 2,

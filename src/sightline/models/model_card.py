@@ -7,6 +7,7 @@ Knows fields and what is wrong with them; where fields come from that no card gi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -165,8 +166,14 @@ class ModelCard(BaseModel):
         return (value, value) if isinstance(value, int) else value
 
     def after(self, step: HistoryStep) -> ModelCard:
-        """The card of the file that ``step`` made of this card's."""
-        return self.model_copy(update={"history": (*self.history, step)})
+        """The card of the file that ``step`` made of this card's.
+
+        Steps that were made of the same file are not its own: its card is that of ``a.xml``, too,
+        where that was made of ``a.onnx``.
+        """
+        given = step.source_sha256
+        own = takewhile(lambda one: not given or one.source_sha256 != given, self.history)
+        return self.model_copy(update={"history": (*own, step)})
 
     @property
     def normalization(self) -> Normalization:

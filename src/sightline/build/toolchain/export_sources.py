@@ -141,7 +141,8 @@ def export_request(
         n, _, height, width = read.reading.file.input.shape
         openable = {"batch": n is None, "size": height is None and width is None}
         size = _chosen_size(options.size, card.size, fixed=not openable["size"], card=card)
-        batch, dynamic = n or options.batch or 1, _chosen_dynamic(options, openable, card.name)
+        batch = _chosen_batch(options.batch, n, card.name)
+        dynamic = _chosen_dynamic(options, openable, card.name)
         made = ExportRequest(
             source=read.source, path=path, size=size, batch=batch, dynamic=dynamic,
             normalization=card.normalization, order=card.order, **extra,
@@ -169,6 +170,12 @@ def _chosen_size(
     if wrong := [side for side in wanted if side % card.stride]:
         raise ConfigError(f"--size: {wrong[0]} is no multiple of the model's stride {card.stride}")
     return wanted
+
+
+def _chosen_batch(wanted: int | None, own: int | None, name: str) -> int:
+    if own and wanted not in {None, own}:
+        raise ConfigError(f"--batch: {name} takes a batch of {own} only, not {wanted}")
+    return own or wanted or 1
 
 
 def _chosen_dynamic(
@@ -220,7 +227,7 @@ def _network_input(
             f"--dynamic: {read.source.name} is a program whose input stays as it was exported: "
             f"{', '.join(sorted(dynamic)) or 'nothing'} is open in it"
         )
-    return own, n or options.batch or 1, dynamic
+    return own, _chosen_batch(options.batch, n, read.source.name), dynamic
 
 
 def _pair(size: Any) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from sightline.deploy.names import server_word
 from sightline.deploy.triton.configuration import Tensor, TritonModel, config_text
 from sightline.errors import ConfigError
 from sightline.types import EngineInfo
@@ -65,6 +66,7 @@ class TritonOptions:
     gpu: bool = False
 
     def __post_init__(self) -> None:
+        server_word("--name", self.name)
         wrong = [size for size in self.preferred if not 0 < size <= self.max_batch]
         if self.max_batch and wrong:
             raise ConfigError(

@@ -169,6 +169,19 @@ def test_a_graph_goes_where_it_can_only(tmp_path: Path, pyramid_model: MakeModel
     baked = pyramid_model(6, transposed=True, baked=True, name="baked")
     with pytest.raises(ConfigError, match="has a fixed batch and size"):
         export(baked, tmp_path / "a.xml", dynamic=frozenset({"batch", "size"}))
+    with pytest.raises(ConfigError, match="--batch: baked takes a batch of 1 only, not 3"):
+        export(baked, tmp_path / "a.xml", batch=3)
+
+
+def test_the_history_of_a_sibling_is_not_that_of_the_model(
+    tmp_path: Path, pyramid_model: MakeModel
+) -> None:
+    """``best.yaml`` is written for ``best.xml``, and read for ``best.onnx`` as well."""
+    model = pyramid_model(6, transposed=True, name="best")
+    export(model, tmp_path / "best.xml")
+    export(model, tmp_path / "other.onnx")
+    (step,) = card_of(tmp_path / "other.onnx")["history"]
+    assert (step["source"], step["options"]["to"]) == ("best.onnx", "onnx")
 
 
 def test_the_model_itself_is_never_overwritten(tmp_path: Path, pyramid_model: MakeModel) -> None:
