@@ -17,8 +17,9 @@ from sightline.engines.graphs.foreign_operators import remedy
 from sightline.engines.graphs.openvino_inputs import dims, port_name, take_one_picture
 from sightline.engines.graphs.openvino_stem import channels_last
 from sightline.engines.requests import KEPT_SHAPES, Shape, Workers, WorkersEngine, as_floats
-from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
+from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError, SinkError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
+from sightline.whole_files import sink_error
 
 T = TypeVar("T")
 
@@ -217,7 +218,8 @@ def save_ir(model: Path | bytes | Any, path: Path, *, fp16: bool = True) -> None
 
     Raises:
         EngineUnavailable: OpenVINO is not installed.
-        ModelError: the model cannot be read, or the file cannot be written.
+        ModelError: the model cannot be read, or not be converted.
+        SinkError: the file cannot be written.
     """
     openvino, core = _runtime(), shared_core()
     try:
@@ -225,7 +227,13 @@ def save_ir(model: Path | bytes | Any, path: Path, *, fp16: bool = True) -> None
         if isinstance(model, Path | bytes):
             model = core.read_model(str(model) if isinstance(model, Path) else model)
         openvino.save_model(model, str(path), compress_to_fp16=fp16)
-    except (RuntimeError, OSError) as exc:
+    except OSError as exc:
+        raise sink_error(path, exc) from exc
+    except RuntimeError as exc:
+        if "iostream error" in str(exc):  # all that a C++ stream tells of a write that failed
+            raise SinkError(
+                f"cannot write {path}: not all of it could be written: is the disk full?"
+            ) from exc
         raise ModelError(f"cannot convert to {path}: {first_line(exc)}") from exc
 
 

@@ -76,6 +76,7 @@ def _variants(
     from sightline.models.file import copied
     from sightline.models.model_card import write_card
     from sightline.optimize.half_weights import halve_weights
+    from sightline.whole_files import write_whole
 
     def written(variant: str, content: bytes) -> tuple[str, Path]:
         file = scratch / variant / f"{reading.file.path.stem}.onnx"
@@ -84,7 +85,7 @@ def _variants(
             file = file.with_suffix(".xml")
             save_ir(content, file, fp16=variant == "fp16")
         else:
-            file.write_bytes(content)
+            write_whole(file, content)
         write_card(reading.card, file)
         return variant, file
 

@@ -215,18 +215,12 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 def _remarks(row: dict[str, Any], found: LatencyComparison | None) -> list[str]:
     """What is to be said of a row besides its figures."""
-    from sightline.optimize.benchmarks.other_load import NOTABLE
+    from sightline.optimize.benchmarks.result_file import doubts
 
     remarks = []
     if row["refused"]:
         remarks.append(f"cannot run: {row['refused']}")
-    if row["warm_up"] and not row["warm_up"]["stable"]:
-        remarks.append("its times did not become stable: something else uses this machine")
-    if (row["other_load"] or 0) >= NOTABLE:
-        remarks.append(
-            f"other programs took {row['other_load']:.0%} of the processor meanwhile: measure again "
-            "without them"
-        )
+    remarks += doubts(row)
     if found is not None:
         remarks.append(str(found))
     if row["sustained"] is not None:

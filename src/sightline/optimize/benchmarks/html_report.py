@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from sightline.errors import MissingPackage
+from sightline.optimize.benchmarks.result_file import doubts
 from sightline.redaction import one_line
 
 _STYLE = (
@@ -35,6 +36,11 @@ def html_report(facts: Mapping[str, Any]) -> str:
         f"<p>{escape(machine)}<br>SHA-256 {escape(facts['sha256'])}</p>",
         f"<p>Warm-up: {escape(facts['warm_up_rule'])}.</p>",
         _table(rows),
+        *(
+            f'<p class="refused">{escape(f"{setup_name(row)}: {doubt}")}</p>'
+            for row in rows
+            for doubt in doubts(row)
+        ),
         *_plots(rows),
     ]
     return (

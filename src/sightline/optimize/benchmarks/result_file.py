@@ -13,6 +13,7 @@ from typing import Any
 from sightline._version import __version__
 from sightline.errors import ConfigError
 from sightline.optimize.benchmarks.measurement import BenchResult
+from sightline.optimize.benchmarks.other_load import NOTABLE
 from sightline.optimize.benchmarks.statistics import LatencyComparison, compare
 from sightline.optimize.benchmarks.timing import WARM_UP_RULE
 from sightline.types import JsonObject
@@ -60,6 +61,19 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.machine())
+
+
+def doubts(row: Mapping[str, Any]) -> list[str]:
+    """Why the times of a row of results are worth little; nothing, as a rule."""
+    found = []
+    if row["warm_up"] and not row["warm_up"]["stable"]:
+        found.append("its times did not become stable: something else uses this machine")
+    if (row["other_load"] or 0) >= NOTABLE:
+        found.append(
+            f"other programs took {row['other_load']:.0%} of the processor meanwhile: measure again "
+            "without them"
+        )
+    return found
 
 
 def _row(result: BenchResult) -> dict[str, Any]:

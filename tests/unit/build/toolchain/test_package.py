@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from sightline.build.toolchain.package_check import verify_package
 from sightline.config import ModelOptions, file
 from sightline.deploy.package.files import write_checksums
 from sightline.deploy.package.targets import Target
-from sightline.errors import ConfigError, ModelError
+from sightline.errors import ConfigError, ModelError, SinkError
 
 DATA = "street://?seed=7&width=640&height=384&duration=0.2"
 MakeModel = Callable[..., Path]
@@ -158,3 +159,16 @@ def test_wheels_are_checked_before_anything_is_tried(
     with pytest.raises(ConfigError, match=message):
         package(ModelOptions(model="street"), tmp_path / "gate", options, tried.append)
     assert not tried
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_variant_that_cannot_be_written_whole_is_told(tmp_path: Path, runtime: str) -> None:
+    """A limit of files' sizes fails as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        with pytest.raises(SinkError, match=r"cannot write .*street"):
+            pack(tmp_path / "gate", runtime=runtime)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())

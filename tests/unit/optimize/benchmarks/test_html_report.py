@@ -39,3 +39,13 @@ def test_without_a_measured_row_there_is_no_plot() -> None:
     page = html_report(result_json(Path("m.onnx"), "f" * 64, [refused]))
     assert "<svg" not in page
     assert "it cannot" in page
+
+
+def test_figures_that_are_worth_little_are_said_to_be() -> None:
+    from dataclasses import replace
+
+    page = html_report(result_json(Path("m.onnx"), "f" * 64, [result("openvino", 10.0)]))
+    assert "other programs" not in page
+    disturbed = replace(result("openvino", 10.0), other_load=0.5)
+    page = html_report(result_json(Path("m.onnx"), "f" * 64, [disturbed]))
+    assert "other programs took 50% of the processor" in page
