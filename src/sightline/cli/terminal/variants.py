@@ -39,7 +39,9 @@ def print_report(made: dict[str, Any]) -> None:
             _print_layers(row["name"], row["in_floats"])
     few = sorted({name for row in rows for name in row["not_judged"]})
     if few:
-        typer.echo(printable(f"\nnot judged, for want of objects: {', '.join(few)}"))
+        typer.echo(
+            printable(f"\nNot judged, since fewer than 20 objects were seen: {', '.join(few)}")
+        )
     written = [row for row in rows if row["accepted"] and row["path"] not in {None, made["model"]}]
     for row in written:
         typer.echo(printable(f"\n{row['path']}"))

@@ -24,6 +24,9 @@ EQUAL = 1e-3
 SLOWER = 0.97
 """A variant below this share of the original's speed, at the original's best precision, is slower."""
 
+_AT_BEST = "original at its best precision"
+"""What the original's engine is called that speeds are held against; it is no variant."""
+
 _COMPARED = 4
 """Pictures on which outputs themselves are compared."""
 
@@ -132,10 +135,18 @@ class Optimization:
                     if isinstance(exc, ConfigError):
                         raise
                     variants.append(Variant(name, verdict=Verdict(float("nan"), str(exc))))
-            self.progress("speed of all, in turns")
+            self._placed(Variant(_AT_BEST), engines, stack)
+            self.progress("measuring the speed of all variants, in turns")
             speeds = compare_speeds(engines, self.original.shape)
         timed = [replace(one, speed=speeds.get(one.name)) for one in variants]
-        return timed if self.slower else _without_slower(timed)
+        if self.slower:
+            return timed
+        best = max(
+            speeds[one.name].ratio
+            for one in (*timed, Variant(_AT_BEST))
+            if one.content is None and one.name in speeds
+        )
+        return [judged_by_gain(one, best, self.original.size_bytes) for one in timed]
 
     def _makers(self) -> Mapping[str, Callable[[dict[str, Engine], ExitStack], Variant]]:
         return {
@@ -267,21 +278,24 @@ def _outputs(engine: Engine, pixels: Any) -> list[Floats]:
     return engine.submit((1, *pixels.shape[:2]), fill, read).result()
 
 
-def _without_slower(variants: Sequence[Variant]) -> list[Variant]:
-    """The variants, of which those are refused that are slower than the original's file at its best."""
-    plain = [one for one in variants if one.content is None and one.accepted and one.speed]
-    best = max(plain, key=lambda one: one.speed.ratio if one.speed else 0.0)
-    assert best.speed is not None
-    checked = []
-    for one in variants:
-        share = one.speed.ratio / best.speed.ratio if one.speed else 1.0
-        slower = one.content is not None and one.accepted and share < SLOWER
-        reason = (
-            f"slower here: {share:.2f} times the speed of the {best.name} file"
-            f"{'' if best.name == 'original' else ', which is the original at that precision'}"
+def judged_by_gain(variant: Variant, best: float, size_bytes: int) -> Variant:
+    """The variant, refused where its file is slower than the original's, or neither smaller nor faster.
+
+    Args:
+        best: the speed ratio of the original's file at its best precision.
+        size_bytes: of the original's file.
+    """
+    if variant.content is None or variant.speed is None or not variant.accepted:
+        return variant
+    share = variant.speed.ratio / best
+    against = "the original file at its best precision"
+    if share < SLOWER:
+        return _refused(variant, f"slower here: {share:.2f} times the speed of {against}")
+    if variant.size_bytes >= size_bytes and share < 1 / SLOWER:
+        return _refused(
+            variant, f"neither smaller nor faster here: {share:.2f} times the speed of {against}"
         )
-        checked.append(_refused(one, reason) if slower else one)
-    return checked
+    return variant
 
 
 def _refused(variant: Variant, reason: str) -> Variant:
