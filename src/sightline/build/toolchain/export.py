@@ -40,6 +40,9 @@ TOLERANCE = 1e-3
 HALF_TOLERANCE = 0.5
 """The largest distance where weights are kept in 16 bits: raw outputs of small networks move that far."""
 
+MOST_SIDE = 8192
+"""Pixels of the longest side of an input: models are compared at that size, and memory ends."""
+
 NOTABLE = 0.05
 """A distance that is told of, where it is allowed."""
 
@@ -64,6 +67,8 @@ def export(model: ModelOptions, to: Path, options: ExportOptions) -> Exported:
         SinkError: the file cannot be written.
     """
     name, entry = exporter(to)
+    if options.size is not None and max(options.size) > MOST_SIDE:
+        raise ConfigError(f"--size: an input has at most {MOST_SIDE} pixels a side")
     with ExitStack() as stack:
         scratch = stack.enter_context(scratch_beside(to))
         read = read_source(model, to, options, scratch)

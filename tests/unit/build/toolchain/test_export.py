@@ -315,3 +315,10 @@ def test_a_checkpoint_of_ultralytics(
     assert "AGPL-3.0" in caplog.text
     assert card_of(to)["licence"] == "AGPL-3.0"
     assert not list(tmp_path.glob(".*"))
+
+
+def test_an_input_larger_than_memory_is_refused(tmp_path: Path) -> None:
+    to = tmp_path / "large.onnx"
+    with pytest.raises(ConfigError, match="--size: an input has at most 8192 pixels a side"):
+        exporting.export(ModelOptions(model="street"), to, ExportOptions(size=(100_000, 64)))
+    assert not to.exists()
