@@ -91,7 +91,7 @@ def _as_network(request: ExportRequest) -> tuple[ExportRequest, list[str]]:
     from sightline.optimize.export.onnx_network import OnnxNetwork
 
     try:
-        network = OnnxNetwork(file.graph).float().eval()
+        network = OnnxNetwork(file.graph, fixed=True).float().eval()
     except ModelError as exc:
         raise ModelError(f"{request.source.name}: {exc}") from exc
     source = ExportSource("network", request.source.name, network, sha256=request.source.sha256)

@@ -1,7 +1,6 @@
 """An ONNX graph as a PyTorch module, for formats that are made of PyTorch's programs.
 
-It knows the operators of the usual convolutional detectors. Sizes that the graph works out from its
-input become numbers when the module is traced, so such a trace runs at one size.
+It knows the operators of the usual convolutional detectors.
 """
 
 from __future__ import annotations
@@ -23,11 +22,12 @@ class OnnxNetwork(torch.nn.Module):  # type: ignore[misc]  # torch is seen as un
 
     Args:
         model: an ONNX file, its bytes, or an ``onnx.ModelProto``.
+        fixed: sizes that depend on the input are plain numbers in a trace, which then runs at one size.
 
     Raises ModelError: it has an operator that is not known here; it is named, with its layer.
     """
 
-    def __init__(self, model: Path | bytes | Any) -> None:
+    def __init__(self, model: Path | bytes | Any, *, fixed: bool = False) -> None:
         super().__init__()
         if isinstance(model, bytes):
             model = onnx.load_from_string(model)
@@ -42,7 +42,7 @@ class OnnxNetwork(torch.nn.Module):  # type: ignore[misc]  # torch is seen as un
             self.register_buffer(f"w{i}", torch.from_numpy(value))
             self._names[weight.name] = f"w{i}"
         weights = self._names | self._sizes
-        self._nodes = [_node(node) for node in graph.node]
+        self._nodes = [_node(node, fixed=fixed) for node in graph.node]
         self._input = next(i.name for i in graph.input if i.name not in weights)
         self._outputs = [output.name for output in graph.output]
 
@@ -58,8 +58,13 @@ class OnnxNetwork(torch.nn.Module):  # type: ignore[misc]  # torch is seen as un
         return answer[0] if len(answer) == 1 else answer
 
 
-def _node(node: Any) -> tuple[Callable[..., Any], list[str], list[str]]:
+_FIXED = "sizes are plain numbers"
+"""Beside a node's own attributes."""
+
+
+def _node(node: Any, *, fixed: bool) -> tuple[Callable[..., Any], list[str], list[str]]:
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    attributes[_FIXED] = fixed
     operator = OPERATORS.get(node.op_type)
     if operator is None:
         raise ModelError(
@@ -95,9 +100,14 @@ def _slice(_: Any, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any 
     return x[tuple(index)]
 
 
-def _reshape(_: Any, x: Any, shape: Any) -> Any:
-    # As plain numbers: a trace would hold how they are worked out.
-    return x.reshape([int(x.shape[i]) if n == 0 else n for i, n in enumerate(_ints(shape))])
+def _shape(a: Mapping[str, Any], x: Any) -> list[Any]:
+    """The sides of a tensor: numbers, or what a trace works out anew for each input."""
+    return [int(side) for side in x.shape] if a[_FIXED] else list(x.shape)
+
+
+def _reshape(a: Mapping[str, Any], x: Any, shape: Any) -> Any:
+    own = _shape(a, x)
+    return x.reshape([own[i] if side == 0 else side for i, side in enumerate(_ints(shape))])
 
 
 def _resize(a: Mapping[str, Any], x: Any, _: Any, scales: Any, sizes: Any = None) -> Any:
@@ -106,7 +116,9 @@ def _resize(a: Mapping[str, Any], x: Any, _: Any, scales: Any, sizes: Any = None
     if sizes is not None:
         return functional.interpolate(x, size=_ints(sizes)[2:])
     factors = [float(scale) for scale in scales.tolist()[2:]]
-    size = [int(int(n) * factor) for n, factor in zip(x.shape[2:], factors, strict=True)]
+    if not a[_FIXED]:
+        return functional.interpolate(x, scale_factor=factors)
+    size = [int(n * factor) for n, factor in zip(_shape(a, x)[2:], factors, strict=True)]
     return functional.interpolate(x, size=size)
 
 
@@ -127,6 +139,11 @@ def _unsqueeze(a: Mapping[str, Any], x: Any, axes: Any = None) -> Any:
     for axis in sorted(_ints(axes) if axes is not None else a["axes"]):
         x = x.unsqueeze(axis)
     return x
+
+
+def _squeeze(a: Mapping[str, Any], x: Any, axes: Any = None) -> Any:
+    along = _ints(axes) if axes is not None else a.get("axes")
+    return x.squeeze() if along is None else x.squeeze(tuple(along))
 
 
 def _gather(a: Mapping[str, Any], x: Any, indices: Any) -> Any:
@@ -212,11 +229,12 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Relu": lambda _, x: x.relu(),
     "Reshape": _reshape,
     "Resize": _resize,
-    "Shape": lambda _, x: torch.tensor([int(n) for n in x.shape]),
+    "Shape": lambda a, x: torch.tensor(_shape(a, x)),
     "Sigmoid": lambda _, x: x.sigmoid(),
     "Slice": _slice,
     "Softmax": lambda a, x: x.softmax(a["axis"]),
     "Split": _split,
+    "Squeeze": _squeeze,
     "Sub": _arithmetic(torch.sub),
     "Tanh": lambda _, x: x.tanh(),
     "Transpose": lambda a, x: x.permute(a["perm"]),
