@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
@@ -206,9 +207,8 @@ def _nncf() -> Any:
         import nncf
     except ImportError as exc:
         raise ConfigError("INT8 needs NNCF: pip install 'sightline[optimize]'") from exc
-    import logging
-
-    nncf.set_log_level(logging.ERROR)
+    # Its own function for this would set the level of the root logger's handlers too: of everybody's.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     return nncf
 
 

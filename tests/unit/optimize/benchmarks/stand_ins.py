@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from sightline.config import ModelOptions
-from sightline.engines.wrapper import EngineWrapper
 from sightline.errors import EngineError
 from sightline.optimize.benchmarks.setups import EngineSetup, Hint
 from sightline.protocols import Engine
@@ -48,24 +46,6 @@ class FakeEngine:
         self.closed = True
 
 
-class SlowerEngine(EngineWrapper):
-    """Takes a tenth more time than the engine that it wraps."""
-
-    def submit(
-        self,
-        shape: tuple[int, int, int],
-        fill: Callable[[Pixels], None],
-        read: Callable[[Sequence[Floats]], Any],
-    ) -> Future[Any]:
-        start = time.perf_counter()
-        future: Future[Any] = self.engine.submit(shape, fill, read)
-        future.result()
-        until = start + 1.1 * (time.perf_counter() - start)
-        while time.perf_counter() < until:
-            pass
-        return future
-
-
 def quick(setup: EngineSetup, hint: Hint) -> tuple[Engine, tuple[int, int]]:
     return FakeEngine(lambda: time.sleep(0.001)), setup.size or (8, 8)
 
@@ -89,14 +69,3 @@ def large(setup: EngineSetup, hint: Hint) -> tuple[Engine, tuple[int, int]]:
     """Takes 200 MB while it is made, and gives them back."""
     np.ones(200_000_000, np.uint8).sum()
     return quick(setup, hint)
-
-
-def street(setup: EngineSetup, hint: Hint) -> tuple[Engine, tuple[int, int]]:
-    from sightline.build.toolchain.measured import measured_engine
-
-    return measured_engine(ModelOptions(model="street"), setup, hint)
-
-
-def slower_street(setup: EngineSetup, hint: Hint) -> tuple[Engine, tuple[int, int]]:
-    engine, size = street(setup, hint)
-    return SlowerEngine(engine), size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,17 @@ def test_other_ranges_give_other_scales(
     apart = np.abs(run(other.quantized, pictures[0]) - run(other.floats, pictures[0])).max()
     assert 0 < apart < 0.2
     assert other.quantized.SerializeToString() != graph.quantized.SerializeToString()
+
+
+def test_what_others_log_is_not_muted(network: Any, pictures: list[np.ndarray]) -> None:
+    """NNCF's way to set its level sets that of the root logger's handlers."""
+    root, handler = logging.getLogger(), logging.Handler(logging.WARNING)
+    root.addHandler(handler)
+    try:
+        quantized(prepared(network), lambda: iter(pictures), len(pictures))
+        assert handler.level == logging.WARNING
+    finally:
+        root.removeHandler(handler)
 
 
 def test_nobody_is_told_that_it_runs(graph: QuantizedGraph) -> None:
