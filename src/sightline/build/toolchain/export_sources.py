@@ -42,7 +42,7 @@ class ExportOptions:
         input_name, output_names: instead of the model's own.
         fp32: weights in 32 bits also where the format usually has 16.
         data: source of the frames that both models are compared on.
-        tolerance: the largest distance; None: 0.001, with weights in 16 bits 0.02.
+        tolerance: the largest distance; None: 0.001, with weights in 16 bits 0.5.
         module: import path of the program whose weights a checkpoint holds.
         trust_pickle: run what a checkpoint's pickle says.
         card: the file with the fields of a model card, for a model that has none beside it.

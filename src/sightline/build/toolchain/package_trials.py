@@ -163,7 +163,7 @@ def _kept(
 
 
 def latency_ms(options: ModelOptions, frame: Frame) -> float:
-    """The median time of a picture from its pixels to its objects, one after another."""
+    """The median time of one inference of a picture, one after another."""
     from sightline.optimize.benchmarks.timing import TimedRuns
 
     with closing(detector(options)) as built:

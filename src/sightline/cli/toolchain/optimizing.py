@@ -88,10 +88,10 @@ def variant_names(text: str) -> tuple[str, ...]:
 
 def range_kind(text: str) -> Ranges:
     """The way to find ranges of this name. Raises ConfigError."""
-    for kind in get_args(Ranges):
-        if kind == text:
-            return kind  # type: ignore[no-any-return]
-    raise ConfigError(f"--ranges {text}: there are {', '.join(get_args(Ranges))}")
+    kinds: dict[str, Ranges] = {kind: kind for kind in get_args(Ranges)}
+    if text not in kinds:
+        raise ConfigError(f"--ranges {text}: there are {', '.join(kinds)}")
+    return kinds[text]
 
 
 def optimized(request: OptimizeRequest) -> dict[str, Any]:
@@ -315,7 +315,7 @@ def original_of(
         return build.build_engine(content, reading.card.normalization, asked, flat=reading.flat)
 
     there = tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
-    ((height, width), _), *_ = Counter(shown[p].shape[:2] for p in calibration).most_common(1)
+    ((height, width), _), *_ = Counter(map(shown.shape, calibration)).most_common(1)
     return Original(
         load_graph(reading.file.content),
         reading.file.size_bytes,

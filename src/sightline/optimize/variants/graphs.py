@@ -62,7 +62,7 @@ def prepared(model: Any) -> Any:
     if versions and versions[0] < OPSET:
         try:
             slim = onnx.version_converter.convert_version(slim, OPSET)
-        except Exception as exc:
+        except Exception as exc:  # of C++: its errors share no base but this one
             raise ModelError(
                 f"the graph is of opset {versions[0]} and cannot be brought to {OPSET}: {exc}: export it "
                 f"again with opset {OPSET}"

@@ -105,7 +105,6 @@ def quantized(
     count: int,
     *,
     ranges: Ranges = "mean-minmax",
-    in_floats: Sequence[str] = (),
 ) -> QuantizedGraph:
     """A model in INT8, with scales from what its layers' values are for some pictures.
 
@@ -117,13 +116,12 @@ def quantized(
         pictures: begins anew to give the model's own input (1, 3, H, W) for each picture.
         count: how many there are.
         ranges: how the range of a layer follows from its ranges in single pictures.
-        in_floats: names of further nodes that stay as they are.
 
     Raises:
         ConfigError: NNCF is not installed.
         ModelError: NNCF cannot quantise the graph.
     """
-    kept = sorted({*arithmetic(model), *in_floats})
+    kept = sorted(arithmetic(model))
     if ranges == "entropy":
         return QuantizedGraph(model, quantized_by_entropy(model, pictures(), kept))
     nncf = _nncf()

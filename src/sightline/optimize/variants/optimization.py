@@ -141,11 +141,7 @@ class Optimization:
         timed = [replace(one, speed=speeds.get(one.name)) for one in variants]
         if self.slower:
             return timed
-        best = max(
-            speeds[one.name].ratio
-            for one in (*timed, Variant(_AT_BEST))
-            if one.content is None and one.name in speeds
-        )
+        best = max(speeds["original"].ratio, speeds[_AT_BEST].ratio)
         return [judged_by_gain(one, best, self.original.size_bytes) for one in timed]
 
     def _makers(self) -> Mapping[str, Callable[[dict[str, Engine], ExitStack], Variant]]:

@@ -60,9 +60,9 @@ class NetworkPictures:
         """Width and height of the frame that a picture was made of."""
         return self._kept[place].source
 
-    def shapes(self) -> set[tuple[int, int]]:
-        """The heights and widths of all pictures."""
-        return {(kept.shape[0], kept.shape[1]) for kept in self._kept}
+    def shape(self, place: int) -> tuple[int, int]:
+        """The height and width of a picture, which is not read for it."""
+        return self._kept[place].shape[:2]
 
     def close(self) -> None:
         """Give the disk space back."""
@@ -196,6 +196,6 @@ def _begun(
 ) -> Iterator[Future[list[Detections]]]:
     for place in places:
         pixels = pictures[place]
-        again = detector.with_engines(lambda _, pixels=pixels: _Replaying(engine, pixels))  # type: ignore[misc]
+        again = detector.with_engines(lambda _, pixels=pixels: _Replaying(engine, pixels))  # type: ignore[misc]  # mypy knows no such default
         frame = Frame("again", place, 0.0, 0.0, _SizeOnly(*pictures.source(place)))
         yield again.submit([frame])

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from sightline.optimize.benchmarks.timing import TimedRuns
 from sightline.protocols import Engine
 from sightline.runtime.measure import measure_engine
 
 ROUNDS = 5
 SECONDS = 0.6
-SINGLES = 15
-"""Pictures of a round that are looked at one by one, for the latency."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ def compare_speeds(
     for _ in range(rounds):
         for name, engine in engines.items():
             rates[name].append(shape[0] * measure_engine(engine, shape, SECONDS))
-            latencies[name] += _latencies(engine, shape)
+            latencies[name] += TimedRuns(engine, shape).latencies_ms(SECONDS / 4)
     first = rates[next(iter(rates))]
     return {
         name: VariantSpeed(
@@ -45,16 +43,3 @@ def compare_speeds(
         )
         for name in engines
     }
-
-
-def _latencies(engine: Engine, shape: tuple[int, int, int]) -> list[float]:
-    times = []
-    for _ in range(SINGLES):
-        start = time.perf_counter()
-        engine.submit(shape, _nothing, _nothing).result()
-        times.append((time.perf_counter() - start) * 1e3)
-    return times
-
-
-def _nothing(_: object) -> None:
-    """Neither fill nor read: the engine alone is measured."""

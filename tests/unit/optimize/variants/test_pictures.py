@@ -28,7 +28,7 @@ def test_pictures_of_several_sizes_come_back() -> None:
         for number, pixels in enumerate(given):
             np.testing.assert_array_equal(pictures[number], pixels)
         assert pictures.source(1) == (101, 50)
-        assert pictures.shapes() == {(4, 6), (8, 3)}
+        assert {pictures.shape(number) for number in range(3)} == {(4, 6), (8, 3)}
 
 
 def test_what_the_model_takes_is_normalised() -> None:
