@@ -18,6 +18,7 @@ from sightline.build.model_files import BUNDLED_CLASSIFIERS
 from sightline.build.models import detector as make_detector
 from sightline.build.models import native_engine, served_detector
 from sightline.build.outputs import joined_files
+from sightline.build.rollouts import Rollouts
 from sightline.build.sources import LIVE, source_kind
 from sightline.build.stages import StageModels
 from sightline.build.streams import StreamMaker
@@ -46,9 +47,6 @@ from sightline.whole_files import OutputGuard
 if TYPE_CHECKING:
     from sightline.models.classifier import CropClassifier
     from sightline.models.embedder import CropEmbedder
-
-HANGS_AT = 0.5
-"""A share of the time of the scheduler's watchdog: the next engine must have taken over before that gives up."""
 
 _STOP_S = 0.5
 """Workers that load models when all is to end are killed after so long."""
@@ -99,6 +97,7 @@ class Application:
             lambda name: self._load_for_stages(name, EMBED, embedder),
             lambda name: self._load_for_stages(name, DETECT, _plain_detector),
         )
+        self.rollouts = Rollouts(configuration)
         self._served = tuple(configuration.served_models if served is None else served)
         options = {name: configuration.models[name] for name in self._served}
         self.repository = ModelRepository(
@@ -106,7 +105,7 @@ class Application:
             self._load,
             self._served,
             cold=[name for name, model in options.items() if not model.warm_up],
-            native=lambda name: native_engine(options[name].files[0]),
+            native=lambda name: native_engine(configuration.models[name].files[0]),
             described=[name for name, model in options.items() if _by_its_tensors(model)],
             expected=_expected(configuration) if expected is None else expected,
         )
@@ -140,8 +139,11 @@ class Application:
             stack.callback(self.scheduler.close)
             if self.search is not None:
                 stack.callback(self.search.close)
+            stack.callback(self.rollouts.close)
+            self.rollouts.begin()
             self.repository.load_all()
-            for name in self._asked_by_clients():
+            self.rollouts.open(self.repository)
+            for name in _asked_by_clients(self.configuration):
                 self.stage_models.get_classifier(name)
             stack.callback(self.fleet.close)
             self.fleet.open()
@@ -175,13 +177,6 @@ class Application:
         """End the streams, answer what was accepted, free the engines. Idempotent."""
         self._closing.close()
 
-    def _asked_by_clients(self) -> list[str]:
-        """Classifiers that answer clients, and are loaded before these come."""
-        configuration = self.configuration
-        if configuration.serving is None:
-            return []
-        return [n for n, options in configuration.models.items() if asks_names(options)]
-
     def _begin_joined(self) -> None:
         """Empty the files that streams share, once and before any of them writes."""
         if self._begun:
@@ -205,6 +200,7 @@ class Application:
             self._embedder,
             self._stage_detector,
             self._guard_of,
+            self.rollouts.of,
         )
         return Fleet(make, limit)
 
@@ -218,8 +214,8 @@ class Application:
         # The workers first: what they cannot use changes nothing here either.
         if isinstance(self.fleet, ShardedFleet):
             self.fleet.reload(name)
-        hangs_s = HANGS_AT * self.configuration.scheduler.watchdog_s
-        return served_detector(name, self.configuration.models[name], hangs_s)
+        hang_s = self.configuration.scheduler.hang_s
+        return served_detector(name, self.configuration.models[name], hang_s)
 
     def _load_for_stages(self, name: str, task: str, load: Callable[[ModelOptions], M]) -> M:
         """The model of a stage or tracker, behind the scheduler."""
@@ -261,6 +257,13 @@ class Application:
     def _detector(self, name: str) -> tuple[str, SharedDetector]:
         served = self.repository.get(name)
         return served.name, served.detector
+
+
+def _asked_by_clients(configuration: Configuration) -> list[str]:
+    """Classifiers that answer clients, and are loaded before these come."""
+    if configuration.serving is None:
+        return []
+    return [n for n, options in configuration.models.items() if asks_names(options)]
 
 
 def _sharded(

@@ -19,7 +19,7 @@ from sightline.monitoring.metrics import PrometheusMeter
 from sightline.monitoring.watched import WatchedValues
 from sightline.monitoring.webhook import Webhook
 from sightline.runtime.processes.workers import ShardedFleet
-from sightline.types import SchedulerStats, StreamStats
+from sightline.types import RolloutStats, SchedulerStats, StreamStats
 
 _LOOK_S = 0.2
 """Whether all streams have ended is looked at so often."""
@@ -45,7 +45,7 @@ class Installation:
     ) -> None:
         self._files = files or {}
         self.configuration = configuration
-        self.meter = PrometheusMeter(self._streams, self._queues, self._restarts)
+        self.meter = PrometheusMeter(self._streams, self._queues, self._restarts, self._rollouts)
         self.site = Application(configuration, self.meter)
         self._webhook = Webhook()
         self._alerts = self._rules()
@@ -55,6 +55,8 @@ class Installation:
         self._stop_service: Callable[[], None] = lambda: None
         self.last: Mapping[str, StreamStats] = {}
         """What the streams had done when ``run`` was over."""
+        self.last_rollouts: Mapping[str, RolloutStats] = {}
+        """What had come of second models by then."""
 
     def run(self) -> None:
         """Run until the process is told to end; without a service, until all streams have ended.
@@ -100,6 +102,7 @@ class Installation:
 
     def _note_streams(self) -> None:
         self.last = self.site.fleet.stats()
+        self.last_rollouts = self.site.rollouts.stats()
 
     def _serve(self, stack: ExitStack, opening: threading.Thread) -> None:
         from sightline.monitoring.tracing import tracing
@@ -123,6 +126,7 @@ class Installation:
             routers=[router(protocol)], tracing=traces, told=partial(self.meter.answered, "http"),
             classifiers=site.classifiers, clash=partial(added_stream_conflict, self.configuration, self._files),
             stage_models={*self.configuration.models, *bundled_files()}, search=site.search,
+            rollouts=lambda: site.rollouts.by_model,
         )  # fmt: skip
         grpc = GrpcServer(protocol, options, partial(self.meter.answered, "grpc"))
         server = Server(app, options, [] if options.grpc_port is None else [grpc])
@@ -147,6 +151,9 @@ class Installation:
 
     def _queues(self) -> SchedulerStats:
         return self.site.scheduler.stats()
+
+    def _rollouts(self) -> Mapping[str, RolloutStats]:
+        return self.site.rollouts.stats()
 
     def _restarts(self) -> int:
         fleet = self.site.fleet

@@ -21,6 +21,7 @@ from sightline.build.stage_detectors import FindOptions, suited
 from sightline.build.stages import stages
 from sightline.config import ClassifyOptions, Priority, StreamOptions
 from sightline.errors import ConfigError
+from sightline.models.composites.parts import conf_of
 from sightline.protocols import (
     Classifier,
     Detector,
@@ -30,6 +31,8 @@ from sightline.protocols import (
     Stage,
 )
 from sightline.redaction import redact_address
+from sightline.runtime.repository.served_model import ModelCall, SharedModel, Wanted
+from sightline.runtime.rollouts.rollout import Rollout
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import (
     ScheduledClassifier,
@@ -76,6 +79,7 @@ class StreamMaker:
         get_classifier, get_embedder, get_stage_detector: find a stage's or tracker's model, and the name
             that the scheduler knows it by.
         get_guard: what was found at the paths of a stream's outputs.
+        get_rollout: the rollout of a model, by its full name; None: it has none.
     """
 
     def __init__(
@@ -88,10 +92,12 @@ class StreamMaker:
         get_embedder: GetEmbedder | None = None,
         get_stage_detector: GetDetector | None = None,
         get_guard: Callable[[str, StreamOptions], OutputGuard | None] = lambda *_: None,
+        get_rollout: Callable[[str], Rollout | None] = lambda _: None,
     ) -> None:
         self._scheduler, self._get, self._meter, self._joined = scheduler, get, meter, joined
         self._get_classifier, self._get_embedder = get_classifier, get_embedder
         self._get_stage_detector, self._get_guard = get_stage_detector, get_guard
+        self._get_rollout = get_rollout
         self._turn = CpuLimiter()
         self._budgets: dict[tuple[str, Priority], DecodingBudget] = {}
 
@@ -110,26 +116,29 @@ class StreamMaker:
             every=options.every,
         )
         terms = _terms(name, found, options)
+        rollout = self._get_rollout(model)
 
         def detect(detector: SharedDetector) -> Stage[Any]:
-            def scheduled(sized: SharedDetector) -> ScheduledDetector:
+            def scheduled(sized: SharedDetector, of: str = model) -> ScheduledDetector:
                 interval = lambda: decoding.interval_s  # noqa: E731 - known when it is asked for
-                return ScheduledDetector(self._scheduler, model, sized, terms, interval)
+                return ScheduledDetector(self._scheduler, of, sized, terms, interval)
 
+            beside = partial(_beside, rollout, scheduled, terms, conf_of(detector))
             if options.detect.regions:
-                return DetectObjects(by_regions(detector, options.detect, scheduled))
-            detectors = [scheduled(sized) for sized in _sizes(detector, options)]
+                return DetectObjects(beside(by_regions(detector, options.detect, scheduled)))
+            detectors = [beside(scheduled(sized)) for sized in _sizes(detector, options)]
             return DetectAtLevel(detectors, lambda: selection.level.size)
 
         steps = self._steps(
             detector, options, found, terms, StreamLoad(selection, record, self._turn, detect)
         )
-        run = {"command": "run", "model": model, "version": __version__, "stream": name}
+        answering = model if rollout is None else rollout.sharing.model_of_stream(name)
+        run = {"command": "run", "model": answering, "version": __version__, "stream": name}
         own = outputs(options.outputs, run, [found], self._joined, self._get_guard(name, options))
         close = partial(_close, name, own, found, record, time.monotonic())
         meter = self._meter
         return StreamParts(
-            found.source, steps, own.sinks(found), redact_address(options.source), model, close,
+            found.source, steps, own.sinks(found), redact_address(options.source), answering, close,
             lambda: selection.number, None if meter is None else partial(meter.detected, name),
         )  # fmt: skip
 
@@ -189,6 +198,24 @@ def _embedder(
         raise ConfigError(f"embedder {name}: there are no models of trackers and stages here")
     key, shared = get(name)
     return ScheduledEmbedder(scheduler, key, shared, terms)
+
+
+def _beside(
+    rollout: Rollout | None,
+    scheduled: Callable[[SharedDetector, str], Detector],
+    terms: Terms,
+    conf: float,
+    first: Detector,
+) -> Detector:
+    """A stream's detector, with the second model that its model may have."""
+    if rollout is None:
+        return first
+    wanted = Wanted(conf=conf)
+
+    def ask(other: SharedModel) -> Detector:
+        return scheduled(other.detector.replaced(conf=conf), other.name)
+
+    return rollout.around(first, ModelCall(terms, wanted, ask, rollout.sharing.key_of_frame))
 
 
 def _close(

@@ -24,6 +24,7 @@ from sightline.cli import (
     doctor,
     evaluate,
     models,
+    rollout,
     search,
     street,
     word_hints,
@@ -82,6 +83,7 @@ app.command("track")(track)
 app.command("classify")(classify)
 app.command("run")(run_.run)
 app.command("serve")(run_.serve)
+app.command("rollout")(rollout.rollout)
 app.command()(inspect)
 app.command()(export)
 app.command()(tune)

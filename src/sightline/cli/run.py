@@ -206,10 +206,29 @@ def _run(
     elif installation.last:
         summary(installation.last)
         show_written(files)
+    _tell_rollouts(installation)
     if interrupted:
         raise typer.Exit(130)
     if installation.site.failed or any(one.state == "failed" for one in installation.last.values()):
         raise typer.Exit(1)
+
+
+def _tell_rollouts(installation: Installation) -> None:
+    """What second models came to: a table on a terminal, else a line of the log for each."""
+    from rich.console import Console
+
+    from sightline.cli.terminal.rollout_view import print_rollout
+
+    for one in installation.last_rollouts.values():
+        if sys.stderr.isatty():
+            print_rollout(one.to_dict(), Console(stderr=True))
+            continue
+        agreement = "not known" if one.agreement is None else f"{one.agreement:.3f}"
+        log.info(
+            "%s %s of model %s: %s, %d pictures compared, agreement %s, %d dropped, %d failed",
+            one.kind, one.candidate, one.model, one.state, one.compared, agreement,
+            sum(one.dropped.values()), one.second.failed,
+        )  # fmt: skip
 
 
 def _end_on_signals(installation: Installation) -> list[int]:

@@ -26,6 +26,15 @@ from sightline.config.model import (
 )
 from sightline.config.options import Name, Options, checked
 from sightline.config.outputs import OutputOptions
+from sightline.config.rollout import (
+    SPLIT_KEY,
+    CanaryOptions,
+    ComparedOptions,
+    RolloutKind,
+    RolloutOptions,
+    ShadowOptions,
+    SplitOptions,
+)
 from sightline.config.scheduler import Priority, SchedulerOptions
 from sightline.config.serving import LimitOptions, ServingOptions, is_loopback
 from sightline.config.stages import (
@@ -51,13 +60,16 @@ from sightline.config.tracker import (
 
 __all__ = [
     "MODEL_SUFFIXES",
+    "SPLIT_KEY",
     "AdaptiveOptions",
     "AlertOptions",
     "ByteTrackOptions",
+    "CanaryOptions",
     "ClassNames",
     "Classify",
     "ClassifyOptions",
     "ClassifyParameters",
+    "ComparedOptions",
     "Configuration",
     "Detect",
     "DetectOptions",
@@ -78,13 +90,17 @@ __all__ = [
     "OutputOptions",
     "Priority",
     "ReplicaOptions",
+    "RolloutKind",
+    "RolloutOptions",
     "SchedulerOptions",
     "Segment",
     "SegmentOptions",
     "ServedModelOptions",
     "ServingOptions",
+    "ShadowOptions",
     "SharedModelOptions",
     "SizeOption",
+    "SplitOptions",
     "StageOptions",
     "StreamOptions",
     "TileOptions",

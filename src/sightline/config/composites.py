@@ -16,6 +16,7 @@ from pydantic import (
 
 from sightline.config.model import ModelOptions, ServedModelOptions, SizeOption
 from sightline.config.options import Inconsistency, Options, refuse_inconsistent
+from sightline.config.rollout import HasRollout
 
 if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
@@ -121,7 +122,7 @@ class _OrName:
 _Member = Annotated[EnsembleMemberOptions, BeforeValidator(_named), _OrName()]
 
 
-class EnsembleModelOptions(FusionOptions):
+class EnsembleModelOptions(FusionOptions, HasRollout):
     """Several models as one."""
 
     kind: Literal["ensemble"] = Field(description="what the model is made of")

@@ -17,6 +17,7 @@ from sightline.config.composites import (
 )
 from sightline.config.model import ServedModelOptions
 from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
+from sightline.config.rollout import rollout_inconsistencies
 from sightline.config.scheduler import SchedulerOptions
 from sightline.config.serving import ServingOptions, serving_inconsistencies
 from sightline.config.stream import StreamOptions
@@ -48,15 +49,21 @@ class Configuration(Options):
     def served_models(self) -> list[str]:
         """Names of the models that detect, or that clients send tensors to: the first is the default.
 
-        Classifiers, and embedders of trackers and stages, are left out.
+        Classifiers, embedders of trackers and stages, and what is only a shadow are left out.
         """
         by_streams = {stream.model for stream in self.streams.values()}
         embedders = {embedder_of(stream.tracker) for stream in self.streams.values()}
         embedders |= self._in_stages("embed")
         if self.serving is not None and self.serving.search is not None:
             embedders.add(self.serving.search.embedder)
-        others = {*self.classifiers, *(embedders - by_streams)}
+        others = {*self.classifiers, *((embedders | self.shadows) - by_streams)}
         return [name for name in self.models if name not in others]
+
+    @property
+    def shadows(self) -> set[str]:
+        """Names of the models that are shadows of others, and answer nobody."""
+        models = self.models.values()
+        return {model.shadow.model for model in models if model.shadow is not None}
 
     @property
     def classifiers(self) -> list[str]:
@@ -125,6 +132,9 @@ def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
                 yield ("streams", name, *place), f"{finds} is a classifier: it finds no objects"
     if not configuration.served_models:
         yield ("models",), "all of them are classifiers or embedders: which one detects?"
+    yield from rollout_inconsistencies(
+        configuration.models, configuration.served_models, configuration.workers
+    )
     if configuration.serving is not None:
         yield from serving_inconsistencies(configuration.serving)
     names: set[str] = set()

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from sightline.config.engine import EngineOptions
 from sightline.config.options import Options
 from sightline.config.paths import PathField
+from sightline.config.rollout import HasRollout
 from sightline.tables import ENGINES
 
 MODEL_SUFFIXES = {".onnx", ".xml", ".pt", ".pth", ".pt2", ".torchscript", ".ts"}
@@ -147,7 +148,7 @@ class ReplicaOptions(Options):
     memory_limit_mb: int | None = Field(None, ge=64, description="of each device")
 
 
-class ServedModelOptions(ModelOptions):
+class ServedModelOptions(ModelOptions, HasRollout):
     """A model of a service; clients and streams call it by its name."""
 
     replicas: ReplicaOptions = Field(ReplicaOptions(), description="several devices at once")

@@ -23,3 +23,8 @@ class SchedulerOptions(Options):
         2.0, gt=0, description="refuse what would wait longer than so many queue budgets"
     )
     watchdog_s: float = Field(10.0, gt=0, description="an inference that takes longer has hung")
+
+    @property
+    def hang_s(self) -> float:
+        """An engine that takes longer has hung: the next one must have taken over before the watchdog gives up."""
+        return self.watchdog_s / 2

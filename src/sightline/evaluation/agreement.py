@@ -102,13 +102,13 @@ def _matches(
     for true, objects in zip(truth, found, strict=True):
         near = overlaps(real_boxes(true), real_boxes(objects))
         near[true.class_ids[:, None] != objects.class_ids[None, :]] = 0
-        own.append(_matched_scores(near, objects.scores.astype(np.float64)))
+        own.append(matched_scores(near, objects.scores.astype(np.float64)))
     classes = np.concatenate([np.empty(0, np.int64), *(t.class_ids for t in truth)])
     theirs = np.concatenate([np.empty(0), *(t.scores for t in truth)]).astype(np.float64)
     return classes, np.concatenate(own), theirs
 
 
-def _matched_scores(near: Reals, scores: Reals) -> Reals:
+def matched_scores(near: Reals, scores: Reals) -> Reals:
     """For each row the score of the column that is matched with it.
 
     As in COCO's matching, the column with the highest score chooses first, and takes the row that

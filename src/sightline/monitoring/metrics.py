@@ -24,7 +24,8 @@ from prometheus_client.samples import Sample
 
 from sightline._version import __version__
 from sightline.monitoring.hardware import Energy, Gpus
-from sightline.types import Detections, SchedulerStats, SourceState, StreamStats
+from sightline.monitoring.rollouts import rollout_metrics
+from sightline.types import Detections, RolloutStats, SchedulerStats, SourceState, StreamStats
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """The content type of what ``render`` returns."""
@@ -63,6 +64,7 @@ class PrometheusMeter:
         streams: gives what each running stream has done, by name.
         scheduler: gives what waits and runs.
         restarts: how often worker processes were started again.
+        rollouts: gives what second models came to, by the name of the first.
         hardware: GPUs (where ``nvidia-ml-py`` and a driver are there) and the processor's energy
             (where Linux lets this user read it).
     """
@@ -72,6 +74,7 @@ class PrometheusMeter:
         streams: Callable[[], Mapping[str, StreamStats]] | None = None,
         scheduler: Callable[[], SchedulerStats] | None = None,
         restarts: Callable[[], int] | None = None,
+        rollouts: Callable[[], Mapping[str, RolloutStats]] | None = None,
         *,
         hardware: bool = True,
     ) -> None:
@@ -107,7 +110,7 @@ class PrometheusMeter:
         self._routes: set[tuple[str, str]] = set()
         self._detections = _DetectionCounts()
         ProcessCollector(registry=registry)
-        registry.register(_Reading(streams, scheduler, restarts, self._detections))
+        registry.register(_Reading(streams, scheduler, restarts, rollouts, self._detections))
         if hardware:
             registry.register(Energy())
             registry.register(Gpus())
@@ -230,11 +233,13 @@ class _Reading:
         streams: Callable[[], Mapping[str, StreamStats]] | None,
         scheduler: Callable[[], SchedulerStats] | None,
         restarts: Callable[[], int] | None,
+        rollouts: Callable[[], Mapping[str, RolloutStats]] | None,
         detections: _DetectionCounts,
     ) -> None:
         self._streams = streams
         self._scheduler = scheduler
         self._restarts = restarts
+        self._rollouts = rollouts
         self._detections = detections
 
     def collect(self) -> Iterator[Metric]:
@@ -253,6 +258,8 @@ class _Reading:
             yield from _of_streams(streams)
         if self._scheduler is not None:
             yield from _of_scheduler(self._scheduler())
+        if self._rollouts is not None:
+            yield from rollout_metrics(self._rollouts())
         if self._restarts is not None:
             yield CounterMetricFamily(
                 "sightline_worker_restarts", "Worker processes that had died or hung and were started again.", value=self._restarts(),

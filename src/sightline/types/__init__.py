@@ -33,6 +33,7 @@ from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 from sightline.types.observations import Classification, Event, Observation
 from sightline.types.outputs import OutputRequest, OutputStream
 from sightline.types.pictures import GreyScaled, Picture
+from sightline.types.rollouts import ClassFigures, ModelFigures, RolloutStats
 from sightline.types.statistics import (
     OUTCOMES,
     PRIORITIES,
@@ -51,6 +52,7 @@ __all__ = [
     "PRIORITIES",
     "Certainty",
     "ChannelOrder",
+    "ClassFigures",
     "Classification",
     "Clock",
     "DetectedFrame",
@@ -75,6 +77,7 @@ __all__ = [
     "Mask",
     "Masks",
     "Match",
+    "ModelFigures",
     "ModelStats",
     "Normalization",
     "Observation",
@@ -83,6 +86,7 @@ __all__ = [
     "Picture",
     "Pixels",
     "ReplicaStatus",
+    "RolloutStats",
     "RunState",
     "SchedulerStats",
     "SourceState",

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sightline.monitoring import metrics
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.protocols import Meter
-from sightline.types import Detections
+from sightline.types import ClassFigures, Detections, ModelFigures, RolloutStats
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "reference" / "metrics.md"
 NAMES = ("person", "car", "bus")
@@ -269,12 +269,43 @@ def test_nothing_is_lost_between_threads() -> None:
     assert found["sightline_detections_total{class=person,stream=gate}"] == 1200
 
 
+ROLLOUT = RolloutStats(
+    "street", "next", "shadow", "running", 0.2, 1, 1, 40,
+    {"car": ClassFigures(10, 9, 8, 6), "bus": ClassFigures(0, 0, 0, 0)},
+    ModelFigures(200, 0, 1, 20.0, 30.0, 40.0), ModelFigures(0, 40, 2, 50.0, 60.0, 70.0, 25.0),
+    {"busy": 3},
+)  # fmt: skip
+
+
+def test_second_models() -> None:
+    found = values(PrometheusMeter(rollouts=lambda: {"street": ROLLOUT}, hardware=False))
+    pair = "candidate=next,{}model=street"
+
+    def of(metric: str, before: str = "", more: str = "") -> float:
+        return found[f"sightline_rollout_{metric}{{{before}{pair.format(more)}}}"]
+
+    assert of("share") == 0.2
+    assert of("compared_total") == 40
+    assert of("agreement") == 0.9
+    assert of("class_agreement", more="class=car,") == 0.9
+    assert f"sightline_rollout_class_agreement{{{pair.format('class=bus,')}}}" not in found
+    assert of("objects_total", "by=next,", "class=car,") == 6
+    assert found[f"sightline_rollout_state{{{pair.format('kind=shadow,')},state=running}}"] == 1
+    assert found[f"sightline_rollout_dropped_total{{{pair.format('')},reason=busy}}"] == 3
+    by = "sightline_rollout_pictures_total{by=next,candidate=next,model=street,outcome=failed}"
+    assert found[by] == 2
+    latency = "sightline_rollout_latency_p95_seconds{by=street,candidate=next,model=street}"
+    assert found[latency] == 0.03
+    assert of("cpu_seconds") == 0.025
+
+
 def full_meter() -> PrometheusMeter:
     """A meter in which every metric has a value."""
     meter = PrometheusMeter(
         lambda: {"gate": Stream(dropped={"stale": 1})},
         lambda: Scheduler({"normal": 1}, 1, 1.0),
         lambda: 1,
+        lambda: {"street": ROLLOUT},
     )
     meter.inferred("street", 1, 0.1, None)
     meter.queued("street", "normal", 0.1)

@@ -157,9 +157,9 @@ class EnsembleDetector:
 
     def _one(self, parts: Sequence[Detections]) -> Detections:
         how, names = self.options, self.class_names
-        renamed = [_renamed(part, ids, names) for part, ids in zip(parts, self._ids, strict=True)]
+        alike = [renamed(part, ids, names) for part, ids in zip(parts, self._ids, strict=True)]
         weights = [member.weight for member in self.members]
-        found = _FUSIONS[how.fusion](renamed, weights, iou=how.iou, votes=how.votes)
+        found = _FUSIONS[how.fusion](alike, weights, iou=how.iou, votes=how.votes)
         keep = found.scores >= how.conf
         if self.wanted_ids is not None:
             keep &= np.isin(found.class_ids, self.wanted_ids)
@@ -191,8 +191,8 @@ def _common_classes(
     return tuple(names), tables
 
 
-def _renamed(found: Detections, ids: Ints, names: tuple[str, ...]) -> Detections:
-    """What a member found, with the ensemble's classes."""
+def renamed(found: Detections, ids: Ints, names: tuple[str, ...]) -> Detections:
+    """What a model found, with the classes of others: ``ids`` are those of its own; -1: left out."""
     if len(ids):
         found = found[found.class_ids < len(ids)]  # the others have no names to know them by
         found = replace(found, class_ids=ids[found.class_ids], class_names=names)

@@ -68,7 +68,7 @@ class ModelLoader:
         native = served.native
         try:
             if before is not None:
-                _check_alike(name, before.detector, detector)
+                check_alike(name, before.detector, detector)
                 served.try_out()
                 if native is not None:
                     native.reload()
@@ -138,8 +138,11 @@ class ModelLoader:
             served.remove()
 
 
-def _check_alike(name: str, old: SharedDetector, new: SharedDetector) -> None:
-    """Streams and waiting requests read the new network's answers as they read the old one's."""
+def check_alike(name: str, old: SharedDetector, new: SharedDetector) -> None:
+    """Raises Conflict: a new model cannot take the place of an old one of this name.
+
+    Streams and waiting requests read the new network's answers as they read the old one's.
+    """
     from sightline.models.detector import EngineDetector  # it brings OpenCV
 
     if not (isinstance(old, EngineDetector) and isinstance(new, EngineDetector)):

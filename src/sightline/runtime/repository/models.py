@@ -22,7 +22,12 @@ from sightline.errors import (
 )
 from sightline.protocols import SharedDetector
 from sightline.runtime.repository.loader import ModelLoader
-from sightline.runtime.repository.served_model import Expected, ServedTensors, SharedModel
+from sightline.runtime.repository.served_model import (
+    Expected,
+    ServedTensors,
+    SharedModel,
+    TrafficRule,
+)
 from sightline.runtime.scheduling.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -81,7 +86,16 @@ class ModelRepository:
         self.scheduler = scheduler
         self.names = tuple(names)
         self.described = frozenset(described)
-        self._loader = ModelLoader(scheduler, make, cold, native, self.described, expected)
+        self._made_of: dict[str, str] = {}  # whose file a model runs, where it is not its own
+        self._loader = ModelLoader(
+            scheduler,
+            lambda name: make(self._made_of.get(name, name)),
+            cold,
+            None if native is None else lambda name: native(self._made_of.get(name, name)),
+            self.described,
+            expected,
+        )
+        self._rollouts: Mapping[str, TrafficRule] = {}
         self.users: Callable[[], Collection[str]] = tuple
         """Gives the models that streams use, which are not unloaded."""
         self._served: dict[str, SharedModel | ServedTensors] = {}
@@ -142,11 +156,23 @@ class ModelRepository:
         for name in self.names:
             self.load(name)
 
-    def load(self, name: str) -> SharedModel | ServedTensors:
+    def use_rollouts(self, rollouts: Mapping[str, TrafficRule]) -> None:
+        """From now on, what each of these rules says about the traffic of the model of that name."""
+        with self._changing:
+            self._rollouts = rollouts
+            for name, served in self._served.items():
+                if isinstance(served, SharedModel):
+                    served.rollout = rollouts.get(name)
+
+    def load(self, name: str, of: str | None = None) -> SharedModel | ServedTensors:
         """Load a model, or load it again; requests go on being answered meanwhile.
 
         Where a model of that name answers already, the new one takes its place once it has run;
         when it cannot, the old one stays.
+
+        Args:
+            name: of the model.
+            of: the name of the model whose file it runs from now on; None: the same as before.
 
         Raises:
             NotFound: there is no such model.
@@ -156,11 +182,14 @@ class ModelRepository:
         name = self._full_name(name)
         with self._changing:
             before = self._served.get(name)
+            made_of = self._made_of.get(name, name)
+            self._made_of[name] = made_of if of is None else of
             if before is None:
                 self._states[name] = ModelState(name, "loading")
             try:
                 served = self._loader.load(name, before)
             except Exception as exc:
+                self._made_of[name] = made_of
                 # Whatever it is, it goes on to the caller; the state must tell of it too.
                 # Clients see the state, so it names no files; the log does.
                 log.error("model %s was not loaded: %s", name, exc)
@@ -168,6 +197,8 @@ class ModelRepository:
                 error = f"the last load failed ({type(exc).__name__}): see the log"
                 self._states[name] = ModelState(name, state, error)
                 raise
+            if isinstance(served, SharedModel):
+                served.rollout = self._rollouts.get(name)
             self._served[name] = served
             self._states[name] = ModelState(name, "ready")
         return served

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from sightline.engines.fallback import Fallback
 from sightline.engines.wrapper import EngineWrapper
 from sightline.futures import joined
-from sightline.protocols import Engine, SharedDetector
+from sightline.protocols import Detector, Engine, SharedDetector
 from sightline.runtime.repository.native_model import NativeModel
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import ScheduledEngine, engine_name, scheduled
@@ -50,6 +50,43 @@ class Expected:
 NOBODY = Expected()
 
 
+class Wanted(NamedTuple):
+    """What a call asks for instead of the model's own thresholds and classes; None: the model's."""
+
+    conf: float | None = None
+    iou: float | None = None
+    classes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """What one client or stream asks of a model, so that another model can be asked the same.
+
+    Args:
+        terms: under which it is run.
+        wanted: thresholds and classes.
+        ask: makes a detector of another model under the same terms, for the same picture.
+        key: of a picture: where two models share the traffic, those of one key go to one of them. None:
+            to any.
+    """
+
+    terms: Terms
+    wanted: Wanted
+    ask: Callable[[SharedModel], Detector]
+    key: Callable[[Frame], str | None]
+
+
+class TrafficRule(Protocol):
+    """Says which of two models answers, where a model has another beside it."""
+
+    @property
+    def header(self) -> str | None:
+        """The header of requests whose value is the key of their terms; None: none is."""
+
+    def around(self, first: Detector, call: ModelCall) -> Detector:
+        """The detector that answers in the place of ``first``."""
+
+
 class SharedModel:
     """A detector whose inferences go through the scheduler.
 
@@ -61,6 +98,9 @@ class SharedModel:
 
     native: NativeModel | None = None
     """Runs the file's own tensors; None where they are not served."""
+
+    rollout: TrafficRule | None = None
+    """Shows its traffic to a second model, or gives a part of it to that; None: there is none."""
 
     has_tensors = False
     """Whether clients may give it tensors: a detector of several parts has none of its own."""
@@ -150,11 +190,25 @@ class SharedModel:
             Overloaded: the scheduler accepts no more.
             ConfigError: the model has no such class.
         """
-        detector = self._padded.replaced(conf=conf, iou=iou, classes=classes)
+        wanted = Wanted(conf, iou, None if classes is None else tuple(classes))
+        detector = self.asked(terms, wanted, started)
+        if self.rollout is not None:
+            call = ModelCall(
+                terms,
+                wanted,
+                lambda other: other.asked(terms, wanted, started),
+                lambda _: terms.key,
+            )
+            detector = self.rollout.around(detector, call)
+        return joined([detector.submit((frame,))], lambda results: results[0][0])
+
+    def asked(self, terms: Terms, wanted: Wanted, started: Started | None = None) -> Detector:
+        """This model, and no other beside it, for one client. Raises ConfigError as ``submit``."""
+        detector = self._padded.replaced(**wanted._asdict())
         detector = scheduled(detector, self._scheduler, self.name, terms)
         if started is not None:
             detector = detector.with_engines(lambda engine: Announced(engine, started))
-        return joined([detector.submit((frame,))], lambda results: results[0][0])
+        return detector
 
 
 class ServedModel(SharedModel):

@@ -42,6 +42,8 @@ class Terms:
         max_wait_s: it is refused at once where it would wait longer; None: as its priority's budget
             has it.
         watch: is told of the batches that the item's jobs are run in; None: nothing is measured.
+        key: where two models share the traffic, items of one key go to one of them; None: to any.
+        answered_by: is told the name of the model that has answered, where there may be several.
     """
 
     client: str
@@ -55,6 +57,8 @@ class Terms:
     interval_s: float | None = None
     max_wait_s: float | None = None
     watch: Watch | None = None
+    key: str | None = None
+    answered_by: Callable[[str], None] | None = None
 
 
 class Client:

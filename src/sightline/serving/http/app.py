@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from fastapi import APIRouter, FastAPI
@@ -18,6 +18,7 @@ from sightline.errors import RequestError
 from sightline.monitoring.tracing import NoTracing, Tracing
 from sightline.runtime.repository.classifiers import ClassifierRepository, no_classifier
 from sightline.runtime.repository.models import ModelRepository
+from sightline.runtime.rollouts.rollout import Rollout
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.search.served import ServedSearch
@@ -41,6 +42,9 @@ from sightline.serving.routes import (
     streams,
 )
 from sightline.serving.routes import (
+    rollouts as rollout_routes,
+)
+from sightline.serving.routes import (
     search as search_routes,
 )
 from sightline.types import PRIORITIES
@@ -51,6 +55,7 @@ ROUTERS = (
     classification.router,
     search_routes.router,
     models.router,
+    rollout_routes.router,
     streams.router,
     pages.router,
 )
@@ -70,6 +75,7 @@ def create_app(
     clash: Clash = no_clash,
     stage_models: Collection[str] = (),
     search: ServedSearch | None = None,
+    rollouts: Callable[[], Mapping[str, Rollout]] = dict,
 ) -> FastAPI:
     """The service around what was built elsewhere; it owns none of it.
 
@@ -85,6 +91,7 @@ def create_app(
         clash: says why a stream that a client adds cannot run beside the others.
         stage_models: names of models that the stages of clients' streams may use.
         search: what clients may search by looks; None: nothing.
+        rollouts: gives the second models by the name of the first.
         told: called with the route ("POST /detect"), status and seconds after each request.
 
     Raises:
@@ -95,7 +102,7 @@ def create_app(
         repository, scheduler, fleet, options, metrics, networks(options.fetch_from),
         tracing or NoTracing(), Signer(options), arrivals(options.limits), fetches(options.limits),
         classifiers or ClassifierRepository(scheduler, no_classifier, ()), search, clash,
-        stage_models,
+        stage_models, rollouts,
     )  # fmt: skip
     if fleet is not None:
         repository.users = lambda: {stats.model for stats in fleet.stats().values()}

@@ -18,6 +18,7 @@ from sightline.hosts import AllowedHosts
 from sightline.monitoring.tracing import Tracing
 from sightline.runtime.repository.classifiers import ClassifierRepository
 from sightline.runtime.repository.models import ModelRepository
+from sightline.runtime.rollouts.rollout import Rollout
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.search.served import ServedSearch
 from sightline.runtime.streams.feed import FeedItem
@@ -94,6 +95,8 @@ class ServiceState:
     clash: Clash = no_clash
     stage_models: Collection[str] = ()
     """Names of models that the stages of clients' streams may use."""
+    rollouts: Callable[[], Mapping[str, Rollout]] = dict
+    """Second models, by the name of the first."""
     adding: threading.Lock = field(default_factory=threading.Lock)
     """Held from the look at what runs until the new stream does."""
     started_at: float = field(default_factory=time.time)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -17,11 +18,12 @@ from sightline.config import LimitOptions
 from sightline.errors import InvalidRequest
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.scheduling.executions import Watch
+from sightline.serving.answering import Answering
 from sightline.serving.batches import run_all
 from sightline.serving.http.limits import LARGE_BODIES, MEGABYTE
 from sightline.serving.http.waiting import until
 from sightline.serving.kserve.endpoint_names import VERSION, EndpointNames
-from sightline.serving.kserve.endpoints import ModelEndpoint
+from sightline.serving.kserve.endpoints import DETECT, ModelEndpoint
 from sightline.serving.kserve.shared_memory import NotOffered, OutputRegion, Regions, taken
 from sightline.serving.kserve.statistics import Statistics
 from sightline.serving.kserve.tensors import InferRequest, InputTensor, Output, Spec
@@ -195,8 +197,10 @@ class OpenInference:
             terms = terms_of(
                 request.parameters, client, deadline, watch, self.limits, self._clock()
             )
+            answering = Answering(endpoint.name, DETECT)  # only detectors have second models
+            terms = replace(terms, answered_by=answering.note)
             targets = {n: self.regions.target(n, place) for n, place in request.places.items()}
-            chosen = partial(_chosen, targets, specs, partial(write, endpoint.name))
+            chosen = partial(_chosen, targets, specs, lambda o: write(answering.model, o))
             with Held(self._memory) as held:
                 inputs = await self._fetched(request.inputs, held)
                 work = endpoint.work(inputs, terms, request.parameters, chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
 from sightline.config import LimitOptions, Priority
@@ -35,9 +36,8 @@ def terms_of(
 ) -> Terms:
     """The terms of one request; ``client`` and ``deadline`` are the transport's own, ``now`` is on
     the same clock. Raises InvalidRequest: a parameter is wrong."""
-    named = parameters.get("client", client)
-    if not isinstance(named, str) or not 0 < len(named) <= 64:
-        raise InvalidRequest("parameter 'client' must be text of 1 to 64 characters")
+    named = _text(parameters, "client", client)
+    key = _text(parameters, "split_key", secrets.token_hex(8))  # its pictures go to one model
     wanted = parameters.get("priority", "normal")
     priority = None if isinstance(wanted, bool) else PRIORITIES.get(wanted)
     if priority is None:
@@ -51,7 +51,15 @@ def terms_of(
         deadline=own if deadline is None else min(own, deadline),
         max_wait_s=limits.queue_ms / 1e3,
         watch=watch,
+        key=key,
     )
+
+
+def _text(parameters: Mapping[str, Parameter], name: str, default: str) -> str:
+    value = parameters.get(name, default)
+    if not isinstance(value, str) or not 0 < len(value) <= 64:
+        raise InvalidRequest(f"parameter {name!r} must be text of 1 to 64 characters")
+    return value
 
 
 def _timeout_s(parameters: Mapping[str, Parameter], default_s: float) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, Overloaded, SightlineError
 from sightline.monitoring.tracing import NOTHING, Trace
 from sightline.runtime.repository.served_model import SharedModel
+from sightline.serving.answering import Answering
 from sightline.serving.http.failures import failure
 from sightline.serving.http.schemas import FoundInMany, PictureAnswer, PredictParameters
 from sightline.serving.http.state import ServiceState, state_of
@@ -65,10 +67,10 @@ async def detect(request: Request, parameters: Asked) -> Response:
         frame = frame_of(upload.pictures[0], service.options.limits)
         _check_format(upload.parameters.format, frame)
         job = Job(request, service, served, upload.parameters, "normal", begin)
-        detections, queue_ms = await unless_gone(request, job.run(frame, trace))
+        answer = await unless_gone(request, job.run(frame, trace))
         if upload.parameters.format != "json":
-            return await asyncio.to_thread(_drawn, frame, detections, upload.parameters.format)
-        return _json(job.found(frame, detections, queue_ms))
+            return await asyncio.to_thread(_drawn, frame, answer, upload.parameters.format)
+        return _json(job.found(frame, answer))
 
 
 @router.post(
@@ -97,6 +99,14 @@ async def detect_batch(request: Request, parameters: Asked) -> Response:
     return _json({"results": [_result(result, number) for result in results]})
 
 
+class DetectionAnswer(NamedTuple):
+    """What was found in a picture, by which model, and the milliseconds until its turn came."""
+
+    detections: Detections
+    model: str
+    queue_ms: float
+
+
 class Job:
     """A request's pictures on their way through the scheduler."""
 
@@ -119,21 +129,30 @@ class Job:
             parameters.timeout_ms,
             parameters.priority or priority,
         )
+        if served.rollout is not None and served.rollout.header is not None:
+            key = request.headers.get(served.rollout.header)
+            self._terms = dataclasses.replace(self._terms, key=key)
 
-    async def run(self, frame: Frame, trace: Trace = NOTHING) -> tuple[Detections, float]:
-        """What is in a frame, and the milliseconds until its turn came.
+    async def run(self, frame: Frame, trace: Trace = NOTHING) -> DetectionAnswer:
+        """What is in a frame.
 
         Raises:
             Overloaded, DeadlineExceeded, DecodeError, InferenceError: why there is no answer.
         """
         parameters, queued = self._parameters, QueueTime()
+        answering = Answering(self._served.name)
+        terms = self._terms
+        if self._served.rollout is not None:
+            terms = dataclasses.replace(terms, answered_by=answering.note)
         future = self._served.submit(
-            frame, self._terms, conf=parameters.conf, iou=parameters.iou, classes=parameters.classes,
+            frame, terms, conf=parameters.conf, iou=parameters.iou, classes=parameters.classes,
             started=queued.started,
         )  # fmt: skip
         async with until(self._terms.deadline):
             found = await asyncio.wrap_future(future)
-        return found, queued.answered(trace, "detect", self._served.name)
+        return DetectionAnswer(
+            found, answering.model, queued.answered(trace, "detect", answering.model)
+        )
 
     async def run_all(self, frames: Sequence[Frame | Exception]) -> list[JsonObject | Exception]:
         """The answer for each frame, or why there is none.
@@ -152,7 +171,7 @@ class Job:
                 try:
                     if isinstance(frame, Exception):
                         raise frame
-                    results[place] = self.found(frame, *await self.run(frame))
+                    results[place] = self.found(frame, await self.run(frame))
                 except SightlineError as exc:
                     if isinstance(exc, Overloaded) and workers > 1:
                         workers -= 1
@@ -165,15 +184,15 @@ class Job:
                 group.create_task(work())
         return results
 
-    def found(self, frame: Frame, detections: Detections, queue_ms: float) -> JsonObject:
+    def found(self, frame: Frame, answer: DetectionAnswer) -> JsonObject:
         """The answer for one picture."""
         total_ms = (time.monotonic() - self._begin) * 1e3
         return {
-            "model": self._served.name,
+            "model": answer.model,
             "width": frame.width,
             "height": frame.height,
-            "objects": detections.to_dict(),
-            "timing": {"queue_ms": round(queue_ms, 2), "total_ms": round(total_ms, 2)},
+            "objects": answer.detections.to_dict(),
+            "timing": {"queue_ms": round(answer.queue_ms, 2), "total_ms": round(total_ms, 2)},
         }
 
 
@@ -206,11 +225,11 @@ def _check_format(form: str, frame: Frame) -> None:
         )
 
 
-def _drawn(frame: Frame, detections: Detections, form: str) -> Response:
+def _drawn(frame: Frame, answer: DetectionAnswer, form: str) -> Response:
     import cv2
 
     from sightline.imaging.drawing import annotate
 
     suffix = {"jpeg": ".jpg", "png": ".png"}[form]
-    data = cv2.imencode(suffix, annotate(frame.image, detections))[1]
-    return Response(data.tobytes(), media_type=f"image/{form}")
+    data = cv2.imencode(suffix, annotate(frame.image, answer.detections))[1]
+    return Response(data.tobytes(), media_type=f"image/{form}", headers={"X-Model": answer.model})

@@ -180,6 +180,33 @@ def test_an_exchange(repository: ModelRepository) -> None:
     assert shape == (1, 25, 6)
 
 
+def test_a_model_runs_the_file_of_another_until_it_is_given_back_its_own(
+    repository: ModelRepository, files: dict[str, Path], constant_model: Callable[..., Path]
+) -> None:
+    """Also where it is loaded again meanwhile, and not where the other cannot be loaded."""
+    rows = np.full((1, 25, 6), 7, np.float32)
+    constant_model([rows], name="seven", batch="batch", metadata=NAMES).rename(files["yard"])
+
+    def first() -> float:
+        tensors = np.zeros((1, 64, 64, 3), np.uint8)
+        future = repository.get("street").infer(tensors, Terms("a"), lambda o: float(o[0].flat[0]))
+        return future.result()
+
+    repository.load("street")
+    assert first() == 0
+    repository.load("street", of="yard")
+    assert first() == 7
+    repository.load("street")
+    assert first() == 7
+    repository.load("street", of="street")
+    assert first() == 0
+    files["yard"].write_bytes(b"no model")
+    with pytest.raises(ModelError):
+        repository.load("street", of="yard")
+    repository.load("street")
+    assert first() == 0
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -1,0 +1,204 @@
+"""A detector in a process of its own, which has the processor only when nobody else wants it.
+
+A model that shares a process with the one that answers takes its processor, its interpreter's lock and,
+where it crashes, its life. This one takes none of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import NamedTuple
+
+from sightline.errors import EngineUnavailable, InferenceError, SightlineError
+from sightline.protocols import AdjustableDetector, Detector
+from sightline.runtime.repository.served_model import Wanted
+from sightline.types import Detections, Frame
+
+START_S = 120.0
+"""Loading the model takes no longer."""
+HANG_S = 60.0
+"""A process that has not answered for so long is ended: on a full machine it waits for its turn, too."""
+_PAUSE_FIRST_S, _PAUSE_MAX_S = 1.0, 60.0
+
+log = logging.getLogger(__name__)
+
+MakeDetector = Callable[[], Detector]
+"""Made anew in the process, so it must be picklable. Raises SightlineError."""
+
+
+class ShownResult(NamedTuple):
+    """The objects of a picture, and the seconds that they took: on the clock, and of the processor.
+
+    ``cpu_s`` is None where it is not known.
+    """
+
+    objects: Detections
+    seconds: float
+    cpu_s: float | None = None
+
+
+class Ready(NamedTuple):
+    """What a process says of its model once that can be used."""
+
+    class_names: tuple[str, ...]
+    conf: float | None
+
+
+class BackgroundDetector:
+    """Runs a detector in another process, one picture at a time. For one thread.
+
+    A process that dies or hangs is started again at the next picture, after a pause that grows.
+
+    Args:
+        name: of the model, for messages.
+        make: makes the detector, in the process.
+    """
+
+    def __init__(
+        self, name: str, make: MakeDetector, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._name, self._make, self._clock = name, make, clock
+        self._pause_s = _PAUSE_FIRST_S
+        self._again_at = 0.0
+        self._pipe: Connection | None = None
+        self._closed = False
+        self._begin()
+
+    def wait(self) -> Ready:
+        """Wait until the model is loaded. Raises what loading it raised."""
+        answer = self._receive(START_S)
+        if isinstance(answer, BaseException):
+            self._drop()
+            raise answer
+        assert isinstance(answer, Ready)
+        return answer
+
+    def detect(self, frame: Frame, wanted: Wanted) -> ShownResult:
+        """The objects of a picture.
+
+        Raises:
+            EngineUnavailable: the process has ended, and is not started again yet.
+            SightlineError: what detecting raised, or InferenceError where the process died.
+        """
+        if self._pipe is None:
+            self._restart()
+        assert self._pipe is not None
+        try:
+            self._pipe.send((frame, wanted))
+        except OSError as exc:
+            raise self._died() from exc
+        answer = self._receive(HANG_S)
+        if isinstance(answer, BaseException):
+            raise answer
+        assert isinstance(answer, ShownResult)
+        self._pause_s = _PAUSE_FIRST_S
+        return answer
+
+    def restart(self) -> Ready:
+        """Load the model again from its file. Raises what loading it raises."""
+        self._drop()
+        self._begin()
+        return self.wait()
+
+    def close(self) -> None:
+        """End the process, from any thread: what another one waits for fails. Idempotent."""
+        self._closed = True
+        self._process.kill()
+        self._process.join()
+
+    def _drop(self) -> None:
+        """Let go of the process."""
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        self._process.kill()
+        self._process.join()
+
+    def _begin(self) -> None:
+        # Never fork: runtimes have threads, and locks that these hold.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, self._make), name=f"sightline-{self._name}", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def _restart(self) -> None:
+        if self._closed or self._clock() < self._again_at:
+            raise EngineUnavailable(f"model {self._name}: its process starts again in a while")
+        self._begin()
+        self.wait()
+
+    def _receive(self, limit_s: float) -> object:
+        """What the process says next; an error is returned, or raised where there is no process any more."""
+        assert self._pipe is not None
+        try:
+            if self._pipe.poll(limit_s):
+                return self._pipe.recv()
+        except (EOFError, OSError) as exc:
+            raise self._died() from exc
+        self._process.kill()
+        raise self._died(f"has not answered for {limit_s:g} s")
+
+    def _died(self, how: str = "has died") -> InferenceError:
+        self._drop()
+        self._again_at = self._clock() + self._pause_s
+        self._pause_s = min(_PAUSE_MAX_S, 2 * self._pause_s)
+        if not self._closed:
+            log.error("model %s: its process %s; it is started again", self._name, how)
+        return InferenceError(f"model {self._name}: its process {how}")
+
+
+def _serve(pipe: Connection, make: MakeDetector) -> None:
+    """Answer pictures until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, who ends this process
+    with contextlib.suppress(EOFError, OSError):
+        try:
+            detector = make()
+        except SightlineError as exc:
+            pipe.send(exc)
+            return
+        conf = getattr(detector, "conf", None)
+        _yield_processor()  # its threads, too: what is still to be made inherits it
+        pipe.send(Ready(detector.class_names, conf))
+        while True:
+            frame, wanted = pipe.recv()
+            pipe.send(_answer(detector, frame, wanted))
+            del frame
+    # The engine's threads end with the process: nobody waits for what hangs in one.
+    os._exit(0)
+
+
+def _answer(detector: Detector, frame: Frame, wanted: Wanted) -> ShownResult | BaseException:
+    begun, used = time.monotonic(), time.process_time()
+    try:
+        if isinstance(detector, AdjustableDetector):
+            detector = detector.replaced(**wanted._asdict())
+        (objects,) = detector.submit((frame,)).result()
+    except SightlineError as exc:
+        return exc
+    except Exception as exc:  # noqa: BLE001 - the seam: a runtime's own, which may not be picklable
+        return InferenceError(f"{type(exc).__name__}: {exc}")
+    return ShownResult(objects, time.monotonic() - begun, time.process_time() - used)
+
+
+def _yield_processor() -> None:
+    """Let all threads of this process run only where no other process wants the processor."""
+    if not hasattr(os, "SCHED_IDLE"):
+        os.nice(19)  # not Linux: as low as it goes
+        return
+    for thread in _threads():
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+
+
+def _threads() -> Sequence[int]:
+    return [int(task) for task in os.listdir("/proc/self/task")]  # noqa: PTH208 - names only

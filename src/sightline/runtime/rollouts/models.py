@@ -1,0 +1,106 @@
+"""The two models of a rollout: both in the repository, or the second in a process of its own."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+import time
+from collections.abc import Callable
+
+from sightline.errors import Conflict, DeadlineExceeded
+from sightline.runtime.repository.models import ModelRepository
+from sightline.runtime.repository.served_model import SharedModel, Wanted
+from sightline.runtime.rollouts.background import BackgroundDetector, ShownResult
+from sightline.runtime.scheduling.items import Terms
+from sightline.types import Frame
+
+SHOW_S = 5.0
+"""A picture that both are to see is given up after so long."""
+
+
+class ServedPair:
+    """Two models that both answer clients.
+
+    Args:
+        repository: has both.
+        names: of the first and the second.
+        clock: that the scheduler's terms count on.
+    """
+
+    def __init__(
+        self,
+        repository: ModelRepository,
+        names: tuple[str, str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._repository, self._names, self._clock = repository, names, clock
+
+    def second(self) -> SharedModel:
+        """See ``RolloutModels.second``."""
+        return self._repository.get(self._names[True])
+
+    def show(self, second: bool, frame: Frame, wanted: Wanted) -> ShownResult:
+        """See ``RolloutModels.show``. It waits behind all who want an answer."""
+        begun = self._clock()
+        terms = Terms(f"compare {self._names[0]}", "batch", deadline=begun + SHOW_S)
+        detector = self._repository.get(self._names[second]).asked(terms, wanted)
+        try:
+            (found,) = detector.submit((frame,)).result(2 * SHOW_S)
+        except concurrent.futures.TimeoutError as exc:
+            raise DeadlineExceeded("a picture was not compared in time") from exc
+        return ShownResult(found, self._clock() - begun)
+
+    def promote(self) -> None:
+        """See ``RolloutModels.promote``: the repository loads the second's file in the first's place."""
+        first, second = self._names
+        self._repository.load(first, of=second)
+
+    def restore(self) -> None:
+        """See ``RolloutModels.restore``."""
+        first, _ = self._names
+        self._repository.load(first, of=first)
+
+    def restart(self) -> None:
+        """Both are loaded already; clients reload them by their names."""
+
+    def close(self) -> None:
+        """They are the repository's."""
+
+
+class ShadowPair(ServedPair):
+    """A model that answers clients, and one in the background that does not.
+
+    Args:
+        repository: has the first.
+        names: of the first and the second.
+        background: the second.
+    """
+
+    def __init__(
+        self,
+        repository: ModelRepository,
+        names: tuple[str, str],
+        background: BackgroundDetector,
+    ) -> None:
+        super().__init__(repository, names)
+        self._background = background
+        self._one_at_a_time = threading.Lock()
+
+    def second(self) -> SharedModel:
+        """Raises Conflict: a shadow answers nobody."""
+        raise Conflict(f"model {self._names[True]} is a shadow: it answers nobody")
+
+    def show(self, second: bool, frame: Frame, wanted: Wanted) -> ShownResult:
+        """See ``RolloutModels.show``; only the second is shown what the first has answered."""
+        assert second, "the second model of a shadow answers nobody"
+        with self._one_at_a_time:
+            return self._background.detect(frame, wanted)
+
+    def restart(self) -> None:
+        """Load the second from its file again."""
+        with self._one_at_a_time:
+            self._background.restart()
+
+    def close(self) -> None:
+        """End the second's process."""
+        self._background.close()

@@ -1,0 +1,128 @@
+"""A detector in a process of its own: real processes, one detector that does what its frame says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+
+import pytest
+from tests.unit.runtime.rollouts.conftest import NAMES, frame, objects
+from tests.waiting import wait_for
+
+from sightline.errors import EngineUnavailable, InferenceError, ModelError
+from sightline.runtime.repository.served_model import Wanted
+from sightline.runtime.rollouts.background import BackgroundDetector, Ready
+from sightline.types import Detections, Frame
+
+
+class Odd:
+    """Finds one object; fails, raises nonsense or dies at frames of certain numbers."""
+
+    class_names = NAMES
+    conf = 0.4
+
+    def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
+        done: Future[list[Detections]] = Future()
+        number = frames[0].index
+        if number == 1:
+            done.set_exception(InferenceError("broken"))
+        elif number == 2:
+            done.set_exception(ValueError("of a decoder"))
+        elif number == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        else:
+            assert os.sched_getscheduler(0) == os.SCHED_IDLE
+            done.set_result([objects(0)])
+        return done
+
+    def close(self) -> None: ...
+
+
+def refused() -> Odd:
+    raise ModelError("no such file")
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def background(clock: Clock) -> Iterator[BackgroundDetector]:
+    made = BackgroundDetector("odd", Odd, clock)
+    assert made.wait() == Ready(NAMES, 0.4)
+    yield made
+    made.close()
+
+
+def test_it_answers_and_fails_as_the_detector_does(background: BackgroundDetector) -> None:
+    found = background.detect(frame(0), Wanted())
+    assert len(found.objects) == 1
+    assert found.objects.class_names == NAMES
+    assert found.seconds >= 0
+    assert found.cpu_s is not None
+    with pytest.raises(InferenceError, match="broken"):
+        background.detect(frame(1), Wanted())
+    with pytest.raises(InferenceError, match="ValueError: of a decoder"):
+        background.detect(frame(2), Wanted())
+    assert len(background.detect(frame(4), Wanted()).objects) == 1
+
+
+def test_it_is_started_again_after_a_pause(background: BackgroundDetector, clock: Clock) -> None:
+    with pytest.raises(InferenceError, match="has died"):
+        background.detect(frame(3), Wanted())
+    with pytest.raises(EngineUnavailable, match="starts again"):
+        background.detect(frame(0), Wanted())
+    clock.now += 1.5
+    assert len(background.detect(frame(0), Wanted()).objects) == 1
+
+
+def test_what_loading_raises_is_raised_and_the_process_ends() -> None:
+    made = BackgroundDetector("odd", refused)
+    with pytest.raises(ModelError, match="no such file"):
+        made.wait()
+    assert not made._process.is_alive()
+    made.close()
+
+
+def test_closing_ends_what_another_thread_waits_for() -> None:
+    import threading
+
+    made = BackgroundDetector("odd", _sleeping)
+    made.wait()
+    failed: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            made.detect(frame(0), Wanted())
+        except InferenceError as exc:
+            failed.append(exc)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wait_for(thread.is_alive)
+    begun = time.monotonic()
+    made.close()
+    thread.join(10)
+    assert failed
+    assert time.monotonic() - begun < 5
+
+
+class _Sleeping(Odd):
+    def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
+        del frames
+        return Future()  # never done
+
+
+def _sleeping() -> _Sleeping:
+    return _Sleeping()
