@@ -5,6 +5,9 @@ PYTHON ?= python3
 DATA   ?= ../shared
 VIDEO  ?=
 
+# Tests start hundreds of programs. Each would compile the whole package anew where Python may not keep what it compiled.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: setup demo test check bench soak docs size clean
 
 setup: $(VENV)/.ready
@@ -26,9 +29,10 @@ $(VENV)/.system: | $(VENV)/.ready
 demo: $(VENV)/.ready
 	$(BIN)/sightline demo $(VIDEO)
 
-# Two processes share the tests out. What fails beside another test is run once more, alone, and must pass then.
+# Three processes share the tests out: many tests wait, so that two leave two cores idle for a third of the time.
+# What fails beside another test is run once more, alone, and must pass then.
 test: $(VENV)/.ready $(VENV)/.system
-	$(BIN)/python -m pytest -n 2 --dist loadfile || \
+	$(BIN)/python -m pytest -n 3 --dist loadfile || \
 	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 check: $(VENV)/.ready

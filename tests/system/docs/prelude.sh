@@ -19,10 +19,10 @@ sightline() {
       end_service
       command sightline "$@" > service.log 2>&1 &
       service=$!
-      for _ in $(seq 400); do
+      for _ in $(seq 2000); do
         kill -0 "$service" 2>/dev/null || { wait "$service"; local code=$?; service=; cat service.log; return $code; }
         curl -sf "http://127.0.0.1:${SIGHTLINE_PORT:-8000}/ready" > /dev/null && return 0
-        sleep 0.5
+        sleep 0.1
       done
       echo "not ready after 200 s:"; cat service.log; return 1 ;;
     *) command sightline "$@" ;;

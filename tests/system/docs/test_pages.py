@@ -31,6 +31,7 @@ from typer.main import get_command
 
 from sightline.cli.main import app
 
+COMMAND = get_command(app)
 Shell = Callable[[str], subprocess.CompletedProcess[str]]
 PRELUDE = (Path(__file__).parent / "prelude.sh").read_text()
 
@@ -114,7 +115,7 @@ def test_every_command_of_a_page_has_its_options(page: Path) -> None:
 
 
 def _check_options(words: list[str], where: str) -> None:
-    command = get_command(app)
+    command = COMMAND
     while isinstance(command, click.Group) or hasattr(command, "commands"):
         if not words or words[0].startswith("-") or "|" in words[0]:
             return

@@ -28,7 +28,8 @@ class Camera:
 
     def show(self, image: Pixels, objects: Floats = NOTHING) -> Motions | None:
         number = next(self._numbers)
-        noisy = (image + RNG.normal(0, 2, image.shape)).clip(0, 255).astype(np.uint8)
+        noise = cv2.randn(np.empty(image.shape, np.float32), 0, 2)
+        noisy: Pixels = cv2.add(image, noise, dtype=cv2.CV_8U)
         return self.parts.seen(Frame("cam", number, number / 25, 0.0, ArrayPicture(noisy)), objects)
 
     def boxes(self, image: Pixels, objects: Floats = NOTHING) -> Floats:

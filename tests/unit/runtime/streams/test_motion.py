@@ -19,7 +19,9 @@ def shown(image: Pixels) -> Frame:
 
 
 def noisy(image: Pixels, strength: float) -> Pixels:
-    return (image + RNG.normal(0, strength, image.shape)).clip(0, 255).astype(np.uint8)
+    noise = cv2.randn(np.empty(image.shape, np.float32), 0, strength)
+    seen: Pixels = cv2.add(image, noise, dtype=cv2.CV_8U)
+    return seen
 
 
 def with_box(x: int, height: int) -> Pixels:
