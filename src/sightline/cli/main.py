@@ -24,7 +24,6 @@ from sightline.cli import (
     doctor,
     evaluate,
     models,
-    rollout,
     search,
     street,
     word_hints,
@@ -32,6 +31,8 @@ from sightline.cli import (
 from sightline.cli import run as run_
 from sightline.cli.analyze import detect, track
 from sightline.cli.classify import classify
+from sightline.cli.operation import monitor
+from sightline.cli.operation.rollout import rollout
 from sightline.cli.terminal import standard_streams
 from sightline.cli.toolchain import deploy, package
 from sightline.cli.toolchain.export import export
@@ -83,7 +84,7 @@ app.command("track")(track)
 app.command("classify")(classify)
 app.command("run")(run_.run)
 app.command("serve")(run_.serve)
-app.command("rollout")(rollout.rollout)
+app.command()(rollout)
 app.command()(inspect)
 app.command()(export)
 app.command()(tune)
@@ -97,6 +98,7 @@ app.add_typer(config.app)
 app.add_typer(bench.app)
 app.add_typer(deploy.app)
 app.add_typer(package.app)
+app.add_typer(monitor.app)
 app.add_typer(street.app, name="street")
 
 

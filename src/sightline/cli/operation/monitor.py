@@ -1,0 +1,72 @@
+"""``sightline monitor``: what Prometheus and Grafana need to watch a service."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sightline.errors import ConfigError
+
+app = typer.Typer(name="monitor", help="Files for Prometheus and Grafana.", no_args_is_help=True)
+
+_TARGET = re.compile(r"[A-Za-z0-9.\-\[\]:]+:\d{1,5}")
+
+
+@app.callback()
+def monitor() -> None:
+    """Files for Prometheus and Grafana."""
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where they are written.", show_default=False)],
+    target: Annotated[
+        str, typer.Option(help="Host and port of the service that is watched.")
+    ] = "localhost:8000",
+    p95_ms: Annotated[
+        float, typer.Option(min=0.1, help="Alert where requests take longer at p95.")
+    ] = 150.0,
+    min_fps: Annotated[
+        float, typer.Option(min=0, help="Alert where all streams together are analysed slower.")
+    ] = 20.0,
+    max_error_rate: Annotated[
+        float, typer.Option(min=0, max=1, help="Alert where more pictures of a model fail.")
+    ] = 0.02,
+    max_accuracy_drop: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Alert where two models agree less than a day before."),
+    ] = 0.05,
+    max_latency_rise: Annotated[
+        float, typer.Option(min=0, help="Alert where p95 is higher than a day before.")
+    ] = 0.3,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+) -> None:
+    """Write dashboards for Grafana, alert rules for Prometheus, and what both read at their start.
+
+    [bold]Examples[/bold]
+
+    sightline monitor init watch/
+
+    sightline monitor init watch/ --target cameras.example:8000 --p95-ms 80 --min-fps 100
+    """
+    from sightline.monitoring.provisioning.alert_rules import Thresholds
+    from sightline.monitoring.provisioning.files import monitoring_files
+    from sightline.whole_files import write_whole
+
+    if not _TARGET.fullmatch(target):
+        raise ConfigError(f"--target {target}: give a host and a port: cameras.example:8000")
+    limits = Thresholds(p95_ms, min_fps, max_error_rate, max_accuracy_drop, max_latency_rise)
+    files = monitoring_files(limits, target)
+    for path in files:
+        if (folder / path).exists() and not force:
+            raise ConfigError(
+                f"{folder / path} exists: --force replaces it, or give another folder"
+            )
+    for path, text in files.items():
+        write_whole(folder / path, text.encode())
+    typer.echo(
+        f"wrote {len(files)} files to {folder}; next: prometheus --config.file={folder}/prometheus.yml"
+    )

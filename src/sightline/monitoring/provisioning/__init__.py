@@ -1,0 +1,1 @@
+"""Files for Prometheus and Grafana, made from the table of metrics."""
