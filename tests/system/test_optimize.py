@@ -17,12 +17,16 @@ from tests.command import Done, Run, in_process
 import sightline as sl
 from sightline.optimize.variants import optimization, speed
 
-pytest.importorskip("nncf", reason="NNCF is not installed")
-
 FOOTAGE = "street://?seed=10003&duration=4&fps=10&density=1&width=640&height=384"
 
 
 Optimize = Callable[..., Done]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nncf() -> None:
+    """Imported by the one process that runs these tests, not by all that collect them: it takes seconds."""
+    pytest.importorskip("nncf", reason="NNCF is not installed")
 
 
 @pytest.fixture
@@ -34,7 +38,7 @@ def sightline(
 
 @pytest.fixture
 def optimize(sightline: Run, monkeypatch: pytest.MonkeyPatch) -> Optimize:
-    monkeypatch.setattr(speed, "SECONDS", 0.1)
+    monkeypatch.setattr(speed, "SECONDS", 0.02)
 
     def run(*arguments: object, code: int = 0) -> Done:
         done = sightline("optimize", "street", "--size", "320", "--frames", "40", *arguments)
@@ -139,7 +143,7 @@ def test_a_model_without_class_names_is_judged(
     tmp_path: Path, greys: Path, sightline: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It finds the same object in each picture, of a class that nobody has named."""
-    monkeypatch.setattr(speed, "SECONDS", 0.05)
+    monkeypatch.setattr(speed, "SECONDS", 0.02)
     path = exported_graphs.yolov8().save(tmp_path / "nameless.onnx")
     made = sightline(
         "optimize", path, "--data", greys, "-o", tmp_path / "made", "--variants", "fp16", "--allow-slower", "--json"

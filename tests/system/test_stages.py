@@ -18,6 +18,7 @@ import pytest
 import yaml
 from tests import exported_graphs as graphs
 from tests import ports
+from tests.command import Run, in_process
 from tests.waiting import wait_for
 
 import sightline as sl
@@ -29,10 +30,11 @@ STREET = "street://?seed=10501&width=640&height=384&fps=5&duration=6"
 VEHICLES = ("bicycle", "car", "motorcycle", "bus", "truck")
 
 
-def sightline(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(SIGHTLINE), *words], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
-    )
+@pytest.fixture
+def sightline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    return in_process(tmp_path, monkeypatch, capsys)
 
 
 def objects(path: Path) -> Iterator[dict[str, Any]]:
@@ -80,11 +82,11 @@ def test_vehicles_of_a_street_are_called_what_they_are() -> None:
     assert not people, "it was shown vehicles only"
 
 
-def test_on_the_command_line(tmp_path: Path) -> None:
+def test_on_the_command_line(tmp_path: Path, sightline: Run) -> None:
     everything_is_masked(tmp_path / "seg.onnx")
     done = sightline(
         "track", STREET, "-m", "street", "--classify", "street-attributes:car,truck", "--segment", "seg.onnx:car",
-        "--json", "o.jsonl", "--save-config", "site.yaml", cwd=tmp_path,
+        "--json", "o.jsonl", "--save-config", "site.yaml",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     stages = yaml.safe_load((tmp_path / "site.yaml").read_text())["streams"]
@@ -98,7 +100,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     assert {one["class"] for one in labelled} <= {"car", "truck"}
     assert {label["attribute"] for one in labelled for label in one["labels"]} <= {"type", "colour"}
     (tmp_path / "o.jsonl").rename(tmp_path / "first.jsonl")
-    assert sightline("run", "site.yaml", cwd=tmp_path).returncode == 0
+    assert sightline("run", "site.yaml").returncode == 0
     again = [one for one in objects(tmp_path / "o.jsonl") if one.get("labels")]
     assert {one["track_id"] for one in again} == {one["track_id"] for one in labelled}
 
@@ -115,7 +117,9 @@ def everything_is_masked(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_three_streams_share_the_models_of_their_stages(tmp_path: Path, workers: int) -> None:
+def test_three_streams_share_the_models_of_their_stages(
+    tmp_path: Path, sightline: Run, workers: int
+) -> None:
     everything_is_masked(tmp_path / "seg.onnx")
     stages = [
         {"kind": "classify", "model": "attributes", "of": list(VEHICLES)},
@@ -141,9 +145,9 @@ def test_three_streams_share_the_models_of_their_stages(tmp_path: Path, workers:
         "workers": workers,
     }
     (tmp_path / "site.yaml").write_text(json.dumps(site))  # JSON is YAML
-    checked = sightline("config", "check", "site.yaml", cwd=tmp_path)
+    checked = sightline("config", "check", "site.yaml")
     assert "then attributes, then seg, then street, then seg" in checked.stdout
-    done = sightline("run", "site.yaml", cwd=tmp_path)
+    done = sightline("run", "site.yaml")
     assert done.returncode == 0, done.stderr
     for seed in (10_501, 10_502, 10_503):
         seen = list(objects(tmp_path / f"{seed}.jsonl"))
@@ -228,14 +232,14 @@ def test_what_is_refused(stages: Any, error: type[Exception], message: str) -> N
     ],
 )  # fmt: skip
 def test_mistakes_in_a_file_are_told_with_their_line(
-    tmp_path: Path, stage: dict[str, Any], message: str
+    tmp_path: Path, sightline: Run, stage: dict[str, Any], message: str
 ) -> None:
     site = {
         "models": {"street": {"model": "street"}},
         "streams": {"a": {"source": STREET, "stages": [stage]}},
     }
     (tmp_path / "site.yaml").write_text(yaml.safe_dump(site, sort_keys=False))
-    done = sightline("config", "check", "site.yaml", cwd=tmp_path)
+    done = sightline("config", "check", "site.yaml")
     assert done.returncode == 2
     assert "site.yaml:" in done.stderr
     assert message in done.stderr

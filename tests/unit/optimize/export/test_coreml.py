@@ -19,8 +19,6 @@ from sightline.build.toolchain.export_sources import ExportOptions
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, ModelError
 
-pytest.importorskip("torch", reason="PyTorch is not installed")
-pytest.importorskip("coremltools", reason="coremltools is not installed")
 MakeModel = Callable[..., Path]
 
 NETS = """
@@ -32,6 +30,13 @@ class Nets(torch.nn.Module):
     def forward(self, x):
         return self.head(x).flatten(2)
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def core_ml() -> None:
+    """Imported by the one process that runs these tests, not by all that collect them: it takes seconds."""
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    pytest.importorskip("coremltools", reason="coremltools is not installed")
 
 
 def package(path: Path) -> Any:

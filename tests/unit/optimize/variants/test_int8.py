@@ -19,7 +19,11 @@ from sightline.optimize.variants.int8 import (
     quantized_weights,
 )
 
-pytest.importorskip("nncf", reason="NNCF is not installed")
+
+@pytest.fixture(scope="module", autouse=True)
+def nncf() -> None:
+    """Imported by the one process that runs these tests, not by all that collect them: it takes seconds."""
+    pytest.importorskip("nncf", reason="NNCF is not installed")
 
 
 def run(model: Any, picture: np.ndarray) -> np.ndarray:

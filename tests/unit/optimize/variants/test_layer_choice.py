@@ -15,7 +15,11 @@ from sightline.optimize.variants.graphs import prepared
 from sightline.optimize.variants.int8 import QuantizedGraph, quantized
 from sightline.optimize.variants.layer_choice import ALONE, CONCATENATION, LayerSearch
 
-pytest.importorskip("nncf", reason="NNCF is not installed")
+
+@pytest.fixture(scope="module", autouse=True)
+def nncf() -> None:
+    """Imported by the one process that runs these tests, not by all that collect them: it takes seconds."""
+    pytest.importorskip("nncf", reason="NNCF is not installed")
 
 
 @pytest.fixture(scope="module")
