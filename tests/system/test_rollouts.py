@@ -125,7 +125,7 @@ def test_a_canary_that_lost_a_class_is_rolled_back_and_no_request_fails(
         told = site.rollout()
         assert told["state"] == "rolled back", told
         assert answered.total() < 500
-        assert any("class person" in reason for reason in told["reasons"])
+        assert any("class person" in reason["message"] for reason in told["reasons"])
         assert (told["share"], told["second"]["failed"]) == (0.0, 0)
         assert told["per_class"]["person"]["agreement"] == 0.0
         assert told["per_class"]["car"]["agreement"] > 0.9
@@ -197,12 +197,12 @@ def test_a_shadow_of_streams_and_requests(
         assert told["agreement"] < 1
         wait_for(lambda: list((tmp_path / "kept").glob("*.json")))
         metrics = site.client.get("/metrics").text
-        assert 'sightline_rollout_compared_total{candidate="next",model="street"}' in metrics
+        assert 'sightline_rollout_compared_total{model="street",second_model="next"}' in metrics
         run = partial(in_process(tmp_path, monkeypatch, capsys), "rollout", site.url)
         shown = run()
         assert shown.returncode == 0, shown.stderr
         assert "street: shadow next running, 100% of the traffic" in shown.stdout
-        assert json.loads(run("street", "--json").stdout)["candidate"] == "next"
+        assert json.loads(run("street", "--json").stdout)["second_model"] == "next"
         assert run("other").returncode == 1
         assert "is a shadow" not in run("street", "--do", "rollback").stdout
         assert site.rollout()["state"] == "rolled back"

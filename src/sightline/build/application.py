@@ -33,6 +33,7 @@ from sightline.config import (
 from sightline.config.configuration import asks_names
 from sightline.errors import ConfigError, SightlineError, SinkError
 from sightline.models.detector import EngineDetector
+from sightline.monitoring.logs import verbosity
 from sightline.protocols import Meter, SharedDetector
 from sightline.runtime.processes.workers import ShardedFleet
 from sightline.runtime.repository.classifiers import ClassifierRepository
@@ -274,7 +275,7 @@ def _sharded(
         _open_shard,
         _share(configuration),
         limit,
-        _verbosity(),
+        verbosity(),
         joined,
         _users(configuration),
         tuple(configuration.served_models),
@@ -368,12 +369,6 @@ class _Shard:
     def close(self) -> None:
         """End the worker's streams and free its engines."""
         self.site.close()
-
-
-def _verbosity() -> int:
-    """The verbosity of this process's logs, as ``logs.set_up`` takes it."""
-    level = logging.getLogger("sightline").getEffectiveLevel()
-    return 2 if level <= logging.DEBUG else int(level <= logging.INFO)
 
 
 def _open_shard(

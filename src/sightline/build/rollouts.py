@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from functools import partial
 
 from sightline.build.models import served_detector
-from sightline.config import CanaryOptions, Configuration, RolloutKind, RolloutOptions
+from sightline.config import (
+    CanaryOptions,
+    Configuration,
+    RolloutKind,
+    RolloutOptions,
+    SharedModelOptions,
+)
 from sightline.errors import ConfigError, Conflict
 from sightline.models.composites.parts import USUAL_CONF, conf_of
+from sightline.monitoring import logs
+from sightline.protocols import SharedDetector
 from sightline.runtime.repository.loader import check_alike
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.rollouts.background import BackgroundDetector
@@ -44,12 +52,8 @@ class Rollouts:
                 writable_folder(options.examples)
             if kind == "shadow":
                 second = self._configuration.models[options.model]
-                make = partial(
-                    served_detector,
-                    options.model,
-                    second,
-                    self._configuration.scheduler.hang_s,
-                )
+                hang_s = self._configuration.scheduler.hang_s
+                make = partial(_shadow, logs.verbosity(), options.model, second, hang_s)
                 self._background[name] = BackgroundDetector(options.model, make)
 
     def open(self, repository: ModelRepository) -> None:
@@ -105,6 +109,12 @@ class Rollouts:
             conf = conf_of(other)
             pair = ServedPair(repository, names)
         return Rollout(name, kind, options, pair, mapping, (conf_of(first), conf))
+
+
+def _shadow(verbose: int, name: str, options: SharedModelOptions, hang_s: float) -> SharedDetector:
+    """The detector of a shadow, in its process."""
+    logs.set_up(verbose)  # stderr is the parent's
+    return served_detector(name, options, hang_s)
 
 
 def _mapping(first: ModelClasses, second: ModelClasses, options: RolloutOptions) -> ClassMapping:

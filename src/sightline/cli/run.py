@@ -226,7 +226,7 @@ def _tell_rollouts(installation: Installation) -> None:
         agreement = "not known" if one.agreement is None else f"{one.agreement:.3f}"
         log.info(
             "%s %s of model %s: %s, %d pictures compared, agreement %s, %d dropped, %d failed",
-            one.kind, one.candidate, one.model, one.state, one.compared, agreement,
+            one.kind, one.second_model, one.model, one.state, one.compared, agreement,
             sum(one.dropped.values()), one.second.failed,
         )  # fmt: skip
 

@@ -31,6 +31,12 @@ _MOST_EVENTS = 1000
 _FIRST = ("time", "level", "logger", "message")
 
 
+def verbosity() -> int:
+    """The verbosity of this process's logs, as ``set_up`` takes it: for a process that is started."""
+    level = logging.getLogger("sightline").getEffectiveLevel()
+    return 2 if level <= logging.DEBUG else int(level <= logging.INFO)
+
+
 def set_up(
     verbose: int = 1,
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -10,7 +11,7 @@ from sightline.types import ModelFigures, RolloutStats
 
 STATES = ("running", "promoting", "promoted", "rolled back")
 
-_PAIR = ("model", "candidate")
+_PAIR = ("model", "second_model")
 _QUANTILES: tuple[tuple[str, Callable[[ModelFigures], float | None]], ...] = (
     ("p50", lambda one: one.p50_ms),
     ("p95", lambda one: one.p95_ms),
@@ -32,15 +33,20 @@ def rollout_metrics(rollouts: Mapping[str, RolloutStats]) -> Iterator[Metric]:
     dropped = CounterMetricFamily(
         "sightline_rollout_dropped", "Pictures that were to be compared and were not.", labels=(*_PAIR, "reason"),
     )  # fmt: skip
+    reasons = GaugeMetricFamily(
+        "sightline_rollout_reasons", "Reasons for which a second model was promoted or rolled back, by rule.", labels=(*_PAIR, "rule"),
+    )  # fmt: skip
     for one in rollouts.values():
-        pair = (one.model, one.candidate)
+        pair = (one.model, one.second_model)
+        for rule, count in Counter(reason.rule for reason in one.reasons).items():
+            reasons.add_metric((*pair, rule), count)
         for name in STATES:
             state.add_metric((*pair, one.kind, name), float(one.state == name))
         share.add_metric(pair, one.share)
         compared.add_metric(pair, one.compared)
         for reason, count in one.dropped.items():
             dropped.add_metric((*pair, reason), count)
-    yield from (state, share, compared, dropped)
+    yield from (state, reasons, share, compared, dropped)
     yield from _of_classes(rollouts)
     yield from _of_models(rollouts)
 
@@ -56,7 +62,7 @@ def _of_classes(rollouts: Mapping[str, RolloutStats]) -> Iterator[Metric]:
         "sightline_rollout_objects", "Objects in the pictures that both models saw.", labels=(*_PAIR, "by", "class"),
     )  # fmt: skip
     for one in rollouts.values():
-        pair = (one.model, one.candidate)
+        pair = (one.model, one.second_model)
         if one.agreement is not None:
             agreement.add_metric(pair, one.agreement)
         for name, figures in one.per_class.items():
@@ -81,7 +87,7 @@ def _of_models(rollouts: Mapping[str, RolloutStats]) -> Iterator[Metric]:
         "sightline_rollout_cpu_seconds", "Processor time for each picture of a shadow.", labels=_PAIR,
     )  # fmt: skip
     for one in rollouts.values():
-        pair = (one.model, one.candidate)
+        pair = (one.model, one.second_model)
         for by, figures in zip(pair, (one.first, one.second), strict=True):
             for outcome in ("answered", "shown", "failed"):
                 pictures.add_metric((*pair, by, outcome), getattr(figures, outcome))

@@ -33,7 +33,7 @@ from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 from sightline.types.observations import Classification, Event, Observation
 from sightline.types.outputs import OutputRequest, OutputStream
 from sightline.types.pictures import GreyScaled, Picture
-from sightline.types.rollouts import ClassFigures, ModelFigures, RolloutStats
+from sightline.types.rollouts import ClassFigures, ModelFigures, RolloutReason, RolloutStats
 from sightline.types.statistics import (
     OUTCOMES,
     PRIORITIES,
@@ -86,6 +86,7 @@ __all__ = [
     "Picture",
     "Pixels",
     "ReplicaStatus",
+    "RolloutReason",
     "RolloutStats",
     "RunState",
     "SchedulerStats",

@@ -60,6 +60,21 @@ class ModelFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutReason:
+    """Why a second model was promoted or rolled back.
+
+    ``rule`` is the option of a canary that was broken; ``kept`` where every rule holds, ``by hand``, or
+    ``loading`` where its file could not be loaded. ``message`` is a sentence for people.
+    """
+
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutStats:
     """A second model beside the first, since it was started or restarted.
 
@@ -71,7 +86,7 @@ class RolloutStats:
     """
 
     model: str
-    candidate: str
+    second_model: str
     kind: str
     state: RolloutState
     share: float
@@ -83,7 +98,7 @@ class RolloutStats:
     second: ModelFigures
     dropped: Mapping[str, int] = field(default_factory=dict)
     examples: int = 0
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[RolloutReason, ...] = ()
     since: float = 0.0
 
     @property

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sightline.monitoring import metrics
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.protocols import Meter
-from sightline.types import ClassFigures, Detections, ModelFigures, RolloutStats
+from sightline.types import ClassFigures, Detections, ModelFigures, RolloutReason, RolloutStats
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "reference" / "metrics.md"
 NAMES = ("person", "car", "bus")
@@ -273,13 +273,13 @@ ROLLOUT = RolloutStats(
     "street", "next", "shadow", "running", 0.2, 1, 1, 40,
     {"car": ClassFigures(10, 9, 8, 6), "bus": ClassFigures(0, 0, 0, 0)},
     ModelFigures(200, 0, 1, 20.0, 30.0, 40.0), ModelFigures(0, 40, 2, 50.0, 60.0, 70.0, 25.0),
-    {"busy": 3},
+    {"busy": 3}, 0, (RolloutReason("by hand", "by hand"),),
 )  # fmt: skip
 
 
 def test_second_models() -> None:
     found = values(PrometheusMeter(rollouts=lambda: {"street": ROLLOUT}, hardware=False))
-    pair = "candidate=next,{}model=street"
+    pair = "{}model=street,second_model=next"
 
     def of(metric: str, before: str = "", more: str = "") -> float:
         return found[f"sightline_rollout_{metric}{{{before}{pair.format(more)}}}"]
@@ -291,12 +291,13 @@ def test_second_models() -> None:
     assert f"sightline_rollout_class_agreement{{{pair.format('class=bus,')}}}" not in found
     assert of("objects_total", "by=next,", "class=car,") == 6
     assert found[f"sightline_rollout_state{{{pair.format('kind=shadow,')},state=running}}"] == 1
-    assert found[f"sightline_rollout_dropped_total{{{pair.format('')},reason=busy}}"] == 3
-    by = "sightline_rollout_pictures_total{by=next,candidate=next,model=street,outcome=failed}"
+    assert found["sightline_rollout_dropped_total{model=street,reason=busy,second_model=next}"] == 3
+    by = "sightline_rollout_pictures_total{by=next,model=street,outcome=failed,second_model=next}"
     assert found[by] == 2
-    latency = "sightline_rollout_latency_p95_seconds{by=street,candidate=next,model=street}"
+    latency = "sightline_rollout_latency_p95_seconds{by=street,model=street,second_model=next}"
     assert found[latency] == 0.03
     assert of("cpu_seconds") == 0.025
+    assert found["sightline_rollout_reasons{model=street,rule=by hand,second_model=next}"] == 1
 
 
 def full_meter() -> PrometheusMeter:

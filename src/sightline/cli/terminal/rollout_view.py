@@ -16,12 +16,12 @@ def print_rollout(told: dict[str, Any], console: Console) -> None:
     step = f", step {told['step']} of {told['steps']}" if told["steps"] > 1 else ""
     console.print(
         cell(
-            f"{told['model']}: {told['kind']} {told['candidate']} {told['state']}, "
+            f"{told['model']}: {told['kind']} {told['second_model']} {told['state']}, "
             f"{told['share']:.0%} of the traffic{step}"
         )
     )
     for reason in told["reasons"]:
-        console.print(cell(f"  {reason}"))
+        console.print(cell(f"  {reason['message']}"))
     left_out = ", ".join(f"{count} {reason}" for reason, count in told["dropped"].items())
     compared = f"{told['compared']} pictures compared, agreement {_share(told['agreement'])}"
     if left_out:
@@ -39,7 +39,7 @@ def _print_models(told: dict[str, Any], console: Console) -> None:
     table = Table("model", box=None, pad_edge=False)
     for column in ("answered", "shown", "failed", "p50 ms", "p95 ms", "p99 ms", "cpu ms"):
         table.add_column(column, justify="right", no_wrap=True)
-    for name, figures in ((told["model"], told["first"]), (told["candidate"], told["second"])):
+    for name, figures in ((told["model"], told["first"]), (told["second_model"], told["second"])):
         times = (figures[key] for key in ("p50_ms", "p95_ms", "p99_ms", "cpu_ms"))
         counts = (str(figures[key]) for key in ("answered", "shown", "failed"))
         table.add_row(cell(name), *counts, *("" if t is None else f"{t:.1f}" for t in times))
@@ -50,7 +50,7 @@ def _print_classes(told: dict[str, Any], console: Console) -> None:
     from rich.table import Table
 
     table = Table("class", "agreement", box=None, pad_edge=False)
-    for name in (told["model"], told["candidate"]):
+    for name in (told["model"], told["second_model"]):
         table.add_column(cell(f"objects of {name}"), justify="right")
     for name, figures in told["per_class"].items():
         if figures["first"] or figures["second"]:

@@ -106,7 +106,7 @@ def _of_models(limits: Thresholds) -> Iterator[AlertRule]:
         f"{agreement} < {1 - limits.accuracy_drop:g} * avg_over_time({agreement}[1h] offset 1d)",
         "15m",
         "warning",
-        f"models {{{{ $labels.model }}}} and {{{{ $labels.candidate }}}} agree {limits.accuracy_drop:.0%} less than a "
+        f"models {{{{ $labels.model }}}} and {{{{ $labels.second_model }}}} agree {limits.accuracy_drop:.0%} less than a "
         "day before: one of the two has become worse, or the pictures are others",
     )
     yield AlertRule(
@@ -114,7 +114,7 @@ def _of_models(limits: Thresholds) -> Iterator[AlertRule]:
         'sightline_rollout_state{kind="canary", state="rolled back"} == 1',
         "0m",
         "warning",
-        "canary {{ $labels.candidate }} of model {{ $labels.model }} was rolled back: GET /models/NAME/rollout says why",
+        "canary {{ $labels.second_model }} of model {{ $labels.model }} was rolled back: GET /models/NAME/rollout says why",
     )
 
 

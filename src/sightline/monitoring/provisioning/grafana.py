@@ -100,7 +100,7 @@ def _overview(limits: Thresholds) -> list[Panel]:
         ),
         Panel(
             "Agreement with second models",
-            [("sightline_rollout_agreement", "{{model}} and {{candidate}}")],
+            [("sightline_rollout_agreement", "{{model}} and {{second_model}}")],
             "percentunit",
         ),
         Panel(

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -76,6 +77,7 @@ class BackgroundDetector:
         answer = self._receive(START_S)
         if isinstance(answer, BaseException):
             self._drop()
+            self._pause()
             raise answer
         assert isinstance(answer, Ready)
         return answer
@@ -94,6 +96,8 @@ class BackgroundDetector:
             self._pipe.send((frame, wanted))
         except OSError as exc:
             raise self._died() from exc
+        except (TypeError, AttributeError, pickle.PicklingError) as exc:  # of a source of one's own
+            raise InferenceError(f"a picture cannot be handed to another process: {exc}") from exc
         answer = self._receive(HANG_S)
         if isinstance(answer, BaseException):
             raise answer
@@ -137,6 +141,11 @@ class BackgroundDetector:
         self._begin()
         self.wait()
 
+    def _pause(self) -> None:
+        """Start no other process for a while, each time for longer."""
+        self._again_at = self._clock() + self._pause_s
+        self._pause_s = min(_PAUSE_MAX_S, 2 * self._pause_s)
+
     def _receive(self, limit_s: float) -> object:
         """What the process says next; an error is returned, or raised where there is no process any more."""
         assert self._pipe is not None
@@ -150,8 +159,7 @@ class BackgroundDetector:
 
     def _died(self, how: str = "has died") -> InferenceError:
         self._drop()
-        self._again_at = self._clock() + self._pause_s
-        self._pause_s = min(_PAUSE_MAX_S, 2 * self._pause_s)
+        self._pause()
         if not self._closed:
             log.error("model %s: its process %s; it is started again", self._name, how)
         return InferenceError(f"model {self._name}: its process {how}")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from sightline.config import CanaryOptions
-from sightline.types import ClassFigures, RolloutStats
+from sightline.types import ClassFigures, RolloutReason, RolloutStats
 
 Decision = Literal["go on", "promote", "roll back"]
 
@@ -44,7 +44,7 @@ class Canary:
         """The part of the traffic that the new version answers in this step."""
         return self._options.steps[self.step]
 
-    def decide(self, figures: RolloutStats) -> tuple[Decision, tuple[str, ...]]:
+    def decide(self, figures: RolloutStats) -> tuple[Decision, tuple[RolloutReason, ...]]:
         """What follows from the figures so far, and why: in sentences for the log."""
         broken = tuple(_broken(figures, self._options, beyond_doubt=True))
         if broken:
@@ -57,11 +57,17 @@ class Canary:
         self._compared_before = figures.compared
         if self.step + 1 < len(self._options.steps):
             self.step += 1
-            return "go on", (f"every rule holds after {figures.compared} pictures",)
-        return "promote", (f"every rule holds after all steps and {figures.compared} pictures",)
+            return "go on", _kept(f"every rule holds after {figures.compared} pictures")
+        return "promote", _kept(f"every rule holds after all steps and {figures.compared} pictures")
 
 
-def _broken(figures: RolloutStats, rules: CanaryOptions, *, beyond_doubt: bool) -> Iterator[str]:
+def _kept(message: str) -> tuple[RolloutReason]:
+    return (RolloutReason("kept", message),)
+
+
+def _broken(
+    figures: RolloutStats, rules: CanaryOptions, *, beyond_doubt: bool
+) -> Iterator[RolloutReason]:
     yield from _errors(figures, rules, beyond_doubt=beyond_doubt)
     yield from _latencies(figures, rules, beyond_doubt=beyond_doubt)
     if figures.compared < LEAST_PICTURES:
@@ -71,27 +77,33 @@ def _broken(figures: RolloutStats, rules: CanaryOptions, *, beyond_doubt: bool) 
     if confident >= rules.min_objects and _below(
         agreed, confident, rules.min_agreement, beyond_doubt=beyond_doubt
     ):
-        yield (
+        yield RolloutReason(
+            "min_agreement",
             f"agreement {agreed / confident:.2f} is below {rules.min_agreement:g} "
-            f"({confident} objects)"
+            f"({confident} objects)",
         )
     for name, one in figures.per_class.items():
         yield from _of_class(name, one, rules, beyond_doubt=beyond_doubt)
 
 
-def _errors(figures: RolloutStats, rules: CanaryOptions, *, beyond_doubt: bool) -> Iterator[str]:
+def _errors(
+    figures: RolloutStats, rules: CanaryOptions, *, beyond_doubt: bool
+) -> Iterator[RolloutReason]:
     second = figures.second
     if second.tried < LEAST_PICTURES:
         return
     worst = _bounds(second.failed, second.tried)[0] if beyond_doubt else second.error_rate
     if worst > rules.max_error_rate:
-        yield (
+        yield RolloutReason(
+            "max_error_rate",
             f"error rate {second.error_rate:.3f} is above {rules.max_error_rate:g} "
-            f"({second.failed} of {second.tried} pictures)"
+            f"({second.failed} of {second.tried} pictures)",
         )
 
 
-def _latencies(figures: RolloutStats, rules: CanaryOptions, *, beyond_doubt: bool) -> Iterator[str]:
+def _latencies(
+    figures: RolloutStats, rules: CanaryOptions, *, beyond_doubt: bool
+) -> Iterator[RolloutReason]:
     first, second = figures.first, figures.second
     if min(first.answered, second.answered) < LEAST_LATENCIES:
         return
@@ -101,30 +113,33 @@ def _latencies(figures: RolloutStats, rules: CanaryOptions, *, beyond_doubt: boo
     ):
         limit = most * AT_ONCE if beyond_doubt else most
         if own is not None and others and own > limit * others:
-            yield (
+            yield RolloutReason(
+                f"max_latency_{name}",
                 f"latency {name} of {own:.1f} ms is {own / others:.2f} times the first model's "
-                f"{others:.1f} ms, above {most:g} times"
+                f"{others:.1f} ms, above {most:g} times",
             )
 
 
 def _of_class(
     name: str, one: ClassFigures, rules: CanaryOptions, *, beyond_doubt: bool
-) -> Iterator[str]:
+) -> Iterator[RolloutReason]:
     if one.confident >= rules.min_objects and _below(
         one.agreed, one.confident, rules.min_class_agreement, beyond_doubt=beyond_doubt
     ):
-        yield (
+        yield RolloutReason(
+            "min_class_agreement",
             f"class {name}: agreement {one.agreed / one.confident:.2f} is below "
-            f"{rules.min_class_agreement:g} ({one.confident} objects)"
+            f"{rules.min_class_agreement:g} ({one.confident} objects)",
         )
     if max(one.first, one.second) < rules.min_objects:
         return
     change = abs(one.second - one.first)
     doubt = _SURE * math.sqrt(one.first + one.second) if beyond_doubt else 0.0
     if change > rules.max_count_change * one.first + doubt:
-        yield (
+        yield RolloutReason(
+            "max_count_change",
             f"class {name}: {one.second} objects where the first model found {one.first}, a change of "
-            f"more than {rules.max_count_change:.0%}"
+            f"more than {rules.max_count_change:.0%}",
         )
 
 

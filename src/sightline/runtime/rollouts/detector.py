@@ -24,7 +24,7 @@ class Rules(Protocol):
     """What decides, and is told what became of each picture."""
 
     name: str
-    candidate: str
+    second_model: str
     mapping: ClassMapping
     again: JobThread
     sharing: TrafficSharing
@@ -139,7 +139,7 @@ class RolloutDetector:
             return
         rules, call = self._rules, self._call
         if call.terms.answered_by is not None:
-            call.terms.answered_by(rules.candidate if second else rules.name)
+            call.terms.answered_by(rules.second_model if second else rules.name)
         seconds = time.monotonic() - begun
         for frame, found in zip(frames, future.result(), strict=True):
             rules.answered(frame, call.wanted, second=second, seconds=seconds, found=found)

@@ -22,7 +22,7 @@ from sightline.runtime.rollouts.comparisons import Comparisons, ShownModels
 from sightline.runtime.rollouts.detector import RolloutDetector
 from sightline.runtime.rollouts.jobs import JobThread
 from sightline.runtime.rollouts.sharing import TrafficSharing
-from sightline.types import Detections, Frame, RolloutStats
+from sightline.types import Detections, Frame, RolloutReason, RolloutStats
 from sightline.types.rollouts import RolloutState
 
 _MEANS: Mapping[str, str] = {
@@ -77,10 +77,10 @@ class Rollout:
         confs: tuple[float, float],
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.name, self.candidate, self.kind = name, options.model, kind
+        self.name, self.second_model, self.kind = name, options.model, kind
         self.mapping = mapping
         self._options, self._models, self._chance = options, models, chance
-        names = (name, self.candidate)
+        names = (name, self.second_model)
         self.sharing = TrafficSharing(names, kind, lambda: self.share, chance)
         self._comparisons = Comparisons(names, options, models, mapping, confs, self._look)
         self._tally = self._comparisons.tally
@@ -90,7 +90,7 @@ class Rollout:
 
     def _begin(self) -> None:
         self._state: RolloutState = "running"
-        self._reasons: tuple[str, ...] = ()
+        self._reasons: tuple[RolloutReason, ...] = ()
         self._since = time.time()
         self._canary = Canary(self._options) if isinstance(self._options, CanaryOptions) else None
         self._tally.reset()
@@ -160,7 +160,7 @@ class Rollout:
                 if self._canary.step != step:
                     log.info(
                         "canary %s of model %s: it answers %.0f %% now: %s",
-                        self.candidate, self.name, 100 * self.share, "; ".join(reasons),
+                        self.second_model, self.name, 100 * self.share, "; ".join(map(str, reasons)),
                     )  # fmt: skip
                 return
         if decision == "roll back":
@@ -169,9 +169,10 @@ class Rollout:
         try:
             self.promote(reasons)
         except SightlineError as exc:
-            self.roll_back((f"it cannot take the first model's place: {exc}",))
+            message = f"it cannot take the first model's place: {exc}"
+            self.roll_back((RolloutReason("loading", message),))
 
-    def promote(self, reasons: tuple[str, ...]) -> None:
+    def promote(self, reasons: tuple[RolloutReason, ...]) -> None:
         """Let the second model take the place of the first. No request fails meanwhile.
 
         Raises:
@@ -180,12 +181,12 @@ class Rollout:
         """
         with self._lock:
             if self._state in {"promoting", "promoted"}:
-                raise Conflict(f"model {self.candidate} has been promoted already")
+                raise Conflict(f"model {self.second_model} has been promoted already")
             before, self._state = self._state, "promoting"
         self._exchange(self._models.promote, before)
         self._end("promoted", reasons)
 
-    def roll_back(self, reasons: tuple[str, ...]) -> None:
+    def roll_back(self, reasons: tuple[RolloutReason, ...]) -> None:
         """Let the first model answer everything, also where the second was promoted.
 
         Raises:
@@ -195,7 +196,9 @@ class Rollout:
         with self._lock:
             before = self._state
             if before == "promoting":
-                raise Conflict(f"model {self.candidate} is being promoted: roll it back afterwards")
+                raise Conflict(
+                    f"model {self.second_model} is being promoted: roll it back afterwards"
+                )
             if before == "promoted":
                 self._state = "promoting"
         if before == "promoted":
@@ -210,12 +213,12 @@ class Rollout:
             self._state = before
             raise
 
-    def _end(self, state: RolloutState, reasons: tuple[str, ...]) -> None:
+    def _end(self, state: RolloutState, reasons: tuple[RolloutReason, ...]) -> None:
         with self._lock:
             self._state, self._reasons = state, reasons
         log.warning(
-            "%s %s of model %s: %s, %s: %s", self.kind, self.candidate, self.name, state,
-            _MEANS[state], "; ".join(reasons),
+            "%s %s of model %s: %s, %s: %s", self.kind, self.second_model, self.name, state,
+            _MEANS[state], "; ".join(map(str, reasons)),
         )  # fmt: skip
 
     def restart(self) -> None:
@@ -227,7 +230,7 @@ class Rollout:
         """
         with self._lock:
             if self._state in {"promoting", "promoted"}:
-                raise Conflict(f"model {self.candidate} has been promoted: roll it back first")
+                raise Conflict(f"model {self.second_model} has been promoted: roll it back first")
         self._models.restart()
         with self._lock:
             self._begin()
@@ -237,7 +240,7 @@ class Rollout:
         first, second = self._tally.models()
         canary, options = self._canary, self._options
         return RolloutStats(
-            self.name, self.candidate, self.kind, self._state, self.share,
+            self.name, self.second_model, self.kind, self._state, self.share,
             1 if canary is None else canary.step + 1,
             len(options.steps) if isinstance(options, CanaryOptions) else 1,
             self._tally.compared, self._tally.per_class(), first, second, dict(self._tally.dropped),

@@ -14,7 +14,7 @@ from sightline.runtime.rollouts.rollout import Rollout
 from sightline.serving.http.state import ServiceState, state_of
 from sightline.serving.http.validation import exact_query
 from sightline.serving.routes.openapi import FAILURES
-from sightline.types import JsonObject
+from sightline.types import JsonObject, RolloutReason
 
 router = APIRouter(tags=["rollouts"], dependencies=[Depends(exact_query)])
 _RESPONSES: dict[int | str, JsonObject] = {
@@ -25,7 +25,7 @@ _CHANGES: dict[int | str, JsonObject] = {
     409: {"description": "it cannot be done now; what answered before goes on"},
 }
 
-BY_HAND = ("by hand",)
+BY_HAND = (RolloutReason("by hand", "by hand"),)
 
 
 @router.get("/rollouts")
@@ -50,7 +50,7 @@ async def change(
     try:
         await asyncio.to_thread(_change, found, action)
     except (ModelError, ConfigError, EngineError) as exc:  # they name files of this computer
-        raise Conflict(f"model {found.candidate} was not loaded: see the log") from exc
+        raise Conflict(f"model {found.second_model} was not loaded: see the log") from exc
     return found.stats().to_dict()
 
 

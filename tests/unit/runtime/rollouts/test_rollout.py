@@ -13,8 +13,10 @@ from tests.waiting import wait_for
 from sightline.errors import Conflict, EngineUnavailable, InferenceError, ModelError, Overloaded
 from sightline.runtime.rollouts.comparisons import WAITING
 from sightline.runtime.rollouts.rollout import Rollout
+from sightline.types import RolloutReason
 
 Make = Callable[..., Rollout]
+BY_HAND = (RolloutReason("by hand", "by hand"),)
 
 
 def answer(rollout: Rollout, found: object = None, index: int = 0) -> None:
@@ -83,7 +85,7 @@ def test_a_canary_that_lost_a_class_is_rolled_back(
     wait_for(lambda: canary.stats().state == "rolled back")
     stats = canary.stats()
     assert stats.share == 0.0
-    assert any("class car" in reason for reason in stats.reasons)
+    assert any("class car" in reason.message for reason in stats.reasons)
     assert stats.compared < 50
     assert "rolled back" in caplog.text
     assert not pair.done
@@ -101,10 +103,10 @@ def test_a_good_canary_is_promoted(rollout: Make) -> None:
     assert pair.done == ["promote"]
     assert canary.share == 0.0
     with pytest.raises(Conflict, match="promoted already"):
-        canary.promote(("by hand",))
+        canary.promote(BY_HAND)
     with pytest.raises(Conflict, match="roll it back first"):
         canary.restart()
-    canary.roll_back(("by hand",))
+    canary.roll_back(BY_HAND)
     assert pair.done == ["promote", "restore"]
     canary.restart()
     assert (canary.stats().state, canary.stats().compared, canary.share) == ("running", 0, 0.1)
@@ -117,9 +119,9 @@ def test_one_that_cannot_take_its_place_is_rolled_back(rollout: Make) -> None:
     canary = rollout("canary", pair, compare=1.0, pictures=1, steps=(0.1,), chance=lambda: 0.99)
     answer(canary)
     wait_for(lambda: canary.stats().state == "rolled back")
-    assert "the file is gone" in canary.stats().reasons[0]
+    assert "the file is gone" in canary.stats().reasons[0].message
     with pytest.raises(ModelError):
-        canary.promote(("by hand",))
+        canary.promote(BY_HAND)
     assert canary.stats().state == "rolled back"
 
 
@@ -132,7 +134,7 @@ def test_failures_of_answers_roll_a_canary_back(rollout: Make) -> None:
         first.asked[number].set_result([objects(0)])
         assert len(future.result(0)[0]) == 1  # nobody sees a failure
     wait_for(lambda: canary.stats().state == "rolled back")
-    assert "error rate" in canary.stats().reasons[0]
+    assert canary.stats().reasons[0].rule == "max_error_rate"
 
 
 def test_examples_of_disagreement_are_kept(rollout: Make, tmp_path: Path) -> None:
