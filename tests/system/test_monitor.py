@@ -47,7 +47,7 @@ def service() -> Iterator[Server]:
     site.open()
     app = create_app(
         site.repository, site.scheduler, site.fleet, configuration.serving, meter,
-        told=partial(meter.answered, "http"),
+        told=partial(meter.answered, "http"), rollouts=lambda: site.rollouts.by_model,
     )  # fmt: skip
     server = Server(app, configuration.serving, [])
     server.start()
@@ -109,6 +109,7 @@ def test_every_query_and_rule_answers(service: Server, prometheus: str, tmp_path
             return bool(found["data"]["result"])
 
         wait_for(fed, "nothing was compared", 60)
+        client.post("/models/street/rollout/rollback").raise_for_status()
         client.post("/detect", content=picture, headers={"Content-Type": "image/jpeg"})
         shown = set(re.findall(r"^sightline_\w+", client.get("/metrics").text, re.MULTILINE))
     silent = []
