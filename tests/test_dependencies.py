@@ -19,6 +19,8 @@ MODULES = {
     "onnxscript": "onnxscript",
     "nvidia-ml-py": "pynvml",
     "openvino": "openvino",
+    "tensorrt": "tensorrt",
+    "cuda-bindings": "cuda",
 }
 
 

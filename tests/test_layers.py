@@ -23,6 +23,7 @@ LEVELS: tuple[set[str], ...] = (
         "geometry",
         "futures",
         "model_inputs",
+        "plan_file",
         "other_names",
         "interpreter",
         "coco",

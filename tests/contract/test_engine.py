@@ -27,13 +27,15 @@ from sightline.models.file import open_model
 from sightline.protocols import Engine
 from sightline.types import Floats, Normalization, Pixels
 
-pytest_plugins = ("tests.torch_models", "tests.triton_models")
+pytest_plugins = ("tests.tensorrt_fixtures", "tests.torch_models", "tests.triton_models")
 
 PLAIN = Normalization()
 LOCAL = ("onnxruntime", "openvino")
 """These read ONNX files themselves. The others get the same model in another form."""
 TORCH = ("torchscript", "export")
 TRITON = ("grpc", "http")
+TENSORRT = "tensorrt"
+"""An engine file, on a stand-in of TensorRT 10 and of CUDA: their calls are real, and ONNX Runtime computes."""
 WRAPPERS = ("replicas", "fallback", "metered")
 EXTRAS = {"onnxruntime": "onnxruntime", "openvino": "openvino"}
 Make = Callable[..., Engine]
@@ -47,7 +49,7 @@ class SilentMeter:
         pass
 
 
-@pytest.fixture(params=[*LOCAL, *TORCH, *TRITON, *WRAPPERS])
+@pytest.fixture(params=[*LOCAL, *TORCH, *TRITON, TENSORRT, *WRAPPERS])
 def backend(request: pytest.FixtureRequest) -> str:
     if request.param in LOCAL:
         pytest.importorskip(request.param, reason=f"{request.param} is not installed")
@@ -80,6 +82,9 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
             path = tmp_path / "served.onnx"
             path.write_bytes(model.read_bytes() if isinstance(model, Path) else model)
             return TritonEngine(server.url(backend, server.load(path)), normalization, options)
+        if backend == TENSORRT:
+            request.getfixturevalue("tensorrt_10")
+            model = built_by_tensorrt(model, normalization, tmp_path / "built.engine")
         engine: Engine = load(ENGINES[backend])(model, normalization, options)
         return engine
 
@@ -104,6 +109,28 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     yield make
     for engine in engines:
         engine.close()
+
+
+def built_by_tensorrt(model: Path | bytes, normalization: Normalization, path: Path) -> Path:
+    """An engine of TensorRT that takes any of these tests' pictures, as far as the model does."""
+    from sightline.engines.tensorrt.builder import Build
+    from sightline.engines.tensorrt.cuda import CudaDevice
+    from sightline.engines.tensorrt.graph import buildable
+    from sightline.engines.tensorrt.options import BuildOptions, OptimizationProfile
+    from sightline.engines.tensorrt.records import built_engine
+    from sightline.plan_file import with_record
+
+    device = CudaDevice()
+    device.use()
+    usual = BuildOptions(precision="fp32")
+    graph = buildable(model, normalization, usual, 10, path.name)
+    if None in graph.shape:
+        ends = ((side or least, side or most) for side, least, most in zip(graph.shape, (1, 1, 1), (4, 512, 512), strict=True))  # fmt: skip
+        low, high = zip(*ends, strict=True)
+        usual = BuildOptions(precision="fp32", profile=OptimizationProfile(low, low, high))
+    build = Build(sys.modules["tensorrt"], device, graph, usual)
+    path.write_bytes(with_record(*built_engine(build, normalization, command="none")))
+    return path
 
 
 @pytest.fixture

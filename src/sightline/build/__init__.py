@@ -1,5 +1,6 @@
 """From options to objects: the only package that knows all interchangeable parts."""
 
+from sightline.build.backends import pick_backend, runs_here
 from sightline.build.crop_models import classifier, embedder
 from sightline.build.model_files import PEOPLE, located, model_path
 from sightline.build.models import (
@@ -7,7 +8,6 @@ from sightline.build.models import (
     decoders,
     detector,
     for_tracking,
-    pick_backend,
 )
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import pipeline
@@ -54,6 +54,7 @@ __all__ = [
     "pick_backend",
     "pictures",
     "pipeline",
+    "runs_here",
     "source_kind",
     "stages",
     "warn_untracked",

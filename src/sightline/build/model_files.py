@@ -12,7 +12,7 @@ from sightline.tables import BUNDLED
 PEOPLE = "people"
 """The detector that needs no file."""
 
-RUN = (".onnx", ".xml", ".torchscript", ".pt2")
+RUN = (".onnx", ".xml", ".torchscript", ".pt2", ".engine", ".plan")
 """Suffixes of models in folders."""
 
 

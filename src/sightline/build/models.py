@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sightline.build.backends import ONLY_RUNTIME, pick_backend
 from sightline.build.model_files import PEOPLE, model_path
 from sightline.config import (
     ByteTrackOptions,
@@ -23,7 +23,6 @@ from sightline.config import (
     TrackerKind,
 )
 from sightline.errors import ConfigError, ModelError, NotVision
-from sightline.models.file import TORCH_SUFFIXES
 from sightline.protocols import (
     Decoder,
     Detector,
@@ -288,6 +287,9 @@ def build_engine(
     name = pick_backend(options.backend, options.engine, stills=stills, model=model)
     # One after another is all that a few pictures can be, so each takes the whole processor.
     how = options.engine.model_copy(update={"hint": "latency"}) if stills else options.engine
+    if name == "tensorrt" and how.cache_dir is None and options.models_dir is not None:
+        # Building takes minutes, so what was built is always kept where that is possible.
+        how = how.model_copy(update={"cache_dir": options.models_dir / "engines"})
     engine = _made(name, model, normalization, how, may_change=options.backend == "auto")
     batch = engine.info.input.shape[0]
     if flat or batch not in {None, 1}:
@@ -310,7 +312,7 @@ def _made(
         engine: Engine = load(ENGINES[name])(_what(name, model, how), normalization, how)
     except ModelError as exc:
         has_other = importlib.util.find_spec("onnxruntime") is not None
-        only = isinstance(model, Path) and model.suffix.lower() in _ONLY
+        only = isinstance(model, Path) and model.suffix.lower() in ONLY_RUNTIME
         if name != "openvino" or only or not has_other or "TensorRT" in str(exc):
             raise
         plain = how.device in {"auto", "cpu"} and how.precision in {"auto", "fp32"}
@@ -328,36 +330,6 @@ def _what(backend: str, model: Path | bytes, options: EngineOptions) -> Path | b
     if options.url is None:
         raise ConfigError("backend triton: give the model's address as engine.url")
     return options.url
-
-
-_ONLY = {".xml": "openvino", **dict.fromkeys(TORCH_SUFFIXES, "torch")}
-"""Runtimes of the files that only one can read."""
-
-
-def pick_backend(backend: str, options: EngineOptions, *, stills: bool, model: Path | bytes) -> str:
-    """The runtime for ``auto``: OpenVINO where it is installed and fast, else ONNX Runtime.
-
-    For a few still pictures ONNX Runtime is taken: it is ready several times sooner, and no speed
-    per picture makes up for that.
-    """
-    if backend != "auto":
-        return backend
-    if options.url is not None:
-        return "triton"
-    only = _ONLY.get(model.suffix.lower()) if isinstance(model, Path) else None
-    if only is not None:
-        return only
-    if options.device.startswith("cuda"):
-        return "onnxruntime"
-    intel_like = platform.machine().lower() in {"x86_64", "amd64", "i386"}
-    has = {name for name in ("openvino", "onnxruntime") if importlib.util.find_spec(name)}
-    wants_openvino = options.device.startswith(("gpu", "npu")) or options.precision in {
-        "bf16",
-        "fp16",
-    }
-    if "openvino" in has and (wants_openvino or (intel_like and not stills)):
-        return "openvino"
-    return "onnxruntime" if "onnxruntime" in has or "openvino" not in has else "openvino"
 
 
 def for_tracking(

@@ -99,6 +99,7 @@ def _lines() -> Iterator[tuple[str, str, bool]]:
             yield package, f"not installed{purpose}", False
     yield _onnxruntime()
     yield _openvino()
+    yield _tensorrt()
     yield _service()
     display = bool(os.environ.get("DISPLAY")) or sys.platform in {"darwin", "win32"}
     yield "display", "here: --show works" if display else "none: --show cannot work", display
@@ -125,6 +126,19 @@ def _openvino() -> tuple[str, str, bool]:
     core = shared_core()
     devices = ", ".join(f"{d} ({', '.join(precisions(core, d))})" for d in core.available_devices)
     return "engine openvino", f"{openvino.__version__.partition('-')[0]}: {devices}", bool(devices)
+
+
+def _tensorrt() -> tuple[str, str, bool]:
+    from sightline.engines.tensorrt.cuda import CudaDevice
+    from sightline.engines.tensorrt.library import tensorrt_library
+    from sightline.errors import EngineUnavailable
+
+    try:
+        version = tensorrt_library().__version__
+        device = CudaDevice()
+    except EngineUnavailable as exc:
+        return "engine tensorrt", f"not usable: {exc}", False
+    return "engine tensorrt", f"{version}: {device}; fp32, fp16, int8", True
 
 
 def _service() -> tuple[str, str, bool]:

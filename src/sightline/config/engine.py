@@ -27,7 +27,9 @@ class EngineOptions(Options):
     )
     requests: int = Field(0, ge=0, description="inferences in flight; 0: the runtime's optimum")
     threads: int = Field(0, ge=0, description="processor threads; 0: all cores")
-    memory_limit_mb: int | None = Field(None, ge=64, description="of the GPU's memory arena")
+    memory_limit_mb: int | None = Field(
+        None, ge=64, description="of the GPU's memory arena; TensorRT: of an operator"
+    )
     arena: bool = Field(True, description="ONNX Runtime keeps freed memory for the next inference")
     cudnn_search: Literal["exhaustive", "heuristic", "default"] = Field(
         "exhaustive", description="how cuDNN looks for its fastest convolutions (CUDA)"
@@ -41,7 +43,7 @@ class EngineOptions(Options):
     )
     hang_s: float = Field(60.0, gt=0, description="an inference that takes longer is given up")
     cache_dir: Annotated[Path | None, PathField("folder")] = Field(
-        None, description="compiled models are kept here (OpenVINO)"
+        None, description="compiled models are kept here (OpenVINO, TensorRT)"
     )
 
     @field_validator("device", mode="before")

@@ -14,7 +14,10 @@ from sightline.config.paths import PathField
 from sightline.config.rollout import HasRollout
 from sightline.tables import ENGINES
 
-MODEL_SUFFIXES = {".onnx", ".xml", ".pt", ".pth", ".pt2", ".torchscript", ".ts"}
+MODEL_SUFFIXES = {
+    *(".onnx", ".xml", ".pt", ".pth", ".pt2", ".torchscript", ".ts"),
+    *(".engine", ".plan", ".trt"),
+}
 """Suffixes of files that are meant as models; not all of them can be run. Other words are names."""
 
 

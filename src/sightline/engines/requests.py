@@ -35,6 +35,9 @@ KEPT_SHAPES = 8
 ACCEPTED = 2
 """Jobs that an engine accepts for each request in flight: while one runs, another waits."""
 
+CUDA_REQUESTS = {"throughput": 3, "latency": 1}
+"""Inferences side by side on a CUDA device, by ``EngineOptions.hint``: one computes while others copy."""
+
 HANG_S = 60.0
 """An inference that takes longer has hung, unless an engine is told otherwise."""
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from sightline import interpreter
 from sightline.config import EngineOptions
-from sightline.engines.requests import Shape, Workers, WorkersEngine
+from sightline.engines.requests import CUDA_REQUESTS, Shape, Workers, WorkersEngine
 from sightline.engines.torch_archive import archive_kind
 from sightline.engines.torch_cuda import CudaRequest, Outputs
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
@@ -32,7 +32,6 @@ T = TypeVar("T")
 ERROR = re.compile(r"[\w.]*Error: ")
 PRECISIONS = {"cpu": ("fp32", "bf16"), "cuda": ("fp16", "bf16", "fp32")}
 """What each kind of device can do; the first is taken for ``auto``."""
-CUDA_REQUESTS = {"throughput": 3, "latency": 1}
 PROBES = (64, 128, 224, 256, 320, 416, 512, 640)
 """Sides of the empty picture that tells the outputs of a model: TorchScript does not say them."""
 

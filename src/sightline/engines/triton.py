@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.config import EngineOptions
+from sightline.engines.host_normalization import HostNormalization
 from sightline.engines.requests import Shape, Workers, WorkersEngine, as_floats
 from sightline.engines.triton_transport import ModelAddress, Refused, ServerGone, Transport, connect
 from sightline.errors import EngineUnavailable, InferenceError, ModelError
@@ -144,23 +145,13 @@ class _Request:
             self._tensor = np.empty(sides, DTYPES[model.datatype])
             last = model.channels_last
             self._planes = self._tensor.transpose(0, 3, 1, 2) if last else self._tensor
-        std = np.array(normalization.std)
-        self._scale = (normalization.scale / std).astype(np.float32)
-        self._shift = (-np.array(normalization.mean) / std).astype(np.float32)
+        self._normalization = HostNormalization(normalization)
 
     def run(self) -> Sequence[Floats]:
         """Send the batch in ``input``; the outputs as float32 arrays. Raises InferenceError."""
         if self._planes is not None:
-            self._normalize(self._planes)
+            self._normalization.apply(self.input, self._planes)
         return self._infer(self._tensor)
-
-    def _normalize(self, planes: NDArray[Any]) -> None:
-        """Plane by plane, so that a plane is still in the cache when it is shifted."""
-        for picture, out in zip(self.input, planes, strict=True):
-            for channel, (scale, shift) in enumerate(zip(self._scale, self._shift, strict=True)):
-                np.multiply(picture[..., channel], scale, out=out[channel], casting="unsafe")
-                if shift:
-                    np.add(out[channel], shift, out=out[channel], casting="unsafe")
 
 
 def _find(transport: Transport, address: ModelAddress) -> _Model:

@@ -182,11 +182,12 @@ def _family(
     if wanted is not None and wanted not in decoders:
         known = ", ".join(decoders)
         raise ModelError(f"{card_path(file.path)}: unknown decoder {wanted!r}; known are {known}")
-    if file.format == "torch":
+    if file.format in {"torch", "tensorrt"} and not file.outputs:
         wanted = wanted or told
         if wanted is None:
+            what = "a PyTorch program" if file.format == "torch" else "an engine of TensorRT"
             raise ModelError(
-                f"{file.path}: a PyTorch program does not say what it is: write a card "
+                f"{file.path}: {what} does not say what it is: write a card "
                 f"{card_path(file.path).name} beside it with `decoder`, `size` and `class_names`"
             )
         return Family(wanted, decoders[wanted].fit((), size) or Fit(()))

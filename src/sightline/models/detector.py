@@ -181,7 +181,7 @@ class EngineDetector:
 
         def fill(batch: Pixels) -> None:
             for frame, spot, out in zip(frames, places, batch, strict=True):
-                _letterbox(frame, spot, card, out)
+                letterbox(frame, spot, card, out)
 
         read = partial(self._read, canvas, places)
         return self.engine.submit((len(frames), canvas[1], canvas[0]), fill, read)
@@ -277,7 +277,7 @@ def _some(names: Sequence[str], most: int = 12) -> str:
     return shown + more if names else "none"
 
 
-def _letterbox(frame: Frame, spot: Placement, card: ModelCard, out: Pixels) -> None:
+def letterbox(frame: Frame, spot: Placement, card: ModelCard, out: Pixels) -> None:
     """Write a frame into its place in ``out`` (H, W, 3); only the borders are filled."""
     bottom, right = spot.top + spot.height, spot.left + spot.width
     out[: spot.top] = card.pad

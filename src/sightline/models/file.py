@@ -1,7 +1,7 @@
 """A model file as a graph: what goes in, what comes out, what its exporter wrote about it.
 
-Knows ONNX and OpenVINO IR as file formats, and PyTorch programs by name only; knows no runtime and
-no boxes.
+Knows ONNX and OpenVINO IR as file formats, PyTorch programs by name only, and of TensorRT's engines what is
+told in front of them; knows no runtime and no boxes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sightline.model_inputs import ModelInputs, read_inputs
 from sightline.models.exporters import other_formats
 from sightline.models.exporters.metadata import program_metadata, yaml_metadata
 from sightline.models.onnx_inputs import take_one_picture
+from sightline.plan_file import PLAN_SUFFIXES, read_words, record_of
 from sightline.types import TensorSpec
 
 Shape = tuple[int | None, ...]
@@ -41,7 +42,7 @@ class ModelFile:
     """
 
     path: Path
-    format: Literal["onnx", "openvino", "torch"]
+    format: Literal["onnx", "openvino", "torch", "tensorrt"]
     input: TensorSpec
     inputs: tuple[TensorSpec, ...]
     channels: int
@@ -120,8 +121,8 @@ class ModelFile:
 
 
 def open_model(path: Path) -> ModelFile:
-    """Read an ``.onnx`` or OpenVINO ``.xml`` file. A PyTorch program is not run to read it:
-    its card says what it is, or the words of Ultralytics in it.
+    """Read an ``.onnx`` or OpenVINO ``.xml`` file. A PyTorch program and an engine of TensorRT are not run to
+    read them: their card says what they are, or the words of Ultralytics or of Sightline in them.
 
     Raises:
         ModelError: it is missing, broken, of another format, or does not take one picture input.
@@ -137,6 +138,8 @@ def open_model(path: Path) -> ModelFile:
         model = _open_ir(path)
     elif suffix in TORCH_SUFFIXES:
         model = _open_program(path)
+    elif suffix in PLAN_SUFFIXES:
+        model = _open_engine(path)
     else:
         raise ModelError(
             f"{path}: unknown model format {path.suffix or '(none)'}: it is {other_formats.about(path)}"
@@ -252,12 +255,34 @@ def _picture(declared: tuple[TensorSpec, ...], inputs: ModelInputs) -> TensorSpe
 def _open_program(path: Path) -> ModelFile:
     """A PyTorch program, with what Ultralytics has written into it; its input is of that size only."""
     metadata = program_metadata(path)
-    size = re.fullmatch(r"\[(\d+), (\d+)\]", metadata.get("imgsz", ""))
-    height, width = (int(size[1]), int(size[2])) if size else (None, None)
-    batch = metadata.get("batch", "")
-    n = int(batch) if size and batch.isdecimal() else None
-    pixels = TensorSpec("images", (n, 3, height, width))
+    pixels = _told_input(metadata)
     return ModelFile(path, "torch", pixels, (pixels,), 3, (), metadata, None, 0)
+
+
+def _open_engine(path: Path) -> ModelFile:
+    """An engine of TensorRT, with what Sightline or Ultralytics has written in front of it."""
+    words = read_words(path)
+    record = record_of(words, path)
+    if record is None:
+        metadata = {key: str(value) for key, value in words.items()}
+        pixels, outputs = (
+            _told_input(metadata, dynamic="'dynamic': True" in metadata.get("args", "")),
+            (),
+        )
+        return ModelFile(path, "tensorrt", pixels, (pixels,), 3, outputs, metadata, None, 0)
+    n, height, width, _ = record.input
+    pixels = TensorSpec("images", (n, 3, height, width))
+    return ModelFile(path, "tensorrt", pixels, (pixels,), 3, record.outputs, {}, None, 0)
+
+
+def _told_input(metadata: Mapping[str, str], *, dynamic: bool = False) -> TensorSpec:
+    """The input (N, 3, H, W) that Ultralytics' words tell of; what they do not fix is open."""
+    size = re.fullmatch(r"\[(\d+), (\d+)\]", metadata.get("imgsz", ""))
+    if size is None or dynamic:
+        return TensorSpec("images", (None, 3, None, None))
+    batch = metadata.get("batch", "")
+    n = int(batch) if batch.isdecimal() else None
+    return TensorSpec("images", (n, 3, int(size[1]), int(size[2])))
 
 
 def _open_ir(path: Path) -> ModelFile:

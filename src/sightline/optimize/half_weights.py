@@ -1,4 +1,7 @@
-"""ONNX graphs that store their weights in 16 bits and compute in 32: half the file, the same speed."""
+"""ONNX graphs that store their weights in 16 bits and compute in 32: half the file, the same speed.
+
+``engines.graphs.half`` makes graphs that compute in 16 bits, too.
+"""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ ENGINES = {
     "openvino": "sightline.engines.openvino_:OpenVinoEngine",
     "onnxruntime": "sightline.engines.onnxruntime_:OnnxRuntimeEngine",
     "torch": "sightline.engines.torch_:TorchEngine",
+    "tensorrt": "sightline.engines.tensorrt.engine:TensorRtEngine",
     "triton": "sightline.engines.triton:TritonEngine",
 }
 
@@ -49,6 +50,10 @@ EXPORTERS = {
     "coreml": ExporterEntry(
         "sightline.optimize.export.coreml:write_mlpackage", "Core ML", ".mlpackage",
         ("network", "onnx"), packages=("coremltools", "torch"), halves=True, dynamic=False,
+    ),
+    "tensorrt": ExporterEntry(
+        "sightline.optimize.export.tensorrt_:write_engine", "TensorRT engine", ".engine", ("onnx",),
+        backend="tensorrt", other_suffixes=(".plan",), packages=("tensorrt", "onnx"), halves=True,
     ),
 }  # fmt: skip
 

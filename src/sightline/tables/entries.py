@@ -117,6 +117,7 @@ class ExporterEntry:
         make: ``module:name`` of a function that is called with an ``ExportRequest`` and writes it.
         about: what the format is called.
         suffix: of its files.
+        other_suffixes: of files that are written as well.
         sources: the kinds of model that it is made of: see ``SourceKind``.
         backend: of ENGINES, which runs what was written, to compare it; none: nothing here does.
         companions: suffixes of files that are written beside it.
@@ -130,6 +131,7 @@ class ExporterEntry:
     suffix: str
     sources: tuple[str, ...]
     backend: str = ""
+    other_suffixes: tuple[str, ...] = ()
     companions: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     halves: bool = False

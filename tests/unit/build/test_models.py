@@ -315,6 +315,8 @@ def test_people_refuses_what_it_has_not(option: dict[str, object]) -> None:
     [
         pytest.param("a.torchscript", None, "torch", id="TorchScript"),
         pytest.param("a.pt2", None, "torch", id="exported program"),
+        pytest.param("a.engine", None, "tensorrt", id="engine"),
+        pytest.param("a.plan", None, "tensorrt", id="plan"),
         pytest.param("a.onnx", "grpc://host:8001/a", "triton", id="an address"),
     ],
 )

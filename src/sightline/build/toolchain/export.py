@@ -40,6 +40,8 @@ TOLERANCE = 1e-3
 HALF_TOLERANCE = 0.5
 """The largest distance where weights are kept in 16 bits: raw outputs of small networks move that far."""
 
+FOR_ENGINES = "--int8, --profile, --workspace-mb, --dla, --strongly-typed, --cache and --target"
+
 MOST_SIDE = 8192
 """Pixels of the longest side of an input: models are compared at that size, and memory ends."""
 
@@ -67,6 +69,10 @@ def export(model: ModelOptions, to: Path, options: ExportOptions) -> Exported:
         SinkError: the file cannot be written.
     """
     name, entry = exporter(to)
+    if options.engine is not None and entry.backend != "tensorrt":
+        raise ConfigError(
+            f"{to}: {FOR_ENGINES} are of TensorRT's engines: write .engine, or leave them out"
+        )
     if options.size is not None and max(options.size) > MOST_SIDE:
         raise ConfigError(f"--size: an input has at most {MOST_SIDE} pixels a side")
     with ExitStack() as stack:
@@ -88,9 +94,9 @@ def export(model: ModelOptions, to: Path, options: ExportOptions) -> Exported:
 def exporter(to: Path) -> tuple[str, ExporterEntry]:
     """The format that a file's name means. Raises ConfigError with the nearest suffix."""
     for name, entry in EXPORTERS.items():
-        if to.suffix.lower() == entry.suffix:
+        if to.suffix.lower() in {entry.suffix, *entry.other_suffixes}:
             return name, entry
-    known = [entry.suffix for entry in EXPORTERS.values()]
+    known = [suffix for e in EXPORTERS.values() for suffix in (e.suffix, *e.other_suffixes)]
     near = difflib.get_close_matches(to.suffix.lower(), known, n=1)
     hint = f"did you mean {to.with_suffix(near[0])}?" if near else ""
     listed = ", ".join(f"{entry.suffix} ({entry.about})" for entry in EXPORTERS.values())
@@ -109,9 +115,11 @@ def _compared(
 
     limit = options.tolerance
     if limit is None:
-        limit = HALF_TOLERANCE if request.fp16 else TOLERANCE
+        limit = HALF_TOLERANCE if request.fp16 or request.build is not None else TOLERANCE
     stride = max(card.stride, 32)
     wanted = comparison.shapes(request.size, request.batch, request.dynamic, stride)
+    if request.build is not None:
+        wanted = request.build.compared(wanted)
     with _frames(options.data) as frames:
         batches = comparison.pictures(frames, wanted, card.order)
     with ExitStack() as stack:
@@ -147,7 +155,10 @@ def _engine_runner(
 ) -> Runner:
     from sightline.optimize.export.runners import engine_runner
 
-    how = EngineOptions(precision="fp32", device="cpu", requests=1)
+    on_gpu = backend == "tensorrt"
+    how = EngineOptions(
+        precision="auto" if on_gpu else "fp32", device="auto" if on_gpu else "cpu", requests=1
+    )
     options = ModelOptions(model=str(model) if isinstance(model, Path) else "it", backend=backend, engine=how)  # fmt: skip
     engine = stack.enter_context(closing(build_engine(model, normalization, options)))
     return engine_runner(engine)
@@ -181,6 +192,7 @@ def _step(
         "dynamic": sorted(request.dynamic),
         "fp16": request.fp16,
         "opset": request.opset,
+        "engine": request.build.options.facts() if request.build is not None else None,
         **extra,
     }
     return made_by(

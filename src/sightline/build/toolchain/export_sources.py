@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sightline.build.model_files import model_path
 from sightline.build.models import decoders
+from sightline.build.toolchain.engine_builds import EngineSettings, with_engine_build
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, ModelError
 from sightline.tables.entries import ExporterEntry
@@ -46,6 +47,7 @@ class ExportOptions:
         module: import path of the program whose weights a checkpoint holds.
         trust_pickle: run what a checkpoint's pickle says.
         card: the file with the fields of a model card, for a model that has none beside it.
+        engine: of an engine of TensorRT.
         extra: further fields of the ``ExportRequest``.
     """
 
@@ -61,6 +63,7 @@ class ExportOptions:
     module: str | None = None
     trust_pickle: bool = False
     card: Path | None = None
+    engine: EngineSettings | None = None
     extra: Mapping[str, Any] | None = None
 
 
@@ -124,7 +127,7 @@ def read_any_card(file: ModelFile) -> CardReading:
 def export_request(
     read: ExportedModel, path: Path, entry: ExporterEntry, options: ExportOptions
 ) -> tuple[ExportRequest, ModelCard]:
-    """What the exporter is handed, and the card of what it writes."""
+    """What the exporter is handed, and the card of what it writes as ``path.name``."""
     from sightline.models.model_card import card_beside
     from sightline.optimize.export.request import ExportRequest
 
@@ -147,6 +150,8 @@ def export_request(
             source=read.source, path=path, size=size, batch=batch, dynamic=dynamic,
             normalization=card.normalization, order=card.order, **extra,
         )  # fmt: skip
+        if entry.backend == "tensorrt":
+            made = with_engine_build(made, options.engine or EngineSettings(), card, path)
         return made, _fitted_card(card, made, [o.name for o in read.reading.file.outputs])
     said = card_beside(read.card_beside)
     size, batch, dynamic = _network_input(read, options, said.get("size"))
@@ -289,8 +294,15 @@ def _fitted_card(card: ModelCard, request: ExportRequest, own: list[str]) -> Mod
         update={
             "size": request.size,
             "fixed_size": "size" not in request.dynamic,
-            "max_batch": card.max_batch if "batch" in request.dynamic else request.batch,
+            "max_batch": _max_batch(card, request),
             "outputs": tuple(names.get(name, name) for name in card.outputs),
             "sha256": None,
         }
     )
+
+
+def _max_batch(card: ModelCard, request: ExportRequest) -> int | None:
+    """Pictures in an inference of the export; an engine of TensorRT takes as many as it was built for."""
+    if request.build is not None or "batch" not in request.dynamic:
+        return request.batch
+    return card.max_batch

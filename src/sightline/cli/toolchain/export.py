@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from sightline.optimize.export.request import DynamicSide
 
 NETWORK = "PyTorch"
+ENGINES = "TensorRT"
 
 
 Exportable = Annotated[
@@ -27,7 +29,7 @@ Exportable = Annotated[
 Target = Annotated[
     Path,
     typer.Argument(
-        help="The file to write: .onnx, .xml (OpenVINO IR), .torchscript, .pt2, .mlpackage."
+        help="The file to write: .onnx, .xml (OpenVINO IR), .torchscript, .pt2, .mlpackage, .engine or .plan (TensorRT)."
     ),
 ]
 InputSize = Annotated[
@@ -46,7 +48,9 @@ Opset = Annotated[
 ]
 InputName = Annotated[str | None, typer.Option(help="What its input is called.")]
 OutputNames = Annotated[str | None, typer.Option(help="What its outputs are called: boxes,scores")]
-Fp32 = Annotated[bool, typer.Option("--fp32", help="Keep FP32 weights in an .xml: twice the size.")]
+Fp32 = Annotated[
+    bool, typer.Option("--fp32", help="FP32 instead of FP16 in an .xml or an .engine.")
+]
 ComparedOn = Annotated[
     str | None,
     typer.Option(help="Frames to compare both on. \\[default: a street:// scene]"),
@@ -54,7 +58,7 @@ ComparedOn = Annotated[
 Tolerance = Annotated[
     float | None,
     typer.Option(
-        min=0, help="Largest |a-b|/(1+|b|) of an element. \\[default: .001; with FP16 .5]"
+        min=0, help="Largest |a-b|/(1+|b|) of an element. \\[default: .001; in FP16 or INT8 .5]"
     ),
 ]
 Module = Annotated[
@@ -74,6 +78,57 @@ TrustPickle = Annotated[
     ),
 ]
 
+Int8 = Annotated[
+    bool,
+    typer.Option(
+        "--int8",
+        help="INT8: of a model that is quantised already or, with TensorRT 10, calibrated on --data.",
+        rich_help_panel=ENGINES,
+    ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        help="Smallest, usual and largest input, batch x width x height: 1x640x384,4x640x640,8x640x640. "
+        "\\[default: what follows from --size, --batch and --dynamic]",
+        rich_help_panel=ENGINES,
+    ),
+]
+Workspace = Annotated[
+    int | None,
+    typer.Option(min=1, help="Most memory of an operator.", rich_help_panel=ENGINES),
+]
+DlaCore = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Accelerator that runs what it can; the GPU runs the rest.",
+        rich_help_panel=ENGINES,
+    ),
+]
+StronglyTyped = Annotated[
+    bool,
+    typer.Option(
+        "--strongly-typed",
+        help="Keep to the types in the graph with TensorRT 10, too; 11 always does.",
+        rich_help_panel=ENGINES,
+    ),
+]
+BuildCache = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of engines, of the times of operators and of INT8 scales, for the next build.",
+        rich_help_panel=ENGINES,
+    ),
+]
+TargetMachine = Annotated[
+    str | None,
+    typer.Option(
+        help="Values for a machine: jetson-orin, jetson-xavier, jetson-nano. It is built on that machine.",
+        rich_help_panel=ENGINES,
+    ),
+]
+
 
 def export(
     model: Exportable,
@@ -90,6 +145,13 @@ def export(
     module: Module = None,
     card: CardFile = None,
     trust_pickle: TrustPickle = False,
+    int8: Int8 = False,
+    profile: Profile = None,
+    workspace_mb: Workspace = None,
+    dla: DlaCore = None,
+    strongly_typed: StronglyTyped = False,
+    cache: BuildCache = None,
+    target: TargetMachine = None,
     verbose: Verbose = 0,
 ) -> None:
     """Convert a model, compare both on real frames, and write it with its card beside it.
@@ -101,29 +163,29 @@ def export(
     sightline export mine.nets:detector mine.onnx --size 640x384 --dynamic batch
 
     sightline export last.pt mine.onnx --module mine.nets:detector
+
+    sightline export yolox_nano.onnx yolox_nano.engine --profile 1x416x416
     """
+    from sightline.build.toolchain.engine_builds import EngineSettings
     from sightline.build.toolchain.export import export as export_model
     from sightline.build.toolchain.export_sources import DATA, ExportOptions
 
     logs.set_up(verbose)
+    wanted = EngineSettings(
+        int8=int8, profile=profile, workspace_mb=workspace_mb, dla_core=dla,
+        strongly_typed=strongly_typed, cache=cache, target=target,
+    )  # fmt: skip
     done = export_model(
         model_options(model),
         to,
         ExportOptions(
-            size=image_size(size),
-            batch=batch,
-            dynamic=_dynamic(dynamic),
-            opset=opset,
-            input_name=input_name,
-            output_names=tuple(output_names.split(",")) if output_names else (),
-            fp32=fp32,
-            data=data or DATA,
-            tolerance=tolerance,
-            module=module,
-            card=card,
+            size=image_size(size), batch=batch, dynamic=_dynamic(dynamic), opset=opset,
+            input_name=input_name, output_names=tuple(output_names.split(",")) if output_names else (),
+            fp32=fp32, data=data or DATA, tolerance=tolerance, module=module, card=card,
             trust_pickle=trust_pickle,
+            engine=replace(wanted, data=data) if wanted != EngineSettings() else None,
         ),
-    )
+    )  # fmt: skip
     if done.difference is None:
         typer.echo("not compared: nothing runs this format here", err=True)
     else:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from sightline.build.sources import SourceInput
 
 VARIANTS = ("clean", "fp16", "bf16", "int8", "int8-dynamic")
-BACKENDS = ("openvino", "onnxruntime")
+BACKENDS = ("openvino", "onnxruntime", "tensorrt")
 FEWEST_PICTURES = 20
 """Scales that were found on fewer pictures say little of the next one."""
 
@@ -104,7 +104,7 @@ def optimized(request: OptimizeRequest) -> dict[str, Any]:
     """
     if request.backend not in {"auto", *BACKENDS}:
         raise ConfigError(
-            f"--backend {request.backend}: variants are made for {' and '.join(BACKENDS)}; leave it out for both"
+            f"--backend {request.backend}: variants are made for {', '.join(BACKENDS)}; leave it out for all that are here"
         )
     if request.model == PEOPLE:
         raise ConfigError(f"{PEOPLE} has no network that could be changed: give an .onnx file")
@@ -314,7 +314,7 @@ def original_of(
         asked = options.model_copy(update={"backend": backend, "engine": how})
         return build.build_engine(content, reading.card.normalization, asked, flat=reading.flat)
 
-    there = tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
+    there = tuple(name for name in BACKENDS if build.runs_here(name))
     ((height, width), _), *_ = Counter(map(shown.shape, calibration)).most_common(1)
     return Original(
         load_graph(reading.file.content),

@@ -14,6 +14,17 @@ from sightline.errors import ConfigError
 BUILT_IN = Path(__file__).with_name("targets.yaml")
 
 
+class TensorRtTarget(BaseModel):
+    """What engines of TensorRT are built with for a machine, where nothing else is said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workspace_mb: int = Field(gt=0, description="the most memory that an operator may use")
+    max_batch: int = Field(8, ge=1, description="most pictures in an inference")
+    int8: bool = Field(True, description="its GPU computes in INT8")
+    dla_cores: int = Field(0, ge=0, description="its deep learning accelerators")
+
+
 class Target(BaseModel):
     """A kind of machine and its limits: an entry of ``targets.yaml``."""
 
@@ -29,6 +40,7 @@ class Target(BaseModel):
     )
     runtime: Literal["onnxruntime", "openvino"] = Field("onnxruntime", description="what runs it")
     threads: int = Field(0, ge=0, description="processor threads of one inference; 0: all")
+    tensorrt: TensorRtTarget | None = Field(None, description="how engines of TensorRT are built")
 
 
 def read_targets(extra: Path | None = None) -> dict[str, Target]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from sightline.plan_file import PLAN_SUFFIXES
+
 RUNS = (
-    "Sightline runs .onnx, OpenVINO's .xml with its .bin, and PyTorch programs (.torchscript, .pt2)"
+    "Sightline runs .onnx, OpenVINO's .xml with its .bin, PyTorch programs (.torchscript, .pt2), and TensorRT's "
+    "engines (.engine, .plan)"
 )
 
 _EXPORT = "export the model that it was made from to ONNX: `yolo export model=best.pt format=onnx`, or `torch.onnx.export`"  # fmt: skip
@@ -20,7 +23,16 @@ ONE_WAY = f"a model for {{program}}, which cannot be turned back: {_EXPORT}"
 
 FORMATS: dict[str, tuple[str, str]] = {
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".safetensors", ".pkl"), (WEIGHTS, "")),
-    **dict.fromkeys((".engine", ".trt", ".plan"), (ONE_WAY, "TensorRT on one kind of GPU")),
+    **dict.fromkeys(
+        PLAN_SUFFIXES,
+        (
+            (
+                "an engine of TensorRT, which runs, but cannot be read or changed: give the ONNX model that it was "
+                "made of"
+            ),
+            "",
+        ),
+    ),
     **dict.fromkeys((".mlpackage", ".mlmodel", ".mlmodelc"), (ONE_WAY, "Core ML")),
     ".param": (ONE_WAY, "NCNN"),
     ".mnn": (ONE_WAY, "MNN"),
@@ -73,7 +85,7 @@ FORMATS: dict[str, tuple[str, str]] = {
 """By suffix, what a file is, and of which program. Folders that other exporters write count too."""
 
 FOLDERS = {"saved_model.pb": ".pb", "*.param": ".param", "*.pdmodel": ".pdmodel", "*.mlmodel": ".mlmodel",
-    "*.tflite": ".tflite", "*.pt": ".pt", "*.engine": ".engine"}  # fmt: skip
+    "*.tflite": ".tflite", "*.pt": ".pt"}  # fmt: skip
 """What a folder holds -> what it is."""
 
 

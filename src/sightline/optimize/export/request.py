@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from sightline.engines.requests import Shape
+from sightline.engines.tensorrt.calibration import CalibrationPictures
+from sightline.engines.tensorrt.options import BuildOptions
 from sightline.models.file import ModelFile
 from sightline.types import Floats, Normalization, Pixels
 
@@ -42,6 +45,30 @@ class ExportSource:
     sha256: str | None = None
 
 
+@dataclass(frozen=True)
+class EngineBuild:
+    """How an engine of TensorRT is built.
+
+    Args:
+        options: its precision, shapes and memory.
+        cache: folder of what earlier builds have found out, and of their engines.
+        pictures: what a calibrator shows the network, for INT8.
+        command: what builds it again elsewhere.
+    """
+
+    options: BuildOptions
+    cache: Path | None = None
+    pictures: CalibrationPictures | None = None
+    command: str = ""
+
+    def compared(self, shapes: Sequence[Shape]) -> list[Shape]:
+        """Of the shapes (N, H, W) on which an export is compared, those that the engine takes; at least its usual one."""
+        profile = self.options.profile
+        if profile is None:
+            return list(shapes)
+        return list(dict.fromkeys([profile.optimum, *filter(profile.holds, shapes)]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
     """A file that is to be written.
@@ -60,6 +87,7 @@ class ExportRequest:
         fp16: weights in 16 bits, where the format can.
         compute_units: what Core ML may run on.
         coreml_target: the oldest system that a Core ML package runs on: ``iOS16``.
+        build: of an engine of TensorRT.
     """
 
     source: ExportSource
@@ -75,6 +103,7 @@ class ExportRequest:
     fp16: bool = False
     compute_units: str = "ALL"
     coreml_target: str = "iOS16"
+    build: EngineBuild | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

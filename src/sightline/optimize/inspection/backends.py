@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sightline.errors import EngineUnavailable
+from sightline.errors import EngineUnavailable, ModelError
 from sightline.optimize.inspection.layers import Inspection
 
 _NOT_IN_TENSORRT = """
@@ -71,7 +71,7 @@ def backend_reports(path: Path, found: Inspection) -> list[BackendReport]:
         tried = {"onnxruntime": _try_onnxruntime, **tried}
     reports = [_attempt(name, attempt, path, found) for name, attempt in tried.items()]
     if found.format == "onnx":
-        return [*reports, _tensorrt(found), _coreml(found), *_other_format(found, ("torch",))]
+        return [*reports, _tensorrt(path, found), _coreml(found), *_other_format(found, ("torch",))]
     return [*reports, *_other_format(found, ("onnxruntime", "tensorrt", "coreml", "torch"))]
 
 
@@ -138,8 +138,45 @@ def _try_openvino(path: Path) -> tuple[str, Sequence[str]] | None:
     return None
 
 
-def _tensorrt(found: Inspection) -> BackendReport:
-    """TensorRT is not run here: what its parser documents. Plugins have names and domains of their own."""
+def _tensorrt(path: Path, found: Inspection) -> BackendReport:
+    """What TensorRT's parser says where it is installed and has a device, else what it documents.
+
+    Plugins have names and domains of their own.
+    """
+    try:
+        refusal = _try_tensorrt(path)
+    except EngineUnavailable:
+        return _documented_by_tensorrt(found)
+    if refusal is None:
+        return BackendReport("tensorrt", True, "tried")
+    why, named = refusal
+    obstacles = _obstacles(found, lambda op: op.rpartition(".")[2] in named)
+    return BackendReport("tensorrt", False, "tried", why, obstacles)
+
+
+def _try_tensorrt(path: Path) -> tuple[str, Sequence[str]] | None:
+    """Let TensorRT read a model, without building an engine. Raises EngineUnavailable."""
+    from sightline.engines.tensorrt.builder import Build
+    from sightline.engines.tensorrt.cuda import CudaDevice
+    from sightline.engines.tensorrt.graph import buildable
+    from sightline.engines.tensorrt.library import major_version, tensorrt_library
+    from sightline.engines.tensorrt.options import BuildOptions
+    from sightline.types import Normalization
+
+    trt, device = tensorrt_library(), CudaDevice()
+    device.use()
+    how = BuildOptions(precision="fp32")
+    try:
+        graph = buildable(path, Normalization(), how, major_version(trt), path.name)
+    except ModelError as exc:
+        return str(exc), ()
+    problems = Build(trt, device, graph, how).problems()
+    if not problems:
+        return None
+    return "; ".join(dict.fromkeys(map(str, problems))), [problem.operator for problem in problems]
+
+
+def _documented_by_tensorrt(found: Inspection) -> BackendReport:
     obstacles = _obstacles(
         found, lambda op: op in NOT_IN_TENSORRT or ("." in op and "TRT" not in op.upper())
     )

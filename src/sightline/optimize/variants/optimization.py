@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sightline.engines.graphs.half import to_half
 from sightline.errors import ConfigError, EngineError, ModelError, SightlineError
 from sightline.optimize.variants.gate import Verdict
 from sightline.optimize.variants.graphs import largest_difference, prepared, slimmed
-from sightline.optimize.variants.half import to_half
 from sightline.optimize.variants.int8 import Ranges, quantized, quantized_weights
 from sightline.optimize.variants.layer_choice import FloatLayer, LayerSearch
 from sightline.optimize.variants.pictures import NetworkPictures, network_input

@@ -19,7 +19,6 @@ from sightline.models.file import open_model
             "best.pt", "`yolo export model={}/best.pt format=onnx dynamic=True`", id="checkpoint"
         ),
         pytest.param("best.safetensors", "weights of PyTorch", id="safetensors"),
-        pytest.param("best.engine", "TensorRT on one kind of GPU, which cannot", id="engine"),
         pytest.param("best.mlmodel", "Core ML, which cannot be turned back", id="Core ML"),
         pytest.param("model.ncnn.param", "NCNN, which cannot be turned back", id="NCNN"),
         pytest.param("best.rknn", "Rockchip", id="Rockchip"),

@@ -8,9 +8,12 @@ from pathlib import Path
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from tests.tensorrt_stand_in import TensorRtStandIn
 
 from sightline.optimize.inspection.backends import BackendReport, backend_reports
 from sightline.optimize.inspection.files import inspect_file
+
+pytest_plugins = ("tests.tensorrt_fixtures",)
 
 
 def reports(folder: Path, operators: Sequence[tuple[str, str]]) -> dict[str, BackendReport]:
@@ -70,3 +73,13 @@ def test_a_plugin_of_tensorrt_is_no_obstacle_there(tmp_path: Path) -> None:
     found = reports(tmp_path, [("", "EfficientNMS_TRT")])
     assert found["tensorrt"].runs is None
     assert lacking(found["onnxruntime"]) == {"EfficientNMS_TRT": ("layer 0",)}
+
+
+def test_tensorrt_is_tried_where_it_is_installed(tmp_path: Path, tensorrt: TensorRtStandIn) -> None:
+    assert reports(tmp_path, [("", "Relu"), ("", "Sigmoid")])["tensorrt"] == BackendReport("tensorrt", True, "tried")  # fmt: skip
+    tensorrt.unsupported = {"Foo"}
+    report = reports(tmp_path, [("", "Relu"), ("com.acme", "Foo")])["tensorrt"]
+    assert (report.runs, report.how) == (False, "tried")
+    assert "the operator Foo in the layer layer 1: No importer" in (report.why or "")
+    assert lacking(report) == {"com.acme.Foo": ("layer 1",)}
+    assert not tensorrt.built
