@@ -92,7 +92,7 @@ def with_engine_build(
     pictures = None
     if settings.int8 and settings.data is not None:
         footage = CalibrationFootage(settings.data, card)
-        pictures = CalibrationPictures(settings.data, footage.batches)
+        pictures = CalibrationPictures(settings.data, footage.identity, footage.batches)
     n, height, width = profile.open
     dynamic: set[DynamicSide] = set()
     if n is None:
@@ -132,18 +132,18 @@ def parsed_profile(text: str) -> OptimizationProfile:
 
 
 def usual_profile(request: ExportRequest, card: ModelCard, most: int | None) -> OptimizationProfile:
-    """The profile of a model: its size is the largest, a quarter of it the smallest."""
+    """The profile of a model: its size is the largest, its stride the smallest side."""
     from sightline.engines.tensorrt.options import OptimizationProfile
 
     width, height = request.size
     low, usual, high = request.batch, request.batch, request.batch
     if "batch" in request.dynamic:
-        high = min(card.max_batch or most or LARGEST_BATCH, most or LARGEST_BATCH)
+        high = card.max_batch or most or LARGEST_BATCH
+        high = min(high, most or high)
         low, usual = 1, min(USUAL_BATCH, high)
     smallest = (height, width)
     if "size" in request.dynamic:
-        stride = card.stride
-        smallest = tuple(max(stride, side // 4 // stride * stride) for side in smallest)  # type: ignore[assignment]
+        smallest = (card.stride, card.stride)
     return OptimizationProfile((low, *smallest), (usual, height, width), (high, height, width))
 
 
@@ -152,6 +152,15 @@ class CalibrationFootage:
 
     def __init__(self, data: str, card: ModelCard) -> None:
         self._data, self._card = data, card
+
+    @property
+    def identity(self) -> str:
+        """Tells this footage from another, also where a file or folder of the same name was changed."""
+        try:
+            found, path = Path(self._data).stat(), Path(self._data).resolve()
+        except OSError:  # an address, a pattern or a street
+            return self._data
+        return f"{path} {found.st_size} {found.st_mtime_ns}"
 
     def batches(self, shape: Shape) -> Iterator[Pixels]:
         """Batches of (N, H, W, 3), uint8, each whole. Raises SourceError."""

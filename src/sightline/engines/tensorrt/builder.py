@@ -69,8 +69,8 @@ class Build:
             "graph": hashlib.sha256(self.graph.content).hexdigest(),
             "tensorrt": self.trt.__version__,
             "gpu": [self.device.name, self.device.compute_capability],
-            "options": self.options.facts(),
-            "pictures": self.pictures.name if self.pictures else None,
+            "options": self.options.facts() | {"profile": str(self.graph.profile(self.options))},
+            "pictures": self.pictures.identity if self.pictures else None,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -100,7 +100,7 @@ class Build:
             timing, times = self._timing_file(), None
             if timing is not None:
                 times = _timing_cache(config, timing)
-            log.info(
+            log.warning(  # a program that stands still for minutes says why
                 "TensorRT builds an engine of %s for %s: this takes minutes", name, self.device
             )
             plan = builder.build_serialized_network(network, config)
@@ -197,7 +197,7 @@ class Build:
             self.device,
             self.pictures,
             profile.optimum,
-            self._scales_file(self.pictures.name),
+            self._scales_file(self.pictures.identity),
         )
         config.int8_calibrator = calibration.calibrator
         return calibration

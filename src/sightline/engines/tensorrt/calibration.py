@@ -27,11 +27,13 @@ class CalibrationPictures:
     """What a network is shown to find its ranges.
 
     Args:
-        name: of the footage: scales that were found on it are used again.
+        name: of the footage, for messages.
+        identity: of what is in it: scales that were found on the same are used again.
         batches: begins to read it; each batch is (N, H, W, 3) uint8, of the profile's usual shape.
     """
 
     name: str
+    identity: str
     batches: Callable[[Shape], Iterable[Pixels]]
 
 

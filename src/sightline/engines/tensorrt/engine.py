@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sightline.config import EngineOptions
 from sightline.engines.requests import CUDA_REQUESTS, Shape, Workers, WorkersEngine
@@ -21,7 +21,7 @@ from sightline.engines.tensorrt.library import (
     tensorrt_library,
     tensorrt_log,
 )
-from sightline.engines.tensorrt.options import BuildOptions, OptimizationProfile
+from sightline.engines.tensorrt.options import BuildOptions, OptimizationProfile, Precision
 from sightline.engines.tensorrt.records import built_engine, check_record
 from sightline.engines.tensorrt.request import TensorRtRequest
 from sightline.engines.tensorrt.tensors import plan_tensors
@@ -30,9 +30,8 @@ from sightline.plan_file import PLAN_SUFFIXES, EngineRecord, read_plan, record_o
 from sightline.types import EngineInfo, Normalization, TensorSpec
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
-PRECISIONS: dict[str, Any] = {"auto": "fp16", "fp16": "fp16", "fp32": "fp32"}
+PRECISIONS: dict[str, Precision] = {"auto": "fp16", "fp16": "fp16", "fp32": "fp32"}
 """``EngineOptions.precision`` -> that of an engine that is built of an ONNX model."""
 
 

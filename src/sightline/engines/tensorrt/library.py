@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,7 +17,7 @@ VERSIONS = (10, 11)
 """Versions whose interface is known."""
 
 _KEPT = 20
-"""Errors that are kept of one action: the first tell what was wrong."""
+"""Errors that are kept of one action."""
 
 
 def tensorrt_library() -> Any:
@@ -55,7 +54,7 @@ class TensorRtLog:
 
     def __init__(self, trt: Any) -> None:
         self._lock = threading.Lock()
-        self._listening: list[deque[str]] = []
+        self._listening: list[list[str]] = []
         severity = trt.ILogger.Severity
         levels = {severity.WARNING: logging.INFO, severity.INFO: logging.DEBUG}
 
@@ -77,9 +76,9 @@ class TensorRtLog:
         self.logger = Logger()
 
     @contextmanager
-    def errors(self) -> Iterator[deque[str]]:
+    def errors(self) -> Iterator[list[str]]:
         """The errors that are logged meanwhile, by any thread."""
-        kept: deque[str] = deque(maxlen=_KEPT)
+        kept: list[str] = []
         with self._lock:
             self._listening.append(kept)
         try:
@@ -92,6 +91,8 @@ class TensorRtLog:
     def _keep(self, message: str) -> None:
         with self._lock:
             for kept in self._listening:
+                if len(kept) == _KEPT:
+                    kept.pop()  # the first ones tell what was wrong, and the last one what came of it
                 kept.append(message)
         log.debug("TensorRT: error: %s", message)
 
@@ -102,7 +103,7 @@ def tensorrt_log(trt: Any) -> TensorRtLog:
     return TensorRtLog(trt)
 
 
-def said(errors: deque[str]) -> str:
+def said(errors: list[str]) -> str:
     """What a message quotes of TensorRT's errors: the first line of the first one, and the last one's."""
     lines = [line for line in (e.strip().partition("\n")[0] for e in errors) if line]
     return "; ".join(dict.fromkeys((*lines[:1], *lines[-1:]))) or "it does not say why"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +44,7 @@ class TensorRtRequest:
         shape: Shape,
         number: int,
         workspace: DeviceMemory,
-        errors: deque[str],
+        errors: list[str],
     ) -> None:
         self._log, self._tensors = tensorrt_log(trt), tensors
         self._workspace = workspace  # it must live as long as the context

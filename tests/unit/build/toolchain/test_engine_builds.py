@@ -127,6 +127,17 @@ def test_int8_is_calibrated_on_the_user_s_footage(
     assert "are the fewest" in refused(model, tmp_path / "few.engine", "--int8", "--data", pictures / "0*.png")  # fmt: skip
 
 
+def test_footage_that_was_changed_is_another(tmp_path: Path, model: Path) -> None:
+    card = read_card(open_model(model), decoders()).card
+    video = tmp_path / "street.mp4"
+    seen = {CalibrationFootage(DATA, card).identity}
+    for content in (b"one", b"other"):
+        video.write_bytes(content)
+        seen.add(CalibrationFootage(str(video), card).identity)
+    assert len(seen) == 3
+    assert CalibrationFootage(DATA, card).identity in seen
+
+
 def test_footage_is_prepared_as_the_detector_does(model: Path) -> None:
     card = read_card(open_model(model), decoders()).card
     batches = list(CalibrationFootage(DATA, card).batches((2, 64, 64)))

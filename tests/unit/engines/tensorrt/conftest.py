@@ -61,7 +61,7 @@ class Street:
             raise SourceError("street.mp4: broken")
 
     def pictures(self, name: str = "street.mp4") -> CalibrationPictures:
-        return CalibrationPictures(name, self.batches)
+        return CalibrationPictures(name, name, self.batches)
 
 
 @pytest.fixture
