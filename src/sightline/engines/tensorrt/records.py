@@ -36,13 +36,10 @@ def built_engine(
     record = _record(build, normalization, command, outputs)
     kept = None
     if build.cache is not None:
-        kept = build.cache / f"{Path(build.graph.name).stem}-{build.key[:16]}.engine"
-        if kept.is_file():
-            words, plan = read_plan(kept)
-            found = record_of(words, kept)
-            if found is not None and found.key == build.key:
-                log.info("TensorRT: the engine is taken from %s", kept)
-                return record, plan
+        kept = build.cache / f"{Path(build.graph.name).stem}-{record.key[:16]}.engine"
+        if (plan := _kept_plan(kept, record.key)) is not None:
+            log.info("TensorRT: the engine is taken from %s", kept)
+            return record, plan
     plan = build.plan()
     if kept is not None:
         write_whole(kept, with_record(record, plan))
@@ -87,6 +84,19 @@ def _record(
         outputs=outputs,
         command=command,
     )
+
+
+def _kept_plan(kept: Path, key: str) -> bytes | None:
+    """The plan of a file that was built of the same; None: there is none, or it is another or not whole."""
+    if not kept.is_file():
+        return None
+    try:
+        words, plan = read_plan(kept)
+        found = record_of(words, kept)
+    except ModelError as exc:
+        log.warning("%s: it is built anew", exc)
+        return None
+    return plan if found is not None and found.key == key else None
 
 
 def _told(normalization: Normalization) -> str:

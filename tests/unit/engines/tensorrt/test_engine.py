@@ -256,6 +256,23 @@ def test_an_onnx_model_is_built_once_and_kept(
     assert "engine.cache_dir keeps it" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "content", [b"garbage", b"\2\0\0\0{", None], ids=["bare", "cut off", "another"]
+)
+def test_what_is_kept_and_is_not_the_engine_is_built_anew(
+    tensorrt: TensorRtStandIn, identity_model: MakeModel, tmp_path: Path, opened: Any, content: bytes | None
+) -> None:  # fmt: skip
+    model, how = identity_model(), EngineOptions(requests=1, cache_dir=tmp_path / "kept")
+    opened(model, Normalization(1 / 255), how)
+    (other,) = (tmp_path / "kept").glob("*.engine")
+    opened(model, how=how)
+    (kept,) = set((tmp_path / "kept").glob("*.engine")) - {other}
+    kept.write_bytes(other.read_bytes() if content is None else content)
+    engine = opened(model, how=how)
+    assert len(tensorrt.built) == 3
+    assert np.array_equal(run(engine, noise(1, 32, 32))[0], nchw(noise(1, 32, 32)))
+
+
 def test_precisions_that_tensorrt_does_not_build_are_named(
     tensorrt: TensorRtStandIn, identity_model: MakeModel
 ) -> None:
