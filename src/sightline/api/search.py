@@ -87,7 +87,7 @@ class SearchIndex:
 
         Raises SightlineError: the first failure, after what is good was added.
         """
-        from sightline.build.indexing import Indexer
+        from sightline.build.search.indexing import Indexer
 
         use = checked(
             ModelOptions, model=fspath(model), classes=classes, conf=conf, models_dir=self._folder

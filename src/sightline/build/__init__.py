@@ -11,7 +11,7 @@ from sightline.build.models import (
 )
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import pipeline
-from sightline.build.searching import DEFAULT_EMBEDDER, indexing_embedder, opened
+from sightline.build.search.searching import DEFAULT_EMBEDDER, indexing_embedder, opened
 from sightline.build.sources import (
     LIVE,
     SourceInput,

@@ -25,7 +25,7 @@ from sightline.cli.terminal import logs
 from sightline.redaction import printable, redact_address
 
 if TYPE_CHECKING:
-    from sightline.build.indexing import Indexer, IndexRun
+    from sightline.build.search.indexing import Indexer, IndexRun
     from sightline.config import EmbedOptions, ModelOptions
     from sightline.whole_files import OutputGuard
 
@@ -112,7 +112,7 @@ def _indexer(
 ) -> Indexer:
     """What indexes, with its models."""
     from sightline import build
-    from sightline.build.indexing import Indexer
+    from sightline.build.search.indexing import Indexer
     from sightline.config import ByteTrackOptions
 
     detector = build.detector(use, stills=few)

@@ -104,7 +104,7 @@ def _asked(
     image: str | None, box: str | None, track: str | None, models_dir: Path | None,
 ) -> tuple[Searcher, Frame | None, Floats]:  # fmt: skip
     """The database, and the vector that is searched for."""
-    from sightline.build.searching import opened, track_of
+    from sightline.build.search.searching import opened, track_of
     from sightline.errors import InvalidRequest
     from sightline.runtime.search.query import query_vector
     from sightline.sources.stills import still_frame

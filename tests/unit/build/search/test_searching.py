@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sightline import build
-from sightline.build.searching import opened, track_of
+from sightline.build.search.searching import opened, track_of
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError
 from sightline.runtime.search.query import query_vector

@@ -1,0 +1,1 @@
+"""Searches by looks: what fills a database with vectors, and what searches it."""
