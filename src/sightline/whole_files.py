@@ -1,9 +1,14 @@
-"""Files and folders that are written whole or not at all, their names, and what to say when one cannot be written."""
+"""Files and folders that are written whole or not at all, their names, and what to say when one cannot be written.
+
+What is being written is a draft beside its place, ``.NAME.NUMBER.part``, and is locked (``flock``) for as long. The system
+lets go of the lock of a process that was killed, also in another container: a draft that nobody has locked is removed.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import itertools
 import os
@@ -17,8 +22,8 @@ from pathlib import Path
 
 from sightline.errors import SinkError
 
-_NUMBERS = itertools.count()
 _LONGEST = 150  # bytes of a file's name; the limit of most file systems is 255
+_DRAFT = re.compile(r"\..+\.\d+\.part", re.DOTALL)
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space or write elsewhere",
@@ -130,10 +135,14 @@ def make_folder(folder: Path) -> Path:
 
 
 def writable_folder(folder: Path) -> Path:
-    """As ``make_folder``; also raises SinkError where no file can be written there."""
+    """As ``make_folder``; also raises SinkError where no file can be written there.
+
+    Drafts of processes that were killed are removed.
+    """
     make_folder(folder)
     try:
         tempfile.TemporaryFile(dir=folder).close()
+        _remove_abandoned(folder, _DRAFT)
     except OSError as error:
         raise sink_error(folder, error) from error
     return folder
@@ -150,57 +159,156 @@ def write_whole(
 
     Raises SinkError; nothing is left then.
     """
-    part = _part(path)
     try:
         try:
-            _write(part, data)
+            drafted = _draft(path)
         except FileNotFoundError:  # the folder is not there (any more)
-            make_folder(part.parent)
-            _write(part, data)
-        if mode is not None:
-            part.chmod(mode)
-        if guard is not None:
-            with contextlib.suppress(FileNotFoundError):
-                guard.spare(path, os.lstat(path))
-        part.replace(path)
-    except (OSError, SinkError) as error:
-        with contextlib.suppress(OSError):  # the first failure is raised
-            part.unlink(missing_ok=True)
-        if isinstance(error, SinkError):
-            raise
+            make_folder(path.parent)
+            drafted = _draft(path)
+        with drafted as draft:
+            if mode is not None:
+                os.fchmod(draft.descriptor, mode)
+            _write(draft.descriptor, data)
+            if guard is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    guard.spare(path, os.lstat(path))
+            draft.path.replace(path)
+    except OSError as error:
         raise sink_error(path, error) from error
 
 
-def _part(path: Path) -> Path:
-    """What a file is called until it is whole; its own name may fill what a file system takes.
+@dataclass(frozen=True)
+class _Draft:
+    """A file that is being written, open and locked. It is removed at the end, unless it has been moved."""
 
-    Others may write the same file at the same moment: each has a name of its own.
+    path: Path
+    descriptor: int
+
+    def __enter__(self) -> _Draft:
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        try:
+            if failure is not None:
+                with contextlib.suppress(OSError):  # the first failure is raised
+                    self.path.unlink(missing_ok=True)
+        finally:
+            os.close(self.descriptor)
+
+
+def _draft(path: Path) -> _Draft:
+    """A new draft of a file, at the first number that no living process has. Raises OSError.
+
+    Somebody who may write there too could have laid a link to another file at such a name: it is passed over.
     """
     name = path.name
-    if len(os.fsencode(name)) > _LONGEST:
+    if len(os.fsencode(name)) > _LONGEST:  # its own name may fill what a file system takes
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
-    return path.with_name(f".{name}.{os.getpid()}-{next(_NUMBERS)}.part")
+    numbered = (path.with_name(f".{name}.{number}.part") for number in itertools.count())
+    place = next(numbered)
+    while True:
+        try:
+            descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except FileExistsError:
+            if not _remove_if_abandoned(place):
+                place = next(numbered)
+            continue
+        if _locked(descriptor, place):
+            break
+        os.close(descriptor)  # it was taken for a dead one's before it was locked
+    for following in numbered:
+        if not os.path.lexists(following):
+            break
+        _remove_if_abandoned(following)
+    return _Draft(place, descriptor)
 
 
-def _write(path: Path, data: bytes) -> None:
-    # Somebody who may write there too could have laid a link to another file at this name.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(path, flags, 0o666), "wb") as file:  # noqa: PTH123 - of a descriptor
+def _locked(descriptor: int, path: Path) -> bool:
+    """Lock one's own draft; whether it is still at its path. Not every file system has locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # others find no lock either, and so leave it alone
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    return False
+
+
+def _remove_abandoned(folder: Path, names: re.Pattern[str]) -> None:
+    """Remove the drafts in a folder whose writers live no more. Raises OSError: it cannot be listed."""
+    drafts: list[Path] = []
+    with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
+        drafts += [Path(entry.path) for entry in entries if names.fullmatch(entry.name)]
+    for draft in drafts:
+        _remove_if_abandoned(draft)
+
+
+def _remove_if_abandoned(draft: Path) -> bool:
+    """Remove a draft whose writer lives no more; whether nothing is at its path now."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(draft, flags)
+    except FileNotFoundError:
+        return True
+    except OSError:  # a link, or another user's
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        found = os.fstat(descriptor)
+        if os.path.samestat(os.lstat(draft), found):
+            if stat.S_ISDIR(found.st_mode):
+                shutil.rmtree(draft)
+            else:
+                draft.unlink()
+    except FileNotFoundError:
+        return True
+    except OSError:  # its writer lives, or nobody can tell
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    with open(descriptor, "wb", closefd=False) as file:
         file.write(data)
 
 
 @contextlib.contextmanager
 def scratch_beside(target: Path) -> Iterator[Path]:
-    """A new folder on the file system of ``target``, which is gone afterwards. Raises SinkError."""
+    """A new folder on the file system of ``target``, which is gone afterwards. Raises SinkError.
+
+    Those of processes that were killed while they made the same target are removed.
+    """
     make_folder(target.parent)
+    name = target.name[:40]
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name[:40]}-", dir=target.parent))
+        _remove_abandoned(target.parent, re.compile(rf"\.{re.escape(name)}\.\w{{8}}\.part"))
+        descriptor, scratch = _locked_folder(target.parent, name)
     except OSError as error:
         raise sink_error(target, error) from error
     try:
-        yield folder
+        yield scratch
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _locked_folder(parent: Path, name: str) -> tuple[int, Path]:
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".part", dir=parent))
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # it was taken for a dead one's before it was locked
+            continue
+        except OSError:
+            folder.rmdir()
+            raise
+        if _locked(descriptor, folder):
+            return descriptor, folder
+        os.close(descriptor)
 
 
 def move_into_place(made: Path, target: Path) -> None:

@@ -67,6 +67,8 @@ class YoloTxtSink:
             if not (self._streams or self._stills):
                 self._check()
             writable_folder(self._labels)
+            if self._pictures:
+                writable_folder(self._folder / "images")
             if stream.still:
                 self._stills = True
             elif stream.name not in self._streams:
@@ -81,7 +83,6 @@ class YoloTxtSink:
         lines = yolo_lines(found, frame.width, frame.height, scores=self._scores)
         if self._pictures:
             path = self._folder / "images" / f"{name}.jpg"
-            writable_folder(path.parent)
             write_whole(path, encoded(frame.image, ".jpg", _PICTURE_QUALITY), guard=self._guard)
         write_whole(self._labels / f"{name}.txt", "".join(lines).encode(), guard=self._guard)
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import errno
-import itertools
-import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from sightline import whole_files
 from sightline.errors import SinkError
 from sightline.sinks.files import free_path, output_path
-from sightline.whole_files import safe_name, sink_error, write_whole
+from sightline.whole_files import (
+    safe_name,
+    scratch_beside,
+    sink_error,
+    writable_folder,
+    write_whole,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,16 +82,12 @@ def test_a_name_that_no_file_can_have_is_told(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_link_at_the_draft_of_a_file_is_not_followed(tmp_path, monkeypatch):
-    monkeypatch.setattr(whole_files, "_NUMBERS", itertools.count(7))
+def test_a_link_at_the_draft_of_a_file_is_not_followed(tmp_path):
     kept = tmp_path / "kept"
     kept.write_bytes(b"kept")
-    (tmp_path / f".a.jpg.{os.getpid()}-7.part").symlink_to(kept)
-    with pytest.raises(SinkError, match="a link is in the way"):
-        write_whole(tmp_path / "a.jpg", b"new")
-    assert kept.read_bytes() == b"kept"
-    write_whole(tmp_path / "a.jpg", b"new")  # the link is gone with the first attempt
-    assert (tmp_path / "a.jpg").read_bytes() == b"new"
+    (tmp_path / ".a.jpg.0.part").symlink_to(kept)
+    write_whole(tmp_path / "a.jpg", b"new")
+    assert (kept.read_bytes(), (tmp_path / "a.jpg").read_bytes()) == (b"kept", b"new")
 
 
 def test_two_may_write_one_file_at_the_same_moment(tmp_path, monkeypatch):
@@ -101,3 +103,75 @@ def test_two_may_write_one_file_at_the_same_moment(tmp_path, monkeypatch):
     monkeypatch.setattr(whole_files, "_write", then_another)
     write_whole(path, b"first")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("a.jpg", b"first")]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sightline import whole_files
+place = Path(sys.argv[1])
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[2] == "file":
+    whole_files._write = killed
+    whole_files.write_whole(place, b"never whole")
+else:
+    with whole_files.scratch_beside(place) as folder:
+        (folder / "half").touch()
+        killed()
+"""
+
+
+def killed_writer(place, kind):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(place), kind], check=False, timeout=60)
+    assert done.returncode == -9
+
+
+def drafts(folder):
+    return [file.name for file in folder.iterdir() if file.name.endswith(".part")]
+
+
+@pytest.fixture
+def being_written(tmp_path, monkeypatch):
+    """Writes another draft of a file while that is written, and what happens meanwhile."""
+    write = whole_files._write
+
+    def during(act):
+        def acting(descriptor, data):
+            write(descriptor, data)
+            monkeypatch.setattr(whole_files, "_write", write)
+            act()
+
+        monkeypatch.setattr(whole_files, "_write", acting)
+        write_whole(tmp_path / "a.jpg", b"first")
+
+    return during
+
+
+def test_what_a_killed_writer_has_left_goes_with_the_next_one(tmp_path, being_written):
+    killed_writer(tmp_path / "a.jpg", "file")
+    assert drafts(tmp_path) == [".a.jpg.0.part"]
+    # Two wrote at once, and both were killed: the second has another number.
+    being_written(lambda: killed_writer(tmp_path / "a.jpg", "file"))
+    assert drafts(tmp_path) == [".a.jpg.1.part"]
+    write_whole(tmp_path / "a.jpg", b"whole")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"a.jpg": b"whole"}
+
+
+def test_what_killed_writers_have_left_goes_when_a_folder_is_opened(tmp_path, being_written):
+    killed_writer(tmp_path / "b.jpg", "file")
+    (tmp_path / ".own.part").touch()
+    (tmp_path / ".c.jpg.0.part").symlink_to(tmp_path / ".own.part")
+    # The draft that is being written stays.
+    being_written(lambda: writable_folder(tmp_path))
+    assert (tmp_path / "a.jpg").read_bytes() == b"first"
+    assert sorted(drafts(tmp_path)) == [".c.jpg.0.part", ".own.part"]
+
+
+def test_what_a_killed_maker_of_a_folder_has_left_goes_with_the_next_one(tmp_path):
+    (tmp_path / ".gate.personal").mkdir()
+    killed_writer(tmp_path / "gate", "folder")
+    assert len(drafts(tmp_path)) == 1
+    with scratch_beside(tmp_path / "gate") as first, scratch_beside(tmp_path / "gate") as second:
+        assert sorted(drafts(tmp_path)) == sorted([first.name, second.name])
+    assert [file.name for file in tmp_path.iterdir()] == [".gate.personal"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import secrets
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from sightline.sinks.files import file_id
-from sightline.whole_files import sink_error
+from sightline.whole_files import scratch_beside, sink_error
 
 _log = logging.getLogger(__name__)
 _PARTS = ("", "-wal", "-shm")
@@ -106,7 +105,11 @@ def create(file: Path, fill: Callable[[sa.Connection], None]) -> None:
     Raises SinkError, sqlalchemy.exc.SQLAlchemyError: it cannot be made, or not as a whole.
     """
     real = _real(file)
-    part = real.with_name(f".{secrets.token_hex(8)}.part")
+    with scratch_beside(real) as scratch:
+        _create(file, real, scratch / "database", fill)
+
+
+def _create(file: Path, real: Path, part: Path, fill: Callable[[sa.Connection], None]) -> None:
     engine = sa.create_engine(sa.URL.create("sqlite", database=str(part)))
     sa.event.listen(engine, "connect", set_up)
     try:
@@ -124,9 +127,6 @@ def create(file: Path, fill: Callable[[sa.Connection], None]) -> None:
             part.rename(real)
     except OSError as error:
         raise sink_error(file, error) from error
-    finally:
-        for suffix in _PARTS:
-            part.with_name(part.name + suffix).unlink(missing_ok=True)
 
 
 def part_ids(file: Path) -> PartIds:
