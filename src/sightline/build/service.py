@@ -160,5 +160,10 @@ class Installation:
         return fleet.restarts if isinstance(fleet, ShardedFleet) else 0
 
     def _rules(self) -> AlertRules:
-        values = WatchedValues(self.meter, self._streams, frozenset(self.configuration.streams))
+        values = WatchedValues(
+            self.meter,
+            self._streams,
+            frozenset(self.configuration.streams),
+            rollouts=self._rollouts,
+        )
         return AlertRules(self.configuration.alerts, values, (to_log, self._webhook))

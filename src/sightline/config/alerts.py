@@ -15,9 +15,9 @@ class AlertOptions(Options):
     """A rule that is watched while the service runs."""
 
     name: Name = Field(description="stands in the log and in what is sent")
-    metric: Literal["latency_p99_ms", "throughput_fps", "error_rate", "stream_down_s"] = Field(
-        description="what is watched"
-    )
+    metric: Literal[
+        "latency_p99_ms", "throughput_fps", "error_rate", "agreement", "stream_down_s"
+    ] = Field(description="what is watched")
     above: float | None = Field(None, description="alert where the value is greater")
     below: float | None = Field(None, description="alert where the value is smaller")
     for_s: float = Field(10.0, ge=0, description="only after so long without a pause")
@@ -39,11 +39,11 @@ def never_true(rule: AlertOptions) -> Iterator[tuple[str, str]]:
     """Why a rule can never come true: the key, and what is wrong with it."""
     if rule.metric == "stream_down_s" and rule.model is not None and rule.stream is None:
         yield "model", "stream_down_s is of streams, never of a model: say `stream`, or neither"
-    if rule.metric != "error_rate":
+    if rule.metric not in {"error_rate", "agreement"}:
         return
     if rule.stream is not None and rule.model is None:
-        yield "stream", "error_rate is of models, never of a stream: say `model`, or neither"
+        yield "stream", f"{rule.metric} is of models, never of a stream: say `model`, or neither"
     if rule.above is not None and rule.above >= 1:
-        yield "above", f"error_rate goes from 0 to 1: it is never above {rule.above:g}"
+        yield "above", f"{rule.metric} goes from 0 to 1: it is never above {rule.above:g}"
     if rule.below is not None and rule.below <= 0:
-        yield "below", f"error_rate goes from 0 to 1: it is never below {rule.below:g}"
+        yield "below", f"{rule.metric} goes from 0 to 1: it is never below {rule.below:g}"

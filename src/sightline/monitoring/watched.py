@@ -7,12 +7,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from sightline.monitoring.metrics import ModelTotals, PrometheusMeter
-from sightline.types import StreamStats
+from sightline.types import RolloutStats, StreamStats
 
 WINDOW_S = 60.0
+
+LEAST_OBJECTS = 20
+"""Of fewer objects nobody says how well two models agree."""
+
+_Objects = tuple[int, int]
+T = TypeVar("T")
 
 DOWN = {"connecting", "reconnecting", "restarting", "failed"}
 """States of a stream in which it should run and does not; ended and paused streams are not down."""
@@ -37,10 +43,12 @@ class WatchedValues:
     ``latency_p99_ms``: of a model the p99 of the time in the queue and that of the inference,
     added; of a stream the p99 age of its results. ``throughput_fps``: pictures, or analysed frames,
     per second. ``error_rate``: the share of a model's pictures that failed or were refused, 0 to 1.
+    ``agreement``: of a model with a second one beside it, on what both saw, 0 to 1.
     ``stream_down_s``: for how long a stream has not been running. While a worker starts again, its
     streams have a throughput of 0 and the latency that they had.
 
-    Models that nobody used in the window have a throughput and nothing else.
+    Models that nobody used in the window have a throughput and nothing else; ``agreement`` is there where
+    the two were confident of at least ``LEAST_OBJECTS`` in it.
 
     Args:
         meter: where models are counted.
@@ -48,6 +56,7 @@ class WatchedValues:
         expected: streams that count as down until they are there for the first time. One that
             is removed later was removed on purpose.
         clock: monotonic seconds.
+        rollouts: what second models came to, by the name of the first.
     """
 
     def __init__(
@@ -56,8 +65,11 @@ class WatchedValues:
         streams: Callable[[], Mapping[str, StreamStats]],
         expected: frozenset[str] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
+        rollouts: Callable[[], Mapping[str, RolloutStats]] = dict,
     ) -> None:
         self._meter = meter
+        self._rollouts = rollouts
+        self._compared: deque[tuple[float, dict[str, _Objects]]] = deque([(clock(), {})])
         self._streams = streams
         self._expected = set(expected)
         self._clock = clock
@@ -67,17 +79,24 @@ class WatchedValues:
 
     def __call__(self) -> list[Reading]:
         now = self._clock()
-        return [*self._models(now), *self._of_streams(now)]
+        return [*self._models(now), *self._agreements(now), *self._of_streams(now)]
 
     def _models(self, now: float) -> Iterator[Reading]:
         totals = self._meter.totals()
-        self._past.append((now, totals))
-        # The oldest one kept is the last before the window.
-        while len(self._past) > 2 and self._past[1][0] <= now - WINDOW_S:
-            self._past.popleft()
-        then, before = self._past[0]
+        then, before = _window(self._past, now, totals)
         for name, total in totals.items():
             yield from _of_model(name, before.get(name, ModelTotals()), total, now - then)
+
+    def _agreements(self, now: float) -> Iterator[Reading]:
+        totals = {name: _objects(stats) for name, stats in self._rollouts().items()}
+        _, before = _window(self._compared, now, totals)
+        for name, (agreed, confident) in totals.items():
+            agreed_before, confident_before = before.get(name, (0, 0))
+            if confident < confident_before:  # begun anew meanwhile
+                agreed_before = confident_before = 0
+            if confident - confident_before >= LEAST_OBJECTS:
+                share = (agreed - agreed_before) / (confident - confident_before)
+                yield Reading("agreement", "model", name, share)
 
     def _of_streams(self, now: float) -> Iterator[Reading]:
         streams = self._streams()
@@ -100,6 +119,21 @@ class WatchedValues:
             if name in self._ages:
                 yield Reading("throughput_fps", "stream", name, values.fps_analyzed)
                 yield Reading("latency_p99_ms", "stream", name, self._ages[name])
+
+
+def _window(past: deque[tuple[float, T]], now: float, totals: T) -> tuple[float, T]:
+    """Keep what there is now; returns when the window began, and what there was then."""
+    past.append((now, totals))
+    # The oldest one kept is the last before the window.
+    while len(past) > 2 and past[1][0] <= now - WINDOW_S:
+        past.popleft()
+    return past[0]
+
+
+def _objects(stats: RolloutStats) -> _Objects:
+    """Those that the two agreed on, and those that either was confident of."""
+    classes = stats.per_class.values()
+    return sum(one.agreed for one in classes), sum(one.confident for one in classes)
 
 
 def _of_model(

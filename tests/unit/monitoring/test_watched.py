@@ -9,6 +9,7 @@ import pytest
 
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.monitoring.watched import WINDOW_S, WatchedValues
+from sightline.types import ClassFigures
 
 
 class World:
@@ -18,9 +19,11 @@ class World:
         self.now = 0.0
         self.streams: dict[str, Any] = {}
         self.meter = PrometheusMeter(hardware=False)
+        self.rollouts: dict[str, Any] = {}
         self.values = WatchedValues(
-            self.meter, lambda: self.streams, frozenset(expected), lambda: self.now
-        )
+            self.meter, lambda: self.streams, frozenset(expected), lambda: self.now,
+            lambda: self.rollouts,
+        )  # fmt: skip
 
     def stream(self, name: str, state: str, fps: float = 0.0, age_ms: float = 0.0) -> None:
         self.streams[name] = SimpleNamespace(state=state, fps_analyzed=fps, age_p99_ms=age_ms)
@@ -49,6 +52,25 @@ def test_a_model_over_the_window() -> None:
     assert found["throughput_fps model idle"] == 0
     assert "error_rate model idle" not in found
     assert "latency_p99_ms model idle" not in found
+
+
+def test_agreement_of_two_models_over_the_window() -> None:
+    world = World()
+
+    def compared(confident: int, agreed: int) -> None:
+        half = ClassFigures(confident // 2, agreed // 2, 0, 0)
+        world.rollouts["m"] = SimpleNamespace(per_class={"car": half, "bus": half})
+
+    compared(10, 10)
+    assert "agreement model m" not in world.read(1)  # too few
+    compared(100, 90)
+    assert world.read(1)["agreement model m"] == 0.9
+    compared(200, 110)
+    assert world.read(WINDOW_S)["agreement model m"] == pytest.approx(0.2)
+    compared(20, 20)  # begun anew
+    assert world.read(1)["agreement model m"] == 1.0
+    del world.rollouts["m"]
+    assert "agreement model m" not in world.read(1)
 
 
 def test_what_is_older_than_the_window_does_not_count() -> None:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sightline._version import __version__
-from sightline.config import ServingOptions
+from sightline.config import SPLIT_KEY, ServingOptions
 from sightline.errors import RequestError
 from sightline.monitoring.tracing import NoTracing, Tracing
 from sightline.runtime.repository.classifiers import ClassifierRepository, no_classifier
@@ -138,7 +138,7 @@ def _wrap(
     if options.origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=options.origins, allow_methods=["*"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID", SPLIT_KEY],
         )  # fmt: skip
     app.add_middleware(Guard, options=options, signer=service.signer)
     app.add_middleware(
