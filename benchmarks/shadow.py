@@ -7,7 +7,7 @@ rate, whether earlier ones were answered or not) and the requests per second of 
 connections; both as medians of the ratios of the rounds, and p99 over all rounds together.
 
     python benchmarks/shadow.py
-    python benchmarks/shadow.py --share 1.0 --load 0.7 --rounds 20 --json
+    python benchmarks/shadow.py --share 1.0 --load 0.5 --rounds 40 --json
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ def ratio(calm: dict[bool, list[Load]], percent: float) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--share", type=float, default=0.2, help="of requests that the shadow sees")
-    parser.add_argument("--load", type=float, default=0.5, help="of the capacity, for the latency")
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of one block")
+    parser.add_argument("--load", type=float, default=0.25, help="of the capacity, for the latency")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of one block")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()

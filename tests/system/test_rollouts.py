@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -132,11 +134,33 @@ def test_a_canary_that_lost_a_class_is_rolled_back_and_no_request_fails(
         found = [ask(site, pictures[0]) for _ in range(3)]
         assert {one["model"] for one in found} == {"street"}
         # By hand it can be promoted all the same, and taken back: the repository's reload does both.
-        promoted = site.client.post("/models/street/rollout/promote").json()
-        assert promoted["state"] == "promoted"
-        assert not people(ask(site, pictures[0]))
-        site.client.post("/models/street/rollout/rollback").raise_for_status()
-        assert people(ask(site, pictures[0]))
+        with asking_all_the_time(site, pictures[0]):
+            promoted = site.client.post("/models/street/rollout/promote").json()
+            assert promoted["state"] == "promoted"
+            assert not people(ask(site, pictures[0]))
+            site.client.post("/models/street/rollout/rollback").raise_for_status()
+            assert people(ask(site, pictures[0]))
+
+
+@contextmanager
+def asking_all_the_time(site: Site, picture: bytes) -> Iterator[None]:
+    """Two clients beside the block, of whom none may see a failure."""
+    over = threading.Event()
+
+    def client() -> int:
+        count = 0
+        while not over.is_set():
+            ask(site, picture)
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(client) for _ in range(2)]
+        try:
+            yield
+        finally:
+            over.set()
+        assert all(future.result() > 0 for future in asked)
 
 
 def people(answer: dict[str, Any]) -> list[Any]:

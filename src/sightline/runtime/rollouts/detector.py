@@ -101,7 +101,9 @@ class RolloutDetector:
     ) -> None:
         """The second model is done: hand its answer on, or let the first answer."""
         error = None if future.cancelled() else future.exception()
-        if error is None or isinstance(error, FAULTS_OF_OTHERS):
+        # A frame of a live stream that was pushed out has a newer one behind it.
+        replaced = self._call.terms.live and isinstance(error, Overloaded)
+        if error is None or replaced or isinstance(error, FAULTS_OF_OTHERS):
             self._note(frames, begun, True, future)
             answer.take(future, self._rules.mapping)
             return

@@ -97,10 +97,13 @@ class FakePair:
 
 
 def call(
-    key: str | None = None, told: Callable[[str], None] | None = None, **wanted: Any
+    key: str | None = None,
+    told: Callable[[str], None] | None = None,
+    live: bool = False,
+    **wanted: Any,
 ) -> ModelCall:
     """What is asked of both models; the second's detector is what the pair has."""
-    terms = Terms("test", answered_by=told)
+    terms = Terms("test", answered_by=told, live=live)
     return ModelCall(terms, Wanted(**wanted), lambda other: other, lambda _: key)  # type: ignore[arg-type, return-value]
 
 

@@ -107,6 +107,16 @@ def test_what_is_nobodys_fault_is_not_tried_again(rollout: Make, error: Sightlin
     assert split.stats().second.failed == 0
 
 
+def test_a_live_frame_that_a_newer_one_replaced_is_not_tried_again(rollout: Make) -> None:
+    first, second = HeldDetector(), HeldDetector()
+    split = rollout("split", FakePair(second), share=0.5)
+    future = split.around(first, call(live=True)).submit((frame(),))
+    second.asked[0].set_exception(Overloaded("a newer frame came"))
+    with pytest.raises(Overloaded):
+        future.result(5)
+    assert not first.asked
+
+
 def test_cancelling_reaches_the_model_that_answers(rollout: Make) -> None:
     first, second = HeldDetector(), HeldDetector()
     split = rollout("split", FakePair(second), share=0.5)
