@@ -36,8 +36,12 @@ def rollout_metrics(rollouts: Mapping[str, RolloutStats]) -> Iterator[Metric]:
     reasons = GaugeMetricFamily(
         "sightline_rollout_reasons", "Reasons for which a second model was promoted or rolled back, by rule.", labels=(*_PAIR, "rule"),
     )  # fmt: skip
+    examples = CounterMetricFamily(
+        "sightline_rollout_examples", "Pictures on which the two disagree that were kept.", labels=_PAIR,
+    )  # fmt: skip
     for one in rollouts.values():
         pair = (one.model, one.second_model)
+        examples.add_metric(pair, one.examples)
         for rule, count in Counter(reason.rule for reason in one.reasons).items():
             reasons.add_metric((*pair, rule), count)
         for name in STATES:
@@ -46,7 +50,7 @@ def rollout_metrics(rollouts: Mapping[str, RolloutStats]) -> Iterator[Metric]:
         compared.add_metric(pair, one.compared)
         for reason, count in one.dropped.items():
             dropped.add_metric((*pair, reason), count)
-    yield from (state, reasons, share, compared, dropped)
+    yield from (state, reasons, share, compared, dropped, examples)
     yield from _of_classes(rollouts)
     yield from _of_models(rollouts)
 

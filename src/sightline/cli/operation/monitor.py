@@ -1,4 +1,4 @@
-"""``sightline monitor``: what Prometheus and Grafana need to watch a service."""
+"""``sightline monitor``: what Prometheus and Grafana need to watch a service, and what two models disagree on."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
+from sightline.cli.operation.disagreements import disagreements
 from sightline.errors import ConfigError
 
-app = typer.Typer(name="monitor", help="Files for Prometheus and Grafana.", no_args_is_help=True)
+app = typer.Typer(
+    name="monitor",
+    help="Files for Prometheus and Grafana, and pictures on which two models disagree.",
+    no_args_is_help=True,
+)
 
 _TARGET = re.compile(r"[A-Za-z0-9.\-\[\]:]+:\d{1,5}")
-
-
-@app.callback()
-def monitor() -> None:
-    """Files for Prometheus and Grafana."""
 
 
 @app.command()
@@ -70,3 +70,6 @@ def init(
     typer.echo(
         f"wrote {len(files)} files to {folder}; next: prometheus --config.file={folder}/prometheus.yml"
     )
+
+
+app.command()(disagreements)

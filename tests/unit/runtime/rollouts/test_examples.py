@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
+import cv2
 import pytest
+from tests.command import in_process
 from tests.unit.runtime.rollouts.conftest import NAMES, frame, objects
 
 from sightline.evaluation.pairs import compare_pictures
@@ -72,3 +75,30 @@ def test_names_of_streams_with_dots_and_slashes(tmp_path: Path) -> None:
     kept.keep(picture, FIRST, SECOND, COUNTS)
     (results,) = tmp_path.glob("*.json")
     assert (tmp_path / json.loads(results.read_text())["picture"]).exists()
+
+
+def test_they_are_drawn_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = [0.0]
+    keep(made(tmp_path / "kept", 10**6, at), at, 3)
+    run = partial(in_process(tmp_path, monkeypatch, capsys), "monitor", "disagreements")
+    done = run("kept", "--count", 2)
+    assert done.returncode == 0, done.stderr
+    assert "2 pictures in drawn" in done.stdout
+    pictures = sorted((tmp_path / "drawn").glob("*.jpg"))
+    newest = sorted(file.stem for file in (tmp_path / "kept").glob("*.json"))[1:]
+    assert [file.stem for file in pictures] == newest
+    pixels = cv2.imread(str(pictures[0]))
+    height, width = frame().height, frame().width
+    assert pixels.shape == (height + 28, 2 * width, 3)
+    left, right = pixels[28:, :width], pixels[28:, width:]
+    assert left.astype(int).sum() > right.astype(int).sum() > 0  # two boxes, and one
+    (tmp_path / "kept" / f"{newest[1]}.jpg").unlink()
+    (tmp_path / "kept" / "disagreement-x.json").write_text("[]")
+    done = run("kept", "-o", "again")
+    assert done.returncode == 1
+    assert "No such file" in done.stderr
+    assert "it is no example of a rollout" in done.stderr
+    assert len(list((tmp_path / "again").iterdir())) == 2
+    assert run("drawn").returncode == 1
