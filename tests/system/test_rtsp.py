@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -250,6 +251,29 @@ def test_a_stream_of_a_client_with_an_odd_password(
         assert next(iter(source)).image.shape == (240, 320, 3)
     finally:
         source.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads its memory in /proc")
+def test_a_picture_that_does_not_end_takes_little_memory(
+    start: Start, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A first picture, and data that belong to it for ever: as fast as the server sends."""
+    start()
+    options = LiveOptions(backoff_first_s=0.01, stall_timeout_s=20, open_timeout_s=20, hosts=())
+    source = LiveSource(f"rtsp://127.0.0.1:{port}/endless", options=options)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = peak_mb()
+    for _ in source:
+        if source.status.reconnects == 2:
+            break
+    source.close()
+    assert "24 MB came without a whole picture" in caplog.text
+    assert peak_mb() - before < 200  # the picture so far is copied when it grows
+
+
+def peak_mb() -> float:
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 1024
 
 
 def test_frames_have_the_time_of_the_cameras_sender_reports(start: Start, port: int) -> None:

@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from sightline.errors import DecodeError
-from sightline.sources.network.web import ReadAllowance
+from sightline.sources.network.read_allowance import ReadAllowance
 from sightline.sources.network.web_streams import OpenFile
 from sightline.sources.pixel_aspect import PixelAspect
 from sightline.sources.places import FramePlaces
@@ -198,7 +198,12 @@ class VideoReader:
     def _next(self) -> Packet[Any]:
         if self._allowance is not None:
             self._allowance.renew()
-        return next(self._packets)
+        try:
+            return next(self._packets)
+        except (StopIteration, av.FFmpegError, OSError):
+            if self._allowance is not None:
+                self._allowance.check()  # a relay may have ended the stream
+            raise
 
     @property
     def waits_for_key_frame(self) -> bool:

@@ -20,10 +20,11 @@ from sightline.hosts import AllowedHosts
 from sightline.redaction import redact_address
 from sightline.sources.ffmpeg import VideoReader, explain
 from sightline.sources.network import redirects
+from sightline.sources.network.read_allowance import ReadAllowance
 from sightline.sources.network.redirects import RedirectError
 from sightline.sources.network.restricted import check_ffmpeg_options, opened_rtsp, pinned_url
 from sightline.sources.network.session_description import check_hosts
-from sightline.sources.network.web_streams import WebStream, open_web
+from sightline.sources.network.web_streams import PACKET_BYTES, WebStream, open_web
 from sightline.sources.sender_clock import SenderClock
 from sightline.sources.turn import Turn
 from sightline.sources.video_track import size_error, video_stream
@@ -231,7 +232,10 @@ def _opened(target: StreamTarget, options: LiveOptions, alive: Callable[[], None
     if address is None or allowed is None:
         return WebStream(open_(target.url))
     if address.scheme in ("rtsp", "rtsps"):
-        return WebStream(opened_rtsp(allowed, address, open_, target.label, options.open_timeout_s))
+        limit_s = options.open_timeout_s
+        allowance = ReadAllowance(limit_s, PACKET_BYTES, target.label)
+        container = opened_rtsp(allowed, address, open_, target.label, limit_s, allowance)
+        return WebStream(container, allowance=allowance)
     return WebStream(open_(pinned_url(allowed, address, target.label, options.open_timeout_s)))
 
 

@@ -17,6 +17,7 @@ from sightline.addresses import Address
 from sightline.errors import SourceError
 from sightline.hosts import AllowedHosts, resolve
 from sightline.sources.network import redirects
+from sightline.sources.network.read_allowance import ReadAllowance
 from sightline.sources.network.rtsp_relay import RtspRelay
 
 FORMATS = (
@@ -72,7 +73,7 @@ Opened = TypeVar("Opened")
 
 def opened_rtsp(
     allowed: AllowedHosts, address: Address, open_: Callable[[str], Opened], label: str,
-    timeout_s: float,
+    timeout_s: float, allowance: ReadAllowance,
 ) -> Opened:  # fmt: skip
     """Open an RTSP address, and what it is redirected to, on allowed hosts only.
 
@@ -82,9 +83,10 @@ def opened_rtsp(
         open_: opens a URL.
         label: the source in messages.
         timeout_s: for all of it.
+        allowance: what may come until a packet is whole.
 
     Raises:
-        SourceError: a host is not allowed; RedirectError: too many redirects.
+        SourceError: a host is not allowed, or too much came without a packet; RedirectError: too many redirects.
         FFmpegError, OSError, ValueError: what opening it failed with.
     """
     deadline = time.monotonic() + timeout_s
@@ -93,10 +95,11 @@ def opened_rtsp(
             allowed, address.host, address.port or redirects.PORTS[address.scheme], label,
             deadline - time.monotonic(),
         )  # fmt: skip
-        relay = RtspRelay(server, address)
+        relay = RtspRelay(server, address, allowance)
         try:
             return open_(relay.url)
         except Exception:
+            allowance.check()
             if relay.refusal is not None:
                 raise SourceError(f"{label}: {relay.refusal}") from None
             if relay.redirect is None:

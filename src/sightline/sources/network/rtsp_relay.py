@@ -18,7 +18,9 @@ from typing import NoReturn
 from urllib.parse import urljoin
 
 from sightline.addresses import Address, read_address
+from sightline.errors import SourceError
 from sightline.sources.network import redirects
+from sightline.sources.network.read_allowance import ReadAllowance
 
 _LONGEST_HEAD = 1 << 16
 _LONGEST_BODY = 1 << 20
@@ -42,16 +44,18 @@ class RtspRelay:
         server: the connection, which the relay closes.
         address: what was asked for; for rtsps the relay speaks TLS, as FFmpeg does: cameras sign
             their certificates themselves.
+        allowance: of what comes while it plays. FFmpeg collects a picture until it ends, and some do not.
 
     Raises OSError: the server does not speak TLS.
     """
 
-    def __init__(self, server: socket.socket, address: Address) -> None:
+    def __init__(self, server: socket.socket, address: Address, allowance: ReadAllowance) -> None:
         self.redirect: str | None = None
         """Where the server redirected to, in its own words."""
         self.refusal: str | None = None
         """Why the connection was ended."""
         self._address = address
+        self._allowance = allowance
         self._peer = server.getpeername()[0]
         if address.scheme == "rtsps":
             context = ssl._create_unverified_context()  # noqa: S323, SLF001
@@ -74,7 +78,7 @@ class RtspRelay:
         return read_address(urljoin(bare, location), redirects.PORTS)
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError, _RefusedError), self._server:
+        with contextlib.suppress(OSError, SourceError, _RefusedError), self._server:
             with self._listening:
                 client = self._listening.accept()[0]
             with client:
@@ -99,6 +103,8 @@ class RtspRelay:
                 return False
         if self._server in ready:
             answer = self._server.recv(_PIECE)
+            if self._plays:
+                self._allowance.take(len(answer))
             client.sendall(answer if self._plays and not self._kept else self._checked(answer))
             return bool(answer)
         return True

@@ -12,10 +12,8 @@ import http.client
 import io
 import socket
 import ssl
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urljoin
 
@@ -23,78 +21,11 @@ from sightline.addresses import Address, decoded, read_address
 from sightline.errors import SourceError
 from sightline.hosts import AllowedHosts
 from sightline.sources.network import redirects
+from sightline.sources.network.read_allowance import ReadAllowance
 from sightline.sources.network.restricted import check_redirect, connected
 
 _AGENT = "Lavf/62.12.102"
 """As FFmpeg calls itself: cameras and servers were tried with it, and some refuse other names."""
-
-
-class ReadAllowance:
-    """How long may be waited, and how much may come, until the next packet is whole.
-
-    Shared by everything that one connection of a source fetches, and used by its thread only.
-
-    Args:
-        timeout_s: at first; ``renew`` may change it.
-        limit_bytes: more than that without a packet is refused.
-        label: names the source in errors.
-    """
-
-    def __init__(self, timeout_s: float, limit_bytes: int, label: str) -> None:
-        self.label = label
-        self._timeout_s = timeout_s
-        self._limit = limit_bytes
-        self._alive: Callable[[], None] | None = None
-        self._looking_s = self._until = float("inf")
-        self.renew()
-
-    def renew(self, timeout_s: float | None = None, limit_bytes: int | None = None) -> None:
-        """A packet has come: wait, and count, from the start."""
-        self._timeout_s = self._timeout_s if timeout_s is None else timeout_s
-        self._limit = self._limit if limit_bytes is None else limit_bytes
-        self._deadline = time.monotonic() + self._timeout_s
-        self._left = self._limit
-
-    def look(self, for_s: float, alive: Callable[[], None]) -> None:
-        """FFmpeg looks at what comes, which takes until a key frame: wait while something comes.
-
-        Args:
-            for_s: at most.
-            alive: called whenever something comes.
-        """
-        self._alive, self._looking_s, self._until = alive, for_s, time.monotonic() + for_s
-        self.renew()
-
-    def looked(self, timeout_s: float, limit_bytes: int) -> None:
-        """What comes is known: from now on packets are counted."""
-        self._alive, self._until = None, float("inf")
-        self.renew(timeout_s, limit_bytes)
-
-    def left_s(self) -> float:
-        """Seconds until the deadline. Raises TimeoutError, or SourceError: no key frame came."""
-        now = time.monotonic()
-        left = min(self._deadline, self._until) - now
-        if left > 0:
-            return left
-        if now < self._until:
-            raise TimeoutError(errno.ETIMEDOUT, "timed out")
-        raise SourceError(
-            f"{self.label}: data come, but no picture and no key frame within {self._looking_s:g} s: "
-            "check the address, let the camera send a key frame more often (I-frame interval, GOP), or "
-            "raise live.key_frame_timeout_s"
-        )
-
-    def take(self, count: int) -> None:
-        """Count bytes that came. Raises SourceError: too many came without a packet."""
-        self._left -= count
-        if self._left < 0:
-            raise SourceError(
-                f"{self.label}: {self._limit // 1_000_000} MB came without a whole picture: its parts or "
-                "pictures do not end; check what the camera or server sends"
-            )
-        if self._alive is not None and count:
-            self._deadline = time.monotonic() + self._timeout_s
-            self._alive()
 
 
 class WebFile:

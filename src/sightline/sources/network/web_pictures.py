@@ -9,7 +9,8 @@ from urllib.error import HTTPError
 from sightline.addresses import read_address
 from sightline.errors import SourceError
 from sightline.redaction import redact_address
-from sightline.sources.network.web import ReadAllowance, WebClient
+from sightline.sources.network.read_allowance import ReadAllowance
+from sightline.sources.network.web import WebClient
 
 LIMIT_BYTES = 100_000_000
 _SILENCE_S = 10.0

@@ -17,9 +17,10 @@ from sightline.sources.network.playlists import (
     PlaylistFiles,
     playlist_format,
 )
+from sightline.sources.network.read_allowance import ReadAllowance
 from sightline.sources.network.restricted import FORMATS
 from sightline.sources.network.spooled import SpooledDownload, index_is_last, is_mp4
-from sightline.sources.network.web import ReadAllowance, WebClient, WebFile
+from sightline.sources.network.web import WebClient, WebFile
 
 INDEX_BYTES = 48_000_000
 """Most that comes before the first packet of an MP4: its index, of recordings of many hours."""
