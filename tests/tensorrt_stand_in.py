@@ -43,7 +43,7 @@ class TensorRtStandIn:
     ``unsupported`` are operators that the parser refuses, ``dla_cores`` accelerators that there are,
     ``unknown_lengths`` outputs whose shape is not known before they are computed.
     ``noise`` is added to every output.
-    ``fails_to`` may hold ``build``, ``execute`` and ``capture``. ``built`` has the configuration of each engine,
+    ``fails_to`` may hold ``start``, ``build``, ``execute`` and ``capture``. ``built`` has the configuration of each engine,
     ``calibrated`` the batches that calibrators have shown.
     """
 
@@ -104,6 +104,12 @@ def _logger_class() -> Any:
 
 def _error(logger: Any, text: str) -> None:
     logger.log(type(logger).Severity.ERROR, text)
+
+
+def _start(of: TensorRtStandIn, logger: Any) -> None:
+    if "start" in of.fails_to:
+        _error(logger, "CUDA initialization failure with error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
 
 
 def _calibrator_class() -> Any:
@@ -258,6 +264,7 @@ def _building(of: TensorRtStandIn, trt: dict[str, Any]) -> dict[str, Any]:
     class Builder:
         def __init__(self, logger: Any) -> None:
             assert isinstance(logger, trt["ILogger"])
+            _start(of, logger)
             self._logger, self.num_DLA_cores = logger, of.dla_cores
 
         def create_network(self, flags: int = 0) -> Any:
@@ -474,6 +481,7 @@ def _running(of: TensorRtStandIn, trt: dict[str, Any]) -> dict[str, Any]:
         DLA_core = -1
 
         def __init__(self, logger: Any) -> None:
+            _start(of, logger)
             self._logger = logger
 
         def deserialize_cuda_engine(self, serialized_engine: bytes) -> Any:

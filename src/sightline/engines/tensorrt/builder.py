@@ -79,6 +79,7 @@ class Build:
 
         Raises:
             ModelError: an operator is not supported, and it is named with its layer; or no kernel is found.
+            EngineUnavailable: TensorRT cannot start on this device.
             ConfigError: this device or this version cannot do what the options ask for.
             SourceError, InferenceError: what came of reading the calibration's pictures and of CUDA.
         """
@@ -86,7 +87,7 @@ class Build:
         logger = tensorrt_log(trt)
         with ExitStack() as stack:
             errors = stack.enter_context(logger.errors())
-            builder = trt.Builder(logger.logger)
+            builder = logger.builder()
             network = builder.create_network(self._network_flags())
             # Network and configuration refer to these three until the plan is built.
             parser = trt.OnnxParser(network, logger.logger)
@@ -119,11 +120,11 @@ class Build:
         return 1 << int(self.trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
 
     def problems(self) -> list[ParserProblem]:
-        """What TensorRT's parser does not take in the graph; nothing is built. Raises EngineError."""
-        logger = tensorrt_log(self.trt).logger
-        builder = self.trt.Builder(logger)
+        """What TensorRT's parser does not take in the graph; nothing is built. Raises EngineUnavailable."""
+        logger = tensorrt_log(self.trt)
+        builder = logger.builder()
         network = builder.create_network(self._network_flags())
-        return self._problems(self.trt.OnnxParser(network, logger))
+        return self._problems(self.trt.OnnxParser(network, logger.logger))
 
     def _problems(self, parser: Any) -> list[ParserProblem]:
         """Read the graph into the parser's network; what TensorRT does not take."""

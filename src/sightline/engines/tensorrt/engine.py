@@ -116,7 +116,7 @@ class TensorRtEngine(WorkersEngine):
 
     def _deserialized(self, plan: bytes, record: EngineRecord | None, name: str) -> tuple[Any, Any]:
         with self._log.errors() as errors:
-            runtime = self._trt.Runtime(self._log.logger)
+            runtime = self._log.runtime()
             if record is not None and record.dla_core is not None:
                 runtime.DLA_core = record.dla_core
             engine = runtime.deserialize_cuda_engine(plan)

@@ -53,6 +53,7 @@ class TensorRtLog:
     """
 
     def __init__(self, trt: Any) -> None:
+        self._trt = trt
         self._lock = threading.Lock()
         self._listening: list[list[str]] = []
         severity = trt.ILogger.Severity
@@ -74,6 +75,23 @@ class TensorRtLog:
                 write(severity, msg)
 
         self.logger = Logger()
+
+    def builder(self) -> Any:
+        """A ``tensorrt.Builder``. Raises EngineUnavailable: TensorRT cannot start on this device."""
+        return self._started("Builder")
+
+    def runtime(self) -> Any:
+        """A ``tensorrt.Runtime``. Raises EngineUnavailable: TensorRT cannot start on this device."""
+        return self._started("Runtime")
+
+    def _started(self, kind: str) -> Any:
+        with self.errors() as errors:
+            try:
+                return getattr(self._trt, kind)(self.logger)
+            except TypeError as exc:  # what its bindings make of a null pointer
+                raise EngineUnavailable(
+                    f"TensorRT {self._trt.__version__} cannot start on this device: {said(errors)}"
+                ) from exc
 
     @contextmanager
     def errors(self) -> Iterator[list[str]]:

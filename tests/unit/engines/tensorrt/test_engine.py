@@ -313,3 +313,12 @@ def test_a_computer_without_a_driver_says_so(tensorrt: TensorRtStandIn, engine_f
     tensorrt.cuda.fails["cudaGetDeviceCount"] = CudaError["cudaErrorNoDevice"]
     with pytest.raises(EngineUnavailable, match=r"TensorRT needs a CUDA device: stand-in: cudaErrorNoDevice"):  # fmt: skip
         TensorRtEngine(engine_file, PLAIN)
+
+
+def test_a_device_on_which_tensorrt_cannot_start_is_named(
+    tensorrt: TensorRtStandIn, engine_file: Path, identity_model: MakeModel
+) -> None:
+    tensorrt.fails_to = {"start"}
+    for model in (engine_file, identity_model()):
+        with pytest.raises(EngineUnavailable, match=r"TensorRT 1[01]\.[\d.]+ cannot start on this device: CUDA initialization failure"):  # fmt: skip
+            TensorRtEngine(model, PLAIN, ONE)
