@@ -77,7 +77,7 @@ class TensorRtStandIn:
 def enumerations(major: int) -> dict[str, Any]:
     weak = ("FP16", "INT8") if major < 11 else ()
     return {
-        "BuilderFlag": enumeration("BuilderFlag", "GPU_FALLBACK", "DEBUG", *weak),
+        "BuilderFlag": enumeration("BuilderFlag", "GPU_FALLBACK", "TF32", *weak),
         "DataType": enumeration("DataType", *NUMPY),
         "DeviceType": enumeration("DeviceType", "GPU", "DLA"),
         "ExecutionContextAllocationStrategy": enumeration(
@@ -213,7 +213,7 @@ def _building(of: TensorRtStandIn, trt: dict[str, Any]) -> dict[str, Any]:
         def __init__(self) -> None:
             self.default_device_type = trt["DeviceType"].GPU
             self.DLA_core = -1
-            self._flags: set[Any] = set()
+            self._flags = {trt["BuilderFlag"].TF32}  # as it is set at first
             self._pools: dict[Any, int] = {}
             self._profiles: list[Any] = []
             self._timing: Any = None
@@ -221,6 +221,9 @@ def _building(of: TensorRtStandIn, trt: dict[str, Any]) -> dict[str, Any]:
         def set_flag(self, flag: Any) -> None:
             assert isinstance(flag, trt["BuilderFlag"])
             self._flags.add(flag)
+
+        def clear_flag(self, flag: Any) -> None:
+            self._flags.discard(flag)
 
         def get_flag(self, flag: Any) -> bool:
             return flag in self._flags

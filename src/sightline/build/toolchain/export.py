@@ -115,8 +115,7 @@ def _compared(
 
     limit = options.tolerance
     if limit is None:
-        # TensorRT computes FP32 in TF32, with 10 bits of 23, where the GPU has that.
-        limit = HALF_TOLERANCE if request.fp16 or request.build is not None else TOLERANCE
+        limit = HALF_TOLERANCE if request.fp16 else TOLERANCE
     stride = max(card.stride, 32)
     wanted = comparison.shapes(request.size, request.batch, request.dynamic, stride)
     if request.build is not None:

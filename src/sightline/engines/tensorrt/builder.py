@@ -175,6 +175,8 @@ class Build:
     ) -> Calibration | None:
         """Permissions of a weakly typed network; the types of a strongly typed one are in the graph."""
         trt, precision = self.trt, self.options.precision
+        if precision == "fp32":
+            config.clear_flag(trt.BuilderFlag.TF32)  # it would round to 10 bits of 23
         if self.graph.strongly_typed or precision == "fp32":
             return None
         for wanted, has in (

@@ -92,7 +92,7 @@ def pictures(
     return batches
 
 
-def compare(reference: Runner, exported: Runner, batches: Iterable[Pixels]) -> Difference:
+def compare(reference: Runner, other: Runner, batches: Iterable[Pixels]) -> Difference:
     """The greatest difference of two models over these batches.
 
     Raises:
@@ -101,10 +101,10 @@ def compare(reference: Runner, exported: Runner, batches: Iterable[Pixels]) -> D
     """
     worst: Difference | None = None
     for batch in batches:
-        was, became = reference(batch), exported(batch)
+        was, became = reference(batch), other(batch)
         if len(was) != len(became):
             raise ModelError(
-                f"the exported model has {len(became)} outputs, and the model has {len(was)}"
+                f"the new model has {len(became)} outputs, and the model has {len(was)}"
             )
         for (name, before), (_, after) in zip(was, became, strict=True):
             found = _difference(name, before, after, batch.shape[:3])
@@ -127,7 +127,7 @@ def _difference(
         )
     if before.shape != after.shape:
         raise ModelError(
-            f"the output {name} has the shape {after.shape} after the export, and had "
+            f"the output {name} has the shape {after.shape} now, and had "
             f"{before.shape}, for an input of {n}×{width}×{height}"
         )
     if not before.size:

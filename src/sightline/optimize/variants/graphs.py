@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sightline.errors import ConfigError, ModelError
-from sightline.types import Floats
 
 OPSET = 17
 """The version that older graphs are brought to: from 13 on, each channel may have its own scale."""
@@ -70,29 +67,6 @@ def prepared(model: Any) -> Any:
         _keep_metadata(model, slim)
     _name_nodes(slim)
     return slim
-
-
-def largest_difference(
-    first: list[Floats], second: list[Floats]
-) -> tuple[float, int, tuple[int, ...]]:
-    """The largest difference of two lists of outputs, relative to the largest value of its output.
-
-    Returns it with the number of the output and the place in it.
-    """
-    worst, number = 0.0, 0
-    place: tuple[int, ...] = ()
-    for i, (a, b) in enumerate(zip(first, second, strict=True)):
-        if a.shape != b.shape:
-            return float("inf"), i, ()
-        if not a.size:
-            continue
-        apart = np.abs(a.astype(np.float64) - b)
-        apart[np.isnan(apart)] = np.inf
-        relative = float(apart.max()) / max(1.0, float(np.abs(a).max()))
-        if relative > worst:
-            at = np.unravel_index(int(apart.argmax()), apart.shape)
-            worst, number, place = relative, i, tuple(int(n) for n in at)
-    return worst, number, place
 
 
 def drop_unused_weights(model: Any) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 from sightline.engines.graphs.half import to_half
 from sightline.errors import ConfigError, EngineError, ModelError, SightlineError
+from sightline.optimize.export.comparison import compare
+from sightline.optimize.export.runners import engine_runner
 from sightline.optimize.variants.gate import Verdict
-from sightline.optimize.variants.graphs import largest_difference, prepared, slimmed
+from sightline.optimize.variants.graphs import prepared, slimmed
 from sightline.optimize.variants.int8 import Ranges, quantized, quantized_weights
 from sightline.optimize.variants.layer_choice import FloatLayer, LayerSearch
 from sightline.optimize.variants.pictures import NetworkPictures, network_input
@@ -19,7 +21,7 @@ from sightline.protocols import Engine
 from sightline.types import Floats, Normalization
 
 EQUAL = 1e-3
-"""How far a cleaned graph's outputs may be from the original's, relative to the largest."""
+"""How far a cleaned graph's outputs may be from the original's: see ``export.comparison``."""
 
 SLOWER = 0.97
 """A variant below this share of the original's speed, at the original's best precision, is slower."""
@@ -157,25 +159,22 @@ class Optimization:
         graph = slimmed(self.original.graph)
         made = self._judged(Variant("clean", graph.SerializeToString(), "fp32"), engines, stack)
         fewer = len(self.original.graph.graph.node) - len(graph.graph.node)
-        apart, output, _ = self._apart(engines["original"], engines["clean"])
-        if apart > EQUAL:
-            name = graph.graph.output[output].name
-            return _refused(made, f"output {name} differs from the original's by {apart:.2g}")
+        shown = [
+            self.original.calibration[place][None] for place in self.original.places[:_COMPARED]
+        ]
+        original, cleaned = (engine_runner(engines[name]) for name in ("original", "clean"))
+        try:
+            apart = compare(original, cleaned, shown)
+        except ModelError as exc:
+            return _refused(made, str(exc))
+        if apart.distance > EQUAL:
+            return _refused(made, f"not equal to the original: {apart}")
         if made.size_bytes > self.original.size_bytes:
             return _refused(
                 made,
                 f"larger than the file: folded weights are stored in full; {fewer} nodes fewer",
             )
         return made
-
-    def _apart(self, first: Engine, second: Engine) -> tuple[float, int, tuple[int, ...]]:
-        worst: tuple[float, int, tuple[int, ...]] = (0.0, 0, ())
-        for place in self.original.places[:_COMPARED]:
-            pixels = self.original.calibration[place]
-            worst = max(
-                worst, largest_difference(_outputs(first, pixels), _outputs(second, pixels))
-            )
-        return worst
 
     def _fp16(self, engines: dict[str, Engine], stack: ExitStack) -> Variant:
         return self._judged(Variant("fp16", to_half(self.original.graph)), engines, stack)
@@ -217,7 +216,9 @@ class Optimization:
         engine = self.original.make_engine(content, "onnxruntime", "fp32")
         try:
             places = self.original.places[:_COMPARED]
-            return [_outputs(engine, self.original.calibration[place]) for place in places]
+            run = engine_runner(engine)
+            shown = (self.original.calibration[place][None] for place in places)
+            return [[array for _, array in run(pixels)] for pixels in shown]
         finally:
             engine.close()
 
@@ -260,18 +261,6 @@ class Optimization:
         engines[variant.name] = tried[best]
         size = self.original.size_bytes if variant.content is None else len(content)
         return replace(variant, backend=best, size_bytes=size)
-
-
-def _outputs(engine: Engine, pixels: Any) -> list[Floats]:
-    """An engine's outputs for one picture (H, W, 3)."""
-
-    def fill(batch: Any) -> None:
-        batch[0] = pixels
-
-    def read(outputs: Sequence[Floats]) -> list[Floats]:
-        return [output.copy() for output in outputs]
-
-    return engine.submit((1, *pixels.shape[:2]), fill, read).result()
 
 
 def judged_by_gain(variant: Variant, best: float, size_bytes: int) -> Variant:

@@ -52,14 +52,14 @@ def test_version_10_may_use_fp16_and_version_11_gets_a_graph_in_fp16(
     make_build(pyramid_model(8), precision="fp16").plan()
     (built,) = tensorrt.built
     if tensorrt.major == 10:
-        assert (built.strong, built.flags) == (False, ["FP16"])
+        assert (built.strong, built.flags) == (False, ["FP16", "TF32"])
         assert TensorProto.FLOAT16 not in types(built.content)
     else:
-        assert (built.strong, built.flags) == (True, [])
+        assert (built.strong, built.flags) == (True, ["TF32"])
         assert TensorProto.FLOAT16 in types(built.content)
 
 
-def test_fp32_changes_nothing(
+def test_fp32_is_fp32(
     tensorrt: TensorRtStandIn, make_build: MakeBuild, pyramid_model: MakeModel
 ) -> None:
     make_build(pyramid_model(8), precision="fp32").plan()
@@ -73,7 +73,7 @@ def test_strong_types_can_be_had_with_version_10(
 ) -> None:
     make_build(pyramid_model(8), precision="fp16", strongly_typed=True).plan()
     (built,) = tensorrt_10.built
-    assert (built.strong, built.flags) == (True, [])
+    assert (built.strong, built.flags) == (True, ["TF32"])
     assert TensorProto.FLOAT16 in types(built.content)
 
 
@@ -90,7 +90,8 @@ def test_a_quantised_graph_stays_as_it_is(
 ) -> None:
     make_build(quantized_model, precision=precision, profile=ONE).plan()
     (built,) = tensorrt.built
-    assert (built.strong, built.flags, built.scales) == (True, [], None)
+    assert (built.strong, built.scales) == (True, None)
+    assert built.flags == ([] if precision == "fp32" else ["TF32"])
 
 
 @pytest.mark.parametrize("strongly_typed", [None, True])
@@ -119,7 +120,7 @@ def test_the_calibrator_streams_footage_and_keeps_its_scales(
         return tensorrt_10.built[-1]
 
     first = built(street(40))
-    assert first.flags == ["FP16", "INT8"]
+    assert first.flags == ["FP16", "INT8", "TF32"]
     assert (first.strong, first.scales) == (False, b"EntropyCalibration2 39")
     shown = np.concatenate(tensorrt_10.calibrated)
     assert shown.shape == (40, 16, 16, 3)  # the usual shape of the profile

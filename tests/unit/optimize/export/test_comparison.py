@@ -52,7 +52,7 @@ def test_what_is_no_number_any_more_is_infinitely_far() -> None:
             {"a": [1, np.nan]}, {"a": [1, 1]}, r"itself answers with nan in a\[1\]", id="NaN"
         ),
         pytest.param({"a": [1, np.inf]}, {"a": [1, 1]}, r"answers with inf", id="infinite"),
-        pytest.param({"a": [1]}, {"a": [1, 1]}, r"a has the shape \(2,\) after", id="shape"),
+        pytest.param({"a": [1]}, {"a": [1, 1]}, r"a has the shape \(2,\) now", id="shape"),
         pytest.param(
             {"a": [1]}, {"a": [1], "b": [1]}, "has 2 outputs, and the model has 1", id="more"
         ),

@@ -12,7 +12,6 @@ import pytest
 from sightline.errors import ModelError
 from sightline.optimize.variants.graphs import (
     OPSET,
-    largest_difference,
     load_graph,
     prepared,
     slimmed,
@@ -43,24 +42,6 @@ def test_slimming_folds_constants(network: Any) -> None:
     cast = onnx.helper.make_node("Cast", ["w2.half"], ["w2"], to=onnx.TensorProto.FLOAT)
     given.graph.node.insert(0, cast)
     assert "Cast" not in [node.op_type for node in slimmed(given).graph.node]
-
-
-def test_the_largest_difference_is_found() -> None:
-    wanted = [np.zeros((1, 3), np.float32), np.full((2, 2), 10, np.float32)]
-    outputs = [wanted[0], np.array([[10, 10], [12, 10]], np.float32)]
-    assert largest_difference(wanted, outputs) == (pytest.approx(0.2), 1, (1, 0))
-
-
-@pytest.mark.parametrize(
-    ("outputs", "apart"),
-    [
-        pytest.param([np.zeros((1, 3), np.float32)], 0.0, id="the same"),
-        pytest.param([np.zeros((1, 4), np.float32)], np.inf, id="another shape"),
-        pytest.param([np.float32([[0, np.nan, 0]])], np.inf, id="not a number"),
-    ],
-)
-def test_outputs_that_cannot_be_compared_differ(outputs: list[Any], apart: float) -> None:
-    assert largest_difference([np.zeros((1, 3), np.float32)], outputs)[0] == apart
 
 
 def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
