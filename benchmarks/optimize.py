@@ -19,6 +19,7 @@ from pathlib import Path
 from sightline import build
 from sightline.cli import footage
 from sightline.cli.options import model_options
+from sightline.cli.terminal.progress_line import ProgressLine
 from sightline.cli.toolchain import optimizing
 from sightline.models.card import read_card
 from sightline.models.file import open_model
@@ -54,7 +55,7 @@ def speeds(model: Path, data: tuple[str, ...], size: str) -> list[dict[str, obje
     reading = read_card(open_model(model), build.decoders())
     with closing(NetworkPictures()) as shown, footage.detector(options) as detector:
         assert isinstance(detector, SharedDetector)
-        progress = optimizing.ProgressLine()
+        progress = ProgressLine()
         optimizing.detect_footage(request, RecordingDetector(detector, shown), progress)
         original = optimizing.original_of(
             request, options, reading, shown, tuple(range(len(shown)))

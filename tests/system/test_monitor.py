@@ -23,7 +23,7 @@ from tests.ports import free_port
 from tests.waiting import wait_for
 
 from sightline.build.service import Installation
-from sightline.config import Configuration
+from sightline.config import Configuration, DriftOptions
 from sightline.serving.http.app import create_app
 from sightline.serving.http.server import Server
 
@@ -39,8 +39,11 @@ SITE = {
 
 
 @pytest.fixture
-def service() -> Iterator[Server]:
+def service(tmp_path: Path) -> Iterator[Server]:
     configuration = Configuration.model_validate(SITE)
+    (gate,) = configuration.streams.values()
+    watched = gate.model_copy(update={"drift": DriftOptions(reference=tmp_path / "gate.json")})
+    configuration = configuration.model_copy(update={"streams": {"gate": watched}})
     assert configuration.serving is not None
     installation = Installation(configuration)
     site, meter = installation.site, installation.meter

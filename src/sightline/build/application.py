@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.build.crop_models import classifier, embedder
 from sightline.build.file_conflicts import streams_guard
-from sightline.build.model_files import BUNDLED_CLASSIFIERS
+from sightline.build.model_files import BUNDLED_CLASSIFIERS, configured_identity
 from sightline.build.models import detector as make_detector
 from sightline.build.models import native_engine, served_detector
 from sightline.build.outputs import joined_files
@@ -202,6 +202,7 @@ class Application:
             self._stage_detector,
             self._guard_of,
             self.rollouts.of,
+            partial(configured_identity, self.configuration),
         )
         return Fleet(make, limit)
 

@@ -264,8 +264,15 @@ def stream_uses(name: str, stream: StreamOptions, at: Loc) -> tuple[list[FileUse
 
     still = source_kind(stream.source) == "images" and stream.fps is None
     reads = list(read_by_source(stream.source, f"the source of stream {name}"))
-    at = (*at, "outputs")
-    uses = written(stream.outputs, name, still=still, at=at, whose=f"stream {name}: ")
+    outputs = (*at, "outputs")
+    uses = [*written(stream.outputs, name, still=still, at=outputs, whose=f"stream {name}: ")]
+    if stream.drift is not None:
+        path = str(stream.drift.reference)
+        if stream.drift.reference.exists():
+            reads.append(FileUse(path, f"the reference of stream {name}"))
+        else:
+            what = f"stream {name}: drift.reference"
+            uses.append(FileUse(path, what, at=(*at, "drift", "reference")))
     # Streams of one model share a folder of labels: the classes in it are that model's.
     return reads, [
         replace(use, shared=f"{use.shared} of {stream.model}") if _sharing(use) == "model" else use

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from sightline.config import MODEL_SUFFIXES, ModelOptions
+from sightline.config import MODEL_SUFFIXES, Configuration, ModelOptions
 from sightline.errors import ConfigError, ModelError
 from sightline.tables import BUNDLED
 
@@ -69,6 +69,23 @@ def located(options: ModelOptions) -> Path | None:
     if options.models_dir is not None and zoo.is_name(text):
         return zoo.path_of(text, options.models_dir)
     return None
+
+
+def model_identity(options: ModelOptions) -> str:
+    """The name of a model with the beginning of its file's digest: two of one name are told apart."""
+    from sightline.models.file import open_model
+
+    path = located(options)
+    if path is None:
+        return options.model
+    return f"{path.stem} {open_model(path).sha256[:12]}"
+
+
+def configured_identity(configuration: Configuration, name: str) -> str:
+    """What tells a model of a configuration from others of its name: of an ensemble, all of its files."""
+    models = configuration.models
+    options = models.get(name) or next(iter(models.values()))
+    return " and ".join(model_identity(file) for file in options.files)
 
 
 def is_path(text: str) -> bool:

@@ -22,6 +22,7 @@ from sightline.build.stages import stages
 from sightline.config import ClassifyOptions, Priority, StreamOptions
 from sightline.errors import ConfigError
 from sightline.models.composites.parts import conf_of
+from sightline.monitoring.drift.stage import WatchDrift, WatchedCamera
 from sightline.protocols import (
     Classifier,
     Detector,
@@ -80,6 +81,7 @@ class StreamMaker:
             that the scheduler knows it by.
         get_guard: what was found at the paths of a stream's outputs.
         get_rollout: the rollout of a model, by its full name; None: it has none.
+        identify: tells two models of one name apart: see ``model_identity``.
     """
 
     def __init__(
@@ -93,11 +95,13 @@ class StreamMaker:
         get_stage_detector: GetDetector | None = None,
         get_guard: Callable[[str, StreamOptions], OutputGuard | None] = lambda *_: None,
         get_rollout: Callable[[str], Rollout | None] = lambda _: None,
+        identify: Callable[[str], str] = str,
     ) -> None:
         self._scheduler, self._get, self._meter, self._joined = scheduler, get, meter, joined
         self._get_classifier, self._get_embedder = get_classifier, get_embedder
         self._get_stage_detector, self._get_guard = get_stage_detector, get_guard
         self._get_rollout = get_rollout
+        self._identify = identify
         self._turn = CpuLimiter()
         self._budgets: dict[tuple[str, Priority], DecodingBudget] = {}
 
@@ -129,8 +133,14 @@ class StreamMaker:
             detectors = [beside(scheduled(sized)) for sized in _sizes(detector, options)]
             return DetectAtLevel(detectors, lambda: selection.level.size)
 
+        watch = self._drift_watch(name, options)
         steps = self._steps(
-            detector, options, found, terms, StreamLoad(selection, record, self._turn, detect)
+            detector,
+            options,
+            found,
+            terms,
+            StreamLoad(selection, record, self._turn, detect),
+            watch,
         )
         answering = model if rollout is None else rollout.sharing.model_of_stream(name)
         run = {"command": "run", "model": answering, "version": __version__, "stream": name}
@@ -140,7 +150,18 @@ class StreamMaker:
         return StreamParts(
             found.source, steps, own.sinks(found), redact_address(options.source), answering, close,
             lambda: selection.number, None if meter is None else partial(meter.detected, name),
+            (lambda: None) if watch is None else watch.status,
         )  # fmt: skip
+
+    def _drift_watch(self, name: str, options: StreamOptions) -> WatchDrift | None:
+        """What watches a stream for drift, if anything does."""
+        drift = options.drift
+        if drift is None:
+            return None
+        model = self._identify(options.model)
+        return WatchDrift(
+            WatchedCamera(name, model, drift.reference, drift.learn_days, drift.every_s)
+        )
 
     def _budget(self, model: str, options: StreamOptions) -> DecodingBudget:
         """Streams compete with those that wait for the same engine with the same priority."""
@@ -154,6 +175,7 @@ class StreamMaker:
         found: SourceInput,
         terms: Terms,
         load: StreamLoad,
+        watch: WatchDrift | None,
     ) -> Pipeline:
         terms = replace(terms, min_rate=0.0, live=False)  # of these, nobody is promised a rate
         classifier = partial(_classifier, self._scheduler, self._get_classifier, terms)
@@ -163,7 +185,10 @@ class StreamMaker:
             detector,
             options.tracker if options.track else None,
             still=found.still,
-            stages=stages(options.stages, detector, classifier, embedder, finder),
+            stages=[
+                *stages(options.stages, detector, classifier, embedder, finder),
+                *([] if watch is None else [watch]),
+            ],
             load=load,
             detect=options.detect,
             get_embedder=embedder,

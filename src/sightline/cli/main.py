@@ -22,6 +22,7 @@ from sightline.cli import (
     config,
     demo,
     doctor,
+    drift,
     evaluate,
     models,
     search,
@@ -92,6 +93,7 @@ app.command()(optimize)
 app.command()(doctor.doctor)
 app.command()(demo.demo)
 app.add_typer(search.app)
+app.add_typer(drift.app)
 app.add_typer(models.app)
 app.add_typer(evaluate.app)
 app.add_typer(config.app)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sightline.config.alerts import AlertOptions
 from sightline.config.composites import (
     EnsembleModelOptions,
     FusionOptions,
@@ -24,6 +23,8 @@ from sightline.config.model import (
     ServedModelOptions,
     SizeOption,
 )
+from sightline.config.monitoring.alerts import AlertOptions
+from sightline.config.monitoring.drift import DriftOptions
 from sightline.config.options import Name, Options, checked
 from sightline.config.outputs import OutputOptions
 from sightline.config.rollout import (
@@ -75,6 +76,7 @@ __all__ = [
     "DetectOptions",
     "DetectParameters",
     "DetectionOptions",
+    "DriftOptions",
     "Embed",
     "EmbedOptions",
     "EngineOptions",

@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from sightline.config.alerts import AlertOptions, never_true
 from sightline.config.composites import (
     EnsembleModelOptions,
     ModelChoice,
@@ -16,6 +15,7 @@ from sightline.config.composites import (
     named_members,
 )
 from sightline.config.model import ServedModelOptions
+from sightline.config.monitoring.alerts import AlertOptions, never_true
 from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
 from sightline.config.rollout import rollout_inconsistencies
 from sightline.config.scheduler import SchedulerOptions

@@ -24,7 +24,7 @@ class PathField:
     Which files an output writes, the table of sinks tells.
     """
 
-    use: Literal["model", "source", "folder", "output"]
+    use: Literal["model", "source", "folder", "output", "reference"]
 
 
 def path_fields(options: type[BaseModel]) -> dict[str, PathField]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from sightline.config.live import LiveOptions
+from sightline.config.monitoring.drift import DriftOptions
 from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
 from sightline.config.outputs import OutputOptions
 from sightline.config.paths import PathField
@@ -143,6 +144,9 @@ class StreamOptions(Options):
     )
     live: LiveOptions = Field(LiveOptions(), description="how a network stream connects")
     adaptive: AdaptiveOptions = Field(AdaptiveOptions(), description="how the stream keeps up")
+    drift: DriftOptions | None = Field(
+        None, description="watch whether pictures and objects are still like they were"
+    )
     outputs: OutputOptions = Field(OutputOptions(), description="where results are written")
 
     @property

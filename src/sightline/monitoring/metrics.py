@@ -25,7 +25,14 @@ from prometheus_client.samples import Sample
 from sightline._version import __version__
 from sightline.monitoring.hardware import Energy, Gpus
 from sightline.monitoring.rollouts import rollout_metrics
-from sightline.types import Detections, RolloutStats, SchedulerStats, SourceState, StreamStats
+from sightline.types import (
+    Detections,
+    DriftStatus,
+    RolloutStats,
+    SchedulerStats,
+    SourceState,
+    StreamStats,
+)
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """The content type of what ``render`` returns."""
@@ -281,6 +288,7 @@ def _of_streams(streams: Mapping[str, StreamStats]) -> Iterator[Metric]:
     yield GaugeMetricFamily("sightline_streams", "Streams that there are.", value=len(streams))
     yield state
     yield dropped
+    yield from _of_drift({n: v.drift for n, v in streams.items() if v.drift is not None})
     of = _each(streams)
     yield of(CounterMetricFamily, "frames_read", "Frames that were decoded.", lambda v: v.read)
     yield of(CounterMetricFamily, "frames_analyzed", "Frames that were analysed.", lambda v: v.analyzed)  # fmt: skip
@@ -290,6 +298,23 @@ def _of_streams(streams: Mapping[str, StreamStats]) -> Iterator[Metric]:
     yield of(GaugeMetricFamily, "fps_analyzed", "Frames analysed per second, lately.", lambda v: v.fps_analyzed)  # fmt: skip
     yield of(GaugeMetricFamily, "frame_age_p50_seconds", "From decoded to analysed: half of the frames, lately.", lambda v: v.age_p50_ms / 1e3)  # fmt: skip
     yield of(GaugeMetricFamily, "frame_age_p99_seconds", "From decoded to analysed: 99 of 100 frames, lately.", lambda v: v.age_p99_ms / 1e3)  # fmt: skip
+
+
+def _of_drift(streams: Mapping[str, DriftStatus]) -> Iterator[Metric]:
+    drifted = GaugeMetricFamily(
+        "sightline_stream_drift", "1 while a stream is no longer like its reference.", labels=("stream",),
+    )  # fmt: skip
+    effect = GaugeMetricFamily(
+        "sightline_stream_drift_effect", "Largest change over its limit: 1 and more is drift.", labels=("stream",),
+    )  # fmt: skip
+    score = GaugeMetricFamily(
+        "sightline_stream_anomaly", "How far the newest sampled frame is from all that is usual; 1 is notable.", labels=("stream",),
+    )  # fmt: skip
+    for name, status in streams.items():
+        drifted.add_metric((name,), float(status.state == "drift"))
+        effect.add_metric((name,), status.effect)
+        score.add_metric((name,), status.anomaly)
+    yield from (drifted, effect, score)
 
 
 Family = Callable[..., CounterMetricFamily] | Callable[..., GaugeMetricFamily]

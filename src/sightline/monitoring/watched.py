@@ -44,6 +44,8 @@ class WatchedValues:
     added; of a stream the p99 age of its results. ``throughput_fps``: pictures, or analysed frames,
     per second. ``error_rate``: the share of a model's pictures that failed or were refused, 0 to 1.
     ``agreement``: of a model with a second one beside it, on what both saw, 0 to 1.
+    ``drift``: of a stream that is watched, the largest change over its limit: 1 and more is drift.
+    ``anomaly``: how far its newest sample is from all that is usual.
     ``stream_down_s``: for how long a stream has not been running. While a worker starts again, its
     streams have a throughput of 0 and the latency that they had.
 
@@ -116,6 +118,9 @@ class WatchedValues:
                 self._ages[name] = values.age_p99_ms
             elif values.state not in _COMES_BACK:
                 self._ages.pop(name, None)
+            if values.drift is not None and values.drift.state in {"usual", "drift"}:
+                yield Reading("drift", "stream", name, values.drift.effect)
+                yield Reading("anomaly", "stream", name, values.drift.anomaly)
             if name in self._ages:
                 yield Reading("throughput_fps", "stream", name, values.fps_analyzed)
                 yield Reading("latency_p99_ms", "stream", name, self._ages[name])

@@ -27,6 +27,7 @@ Part = tuple[int, int, int, int]
 
 _KEPT_SHAPES = 16
 _WITH_LUMA = frozenset({"yuv420p", "nv12", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "gray"})
+_THREE_PLANES = _WITH_LUMA - {"nv12", "gray"}
 _BT601 = frozenset({2, 5, 6})  # unspecified, BT.470 BG, SMPTE 170M, as FFmpeg numbers them
 _FULL_RANGE = 2
 _FROM_NV12 = {"bgr": cv2.COLOR_YUV2BGR_NV12, "rgb": cv2.COLOR_YUV2RGB_NV12}
@@ -223,6 +224,14 @@ class VideoPicture:
         # Not the mean of all pixels: what is a few pixels wide would fade into its surroundings.
         small: Pixels = cv2.resize(luma, (width, height), interpolation=cv2.INTER_LINEAR)
         return small
+
+    def yuv_planes(self) -> tuple[Pixels, Pixels, Pixels] | None:
+        """See ``YuvPlanes``. Only of pictures that are not turned, with three planes of bytes."""
+        frame = self._frame
+        if self._turn or frame.format.name not in _THREE_PLANES:
+            return None
+        luma, blue, red = (_rows(plane, plane.height, plane.width) for plane in frame.planes)
+        return luma, blue, red
 
 
 def _part_of_planes(frame: VideoFrame, part: Part) -> tuple[Any, Any]:

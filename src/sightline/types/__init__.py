@@ -32,11 +32,12 @@ from sightline.types.models import (
 from sightline.types.objects import DetectedFrame, DetectedObjects, Label
 from sightline.types.observations import Classification, Event, Observation
 from sightline.types.outputs import OutputRequest, OutputStream
-from sightline.types.pictures import GreyScaled, Picture
+from sightline.types.pictures import GreyScaled, Picture, YuvPlanes
 from sightline.types.rollouts import ClassFigures, ModelFigures, RolloutReason, RolloutStats
 from sightline.types.statistics import (
     OUTCOMES,
     PRIORITIES,
+    DriftStatus,
     EngineState,
     FallbackStatus,
     ModelStats,
@@ -60,6 +61,7 @@ __all__ = [
     "Detection",
     "DetectionTask",
     "Detections",
+    "DriftStatus",
     "EmbedderInfo",
     "Embedding",
     "EngineInfo",
@@ -95,4 +97,5 @@ __all__ = [
     "StreamInfo",
     "StreamStats",
     "TensorSpec",
+    "YuvPlanes",
 ]

@@ -45,3 +45,11 @@ class GreyScaled(Protocol):
 
     def scaled_grey(self, width: int, height: int) -> Pixels | None:
         """The brightness (height, width), uint8, at a smaller size; None: it cannot be had alone."""
+
+
+@runtime_checkable
+class YuvPlanes(Protocol):
+    """What a Picture offers whose decoder left brightness and colours apart."""
+
+    def yuv_planes(self) -> tuple[Pixels, Pixels, Pixels] | None:
+        """Brightness (height, width), Cb and Cr (smaller), uint8, the decoder's own memory; None: it has none."""

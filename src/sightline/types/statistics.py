@@ -18,6 +18,29 @@ OUTCOMES = ("done", "failed", "overloaded", "deadline", "stale", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
+class DriftStatus:
+    """Whether a stream is still like its reference.
+
+    ``state``: ``waiting`` (too few samples yet), ``learning`` (``learnt`` of the time is over, 0 to 1), ``usual``,
+    ``drift`` or ``refused`` (``error`` says why the reference cannot be used). ``effect`` is the largest
+    distance over its limit: 1 and more is a change. ``anomaly`` is that of the newest sample: 1 is notably outside of
+    all that is usual. ``since`` is the Unix time at which the drift began. ``changes`` are sentences with their
+    effects; ``causes`` the likely ones.
+    """
+
+    state: Literal["waiting", "learning", "usual", "drift", "refused"]
+    samples: int = 0
+    learnt: float = 0.0
+    effect: float = 0.0
+    anomaly: float = 0.0
+    since: float | None = None
+    causes: tuple[str, ...] = ()
+    changes: Mapping[str, float] = field(default_factory=dict)
+    recommendation: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StreamStats:
     """A snapshot of one stream. ``state`` is the source's (``types.SourceState``), or ``paused``, ``failed``,
     ``degraded`` (it runs, but one of its outputs cannot be written) or ``restarting`` (its process is).
@@ -31,7 +54,7 @@ class StreamStats:
     take. Ages are milliseconds from decoded to analysed. ``since`` is Unix time.
     ``utc`` is the wall-clock time of the newest frame that was analysed (ISO 8601), and ``clock`` where
     that is from; None where it is not known. ``missing`` counts, by stage and reason, the frames that
-    went on without a stage's part: ``{"classify": {"late": 3}}``.
+    went on without a stage's part: ``{"classify": {"late": 3}}``. ``drift`` is None where nobody watches for it.
     """
 
     name: str
@@ -55,6 +78,7 @@ class StreamStats:
     utc: str | None = None
     clock: Clock | None = None
     missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    drift: DriftStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

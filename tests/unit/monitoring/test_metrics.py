@@ -19,7 +19,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from sightline.monitoring import metrics
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.protocols import Meter
-from sightline.types import ClassFigures, Detections, ModelFigures, RolloutReason, RolloutStats
+from sightline.types import (
+    ClassFigures,
+    Detections,
+    DriftStatus,
+    ModelFigures,
+    RolloutReason,
+    RolloutStats,
+)
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "reference" / "metrics.md"
 NAMES = ("person", "car", "bus")
@@ -39,6 +46,7 @@ class Stream:
     age_p99_ms: float = 0.0
     reconnects: int = 0
     lost: int = 0
+    drift: DriftStatus | None = field(default_factory=lambda: DriftStatus("usual"))
 
 
 @dataclass

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from sightline.cli.terminal import logs, standard_streams
 from sightline.cli.terminal.cells import cell
+from sightline.cli.terminal.progress_line import LINE_EVERY_S
 from sightline.redaction import printable
 from sightline.runtime.streams.stream import StreamResult
 
 if TYPE_CHECKING:
     from sightline.build.written_files import WrittenFiles
 
-LINE_EVERY_S = 5.0
 MANY = 12
 """With more streams than this, only the running ones have a bar."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import json
-import math
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +22,7 @@ from sightline.cli import footage
 from sightline.cli.evaluate import LOWEST_CONF, MOST_DETECTIONS
 from sightline.cli.options import model_options
 from sightline.cli.scoring import STREET
-from sightline.cli.terminal.progress import LINE_EVERY_S
+from sightline.cli.terminal.progress_line import ProgressLine
 from sightline.coco import COCO_NAMES
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError
@@ -143,28 +141,6 @@ def optimized(request: OptimizeRequest) -> dict[str, Any]:
         ).run(request.variants)
         progress.end()
     return _written(request, path, reading, variants, len(shown))
-
-
-class ProgressLine:
-    """Tells on stderr what is being done: on one line of a terminal, elsewhere on a new line now and then."""
-
-    def __init__(self) -> None:
-        self._told_at = -math.inf
-        self._part = ""
-
-    def __call__(self, what: str) -> None:
-        part = what.partition(":")[0]
-        if sys.stderr.isatty():
-            typer.echo(f"\r\x1b[2K{what} …", err=True, nl=False)
-        elif part != self._part or time.monotonic() - self._told_at > LINE_EVERY_S:
-            typer.echo(f"{what} …", err=True)
-            self._told_at = time.monotonic()
-        self._part = part
-
-    def end(self) -> None:
-        """Leave the line."""
-        if sys.stderr.isatty():
-            typer.echo("\r\x1b[2K", err=True, nl=False)
 
 
 def _check_packages(variants: Sequence[str]) -> None:

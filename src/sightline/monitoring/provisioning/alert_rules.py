@@ -136,6 +136,13 @@ def _of_streams(limits: Thresholds) -> Iterator[AlertRule]:
         "stream {{ $labels.stream }} is {{ $labels.state }}",
     )
     yield AlertRule(
+        "SightlineDrift",
+        "sightline_stream_drift == 1",
+        "10m",
+        "warning",
+        "stream {{ $labels.stream }} is no longer like its reference: GET /streams/NAME says what has changed",
+    )
+    yield AlertRule(
         "SightlineResultsLost",
         'sightline_stream_state{state="degraded"} == 1',
         "1m",

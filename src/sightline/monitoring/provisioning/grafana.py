@@ -85,10 +85,7 @@ def _overview(limits: Thresholds) -> list[Panel]:
             "percentunit",
             limits.error_rate,
         ),
-        Panel(
-            "Streams, by state",
-            [("sum by (state) (sightline_stream_state) > 0", "{{state}}")],
-        ),
+        Panel("Streams, by state", [("sum by (state) (sightline_stream_state) > 0", "{{state}}")]),
         Panel(
             "Frames that were not analysed per second, by reason",
             [
@@ -104,9 +101,13 @@ def _overview(limits: Thresholds) -> list[Panel]:
             "percentunit",
         ),
         Panel(
-            "Memory of the process",
-            [("process_resident_memory_bytes", "{{instance}}")],
-            "bytes",
+            "Drift of streams: largest change over its limit",
+            [("sightline_stream_drift_effect", "{{stream}}")],
+            "short",
+            1.0,
+        ),
+        Panel(
+            "Memory of the process", [("process_resident_memory_bytes", "{{instance}}")], "bytes"
         ),
     ]
 

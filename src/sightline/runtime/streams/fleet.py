@@ -21,7 +21,7 @@ from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.resilient_sink import ResilientSink
 from sightline.runtime.streams.stream import Stream
-from sightline.types import Detections, RunState, SourceState, StreamStats
+from sightline.types import Detections, DriftStatus, RunState, SourceState, StreamStats
 from sightline.wall_time import utc_text
 
 _JOIN_S = 10.0
@@ -47,6 +47,7 @@ class StreamParts:
     """The place in the ladder of how much is analysed; 0 is everything."""
     saw: Callable[[Detections], None] | None = None
     """Told of the objects that the outputs of each frame are given."""
+    drift: Callable[[], DriftStatus | None] = lambda: None
 
 
 MakeStream = Callable[[str, StreamOptions, StreamRecord], StreamParts]
@@ -55,9 +56,8 @@ MakeStream = Callable[[str, StreamOptions, StreamRecord], StreamParts]
 def no_stream(name: str, there: Iterable[str]) -> NotFound:
     """The error for a name that is none of the streams that are ``there``."""
     names = sorted(there)
-    shown = ", ".join(names[:_NAMED]) + (
-        f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
-    )
+    more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+    shown = ", ".join(names[:_NAMED]) + more
     return NotFound(
         f"there is no stream {name!r}; there are {shown}"
         if names
@@ -150,7 +150,7 @@ class Member:
             analyzed=counts.analyzed, dropped=dropped, pending=pending, objects=counts.objects,
             fps_in=round(fps_in, 2), fps_analyzed=round(fps_analyzed, 2),
             age_p50_ms=round(p50, 1), age_p99_ms=round(p99, 1), reconnects=status.reconnects,
-            level=parts.level(), since=self.since, lost=sum(o.lost for o in self._outputs),
+            level=parts.level(), drift=parts.drift(), since=self.since, lost=sum(o.lost for o in self._outputs),
             error=self._error or parts.pipeline.error or status.error or unwritten,
             utc=None if newest is None or newest.utc is None else utc_text(newest.utc),
             clock=None if newest is None else newest.clock, missing=parts.pipeline.missing(),

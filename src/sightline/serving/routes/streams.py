@@ -83,6 +83,11 @@ async def add(request: Request, body: StreamRequest) -> JsonObject:
     if body.live.hosts is not None:
         raise Forbidden("live.hosts: which hosts clients may open says serving.stream_hosts")
 
+    if body.drift is not None:
+        raise Forbidden(
+            "drift: its reference is a file of this computer: name it in the configuration"
+        )
+
     for at, model in body.options().further_models:
         if model not in service.stage_models:  # clients name no files
             known = ", ".join(sorted(service.stage_models))

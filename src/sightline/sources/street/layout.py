@@ -217,7 +217,8 @@ def make_camera(options: StreetOptions, street: Layout) -> Camera:
     yaw = round(math.atan2(-dx, dy), 4)
     pitch = round(math.atan2(-dz, math.sqrt(dx * dx + dy * dy)), 4)
     half_view = math.radians(preset.view * (1 + 0.08 * jitter[5]) / 2)
-    focal = round(SCALE * options.width / 2 / math.tan(half_view), 3)
+    focal = round(options.zoom * SCALE * options.width / 2 / math.tan(half_view), 3)
+    yaw -= round(math.atan(options.turn * SCALE * options.width / focal), 4)
     return Camera(
         x,
         y,

@@ -17,6 +17,7 @@ HELD_OUT_SEED = 10_000
 
 Weather = Literal["clear", "rain", "fog"]
 Light = Literal["day", "dusk", "night"]
+Paint = Literal["usual", "bright"]
 View = Literal["mast", "corner", "high", "low"]
 RANDOM = "random"
 
@@ -45,6 +46,23 @@ class StreetOptions(BaseModel):
     shake: float = Field(1.0, ge=0, le=4, description="How far the mast sways, in pixels.")
     pan: int = Field(
         0, ge=0, le=640, description="How far the camera turns to either side, in pixels."
+    )
+    turn: float = Field(
+        0.0,
+        ge=-0.5,
+        le=0.5,
+        description="Camera turned right by this share of the picture's width.",
+    )
+    zoom: float = Field(1.0, ge=0.5, le=2, description="Focal length, as a multiple of the usual.")
+    exposure: float = Field(
+        0.0, ge=-3, le=3, description="Stops by which pictures are overexposed."
+    )
+    snow: float = Field(0.0, ge=0, le=4, description="Snow that sticks to the lens.")
+    frozen: bool = Field(False, description="The camera repeats its first picture.")
+    trucks: float = Field(0.0, ge=0, le=1, description="Share of the cars that are trucks instead.")
+    paint: Paint = Field("usual", description="Colours of cars and trucks; bright: yellow, orange.")
+    start: float = Field(
+        0.0, ge=0, le=1e6, description="Seconds of the scene before the first frame."
     )
     jpeg: int = Field(0, ge=0, le=100, description="JPEG quality of the camera; 0 is lossless.")
     live: bool = Field(False, description="Pace frames to real time, as a camera does.")
@@ -105,6 +123,7 @@ class StreetOptions(BaseModel):
 
 
 _CHOICES: dict[str, Any] = {"weather": Weather, "light": Light, "camera": View}
+"""What may be random: drawn from the seed in this order."""
 
 
 def _nearest(word: str, words: Any) -> str:

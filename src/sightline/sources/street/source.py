@@ -89,7 +89,8 @@ class StreetSource:
                     continue
                 if self._closed.wait(max(0.0, -late)):
                     break
-            image, truth = renderer.frame(world)
+            if not (options.frozen and number):
+                image, truth = renderer.frame(world)
             self._handed += 1
             frame = Frame(self._name, number, at, time.monotonic(), StreetPicture(image, truth))
             if options.live:

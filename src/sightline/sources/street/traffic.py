@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sightline.sources.street.layout import LANE, NEAR_END, PARKING, Layout
+from sightline.sources.street.options import StreetOptions
 from sightline.sources.street.paths import Path
 from sightline.sources.street.stands import END, START, Stand, make_bay, make_stands
+from sightline.sources.street.vehicles import bright_look
 
 PARKED_END = 120.0
 """Nobody parks farther up the street (m)."""
@@ -63,14 +65,18 @@ class Traffic:
     """
 
     def __init__(
-        self, street: Layout, paths: Sequence[Path], rng: np.random.Generator, density: float
+        self,
+        street: Layout,
+        paths: Sequence[Path],
+        rng: np.random.Generator,
+        options: StreetOptions,
     ) -> None:
         self.street = street
         self.paths = paths
         self.vehicles: list[Vehicle] = []
         self.parked: list[Vehicle] = []
         self.next_id = 1
-        self._density = density
+        self._options = options
         self._rng = rng
 
     def place(self, car: Vehicle) -> None:
@@ -96,6 +102,8 @@ class Traffic:
         number, look = self.next_id, int(rng.integers(1 << 30))
         rider = number + 1 if kind in ("bicycle", "motorcycle") else 0
         self.next_id += 2 if rider else 1
+        if self._options.paint == "bright" and kind in ("car", "truck"):
+            look = bright_look(look, kind)
         if kind == "car" and look % 100 >= 62:
             # SUVs and vans are higher than saloons and hatchbacks.
             height += 0.2 if look % 100 < 85 else 0.55
@@ -131,12 +139,15 @@ class Traffic:
             return "car"
         if kind in ("bus", "truck") and path.turn:
             return "car"
+        trucks = self._options.trucks
+        if trucks and kind == "car" and not path.turn and self._rng.random() < trucks:
+            return "truck"
         return kind
 
     def _rate(self, path: Path) -> float:
         """Arrivals per second."""
         on_main = abs(path.pieces[0].angle % math.pi) > 0.1
-        return self._density * (0.018 if path.turn else 0.10 if on_main else 0.02)
+        return float(self._options.density) * (0.018 if path.turn else 0.10 if on_main else 0.02)
 
     def _populate(self, at: int) -> None:
         path = self.paths[at]

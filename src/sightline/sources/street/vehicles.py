@@ -28,6 +28,8 @@ _PAINTS: tuple[Colour, ...] = (
     (0.14, 0.12, 0.48), (0.55, 0.30, 0.14), (0.70, 0.45, 0.22), (0.36, 0.18, 0.10),
     (0.22, 0.36, 0.16), (0.20, 0.62, 0.80), (0.18, 0.42, 0.86), (0.55, 0.62, 0.68),
 )  # fmt: skip
+_BRIGHT = (13, 14)
+"""Places of yellow and orange."""
 _COACHES: tuple[tuple[Colour, Colour], ...] = (
     ((0.16, 0.13, 0.70), (0.16, 0.13, 0.70)), ((0.90, 0.90, 0.88), (0.66, 0.36, 0.12)),
     ((0.20, 0.66, 0.88), (0.92, 0.92, 0.90)), ((0.30, 0.55, 0.22), (0.90, 0.92, 0.90)),
@@ -70,6 +72,14 @@ def truck_paint(look: int) -> int:
     cab, load, body = numbers(look, 3)
     draw = cab if body > _TIPPERS else load * (0.3 if body < 0.6 else 1.0)
     return int(draw * len(_PAINTS))
+
+
+def bright_look(look: int, kind: str) -> int:
+    """An appearance with the body of ``look``, for a car or truck in yellow or orange."""
+    paint = car_paint if kind == "car" else truck_paint
+    while paint(look) not in _BRIGHT:
+        look += 100  # the last two figures choose the body
+    return look
 
 
 def car(look: int, length: float, width: float, height: float) -> Mesh:

@@ -44,12 +44,12 @@ class World:
         rng = np.random.Generator(np.random.PCG64([options.seed, 3]))
         self.signals = Signals(rng.random())
         self.crowd = Crowd(street, rng, round(30 * float(options.density)))
-        self.traffic = Traffic(street, self.paths, rng, float(options.density))
+        self.traffic = Traffic(street, self.paths, rng, options)
         self.vehicles, self.parked = self.traffic.vehicles, self.traffic.parked
         self.traffic.park()
         self.traffic.next_id = self.crowd.fill(self.traffic.next_id, anywhere=True)
         self.traffic.populate()
-        self.advance(WARM_UP)
+        self.advance(WARM_UP + options.start)
 
     def advance(self, seconds: float) -> None:
         """Move everything on by ``seconds``, in equal steps of at most ``COARSE``."""

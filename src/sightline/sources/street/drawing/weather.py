@@ -1,9 +1,10 @@
-"""What the air and the camera add to a picture: lamps' glow, rain, blur, noise, exposure, JPEG."""
+"""What the air and the camera add to a picture: lamps' glow, rain, snow on the lens, blur, noise, exposure, JPEG."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.sources.street.camera import SCALE
 from sightline.sources.street.drawing.light import Lighting
@@ -25,6 +26,8 @@ class Lens:
         self._rng = np.random.Generator(np.random.PCG64([options.seed, 6]))
         self._noise = self._make_noise()
         self._rain = self._make_rain() if lighting.wet else []
+        self._snow = self._make_snow() if options.snow else None
+        self._stops = _stops(options.exposure) if options.exposure else None
         self._glows: dict[tuple[int, int, bool], Pixels] = {}
         self._sway = [0.0, 0.0, 0.0, 0.0]
         self._gain = 1.0
@@ -67,12 +70,16 @@ class Lens:
         cv2.add(part, sprite[cy0 - y0 : cy1 - y0, cx0 - x0 : cx1 - x0], dst=part)
 
     def finish(self, image: Pixels) -> Pixels:
-        """Rain, blur, noise and compression; may work in place."""
+        """Rain, snow, blur, exposure, noise and compression; may work in place."""
         options = self._options
         if self._rain:
             cv2.add(image, self._rain[int(self._rng.random() * len(self._rain))], dst=image)
+        if self._snow is not None:
+            image = self._behind_snow(image, self._snow)
         if options.blur:
             image = self._soften(image)
+        if self._stops is not None:
+            image = cv2.LUT(image, self._stops)
         if options.noise:
             i, j = (int(self._rng.random() * 32) for _ in range(2))
             for at, plus in enumerate((True, False)):
@@ -126,6 +133,23 @@ class Lens:
             tiles.append(np.asarray(cv2.merge([tile, tile, tile]), np.uint8))
         return tiles
 
+    def _make_snow(self) -> Pixels:
+        """How much of each pixel snow hides, 0 to 255; (H, W)."""
+        width, height = self._options.width, self._options.height
+        rng = np.random.Generator(np.random.PCG64([self._options.seed, 7]))
+        cover = np.zeros((height, width), np.uint8)
+        for x, y, size in rng.random((round(14 * self._options.snow), 3)).tolist():
+            radius = int(height * (0.03 + 0.09 * size))
+            cv2.circle(cover, (int(x * width), int(y * height)), radius, 235, -1, cv2.LINE_8)
+        return np.asarray(cv2.blur(cover, (height // 16 | 1, height // 16 | 1)), np.uint8)
+
+    @staticmethod
+    def _behind_snow(image: Pixels, snow: Pixels) -> Pixels:
+        """What is seen past snow: where it lies, its own bright grey, with a little of what is behind."""
+        share = snow.astype(np.int32)[..., None]
+        white = cv2.blur(image, (61, 61)).astype(np.int32) // 2 + 90
+        return np.asarray((image * (255 - share) + white * share) // 255, np.uint8)
+
     def _make_glow(self, radius: int, kind: int, mirrored: bool) -> Pixels:
         # Integers only: a bright middle and a wide, faint rim.
         wide, tall = (max(1, radius // 2), radius * 2) if mirrored else (radius, radius)
@@ -138,3 +162,11 @@ class Lens:
         value = value * left // 1024
         planes = [np.minimum(255, value * round(c * 256) // 256) for c in _GLOW_COLOURS[kind]]
         return np.stack(planes, axis=-1).astype(np.uint8)
+
+
+def _stops(exposure: float) -> NDArray[np.uint8]:
+    """What each level becomes when the sensor gets so many stops more light; (256,)."""
+    # Levels are coded with a gamma of 2.2. Rounded, since powers differ in the last bit between machines.
+    gain = round(2 ** (exposure / 2.2) * 65536)
+    levels = np.minimum(255, np.arange(256, dtype=np.int64) * gain // 65536)
+    return np.asarray(levels, np.uint8)

@@ -10,13 +10,21 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from sightline.config.options import Name, Options
 from sightline.config.serving import secret_web_address
 
+_OF_STREAMS = {"stream_down_s", "drift", "anomaly"}
+
 
 class AlertOptions(Options):
     """A rule that is watched while the service runs."""
 
     name: Name = Field(description="stands in the log and in what is sent")
     metric: Literal[
-        "latency_p99_ms", "throughput_fps", "error_rate", "agreement", "stream_down_s"
+        "latency_p99_ms",
+        "throughput_fps",
+        "error_rate",
+        "agreement",
+        "stream_down_s",
+        "drift",
+        "anomaly",
     ] = Field(description="what is watched")
     above: float | None = Field(None, description="alert where the value is greater")
     below: float | None = Field(None, description="alert where the value is smaller")
@@ -37,8 +45,8 @@ class AlertOptions(Options):
 
 def never_true(rule: AlertOptions) -> Iterator[tuple[str, str]]:
     """Why a rule can never come true: the key, and what is wrong with it."""
-    if rule.metric == "stream_down_s" and rule.model is not None and rule.stream is None:
-        yield "model", "stream_down_s is of streams, never of a model: say `stream`, or neither"
+    if rule.metric in _OF_STREAMS and rule.model is not None and rule.stream is None:
+        yield "model", f"{rule.metric} is of streams, never of a model: say `stream`, or neither"
     if rule.metric not in {"error_rate", "agreement"}:
         return
     if rule.stream is not None and rule.model is None:

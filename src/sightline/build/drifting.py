@@ -1,0 +1,194 @@
+"""Drift of a source against a reference, from options: what samples frames, learns and checks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+
+from sightline.build.model_files import model_identity
+from sightline.build.models import detector as make_detector
+from sightline.build.pipeline import pipeline
+from sightline.build.sources import SourceInput, inputs
+from sightline.config import ByteTrackOptions, ModelOptions
+from sightline.errors import ConfigError
+from sightline.monitoring.drift.causes import Cause, causes
+from sightline.monitoring.drift.detector import DriftDetector, DriftState, anomaly
+from sightline.monitoring.drift.reference import (
+    ALL_HOURS,
+    BLOCK,
+    ENOUGH_S,
+    FEWEST_BLOCKS,
+    WINDOWS,
+    Reference,
+    usual_of,
+)
+from sightline.monitoring.profiles.profile import FrameSample, Profile
+from sightline.monitoring.profiles.profiler import SAMPLE_S, Profiler
+from sightline.redaction import redact
+from sightline.runtime.streams.stream import observe
+from sightline.types import StreamInfo
+
+log = logging.getLogger(__name__)
+
+FEWEST_LEARNT = FEWEST_BLOCKS * BLOCK
+FEWEST_CHECKED = WINDOWS[0] * BLOCK
+_DENSE = 2
+"""A short recording is sampled so often that there are so many times the fewest samples."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How the frames of a source are sampled.
+
+    ``interval_s`` are seconds of the stream between two samples; None: one, or less where the recording is
+    short. ``track``: each frame is analysed and tracked, so that tracks can be judged; else only the sampled
+    frames are. ``seconds`` of a live source are looked at; None: until it ends.
+    """
+
+    interval_s: float | None = None
+    track: bool = False
+    seconds: float | None = None
+
+
+@dataclass
+class DriftCheck:
+    """What a check found.
+
+    Attributes:
+        samples: frames that were looked at.
+        interval_s: stream seconds between two of them.
+        states: what each look found, a block of samples apart.
+        anomalies: stream seconds and anomaly score of each sample.
+    """
+
+    interval_s: float
+    samples: int = 0
+    states: list[DriftState] = field(default_factory=list)
+    anomalies: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def first(self) -> DriftState | None:
+        """The first look that found drift."""
+        return next((state for state in self.states if state.drifted), None)
+
+    @property
+    def worst(self) -> DriftState:
+        """The last look that found drift, or the last one."""
+        return next((s for s in reversed(self.states) if s.drifted), self.states[-1])
+
+    @property
+    def causes(self) -> list[Cause]:
+        """The likely causes, the likeliest first."""
+        return causes(self.worst) if self.first is not None else []
+
+
+def learn(spec: str, model: ModelOptions, options: SamplingOptions, tell: Tell) -> Reference:
+    """Learn the reference of a source, of all hours together.
+
+    Raises:
+        ConfigError: it has too few frames, or an option cannot be.
+        SightlineError: the source or the model fails.
+    """
+    with _opened(spec) as (source, info):
+        interval = options.interval_s or _interval(source, info, FEWEST_LEARNT)
+        blocks = [Profile()]
+        for number, sample in enumerate(_samples(source, info, model, options, interval), 1):
+            if blocks[-1].samples == BLOCK:
+                blocks.append(Profile())
+            blocks[-1].add(sample)
+            tell(_so_far(number, interval, info))
+        name = redact(source.name)
+        seconds = blocks[-1].ended - blocks[0].began
+        if seconds < ENOUGH_S and not source.still:
+            log.warning(
+                "%s: the reference spans %.0f s: of traffic, much that is usual is not in it. Some minutes are "
+                "better, and days best", name, seconds,
+            )  # fmt: skip
+        return Reference(
+            name, model_identity(model), (info.width, info.height), interval,
+            {ALL_HOURS: usual_of(name, blocks)},
+        )  # fmt: skip
+
+
+def check(
+    spec: str, model: ModelOptions, reference: Reference, options: SamplingOptions, tell: Tell
+) -> DriftCheck:
+    """Hold a source against a reference.
+
+    Raises:
+        ConfigError: the reference is of another model or picture size, or there are too few frames.
+        SightlineError: the source or the model fails.
+    """
+    with _opened(spec) as (source, info):
+        camera = source.name if source.live else None
+        reference.check_fits(camera, model_identity(model), (info.width, info.height))
+        dense = _interval(source, info, FEWEST_CHECKED)
+        interval = options.interval_s or min(reference.interval_s, dense)
+        held = replace(reference, interval_s=max(interval, reference.interval_s))
+        detector = DriftDetector(held, same_interval=interval == reference.interval_s)
+        found = DriftCheck(interval)
+        for sample in _samples(source, info, model, options, interval):
+            found.samples += 1
+            found.anomalies.append((sample.time, anomaly(sample, held.usual_at(sample.utc))))
+            state = detector.add(sample)
+            if state is not None:
+                found.states.append(state)
+            tell(_so_far(found.samples, interval, info))
+    if not found.states:
+        raise ConfigError(
+            f"{redact(spec)}: {found.samples} sampled frames are too few: {FEWEST_CHECKED} are compared at "
+            "least. Give more footage, or look more often with --every"
+        )
+    return found
+
+
+@contextmanager
+def _opened(spec: str) -> Iterator[tuple[SourceInput, StreamInfo]]:
+    named, *more = inputs([spec])
+    if more:
+        raise ConfigError(
+            f"{redact(spec)}: each camera has a reference of its own: give one source"
+        )
+    with closing(named.source):
+        yield named, named.source.open()
+
+
+def _interval(source: SourceInput, info: StreamInfo, fewest: int) -> float:
+    """Seconds between samples: one, or so few that a short recording has enough of them."""
+    if source.still or info.frames is None or not info.fps:
+        return 0.0 if source.still else SAMPLE_S
+    return min(SAMPLE_S, max(1, info.frames // (_DENSE * fewest)) / info.fps)
+
+
+def _samples(
+    source: SourceInput,
+    info: StreamInfo,
+    model: ModelOptions,
+    options: SamplingOptions,
+    interval: float,
+) -> Iterator[FrameSample]:
+    profiler = Profiler(interval)
+    track = options.track and not source.still
+    every = 1 if track or not info.fps else max(1, round(interval * info.fps))
+    with closing(make_detector(model)) as detector:
+        steps = pipeline(detector, ByteTrackOptions() if track else None, every=every)
+        with closing(observe(source.source, steps)) as observations:
+            began: float | None = None
+            for seen in observations:
+                began = seen.frame.time if began is None else began
+                if options.seconds is not None and seen.frame.time - began >= options.seconds:
+                    return
+                sample = profiler.see(seen)
+                if sample is not None:
+                    yield sample
+
+
+def _so_far(number: int, interval: float, info: StreamInfo) -> str:
+    if info.frames and info.fps and interval:
+        expected = max(number, int(info.frames / info.fps / interval))
+        return f"frames: {number} of {expected}"
+    return f"frames: {number}"

@@ -1,0 +1,71 @@
+"""``sightline drift learn``: what a camera is usually like, as a file."""
+
+from __future__ import annotations
+
+import json as json_
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sightline.cli.drift.options import Every, Footage, Json, Seconds, Track
+from sightline.cli.options import Backend, Conf, Device, Model, ModelsDir, Verbose, model_options
+from sightline.cli.terminal import logs
+from sightline.cli.terminal.progress_line import ProgressLine
+from sightline.redaction import printable
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="The reference, a .json file.")]
+
+
+def learn(
+    source: Footage,
+    model: Model,
+    output: Output,
+    every: Every = None,
+    track: Track = False,
+    seconds: Seconds = None,
+    conf: Conf = None,
+    backend: Backend = "auto",
+    device: Device = "auto",
+    models_dir: ModelsDir = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Learn what a camera's pictures, and what a model finds in them, are usually like.
+
+    Take footage from when all was well: some minutes at least, with all that is usual in it. What the
+    reference differs by within itself is what a check will let pass.
+
+    [bold]Examples[/bold]
+
+    sightline drift learn monday.mp4 --model yolox_nano --output gate.json
+
+    sightline drift learn rtsp://camera/stream --model street --seconds 3600 --output gate.json
+    """
+    from sightline.build import drifting
+    from sightline.build.file_conflicts import check_files, read_by_model, read_by_source
+
+    logs.set_up(verbose)
+    options = model_options(model, conf=conf, backend=backend, device=device, models_dir=models_dir)
+    reads = {use.what: Path(use.path) for use in read_by_model(options)}
+    reads |= {
+        f"the input {use.path}": Path(use.path) for use in read_by_source(source, "the input")
+    }
+    check_files(reads, {"--output": output})
+    progress = ProgressLine()
+    found = drifting.learn(
+        source, options, drifting.SamplingOptions(every, track, seconds), progress
+    )
+    progress.end()
+    found.save(output)
+    if json:
+        told = {
+            "reference": str(output), "camera": found.camera, "model": found.model,
+            "samples": found.samples, "interval_s": found.interval_s,
+        }  # fmt: skip
+        typer.echo(json_.dumps(told))
+    else:
+        typer.echo(
+            f"{output}: {found.samples} frames of {printable(found.camera)}, {found.interval_s:g} s apart, "
+            f"with {found.model}"
+        )

@@ -1,0 +1,114 @@
+"""Learns a reference while a camera runs, over days, each hour of the day for itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from sightline.monitoring.drift.comparison import distances
+from sightline.monitoring.drift.reference import (
+    ALL_HOURS,
+    BLOCK,
+    WINDOWS,
+    Reference,
+    Usual,
+    hour_of,
+    limits_of,
+    usual_of,
+)
+from sightline.monitoring.profiles.profile import FrameSample, Profile, merged
+
+_DAY_S = 86400.0
+_FEWEST_WINDOWS = 8
+"""Distances between windows of an hour and that hour before: with fewer its limits would be chance."""
+
+
+@dataclass(slots=True, eq=False)
+class _Hour:
+    """One hour of the day: all of it so far, and how far each window was from what was before it."""
+
+    profile: Profile = field(default_factory=Profile)
+    null: dict[int, dict[str, list[float]]] = field(
+        default_factory=lambda: {window: defaultdict(list) for window in WINDOWS}
+    )
+
+    def add(self, window: Profile, blocks: int) -> None:
+        """Compare a window with the hour before it."""
+        if self.profile.samples >= WINDOWS[0] * BLOCK:
+            for name, distance in distances(window, self.profile).items():
+                self.null[blocks][name].append(distance)
+
+    @property
+    def known(self) -> bool:
+        """Whether the hour was seen often enough to be judged by itself."""
+        longest = self.null[WINDOWS[-1]]
+        return max((len(own) for own in longest.values()), default=0) >= _FEWEST_WINDOWS
+
+
+class ReferenceLearner:
+    """Adds up samples until the time is over.
+
+    Of each hour only the sum is kept, and distances: a week of a camera takes a few megabytes.
+
+    Args:
+        camera, model, size, interval_s: see ``Reference``.
+        days: how long is learnt, from the first sample on.
+    """
+
+    def __init__(
+        self, camera: str, model: str, size: tuple[int, int], interval_s: float, days: float
+    ) -> None:
+        self.camera, self.model, self.size = camera, model, size
+        self._interval_s = interval_s
+        self._days = days
+        self._hours: dict[str, _Hour] = defaultdict(_Hour)
+        self._window: list[Profile] = []
+        self._block = Profile()
+        self._first: list[Profile] = []  # the blocks of a reference of less than an hour
+        self._began: float | None = None
+        self._learnt_s = 0.0
+        self.samples = 0
+
+    @property
+    def share(self) -> float:
+        """How much of the time is over, 0 to 1."""
+        return min(1.0, self._learnt_s / (self._days * _DAY_S))
+
+    def add(self, sample: FrameSample, now: float) -> bool:
+        """Count a sample, seen at ``now`` (Unix seconds). Returns whether the time is over."""
+        if self._began is None:
+            self._began = now
+        self._learnt_s = max(self._learnt_s, now - self._began)
+        self.samples += 1
+        self._block.add(sample)
+        if self._block.samples == BLOCK:
+            self._window.append(self._block)
+            self._block = Profile()
+        if len(self._window) == WINDOWS[-1]:
+            self._count(hour_of(now))
+        return self._learnt_s >= self._days * _DAY_S
+
+    def _count(self, hour: str) -> None:
+        short, long = WINDOWS
+        if sum(block.samples for block in self._first) < 3600:
+            self._first += self._window
+        for key in (hour, ALL_HOURS):
+            kept = self._hours[key]
+            for start in range(0, long, short):
+                kept.add(merged(self._window[start : start + short]), short)
+            kept.add(merged(self._window), long)
+            kept.profile = merged([kept.profile, *self._window])
+        self._window = []
+
+    def reference(self) -> Reference:
+        """What was learnt. Raises ConfigError: there were too few samples."""
+        usual = {
+            key: Usual(
+                hour.profile, {window: limits_of(null) for window, null in hour.null.items()}
+            )
+            for key, hour in self._hours.items()
+            if hour.known
+        }
+        if ALL_HOURS not in usual:
+            usual[ALL_HOURS] = usual_of(self.camera, self._first)
+        return Reference(self.camera, self.model, self.size, self._interval_s, usual)

@@ -1,0 +1,218 @@
+"""The reference that a camera is held against: what it is usually like, and how much that varies by itself."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from sightline.errors import ConfigError
+from sightline.monitoring.drift.comparison import distances, notable
+from sightline.monitoring.profiles.profile import Profile, difference, merged
+from sightline.monitoring.profiles.statistic import parts_of
+from sightline.whole_files import write_whole
+
+BLOCK = 20
+"""Samples of a block: neighbouring frames are alike, so that blocks are compared, not frames."""
+WINDOWS = (5, 10)
+"""Blocks that are judged together: 100 samples show a large change soon, 200 a smaller one."""
+FEWEST_BLOCKS = 10
+MARGIN = 1.25
+"""A limit lies so much above the largest distance that the reference has by itself."""
+FALSE_ALARMS = 1 / (100 * 40 * 864)
+"""The chance of a false alarm of one statistic in one window that is allowed: one in a day of 100 cameras
+with 40 statistics in 864 windows of 100 seconds."""
+ALL_HOURS = ""
+ENOUGH_S = 300.0
+"""Of shorter recordings the traffic may be chance."""
+_COMES_AND_GOES = frozenset(
+    {
+        "objects", "confidence", "size", "motion", "track_gaps", "track_births", "track_age", "label_score", "places",
+        "classes", "object_colours", "labels",
+    }
+)  # fmt: skip
+_RUNS = 60
+"""Runs of blocks that are compared with the rest of the reference, at most."""
+_VERSION = 1
+
+Limits = Mapping[int, Mapping[str, float]]
+"""The limit of each statistic's distance, by the number of blocks that are judged together."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Usual:
+    """What a camera is usually like at some time of the day."""
+
+    profile: Profile
+    limits: Limits
+
+    def limit(self, window: int, name: str) -> float:
+        """The limit of a statistic's distance; of one that the reference never saw, what is worth a word."""
+        return self.limits[window].get(name, notable(name))
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What a camera and a model were like while all was well.
+
+    Attributes:
+        camera: the stream's name.
+        model: what found the objects.
+        size: width and height of the pictures.
+        interval_s: stream seconds between two samples.
+        usual: what is usual, by hour: see ``hour_of``. ``ALL_HOURS`` is always there.
+    """
+
+    camera: str
+    model: str
+    size: tuple[int, int]
+    interval_s: float
+    usual: Mapping[str, Usual]
+
+    @property
+    def samples(self) -> int:
+        """How many frames were sampled for it."""
+        return self.usual[ALL_HOURS].profile.samples
+
+    def usual_at(self, utc: float | None) -> Usual:
+        """What is usual at a time (Unix seconds): that of the hour, where it was learnt."""
+        if utc is not None:
+            found = self.usual.get(hour_of(utc))
+            if found is not None:
+                return found
+        return self.usual[ALL_HOURS]
+
+    def check_fits(self, camera: str | None, model: str, size: tuple[int, int]) -> None:
+        """Raise ConfigError where it is of another camera (None: any), model or picture size."""
+        if camera is not None and camera != self.camera:
+            raise ConfigError(
+                f"the reference is of the camera {self.camera}, not of {camera}: each camera needs its own"
+            )
+        if model != self.model:
+            raise ConfigError(
+                f"the reference was learnt with the model {self.model}, not with {model}: objects of two models "
+                "cannot be compared. Learn it again with this model"
+            )
+        if size != self.size:
+            width, height = self.size
+            raise ConfigError(
+                f"the reference is of pictures of {width}×{height}, and these have {size[0]}×{size[1]}: "
+                "is it the same camera? If its resolution was changed, learn the reference again"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, whole or not at all. Raises SinkError."""
+        usual = {
+            hour: {"profile": one.profile.to_dict(), "limits": one.limits}
+            for hour, one in self.usual.items()
+        }
+        values = {
+            "sightline_reference": _VERSION,
+            "camera": self.camera,
+            "model": self.model,
+            "size": list(self.size),
+            "interval_s": self.interval_s,
+            "usual": usual,
+        }
+        write_whole(path, json.dumps(values, separators=(",", ":")).encode())
+
+    @classmethod
+    def load(cls, path: Path) -> Reference:
+        """Read what ``save`` wrote. Raises ConfigError: it is something else."""
+        try:
+            values = json.loads(path.read_bytes())
+        except OSError as exc:
+            raise ConfigError(f"cannot read the reference {path}: {exc.strerror}") from exc
+        except ValueError as exc:
+            raise ConfigError(f"{path} is no reference: it is not JSON") from exc
+        if not isinstance(values, dict) or "sightline_reference" not in values:
+            raise ConfigError(f"{path} is no reference: make one with `sightline drift learn`")
+        if values["sightline_reference"] != _VERSION:
+            raise ConfigError(f"{path} was written by a later version of Sightline: learn it again")
+        try:
+            return cls._read(values)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as exc:
+            raise ConfigError(f"{path} is damaged: {exc!r}: learn the reference again") from exc
+
+    @classmethod
+    def _read(cls, values: Mapping[str, Any]) -> Reference:
+        width, height = (int(side) for side in values["size"])
+        usual = {str(hour): _usual(one) for hour, one in values["usual"].items()}
+        if not usual[ALL_HOURS].profile.samples:
+            raise ValueError("it has no samples")
+        return cls(
+            str(values["camera"]), str(values["model"]), (width, height),
+            float(values["interval_s"]), usual,
+        )  # fmt: skip
+
+
+def hour_of(utc: float) -> str:
+    """The hour of a Unix time here, and whether it is one of a weekend: ``weekday 09``, ``weekend 23``."""
+    local = time.localtime(utc)
+    return f"{'weekend' if local.tm_wday >= 5 else 'weekday'} {local.tm_hour:02}"
+
+
+def usual_of(camera: str, blocks: Sequence[Profile]) -> Usual:
+    """What is usual in a recording, from profiles of its blocks in order.
+
+    The null distribution is that of the recording against itself: runs of blocks against the rest.
+
+    Raises:
+        ConfigError: there are too few.
+    """
+    have = sum(block.samples for block in blocks)
+    blocks = [block for block in blocks if block.samples >= BLOCK]
+    if len(blocks) < FEWEST_BLOCKS:
+        raise ConfigError(
+            f"{camera}: {have} sampled frames are too few for a reference: {FEWEST_BLOCKS * BLOCK} are needed "
+            "at least, of several minutes: give more footage"
+        )
+    total = merged(blocks)
+    limits = {}
+    for window in WINDOWS:
+        length = min(window, len(blocks) // 2)
+        starts = len(blocks) - length + 1
+        null: dict[str, list[float]] = {}
+        for start in range(0, starts, max(1, starts // _RUNS)):
+            run = merged(blocks[start : start + length])
+            for name, distance in distances(run, difference(total, run)).items():
+                null.setdefault(name, []).append(distance)
+        limits[window] = _widened(limits_of(null), total.ended - total.began)
+    return Usual(total, limits)
+
+
+def _widened(limits: Mapping[str, float], seconds: float) -> dict[str, float]:
+    """Limits of what comes and goes, wider where a recording is too short to have seen all that is usual."""
+    factor = max(1.0, (ENOUGH_S / max(seconds, 1.0)) ** 0.5)
+    return {
+        name: limit * (factor if parts_of(name)[0] in _COMES_AND_GOES else 1.0)
+        for name, limit in limits.items()
+    }
+
+
+def limits_of(null: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """The limit of each statistic from distances of the reference to itself.
+
+    It lies above all of them, above what a normal distribution of them allows, and it is worth a word.
+    """
+    quantile = float(stats.norm.isf(FALSE_ALARMS))
+    return {
+        name: max(notable(name), MARGIN * max(own), float(np.mean(own) + quantile * np.std(own)))
+        for name, own in null.items()
+    }
+
+
+def _usual(values: Mapping[str, Any]) -> Usual:
+    limits = {
+        int(window): {str(name): float(limit) for name, limit in own.items()}
+        for window, own in values["limits"].items()
+    }
+    if set(limits) != set(WINDOWS):
+        raise ValueError("its windows are others")
+    return Usual(Profile.from_dict(values["profile"]), limits)

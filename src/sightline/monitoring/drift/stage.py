@@ -1,0 +1,181 @@
+"""Watches a stream for drift, as a stage of its pipeline: what begins and ends becomes an event."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sightline.errors import ConfigError, SinkError
+from sightline.monitoring.drift.causes import Cause, causes
+from sightline.monitoring.drift.detector import DriftDetector, DriftState, anomaly
+from sightline.monitoring.drift.learner import ReferenceLearner
+from sightline.monitoring.drift.reference import Reference
+from sightline.monitoring.profiles.profile import FrameSample
+from sightline.monitoring.profiles.profiler import Profiler
+from sightline.types import DriftStatus, Event, Observation
+
+log = logging.getLogger(__name__)
+
+_TOLD = 5
+"""Changes that an event tells, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedCamera:
+    """What is watched: the stream, its model, where the reference is or will be, and how it is learnt."""
+
+    stream: str
+    model: str
+    reference: Path
+    learn_days: float
+    every_s: float
+
+
+class WatchDrift:
+    """Looks at a frame in so many seconds, and adds events ``drift`` and ``drift_over``.
+
+    Where the reference is not there, it is learnt first and written then. A reference of another camera,
+    model or picture size is no reason to end the stream: it is told in the log and in the status, and nothing
+    is judged.
+
+    Args:
+        camera: what is watched.
+        clock: Unix seconds, for streams that do not know their own.
+    """
+
+    name = "drift"
+
+    def __init__(self, camera: WatchedCamera, clock: Callable[[], float] = time.time) -> None:
+        self._camera = camera
+        self._clock = clock
+        self._profiler = Profiler(camera.every_s)
+        self._reference: Reference | None = None
+        self._detector: DriftDetector | None = None
+        self._learner: ReferenceLearner | None = None
+        self._lock = threading.Lock()
+        self._status = DriftStatus("waiting")
+        self._since: float | None = None
+        self._size: tuple[int, int] | None = None
+
+    def submit(self, seen: Observation) -> None:
+        """There is nothing to wait for."""
+
+    def settle(self, seen: Observation, found: None) -> Observation:  # noqa: ARG002 - the protocol's
+        """The observation, with an event where drift begins or is over."""
+        sample = self._profiler.see(seen)
+        if sample is None:
+            return seen
+        size = (seen.frame.width, seen.frame.height)
+        if size != self._size:
+            self._size = size
+            self._begin(size)
+        if self._learner is not None:
+            self._learn(self._learner, sample)
+        elif self._detector is not None:
+            return self._judge(seen, sample, self._detector)
+        return seen
+
+    def status(self) -> DriftStatus:
+        """How the stream stands. From any thread."""
+        with self._lock:
+            return self._status
+
+    def _begin(self, size: tuple[int, int]) -> None:
+        camera = self._camera
+        self._learner = self._detector = self._reference = None
+        if not camera.reference.exists():
+            self._learner = ReferenceLearner(
+                camera.stream, camera.model, size, camera.every_s, camera.learn_days
+            )
+            log.info(
+                "stream %s: what is usual is learnt for %g days", camera.stream, camera.learn_days
+            )
+            return
+        try:
+            reference = Reference.load(camera.reference)
+            reference.check_fits(None, camera.model, size)
+        except ConfigError as exc:
+            log.error("stream %s is not watched for drift: %s", camera.stream, exc)
+            self._tell(DriftStatus("refused", error=str(exc)))
+            return
+        self._reference = reference
+        same = reference.interval_s == camera.every_s
+        self._detector = DriftDetector(
+            replace(reference, interval_s=camera.every_s), same_interval=same
+        )
+        self._tell(DriftStatus("waiting"))
+
+    def _learn(self, learner: ReferenceLearner, sample: FrameSample) -> None:
+        over = learner.add(sample, self._clock() if sample.utc is None else sample.utc)
+        self._tell(DriftStatus("learning", samples=learner.samples, learnt=learner.share))
+        if not over:
+            return
+        self._learner = None
+        try:
+            learner.reference().save(self._camera.reference)
+        except (ConfigError, SinkError) as exc:
+            log.error("stream %s is not watched for drift: %s", self._camera.stream, exc)
+            self._tell(DriftStatus("refused", error=str(exc)))
+            return
+        log.info("stream %s: what is usual was learnt", self._camera.stream)
+        self._size = None  # it is read from the file with the next sample
+
+    def _judge(
+        self, seen: Observation, sample: FrameSample, detector: DriftDetector
+    ) -> Observation:
+        assert self._reference is not None
+        now = self._clock() if sample.utc is None else sample.utc
+        score = anomaly(sample, self._reference.usual_at(now))
+        state = detector.add(replace(sample, utc=now))
+        if state is None:
+            self._tell(replace(self.status(), samples=self.status().samples + 1, anomaly=score))
+            return seen
+        was = self._since is not None
+        if state.drifted and not was:
+            self._since = now
+        elif not state.drifted:
+            self._since = None
+        why = causes(state)
+        self._tell(_status(state, why, score, self._since))
+        if state.drifted == was:
+            return seen
+        event = self._event(seen, state, why)
+        return replace(seen, events=(*seen.events, event))
+
+    def _event(self, seen: Observation, state: DriftState, why: list[Cause]) -> Event:
+        stream = self._camera.stream
+        if not state.drifted:
+            log.info("stream %s: drift is over", stream)
+            return Event("drift_over", seen.frame.time, stream)
+        words = [str(change) for change in state.changes[:_TOLD]]
+        cause = why[0]
+        log.warning(
+            "stream %s: drift: %s: %s: %s", stream, cause.words, "; ".join(words), cause.advice,
+            extra={"cause": cause.name},
+        )  # fmt: skip
+        data = {
+            "cause": cause.name, "words": cause.words, "recommendation": cause.advice,
+            "changes": {change.statistic: round(change.effect, 2) for change in state.changes},
+        }  # fmt: skip
+        return Event("drift", seen.frame.time, stream, data=data)
+
+    def _tell(self, status: DriftStatus) -> None:
+        with self._lock:
+            self._status = status
+
+
+def _status(state: DriftState, why: list[Cause], score: float, since: float | None) -> DriftStatus:
+    return DriftStatus(
+        "drift" if state.drifted else "usual",
+        samples=state.samples,
+        effect=max(abs(effect) for effect in state.effects.values()),
+        anomaly=score,
+        since=since,
+        causes=tuple(cause.name for cause in why),
+        changes={str(change): round(change.effect, 2) for change in state.changes},
+        recommendation=why[0].advice if why else None,
+    )

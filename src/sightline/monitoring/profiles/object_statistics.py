@@ -1,0 +1,134 @@
+"""Statistics of what is found in a frame, and of how steadily it is found. One instance per stream."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sightline.geometry import iou_matrix
+from sightline.monitoring.profiles.colour_names import colour_names
+from sightline.monitoring.profiles.picture_statistics import PictureSample
+from sightline.monitoring.profiles.statistic import GRID
+from sightline.types import Detections, Floats, Mask, Observation
+
+_REMEMBERED = 30
+"""Samples after which a track that was not seen is forgotten."""
+_STANDING = 3
+"""An object that overlaps one of its class in one of so many samples before stands there still."""
+_OVERLAP = 0.5
+_BORDER = 0.03
+"""Of the picture's sides: an object so near to its edge has come from outside."""
+_COLOURED = 0.04
+"""Of the picture's width and height: smaller objects show more of what is behind them than of themselves."""
+_POINTS = np.array([(0.5, 0.5), (0.35, 0.4), (0.65, 0.4), (0.35, 0.6), (0.65, 0.6)])
+"""Where the colour of an object is sampled, as shares of its box."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectSample:
+    """What was found in one frame: ``numbers`` of each object, and ``categories`` with their counts.
+
+    Objects that have stood where they are since the samples before are not counted again by class and
+    colour: a queue at a traffic light would be most of what there is.
+    """
+
+    numbers: Mapping[str, Floats]
+    categories: Mapping[str, Counter[str]]
+
+
+@dataclass(slots=True)
+class _Track:
+    first: float
+    last: int
+
+
+class ObjectStatistics:
+    """Remembers which objects were there in the samples before."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[int, _Track] = {}
+        self._number = 0
+        self._before: deque[tuple[Floats, list[int]]] = deque(maxlen=_STANDING)
+
+    def sample(self, seen: Observation, picture: PictureSample) -> ObjectSample:
+        """The statistics of an observation, whose frame looks as ``picture`` says."""
+        found = seen.detections
+        width, height = seen.frame.width, seen.frame.height
+        boxes = np.asarray(found.boxes / (width, height, width, height), np.float32)
+        sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-4)
+        arrived = self._arrived(boxes, found.class_ids.tolist())
+        numbers: dict[str, Floats] = {
+            "objects": np.array([len(found)], np.float32),
+            "confidence": found.scores,
+            "size": np.log2(sides[:, 0] * sides[:, 1]) / 2,
+            **self._tracked(found, boxes, seen.frame.time),
+        }
+        labels = [label for every in seen.labels.values() for label in every]
+        numbers["label_score"] = np.array([label.score for label in labels], np.float32)
+        ids = Counter(found.class_ids[arrived].tolist())
+        large = np.all(sides >= _COLOURED, axis=1)
+        categories = {
+            "classes": Counter({found.class_name(number): ids[number] for number in ids}),
+            "places": _places(boxes),
+            "object_colours": _colours(boxes[large & arrived], picture),
+            "labels": Counter(f"{label.attribute} {label.value}" for label in labels),
+        }
+        return ObjectSample(numbers, categories)
+
+    def _arrived(self, boxes: Floats, class_ids: list[int]) -> Mask:
+        """Which objects were not there in the samples before."""
+        arrived = np.ones(len(boxes), np.bool_)
+        classes = np.array(class_ids)
+        for others, other_ids in self._before:
+            if len(others) and len(boxes):
+                same = classes[:, None] == np.array(other_ids)[None, :]
+                arrived &= ~((iou_matrix(boxes, others) > _OVERLAP) & same).any(axis=1)
+        self._before.append((boxes, class_ids))
+        return arrived
+
+    def _tracked(self, found: Detections, boxes: Floats, time: float) -> dict[str, Floats]:
+        self._number += 1
+        if found.track_ids is None:
+            return {}
+        births, gaps, ages = [], [], []
+        inside = np.all((boxes[:, :2] > _BORDER) & (boxes[:, 2:] < 1 - _BORDER), axis=1)
+        for track_id, within in zip(found.track_ids.tolist(), inside.tolist(), strict=True):
+            track = self._tracks.get(track_id)
+            if track is None:
+                track = self._tracks[track_id] = _Track(time, self._number)
+                births.append(float(within))
+            else:
+                gaps.append(float(track.last < self._number - 1))
+                track.last = self._number
+            ages.append(time - track.first)
+        if self._number % _REMEMBERED == 0:
+            oldest = self._number - _REMEMBERED
+            self._tracks = {key: one for key, one in self._tracks.items() if one.last >= oldest}
+        return {
+            "track_births": np.array(births if self._number > 1 else [], np.float32),
+            "track_gaps": np.array(gaps, np.float32),
+            "track_age": np.log2(1 + np.array(ages, np.float32)),
+        }
+
+
+def _places(boxes: Floats) -> Counter[str]:
+    """How many objects have their middle in each cell of the picture."""
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    cells = np.clip((middles * GRID).astype(np.int64), 0, np.array(GRID) - 1)
+    return Counter(f"{column},{row}" for column, row in cells.tolist())
+
+
+def _colours(boxes: Floats, picture: PictureSample) -> Counter[str]:
+    """How many objects have each colour: the most frequent one of five samples of their own pixels."""
+    if not len(boxes):
+        return Counter()
+    height, width = picture.chroma.shape[:2]
+    corners, sides = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
+    points = ((corners + sides * _POINTS) * (width, height)).astype(np.int64)
+    columns, rows = np.clip(points[..., 0], 0, width - 1), np.clip(points[..., 1], 0, height - 1)
+    return Counter(
+        Counter(colour_names(pairs)).most_common(1)[0][0] for pairs in picture.chroma[rows, columns]
+    )

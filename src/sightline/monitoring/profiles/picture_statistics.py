@@ -1,0 +1,190 @@
+"""Statistics of a picture, from samples of its pixels: a hundred cameras may be looked at each second.
+
+Nothing is decoded or converted for them where the decoder left planes of brightness and colour behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.monitoring.profiles.statistic import VIEW
+from sightline.types import Frame, Pixels, YuvPlanes
+
+_SMALL = (256, 144)
+"""Width and height of the samples of the whole picture."""
+_COLOUR = (64, 36)
+_PATCH = (64, 48)
+_PATCHES = (4, 3)
+"""Columns and rows of the patches in which single pixels are looked at."""
+_EDGE = 20
+"""Grey levels between neighbours of the samples that make an edge."""
+_BLOCK = 8
+"""Side of the blocks of JPEG and MPEG."""
+_FLATTEST = 3
+"""Noise is measured in as many patches: those with the least detail."""
+_SECOND = np.array([[1, -2, 1]], np.float32)
+_IMMERKAER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+_COLOUR_STEP = 12
+"""Width of the bins of colours, in levels of Cb and Cr."""
+_COLOUR_BINS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureSample:
+    """What one picture is like.
+
+    ``numbers`` are named as in ``NUMBERS``; ``colours`` (36,) counts samples by Cb and Cr; ``view``
+    (72, 128) float32 is the brightness of the whole, small. ``chroma`` (36, 64, 2) uint8 are samples of Cb and Cr.
+    """
+
+    numbers: dict[str, float]
+    colours: NDArray[np.int64]
+    view: NDArray[np.float32]
+    chroma: Pixels = field(repr=False)
+    samples: Pixels = field(repr=False)
+    """The brightness of the samples, to compare the next picture with."""
+
+
+def picture_sample(frame: Frame, before: PictureSample | None = None) -> PictureSample:
+    """The statistics of a frame's picture; ``before`` is the sample that was taken last.
+
+    Sharpness is the ratio of second to first differences (after Crété-Roffet et al. 2007, which no
+    contrast changes), noise is Immerkær's estimate (1996) in the flattest patches, blockiness compares
+    steps at the borders of 8×8 blocks with those within (Wang, Bovik and Evans 2000).
+    """
+    luma, chroma, patches = _pixels(frame)
+    counts = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel()
+    total = np.cumsum(counts)
+    mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(luma))
+    edges = _gradient(luma)
+    pairs = chroma.reshape(-1, 2)
+    off = pairs.astype(np.int32) - 128
+    means = off.mean(axis=0)
+    numbers = {
+        "brightness": mean,
+        "contrast": deviation,
+        "shadows": float(np.searchsorted(total, 0.05 * total[-1])),
+        "highlights": float(np.searchsorted(total, 0.95 * total[-1])),
+        "saturation": float(np.sqrt((off * off).sum(axis=1)).mean()),
+        "blue_cast": float(means[0]),
+        "red_cast": float(means[1]),
+        "edges": float(cv2.countNonZero(cv2.compare(edges, _EDGE, cv2.CMP_GT)) / edges.size),
+        **_fine_statistics(patches),
+    }
+    if before is not None and before.samples.shape == luma.shape:
+        apart = cv2.absdiff(luma, before.samples)
+        numbers["motion"] = float(cv2.mean(apart)[0])
+        numbers["frozen"] = float(not apart.any())
+    return PictureSample(
+        numbers,
+        colour_counts(pairs),
+        cv2.resize(luma, VIEW, interpolation=cv2.INTER_AREA).astype(np.float32),
+        chroma,
+        luma,
+    )
+
+
+def colour_counts(pairs: Pixels) -> NDArray[np.int64]:
+    """How many of the pairs (N, 2) of Cb and Cr are in each bin of colours, (36,)."""
+    bins = np.clip(
+        (pairs.astype(np.int32) - 128 + _COLOUR_STEP * _COLOUR_BINS // 2) // _COLOUR_STEP,
+        0,
+        _COLOUR_BINS - 1,
+    )
+    return np.bincount(bins[:, 0] * _COLOUR_BINS + bins[:, 1], minlength=_COLOUR_BINS**2)
+
+
+def _pixels(frame: Frame) -> tuple[Pixels, Pixels, Pixels]:
+    """Samples of brightness and colour of the whole, and the patches (N, 48, 64), single pixels as they are."""
+    planes = frame.picture.yuv_planes() if isinstance(frame.picture, YuvPlanes) else None
+    if planes is None:
+        small = cv2.cvtColor(frame.scaled(*_SMALL, "bgr"), cv2.COLOR_BGR2YCrCb)
+        luma = np.ascontiguousarray(small[..., 0])
+        # Cb comes before Cr everywhere else.
+        chroma = cv2.resize(small[..., :0:-1], _COLOUR, interpolation=cv2.INTER_NEAREST)
+        return luma, chroma, _patches_of(frame)
+    brightness, blue, red = planes
+    luma = cv2.resize(brightness, _SMALL, interpolation=cv2.INTER_LINEAR)
+    colours = [cv2.resize(plane, _COLOUR, interpolation=cv2.INTER_NEAREST) for plane in (blue, red)]
+    height, width = brightness.shape
+    places = _patch_places(width, height)
+    patches = np.stack([brightness[y : y + h, x : x + w] for x, y, w, h in places])
+    return luma, cv2.merge(colours), patches
+
+
+def _patches_of(frame: Frame) -> Pixels:
+    grey = [
+        cv2.cvtColor(frame.cropped(x, y, x + w, y + h).scaled(w, h, "bgr"), cv2.COLOR_BGR2GRAY)
+        for x, y, w, h in _patch_places(frame.width, frame.height)
+    ]
+    return np.stack(grey)
+
+
+def _patch_places(width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """Left, top, width and height of the patches: spread evenly, at borders of 8×8 blocks."""
+    w, h = min(_PATCH[0], width // 8 * 8 or width), min(_PATCH[1], height // 8 * 8 or height)
+    columns, rows = _PATCHES
+    return [
+        (
+            round((width - w) * (column + 0.5) / columns) // 8 * 8,
+            round((height - h) * (row + 0.5) / rows) // 8 * 8,
+            w,
+            h,
+        )
+        for row in range(rows)
+        for column in range(columns)
+    ]
+
+
+def _gradient(luma: Pixels) -> Pixels:
+    """The larger step to the right or down at each sample, (H - 1, W - 1) uint8."""
+    across = cv2.absdiff(luma[:-1, 1:], luma[:-1, :-1])
+    down = cv2.absdiff(luma[1:, :-1], luma[:-1, :-1])
+    return np.asarray(cv2.max(across, down), np.uint8)
+
+
+def _fine_statistics(patches: Pixels) -> dict[str, float]:
+    """What shows in single pixels only; nothing of pictures that are smaller than a block."""
+    number, height, width = patches.shape
+    if min(height, width) < _BLOCK:
+        return {}
+    rows = patches.reshape(number * height, width)
+    across = cv2.absdiff(rows[:, 1:], rows[:, :-1])
+    by_column = cv2.reduce(across, 0, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
+    by_patch = cv2.reduce(across, 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F).reshape(number, height)
+    mean_across = float(by_column.mean())
+    second = cv2.filter2D(rows, cv2.CV_16S, _SECOND)[:, 1:-1]
+    mean_second = cv2.norm(second, cv2.NORM_L1) / second.size
+    down = cv2.reduce(cv2.absdiff(rows[1:], rows[:-1]), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)
+    within = (
+        np.arange(1, number * height) % height != 0
+    )  # steps from one patch to the next are none
+    mean_down = float(down.ravel()[within].mean())
+    seen = mean_across > 0
+    return {
+        "streaks": float(np.log2(mean_across / mean_down)) if seen and mean_down > 0 else 0.0,
+        "sharpness": mean_second / mean_across if seen else 0.0,
+        "noise": _noise(patches[np.argsort(by_patch.mean(axis=1))[:_FLATTEST]]),
+        "blockiness": _blockiness(by_column),
+    }
+
+
+def _blockiness(steps: NDArray[np.float32]) -> float:
+    """Mean steps at the borders of blocks over those within, minus 1; ``steps`` are those by column."""
+    borders = np.arange(len(steps)) % _BLOCK == _BLOCK - 1
+    inner = float(steps[~borders].mean())
+    return float(steps[borders].mean()) / inner - 1 if inner > 0 and borders.any() else 0.0
+
+
+def _noise(patches: Pixels) -> float:
+    """Immerkær's estimate of the standard deviation of the noise in patches (N, H, W)."""
+    total = size = 0.0
+    for patch in patches:
+        found = cv2.filter2D(patch, cv2.CV_16S, _IMMERKAER)[1:-1, 1:-1]
+        total += cv2.norm(found, cv2.NORM_L1)
+        size += found.size
+    return (np.pi / 2) ** 0.5 / 6 * total / size if size else 0.0

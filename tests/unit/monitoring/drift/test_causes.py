@@ -1,0 +1,52 @@
+"""The cause is told whose signature the changes have."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.monitoring.drift.simulated import Camera, reference_of
+
+from sightline.monitoring.drift.causes import CAUSES, causes
+from sightline.monitoring.drift.comparison import VIEWS
+from sightline.monitoring.drift.detector import Change, DriftState
+from sightline.monitoring.drift.reference import ALL_HOURS
+from sightline.monitoring.drift.view import ViewChange
+from sightline.monitoring.profiles.profile import Profile
+from sightline.monitoring.profiles.statistic import CATEGORIES, NUMBERS
+
+USUAL = reference_of(Camera()).usual[ALL_HOURS]
+
+
+def state(effects: dict[str, float]) -> DriftState:
+    changes = [Change(name, abs(e), None, None) for name, e in effects.items() if abs(e) >= 1]
+    view = ViewChange(0.0, 0.0, 1.0, 1.0)
+    return DriftState(0.0, None, 100, effects, changes, Profile(), USUAL, view)
+
+
+@pytest.mark.parametrize("name", CAUSES)
+@pytest.mark.parametrize("strength", [1.2, 4.0])
+def test_each_signature_is_known_again_at_any_strength(name: str, strength: float) -> None:
+    effects = {
+        key: strength * (1 if weight > 0 else -1) * weight**2
+        for key, weight in CAUSES[name].signature.items()
+    }
+    assert causes(state(effects))[0].name == name
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_signatures_are_of_statistics_that_there_are(name: str) -> None:
+    kind = CAUSES[name]
+    assert kind.signature.keys() <= NUMBERS.keys() | CATEGORIES.keys() | VIEWS.keys()
+    assert kind.words
+    assert kind.advice
+
+
+def test_categories_count_whichever_way_they_went() -> None:
+    assert causes(state({"classes/truck": 2.0, "classes/car": -1.5}))[0].name == "classes"
+
+
+def test_what_fits_nothing_is_unknown() -> None:
+    assert [cause.name for cause in causes(state({"label_score": 3.0}))] == ["unknown"]
+
+
+def test_no_change_has_no_cause() -> None:
+    assert causes(state({"brightness": 0.9})) == []

@@ -1,0 +1,103 @@
+"""Drift is found soon where something has changed, and not where nothing has."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.monitoring.drift.simulated import Camera, reference_of
+
+from sightline.monitoring.drift.detector import DriftDetector, DriftState, anomaly
+from sightline.monitoring.drift.reference import ALL_HOURS
+
+
+def found(detector: DriftDetector, camera: Camera, samples: int) -> list[DriftState]:
+    looks = [detector.add(camera.sample()) for _ in range(samples)]
+    return [look for look in looks if look is not None]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_found_where_nothing_changes(seed: int) -> None:
+    camera = Camera(seed)
+    detector = DriftDetector(reference_of(camera))
+    assert not any(look.drifted for look in found(detector, camera, 1000))
+
+
+@pytest.mark.parametrize(
+    ("statistic", "by"),
+    [("brightness", -25), ("sharpness", -0.3), ("noise", 1.5), ("blockiness", 0.6), ("frozen", 1.0), ("blue_cast", 8)],
+)  # fmt: skip
+def test_a_change_is_found_within_200_samples(statistic: str, by: float) -> None:
+    camera = Camera(1)
+    detector = DriftDetector(reference_of(camera))
+    found(detector, camera, 100)
+    camera.change = {statistic: by}
+    looks = found(detector, camera, 200)
+    first = next(look for look in looks if look.drifted)
+    change = first.changes[0]
+    assert change.statistic == statistic
+    assert change.higher == (by > 0)
+    assert str(change)
+
+
+def test_more_of_a_class_is_told_with_its_shares() -> None:
+    camera = Camera(2)
+    detector = DriftDetector(reference_of(camera))
+    camera.classes = {"car": 3.0, "person": 3.0, "truck": 4.0}
+    last = found(detector, camera, 200)[-1]
+    truck = next(change for change in last.changes if change.statistic == "classes/truck")
+    assert str(truck).startswith("more truck (share of new objects ")
+    assert "usually" in str(truck)
+
+
+def test_a_class_that_was_never_there() -> None:
+    camera = Camera(2)
+    detector = DriftDetector(reference_of(camera))
+    camera.classes = {**camera.classes, "elephant": 2.0}
+    last = found(detector, camera, 200)[-1]
+    assert any(change.statistic == "classes/elephant" for change in last.changes)
+
+
+def test_a_passing_change_is_none() -> None:
+    camera = Camera(3)
+    detector = DriftDetector(reference_of(camera))
+    found(detector, camera, 200)
+    camera.change = {"brightness": -12.0}
+    found(detector, camera, 20)
+    camera.change = {}
+    assert not any(look.drifted for look in found(detector, camera, 300))
+
+
+def test_a_drift_is_over_when_all_is_usual_again() -> None:
+    camera = Camera(4)
+    detector = DriftDetector(reference_of(camera))
+    camera.change = {"brightness": -40.0}
+    assert found(detector, camera, 200)[-1].drifted
+    camera.change = {}
+    assert not found(detector, camera, 400)[-1].drifted
+
+
+@pytest.mark.parametrize("jump_s", [86400.0, -500.0], ids=["off for a day", "clock set back"])
+def test_a_gap_is_no_drift_and_begins_anew(jump_s: float) -> None:
+    camera = Camera(5)
+    detector = DriftDetector(reference_of(camera))
+    found(detector, camera, 190)
+    assert detector.add(camera.sample(jump_s)) is None
+    looks = found(detector, camera, 99)  # 100 samples with the one after the gap
+    assert len(looks) == 1
+    assert not looks[0].drifted
+
+
+def test_statistics_of_the_interval_are_left_out_where_it_is_another() -> None:
+    camera = Camera(6)
+    detector = DriftDetector(reference_of(camera), same_interval=False)
+    camera.change = {"motion": 30.0}
+    last = found(detector, camera, 200)[-1]
+    assert "motion" not in last.effects
+    assert not last.drifted
+
+
+def test_an_anomaly_is_what_was_never_seen() -> None:
+    camera = Camera(7)
+    usual = reference_of(camera).usual[ALL_HOURS]
+    assert max(anomaly(camera.sample(), usual) for _ in range(50)) < 0.5
+    camera.change = {"brightness": -60.0, "noise": 4.0, "highlights": -60.0}
+    assert anomaly(camera.sample(), usual) > 2
