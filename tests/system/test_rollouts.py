@@ -176,10 +176,10 @@ def test_a_split_of_streams_and_requests_and_whose_answer_it_is(
         "next": {"model": str(broken), **PLAIN},
     }
     source = {"source": "street://?seed=5&width=640&height=360&duration=1"}
-    streams = {f"gate{number}": source for number in range(4)}
+    streams = {f"gate{number}": source for number in range(2)}
     with running(models, streams=streams) as site:
         sharing = site.site.rollouts.by_model["street"].sharing
-        for number in range(6):
+        for number in range(4):
             key = f"user {number}"
             model = "next" if sharing.chooses_second(key) else "street"
             found = [ask(site, pictures[0], **{"X-Split-Key": key}) for _ in range(2)]
