@@ -12,7 +12,7 @@ from sightline.geometry import iou_matrix
 from sightline.monitoring.profiles.colour_names import colour_names
 from sightline.monitoring.profiles.picture_statistics import PictureSample
 from sightline.monitoring.profiles.statistic import GRID
-from sightline.types import Detections, Floats, Mask, Observation
+from sightline.types import Detections, Floats, Ints, Mask, Observation
 
 _REMEMBERED = 30
 """Samples after which a track that was not seen is forgotten."""
@@ -51,7 +51,7 @@ class ObjectStatistics:
     def __init__(self) -> None:
         self._tracks: dict[int, _Track] = {}
         self._number = 0
-        self._before: deque[tuple[Floats, list[int]]] = deque(maxlen=_STANDING)
+        self._before: deque[tuple[Floats, Ints]] = deque(maxlen=_STANDING)
 
     def sample(self, seen: Observation, picture: PictureSample) -> ObjectSample:
         """The statistics of an observation, whose frame looks as ``picture`` says."""
@@ -59,7 +59,7 @@ class ObjectStatistics:
         width, height = seen.frame.width, seen.frame.height
         boxes = np.asarray(found.boxes / (width, height, width, height), np.float32)
         sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-4)
-        arrived = self._arrived(boxes, found.class_ids.tolist())
+        arrived = self._arrived(boxes, found.class_ids)
         numbers: dict[str, Floats] = {
             "objects": np.array([len(found)], np.float32),
             "confidence": found.scores,
@@ -78,14 +78,14 @@ class ObjectStatistics:
         }
         return ObjectSample(numbers, categories)
 
-    def _arrived(self, boxes: Floats, class_ids: list[int]) -> Mask:
+    def _arrived(self, boxes: Floats, class_ids: Ints) -> Mask:
         """Which objects were not there in the samples before."""
         arrived = np.ones(len(boxes), np.bool_)
-        classes = np.array(class_ids)
-        for others, other_ids in self._before:
-            if len(others) and len(boxes):
-                same = classes[:, None] == np.array(other_ids)[None, :]
-                arrived &= ~((iou_matrix(boxes, others) > _OVERLAP) & same).any(axis=1)
+        if len(boxes) and self._before:
+            others = np.concatenate([boxes for boxes, _ in self._before])
+            other_ids = np.concatenate([ids for _, ids in self._before])
+            same = class_ids[:, None] == other_ids
+            arrived = ~np.any((iou_matrix(boxes, others) > _OVERLAP) & same, axis=1)
         self._before.append((boxes, class_ids))
         return arrived
 
@@ -122,13 +122,12 @@ def _places(boxes: Floats) -> Counter[str]:
 
 
 def _colours(boxes: Floats, picture: PictureSample) -> Counter[str]:
-    """How many objects have each colour: the most frequent one of five samples of their own pixels."""
+    """How many objects have each colour: the middle one of five samples of their own pixels."""
     if not len(boxes):
         return Counter()
     height, width = picture.chroma.shape[:2]
     corners, sides = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
     points = ((corners + sides * _POINTS) * (width, height)).astype(np.int64)
     columns, rows = np.clip(points[..., 0], 0, width - 1), np.clip(points[..., 1], 0, height - 1)
-    return Counter(
-        Counter(colour_names(pairs)).most_common(1)[0][0] for pairs in picture.chroma[rows, columns]
-    )
+    middle = np.sort(picture.chroma[rows, columns], axis=1)[:, len(_POINTS) // 2]
+    return Counter(colour_names(middle))

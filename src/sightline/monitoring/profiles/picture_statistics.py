@@ -61,17 +61,16 @@ def picture_sample(frame: Frame, before: PictureSample | None = None) -> Picture
     total = np.cumsum(counts)
     mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(luma))
     edges = _gradient(luma)
-    pairs = chroma.reshape(-1, 2)
-    off = pairs.astype(np.int32) - 128
-    means = off.mean(axis=0)
+    blue, red = cv2.split(chroma)
+    off = [cv2.subtract(plane, 128, dtype=cv2.CV_32F) for plane in (blue, red)]
     numbers = {
         "brightness": mean,
         "contrast": deviation,
         "shadows": float(np.searchsorted(total, 0.05 * total[-1])),
         "highlights": float(np.searchsorted(total, 0.95 * total[-1])),
-        "saturation": float(np.sqrt((off * off).sum(axis=1)).mean()),
-        "blue_cast": float(means[0]),
-        "red_cast": float(means[1]),
+        "saturation": cv2.mean(cv2.magnitude(*off))[0],
+        "blue_cast": cv2.mean(off[0])[0],
+        "red_cast": cv2.mean(off[1])[0],
         "edges": float(cv2.countNonZero(cv2.compare(edges, _EDGE, cv2.CMP_GT)) / edges.size),
         **_fine_statistics(patches),
     }
@@ -81,21 +80,20 @@ def picture_sample(frame: Frame, before: PictureSample | None = None) -> Picture
         numbers["frozen"] = float(not apart.any())
     return PictureSample(
         numbers,
-        colour_counts(pairs),
+        _colour_counts(chroma),
         cv2.resize(luma, VIEW, interpolation=cv2.INTER_AREA).astype(np.float32),
         chroma,
         luma,
     )
 
 
-def colour_counts(pairs: Pixels) -> NDArray[np.int64]:
-    """How many of the pairs (N, 2) of Cb and Cr are in each bin of colours, (36,)."""
-    bins = np.clip(
-        (pairs.astype(np.int32) - 128 + _COLOUR_STEP * _COLOUR_BINS // 2) // _COLOUR_STEP,
-        0,
-        _COLOUR_BINS - 1,
-    )
-    return np.bincount(bins[:, 0] * _COLOUR_BINS + bins[:, 1], minlength=_COLOUR_BINS**2)
+def _colour_counts(chroma: Pixels) -> NDArray[np.int64]:
+    """How many samples (H, W, 2) of Cb and Cr are in each bin of colours, (36,)."""
+    low = 128 - _COLOUR_STEP * _COLOUR_BINS // 2
+    inside = cv2.min(cv2.max(chroma, low), 255 - low)  # what lies beyond is in the last bin
+    bins = [_COLOUR_BINS, _COLOUR_BINS]
+    found = cv2.calcHist([inside], [0, 1], None, bins, [low, 256 - low] * 2)
+    return np.asarray(found.ravel(), np.int64)
 
 
 def _pixels(frame: Frame) -> tuple[Pixels, Pixels, Pixels]:
