@@ -8,10 +8,9 @@ from pathlib import Path
 from sightline.engines.graphs.half import to_half
 from sightline.engines.graphs.onnx_fold import PIXELS, fold_input
 from sightline.engines.tensorrt.options import BuildOptions, OptimizationProfile
+from sightline.engines.tensorrt.symmetric import is_quantized, make_symmetric
 from sightline.errors import ConfigError, ModelError
 from sightline.types import Normalization
-
-QUANTIZED = frozenset(("QuantizeLinear", "DequantizeLinear"))
 
 USUAL_BATCHES = (1, 1, 16)
 """Pictures in an inference where nothing says how many: the fewest, the usual number, the most."""
@@ -68,7 +67,7 @@ def buildable(
 ) -> BuildableGraph:
     """The graph for TensorRT ``major``; ``name`` is what messages call it.
 
-    A strongly typed network in FP16 needs a graph in FP16: it is converted, and normalises in FP32.
+    A quantised graph is made symmetric. A strongly typed network in FP16 needs a graph in FP16: it is converted, and normalises in FP32.
 
     Raises:
         ModelError: it is no ONNX model with one picture input, or it cannot be converted.
@@ -82,7 +81,9 @@ def buildable(
     except (DecodeError, onnx.checker.ValidationError, OSError, ValueError) as exc:
         where = model if isinstance(model, Path) else name
         raise ModelError(f"{where} is no whole ONNX model: {exc}") from exc
-    quantized = any(node.op_type in QUANTIZED for node in graph.graph.node)
+    quantized = is_quantized(graph)
+    if quantized:
+        make_symmetric(graph)
     strong = _strongly_typed(options, major, quantized=quantized)
     if options.precision == "int8" and strong and not quantized:
         raise ConfigError(

@@ -39,7 +39,7 @@ def machine() -> JsonObject:
     import importlib.metadata
 
     versions = {}
-    for package in ("onnxruntime", "onnxruntime-gpu", "openvino", "torch"):
+    for package in ("onnxruntime", "onnxruntime-gpu", "openvino", "torch", "tensorrt"):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

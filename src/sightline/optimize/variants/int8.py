@@ -2,7 +2,7 @@
 
 The scales come from NNCF's calibration (post-training quantisation: symmetric weights with a scale for each
 channel, and fast bias correction). The result is ONNX with pairs of QuantizeLinear and DequantizeLinear, which
-ONNX Runtime, OpenVINO and TensorRT all read.
+ONNX Runtime and OpenVINO read, and TensorRT once ``engines.tensorrt.symmetric`` has widened its ranges.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from sightline.models.model_card import ModelCard, write_card
 from sightline.optimize.variants.optimization import Variant
 from sightline.whole_files import write_whole
 
-PACKAGES = ("onnx", "onnxruntime", "openvino", "nncf", "onnxslim")
+PACKAGES = ("onnx", "onnxruntime", "openvino", "tensorrt", "nncf", "onnxslim")
 """Whose versions the card of a variant tells."""
 
 
