@@ -33,6 +33,7 @@ _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"
     "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"  # the order in which text runs
 )
+_UNPRINTABLE = re.compile(rf"{_CONTROLS.pattern}|[\ud800-\udfff]")
 _SECRET_HOSTS = re.compile(
     r"(?i)(?:[\w.-]+\.)?(?:hooks\.slack\.com|discord(?:app)?\.com|api\.telegram\.org|"
     r"outlook\.office(?:365)?\.com|webhook\.office\.com|hooks\.zapier\.com|maker\.ifttt\.com|hook\.\w+\.make\.com)(?::\d+)?"
@@ -74,10 +75,11 @@ _SECRET_NAME = re.compile(
 
 
 def printable(text: str) -> str:
-    """A text that commands no terminal: control characters are shown as escapes, but for line breaks
-    and tabs. Names of files and what cameras and models say come from elsewhere.
+    """A text that commands no terminal, and that can be written: control characters are shown as escapes, but for line
+    breaks and tabs, and so are bytes of a file's name that are no UTF-8. Names and what cameras and models say come from
+    elsewhere.
     """
-    return _CONTROLS.sub(lambda one: one[0].encode("unicode_escape").decode(), text)
+    return _UNPRINTABLE.sub(lambda one: one[0].encode("unicode_escape").decode(), text)
 
 
 def one_line(name: str) -> str:

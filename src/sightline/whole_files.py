@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightline.errors import SinkError
+from sightline.errors import ConfigError, SinkError
 
 _LONGEST = 150  # bytes of a file's name; the limit of most file systems is 255
 _DRAFT = re.compile(r"\..+\.\d+\.part", re.DOTALL)
@@ -118,6 +118,16 @@ def safe_name(stream: str) -> str:
         return plain
     digest = hashlib.sha256(stream.encode(errors="surrogateescape")).hexdigest()[:8]
     return f"{plain.strip('_.') or 'stream'}-{digest}"
+
+
+def check_text(name: str | Path, where: str) -> None:
+    """Raise ConfigError where a file's name is no text (UTF-8) and therefore cannot stand in ``where``."""
+    try:
+        str(name).encode()
+    except UnicodeEncodeError as exc:
+        raise ConfigError(
+            f"{name}: its name is not UTF-8, and cannot stand in {where}: rename it"
+        ) from exc
 
 
 def is_folder(path: str | Path) -> bool:

@@ -410,6 +410,7 @@ def test_bench_model(run: Run, tmp_path: Path) -> None:
         (["--backends", "tflite"], "--backends tflite: there are openvino"),
         (["--precisions", "int8"], "--precisions int8: there are auto"),
         (["--sizes", "big"], "size"),
+        (["--sizes", "0x64"], "--sizes 0x64: a side has at least one pixel"),
         (["--compare", "none.json"], "bench model --json"),
         (["-o", "m.onnx"], "m.onnx"),
     ],

@@ -116,7 +116,7 @@ def save(
     if file.exists():
         raise ConfigError(f"{option} {file}: there is such a file: remove it or take another")
     placed = _placed(tree, file)
-    text = head.format(command=command, file=file.name)
+    text = head.format(command=command, file=printable(file.name))
     text += yaml.safe_dump(placed, sort_keys=False, allow_unicode=True, width=1000)
     try:
         found = config_file.parse(text, file, os.environ)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline import whole_files
-from sightline.errors import SinkError
+from sightline.errors import ConfigError, SinkError
 from sightline.sinks.files import free_path, output_path
 from sightline.whole_files import (
+    check_text,
     safe_name,
     scratch_beside,
     sink_error,
@@ -74,6 +76,12 @@ def test_a_path_beside_those_that_are_there(tmp_path):
 def test_a_file_has_the_longest_name_that_there_is(tmp_path, name):
     write_whole(tmp_path / name, b"whole")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(name, b"whole")]
+
+
+def test_a_name_that_is_no_text_is_told_where_text_is_needed():
+    check_text("é.onnx", "a package")
+    with pytest.raises(ConfigError, match="is not UTF-8, and cannot stand in a package: rename it"):
+        check_text(os.fsdecode(b"caf\xe9.onnx"), "a package")
 
 
 def test_a_name_that_no_file_can_have_is_told(tmp_path):

@@ -34,10 +34,14 @@ def measured_engine(
     Raises:
         ModelError, EngineError, ConfigError: this setup cannot run.
     """
+    from sightline.models.canvas import CanvasRule
+    from sightline.models.exporters.metadata import DETECTION_TASKS
     from sightline.models.file import open_model
 
     file = open_model(model_path(options))
     reading = _card(file)
+    if reading and setup.size is not None and reading.card.task in DETECTION_TASKS:
+        CanvasRule.of(reading.card, setup.size)  # raises what other commands say of that size
     _, _, height, width = file.input.shape
     own = reading.card.size if reading else (width or DEFAULT_SIDE, height or DEFAULT_SIDE)
     how = {"precision": setup.precision, "threads": setup.threads, "hint": hint}

@@ -21,7 +21,7 @@ from sightline.build.toolchain.package_trials import (
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, ModelError
 from sightline.types import Frame
-from sightline.whole_files import move_into_place, scratch_beside
+from sightline.whole_files import check_text, move_into_place, scratch_beside
 
 if TYPE_CHECKING:
     from sightline.deploy.package.targets import Target
@@ -83,6 +83,7 @@ def package(
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigError(f"{output} is there already: give another name, or remove it")
     _check_wheels(options.wheels)
+    check_text(path, "a package, which is for other machines")
     reading = _reading(path)
     frames = data_frames(options.data)
     trials = []

@@ -111,6 +111,8 @@ def _setups(
 def _size(text: str) -> tuple[int, int]:
     size = model_options("", size=text).size
     assert size is not None
+    if 0 in (size, *(size if isinstance(size, tuple) else ())):
+        raise ConfigError(f"--sizes {text}: a side has at least one pixel")
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
@@ -131,6 +133,7 @@ def _measured(
     import hashlib
 
     from sightline import build
+    from sightline.models.file import open_model
     from sightline.optimize.benchmarks.measurement import measure_setups
     from sightline.optimize.benchmarks.result_file import read_results, result_json, with_earlier
 
@@ -139,13 +142,17 @@ def _measured(
     earlier = read_results(compare) if compare is not None and is_result else []
     other: MakeEngine | None = None
     if compare is not None and not is_result:
+        open_model(build.model_path(options.model_copy(update={"model": str(compare)})))
         other = _maker(options.model_copy(update={"model": str(compare)}))
     results: list[BenchResult] = measure_setups(_maker(options), setups, plan, _tell, other)
     with path.open("rb") as content:
         sha256 = hashlib.file_digest(content, "sha256").hexdigest()
     facts = result_json(path, sha256, results)
     if is_result:
-        return facts, [found for _, found in with_earlier(facts["results"], earlier)]
+        compared = [found for _, found in with_earlier(facts["results"], earlier)]
+        if not any(compared):
+            _tell(f"--compare {compare}: it holds none of these setups")
+        return facts, compared
     return facts, [result.comparison for result in results]
 
 

@@ -143,7 +143,7 @@ def tune(
     options = model_options(model, device=device)
     limits = Limits(p99_ms, min_accuracy)
     if output is not None:
-        _check_output(output)
+        _check_output(output, source, options)
     footage = _Footage(source, frames, every, labels, images)
     space = _space(options, backends, precisions, sizes, batches, threads, requests)
     found = _search(options, space, limits, footage, seconds, exhaustive=exhaustive)
@@ -165,8 +165,12 @@ def _tell(line: str) -> None:
     typer.echo(printable(line), err=True)
 
 
-def _check_output(output: Path) -> None:
-    """Raise ConfigError before anything is measured."""
+def _check_output(output: Path, source: str, options: ModelOptions) -> None:
+    """Raise ConfigError before anything is measured: the file could not be written, or not hold these names."""
+    from sightline.whole_files import check_text
+
+    for name in (source, str(options.model)):
+        check_text(name, f"the configuration {output}")
     if output.suffix.lower() not in {".yaml", ".yml"}:
         raise ConfigError(f"--output {output}: give a name that ends in .yaml")
     if output.exists():

@@ -9,7 +9,7 @@ from typing import Any
 
 from sightline.errors import MissingPackage
 from sightline.optimize.benchmarks.result_file import doubts
-from sightline.redaction import one_line
+from sightline.redaction import one_line, printable
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:72em;padding:0 1em;color:#222}"
@@ -32,7 +32,7 @@ def html_report(facts: Mapping[str, Any]) -> str:
     rows = facts["results"]
     machine = ", ".join(f"{key} {value}" for key, value in facts["machine"].items())
     parts = [
-        f"<h1>{escape(one_line(facts['model']))}</h1>",
+        f"<h1>{escape(printable(one_line(facts['model'])))}</h1>",
         f"<p>{escape(machine)}<br>SHA-256 {escape(facts['sha256'])}</p>",
         f"<p>Warm-up: {escape(facts['warm_up_rule'])}.</p>",
         _table(rows),
@@ -45,7 +45,7 @@ def html_report(facts: Mapping[str, Any]) -> str:
     ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(one_line(facts['model']))}: benchmark</title><style>{_STYLE}</style></head>"
+        f"<title>{escape(printable(one_line(facts['model'])))}: benchmark</title><style>{_STYLE}</style></head>"
         f"<body>{''.join(parts)}</body></html>"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -95,12 +96,14 @@ def read_results(path: Path) -> list[Mapping[str, Any]]:
         rows = json.loads(path.read_bytes())["results"]
         for row in rows:
             medians = row["block_medians_ms"]
-            if not all(isinstance(one, int | float) and one > 0 for one in medians):
+            if not all(isinstance(one, int | float) and 0 < one < math.inf for one in medians):
                 raise TypeError("block_medians_ms are no times")
             for key in _SAME:
                 row[key]
-    except (OSError, ValueError, KeyError, TypeError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
         raise ConfigError(f"--compare {path}: it cannot be read ({exc!r}): {remedy}") from exc
+    if not any(row["block_medians_ms"] for row in rows):
+        raise ConfigError(f"--compare {path}: it holds no times: {remedy}")
     return list(rows)
 
 

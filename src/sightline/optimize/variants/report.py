@@ -12,6 +12,7 @@ from sightline.errors import ConfigError
 from sightline.models.history import made_by
 from sightline.models.model_card import ModelCard, write_card
 from sightline.optimize.variants.optimization import Variant
+from sightline.redaction import printable
 from sightline.whole_files import write_whole
 
 PACKAGES = ("onnx", "onnxruntime", "openvino", "tensorrt", "nncf", "onnxslim")
@@ -135,7 +136,7 @@ def draw(variants: Sequence[Variant], title: str, path: Path) -> None:
         )
     axes.set_xlabel("pictures per second")
     axes.set_ylabel("accuracy kept")
-    axes.set_title(f"{title}: green may be used, red was refused", fontsize=10)
+    axes.set_title(f"{printable(title)}: green may be used, red was refused", fontsize=10)
     axes.grid(alpha=0.3)
     axes.margins(x=0.2)
     axes.set_ylim(min((one.verdict.kept for one in shown), default=1.0) - 0.02, 1.01)

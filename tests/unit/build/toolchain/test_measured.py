@@ -31,6 +31,10 @@ def test_an_engine_in_a_setup() -> None:
 def test_what_cannot_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="bf16"):
         measured_engine(ModelOptions(model="street"), EngineSetup("onnxruntime", "bf16"), "latency")
+    with pytest.raises(ConfigError, match="size 31x31: sides must be multiples of 32"):
+        measured_engine(
+            ModelOptions(model="street"), EngineSetup("onnxruntime", size=(31, 31)), "latency"
+        )
     with pytest.raises(ModelError):
         measured_engine(
             ModelOptions(model=str(tmp_path / "none.onnx")), EngineSetup("onnxruntime"), "latency"

@@ -36,7 +36,8 @@ def test_it_has_every_row_and_plot_and_loads_nothing() -> None:
 
 def test_without_a_measured_row_there_is_no_plot() -> None:
     refused = BenchResult(EngineSetup("torch"), refused="it cannot")
-    page = html_report(result_json(Path("m.onnx"), "f" * 64, [refused]))
+    page = html_report(result_json(Path("caf\udce9.onnx"), "f" * 64, [refused]))
+    assert "<h1>caf\\udce9.onnx</h1>" in page, "a name that is no UTF-8 can be written"
     assert "<svg" not in page
     assert "it cannot" in page
 

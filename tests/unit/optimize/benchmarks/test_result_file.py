@@ -52,6 +52,9 @@ def test_an_earlier_result_of_the_same_setup(tmp_path: Path) -> None:
         '{"results": 3}',
         '{"results": [{}]}',
         '{"results": [{"block_medians_ms": ["x"]}]}',
+        '{"results": [{"block_medians_ms": [1e400]}]}',
+        '{"results": []}',
+        pytest.param("[" * 100_000, id="deep"),
     ],
 )
 def test_what_is_no_result_is_refused(tmp_path: Path, text: str) -> None:
