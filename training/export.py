@@ -45,11 +45,11 @@ def load(checkpoint: Path) -> nn.Module:
     return model.eval()
 
 
-def export(model: nn.Module, path: Path) -> float:
+def export(model: nn.Module, path: Path, tolerance: float = TOLERANCE) -> float:
     """Write ``model`` and return how far ONNX Runtime's outputs are from PyTorch's.
 
     Raises:
-        ValueError: they differ by more than TOLERANCE, or the file is larger than its LIMITS.
+        ValueError: they differ by more than ``tolerance``, or the file is larger than its LIMITS.
         OSError: it cannot be written.
     """
     task = "segment" if isinstance(model, StreetSegmenter) else "detect"
@@ -77,7 +77,7 @@ def export(model: nn.Module, path: Path) -> float:
     if len(data) > LIMITS[task]:
         raise ValueError(f"{path}: {len(data)} bytes, more than {LIMITS[task]}")
     difference = compare(model, data)
-    if difference > TOLERANCE:
+    if difference > tolerance:
         raise ValueError(f"{path}: differs from PyTorch by {difference:.2g}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)

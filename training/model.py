@@ -111,19 +111,31 @@ class StreetDetector(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor | Raw:
         return self.found(self.levels(self.to4(pictures)))
 
+    def raw(self, pictures: Tensor) -> Raw:
+        """What ``forward`` gives in training, also in evaluation."""
+        return self._raw(self.levels(self.to4(pictures)))
+
     def found(self, levels: Sequence[Tensor]) -> Tensor | Raw:
         """What ``forward`` gives, of the three levels that ``levels`` gives."""
+        if self.training:
+            return self._raw(levels)
+        _, boxes, logits = self._every(levels)
+        return torch.cat([boxes, logits.sigmoid()], 1)
+
+    def _raw(self, levels: Sequence[Tensor]) -> Raw:
+        sides, boxes, logits = self._every(levels)
+        spread = sides.transpose(1, 2).unflatten(2, (4, BINS))
+        return Raw(spread, boxes.transpose(1, 2), logits.transpose(1, 2))
+
+    def _every(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Of all cells, one after another: logits of the sides, boxes, logits of the classes."""
         every, boxes, logits = [], [], []
         for stride, head, level in zip(STRIDES, self.heads, levels, strict=True):
             sides, kinds = head(level)
             boxes.append(_boxes(sides, stride))
             every.append(sides.flatten(2))
             logits.append(kinds.flatten(2))
-        found, kinds = torch.cat(boxes, 2), torch.cat(logits, 2)
-        if self.training:
-            sides = torch.cat(every, 2).transpose(1, 2).unflatten(2, (4, BINS))
-            return Raw(sides, found.transpose(1, 2), kinds.transpose(1, 2))
-        return torch.cat([found, kinds.sigmoid()], 1)
+        return torch.cat(every, 2), torch.cat(boxes, 2), torch.cat(logits, 2)
 
     def levels(self, c4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features (N, neck, h, w) at strides 8, 16 and 32, of those that ``to4`` gives."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +181,71 @@ def test_no_input_is_overwritten(tmp_path: Path, sightline: Run, optimize: Optim
     made = optimize("--data", pictures / "img1" / "*.jpg", "-o", tmp_path, code=2)
     assert "report.png" in made.stderr
     assert (tmp_path / "report.png").read_bytes() == before
+
+
+@pytest.fixture
+def training_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The bundled detector's training step, with a picture a step; what it is told is how many."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    pytest.importorskip("torch_pruning", reason="torch-pruning is not installed")
+    from sightline.optimize.training import importance
+    from sightline.optimize.training.pruning import ChannelPruning
+
+    monkeypatch.setattr(importance, "BATCHES", 1)
+    monkeypatch.setattr(ChannelPruning, "rounds", 1)
+    recipe = Path(__file__).parents[2] / "training"
+    monkeypatch.syspath_prepend(str(recipe))
+    before, threads = set(sys.modules), torch.get_num_threads()
+    torch.set_num_threads(1)
+    importlib.import_module("data").build(tmp_path / "frames", range(1), 2)
+    (tmp_path / "step.py").write_text(
+        "from fine_tune import StreetTask\ndef small(data): return StreetTask(data, count=1)\n"
+    )
+    yield "step.py:small"
+    torch.set_num_threads(threads)
+    for name in set(sys.modules) - before:
+        if str(recipe) in str(getattr(sys.modules[name], "__file__", "")) or name == "step":
+            del sys.modules[name]
+
+
+def test_variants_that_are_trained(tmp_path: Path, optimize: Optimize, training_step: str) -> None:
+    made = optimize(
+        "--data", FOOTAGE, "-o", tmp_path / "made", "--variants", "pruned-0.2,qat", "--training", training_step,
+        "--training-data", tmp_path / "frames", "--training-steps", 1, "--min-agreement", 0, "--max-class-drop", 1,
+        "--allow-slower", "--backend", "onnxruntime", "--json",
+    )  # fmt: skip
+    rows = {row["name"]: row for row in json.loads(made.stdout)["variants"]}
+    assert list(rows) == ["original", "pruned-0.2", "qat"]
+    for name in ("pruned-0.2", "qat"):
+        assert rows[name]["accepted"], rows[name]
+        assert rows[name]["size_mb"] < 0.85 * rows["original"]["size_mb"]
+        assert rows[name]["training"]["steps"] == 1
+        model = sl.load(str(rows[name]["path"]))
+        (step,) = model.detector.card.history[-1:]  # type: ignore[attr-defined]
+        assert step.figures["training"]["loss"] > 0
+        assert step.options["training"] == training_step
+        model.close()
+    assert rows["pruned-0.2"]["training"]["channels"] == pytest.approx(0.8, abs=0.02)
+    graph = onnx.load(rows["pruned-0.2"]["path"]).graph
+    assert all(0 not in weight.dims for weight in graph.initializer)
+    quantised = onnx.load(rows["qat"]["path"]).graph
+    assert sum(node.op_type == "QuantizeLinear" for node in quantised.node) > 20
+    assert not list((tmp_path / "made").glob("*.checkpoint.pt"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param([], "the training step of the model is needed", id="no step"),
+        pytest.param(["--training", "no.such:thing"], "cannot import it", id="no module"),
+        pytest.param(["--training", "json:JSONDecoder"], "JSONDecoder lacks rate, network", id="no task"),
+        pytest.param(["--training", "pathlib:PurePath.joinpath"], "--training-data", id="no data"),
+    ],
+)  # fmt: skip
+def test_training_steps_that_are_refused(
+    tmp_path: Path, optimize: Optimize, arguments: list[str], message: str
+) -> None:
+    pytest.importorskip("torch_pruning", reason="torch-pruning is not installed")
+    made = optimize("--data", FOOTAGE, *arguments, "-o", tmp_path / "made", "--variants", "pruned", code=2)  # fmt: skip
+    assert message in made.stderr
+    assert not (tmp_path / "made").exists()

@@ -14,7 +14,7 @@ from sightline.sources.street import HELD_OUT_SEED
 RECIPE = Path(__file__).parents[2] / "training"
 MODULES = (
     "data", "model", "loss", "train", "mask_model", "mask_loss", "train_masks", "export", "evaluate",
-    "evaluate_masks", "evaluate_tracking",
+    "evaluate_masks", "evaluate_tracking", "fine_tune",
 )  # fmt: skip
 BUNDLED = Path(sightline.__file__).parent / "models" / "bundled"
 
@@ -374,3 +374,51 @@ def test_a_perfect_tracker_is_perfect_whatever_it_does_with_what_does_not_count(
     pair = recipe.evaluate_tracking.follow(Oracle, options, rule, None)
     total, _ = recipe.evaluate_tracking.score_sequences({"clip": pair})
     assert total.hota == total.idf1 == 1
+
+
+def test_the_bundled_network_is_read_back(recipe):
+    """With its batch normalisation, as without, it finds what its file finds."""
+    import onnxruntime
+    import torch
+
+    pictures = np.random.default_rng(5).random((2, 3, 64, 96), np.float32)
+    session = onnxruntime.InferenceSession(str(BUNDLED / "street.onnx"))
+    (wanted,) = session.run(None, {"images": pictures})
+    network = recipe.fine_tune.read_back(BUNDLED / "street.onnx")
+    with torch.no_grad():
+        found = network(torch.from_numpy(pictures)).numpy()
+    assert np.abs(found - wanted).max() < 5e-3  # boxes are in pixels
+    recipe.fine_tune.with_normalization(network, torch.rand(2, 3, 64, 96))
+    assert any(isinstance(part, torch.nn.BatchNorm2d) for part in network.modules())
+    with torch.no_grad():
+        found = network(torch.from_numpy(pictures)).numpy()
+    assert np.abs(found - wanted).max() < 5e-3
+
+
+def test_another_file_is_not_read_back(recipe):
+    with pytest.raises(ValueError, match=r"are not those of model\.py"):
+        recipe.fine_tune.read_back(BUNDLED / "street-attributes.onnx")
+
+
+def test_what_the_teacher_finds_costs_nothing(recipe):
+    import torch
+
+    network = recipe.fine_tune.read_back(BUNDLED / "street.onnx")
+    pictures = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        raw = network.raw(pictures)
+        other = network.raw(pictures * 0.5)
+    loss = recipe.fine_tune.TeacherLoss(sure=0.0)
+    assert float(loss(raw, raw)) == pytest.approx(0, abs=1e-3)
+    assert float(loss(other, raw)) > 0.1
+
+
+def test_batches_of_the_task_go_on_where_they_stopped(recipe, frames):
+    task = recipe.fine_tune.StreetTask(str(frames), count=2)
+    steps = task.batches(0)
+    next(steps)
+    assert np.array_equal(next(steps).pictures, next(task.batches(1)).pictures)
+    network = task.network()
+    batch = next(task.batches(0))
+    assert float(task.loss(network.train(), batch, None).detach()) > 0
+    assert float(task.loss(network.train(), batch, task.network().eval()).detach()) > 0

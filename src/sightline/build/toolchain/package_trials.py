@@ -6,22 +6,24 @@ import importlib.util
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sightline.build.models import detector
+from sightline.build.models import build_engine, detector
 from sightline.build.sources import inputs
 from sightline.config import EngineOptions, ModelOptions
 from sightline.errors import ConfigError
-from sightline.protocols import SharedDetector
-from sightline.types import Detections, Floats, Frame
+from sightline.protocols import Engine, SharedDetector
+from sightline.types import Detections, Frame
 
 if TYPE_CHECKING:
     from sightline.deploy.package.targets import Target
     from sightline.deploy.package.trials import PackageTrial
     from sightline.models.card import CardReading
+    from sightline.optimize.variants.int8_search import Int8Graph
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,21 @@ SMALLER_FILE = 0.95
 
 TIMED_S, WARM_UP_S = 1.0, 3.0
 
+LOWEST_CONF = 0.05
+"""The score down to which objects are found where variants are compared."""
+
+SEARCH_S = 300.0
+"""For the search of layers that stay in floats."""
+
+
+@dataclass(frozen=True)
+class _VariantFile:
+    """A variant's name and file, and the layers that it keeps in floats where others compute in INT8."""
+
+    variant: str
+    path: Path
+    in_floats: tuple[str, ...] = ()
+
 
 def variant_trials(
     reading: CardReading, frames: Sequence[Frame], target: Target, scratch: Path
@@ -44,7 +61,7 @@ def variant_trials(
     from sightline.deploy.package.trials import PackageTrial
 
     made = _smaller_ones(_variants(reading, frames, target, scratch))
-    files: list[tuple[str, Path]] = []
+    files: list[_VariantFile] = []
     own = max(reading.card.size)
     sizes: list[int | None] = [None]
     if not reading.card.fixed_size and reading.card.resize != "stretch":
@@ -53,16 +70,17 @@ def variant_trials(
     reference: list[Detections] = []
     for size in sizes:
         kept = 0.0
-        for variant, file in made if size is None else files:
+        for file in made if size is None else files:
             if size is None:  # a variant is made when the ones before have not met the limits
-                files.append((variant, file))
-            how = packed_options(file, size, target)
+                files.append(file)
+            how = packed_options(file.path, size, target)
             found = found_objects(how, frames)
             reference = reference or found
             share = _kept(found, reference, reading.card.class_names)
             yield PackageTrial(
-                variant, file, size, size_mb(file), latency_ms(how, frames[0]), share
-            )
+                file.variant, file.path, size, size_mb(file.path), latency_ms(how, frames[0]), share,
+                file.in_floats,
+            )  # fmt: skip
             kept = max(kept, share)
         if kept < target.kept:
             return  # a still smaller input loses more
@@ -70,7 +88,7 @@ def variant_trials(
 
 def _variants(
     reading: CardReading, frames: Sequence[Frame], target: Target, scratch: Path
-) -> Iterator[tuple[str, Path]]:
+) -> Iterator[_VariantFile]:
     """Files of the model, in the format that the machine's runtime takes."""
     from sightline.engines.openvino_ import save_ir
     from sightline.models.file import copied
@@ -78,7 +96,7 @@ def _variants(
     from sightline.optimize.half_weights import halve_weights
     from sightline.whole_files import write_whole
 
-    def written(variant: str, content: bytes) -> tuple[str, Path]:
+    def written(variant: str, content: bytes, in_floats: Sequence[str] = ()) -> _VariantFile:
         file = scratch / variant / f"{reading.file.path.stem}.onnx"
         file.parent.mkdir()
         if target.runtime == "openvino":
@@ -87,7 +105,7 @@ def _variants(
         else:
             write_whole(file, content)
         write_card(reading.card, file)
-        return variant, file
+        return _VariantFile(variant, file, tuple(in_floats))
 
     graph = copied(reading.file.graph)
     whole = graph.SerializeToString()
@@ -95,44 +113,61 @@ def _variants(
     yield original
     yield written("fp16", whole if target.runtime == "openvino" else halve_weights(graph))
     if all(importlib.util.find_spec(package) for package in ("nncf", "onnxslim")):
-        options = packed_options(original[1], None, target)
-        yield written("int8", _in_int8(graph, reading, options, frames))
+        options = packed_options(original.path, None, target)
+        found = _in_int8(reading, options, frames, target)
+        yield written("int8", found.content, [one.layer for one in found.in_floats])
     else:
         log.warning("no variant in INT8 is tried: pip install 'sightline[optimize]'")
 
 
 def _in_int8(
-    graph: Any, reading: CardReading, options: ModelOptions, frames: Sequence[Frame]
-) -> bytes:
-    """The graph in INT8, with scales found on every second frame."""
-    from sightline.optimize.variants.graphs import prepared
-    from sightline.optimize.variants.int8 import quantized
+    reading: CardReading, options: ModelOptions, frames: Sequence[Frame], target: Target
+) -> Int8Graph:
+    """The graph in INT8: scales are found on every second frame, and as many layers stay in floats as it takes
+    to keep what the machine's limits ask for. The search is that of ``sightline optimize``."""
+    from sightline.optimize.variants.gate import Verdict
+    from sightline.optimize.variants.graphs import load_graph
+    from sightline.optimize.variants.int8_search import Int8Search
+    from sightline.optimize.variants.original import Original
     from sightline.optimize.variants.pictures import (
         NetworkPictures,
         RecordingDetector,
-        network_input,
+        detect_again,
     )
 
-    with closing(NetworkPictures()) as shown, closing(detector(options)) as built:
+    low = options.model_copy(update={"conf": LOWEST_CONF})
+    with closing(NetworkPictures()) as shown, closing(detector(low)) as built:
         assert isinstance(built, SharedDetector)
-        RecordingDetector(built, shown).submit(frames[::2]).result()
+        reference = RecordingDetector(built, shown).submit(frames).result()
 
-        def pictures() -> Iterator[Floats]:
-            for place in range(len(shown)):
-                yield network_input(shown[place], reading.card.normalization)
+        def make_engine(content: bytes, backend: str, precision: str) -> Engine:
+            engine = options.engine.model_copy(update={"precision": precision})
+            asked = options.model_copy(update={"backend": backend, "engine": engine})
+            return build_engine(content, reading.card.normalization, asked, flat=reading.flat)
 
-        made = quantized(prepared(graph), pictures, len(shown))
-        content: bytes = made.quantized.SerializeToString()
-    return content
+        def judge(engine: Engine) -> Verdict:
+            found = detect_again(built, engine, shown, range(len(shown)))
+            kept = _kept(found, reference, reading.card.class_names)
+            return Verdict(kept, "" if kept >= target.kept else f"{kept:.3f} of the objects kept")
+
+        original = Original(
+            load_graph(reading.file.content), reading.file.size_bytes, reading.card.normalization,
+            (target.runtime,), make_engine, (1, *shown.shape(0)), shown, tuple(range(0, len(shown), 2)),
+        )  # fmt: skip
+        search = Int8Search(
+            original, judge, "mean-minmax", SEARCH_S, lambda _: target.runtime, log.info
+        )
+        return search.run(original.graph)
 
 
-def _smaller_ones(files: Iterator[tuple[str, Path]]) -> Iterator[tuple[str, Path]]:
+def _smaller_ones(files: Iterator[_VariantFile]) -> Iterator[_VariantFile]:
     """Each variant whose files are smaller than those of the one before."""
     least = float("inf")
-    for variant, file in files:
-        if size_mb(file) < SMALLER_FILE * least:
-            least = size_mb(file)
-            yield variant, file
+    for file in files:
+        size = size_mb(file.path)
+        if size < SMALLER_FILE * least:
+            least = size
+            yield file
 
 
 def packed_options(file: Path, size: int | None, target: Target) -> ModelOptions:
@@ -143,7 +178,7 @@ def packed_options(file: Path, size: int | None, target: Target) -> ModelOptions
 
 def found_objects(options: ModelOptions, frames: Sequence[Frame]) -> list[Detections]:
     """All that a model finds in frames, down to very low scores."""
-    with closing(detector(options.model_copy(update={"conf": 0.05}))) as built:
+    with closing(detector(options.model_copy(update={"conf": LOWEST_CONF}))) as built:
         return [built.submit([frame]).result()[0] for frame in frames]
 
 

@@ -14,6 +14,10 @@ from sightline.cli.terminal import logs
 if TYPE_CHECKING:
     from sightline.optimize.variants.int8 import Ranges
 
+Model = Annotated[
+    str,
+    typer.Argument(help="An .onnx file, or a pulled model's name.", autocompletion=network_names),
+]
 Data = Annotated[
     list[str],
     typer.Option(
@@ -32,7 +36,12 @@ Images = Annotated[
     Path | None, typer.Option(help="The labelled pictures, where they are not beside the labels.")
 ]
 Variants = Annotated[
-    str, typer.Option(help="Which to make, of clean, fp16, bf16, int8, int8-dynamic.")
+    str,
+    typer.Option(
+        help="Which to make, of clean, fp16, bf16, int8, int8-dynamic; with --training also pruned-0.3 "
+        "(of the channels are removed), distilled-0.5 (of the channels are left), sparse-0.5 (of the weights are "
+        "zero), qat (taught for INT8)."
+    ),
 ]
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="The folder for variants and the report.")
@@ -61,18 +70,29 @@ Frames = Annotated[int, typer.Option(min=40, help="Frames of the footage, evenly
 Minutes = Annotated[
     float, typer.Option(min=0.1, help="For the search of layers that INT8 does not suit.")
 ]
+Training = Annotated[
+    str | None,
+    typer.Option(
+        help="The model's training step: package.module:factory, or file.py:factory (see TrainingTask)."
+    ),
+]
+TrainingData = Annotated[
+    str | None, typer.Option(help="What the factory is handed: its training data.")
+]
+TrainingMinutes = Annotated[
+    float, typer.Option(min=0.01, help="How long each trained variant is taught.")
+]
+TrainingSteps = Annotated[
+    int | None,
+    typer.Option(min=1, help="Its steps, instead of minutes: a run that can be repeated."),
+]
 AllowSlower = Annotated[
     bool, typer.Option("--allow-slower", help="Accept variants that are slower here, but smaller.")
 ]
 
 
 def optimize(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="An .onnx file, or a pulled model's name.", autocompletion=network_names
-        ),
-    ],
+    model: Model,
     data: Data,
     output: Output,
     labels: Labels = None,
@@ -84,6 +104,10 @@ def optimize(
     ranges: CalibrationRanges = "mean-minmax",
     frames: Frames = 300,
     minutes: Minutes = 10.0,
+    training: Training = None,
+    training_data: TrainingData = None,
+    training_minutes: TrainingMinutes = 20.0,
+    training_steps: TrainingSteps = None,
     allow_slower: AllowSlower = False,
     size: Size = None,
     backend: Backend = "auto",
@@ -102,6 +126,8 @@ def optimize(
     sightline optimize yolox_nano --data street.mp4 --output small
 
     sightline optimize street --data "street://?duration=60" --labels "street://?seed=7&duration=30" --variants int8 -o small
+
+    sightline optimize street --data "street://?duration=60" --variants pruned-0.3,qat --training training/fine_tune.py:StreetTask --training-data frames -o small
     """
     from sightline.cli.terminal.variants import print_report
     from sightline.cli.toolchain.optimizing import (
@@ -110,14 +136,17 @@ def optimize(
         range_kind,
         variant_names,
     )
+    from sightline.cli.toolchain.training import TrainingRequest
+    from sightline.optimize.training.kinds import TrainingLength
     from sightline.optimize.variants.gate import LossLimits
 
     logs.set_up(verbose)
     kind: Ranges = range_kind(ranges)
+    length = TrainingLength(training_minutes, training_steps)
     request = OptimizeRequest(
         model, tuple(data), labels, images, variant_names(variants), output,
         LossLimits(max_map_drop, max_class_drop, min_agreement), kind, frames, minutes * 60, allow_slower,
-        size, backend,
+        size, backend, TrainingRequest(training, training_data, length) if training else None,
     )  # fmt: skip
     made = optimized(request)
     if json:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -23,6 +22,12 @@ from sightline.cli.evaluate import LOWEST_CONF, MOST_DETECTIONS
 from sightline.cli.options import model_options
 from sightline.cli.scoring import STREET
 from sightline.cli.terminal.progress_line import ProgressLine
+from sightline.cli.toolchain.training import (
+    TrainingRequest,
+    begin_training,
+    checkpoint_path,
+    trainer,
+)
 from sightline.coco import COCO_NAMES
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError
@@ -33,10 +38,12 @@ from sightline.evaluation.pictures.class_names import as_written
 from sightline.evaluation.pictures.datasets import read_dataset
 from sightline.models.card import CardReading, read_card
 from sightline.models.file import open_model
+from sightline.optimize.training.kinds import SHARES, trained_variant
 from sightline.optimize.variants.gate import LossLimits, Verdict, judge_agreement, judge_scores
 from sightline.optimize.variants.graphs import load_graph
 from sightline.optimize.variants.int8 import Ranges
-from sightline.optimize.variants.optimization import Judge, Optimization, Original, Variant
+from sightline.optimize.variants.optimization import Optimization, Variant
+from sightline.optimize.variants.original import Judge, Original
 from sightline.optimize.variants.pictures import NetworkPictures, RecordingDetector, detect_again
 from sightline.optimize.variants.report import draw, report, variant_path, write_variants
 from sightline.protocols import Engine, SharedDetector
@@ -69,19 +76,24 @@ class OptimizeRequest:
     slower: bool
     size: str | None
     backend: str
+    training: TrainingRequest | None = None
 
 
 def variant_names(text: str) -> tuple[str, ...]:
     """The variants that ``fp16,int8`` means. Raises ConfigError."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    known = (*VARIANTS, *SHARES)
+    found = []
     for name in names:
-        if name not in VARIANTS:
-            near = difflib.get_close_matches(name, VARIANTS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VARIANTS)}"
+        trained = trained_variant(name)
+        if trained is None and name not in VARIANTS:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise ConfigError(f"--variants: there is no variant {name!r}: {hint}")
-    if not names:
-        raise ConfigError(f"--variants: name at least one of {', '.join(VARIANTS)}")
-    return names
+        found.append(name if trained is None else trained.name)
+    if not found:
+        raise ConfigError(f"--variants: name at least one of {', '.join(known)}")
+    return tuple(dict.fromkeys(found))
 
 
 def range_kind(text: str) -> Ranges:
@@ -113,12 +125,13 @@ def optimized(request: OptimizeRequest) -> dict[str, Any]:
     path = build.model_path(options)
     _check_packages(request.variants)
     _check_outputs(request, options, path)
+    task = begin_training(request.variants, request.training)
     reading = read_card(open_model(path), build.decoders())
     if reading.file.format != "onnx":
         raise ConfigError(
             f"{path}: variants are made of ONNX models; give the .onnx file that this one was made of"
         )
-    began, progress = time.monotonic(), ProgressLine()
+    progress = ProgressLine()
     with (
         closing(NetworkPictures()) as shown,
         closing(NetworkPictures()) as labelled,
@@ -136,16 +149,26 @@ def optimized(request: OptimizeRequest) -> dict[str, Any]:
             calibration = tuple(places)
             judge = _label_judge(request, detector, labelled)
         original = original_of(request, options, reading, shown, calibration)
+        train = None
+        if task is not None and request.training is not None:
+            train = trainer(task, request.training, original, (request.output, path), progress)
         variants = Optimization(
-            original, judge, request.ranges, began + request.seconds, request.slower, progress
+            original, judge, request.ranges, request.seconds, request.slower, progress, train
         ).run(request.variants)
         progress.end()
-    return _written(request, path, reading, variants, len(shown))
+    made = _written(request, path, reading, variants, len(shown))
+    for name in request.variants:
+        checkpoint_path(request.output, path, name).unlink(missing_ok=True)
+    return made
 
 
 def _check_packages(variants: Sequence[str]) -> None:
     """Raise ConfigError where what makes a variant is not installed, before anything is begun."""
-    for variant, package in (("clean", "onnxslim"), ("int8", "onnxslim"), ("int8", "nncf")):
+    needed = (
+        ("clean", "onnxslim"),
+        *((one, package) for one in ("int8", "qat") for package in ("onnxslim", "nncf")),
+    )
+    for variant, package in needed:
         if variant in variants and importlib.util.find_spec(package) is None:
             raise ConfigError(
                 f"--variants {variant}: {package} is not installed: pip install 'sightline[optimize]'"
@@ -320,6 +343,7 @@ def _written(
         "max_map_drop": request.limits.map_drop,
         "max_class_drop": request.limits.class_drop,
         "min_agreement": request.limits.agreement,
+        **({} if request.training is None else request.training.options()),
     }
     paths = write_variants(variants, reading.card, model, reading.file.sha256, request.output, how)
     facts = {"model": str(model), "sha256": reading.file.sha256, **how}

@@ -88,7 +88,9 @@ def verify(
     package: Annotated[Path, typer.Argument(help="The folder, or the .tar.gz.")],
     verbose: Verbose = 0,
 ) -> None:
-    """Check a package on this machine: its files, and that its model finds what it should.
+    """Check a package on this machine: its files, that its model finds what it should, and how fast it is.
+
+    The exit code is 1 where a picture takes longer than the limit allows.
 
     [bold]Example[/bold]
 
@@ -100,5 +102,8 @@ def verify(
     check = verify_package(package, os.environ)
     typer.echo(f"{check.files} files are whole")
     typer.echo(f"{check.objects} objects of the sample are found")
-    within = "within" if check.latency_ms <= check.limit_ms else "ABOVE"
-    typer.echo(f"{check.latency_ms:.1f} ms a picture, {within} the limit of {check.limit_ms:g}")
+    within = check.latency_ms <= check.limit_ms
+    where = "within" if within else "ABOVE"
+    typer.echo(f"{check.latency_ms:.1f} ms a picture, {where} the limit of {check.limit_ms:g}")
+    if not within:
+        raise typer.Exit(1)

@@ -21,6 +21,7 @@ class PackageTrial:
         size_mb: of its files.
         latency_ms: the median of one picture.
         kept: the share of the original's sure objects that it finds.
+        in_floats: the layers of an INT8 variant that do not compute in INT8.
     """
 
     variant: str
@@ -29,11 +30,13 @@ class PackageTrial:
     size_mb: float
     latency_ms: float
     kept: float
+    in_floats: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         size = f" at {self.size}" if self.size else ""
+        floats = f" with {len(self.in_floats)} layers in floats" if self.in_floats else ""
         return (
-            f"{self.variant}{size}: {self.size_mb:.2f} MB, {self.latency_ms:.1f} ms, "
+            f"{self.variant}{floats}{size}: {self.size_mb:.2f} MB, {self.latency_ms:.1f} ms, "
             f"{self.kept:.3f} of the objects kept"
         )
 
@@ -45,6 +48,7 @@ class PackageTrial:
             "size_mb": round(self.size_mb, 3),
             "latency_ms": round(self.latency_ms, 2),
             "kept": round(self.kept, 4),
+            "in_floats": list(self.in_floats),
         }
 
 

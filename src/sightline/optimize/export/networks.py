@@ -48,11 +48,11 @@ def imported(path: str, checkpoint: Path | None = None) -> ExportSource:
         ModelError: the weights do not fit.
     """
     torch = _torch()
-    made = _looked_up(path)
+    made = looked_up(path)
     takes_path = False
     try:
         if not isinstance(made, torch.nn.Module):
-            takes_path = checkpoint is not None and _required(made) == 1
+            takes_path = checkpoint is not None and required_arguments(made) == 1
             made = made(checkpoint) if takes_path else made()
     except Exception as exc:  # whatever the user's own code raises
         raise ConfigError(f"{path}: it cannot be made: {type(exc).__name__}: {exc}") from exc
@@ -208,9 +208,14 @@ def _some(names: list[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _looked_up(path: str) -> Any:
+def looked_up(path: str) -> Any:
+    """What ``package.module:name`` or ``folder/file.py:name`` is. Raises ConfigError."""
     module_name, _, attribute = path.partition(":")
     _import_from_here()
+    if module_name.endswith(".py"):
+        file = Path(module_name).expanduser()
+        module_name = file.stem
+        sys.path.insert(0, str(file.parent.resolve()))  # as `python FILE` does
     try:
         found: Any = importlib.import_module(module_name)
         for name in attribute.split("."):
@@ -230,7 +235,7 @@ def _import_from_here() -> None:
         sys.path.insert(0, str(Path.cwd()))
 
 
-def _required(factory: Any) -> int:
+def required_arguments(factory: Any) -> int:
     """How many arguments a factory cannot do without."""
     try:
         parameters = inspect.signature(factory).parameters.values()

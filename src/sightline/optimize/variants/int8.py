@@ -105,6 +105,7 @@ def quantized(
     count: int,
     *,
     ranges: Ranges = "mean-minmax",
+    corrected: bool = True,
 ) -> QuantizedGraph:
     """A model in INT8, with scales from what its layers' values are for some pictures.
 
@@ -116,6 +117,8 @@ def quantized(
         pictures: begins anew to give the model's own input (1, 3, H, W) for each picture.
         count: how many there are.
         ranges: how the range of a layer follows from its ranges in single pictures.
+        corrected: biases make up for what rounding shifts; a network that was taught to compute with rounded
+            numbers has done that itself.
 
     Raises:
         ConfigError: NNCF is not installed.
@@ -134,7 +137,7 @@ def quantized(
                 subset_size=count,
                 preset=nncf.QuantizationPreset.MIXED,
                 ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
-                advanced_parameters=_parameters(nncf, ranges),
+                advanced_parameters=_parameters(nncf, ranges, corrected=corrected),
             )
         except (
             nncf.errors.ValidationError,
@@ -210,7 +213,7 @@ def _nncf() -> Any:
     return nncf
 
 
-def _parameters(nncf: Any, ranges: Ranges) -> Any:
+def _parameters(nncf: Any, ranges: Ranges, *, corrected: bool) -> Any:
     from nncf.quantization.range_estimator import (
         AggregatorType,
         RangeEstimatorParameters,
@@ -219,7 +222,7 @@ def _parameters(nncf: Any, ranges: Ranges) -> Any:
     )
 
     if ranges == "mean-minmax":
-        return nncf.AdvancedQuantizationParameters()
+        return nncf.AdvancedQuantizationParameters(disable_bias_correction=not corrected)
     if ranges == "minmax":
         kinds, outlier = (StatisticsType.MIN, StatisticsType.MAX), {}
         joined = (AggregatorType.MIN, AggregatorType.MAX)
@@ -232,7 +235,8 @@ def _parameters(nncf: Any, ranges: Ranges) -> Any:
         for kind, how in zip(kinds, joined, strict=True)
     )
     return nncf.AdvancedQuantizationParameters(
-        activations_range_estimator_params=RangeEstimatorParameters(low, high)
+        disable_bias_correction=not corrected,
+        activations_range_estimator_params=RangeEstimatorParameters(low, high),
     )
 
 

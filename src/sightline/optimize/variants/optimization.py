@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from sightline.engines.graphs.half import to_half
@@ -12,13 +13,13 @@ from sightline.errors import ConfigError, EngineError, ModelError, SightlineErro
 from sightline.optimize.export.comparison import compare
 from sightline.optimize.export.runners import engine_runner
 from sightline.optimize.variants.gate import Verdict
-from sightline.optimize.variants.graphs import prepared, slimmed
-from sightline.optimize.variants.int8 import Ranges, quantized, quantized_weights
-from sightline.optimize.variants.layer_choice import FloatLayer, LayerSearch
-from sightline.optimize.variants.pictures import NetworkPictures, network_input
+from sightline.optimize.variants.graphs import load_graph, prepared, slimmed
+from sightline.optimize.variants.int8 import Ranges, quantized_weights
+from sightline.optimize.variants.int8_search import Int8Search
+from sightline.optimize.variants.layer_choice import FloatLayer
+from sightline.optimize.variants.original import Judge, Original, TellProgress
 from sightline.optimize.variants.speed import VariantSpeed, compare_speeds
 from sightline.protocols import Engine
-from sightline.types import Floats, Normalization
 
 EQUAL = 1e-3
 """How far a cleaned graph's outputs may be from the original's: see ``export.comparison``."""
@@ -29,50 +30,19 @@ SLOWER = 0.97
 _AT_BEST = "original at its best precision"
 """What the original's engine is called that speeds are held against; it is no variant."""
 
-_COMPARED = 4
-"""Pictures on which outputs themselves are compared."""
-
-MakeEngine = Callable[[bytes, str, str], Engine]
-"""Makes the engine of a serialised graph on a backend, in a precision. Raises EngineError, ModelError."""
-
-Judge = Callable[[Engine], Verdict]
-"""What a variant has kept of the original's accuracy, looked at through its engine."""
-
-TellProgress = Callable[[str], None]
-"""Is told what is being done, for a line of progress."""
-
 
 @dataclass(frozen=True)
-class Original:
-    """The model that variants are made of, and how it is run.
+class TrainedGraph:
+    """A serialised graph that was trained.
 
     Args:
-        graph: its ``onnx.ModelProto``, with one picture as input.
-        size_bytes: of its file.
-        normalization: what is done to pixels before it.
-        backends: the runtimes that are tried, by name.
-        make_engine: makes engines for graphs.
-        shape: the batch (N, H, W) whose speed counts.
-        calibration: the pictures that scales are found on.
+        figures: how: ``steps``, ``minutes``, ``loss``, and what was reached.
+        rounded: its layers were taught to compute with INT8 numbers, which they do not do yet.
     """
 
-    graph: Any
-    size_bytes: int
-    normalization: Normalization
-    backends: tuple[str, ...]
-    make_engine: MakeEngine
-    shape: tuple[int, int, int]
-    calibration: NetworkPictures
-    places: tuple[int, ...]
-
-    def inputs(self, most: int | None = None) -> Iterator[Floats]:
-        """What the model itself takes, (1, 3, H, W), for the pictures of the calibration."""
-        import onnx
-
-        code = self.graph.graph.input[0].type.tensor_type.elem_type
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(code).name
-        for place in self.places[:most]:
-            yield network_input(self.calibration[place], self.normalization, dtype)
+    content: bytes
+    figures: Mapping[str, float]
+    rounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +51,7 @@ class Variant:
 
     ``content`` is its serialised graph; None where the file is the original's, or none could be made.
     ``precision`` is what the engine is asked for. ``in_floats`` are the layers that an INT8 model
-    keeps in floats, and why.
+    keeps in floats, and why. ``training`` is how a variant was taught, see ``TrainedGraph``.
     """
 
     name: str
@@ -92,6 +62,7 @@ class Variant:
     verdict: Verdict = field(default_factory=lambda: Verdict(float("nan")))
     speed: VariantSpeed | None = None
     in_floats: tuple[FloatLayer, ...] = ()
+    training: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def accepted(self) -> bool:
@@ -107,17 +78,19 @@ class Optimization:
         original: the model.
         judge: tells what a variant has kept.
         ranges: see ``int8.quantized``.
-        deadline: ``time.monotonic()`` at which the search for sensitive layers ends.
+        search_s: seconds for the search of sensitive layers.
         slower: variants that are slower here are accepted too.
         progress: is told what is being done.
+        train: makes the graph of a variant that is trained, by the variant's name.
     """
 
     original: Original
     judge: Judge
     ranges: Ranges
-    deadline: float
+    search_s: float
     slower: bool
     progress: TellProgress
+    train: Callable[[str], TrainedGraph] | None = None
 
     def run(self, names: Sequence[str]) -> list[Variant]:
         """The original and its variants of these names, with their speed and the verdict on each.
@@ -132,7 +105,8 @@ class Optimization:
             for name in names:
                 self.progress(name)
                 try:
-                    variants.append(makers[name](engines, stack))
+                    make = makers.get(name) or partial(self._trained, name)
+                    variants.append(make(engines, stack))
                 except SightlineError as exc:
                     if isinstance(exc, ConfigError):
                         raise
@@ -159,12 +133,9 @@ class Optimization:
         graph = slimmed(self.original.graph)
         made = self._judged(Variant("clean", graph.SerializeToString(), "fp32"), engines, stack)
         fewer = len(self.original.graph.graph.node) - len(graph.graph.node)
-        shown = [
-            self.original.calibration[place][None] for place in self.original.places[:_COMPARED]
-        ]
         original, cleaned = (engine_runner(engines[name]) for name in ("original", "clean"))
         try:
-            apart = compare(original, cleaned, shown)
+            apart = compare(original, cleaned, self.original.shown())
         except ModelError as exc:
             return _refused(made, str(exc))
         if apart.distance > EQUAL:
@@ -187,40 +158,42 @@ class Optimization:
         return self._judged(Variant("int8-dynamic", content), engines, stack)
 
     def _int8(self, engines: dict[str, Engine], stack: ExitStack) -> Variant:
-        if any(node.op_type == "QuantizeLinear" for node in self.original.graph.graph.node):
-            raise ModelError("its layers are in INT8 already: give the model that it was made of")
-        count = len(self.original.places)
-        self.progress(f"int8: calibration on {count} pictures")
-        graph = quantized(
-            prepared(self.original.graph), self.original.inputs, count, ranges=self.ranges
+        return self._in_int8("int8", self.original.graph, engines, stack)
+
+    def _in_int8(
+        self,
+        name: str,
+        graph: Any,
+        engines: dict[str, Engine],
+        stack: ExitStack,
+        *,
+        corrected: bool = True,
+    ) -> Variant:
+        """A graph in INT8, with the layers in floats that it takes."""
+
+        def fastest(content: bytes) -> str:
+            with ExitStack() as briefly:
+                return self._placed(Variant(name, content), {}, briefly).backend
+
+        search = Int8Search(
+            self.original, self.judge, self.ranges, self.search_s, fastest, self.progress
         )
-        whole = Variant("int8", graph.quantized.SerializeToString())
-        with ExitStack() as briefly:
-            backend = self._placed(whole, {}, briefly).backend
+        found = search.run(graph, corrected=corrected)
+        made = Variant(name, found.content, verdict=found.verdict, in_floats=found.in_floats)
+        return self._placed(made, engines, stack, (found.backend,))
 
-        def judged(content: bytes) -> Verdict:
-            engine = self.original.make_engine(content, backend, "auto")
-            try:
-                return self.judge(engine)
-            finally:
-                engine.close()
-
-        search = LayerSearch(graph, judged, self._raw_outputs, self.deadline, self.progress)
-        chosen = search.choose()
-        content = graph.with_floats(chosen.names).SerializeToString()
-        made = Variant("int8", content, verdict=chosen.verdict, in_floats=chosen.in_floats)
-        return self._placed(made, engines, stack, (backend,))
-
-    def _raw_outputs(self, content: bytes) -> list[list[Floats]]:
-        """The outputs of a graph for some pictures, run where every graph runs."""
-        engine = self.original.make_engine(content, "onnxruntime", "fp32")
-        try:
-            places = self.original.places[:_COMPARED]
-            run = engine_runner(engine)
-            shown = (self.original.calibration[place][None] for place in places)
-            return [[array for _, array in run(pixels)] for pixels in shown]
-        finally:
-            engine.close()
+    def _trained(self, name: str, engines: dict[str, Engine], stack: ExitStack) -> Variant:
+        if self.train is None:
+            raise ConfigError(
+                f"{name}: a variant that is trained needs the training step of the model"
+            )
+        made = self.train(name)
+        if made.rounded:
+            graph = load_graph(made.content)
+            variant = self._in_int8(name, graph, engines, stack, corrected=False)
+        else:
+            variant = self._judged(Variant(name, made.content), engines, stack)
+        return replace(variant, training=made.figures)
 
     def _judged(self, variant: Variant, engines: dict[str, Engine], stack: ExitStack) -> Variant:
         placed = self._placed(variant, engines, stack)

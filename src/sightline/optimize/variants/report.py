@@ -15,7 +15,9 @@ from sightline.optimize.variants.optimization import Variant
 from sightline.redaction import printable
 from sightline.whole_files import write_whole
 
-PACKAGES = ("onnx", "onnxruntime", "openvino", "tensorrt", "nncf", "onnxslim")
+PACKAGES = (
+    "onnx", "onnxruntime", "openvino", "tensorrt", "nncf", "onnxslim", "torch", "torch-pruning",
+)  # fmt: skip
 """Whose versions the card of a variant tells."""
 
 
@@ -97,6 +99,7 @@ def _figures(variant: Variant) -> dict[str, Any]:
             }
             for one in variant.in_floats
         ],
+        "training": {name: round(value, 4) for name, value in variant.training.items()} or None,
     }
 
 

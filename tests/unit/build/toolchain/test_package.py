@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import yaml
+from tests.command import in_process
 
 from sightline.build.toolchain import package_trials
 from sightline.build.toolchain.package import PackageOptions, Packed, package
@@ -18,6 +20,8 @@ from sightline.config import ModelOptions, file
 from sightline.deploy.package.files import write_checksums
 from sightline.deploy.package.targets import Target
 from sightline.errors import ConfigError, ModelError, SinkError
+from sightline.optimize.variants import int8_search
+from sightline.optimize.variants.int8 import QuantizedGraph
 
 DATA = "street://?seed=7&width=640&height=384&duration=0.2"
 MakeModel = Callable[..., Path]
@@ -67,13 +71,56 @@ def test_variants_are_tried_until_the_limits_are_met(tmp_path: Path, data: Path)
     assert verify_package(tmp_path / "gate.tar.gz", {}).files == 8
 
 
-def test_int8_is_tried_where_16_bits_are_not_enough(tmp_path: Path) -> None:
+def test_int8_gives_layers_back_until_enough_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What NNCF quantises finds nothing here as long as the last layers compute in INT8."""
     pytest.importorskip("nncf", reason="NNCF is not installed")
     pytest.importorskip("onnxslim", reason="onnxslim is not installed")
-    packed = pack(tmp_path / "gate", size_mb=1.5, kept=0.5)
+    monkeypatch.setattr(int8_search, "quantized", ruined_heads(int8_search.quantized))
+    packed = pack(tmp_path / "gate", size_mb=1.6)
     assert packed.chosen.variant == "int8"
-    assert packed.chosen.kept >= 0.5
+    assert packed.chosen.kept >= 0.9
     assert verify_package(tmp_path / "gate", {}).objects >= 3
+    kept = json.loads((tmp_path / "gate" / "package.json").read_text())["measured"]["in_floats"]
+    assert kept == list(packed.chosen.in_floats)
+    assert any("kind" in layer for layer in kept)
+
+
+def ruined_heads(quantized: Callable[..., QuantizedGraph]) -> Callable[..., QuantizedGraph]:
+    """Quantises with scales that leave nothing of the classes' layers."""
+
+    def ruin(*arguments: Any, **options: Any) -> QuantizedGraph:
+        made = quantized(*arguments, **options)
+        scales = {
+            node.input[1]
+            for layer in made.quantized.graph.node
+            if "/kind.1/Conv" in layer.name
+            for node in made.quantized.graph.node
+            if node.op_type == "DequantizeLinear" and node.output[0] == layer.input[1]
+        }
+        for entry in made.quantized.graph.initializer:
+            if entry.name in scales:
+                values = onnx.numpy_helper.to_array(entry) * 0
+                entry.CopyFrom(onnx.numpy_helper.from_array(values, entry.name))
+        return made
+
+    return ruin
+
+
+@pytest.mark.parametrize(("limit_ms", "code"), [(10_000, 0), (0.001, 1)])
+def test_the_exit_code_of_verify_tells_whether_it_is_fast_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], limit_ms: float, code: int
+) -> None:  # fmt: skip
+    pack(tmp_path / "gate")
+    manifest = tmp_path / "gate" / "package.json"
+    content = json.loads(manifest.read_text())
+    content["limits"]["latency_ms"] = limit_ms
+    manifest.write_text(json.dumps(content))
+    write_checksums(tmp_path / "gate")
+    done = in_process(tmp_path, monkeypatch, capsys)("package", "verify", "gate")
+    assert done.returncode == code
+    assert ("ABOVE" if code else "within") in done.stdout
 
 
 @pytest.mark.usefixtures("without_int8")

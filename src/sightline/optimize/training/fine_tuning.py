@@ -1,0 +1,235 @@
+"""A network taught again while it is made smaller: rounds, a moving average, checkpoints, and an end in time."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from sightline.errors import ConfigError, ModelError
+from sightline.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from sightline.optimize.training.compression import Compression
+    from sightline.optimize.training.kinds import TrainingLength
+    from sightline.optimize.training.task import TrainingTask
+
+SHRINKING = 0.4
+"""The share of the training that is over when the last round begins."""
+
+WARM_UP = 30
+"""Steps after each round in which the learning rate rises to its height."""
+
+AVERAGE = 0.998
+"""Of the weights (EMA) that are kept: the share of the old ones at each step."""
+
+DECAY = 0.01
+CLIPPED = 10.0
+"""Gradients are clipped at this norm."""
+
+PAUSED_S = 10.0
+"""A step counts as this long at most: a training that was paused is not shortened."""
+
+SAVED_EVERY_S = 60.0
+TOLD_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A taught network, and how it was taught."""
+
+    network: nn.Module
+    figures: Mapping[str, float]
+
+
+class FineTuning:
+    """Teaches a network to find what another one finds, while it is made smaller.
+
+    Args:
+        task: the training step of the model.
+        compression: what is done to the network in between.
+        length: of the training.
+        checkpoint: where its state is kept; a training that is found there is gone on with.
+        key: what the state must have been made with.
+        progress: is told what is being done.
+    """
+
+    def __init__(
+        self,
+        task: TrainingTask[Any],
+        compression: Compression,
+        length: TrainingLength,
+        checkpoint: Path,
+        key: Mapping[str, object],
+        progress: Callable[[str], None],
+    ) -> None:
+        self._task, self._compression, self._length = task, compression, length
+        self._checkpoint, self._progress = checkpoint, progress
+        self._key = json.dumps({**key, **asdict(length)}, sort_keys=True, default=str)
+        self._teacher = task.network().eval().requires_grad_(False)
+        self._network = task.network().train()
+        self._average = copy.deepcopy(self._network)
+        self._rate = task.rate * compression.rate
+        self._round, self._step, self._seconds = -1, 0, 0.0
+        self._round_began = 0
+        self._loss = math.nan  # its moving average
+        self._optimizer = self._new_optimizer()
+        self._saved_at = self._told_at = time.monotonic()
+
+    def run(self) -> FineTuned:
+        """Teach until the end, from the checkpoint where there is one.
+
+        Raises:
+            ModelError: the loss is not a number any more, or the network cannot be made smaller.
+            ConfigError: the checkpoint is of another training.
+            SinkError: a checkpoint cannot be written.
+        """
+        self._resume()
+        batches = None
+        while (
+            progress := self._length.progress(self._step, self._seconds)
+        ) < 1 or self._round + 1 < self._compression.rounds:
+            started = time.monotonic()
+            if progress >= self._begin(self._round + 1):
+                self._next_round()
+                batches = None
+            batches = batches or self._task.batches(self._step)
+            self._update(next(batches), progress)
+            self._seconds += min(PAUSED_S, time.monotonic() - started)
+            self._tell()
+        self._save()
+        network = self._average.eval()
+        figures = dict(self._compression.figures(network))
+        self._compression.remove(network)
+        told = {"loss": self._loss, "steps": self._step, "minutes": self._seconds / 60}
+        return FineTuned(network, figures | told)
+
+    def _begin(self, number: int) -> float:
+        """The progress at which a round begins."""
+        last = self._compression.rounds - 1
+        return math.inf if number > last else SHRINKING * number / max(1, last)
+
+    def _next_round(self) -> None:
+        self._round += 1
+        self._round_began = self._step
+        # What was averaged is better than the last step's, also to go on with.
+        if self._round:
+            self._network.load_state_dict(self._average.state_dict())
+        self._compression.apply(self._network, self._round)
+        self._average = copy.deepcopy(self._network)
+        self._begin_teaching()
+
+    def _begin_teaching(self) -> None:
+        """A new optimiser for the network as it is now, whose statistics stay where they should."""
+        self._optimizer = self._new_optimizer()
+        self._network.train()
+        if self._compression.frozen:
+            for layer in _normalizations(self._network):
+                layer.eval()
+
+    def _update(self, batch: Any, progress: float) -> None:
+        shape = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
+        warm = min(1.0, (self._step - self._round_began + 1) / WARM_UP)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate * shape * warm
+        loss = self._task.loss(self._network, batch, self._teacher)
+        own = float(loss.detach())
+        if not math.isfinite(own):
+            raise ModelError(
+                f"the loss is not a number (NaN) or infinite after {self._step} steps: a lower `rate` of the "
+                "training task may help"
+            )
+        self._optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._network.parameters(), CLIPPED)
+        self._optimizer.step()
+        self._follow()
+        self._step += 1
+        self._loss = own if math.isnan(self._loss) else 0.98 * self._loss + 0.02 * own
+
+    def _follow(self) -> None:
+        """The average follows, quickly at first."""
+        steps = self._step - self._round_began
+        keep = min(AVERAGE, (1 + steps) / (10 + steps))
+        average = self._average.state_dict()  # without gradients
+        for name, now in self._network.state_dict().items():
+            if now.is_floating_point():
+                average[name].lerp_(now, 1 - keep)
+            else:
+                average[name].copy_(now)
+
+    def _new_optimizer(self) -> Any:
+        parameters = [p for p in self._network.parameters() if p.requires_grad]
+        weights = [p for p in parameters if p.ndim > 1]
+        others = [p for p in parameters if p.ndim <= 1]
+        return torch.optim.AdamW(
+            [
+                {"params": weights, "weight_decay": DECAY},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            lr=self._rate, betas=(0.9, 0.99),
+        )  # fmt: skip
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if now - self._told_at > TOLD_EVERY_S:
+            done = self._length.progress(self._step, self._seconds)
+            left = max(0.0, self._seconds * (1 - done) / done / 60)
+            self._progress(f"step {self._step}, loss {self._loss:.3f}, {left:.1f} min left")
+            self._told_at = now
+        if now - self._saved_at > SAVED_EVERY_S:
+            self._save()
+            self._saved_at = now
+
+    def _save(self) -> None:
+        state = {
+            "key": self._key, "round": self._round, "round_began": self._round_began, "step": self._step,
+            "seconds": self._seconds, "loss": self._loss, "network": self._network.state_dict(),
+            "average": self._average.state_dict(), "optimizer": self._optimizer.state_dict(),
+        }  # fmt: skip
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_whole(self._checkpoint, content.getvalue())
+
+    def _resume(self) -> None:
+        if not self._checkpoint.exists():
+            return
+        try:
+            state: dict[str, Any] = torch.load(
+                self._checkpoint, map_location="cpu", weights_only=True
+            )
+        except Exception as exc:  # its readers raise whatever comes along
+            raise ModelError(
+                f"{self._checkpoint}: no checkpoint of a training ({exc}): remove it to begin again"
+            ) from exc
+        if state["key"] != self._key:
+            raise ConfigError(
+                f"{self._checkpoint} was left by a training with other options, {state['key']}: remove it, or "
+                "give those again"
+            )
+        saved: dict[str, Tensor] = state["network"]
+        for network, weights in ((self._network, saved), (self._average, state["average"])):
+            self._compression.restore(network, weights)
+            network.load_state_dict(weights)
+        self._begin_teaching()
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._round, self._round_began = state["round"], state["round_began"]
+        self._step, self._seconds, self._loss = state["step"], state["seconds"], state["loss"]
+
+
+def _normalizations(network: nn.Module) -> list[Any]:
+    return [
+        layer
+        for layer in network.modules()
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001 - the class of all of them
+        and layer.track_running_stats
+    ]

@@ -1,0 +1,100 @@
+"""A training: that it learns, ends, goes on after an interruption, and says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+pytest.importorskip("torch_pruning", reason="torch-pruning is not installed")
+
+from tests.unit.optimize.training.tiny_task import TinyTask, example  # noqa: E402
+
+from sightline.errors import ConfigError, ModelError  # noqa: E402
+from sightline.optimize.training import fine_tuning  # noqa: E402
+from sightline.optimize.training.fine_tuning import FineTuned, FineTuning  # noqa: E402
+from sightline.optimize.training.kinds import TrainedVariant, TrainingLength  # noqa: E402
+from sightline.optimize.training.trainer import compression  # noqa: E402
+
+KINDS = (
+    TrainedVariant("pruned", 0.3), TrainedVariant("distilled", 0.5), TrainedVariant("sparse", 0.5),
+    TrainedVariant("qat"),
+)  # fmt: skip
+
+
+def silent(what: str) -> None:
+    """Progress that nobody reads."""
+
+
+def tuned(
+    variant: TrainedVariant, path: Path, steps: int = 12, progress: Callable[[str], None] = silent
+) -> FineTuned:
+    task = TinyTask()
+    made = compression(variant, task, example().numpy())
+    return FineTuning(
+        task, made, TrainingLength(steps=steps), path, {"variant": variant.name}, progress
+    ).run()
+
+
+@pytest.mark.parametrize("variant", KINDS, ids=lambda variant: variant.kind)
+def test_an_interrupted_training_ends_as_if_it_had_not_been(
+    variant: TrainedVariant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fine_tuning, "SAVED_EVERY_S", 0.0)
+    monkeypatch.setattr(fine_tuning, "TOLD_EVERY_S", 0.0)
+    whole = tuned(variant, tmp_path / "whole.pt")
+
+    def interrupt(what: str) -> None:
+        if what.startswith("step 7,"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tuned(variant, tmp_path / "parts.pt", progress=interrupt)
+    told: list[str] = []
+    resumed = tuned(variant, tmp_path / "parts.pt", progress=told.append)
+    assert told[0].startswith("step 7,")  # it was saved after the sixth
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
+    assert resumed.figures["loss"] == whole.figures["loss"]
+    assert resumed.figures["steps"] == 12
+
+
+def test_a_student_learns_from_its_teacher(tmp_path: Path) -> None:
+    task = TinyTask()
+    teacher, batch = task.network().eval(), next(task.batches(0))
+    students = [tuned(KINDS[1], tmp_path / f"{steps}.pt", steps).network for steps in (1, 80)]
+    with torch.no_grad():
+        losses = [float(task.loss(student, batch, teacher)) for student in students]
+    assert losses[1] < 0.3 * losses[0]
+
+
+def test_all_rounds_are_done_in_few_steps(tmp_path: Path) -> None:
+    made = tuned(TrainedVariant("sparse", 0.5), tmp_path / "it.pt", steps=1)
+    assert made.figures["zeros"] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_checkpoint_of_other_options_is_refused(tmp_path: Path) -> None:
+    tuned(KINDS[3], tmp_path / "it.pt", 2)
+    with pytest.raises(ConfigError, match=r"it\.pt was left by a training with other options"):
+        tuned(KINDS[3], tmp_path / "it.pt", 3)
+
+
+def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / "it.pt").write_bytes(b"PK half of it")
+    with pytest.raises(ModelError, match=r"it\.pt: no checkpoint"):
+        tuned(KINDS[3], tmp_path / "it.pt", 2)
+
+
+def test_a_loss_that_is_no_number_ends_it(tmp_path: Path) -> None:
+    class Task(TinyTask):
+        def loss(self, network: Any, batch: Any, teacher: Any) -> Any:
+            return super().loss(network, batch, teacher) / (0.0 if teacher is not None else 1.0)
+
+    task = Task()
+    made = compression(KINDS[3], task, example().numpy())
+    with pytest.raises(ModelError, match="the loss is not a number"):
+        FineTuning(task, made, TrainingLength(steps=3), tmp_path / "it.pt", {}, silent).run()
+    assert not list(tmp_path.iterdir())
