@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,12 +55,10 @@ class ChannelGraph:
 
     def __init__(self, network: nn.Module, example: Tensor) -> None:
         self._network, self._example = network, example
-        mode = network.training
         for parameter in network.parameters():
             parameter.requires_grad_(True)
-        with torch.enable_grad():
+        with evaluating(network), torch.enable_grad():
             self._graph = tp.DependencyGraph().build_dependency(network, example)
-        network.train(mode)
         self._names = {module: name for name, module in network.named_modules()}
 
     def names(self) -> Iterator[str]:
@@ -189,11 +188,21 @@ def removable(network: nn.Module, example: Tensor) -> list[str]:
     return found
 
 
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """A network in evaluation mode; afterwards each of its layers is in the mode that it was in."""
+    modes = [(layer, layer.training) for layer in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for layer, training in modes:
+            layer.training = training
+
+
 def _shapes(network: nn.Module, example: Tensor) -> list[tuple[int, ...]]:
-    mode = network.training
-    with torch.no_grad():
-        found = network.eval()(example)
-    network.train(mode)
+    with evaluating(network), torch.no_grad():
+        found = network(example)
     return [tuple(one.shape) for one in tensors(found)]
 
 

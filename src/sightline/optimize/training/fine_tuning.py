@@ -124,13 +124,18 @@ class FineTuning:
         # What was averaged is better than the last step's, also to go on with.
         if self._round:
             self._network.load_state_dict(self._average.state_dict())
+        self._keep_statistics()
         self._compression.apply(self._network, self._round)
         self._average = copy.deepcopy(self._network)
         self._begin_teaching()
 
     def _begin_teaching(self) -> None:
-        """A new optimiser for the network as it is now, whose statistics stay where they should."""
+        """A new optimiser for the network as it is now."""
         self._optimizer = self._new_optimizer()
+        self._keep_statistics()
+
+    def _keep_statistics(self) -> None:
+        """The network is taught; its batch normalisation learns statistics only where it should."""
         self._network.train()
         if self._compression.frozen:
             for layer in _normalizations(self._network):

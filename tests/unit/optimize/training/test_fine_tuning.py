@@ -62,6 +62,17 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
     assert resumed.figures["steps"] == 12
 
 
+@pytest.mark.parametrize(
+    ("variant", "moves"), [(KINDS[0], False), (KINDS[1], True), (KINDS[2], False)]
+)
+def test_only_a_student_has_statistics_of_its_own(
+    variant: TrainedVariant, moves: bool, tmp_path: Path
+) -> None:
+    """Not even while it is found out what channels are worth do those of another network move."""
+    layer = tuned(variant, tmp_path / "it.pt").network.first[1]
+    assert (layer.running_mean.abs().max() > 0) == moves  # 0 before it was taught
+
+
 def test_a_student_learns_from_its_teacher(tmp_path: Path) -> None:
     task = TinyTask()
     teacher, batch = task.network().eval(), next(task.batches(0))
