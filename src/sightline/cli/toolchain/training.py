@@ -27,7 +27,8 @@ class TrainingRequest:
 
     def options(self) -> dict[str, object]:
         """For the card and the report."""
-        return {"training": self.task, "training_data": self.data, **asdict(self.length)}
+        length = {f"training_{name}": value for name, value in asdict(self.length).items()}
+        return {"training": self.task, "training_data": self.data, **length}
 
 
 def begin_training(

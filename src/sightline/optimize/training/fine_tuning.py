@@ -90,7 +90,7 @@ class FineTuning:
 
         Raises:
             ModelError: the loss is not a number any more, or the network cannot be made smaller.
-            ConfigError: the checkpoint is of another training.
+            ConfigError: the checkpoint is of another training, or the task's batches end.
             SinkError: a checkpoint cannot be written.
         """
         self._resume()
@@ -103,7 +103,12 @@ class FineTuning:
                 self._next_round()
                 batches = None
             batches = batches or self._task.batches(self._step)
-            self._update(next(batches), progress)
+            batch = next(batches, None)
+            if batch is None:
+                raise ConfigError(
+                    f"--training: its batches end before step {self._step}: they are to begin again"
+                )
+            self._update(batch, progress)
             self._seconds += min(PAUSED_S, time.monotonic() - started)
             self._tell()
         self._save()
@@ -142,7 +147,7 @@ class FineTuning:
                 layer.eval()
 
     def _update(self, batch: Any, progress: float) -> None:
-        shape = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
+        shape = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
         warm = min(1.0, (self._step - self._round_began + 1) / WARM_UP)
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate * shape * warm

@@ -96,7 +96,8 @@ class VariantTrainer:
             lambda what: self.progress(f"{variant.name}: {what}"),
         )  # fmt: skip
         self.progress(f"{variant.name}: looking at the network")
-        made = tuning.run()
+        with _of_the_task("a step"):
+            made = tuning.run()
         content = self._exported(made.network, variant)
         return TrainedGraph(content, made.figures, rounded=variant.kind == "qat")
 

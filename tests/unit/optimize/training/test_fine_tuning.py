@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sightline.errors import ConfigError, ModelError  # noqa: E402
 from sightline.optimize.training import fine_tuning  # noqa: E402
 from sightline.optimize.training.fine_tuning import FineTuned, FineTuning  # noqa: E402
 from sightline.optimize.training.kinds import TrainedVariant, TrainingLength  # noqa: E402
-from sightline.optimize.training.trainer import compression  # noqa: E402
+from sightline.optimize.training.trainer import VariantTrainer, compression  # noqa: E402
 
 KINDS = (
     TrainedVariant("pruned", 0.3), TrainedVariant("distilled", 0.5), TrainedVariant("sparse", 0.5),
@@ -109,3 +110,25 @@ def test_a_loss_that_is_no_number_ends_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="the loss is not a number"):
         FineTuning(task, made, TrainingLength(steps=3), tmp_path / "it.pt", {}, silent).run()
     assert not list(tmp_path.iterdir())
+
+
+def test_batches_that_end_are_told(tmp_path: Path) -> None:
+    class Task(TinyTask):
+        def batches(self, first: int) -> Any:
+            return itertools.islice(super().batches(first), 2)
+
+    made = compression(KINDS[3], Task(), example().numpy())
+    with pytest.raises(ConfigError, match="its batches end before step 2"):
+        FineTuning(Task(), made, TrainingLength(steps=3), tmp_path / "it.pt", {}, silent).run()
+
+
+def test_what_a_task_raises_is_told_with_its_method(tmp_path: Path) -> None:
+    class Task(TinyTask):
+        def loss(self, network: Any, batch: Any, teacher: Any) -> Any:
+            raise KeyError("labels")
+
+    trainer = VariantTrainer(
+        Task(), TrainingLength(steps=1), lambda name: tmp_path / name, {}, silent
+    )
+    with pytest.raises(ConfigError, match="--training: a step fails: KeyError: 'labels'"):
+        trainer.graph(KINDS[3], example().numpy())
