@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from sightline import build
-from sightline.build import drifting
+from sightline.build.monitoring import drifting
 from sightline.config import ModelOptions
 from sightline.monitoring.drift.causes import causes
 from sightline.monitoring.drift.detector import DriftDetector

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.command import Run, in_process
 
-from sightline.build import drifting
+from sightline.build.monitoring import drifting
 from sightline.config import ModelOptions
 
 STREET = "street://?seed=5&width=320&height=192&fps=5"

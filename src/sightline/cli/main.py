@@ -33,6 +33,7 @@ from sightline.cli import run as run_
 from sightline.cli.analyze import detect, track
 from sightline.cli.classify import classify
 from sightline.cli.operation import monitor
+from sightline.cli.operation.collect import collect
 from sightline.cli.operation.rollout import rollout
 from sightline.cli.terminal import standard_streams
 from sightline.cli.toolchain import deploy, package
@@ -86,6 +87,7 @@ app.command("classify")(classify)
 app.command("run")(run_.run)
 app.command("serve")(run_.serve)
 app.command()(rollout)
+app.command()(collect)
 app.command()(inspect)
 app.command()(export)
 app.command()(tune)

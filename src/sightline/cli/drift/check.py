@@ -23,7 +23,7 @@ from sightline.cli.terminal.progress_line import ProgressLine
 from sightline.redaction import printable
 
 if TYPE_CHECKING:
-    from sightline.build.drifting import DriftCheck
+    from sightline.build.monitoring.drifting import DriftCheck
     from sightline.monitoring.drift.detector import Change, DriftState
 
 ReferenceFile = Annotated[
@@ -67,7 +67,7 @@ def check(
 
     sightline drift check rtsp://camera/stream --reference gate.json --seconds 600 --json
     """
-    from sightline.build import drifting
+    from sightline.build.monitoring import drifting
     from sightline.monitoring.drift.reference import Reference
 
     logs.set_up(verbose)

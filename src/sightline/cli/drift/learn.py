@@ -42,8 +42,8 @@ def learn(
 
     sightline drift learn rtsp://camera/stream --model street --seconds 3600 --output gate.json
     """
-    from sightline.build import drifting
     from sightline.build.file_conflicts import check_files, read_by_model, read_by_source
+    from sightline.build.monitoring import drifting
 
     logs.set_up(verbose)
     options = model_options(model, conf=conf, backend=backend, device=device, models_dir=models_dir)

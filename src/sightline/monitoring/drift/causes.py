@@ -31,12 +31,14 @@ class CauseKind:
         advice: what to do.
         signature: by statistic, how much it is moved; negative: it is lower than usual.
         decided_by: a statistic that leaves no doubt where it is beyond its limit.
+        largest: only where it is also the largest change.
     """
 
     words: str
     advice: str
     signature: Mapping[str, float]
     decided_by: str | None = None
+    largest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,9 @@ CAUSES: dict[str, CauseKind] = {
     "covered": CauseKind(
         "something covers a part of the lens: snow, dirt, a leaf, a cobweb",
         "clean the lens",
-        {"covered": 1, "edges": -0.8, "places": 0.5, "streaks": 0.3, "colours": 0.3},
+        {"covered": 1, "edges": -0.8, "brightness": 0.3, "places": 0.3, "saturation": -0.3},
+        decided_by="covered",
+        largest=True,
     ),
     "night": CauseKind(
         "the scene is darker, and lit by lamps",
@@ -165,8 +169,10 @@ def causes(state: DriftState) -> list[Cause]:
     if not state.drifted:
         return []
     effects = _together(state.effects)
+    most = max(abs(effect) for effect in effects.values())
     for name, kind in CAUSES.items():
-        if kind.decided_by is not None and abs(effects.get(kind.decided_by, 0.0)) >= 1:
+        decisive = abs(effects.get(kind.decided_by or "", 0.0))
+        if decisive >= (most if kind.largest else 1) >= 1:
             return [Cause(name, 1.0, kind.words, kind.advice)]
     fits = {name: _fit(kind.signature, effects) for name, kind in CAUSES.items()}
     best = max(fits.values())

@@ -66,8 +66,8 @@ NUMBERS: dict[str, NumberStatistic] = {
     "saturation": NumberStatistic(
         "mean distance of the colours from grey", 0, 64, 2.5, "more colourful", "less colourful"
     ),
-    "blue_cast": NumberStatistic("mean of Cb, from grey", -64, 64, 3, "bluer", "yellower"),
-    "red_cast": NumberStatistic("mean of Cr, from grey", -64, 64, 3, "redder", "greener"),
+    "blue_cast": NumberStatistic("median of Cb, from grey", -64, 64, 3, "bluer", "yellower"),
+    "red_cast": NumberStatistic("median of Cr, from grey", -64, 64, 3, "redder", "greener"),
     "sharpness": NumberStatistic(
         "second over first differences of pixels", 0, 3, 0.12, "sharper", "more blurred"
     ),
