@@ -31,12 +31,14 @@ with 40 statistics in 864 windows of 100 seconds."""
 ALL_HOURS = ""
 ENOUGH_S = 300.0
 """Of shorter recordings the traffic may be chance."""
-_COMES_AND_GOES = frozenset(
-    {
-        "objects", "confidence", "size", "motion", "track_gaps", "track_births", "track_age", "label_score", "places",
-        "classes", "object_colours", "labels",
-    }
-)  # fmt: skip
+_NEEDED_S: Mapping[str, float] = {
+    **dict.fromkeys(("classes", "object_colours", "labels", "label_score", "confidence"), ENOUGH_S),
+    **dict.fromkeys(
+        ("objects", "size", "motion", "places", "track_gaps", "track_births", "track_age"), 1800.0
+    ),
+}
+"""Seconds that a reference must span to know what is usual of a statistic: how much traffic there is changes more
+than what it is made of. The picture's statistics need no more than the fewest samples."""
 _RUNS = 60
 """Runs of blocks that are compared with the rest of the reference, at most."""
 _VERSION = 1
@@ -189,9 +191,8 @@ def usual_of(camera: str, blocks: Sequence[Profile]) -> Usual:
 
 def _widened(limits: Mapping[str, float], seconds: float) -> dict[str, float]:
     """Limits of what comes and goes, wider where a recording is too short to have seen all that is usual."""
-    factor = max(1.0, (ENOUGH_S / max(seconds, 1.0)) ** 0.5)
     return {
-        name: limit * (factor if parts_of(name)[0] in _COMES_AND_GOES else 1.0)
+        name: limit * max(1.0, (_NEEDED_S.get(parts_of(name)[0], 0.0) / max(seconds, 1.0)) ** 0.5)
         for name, limit in limits.items()
     }
 
