@@ -90,15 +90,12 @@ class HardFrameSelection:
 
     def _reasons(self, sample: FrameSample) -> dict[str, float]:
         """How hard a frame is by reason, 0 to 1; what is 0 is left out."""
-        found: dict[str, float] = {}
-        objects = sample.objects
-        if objects is not None:
-            scores = objects.numbers["confidence"]
-            found["uncertain"] = float((scores < _SURE).sum()) / _UNSURE
-            found["flickering"] = (
-                float(objects.numbers.get("track_gaps", np.zeros(1)).sum()) / _UNSURE
-            )
-            found["rare class"] = self._rarity(objects.categories["classes"])
+        numbers = sample.objects.numbers
+        found = {
+            "uncertain": float((numbers["confidence"] < _SURE).sum()) / _UNSURE,
+            "flickering": float(numbers.get("track_gaps", np.zeros(1)).sum()) / _UNSURE,
+            "rare class": self._rarity(sample.objects.categories["classes"]),
+        }
         if self._reference is not None:
             usual = self._reference.usual_at(sample.utc)
             found["anomalous"] = anomaly(sample, usual) / _ANOMALOUS

@@ -24,13 +24,13 @@ Counts = NDArray[np.int32]
 class FrameSample:
     """One sampled frame: its place in the stream, what its picture is like and what was found in it.
 
-    ``utc`` is its Unix time, where that is known; ``objects`` is None where nothing was looked for.
+    ``utc`` is its Unix time, where that is known.
     """
 
     time: float
     utc: float | None
     picture: PictureSample
-    objects: ObjectSample | None
+    objects: ObjectSample
 
 
 @dataclass(slots=True, eq=False)
@@ -67,8 +67,7 @@ class Profile:
         for number in np.flatnonzero(picture.colours).tolist():
             colours[str(number)] += int(picture.colours[number])
         self.view += (picture.view - self.view) / self.samples
-        if sample.objects is not None:
-            self._add_objects(sample.objects)
+        self._add_objects(sample.objects)
 
     def _add_objects(self, objects: ObjectSample) -> None:
         for name, values in objects.numbers.items():
