@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.types import Pixels
+
+Reals = NDArray[np.floating[Any]]
 
 _GREY = 9.0
 """Levels from the middle of Cb and Cr within which a colour is none."""
@@ -18,9 +23,9 @@ _ENDS = np.array([end for end, _ in _HUES])
 _NAMES = np.array([*(name for _, name in _HUES), "grey"])
 
 
-def colour_names(pairs: Pixels) -> list[str]:
-    """The name of each pair (N, 2) of Cb and Cr, uint8."""
-    blue, red = (pairs[..., at].astype(np.float32) - 128 for at in (0, 1))
+def colour_names(pairs: Pixels | Reals) -> list[str]:
+    """The name of each pair (N, 2) of Cb and Cr, 0 to 255."""
+    blue, red = pairs[:, 0] - 128.0, pairs[:, 1] - 128.0
     hues = np.searchsorted(_ENDS, np.degrees(np.arctan2(red, blue)) % 360)
     hues[np.hypot(blue, red) < _GREY] = len(_HUES)
     names: list[str] = _NAMES[np.minimum(hues, len(_HUES))].tolist()

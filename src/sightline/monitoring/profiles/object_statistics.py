@@ -23,6 +23,9 @@ _BORDER = 0.03
 """Of the picture's sides: an object so near to its edge has come from outside."""
 _COLOURED = 0.04
 """Of the picture's width and height: smaller objects show more of what is behind them than of themselves."""
+_INSIDE = 0.9999
+"""The last place within the picture, as a share of its sides."""
+_HALF_GRID = np.array(GRID) / 2
 _POINTS = np.array([(0.5, 0.5), (0.35, 0.4), (0.65, 0.4), (0.35, 0.6), (0.65, 0.6)])
 """Where the colour of an object is sampled, as shares of its box."""
 
@@ -57,7 +60,7 @@ class ObjectStatistics:
         """The statistics of an observation, whose frame looks as ``picture`` says."""
         found = seen.detections
         width, height = seen.frame.width, seen.frame.height
-        boxes = np.asarray(found.boxes / (width, height, width, height), np.float32)
+        boxes = (found.boxes / (width, height, width, height)).clip(0, _INSIDE).astype(np.float32)
         sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-4)
         arrived = self._arrived(boxes, found.class_ids)
         numbers: dict[str, Floats] = {
@@ -116,18 +119,15 @@ class ObjectStatistics:
 
 def _places(boxes: Floats) -> Counter[str]:
     """How many objects have their middle in each cell of the picture."""
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    cells = np.clip((middles * GRID).astype(np.int64), 0, np.array(GRID) - 1)
+    cells = ((boxes[:, :2] + boxes[:, 2:]) * _HALF_GRID).astype(np.int64)
     return Counter(f"{column},{row}" for column, row in cells.tolist())
 
 
 def _colours(boxes: Floats, picture: PictureSample) -> Counter[str]:
-    """How many objects have each colour: the middle one of five samples of their own pixels."""
+    """How many objects have each colour: the mean one of five samples of their own pixels."""
     if not len(boxes):
         return Counter()
     height, width = picture.chroma.shape[:2]
     corners, sides = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
     points = ((corners + sides * _POINTS) * (width, height)).astype(np.int64)
-    columns, rows = np.clip(points[..., 0], 0, width - 1), np.clip(points[..., 1], 0, height - 1)
-    middle = np.sort(picture.chroma[rows, columns], axis=1)[:, len(_POINTS) // 2]
-    return Counter(colour_names(middle))
+    return Counter(colour_names(picture.chroma[points[..., 1], points[..., 0]].mean(axis=1)))

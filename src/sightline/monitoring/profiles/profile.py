@@ -76,10 +76,11 @@ class Profile:
             elif len(values):
                 statistic = NUMBERS[name]
                 scale = BINS / (statistic.high - statistic.low)
-                bins = np.clip(((values - statistic.low) * scale).astype(np.int64), 0, BINS - 1)
-                self._histogram(name)[:] += np.bincount(bins, minlength=BINS)
-        for name, counts in objects.categories.items():
-            self.categories.setdefault(name, Counter()).update(counts)
+                bins = ((values - statistic.low) * scale).astype(np.int64)
+                counts = np.bincount(bins.clip(0, BINS - 1, out=bins), minlength=BINS)
+                self._histogram(name)[:] += counts
+        for name, found in objects.categories.items():
+            self.categories.setdefault(name, Counter()).update(found)
 
     def _histogram(self, name: str) -> Counts:
         found = self.numbers.get(name)
