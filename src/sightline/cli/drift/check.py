@@ -108,7 +108,7 @@ def _told(found: DriftCheck, source: str, reference: Path, model: str) -> dict[s
             {"name": c.name, "fit": c.fit, "words": c.words, "recommendation": c.advice}
             for c in found.causes
         ],
-        "changes": [_change(change) for change in worst.changes],
+        "changes": [_change(change, worst) for change in worst.changes],
         "effects": {name: round(effect, 3) for name, effect in worst.effects.items()},
         "view": {
             "right": round(worst.view.right, 4), "down": round(worst.view.down, 4),
@@ -122,13 +122,17 @@ def _told(found: DriftCheck, source: str, reference: Path, model: str) -> dict[s
     }  # fmt: skip
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: Change, state: DriftState) -> dict[str, Any]:
+    from sightline.monitoring.drift.two_sample import two_sample_measures
+
+    measures = two_sample_measures(change.statistic, state.now, state.usual.profile)
     return {
         "statistic": change.statistic,
         "effect": round(change.effect, 3),
         "usual": None if change.usual is None else round(change.usual, 4),
         "now": None if change.now is None else round(change.now, 4),
         "words": str(change),
+        **{name: round(value, 4) for name, value in measures.items()},
     }
 
 
