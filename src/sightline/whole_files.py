@@ -158,6 +158,27 @@ def writable_folder(folder: Path) -> Path:
     return folder
 
 
+def check_writable(path: Path) -> None:
+    """Raise SinkError where no whole file can be written at a path: asked before an hour's work. Its folder is made."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "")
+        _check_kind(path)
+    except OSError as error:
+        raise sink_error(path, error) from error
+    writable_folder(path.parent)
+
+
+def _check_kind(path: Path) -> None:
+    """Raise SinkError where a device or a pipe is at a path, or behind a link there: a file would take its place."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise SinkError(f"cannot write {path}: it is a device or a pipe: give the name of a file")
+
+
 def write_whole(
     path: Path, data: bytes, mode: int | None = None, guard: OutputGuard | None = None
 ) -> None:
@@ -170,6 +191,7 @@ def write_whole(
     Raises SinkError; nothing is left then.
     """
     try:
+        _check_kind(path)
         try:
             drafted = _draft(path)
         except FileNotFoundError:  # the folder is not there (any more)
@@ -325,6 +347,7 @@ def move_into_place(made: Path, target: Path) -> None:
     """Put a file or folder where it belongs, in place of an older one. Raises SinkError."""
     old = made.with_name(f"{made.name}.replaced")
     try:
+        _check_kind(target)
         make_folder(target.parent)
         if target.is_dir() and not target.is_symlink():
             target.replace(old)  # a folder is not replaced by another at once

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,30 @@ def test_what_cannot_be_checked_is_refused_by_name(
     assert short.returncode == 2
     assert "10 sampled frames are too few for a reference" in short.stderr
     assert not (tmp_path / "short.json").exists()
+
+
+def test_an_output_that_cannot_be_is_refused_before_anything_is_learnt(
+    run: Run, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    learn = ("drift", "learn", f"{STREET}&duration=600", *OPTIONS, "-o")
+    for output, why in (
+        (tmp_path, "it is a folder"), (tmp_path / "pipe", "it is a device or a pipe"),
+        (tmp_path / "file" / "gate.json", "choose another place"),
+    ):  # fmt: skip
+        done = run(*learn, output)
+        assert (done.returncode, why in done.stderr) == (1, True), done.stderr
+        assert "frames:" not in done.stderr
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_the_model_of_a_reference_that_no_name_finds(
+    run: Run, reference: Path, tmp_path: Path
+) -> None:
+    values = json.loads(reference.read_text()) | {"model": "mine 123456"}
+    (tmp_path / "own.json").write_text(json.dumps(values))
+    done = run("drift", "check", STREET, "-r", tmp_path / "own.json")
+    assert done.returncode == 2
+    assert "learnt with the model mine 123456" in done.stderr
+    assert "--model" in done.stderr

@@ -268,7 +268,7 @@ def stream_uses(name: str, stream: StreamOptions, at: Loc) -> tuple[list[FileUse
     uses = [*written(stream.outputs, name, still=still, at=outputs, whose=f"stream {name}: ")]
     if stream.drift is not None:
         path = str(stream.drift.reference)
-        if stream.drift.reference.exists():
+        if os.path.lexists(path):
             reads.append(FileUse(path, f"the reference of stream {name}"))
         else:
             what = f"stream {name}: drift.reference"

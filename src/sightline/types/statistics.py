@@ -22,7 +22,7 @@ class DriftStatus:
     """Whether a stream is still like its reference.
 
     ``state``: ``waiting`` (too few samples yet), ``learning`` (``learnt`` of the time is over, 0 to 1), ``usual``,
-    ``drift`` or ``refused`` (``error`` says why the reference cannot be used). ``effect`` is the largest
+    ``drift`` or ``refused``; ``error`` says why the reference cannot be used, or not be written. ``effect`` is the largest
     distance over its limit: 1 and more is a change. ``anomaly`` is that of the newest sample: 1 is notably outside of
     all that is usual. ``since`` is the Unix time at which the drift began. ``changes`` are sentences with their
     effects; ``causes`` the likely ones.

@@ -102,6 +102,7 @@ def learn(spec: str, model: ModelOptions, options: SamplingOptions, tell: Tell) 
             blocks[-1].add(sample)
             tell(_so_far(number, interval, info))
         name = redact(source.name)
+        usual = usual_of(name, blocks)
         seconds = blocks[-1].ended - blocks[0].began
         if seconds < ENOUGH_S and not source.still:
             log.warning(
@@ -109,9 +110,8 @@ def learn(spec: str, model: ModelOptions, options: SamplingOptions, tell: Tell) 
                 "better, and days best", name, seconds,
             )  # fmt: skip
         return Reference(
-            name, model_identity(model), (info.width, info.height), interval,
-            {ALL_HOURS: usual_of(name, blocks)},
-        )  # fmt: skip
+            name, model_identity(model), (info.width, info.height), interval, {ALL_HOURS: usual}
+        )
 
 
 def check(

@@ -24,6 +24,7 @@ from sightline.redaction import printable
 
 if TYPE_CHECKING:
     from sightline.build.monitoring.drifting import DriftCheck
+    from sightline.config import ModelOptions
     from sightline.monitoring.drift.detector import Change, DriftState
 
 ReferenceFile = Annotated[
@@ -72,10 +73,12 @@ def check(
 
     logs.set_up(verbose)
     known = Reference.load(reference)
+    name = known.model.rpartition(" ")[0] or known.model
     options = model_options(
-        model or known.model.rpartition(" ")[0] or known.model,
-        conf=conf, backend=backend, device=device, models_dir=models_dir,
-    )  # fmt: skip
+        model or name, conf=conf, backend=backend, device=device, models_dir=models_dir
+    )
+    if model is None:
+        _check_named(options, known.model)
     progress = ProgressLine()
     found = drifting.check(
         source, options, known, drifting.SamplingOptions(every, track, seconds), progress
@@ -87,6 +90,21 @@ def check(
         _show(found)
     if found.first is not None:
         raise typer.Exit(1)
+
+
+def _check_named(options: ModelOptions, learnt_with: str) -> None:
+    """Raise ConfigError where the model that a reference names is not one that a name finds."""
+    from sightline.build.model_files import PEOPLE, model_path
+    from sightline.errors import ConfigError, ModelError
+
+    try:
+        if options.model != PEOPLE:
+            model_path(options)
+    except (ConfigError, ModelError) as exc:
+        raise ConfigError(
+            f"the reference was learnt with the model {printable(learnt_with)}, and none of this name is found "
+            "here: give its file with --model"
+        ) from exc
 
 
 def _told(found: DriftCheck, source: str, reference: Path, model: str) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def learn(
     """
     from sightline.build.file_conflicts import check_files, read_by_model, read_by_source
     from sightline.build.monitoring import drifting
+    from sightline.whole_files import check_writable
 
     logs.set_up(verbose)
     options = model_options(model, conf=conf, backend=backend, device=device, models_dir=models_dir)
@@ -52,6 +53,7 @@ def learn(
         f"the input {use.path}": Path(use.path) for use in read_by_source(source, "the input")
     }
     check_files(reads, {"--output": output})
+    check_writable(output)
     progress = ProgressLine()
     found = drifting.learn(
         source, options, drifting.SamplingOptions(every, track, seconds), progress
@@ -65,7 +67,7 @@ def learn(
         }  # fmt: skip
         typer.echo(json_.dumps(told))
     else:
+        apart = f", {found.interval_s:g} s apart," if found.interval_s else ""
         typer.echo(
-            f"{output}: {found.samples} frames of {printable(found.camera)}, {found.interval_s:g} s apart, "
-            f"with {found.model}"
+            f"{output}: {found.samples} frames of {printable(found.camera)}{apart} with {found.model}"
         )

@@ -15,6 +15,7 @@ Every = Annotated[
     typer.Option(
         "--every",
         min=0.001,
+        max=3600,
         help="Seconds between two sampled frames. \\[default: 1, less for short recordings]",
         show_default=False,
     ),

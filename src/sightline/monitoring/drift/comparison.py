@@ -104,7 +104,7 @@ def _of_views(now: Profile, usual: Profile) -> dict[str, float]:
     return found
 
 
-def wasserstein(name: str, now: NDArray[np.int32], usual: NDArray[np.int32]) -> float:
+def wasserstein(name: str, now: NDArray[np.int64], usual: NDArray[np.int64]) -> float:
     """The first Wasserstein distance of two histograms (128,) of a statistic, in its unit."""
     width = (NUMBERS[name].high - NUMBERS[name].low) / BINS
     apart = np.cumsum(now) / now.sum() - np.cumsum(usual) / usual.sum()

@@ -52,7 +52,8 @@ class ReferenceLearner:
 
     Args:
         camera, model, size, interval_s: see ``Reference``.
-        days: how long is learnt, from the first sample on.
+        days: how long is learnt, from the first sample on. A clock that is set forward, as that of a machine
+            which has just found the time, counts for a day at most, one that is set back for nothing.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class ReferenceLearner:
         self._window: list[Profile] = []
         self._block = Profile()
         self._first: list[Profile] = []  # the blocks of a reference of less than an hour
-        self._began: float | None = None
+        self._newest: float | None = None
         self._learnt_s = 0.0
         self.samples = 0
 
@@ -76,9 +77,9 @@ class ReferenceLearner:
 
     def add(self, sample: FrameSample, now: float) -> bool:
         """Count a sample, seen at ``now`` (Unix seconds). Returns whether the time is over."""
-        if self._began is None:
-            self._began = now
-        self._learnt_s = max(self._learnt_s, now - self._began)
+        if self._newest is not None:
+            self._learnt_s += min(max(now - self._newest, 0.0), _DAY_S)
+        self._newest = now
         self.samples += 1
         self._block.add(sample)
         if self._block.samples == BLOCK:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +44,8 @@ than what it is made of. The picture's statistics need no more than the fewest s
 _RUNS = 60
 """Runs of blocks that are compared with the rest of the reference, at most."""
 _VERSION = 1
+_LARGEST = 1 << 26
+"""Bytes of a reference that is read: one with all hours takes a few megabytes."""
 
 Limits = Mapping[int, Mapping[str, float]]
 """The limit of each statistic's distance, by the number of blocks that are judged together."""
@@ -128,30 +132,30 @@ class Reference:
     def load(cls, path: Path) -> Reference:
         """Read what ``save`` wrote. Raises ConfigError: it is something else."""
         try:
-            values = json.loads(path.read_bytes())
+            values = json.loads(_content(path))
         except OSError as exc:
             raise ConfigError(f"cannot read the reference {path}: {exc.strerror}") from exc
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise ConfigError(f"{path} is no reference: it is not JSON") from exc
         if not isinstance(values, dict) or "sightline_reference" not in values:
             raise ConfigError(f"{path} is no reference: make one with `sightline drift learn`")
         if values["sightline_reference"] != _VERSION:
-            raise ConfigError(f"{path} was written by a later version of Sightline: learn it again")
+            raise ConfigError(
+                f"{path} was written by another version of Sightline: learn the reference again"
+            )
         try:
             return cls._read(values)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as exc:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
             raise ConfigError(f"{path} is damaged: {exc!r}: learn the reference again") from exc
 
     @classmethod
     def _read(cls, values: Mapping[str, Any]) -> Reference:
         width, height = (int(side) for side in values["size"])
         usual = {str(hour): _usual(one) for hour, one in values["usual"].items()}
-        if not usual[ALL_HOURS].profile.samples:
-            raise ValueError("it has no samples")
-        return cls(
-            str(values["camera"]), str(values["model"]), (width, height),
-            float(values["interval_s"]), usual,
-        )  # fmt: skip
+        interval_s = float(values["interval_s"])
+        if not 0 <= interval_s < math.inf:
+            raise ValueError("its interval is no time")
+        return cls(str(values["camera"]), str(values["model"]), (width, height), interval_s, usual)
 
 
 def hour_of(utc: float) -> str:
@@ -216,4 +220,17 @@ def _usual(values: Mapping[str, Any]) -> Usual:
     }
     if set(limits) != set(WINDOWS):
         raise ValueError("its windows are others")
-    return Usual(Profile.from_dict(values["profile"]), limits)
+    if not all(0 < limit < math.inf for own in limits.values() for limit in own.values()):
+        raise ValueError("a limit is no distance")
+    profile = Profile.from_dict(values["profile"])
+    if not profile.samples:
+        raise ValueError("it has no samples")
+    return Usual(profile, limits)
+
+
+def _content(path: Path) -> bytes:
+    """What is in a file. Raises ConfigError: it is a device or a pipe, or far too large; OSError."""
+    found = path.stat()
+    if (stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST) or path.is_dir():
+        return path.read_bytes()
+    raise ConfigError(f"{path} is no reference: it is no file, or one of more than 64 MiB")

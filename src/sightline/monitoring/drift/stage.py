@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sightline.errors import ConfigError, SinkError
+from sightline.errors import ConfigError, SightlineError, SinkError
 from sightline.monitoring.drift.causes import Cause, causes
 from sightline.monitoring.drift.detector import DriftDetector, DriftState, anomaly
 from sightline.monitoring.drift.learner import ReferenceLearner
@@ -17,11 +18,14 @@ from sightline.monitoring.drift.reference import Reference
 from sightline.monitoring.profiles.profile import FrameSample
 from sightline.monitoring.profiles.profiler import Profiler
 from sightline.types import DriftStatus, Event, Observation
+from sightline.whole_files import check_writable
 
 log = logging.getLogger(__name__)
 
 _TOLD = 5
 """Changes that an event tells, at most."""
+_TRIED_AGAIN = 300
+"""Samples after which a reference that could not be written is tried again: a full disk is emptied some time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,9 @@ class WatchedCamera:
 class WatchDrift:
     """Looks at a frame in so many seconds, and adds events ``drift`` and ``drift_over``.
 
-    Where the reference is not there, it is learnt first and written then. A reference of another camera,
-    model or picture size is no reason to end the stream: it is told in the log and in the status, and nothing
-    is judged.
+    Where the reference is not there, it is learnt first and written then; what cannot be written is kept, and
+    tried again. A reference of another model or picture size is no reason to end the stream: it is told in the
+    log and in the status, and nothing is judged.
 
     Args:
         camera: what is watched.
@@ -60,6 +64,8 @@ class WatchDrift:
         self._status = DriftStatus("waiting")
         self._since: float | None = None
         self._size: tuple[int, int] | None = None
+        self._refusals: set[str] = set()
+        self._write_at = 0
 
     def submit(self, seen: Observation) -> None:
         """There is nothing to wait for."""
@@ -86,21 +92,20 @@ class WatchDrift:
 
     def _begin(self, size: tuple[int, int]) -> None:
         camera = self._camera
+        if self._learner is not None:
+            log.warning(
+                "stream %s: its pictures have %d×%d now: what is usual is learnt from the beginning",
+                camera.stream, *size,
+            )  # fmt: skip
         self._learner = self._detector = self._reference = None
-        if not camera.reference.exists():
-            self._learner = ReferenceLearner(
-                camera.stream, camera.model, size, camera.every_s, camera.learn_days
-            )
-            log.info(
-                "stream %s: what is usual is learnt for %g days", camera.stream, camera.learn_days
-            )
-            return
         try:
+            if not os.path.lexists(camera.reference):
+                self._begin_to_learn(size)
+                return
             reference = Reference.load(camera.reference)
             reference.check_fits(None, camera.model, size)
-        except ConfigError as exc:
-            log.error("stream %s is not watched for drift: %s", camera.stream, exc)
-            self._tell(DriftStatus("refused", error=str(exc)))
+        except (ConfigError, SinkError) as exc:
+            self._refuse(exc)
             return
         self._reference = reference
         same = reference.interval_s == camera.every_s
@@ -109,18 +114,46 @@ class WatchDrift:
         )
         self._tell(DriftStatus("waiting"))
 
+    def _begin_to_learn(self, size: tuple[int, int]) -> None:
+        """Raises SinkError: what is learnt could not be written."""
+        camera = self._camera
+        check_writable(camera.reference)
+        self._learner = ReferenceLearner(
+            camera.stream, camera.model, size, camera.every_s, camera.learn_days
+        )
+        self._write_at = 0
+        log.info("stream %s: what is usual is learnt for %g days", camera.stream, camera.learn_days)
+
+    def _refuse(self, why: SightlineError) -> None:
+        if str(why) not in self._refusals:  # a camera may change its size again and again
+            self._refusals.add(str(why))
+            log.error("stream %s is not watched for drift: %s", self._camera.stream, why)
+        self._tell(DriftStatus("refused", error=str(why)))
+
     def _learn(self, learner: ReferenceLearner, sample: FrameSample) -> None:
         over = learner.add(sample, self._clock() if sample.utc is None else sample.utc)
-        self._tell(DriftStatus("learning", samples=learner.samples, learnt=learner.share))
-        if not over:
+        learning = DriftStatus(
+            "learning", samples=learner.samples, learnt=learner.share, error=self.status().error
+        )
+        self._tell(learning)
+        if not over or learner.samples < self._write_at:
+            return
+        path = self._camera.reference
+        try:
+            if not os.path.lexists(path):  # somebody may have put one there meanwhile
+                learner.reference().save(path)
+        except (
+            ConfigError
+        ):  # a camera that was off nearly all the time: there are too few samples yet
+            return
+        except SinkError as exc:
+            self._write_at = learner.samples + _TRIED_AGAIN
+            log.error(
+                "stream %s: what was learnt is kept, not written: %s", self._camera.stream, exc
+            )
+            self._tell(replace(learning, error=str(exc)))
             return
         self._learner = None
-        try:
-            learner.reference().save(self._camera.reference)
-        except (ConfigError, SinkError) as exc:
-            log.error("stream %s is not watched for drift: %s", self._camera.stream, exc)
-            self._tell(DriftStatus("refused", error=str(exc)))
-            return
         log.info("stream %s: what is usual was learnt", self._camera.stream)
         self._size = None  # it is read from the file with the next sample
 

@@ -17,7 +17,8 @@ from sightline.monitoring.profiles.picture_statistics import PictureSample
 from sightline.monitoring.profiles.statistic import BINS, NUMBERS, VIEW
 
 Reals = NDArray[np.float32]
-Counts = NDArray[np.int32]
+Counts = NDArray[np.int64]
+_MOST = 1 << 53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +86,7 @@ class Profile:
     def _histogram(self, name: str) -> Counts:
         found = self.numbers.get(name)
         if found is None:
-            found = self.numbers[name] = np.zeros(BINS, np.int32)
+            found = self.numbers[name] = np.zeros(BINS, np.int64)
         return found
 
     def mean(self, name: str) -> float:
@@ -114,17 +115,25 @@ class Profile:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Profile:
         """What ``to_dict`` gave. Raises KeyError, TypeError, ValueError: it is something else."""
-        profile = cls(int(values["samples"]), float(values["began"]), float(values["ended"]))
+        profile = cls(_count(values["samples"]), float(values["began"]), float(values["ended"]))
         profile.utc = None if values["utc"] is None else float(values["utc"])
         for name, pairs in values["numbers"].items():
             if name in NUMBERS:  # of another version: what is not known here is not compared
-                counts = profile._histogram(name)
-                for number, count in pairs:
-                    counts[number] = count
+                bins = {_count(number): _count(count) for number, count in pairs}
+                if not bins or max(bins) >= BINS:
+                    raise ValueError(f"the histogram of {name} has no bins, or others")
+                profile._histogram(name)[list(bins)] = list(bins.values())
         for name, found in values["categories"].items():
-            profile.categories[name] = Counter({str(key): int(found[key]) for key in found})
+            profile.categories[name] = Counter({str(key): _count(found[key]) for key in found})
         profile.view = _unpacked(values["view"])
         return profile
+
+
+def _count(value: object) -> int:
+    """A count that was read. Raises ValueError: it is none, or more than a histogram holds."""
+    if not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise ValueError(f"{value!r:.20} is no count")
+    return value
 
 
 def _packed(view: Reals) -> str:
@@ -134,8 +143,9 @@ def _packed(view: Reals) -> str:
 
 def _unpacked(text: str) -> Reals:
     """Raises ValueError: it is no view."""
+    size = VIEW[0] * VIEW[1]
     try:
-        data = zlib.decompress(base64.b64decode(text))
+        data = zlib.decompressobj().decompress(base64.b64decode(text), size + 1)
     except zlib.error as exc:
         raise ValueError(str(exc)) from exc
     return np.frombuffer(data, np.uint8).astype(np.float32).reshape(VIEW[::-1])

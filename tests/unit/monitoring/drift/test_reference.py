@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -44,7 +47,8 @@ def test_too_few_samples() -> None:
         ("not json", "is no reference: it is not JSON"),
         ("[1, 2]", "make one with `sightline drift learn`"),
         ('{"model": 3}', "make one with `sightline drift learn`"),
-        ('{"sightline_reference": 99}', "later version"),
+        ('{"sightline_reference": 99}', "another version"),
+        ("[" * 100_000, "it is not JSON"),
         ('{"sightline_reference": 1}', "is damaged"),
     ],
 )
@@ -65,6 +69,46 @@ def test_a_damaged_reference(tmp_path: Path, key: str) -> None:
     path.write_text(json.dumps(values))
     with pytest.raises(ConfigError, match="is damaged"):
         Reference.load(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("interval_s",), float("nan")),
+        (("interval_s",), -1),
+        (("size",), [float("inf"), 1]),
+        (("usual", "", "limits", "5", "brightness"), float("nan")),
+        (("usual", "", "limits", "5", "brightness"), 0),
+        (("usual", "", "profile", "samples"), float("inf")),
+        (("usual", "", "profile", "samples"), 0),
+        (("usual", "", "profile", "numbers", "brightness"), []),
+        (("usual", "", "profile", "numbers", "brightness"), [[128, 1]]),
+        (("usual", "", "profile", "numbers", "brightness"), [[-1, 1]]),
+        (("usual", "", "profile", "numbers", "brightness"), [[3, 10**30]]),
+        (("usual", "", "profile", "categories", "classes"), {"car": -3}),
+        (("usual", "", "profile", "view"), base64.b64encode(zlib.compress(bytes(9217))).decode()),
+    ],
+)
+def test_values_that_cannot_be(tmp_path: Path, place: tuple[str, ...], value: object) -> None:
+    path = tmp_path / "gate.json"
+    reference_of(Camera(), 200).save(path)
+    values = json.loads(path.read_text())
+    inner = values
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    path.write_text(json.dumps(values))
+    with pytest.raises(ConfigError, match="is damaged"):
+        Reference.load(path)
+
+
+def test_what_has_no_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 40)
+    for name in ("pipe", "large"):
+        with pytest.raises(ConfigError, match="no file, or one of more than 64 MiB"):
+            Reference.load(tmp_path / name)
 
 
 def test_no_file(tmp_path: Path) -> None:

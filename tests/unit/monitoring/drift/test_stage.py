@@ -27,12 +27,12 @@ class Stream:
 
     def __init__(self, size: tuple[int, int] = (64, 48)) -> None:
         self._rng = np.random.default_rng(0)
-        self._size = size
+        self.size = size
         self._number = 0
         self.brightness = 110
 
     def next(self) -> Observation:
-        width, height = self._size
+        width, height = self.size
         grain = self._rng.normal(self.brightness, 12, (height, width, 3))
         picture = ArrayPicture(np.clip(grain, 0, 255).astype(np.uint8))
         self._number += 1
@@ -111,13 +111,65 @@ def test_frames_that_nobody_analysed_are_passed_over(tmp_path: Path) -> None:
     assert stage.status().state == "waiting"
 
 
-def test_a_reference_that_cannot_be_written(tmp_path: Path) -> None:
+def test_what_was_learnt_is_written_once_it_can_be(tmp_path: Path) -> None:
     clock, folder = Clock(), tmp_path / "away"
-    folder.mkdir()
-    stage = watch(folder / "gate.json", clock)
-    stream = Stream()
+    stage, stream = watch(folder / "gate.json", clock), Stream()
     run(stage, stream, clock, 100)
     folder.rmdir()
     folder.write_text("no folder")
     run(stage, stream, clock, 400)
+    assert (stage.status().state, stage.status().learnt) == ("learning", 1.0)
+    assert "cannot write" in str(stage.status().error)
+    folder.unlink()
+    run(stage, stream, clock, 400)
+    assert Reference.load(folder / "gate.json").samples >= 400
+    assert (stage.status().state, stage.status().error) == ("usual", None)
+
+
+def test_where_nothing_can_be_written_nothing_is_learnt(tmp_path: Path) -> None:
+    clock, folder = Clock(), tmp_path / "file"
+    folder.write_text("no folder")
+    stage = watch(folder / "gate.json", clock)
+    run(stage, Stream(), clock, 2)
     assert stage.status().state == "refused"
+    assert "choose another place" in str(stage.status().error)
+
+
+def test_a_clock_that_is_set_ends_no_learning(tmp_path: Path) -> None:
+    """A machine that starts in 1970, and finds the time after a minute."""
+    clock, path = Clock(), tmp_path / "gate.json"
+    clock.now = 0.0
+    stage, stream = watch(path, clock, learn_days=0.5), Stream()
+    run(stage, stream, clock, 60)
+    clock.now = 1.8e9
+    run(stage, stream, clock, 100)
+    assert (stage.status().state, stage.status().error) == ("learning", None)
+    run(stage, stream, clock, 50)
+    assert Reference.load(path).samples == 200  # so few that it would know nothing with less
+
+
+def test_a_reference_that_appears_while_another_is_learnt_is_not_overwritten(
+    tmp_path: Path,
+) -> None:
+    clock, stream, path = Clock(), Stream(), tmp_path / "gate.json"
+    stage = watch(path, clock)
+    run(stage, stream, clock, 300)
+    path.write_text("{}")
+    run(stage, stream, clock, 200)
+    assert path.read_text() == "{}"
+    assert stage.status().state == "refused"
+
+
+def test_pictures_of_another_size_are_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, path = Clock(), tmp_path / "gate.json"
+    run(watch(path, clock), Stream(), clock, 500)
+    learning = watch(tmp_path / "other.json", clock)
+    for stage in (watch(path, clock), learning):
+        stream = Stream()
+        for size in ((64, 48), (128, 96)) * 3:
+            stream.size = size
+            run(stage, stream, clock, 2)
+    assert len([one for one in caplog.records if "is not watched" in one.message]) == 1
+    assert "have 128×96 now: what is usual is learnt from the beginning" in caplog.text
