@@ -179,6 +179,11 @@ def test_the_command_writes_them_once(
     assert "< 3)" in rules.read_text()
     assert run("monitor", "init", "watch", "--force").returncode == 0
     assert "< 20)" in rules.read_text()
-    wrong = run("monitor", "init", "other", "--target", "http://x")
-    assert wrong.returncode == 2
-    assert "give a host and a port" in wrong.stderr
+    for option, value, why in (
+        ("--target", "http://x", "give a host and a port"),
+        ("--target", "x:99999", "give a host and a port"),
+        ("--min-fps", "inf", "give a number that can be reached"),
+    ):
+        wrong = run("monitor", "init", "other", option, value)
+        assert (wrong.returncode, why in wrong.stderr) == (2, True), wrong.stderr
+    assert not (tmp_path / "other").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_TARGET = re.compile(r"[A-Za-z0-9.\-\[\]:]+:\d{1,5}")
+_TARGET = re.compile(r"[A-Za-z0-9.\-\[\]:]+:[0-9]{1,5}")
 
 
 @app.command()
@@ -56,8 +57,15 @@ def init(
     from sightline.monitoring.provisioning.files import monitoring_files
     from sightline.whole_files import write_whole
 
-    if not _TARGET.fullmatch(target):
+    if not _TARGET.fullmatch(target) or not 0 < int(target.rpartition(":")[2]) < 65536:
         raise ConfigError(f"--target {target}: give a host and a port: cameras.example:8000")
+    for option, limit in (
+        ("p95-ms", p95_ms),
+        ("min-fps", min_fps),
+        ("max-latency-rise", max_latency_rise),
+    ):
+        if math.isinf(limit):
+            raise ConfigError(f"--{option} inf: give a number that can be reached")
     limits = Thresholds(p95_ms, min_fps, max_error_rate, max_accuracy_drop, max_latency_rise)
     files = monitoring_files(limits, target)
     for path in files:
