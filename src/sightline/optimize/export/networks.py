@@ -211,6 +211,8 @@ def _some(names: list[str], most: int = 3) -> str:
 def looked_up(path: str) -> Any:
     """What ``package.module:name`` or ``folder/file.py:name`` is. Raises ConfigError."""
     module_name, _, attribute = path.partition(":")
+    if not module_name or not attribute:
+        raise ConfigError(f"{path!r}: give package.module:name, or file.py:name")
     _import_from_here()
     if module_name.endswith(".py"):
         file = Path(module_name).expanduser()

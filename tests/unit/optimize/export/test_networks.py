@@ -59,6 +59,7 @@ def test_a_class_a_factory_and_a_module_are_imported(nets: Any, name: str) -> No
 @pytest.mark.parametrize(
     ("path", "message"),
     [
+        pytest.param("user_nets", "give package.module:name", id="no name"),
         pytest.param(
             "user_netz:Small", "cannot import it: No module named 'user_netz'", id="module"
         ),
