@@ -215,7 +215,10 @@ def test_doctor_finds_everything(installed: Installed) -> None:
     done = _run(installed, "sightline", "doctor")
     assert done.returncode == 0, done.stderr
     assert "ok  service" in done.stdout
-    assert "not installed" not in done.stdout
+    missing = [line for line in done.stdout.splitlines() if "not installed" in line]
+    assert all("engine tensorrt" in line for line in missing), (
+        missing
+    )  # an extra, for NVIDIA's devices
 
 
 def _run(installed: Installed, command: str, *args: str) -> subprocess.CompletedProcess[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from sightline.monitoring.drift.comparison import distances
 from sightline.monitoring.drift.reference import (
@@ -17,8 +21,10 @@ from sightline.monitoring.drift.reference import (
     usual_of,
 )
 from sightline.monitoring.profiles.profile import FrameSample, Profile, merged
+from sightline.whole_files import write_whole
 
 _DAY_S = 86400.0
+_VERSION = 1
 _FEWEST_WINDOWS = 8
 """Distances between windows of an hour and that hour before: with fewer its limits would be chance."""
 
@@ -37,6 +43,19 @@ class _Hour:
         if self.profile.samples >= WINDOWS[0] * BLOCK:
             for name, distance in distances(window, self.profile).items():
                 self.null[blocks][name].append(distance)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"profile": self.profile.to_dict(), "null": self.null}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> _Hour:
+        """What ``to_dict`` gave."""
+        hour = cls(Profile.from_dict(values["profile"]))
+        for window in WINDOWS:
+            for name, own in values["null"][str(window)].items():
+                hour.null[window][str(name)] = [float(distance) for distance in own]
+        return hour
 
     @property
     def known(self) -> bool:
@@ -74,6 +93,11 @@ class ReferenceLearner:
     def share(self) -> float:
         """How much of the time is over, 0 to 1."""
         return min(1.0, self._learnt_s / (self._days * _DAY_S))
+
+    @property
+    def seconds(self) -> float:
+        """How long was learnt."""
+        return self._learnt_s
 
     def add(self, sample: FrameSample, now: float) -> bool:
         """Count a sample, seen at ``now`` (Unix seconds). Returns whether the time is over."""
@@ -113,3 +137,50 @@ class ReferenceLearner:
         if ALL_HOURS not in usual:
             usual[ALL_HOURS] = usual_of(self.camera, self._first)
         return Reference(self.camera, self.model, self.size, self._interval_s, usual)
+
+    def save(self, path: Path) -> None:
+        """Write what was learnt so far, to go on after a restart. Raises SinkError."""
+        values = {
+            "sightline_learning": _VERSION,
+            **self._identity(),
+            "learnt_s": self._learnt_s,
+            "samples": self.samples,
+            "hours": {key: hour.to_dict() for key, hour in self._hours.items()},
+            "first": [block.to_dict() for block in self._first],
+        }
+        write_whole(path, json.dumps(values, separators=(",", ":")).encode())
+
+    def restore(self, path: Path) -> bool:
+        """Go on with what ``save`` wrote; the time since then does not count.
+
+        Returns:
+            False where it is of another camera, model, size or interval, or damaged: nothing has changed then.
+        """
+        try:
+            values = json.loads(path.read_bytes())
+            if values["sightline_learning"] != _VERSION:
+                return False
+            if {key: values[key] for key in self._identity()} != self._identity():
+                return False
+            learnt_s, samples = float(values["learnt_s"]), int(values["samples"])
+            hours = {str(key): _Hour.from_dict(one) for key, one in values["hours"].items()}
+            first = [Profile.from_dict(one) for one in values["first"]]
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ):
+            return False
+        self._learnt_s, self.samples, self._first = learnt_s, samples, first
+        self._hours.update(hours)
+        return True
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "camera": self.camera, "model": self.model, "size": list(self.size),
+            "interval_s": self._interval_s,
+        }  # fmt: skip

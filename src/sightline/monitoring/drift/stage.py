@@ -22,6 +22,8 @@ from sightline.whole_files import check_writable
 
 log = logging.getLogger(__name__)
 
+_KEPT_S = 3600.0
+"""Seconds of learning after which what was learnt is kept in a file beside the reference."""
 _TOLD = 5
 """Changes that an event tells, at most."""
 _TRIED_AGAIN = 300
@@ -66,6 +68,8 @@ class WatchDrift:
         self._size: tuple[int, int] | None = None
         self._refusals: set[str] = set()
         self._write_at = 0
+        self._kept_at = _KEPT_S
+        self._progress = camera.reference.with_name(f"{camera.reference.name}.learning")
 
     def submit(self, seen: Observation) -> None:
         """There is nothing to wait for."""
@@ -122,7 +126,12 @@ class WatchDrift:
             camera.stream, camera.model, size, camera.every_s, camera.learn_days
         )
         self._write_at = 0
+        self._kept_at = _KEPT_S
         log.info("stream %s: what is usual is learnt for %g days", camera.stream, camera.learn_days)
+        if os.path.lexists(self._progress):
+            found = self._learner.restore(self._progress)
+            how = "goes on" if found else "begins anew: what was kept is of something else"
+            log.info("stream %s: learning %s", camera.stream, how)
 
     def _refuse(self, why: SightlineError) -> None:
         if str(why) not in self._refusals:  # a camera may change its size again and again
@@ -136,6 +145,7 @@ class WatchDrift:
             "learning", samples=learner.samples, learnt=learner.share, error=self.status().error
         )
         self._tell(learning)
+        self._keep(learner)
         if not over or learner.samples < self._write_at:
             return
         path = self._camera.reference
@@ -154,8 +164,19 @@ class WatchDrift:
             self._tell(replace(learning, error=str(exc)))
             return
         self._learner = None
+        self._progress.unlink(missing_ok=True)
         log.info("stream %s: what is usual was learnt", self._camera.stream)
         self._size = None  # it is read from the file with the next sample
+
+    def _keep(self, learner: ReferenceLearner) -> None:
+        """Write what was learnt so far once an hour: a service may be started again within days."""
+        if learner.seconds < self._kept_at:
+            return
+        self._kept_at = learner.seconds + _KEPT_S
+        try:
+            learner.save(self._progress)
+        except SinkError as exc:  # it is tried again in an hour; the camera goes on
+            log.error("stream %s: what was learnt is not kept: %s", self._camera.stream, exc)
 
     def _judge(
         self, seen: Observation, sample: FrameSample, detector: DriftDetector

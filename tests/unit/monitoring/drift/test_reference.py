@@ -160,3 +160,30 @@ def test_a_short_time_is_learnt_as_a_recording_is() -> None:
     assert set(learner.reference().usual) == {ALL_HOURS}
     with pytest.raises(ConfigError, match="too few"):
         ReferenceLearner("gate", "street", (640, 384), 1.0, 0.005).reference()
+
+
+def test_learning_goes_on_after_a_restart(tmp_path: Path) -> None:
+    def learner(camera: str = "gate") -> ReferenceLearner:
+        return ReferenceLearner(camera, "street", (640, 384), 10.0, 0.2)
+
+    kept, whole, camera, now = tmp_path / "gate.json.learning", learner(), Camera(), 1e9
+    for _ in range(900):
+        whole.add(camera.sample(), now)
+        now += 10
+    whole.save(kept)
+    again = learner()
+    assert again.restore(kept)
+    assert again.share == whole.share
+    again.add(camera.sample(), now + 5 * DAY_S)  # while it was off nothing was learnt
+    assert again.share == whole.share
+    before = whole.reference().usual[ALL_HOURS]
+    after = again.reference().usual[ALL_HOURS]
+    assert after.limits == before.limits
+    assert (
+        after.profile.numbers["brightness"].tolist()
+        == before.profile.numbers["brightness"].tolist()
+    )
+    assert not learner("yard").restore(kept)
+    kept.write_text("{}")
+    assert not learner().restore(kept)
+    assert not learner().restore(tmp_path / "none")

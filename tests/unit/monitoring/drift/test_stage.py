@@ -173,3 +173,21 @@ def test_pictures_of_another_size_are_told_once(
             run(stage, stream, clock, 2)
     assert len([one for one in caplog.records if "is not watched" in one.message]) == 1
     assert "have 128×96 now: what is usual is learnt from the beginning" in caplog.text
+
+
+def test_what_was_learnt_is_kept_while_it_is_learnt(tmp_path: Path) -> None:
+    clock, stream, path = Clock(), Stream(), tmp_path / "gate.json"
+    kept = tmp_path / "gate.json.learning"
+    first = watch(path, clock, learn_days=0.1)
+    for _ in range(300):
+        clock.now += 14  # a sample stands for more time than it takes here
+        first.settle(stream.next(), None)
+    assert kept.exists()
+    second = watch(path, clock, learn_days=0.1)
+    second.settle(stream.next(), None)
+    assert second.status().learnt > 0.4
+    for _ in range(400):
+        clock.now += 14
+        second.settle(stream.next(), None)
+    assert path.exists()
+    assert not kept.exists()
