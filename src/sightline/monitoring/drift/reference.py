@@ -17,7 +17,7 @@ from scipy import stats
 from sightline.errors import ConfigError
 from sightline.monitoring.drift.comparison import distances, notable
 from sightline.monitoring.profiles.profile import Profile, difference, merged
-from sightline.monitoring.profiles.statistic import parts_of
+from sightline.monitoring.profiles.statistic import NUMBERS, parts_of
 from sightline.whole_files import write_whole
 
 BLOCK = 20
@@ -60,7 +60,9 @@ class Usual:
 
     def limit(self, window: int, name: str) -> float:
         """The limit of a statistic's distance; of one that the reference never saw, what is worth a word."""
-        return self.limits[window].get(name, notable(name))
+        limit = self.limits[window].get(name, notable(name))
+        relative = NUMBERS[name].relative if name in NUMBERS else 0.0
+        return max(limit, relative * self.profile.mean(name)) if relative else limit
 
 
 @dataclass(frozen=True, eq=False)

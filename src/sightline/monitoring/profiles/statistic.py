@@ -22,6 +22,7 @@ class NumberStatistic:
         about: what it is, in the words of a report.
         low, high: its range; what lies beyond counts as the end of it.
         notable: by how much it must change, at least, before somebody should look. In its own unit.
+        relative: by which part of its usual mean it must change, at least, besides.
         more, less: what is said of the camera where it is higher or lower than usual.
     """
 
@@ -31,6 +32,7 @@ class NumberStatistic:
     notable: float
     more: str
     less: str
+    relative: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ NUMBERS: dict[str, NumberStatistic] = {
         "brightness of the brightest twentieth", 0, 256, 14, "brighter in the lights", "darker in the lights"
     ),
     "saturation": NumberStatistic(
-        "mean distance of the colours from grey", 0, 64, 2.5, "more colourful", "less colourful"
+        "mean distance of the colours from grey", 0, 64, 3.5, "more colourful", "less colourful"
     ),
     "blue_cast": NumberStatistic("median of Cb, from grey", -64, 64, 3, "bluer", "yellower"),
     "red_cast": NumberStatistic("median of Cr, from grey", -64, 64, 3, "redder", "greener"),
@@ -88,7 +90,7 @@ NUMBERS: dict[str, NumberStatistic] = {
     ),
     "frozen": NumberStatistic("frames equal to the one before", 0, 1, 0.5, "frozen", "no longer frozen"),
     # Of what is found.
-    "objects": NumberStatistic("objects in a frame", 0, 128, 2.5, "with more objects", "with fewer objects"),
+    "objects": NumberStatistic("objects in a frame", 0, 128, 2.5, "with more objects", "with fewer objects", relative=0.3),
     "confidence": NumberStatistic(
         "scores of objects", 0, 1, 0.06, "with surer detections", "with less sure detections"
     ),

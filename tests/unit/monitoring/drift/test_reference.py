@@ -187,3 +187,10 @@ def test_learning_goes_on_after_a_restart(tmp_path: Path) -> None:
     kept.write_text("{}")
     assert not learner().restore(kept)
     assert not learner().restore(tmp_path / "none")
+
+
+def test_a_few_more_objects_of_many_are_no_change() -> None:
+    camera = Camera()
+    camera.classes = {"car": 20.0, "person": 20.0}
+    usual = usual_of("gate", blocks_of(camera, 2000))
+    assert usual.limit(WINDOWS[0], "objects") >= 0.3 * usual.profile.mean("objects")
