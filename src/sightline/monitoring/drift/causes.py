@@ -32,6 +32,7 @@ class CauseKind:
         signature: by statistic, how much it is moved; negative: it is lower than usual.
         decided_by: a statistic that leaves no doubt where it is beyond its limit.
         largest: only where it is also the largest change.
+        unless: not where this statistic is beyond its limit as well.
     """
 
     words: str
@@ -39,6 +40,7 @@ class CauseKind:
     signature: Mapping[str, float]
     decided_by: str | None = None
     largest: bool = False
+    unless: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ CAUSES: dict[str, CauseKind] = {
         {"covered": 1, "edges": -0.8, "brightness": 0.3, "places": 0.3, "saturation": -0.3},
         decided_by="covered",
         largest=True,
+        unless="classes",  # lorries hide what is behind them, too
     ),
     "night": CauseKind(
         "the scene is darker, and lit by lamps",
@@ -137,7 +140,7 @@ CAUSES: dict[str, CauseKind] = {
         "other kinds of objects come than before",
         "look at some of them; where they are right, learn the reference again, and train with them if they are "
         "rare in the training data",
-        {"classes": 1, "places": 0.4, "size": 0.3, "object_colours": 0.2},
+        {"classes": 1, "covered": 0.5, "places": 0.4, "size": 0.3, "object_colours": 0.2},
     ),
     "object_colours": CauseKind(
         "objects look other than before: they have other colours",
@@ -172,6 +175,8 @@ def causes(state: DriftState) -> list[Cause]:
     most = max(abs(effect) for effect in effects.values())
     for name, kind in CAUSES.items():
         decisive = abs(effects.get(kind.decided_by or "", 0.0))
+        if abs(effects.get(kind.unless or "", 0.0)) >= 1:
+            continue
         if decisive >= (most if kind.largest else 1) >= 1:
             return [Cause(name, 1.0, kind.words, kind.advice)]
     fits = {name: _fit(kind.signature, effects) for name, kind in CAUSES.items()}

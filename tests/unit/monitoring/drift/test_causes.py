@@ -50,3 +50,8 @@ def test_what_fits_nothing_is_unknown() -> None:
 
 def test_no_change_has_no_cause() -> None:
     assert causes(state({"brightness": 0.9})) == []
+
+
+def test_lorries_that_hide_the_street_are_no_dirt_on_the_lens() -> None:
+    assert causes(state({"covered": 1.5, "classes/truck": 1.2, "edges": -0.5}))[0].name == "classes"
+    assert causes(state({"covered": 1.5, "classes/truck": 0.8, "edges": -0.9}))[0].name == "covered"
