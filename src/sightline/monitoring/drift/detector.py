@@ -128,12 +128,13 @@ class DriftDetector:
         usual = self._reference.usual_at(sample.utc)
         short, long = WINDOWS
         now = merged(list(self._blocks)[-short:])
-        effects = self._effects(now, usual, short)
+        near = self._reference.usual_near(sample.utc)
+        effects = self._least(now, near, short)
         self._beyond.append(frozenset(n for n in effects if abs(effects[n]) >= 1))
         lasting = {name: now for name, effect in effects.items() if self._lasts(name, effect)}
         if len(self._blocks) == long:
             whole = merged(self._blocks)
-            for name, effect in self._effects(whole, usual, long).items():
+            for name, effect in self._least(whole, near, long).items():
                 if abs(effect) > abs(effects.get(name, 0.0)):
                     effects[name] = effect
                     lasting |= {name: whole} if abs(effect) >= 1 else {}
@@ -143,6 +144,17 @@ class DriftDetector:
         return DriftState(
             sample.time, sample.utc, self._samples, effects, changes, now, usual, view
         )
+
+    def _least(self, now: Profile, near: Sequence[Usual], window: int) -> dict[str, float]:
+        """The effects against what is usual now; of those beyond a limit, the least against what is usual around it."""
+        effects = self._effects(now, near[0], window)
+        for usual in near[1:]:
+            if not any(abs(effect) >= 1 for effect in effects.values()):
+                break
+            for name, effect in self._effects(now, usual, window).items():
+                if abs(effects.get(name, 0.0)) >= 1 and abs(effect) < abs(effects[name]):
+                    effects[name] = effect
+        return effects
 
     def _effects(self, now: Profile, usual: Usual, window: int) -> dict[str, float]:
         """The distance of each statistic over its limit, with the sign of the change."""

@@ -64,6 +64,10 @@ class _Hour:
         return max((len(own) for own in longest.values()), default=0) >= _FEWEST_WINDOWS
 
 
+def _widest(own: Mapping[str, float], pooled: Mapping[str, float]) -> dict[str, float]:
+    return {name: max(limit, pooled.get(name, 0.0)) for name, limit in own.items()}
+
+
 class ReferenceLearner:
     """Adds up samples until the time is over.
 
@@ -127,9 +131,14 @@ class ReferenceLearner:
 
     def reference(self) -> Reference:
         """What was learnt. Raises ConfigError: there were too few samples."""
+        pooled = self._pooled()
         usual = {
             key: Usual(
-                hour.profile, {window: limits_of(null) for window, null in hour.null.items()}
+                hour.profile,
+                {
+                    window: _widest(limits_of(hour.null[window]), pooled[window])
+                    for window in WINDOWS
+                },
             )
             for key, hour in self._hours.items()
             if hour.known
@@ -137,6 +146,17 @@ class ReferenceLearner:
         if ALL_HOURS not in usual:
             usual[ALL_HOURS] = usual_of(self.camera, self._first)
         return Reference(self.camera, self.model, self.size, self._interval_s, usual)
+
+    def _pooled(self) -> dict[int, dict[str, float]]:
+        """Limits from the distances of all hours, each of which has few: what varies in one may in another."""
+        found = {}
+        for window in WINDOWS:
+            null: dict[str, list[float]] = defaultdict(list)
+            for key, hour in self._hours.items():
+                for name, own in hour.null[window].items() if key != ALL_HOURS else ():
+                    null[name] += own
+            found[window] = limits_of(null)
+        return found
 
     def save(self, path: Path) -> None:
         """Write what was learnt so far, to go on after a restart. Raises SinkError."""

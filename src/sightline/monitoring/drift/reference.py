@@ -43,6 +43,8 @@ _NEEDED_S: Mapping[str, float] = {
 than what it is made of. The picture's statistics need no more than the fewest samples."""
 _RUNS = 60
 """Runs of blocks that are compared with the rest of the reference, at most."""
+_DUSK = ((3, 1), (1, 1), (1, 3))
+"""Parts of one hour and the next that a window may have."""
 _VERSION = 1
 _LARGEST = 1 << 26
 """Bytes of a reference that is read: one with all hours takes a few megabytes."""
@@ -95,6 +97,20 @@ class Reference:
             if found is not None:
                 return found
         return self.usual[ALL_HOURS]
+
+    def usual_near(self, utc: float | None) -> list[Usual]:
+        """What is usual at a time and, of a reference that knows hours, around it, the time itself first.
+
+        Dusk does not come on the hour: the hours before and after count too, and the time from one to the other.
+        """
+        own = self.usual_at(utc)
+        found = [own]
+        if utc is not None and own is not self.usual[ALL_HOURS]:
+            for near in (utc - 3600, utc + 3600):
+                other = self.usual.get(hour_of(near))
+                if other is not None and other is not own:
+                    found += [other, *(_both(own, other, *shares) for shares in _DUSK)]
+        return found
 
     def check_fits(self, camera: str | None, model: str, size: tuple[int, int]) -> None:
         """Raise ConfigError where it is of another camera (None: any), model or picture size."""
@@ -213,6 +229,18 @@ def limits_of(null: Mapping[str, Sequence[float]]) -> dict[str, float]:
         name: max(notable(name), MARGIN * max(own), float(np.mean(own) + quantile * np.std(own)))
         for name, own in null.items()
     }
+
+
+def _both(a: Usual, b: Usual, of_a: int, of_b: int) -> Usual:
+    """What is usual while one hour becomes another, in a window with so many parts of each."""
+    limits = {
+        window: {
+            name: max(a.limit(window, name), b.limit(window, name))
+            for name in a.limits[window].keys() | b.limits[window].keys()
+        }
+        for window in WINDOWS
+    }
+    return Usual(merged([a.profile] * of_a + [b.profile] * of_b), limits)
 
 
 def _usual(values: Mapping[str, Any]) -> Usual:

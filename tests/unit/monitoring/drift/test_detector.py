@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
-from tests.unit.monitoring.drift.simulated import Camera, reference_of
+from tests.unit.monitoring.drift.simulated import Camera, blocks_of, reference_of
 
 from sightline.monitoring.drift.detector import DriftDetector, DriftState, anomaly
-from sightline.monitoring.drift.reference import ALL_HOURS
+from sightline.monitoring.drift.reference import ALL_HOURS, Reference, hour_of, usual_of
 
 
 def found(detector: DriftDetector, camera: Camera, samples: int) -> list[DriftState]:
@@ -101,3 +103,24 @@ def test_an_anomaly_is_what_was_never_seen() -> None:
     assert max(anomaly(camera.sample(), usual) for _ in range(50)) < 0.5
     camera.change = {"brightness": -60.0, "noise": 4.0, "highlights": -60.0}
     assert anomaly(camera.sample(), usual) > 2
+
+
+def test_dusk_that_does_not_come_on_the_hour_is_no_drift() -> None:
+    """At noon it is bright, an hour later dark: from one to the other is usual, too, and darker than either is not."""
+    noon = time.mktime((2026, 11, 4, 12, 0, 0, 0, 0, 0))
+    bright, dark = Camera(1), Camera(1)
+    dark.change = {"brightness": -60.0, "shadows": -30.0, "highlights": -60.0}
+    everything = usual_of("gate", [*blocks_of(bright, 300), *blocks_of(dark, 300)])
+    hours = {
+        hour_of(noon): usual_of("gate", blocks_of(Camera(2), 600)),
+        hour_of(noon + 3600): usual_of("gate", blocks_of(dark, 600)),
+    }
+    reference = Reference("gate", "street", (640, 384), 1.0, {ALL_HOURS: everything, **hours})
+    camera = Camera(3, utc=noon + 3500)
+    detector = DriftDetector(reference)
+    looks = found(detector, camera, 100)
+    camera.change = dark.change
+    looks += found(detector, camera, 300)
+    assert not any(look.drifted for look in looks)
+    camera.change = {"brightness": -95.0}
+    assert found(detector, camera, 200)[-1].drifted
