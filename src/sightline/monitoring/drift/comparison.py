@@ -15,6 +15,8 @@ from sightline.monitoring.profiles.statistic import BINS, CATEGORIES, NUMBERS, p
 
 Reals = NDArray[np.float64]
 
+_RARE = 0.15
+"""A category with a smaller share may be missing from a window by chance: that it became rarer is no change."""
 FEWEST = 30
 """Numbers and categories that both profiles need for a statistic of objects to be compared."""
 _OF_FRAMES = frozenset(
@@ -84,7 +86,11 @@ def _of_categories(name: str, now: Profile, usual: Profile) -> dict[str, float]:
     if not CATEGORIES[name].single:
         return {name: total_variation(own, theirs)}
     singles = [f"{name}/{category}" for category in own.keys() | theirs.keys()]
-    return {single: effect_size(share(single, now), share(single, usual)) for single in singles}
+    shares = {single: (share(single, now), share(single, usual)) for single in singles}
+    return {
+        single: 0.0 if seen < before < _RARE else effect_size(seen, before)
+        for single, (seen, before) in shares.items()
+    }
 
 
 def effect_size(now: float, usual: float) -> float:

@@ -124,3 +124,11 @@ def test_dusk_that_does_not_come_on_the_hour_is_no_drift() -> None:
     assert not any(look.drifted for look in looks)
     camera.change = {"brightness": -95.0}
     assert found(detector, camera, 200)[-1].drifted
+
+
+def test_that_a_rare_class_is_missing_for_a_while_is_no_drift() -> None:
+    camera = Camera(2)
+    camera.classes = {"car": 6.0, "person": 3.0, "truck": 1.0}
+    detector = DriftDetector(reference_of(camera))
+    camera.classes = {"car": 6.0, "person": 3.0}
+    assert not any(look.drifted for look in found(detector, camera, 300))
