@@ -13,16 +13,14 @@ import numpy as np
 
 from sightline.build.model_files import model_identity
 from sightline.build.models import detector as make_detector
-from sightline.build.pipeline import pipeline
+from sightline.build.monitoring.sampling import observed
 from sightline.build.sources import SourceInput, inputs
-from sightline.config import ByteTrackOptions, ModelOptions
+from sightline.config import ModelOptions
 from sightline.models.detector import class_ids
 from sightline.monitoring.drift.reference import Reference
 from sightline.monitoring.hard_frames import HardFrame, HardFrameSelection
-from sightline.monitoring.profiles.profiler import Profiler
 from sightline.protocols import Detector
 from sightline.redaction import redact
-from sightline.runtime.streams.stream import observe
 from sightline.sinks.coco import CocoSink
 from sightline.sinks.yolo_txt import YoloTxtSink
 from sightline.sources.pictures import ArrayPicture
@@ -108,17 +106,9 @@ def _chosen(
 ) -> list[HardFrame]:
     selection = HardFrameSelection(options.budget, options.reference)
     interval = 0.0 if named.still else options.every_s
-    profiler = Profiler(interval)
-    track = options.track and not named.still
-    every = 1 if track or not info.fps else max(1, round(interval * info.fps))
-    steps = pipeline(detector, ByteTrackOptions() if track else None, every=every)
-    began: float | None = None
-    with closing(observe(named.source, steps)) as observations:
-        for number, seen in enumerate(observations, 1):
-            began = seen.frame.time if began is None else began
-            if options.seconds is not None and seen.frame.time - began >= options.seconds:
-                break
-            sample = profiler.see(seen)
+    found = observed(named, info, detector, interval, track=options.track, seconds=options.seconds)
+    with closing(found):
+        for number, (seen, sample) in enumerate(found, 1):
             if sample is not None:
                 selection.add(seen, sample)
             tell(f"{redact(named.name)}: {number} frames, {len(selection.frames())} hard ones")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from sightline.build.model_files import model_identity
 from sightline.build.models import detector as make_detector
-from sightline.build.pipeline import pipeline
+from sightline.build.monitoring.sampling import observed
 from sightline.build.sources import SourceInput, inputs
-from sightline.config import ByteTrackOptions, ModelOptions
+from sightline.config import ModelOptions
 from sightline.errors import ConfigError
 from sightline.monitoring.drift.causes import Cause, causes
 from sightline.monitoring.drift.detector import DriftDetector, DriftState, anomaly
@@ -25,9 +25,8 @@ from sightline.monitoring.drift.reference import (
     usual_of,
 )
 from sightline.monitoring.profiles.profile import FrameSample, Profile
-from sightline.monitoring.profiles.profiler import SAMPLE_S, Profiler
+from sightline.monitoring.profiles.profiler import SAMPLE_S
 from sightline.redaction import redact
-from sightline.runtime.streams.stream import observe
 from sightline.types import StreamInfo
 
 log = logging.getLogger(__name__)
@@ -171,20 +170,12 @@ def _samples(
     options: SamplingOptions,
     interval: float,
 ) -> Iterator[FrameSample]:
-    profiler = Profiler(interval)
-    track = options.track and not source.still
-    every = 1 if track or not info.fps else max(1, round(interval * info.fps))
     with closing(make_detector(model)) as detector:
-        steps = pipeline(detector, ByteTrackOptions() if track else None, every=every)
-        with closing(observe(source.source, steps)) as observations:
-            began: float | None = None
-            for seen in observations:
-                began = seen.frame.time if began is None else began
-                if options.seconds is not None and seen.frame.time - began >= options.seconds:
-                    return
-                sample = profiler.see(seen)
-                if sample is not None:
-                    yield sample
+        found = observed(
+            source, info, detector, interval, track=options.track, seconds=options.seconds
+        )
+        with closing(found):
+            yield from (sample for _, sample in found if sample is not None)
 
 
 def _so_far(number: int, interval: float, info: StreamInfo) -> str:

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -126,15 +127,15 @@ class DriftDetector:
 
     def _look(self, sample: FrameSample) -> DriftState:
         usual = self._reference.usual_at(sample.utc)
+        least = partial(self._least, utc=sample.utc)
         short, long = WINDOWS
         now = merged(list(self._blocks)[-short:])
-        near = self._reference.usual_near(sample.utc)
-        effects = self._least(now, near, short)
+        effects = least(now, short)
         self._beyond.append(frozenset(n for n in effects if abs(effects[n]) >= 1))
         lasting = {name: now for name, effect in effects.items() if self._lasts(name, effect)}
         if len(self._blocks) == long:
             whole = merged(self._blocks)
-            for name, effect in self._least(whole, near, long).items():
+            for name, effect in least(whole, long).items():
                 if abs(effect) > abs(effects.get(name, 0.0)):
                     effects[name] = effect
                     lasting |= {name: whole} if abs(effect) >= 1 else {}
@@ -145,10 +146,11 @@ class DriftDetector:
             sample.time, sample.utc, self._samples, effects, changes, now, usual, view
         )
 
-    def _least(self, now: Profile, near: Sequence[Usual], window: int) -> dict[str, float]:
+    def _least(self, now: Profile, window: int, utc: float | None) -> dict[str, float]:
         """The effects against what is usual now; of those beyond a limit, the least against what is usual around it."""
-        effects = self._effects(now, near[0], window)
-        for usual in near[1:]:
+        near = self._reference.usual_near(utc)
+        effects = self._effects(now, next(near), window)
+        for usual in near:
             if not any(abs(effect) >= 1 for effect in effects.values()):
                 break
             for name, effect in self._effects(now, usual, window).items():
@@ -179,15 +181,9 @@ def anomaly(sample: FrameSample, usual: Usual) -> float:
     """
     beyond = []
     for name, value in sample.picture.numbers.items():
-        counts = usual.profile.numbers.get(name)
-        if counts is None:
-            continue
-        shares = np.cumsum(counts) / counts.sum()
-        statistic = NUMBERS[name]
-        width = (statistic.high - statistic.low) / len(counts)
-        low = statistic.low + width * float(np.searchsorted(shares, 0.01))
-        high = statistic.low + width * float(np.searchsorted(shares, 0.99) + 1)
-        beyond.append(max(0.0, low - value, value - high) / statistic.notable)
+        if name in usual.ordinary:
+            low, high = usual.ordinary[name]
+            beyond.append(max(0.0, low - value, value - high) / NUMBERS[name].notable)
     return float(np.mean(sorted(beyond)[-3:])) if beyond else 0.0
 
 

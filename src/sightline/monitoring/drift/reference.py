@@ -6,8 +6,9 @@ import json
 import math
 import stat
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,27 @@ Limits = Mapping[int, Mapping[str, float]]
 """The limit of each statistic's distance, by the number of blocks that are judged together."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Usual:
     """What a camera is usually like at some time of the day."""
 
     profile: Profile
     limits: Limits
+
+    @cached_property
+    def ordinary(self) -> Mapping[str, tuple[float, float]]:
+        """Between which values the middle 98 % of each number are."""
+        found = {}
+        for name, counts in self.profile.numbers.items():
+            if not counts.any():
+                continue
+            shares = np.cumsum(counts) / counts.sum()
+            statistic = NUMBERS[name]
+            width = (statistic.high - statistic.low) / len(counts)
+            low = statistic.low + width * float(np.searchsorted(shares, 0.01))
+            high = statistic.low + width * float(np.searchsorted(shares, 0.99) + 1)
+            found[name] = (low, high)
+        return found
 
     def limit(self, window: int, name: str) -> float:
         """The limit of a statistic's distance; of one that the reference never saw, what is worth a word."""
@@ -98,19 +114,20 @@ class Reference:
                 return found
         return self.usual[ALL_HOURS]
 
-    def usual_near(self, utc: float | None) -> list[Usual]:
+    def usual_near(self, utc: float | None) -> Iterator[Usual]:
         """What is usual at a time and, of a reference that knows hours, around it, the time itself first.
 
         Dusk does not come on the hour: the hours before and after count too, and the time from one to the other.
         """
         own = self.usual_at(utc)
-        found = [own]
-        if utc is not None and own is not self.usual[ALL_HOURS]:
-            for near in (utc - 3600, utc + 3600):
-                other = self.usual.get(hour_of(near))
-                if other is not None and other is not own:
-                    found += [other, *(_both(own, other, *shares) for shares in _DUSK)]
-        return found
+        yield own
+        if utc is None or own is self.usual[ALL_HOURS]:
+            return
+        for near in (utc - 3600, utc + 3600):
+            other = self.usual.get(hour_of(near))
+            if other is not None and other is not own:
+                yield other
+                yield from (_both(own, other, *shares) for shares in _DUSK)
 
     def check_fits(self, camera: str | None, model: str, size: tuple[int, int]) -> None:
         """Raise ConfigError where it is of another camera (None: any), model or picture size."""
