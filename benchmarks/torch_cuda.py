@@ -30,7 +30,7 @@ import numpy as np
 import torch
 
 from sightline.config import EngineOptions
-from sightline.engines.torch_ import TorchEngine
+from sightline.engines.pytorch.engine import TorchEngine
 from sightline.optimize.export.onnx_network import OnnxNetwork
 from sightline.types import Floats, Normalization, Pixels
 

@@ -24,7 +24,7 @@ LONGER_FUNCTIONS: dict[str, str] = {}
 """Functions above ``MOST_CODE`` lines without their docstrings, with the reason."""
 
 LONGER_CLASSES = {
-    "engines/fallback.py Fallback": "a batch's way through the engines: attempts share its one lock",
+    "engines/fallback/breaker.py Fallback": "a batch's way through the engines: attempts share its one lock",
     "runtime/scheduling/scheduler.py Scheduler": "the queues' threads share its one lock",
     "sources/ffmpeg.py VideoReader": "one decoder's state: gaps, damage, places and ends",
     "types/detections.py Detections": "the public type: short methods, most of it their docstrings",

@@ -18,7 +18,7 @@ from onnx import TensorProto
 
 from sightline.build import ENGINES, decoders, load
 from sightline.config import EngineOptions
-from sightline.engines.fallback import Fallback
+from sightline.engines.fallback.breaker import Fallback
 from sightline.engines.metered import Metered
 from sightline.engines.replicas import Replicas
 from sightline.errors import EngineError, EngineUnavailable, ModelError
@@ -71,12 +71,12 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
         backend: str, model: Path | bytes, normalization: Normalization, options: EngineOptions
     ) -> Engine:
         if backend in TORCH:
-            from sightline.engines.torch_ import TorchEngine
+            from sightline.engines.pytorch.engine import TorchEngine
 
             path = request.getfixturevalue("to_torch")(model, backend)
             return TorchEngine(path, normalization, options)
         if backend in TRITON:
-            from sightline.engines.triton import TritonEngine
+            from sightline.engines.triton.engine import TritonEngine
 
             server = request.getfixturevalue("triton_server")
             path = tmp_path / "served.onnx"

@@ -178,7 +178,7 @@ def test_a_torch_model_that_is_never_closed(to_torch: object, constant_model: ob
     rows = [[[10, 10, 20, 20, 0.9, 0.9]]]
     path = to_torch(constant_model([rows], size=(64, 64)))  # type: ignore[operator]
     program = (
-        "import sys\nfrom sightline.engines.torch_ import TorchEngine\n"
+        "import sys\nfrom sightline.engines.pytorch.engine import TorchEngine\n"
         "from sightline.types import Normalization\nfrom pathlib import Path\n"
         f"engine = TorchEngine(Path({str(path)!r}), Normalization())\n"
         "for _ in range(8): last = engine.submit((1, 64, 64), lambda p: p.fill(0), len)\n"

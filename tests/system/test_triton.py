@@ -17,7 +17,7 @@ from onnx import TensorProto
 from tests.waiting import wait_for
 
 from sightline.config import EngineOptions
-from sightline.engines.triton import TritonEngine
+from sightline.engines.triton.engine import TritonEngine
 from sightline.errors import ConfigError, EngineUnavailable, InferenceError, ModelError
 from sightline.types import Floats, Normalization, Pixels
 

@@ -240,7 +240,7 @@ def _read(options: ModelOptions) -> CardReading:
 
 def _composed(reading: CardReading, options: ServedModelOptions, hang_s: float) -> Engine:
     """Replicas of the first choice, and behind them what takes over."""
-    from sightline.engines.fallback import Fallback
+    from sightline.engines.fallback.breaker import Fallback
     from sightline.engines.placement import place
 
     def one(how: EngineOptions) -> Engine:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import supervision
 
     from sightline.types.arrays import Ints, Pixels
-    from sightline.types.masks import Masks
     from sightline.types.objects import DetectedFrame, DetectedObjects, Label
+    from sightline.types.shapes.masks import Masks
 
 # Bright, far apart in hue, and in an order in which neighbours differ most.
 _COLOURS = (

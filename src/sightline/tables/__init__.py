@@ -24,9 +24,9 @@ from sightline.tables.entries import (
 ENGINES = {
     "openvino": "sightline.engines.openvino_:OpenVinoEngine",
     "onnxruntime": "sightline.engines.onnxruntime_:OnnxRuntimeEngine",
-    "torch": "sightline.engines.torch_:TorchEngine",
+    "torch": "sightline.engines.pytorch.engine:TorchEngine",
     "tensorrt": "sightline.engines.tensorrt.engine:TensorRtEngine",
-    "triton": "sightline.engines.triton:TritonEngine",
+    "triton": "sightline.engines.triton.engine:TritonEngine",
 }
 
 EXPORTERS = {

@@ -20,7 +20,6 @@ from sightline.types.arrays import (
 from sightline.types.detections import Detection, Detections
 from sightline.types.embeddings import EmbedderInfo, Embedding, Match
 from sightline.types.frames import Frame
-from sightline.types.masks import Masks
 from sightline.types.models import (
     Certainty,
     DetectionTask,
@@ -34,6 +33,7 @@ from sightline.types.observations import Classification, Event, Observation
 from sightline.types.outputs import OutputRequest, OutputStream
 from sightline.types.pictures import GreyScaled, Picture, YuvPlanes
 from sightline.types.rollouts import ClassFigures, ModelFigures, RolloutReason, RolloutStats
+from sightline.types.shapes.masks import Masks
 from sightline.types.statistics import (
     OUTCOMES,
     PRIORITIES,

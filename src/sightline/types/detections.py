@@ -17,9 +17,9 @@ from sightline.types.arrays import Floats, Ints, Mask, Pixels
 from sightline.types.frames import Frame, default_place, file_of
 from sightline.types.further_fields import further_fields
 from sightline.types.json_form import json_objects
-from sightline.types.masks import Masks, as_masks
 from sightline.types.objects import ids_of
-from sightline.types.turned import turned_corners, upright_boxes
+from sightline.types.shapes.masks import Masks, as_masks
+from sightline.types.shapes.turned import turned_corners, upright_boxes
 
 if TYPE_CHECKING:
     import pandas as pd

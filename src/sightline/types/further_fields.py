@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sightline.types.masks import Masks
 from sightline.types.objects import DetectedObjects
+from sightline.types.shapes.masks import Masks
 
 
 def further_fields(parts: Sequence[DetectedObjects]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from sightline.types.arrays import Floats, Ints
 from sightline.types.frames import Frame
-from sightline.types.masks import Masks
+from sightline.types.shapes.masks import Masks
 
 
 @dataclass(frozen=True, slots=True)

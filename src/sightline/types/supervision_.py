@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sightline.types.arrays import MOST_CLASSES
-from sightline.types.masks import Masks
 from sightline.types.objects import DetectedObjects
-from sightline.types.turned import boxes_and_angles
+from sightline.types.shapes.masks import Masks
+from sightline.types.shapes.turned import boxes_and_angles
 
 if TYPE_CHECKING:
     import supervision

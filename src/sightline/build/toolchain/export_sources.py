@@ -216,7 +216,7 @@ def _network_input(
         usual = frozenset() if len(told) == 2 else every - fixed
         dynamic = usual if options.dynamic is None else options.dynamic
         return size, options.batch or int(read.told.get("batch", 1)), dynamic
-    from sightline.engines.torch_ import exported_input
+    from sightline.engines.pytorch.engine import exported_input
 
     try:
         n, height, width, _ = exported_input(read.source.network)

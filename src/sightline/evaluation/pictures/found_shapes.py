@@ -10,7 +10,7 @@ import numpy as np
 from sightline.evaluation.pictures.coco_boxes import number
 from sightline.evaluation.pictures.coco_shapes import all_keypoints, read_keypoints
 from sightline.types import Ints, Mask, Masks
-from sightline.types.run_lengths import crop_of, unpacked
+from sightline.types.shapes.run_lengths import crop_of, unpacked
 
 Crop = tuple[Mask, tuple[int, int]]
 """Pixels (height, width) bool, and x and y of the first one in the picture."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sightline.engines.torch_ import named
+from sightline.engines.pytorch.engine import named
 from sightline.errors import ConfigError, EngineUnavailable, ModelError
 from sightline.optimize.export.request import ExportRequest, ExportSource
 from sightline.optimize.export.tracing import (

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sightline.engines.torch_archive import archive_kind
+from sightline.engines.pytorch.archive import archive_kind
 from sightline.errors import ConfigError, EngineUnavailable, ModelError
 from sightline.models.exporters.other_formats import ultralytics_command
 from sightline.optimize.export.request import ExportSource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sightline.engines.torch_ import named
+from sightline.engines.pytorch.engine import named
 from sightline.errors import ModelError
 from sightline.optimize.export.request import ExportSource, Outputs, Runner
 from sightline.optimize.export.tracing import quiet, telling

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from sightline.engines.torch_ import named
+from sightline.engines.pytorch.engine import named
 from sightline.errors import ConfigError, EngineUnavailable, ModelError
 from sightline.optimize.export.request import ExportRequest
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sightline.engines.torch_archive import archive_kind
+from sightline.engines.pytorch.archive import archive_kind
 from sightline.errors import EngineUnavailable, ModelError
 from sightline.optimize.inspection.layers import Inspection, Layer, Weight
 from sightline.types import TensorSpec

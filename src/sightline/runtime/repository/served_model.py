@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from sightline.engines.fallback import Fallback
+from sightline.engines.fallback.breaker import Fallback
 from sightline.engines.wrapper import EngineWrapper
 from sightline.futures import joined
 from sightline.protocols import Detector, Engine, SharedDetector

@@ -17,7 +17,7 @@ from sightline.sources.street.options import StreetOptions
 from sightline.sources.street.source import StreetSource, truth_of
 from sightline.sources.street.truth import StreetTruth
 from sightline.types import JsonObject, Pixels
-from sightline.types.run_lengths import run_lengths
+from sightline.types.shapes.run_lengths import run_lengths
 
 Format = Literal["images", "mp4"]
 Progress = Callable[[int, int], None]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sightline.engines.fallback import Fallback
+from sightline.engines.fallback.breaker import Fallback
 from sightline.errors import ConfigError, EngineError, EngineUnavailable, InferenceError, ModelError
 from sightline.types import Floats, Pixels
 

@@ -12,7 +12,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from sightline.types.arrays import Floats, Ints, Mask
-from sightline.types.run_lengths import packed, run_lengths
+from sightline.types.shapes.run_lengths import packed, run_lengths
 
 
 @dataclass(frozen=True, eq=False, repr=False)

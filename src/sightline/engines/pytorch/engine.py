@@ -16,9 +16,9 @@ import numpy as np
 
 from sightline import interpreter
 from sightline.config import EngineOptions
+from sightline.engines.pytorch.archive import archive_kind
+from sightline.engines.pytorch.cuda import CudaRequest, Outputs
 from sightline.engines.requests import CUDA_REQUESTS, Shape, Workers, WorkersEngine
-from sightline.engines.torch_archive import archive_kind
-from sightline.engines.torch_cuda import CudaRequest, Outputs
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sightline.config import EngineOptions
 from sightline.engines.host_normalization import HostNormalization
 from sightline.engines.requests import Shape, Workers, WorkersEngine, as_floats
-from sightline.engines.triton_transport import ModelAddress, Refused, ServerGone, Transport, connect
+from sightline.engines.triton.transport import ModelAddress, Refused, ServerGone, Transport, connect
 from sightline.errors import EngineUnavailable, InferenceError, ModelError
 from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sightline.engines.attempts import Candidate, PendingBatch, check_alike, failure_of_all
+from sightline.engines.fallback.attempts import Candidate, PendingBatch, check_alike, failure_of_all
 from sightline.errors import ConfigError, EngineError
 from sightline.protocols import Engine
 from sightline.types import EngineInfo, FallbackStatus

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sightline.types.run_lengths import crop_of, packed, run_lengths, unpacked
+from sightline.types.shapes.run_lengths import crop_of, packed, run_lengths, unpacked
 
 
 @pytest.mark.parametrize(

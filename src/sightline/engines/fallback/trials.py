@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from sightline.engines.attempts import Candidate, check_alike
-from sightline.engines.fallback_engines import FallbackEngines
+from sightline.engines.fallback.attempts import Candidate, check_alike
+from sightline.engines.fallback.engines import FallbackEngines
 from sightline.engines.requests import Shape
 from sightline.errors import EngineError, InferenceError
 from sightline.types import Floats, Pixels

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.types import Detections
-from sightline.types.turned import boxes_and_angles, turned_corners
+from sightline.types.shapes.turned import boxes_and_angles, turned_corners
 
 
 def one(box: tuple[float, float, float, float], angle: float | None) -> Detections:

@@ -10,9 +10,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from sightline.engines.attempts import Attempt, Candidate, GivenUp, PendingBatch, failure_of_all
-from sightline.engines.fallback_engines import FallbackEngines
-from sightline.engines.trials import Trials
+from sightline.engines.fallback.attempts import (
+    Attempt,
+    Candidate,
+    GivenUp,
+    PendingBatch,
+    failure_of_all,
+)
+from sightline.engines.fallback.engines import FallbackEngines
+from sightline.engines.fallback.trials import Trials
 from sightline.errors import EngineError, InferenceError
 from sightline.protocols import Engine
 from sightline.types import EngineInfo, FallbackStatus, Floats, Pixels

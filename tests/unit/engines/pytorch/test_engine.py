@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from sightline.config import EngineOptions
-from sightline.engines.torch_ import TorchEngine
-from sightline.engines.torch_archive import archive_kind
-from sightline.engines.torch_cuda import CudaRequest
+from sightline.engines.pytorch.archive import archive_kind
+from sightline.engines.pytorch.cuda import CudaRequest
+from sightline.engines.pytorch.engine import TorchEngine
 from sightline.errors import EngineError, EngineUnavailable, InferenceError, ModelError
 from sightline.types import Floats, Normalization, Pixels
 
