@@ -19,7 +19,10 @@ from sightline import build
 from sightline.cli import footage
 from sightline.cli.options import model_options
 from sightline.cli.terminal.progress_line import ProgressLine
-from sightline.cli.toolchain import optimizing
+from sightline.cli.toolchain.detector_evidence import detect_footage
+from sightline.cli.toolchain.evidence import Evidence
+from sightline.cli.toolchain.optimize_request import OptimizeRequest
+from sightline.cli.toolchain.optimizing import optimized, original_of
 from sightline.models.card import read_card
 from sightline.models.file import open_model
 from sightline.optimize.variants.gate import LossLimits, Verdict
@@ -34,15 +37,13 @@ NAMES = ("fp16", "bf16", "int8")
 def rows(model: str, data: tuple[str, ...], size: str | None) -> list[dict[str, object]]:
     """The entries of the report for a model's variants."""
     with tempfile.TemporaryDirectory() as folder:
-        made = optimizing.optimized(_request(model, data, size, Path(folder) / "made"))
+        made = optimized(_request(model, data, size, Path(folder) / "made"))
     variants: list[dict[str, object]] = made["variants"]
     return variants
 
 
-def _request(
-    model: str, data: tuple[str, ...], size: str | None, output: Path
-) -> optimizing.OptimizeRequest:
-    return optimizing.OptimizeRequest(
+def _request(model: str, data: tuple[str, ...], size: str | None, output: Path) -> OptimizeRequest:
+    return OptimizeRequest(
         model, data, None, None, NAMES, output, LossLimits(), "mean-minmax", 300, 600.0, True, size, "openvino"
     )  # fmt: skip
 
@@ -55,13 +56,12 @@ def speeds(model: Path, data: tuple[str, ...], size: str) -> list[dict[str, obje
     with closing(NetworkPictures()) as shown, footage.detector(options) as detector:
         assert isinstance(detector, SharedDetector)
         progress = ProgressLine()
-        optimizing.detect_footage(request, RecordingDetector(detector, shown), progress)
-        original = optimizing.original_of(
-            request, options, reading, shown, tuple(range(len(shown)))
+        detect_footage(request, RecordingDetector(detector, shown), progress)
+        evidence = Evidence(shown, tuple(range(len(shown))), lambda _: Verdict(1.0))
+        original = original_of(request, options, reading, evidence)
+        variants = Optimization(original, evidence.judge, "mean-minmax", 600.0, True, progress).run(
+            NAMES
         )
-        variants = Optimization(
-            original, lambda _: Verdict(1.0), "mean-minmax", 600.0, True, progress
-        ).run(NAMES)
     made: list[dict[str, object]] = report(variants, {}, {})["variants"]
     return made
 

@@ -166,7 +166,7 @@ def stages(
             found.append(one)
             continue
         name = _free_name(one, found, several=kinds[one.kind] > 1)
-        ids = _ids(one, names)
+        ids = stage_class_ids(one, names)
         if isinstance(one, ClassifyOptions):
             found.append(_classify(one, get(one), ids, name))
         elif isinstance(one, EmbedOptions):
@@ -311,7 +311,7 @@ def _detect(
     return stage, stage.class_names
 
 
-def _ids(options: StageOptions, names: tuple[str, ...]) -> Ints | None:
+def stage_class_ids(options: StageOptions, names: tuple[str, ...]) -> Ints | None:
     """The class ids of the objects that a stage is shown; None: all."""
     import numpy as np
 

@@ -15,7 +15,7 @@ import numpy as np
 from sightline.models.crops import CropRunner
 from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
-from sightline.types import Floats, Frame, Label
+from sightline.types import Floats, Frame, Label, Pixels
 
 Labels = tuple[Label, ...]
 
@@ -64,6 +64,10 @@ class CropClassifier:
         Raises ValueError where boxes have another shape.
         """
         return self._crops.submit(frame, boxes, self._read, self._stacked)
+
+    def scores_of_cut(self, pictures: Sequence[Pixels]) -> Future[list[Floats]]:
+        """``scores`` of pictures (H, W, 3) uint8 of the card's size that were cut before."""
+        return self._crops.submit_cut(pictures, self._read, self._stacked)
 
     def labels(self, scores: Sequence[Floats]) -> list[Labels]:
         """Labels of each row of ``scores``, one array (N, values) for each attribute."""

@@ -69,25 +69,65 @@ class CropRunner:
         if not len(boxes):
             return joined([], join)
         image = frame.image  # made once, here, and not by each of the engine's threads
-        cuts = regions(boxes, self._card.margin, (frame.width, frame.height))
-        return joined([self._run(image, part, read) for part in self._parts(cuts)], join)
+        cuts = regions(boxes, self._card.margin, (frame.width, frame.height)).tolist()
 
-    def _parts(self, cuts: Ints) -> list[Ints]:
-        parts, at = [], 0
-        while at < len(cuts):
-            size = next(s for s in self._sizes if s <= len(cuts) - at)
-            parts.append(cuts[at : at + size])
+        def write(number: int, out: Pixels) -> None:
+            x0, y0, x1, y1 = cuts[number]
+            write_crop(image[y0:y1, x0:x1], self._card, out)
+
+        return self._in_batches(len(cuts), write, read, join)
+
+    def submit_cut(
+        self,
+        pictures: Sequence[Pixels],
+        read: Callable[[Sequence[Floats]], T],
+        join: Callable[[list[T]], R],
+    ) -> Future[R]:
+        """As ``submit``, of pictures (H, W, 3) uint8 that were cut before, as ``cut`` does."""
+
+        def write(number: int, out: Pixels) -> None:
+            np.copyto(out, pictures[number])
+
+        return self._in_batches(len(pictures), write, read, join)
+
+    def _in_batches(
+        self,
+        count: int,
+        write: Callable[[int, Pixels], None],
+        read: Callable[[Sequence[Floats]], T],
+        join: Callable[[list[T]], R],
+    ) -> Future[R]:
+        running, at = [], 0
+        while at < count:
+            size = next(s for s in self._sizes if s <= count - at)
+            running.append(self._run(range(at, at + size), write, read))
             at += size
-        return parts
+        return joined(running, join)
 
-    def _run(self, image: Pixels, cuts: Ints, read: Callable[[Sequence[Floats]], T]) -> Future[T]:
+    def _run(
+        self,
+        numbers: range,
+        write: Callable[[int, Pixels], None],
+        read: Callable[[Sequence[Floats]], T],
+    ) -> Future[T]:
         width, height = self._card.size
 
         def fill(batch: Pixels) -> None:
-            for (x0, y0, x1, y1), out in zip(cuts.tolist(), batch, strict=True):
-                write_crop(image[y0:y1, x0:x1], self._card, out)
+            for number, out in zip(numbers, batch, strict=True):
+                write(number, out)
 
-        return self._engine.submit((len(cuts), height, width), fill, read)
+        return self._engine.submit((len(numbers), height, width), fill, read)
+
+
+def cut(frame: Frame, boxes: Floats, card: ModelCard) -> list[Pixels]:
+    """What a model is shown of boxes (N, 4) xyxy of a frame: pictures (H, W, 3) uint8 of the card's size."""
+    image, (width, height) = frame.image, card.size
+    made = []
+    for x0, y0, x1, y1 in regions(boxes, card.margin, (frame.width, frame.height)).tolist():
+        out = np.empty((height, width, 3), np.uint8)
+        write_crop(image[y0:y1, x0:x1], card, out)
+        made.append(out)
+    return made
 
 
 def regions(boxes: Floats, margin: float, size: tuple[int, int]) -> Ints:

@@ -16,7 +16,7 @@ from sightline.errors import InferenceError, ModelError
 from sightline.models.crops import CropRunner
 from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
-from sightline.types import EmbedderInfo, Floats, Frame
+from sightline.types import EmbedderInfo, Floats, Frame, Pixels
 
 
 class CropEmbedder:
@@ -51,6 +51,10 @@ class CropEmbedder:
         Raises ValueError where boxes have another shape.
         """
         return self._crops.submit(frame, boxes, _read, self._stacked)
+
+    def vectors_of_cut(self, pictures: Sequence[Pixels]) -> Future[Floats]:
+        """Vectors of pictures (H, W, 3) uint8 of the card's size that were cut before, as ``submit`` makes them."""
+        return self._crops.submit_cut(pictures, _read, self._stacked)
 
     def with_engines(self, wrap: Callable[[Engine], Engine]) -> Self:
         """The same embedder around another engine; only one of the two may be closed."""

@@ -29,11 +29,20 @@ Data = Annotated[
 Labels = Annotated[
     str | None,
     typer.Option(
-        help="Labelled pictures to judge by: a COCO JSON file, a YOLO folder or its data.yaml, or a street:// URL."
+        help="Labelled pictures to judge by: a COCO JSON file, a YOLO folder or its data.yaml, or a street:// URL; "
+        "of a classifier or an embedder a folder with a folder of pictures for each class."
     ),
 ]
 Images = Annotated[
     Path | None, typer.Option(help="The labelled pictures, where they are not beside the labels.")
+]
+Crops = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a classifier or an embedder: show it the objects that this detector finds, not whole frames: "
+        "MODEL, or MODEL:class,class.",
+        show_default=False,
+    ),
 ]
 Variants = Annotated[
     str,
@@ -46,17 +55,28 @@ Variants = Annotated[
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="The folder for variants and the report.")
 ]
-MapDrop = Annotated[float, typer.Option(min=0, max=1, help="With --labels: how much mAP may fall.")]
+MapDrop = Annotated[
+    float,
+    typer.Option(
+        "--max-map-drop", "--max-accuracy-drop", min=0, max=1,
+        help="With --labels: how much mAP, of a classifier its accuracy, may fall.",
+    ),
+]  # fmt: skip
 ClassDrop = Annotated[
     float,
     typer.Option(
-        min=0, max=1, help="How much the AP of a class may fall; without --labels twice that."
+        min=0,
+        max=1,
+        help="How much the AP, or accuracy, of a class may fall; without --labels twice that.",
     ),
 ]
 MinAgreement = Annotated[
     float,
     typer.Option(
-        min=0, max=1, help="Without --labels: least agreement with the original (mAP@50)."
+        min=0,
+        max=1,
+        help="Without --labels: least agreement with the original (mAP@50; of a classifier top-1, of an embedder "
+        "cosine and nearest picture).",
     ),
 ]
 CalibrationRanges = Annotated[
@@ -97,6 +117,7 @@ def optimize(
     output: Output,
     labels: Labels = None,
     images: Images = None,
+    crops: Crops = None,
     variants: Variants = "clean,fp16,bf16,int8",
     max_map_drop: MapDrop = 0.01,
     max_class_drop: ClassDrop = 0.05,
@@ -114,7 +135,7 @@ def optimize(
     json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Make a detector smaller and faster, and refuse what loses too much.
+    """Make a detector, a classifier or an embedder smaller and faster, and refuse what loses too much.
 
     Every variant is run on your footage and compared with the original: against labels where there are
     some, else by what the original is sure of. Layers that INT8 does not suit are found and stay in
@@ -127,15 +148,13 @@ def optimize(
 
     sightline optimize street --data "street://?duration=60" --labels "street://?seed=7&duration=30" --variants int8 -o small
 
+    sightline optimize street-attributes --data street.mp4 --crops street:car,truck,bus --output small
+
     sightline optimize street --data "street://?duration=60" --variants pruned-0.3,qat --training training/fine_tune.py:StreetTask --training-data frames -o small
     """
     from sightline.cli.terminal.variants import print_report
-    from sightline.cli.toolchain.optimizing import (
-        OptimizeRequest,
-        optimized,
-        range_kind,
-        variant_names,
-    )
+    from sightline.cli.toolchain.optimize_request import OptimizeRequest, range_kind, variant_names
+    from sightline.cli.toolchain.optimizing import optimized
     from sightline.cli.toolchain.training import TrainingRequest
     from sightline.optimize.training.kinds import TrainingLength
     from sightline.optimize.variants.gate import LossLimits
@@ -146,7 +165,7 @@ def optimize(
     request = OptimizeRequest(
         model, tuple(data), labels, images, variant_names(variants), output,
         LossLimits(max_map_drop, max_class_drop, min_agreement), kind, frames, minutes * 60, allow_slower,
-        size, backend, TrainingRequest(training, training_data, length) if training else None,
+        size, backend, crops, TrainingRequest(training, training_data, length) if training else None,
     )  # fmt: skip
     made = optimized(request)
     if json:

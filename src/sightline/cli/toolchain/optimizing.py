@@ -2,113 +2,48 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from sightline import build
 from sightline.build.model_files import PEOPLE
-from sightline.cli import footage
+from sightline.build.toolchain.cards import read_any_card
 from sightline.cli.evaluate import LOWEST_CONF, MOST_DETECTIONS
 from sightline.cli.options import model_options
-from sightline.cli.scoring import STREET
 from sightline.cli.terminal.progress_line import ProgressLine
-from sightline.cli.toolchain.training import (
-    TrainingRequest,
-    begin_training,
-    checkpoint_path,
-    trainer,
-)
-from sightline.coco import COCO_NAMES
+from sightline.cli.toolchain.crop_evidence import crop_evidence
+from sightline.cli.toolchain.detector_evidence import detector_evidence
+from sightline.cli.toolchain.evidence import Evidence
+from sightline.cli.toolchain.optimize_request import BACKENDS, OptimizeRequest
+from sightline.cli.toolchain.training import begin_training, checkpoint_path, trainer
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError
-from sightline.evaluation.agreement import score_agreement
-from sightline.evaluation.detection import with_classes
-from sightline.evaluation.notes import Notes
-from sightline.evaluation.pictures.class_names import as_written
-from sightline.evaluation.pictures.datasets import read_dataset
-from sightline.models.card import CardReading, read_card
+from sightline.models.card import CardReading
+from sightline.models.exporters.metadata import DETECTION_TASKS
 from sightline.models.file import open_model
-from sightline.optimize.training.kinds import SHARES, trained_variant
-from sightline.optimize.variants.gate import LossLimits, Verdict, judge_agreement, judge_scores
 from sightline.optimize.variants.graphs import load_graph
-from sightline.optimize.variants.int8 import Ranges
 from sightline.optimize.variants.optimization import Optimization, Variant
-from sightline.optimize.variants.original import Judge, Original
-from sightline.optimize.variants.pictures import NetworkPictures, RecordingDetector, detect_again
+from sightline.optimize.variants.original import Original
 from sightline.optimize.variants.report import draw, report, variant_path, write_variants
-from sightline.protocols import Engine, SharedDetector
-from sightline.types import Detections, Frame
+from sightline.protocols import Engine
 from sightline.whole_files import writable_folder, write_whole
 
 if TYPE_CHECKING:
-    from sightline.build.sources import SourceInput
-
-VARIANTS = ("clean", "fp16", "bf16", "int8", "int8-dynamic")
-BACKENDS = ("openvino", "onnxruntime", "tensorrt")
-FEWEST_PICTURES = 20
-"""Scales that were found on fewer pictures say little of the next one."""
-
-
-@dataclass(frozen=True)
-class OptimizeRequest:
-    """The options of ``sightline optimize``, checked; see its help."""
-
-    model: str
-    data: tuple[str, ...]
-    labels: str | None
-    images: Path | None
-    variants: tuple[str, ...]
-    output: Path
-    limits: LossLimits
-    ranges: Ranges
-    frames: int
-    seconds: float
-    slower: bool
-    size: str | None
-    backend: str
-    training: TrainingRequest | None = None
-
-
-def variant_names(text: str) -> tuple[str, ...]:
-    """The variants that ``fp16,int8`` means. Raises ConfigError."""
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    known = (*VARIANTS, *SHARES)
-    found = []
-    for name in names:
-        trained = trained_variant(name)
-        if trained is None and name not in VARIANTS:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise ConfigError(f"--variants: there is no variant {name!r}: {hint}")
-        found.append(name if trained is None else trained.name)
-    if not found:
-        raise ConfigError(f"--variants: name at least one of {', '.join(known)}")
-    return tuple(dict.fromkeys(found))
-
-
-def range_kind(text: str) -> Ranges:
-    """The way to find ranges of this name. Raises ConfigError."""
-    kinds: dict[str, Ranges] = {kind: kind for kind in get_args(Ranges)}
-    if text not in kinds:
-        raise ConfigError(f"--ranges {text}: there are {', '.join(kinds)}")
-    return kinds[text]
+    from sightline.models.model_card import ModelCard
 
 
 def optimized(request: OptimizeRequest) -> dict[str, Any]:
     """Make and judge the variants, write those that are accepted, and return the report.
 
     Raises:
-        ConfigError: the model is no ONNX detector, the footage is live or too short, an output would
+        ConfigError: the model is no ONNX model of a task that is known, the footage is live or too short, an output would
             overwrite an input.
         SightlineError: the first failure of a source or of the original.
     """
@@ -126,40 +61,63 @@ def optimized(request: OptimizeRequest) -> dict[str, Any]:
     _check_packages(request.variants)
     _check_outputs(request, options, path)
     task = begin_training(request.variants, request.training)
-    reading = read_card(open_model(path), build.decoders())
+    reading = read_any_card(open_model(path))
     if reading.file.format != "onnx":
         raise ConfigError(
             f"{path}: variants are made of ONNX models; give the .onnx file that this one was made of"
         )
+    _check_task(request, reading.card)
     progress = ProgressLine()
-    with (
-        closing(NetworkPictures()) as shown,
-        closing(NetworkPictures()) as labelled,
-        footage.detector(options) as detector,
-    ):
-        assert isinstance(detector, SharedDetector)
-        found = detect_footage(request, RecordingDetector(detector, shown), progress)
-        _check_amount(request, found)
+    with ExitStack() as stack:
+        evidence = _evidence(request, options, reading.card, progress, stack)
         writable_folder(request.output)
-        places = range(len(shown))
-        if request.labels is None:
-            calibration = tuple(places[::2])
-            judge = _agreement_judge(request, detector, shown, tuple(places[1::2]), found)
-        else:
-            calibration = tuple(places)
-            judge = _label_judge(request, detector, labelled)
-        original = original_of(request, options, reading, shown, calibration)
+        original = original_of(request, options, reading, evidence)
         train = None
         if task is not None and request.training is not None:
             train = trainer(task, request.training, original, (request.output, path), progress)
         variants = Optimization(
-            original, judge, request.ranges, request.seconds, request.slower, progress, train
+            original,
+            evidence.judge,
+            request.ranges,
+            request.seconds,
+            request.slower,
+            progress,
+            train,
         ).run(request.variants)
         progress.end()
-    made = _written(request, path, reading, variants, len(shown))
+        shown = len(evidence.shown)
+    made = _written(request, path, reading, variants, shown)
     for name in request.variants:
         checkpoint_path(request.output, path, name).unlink(missing_ok=True)
     return made
+
+
+def _check_task(request: OptimizeRequest, card: ModelCard) -> None:
+    """Raise ConfigError where an option is for models of another task."""
+    detects = card.task in DETECTION_TASKS
+    given = (
+        {"--crops": request.crops}
+        if detects
+        else {"--size": request.size, "--images": request.images}
+    )
+    for flag, value in given.items():
+        if value is not None:
+            others = "classifiers and embedders" if detects else "detectors"
+            raise ConfigError(
+                f"{flag} {value}: it is for {others}, and the task of {card.name} is {card.task}"
+            )
+
+
+def _evidence(
+    request: OptimizeRequest,
+    options: ModelOptions,
+    card: ModelCard,
+    progress: ProgressLine,
+    stack: ExitStack,
+) -> Evidence:
+    if card.task in DETECTION_TASKS:
+        return detector_evidence(request, options, progress, stack)
+    return crop_evidence(request, options, card, progress, stack)
 
 
 def _check_packages(variants: Sequence[str]) -> None:
@@ -191,120 +149,11 @@ def _check_outputs(request: OptimizeRequest, options: ModelOptions, model: Path)
         raise ConfigError(f"--output {request.output}: it is a file; give a folder")
 
 
-def detect_footage(
-    request: OptimizeRequest, detector: RecordingDetector, progress: ProgressLine
-) -> list[Detections]:
-    """What the original finds in frames that are evenly spread over the footage."""
-    inputs = build.inputs(request.data)
-    for named in inputs:
-        if named.live:
-            raise ConfigError(
-                f"--data {named.name} is live: record some minutes of it, and give the file"
-            )
-    found = []
-    share = -(-request.frames // len(inputs))
-    for number, named in enumerate(inputs):
-        progress(f"footage {number + 1} of {len(inputs)}: {named.name}")
-        for frame in _spread(named, share):
-            found += detector.submit([frame]).result()
-    return found
-
-
-def _spread(named: SourceInput, most: int) -> Iterator[Frame]:
-    """At most so many frames of a source, evenly spread where it is known how many there are."""
-    with closing(named.source) as source:
-        info = source.open()
-        step = max(1, (info.frames or 0) // most)
-        given = 0
-        for number, frame in enumerate(source):
-            if number % step == 0:
-                yield frame
-                given += 1
-                if given == most:
-                    return
-
-
-def _check_amount(request: OptimizeRequest, found: Sequence[Detections]) -> None:
-    fewest = FEWEST_PICTURES * (1 if request.labels else 2)
-    if len(found) < fewest:
-        raise ConfigError(
-            f"--data: {len(found)} frames are too few: {fewest} are needed at least, of which "
-            f"{FEWEST_PICTURES} tell how to scale values, and some hundred are better"
-        )
-    if request.labels is None and not any((one.scores >= SURE).any() for one in found):
-        raise ConfigError(
-            "--data: the model is sure of nothing in this footage, so nothing can be compared: is it what "
-            "the model was made for? Give other footage, or labelled pictures with --labels"
-        )
-
-
-SURE = 0.5
-"""The score from which what the original finds stands for the truth."""
-
-
-def _agreement_judge(
-    request: OptimizeRequest,
-    detector: SharedDetector,
-    shown: NetworkPictures,
-    places: Sequence[int],
-    found: Sequence[Detections],
-) -> Judge:
-    reference = [found[place] for place in places]
-
-    def judge(engine: Engine) -> Verdict:
-        again = detect_again(detector, engine, shown, places)
-        names = _all_names(detector.class_names, [*reference, *again])
-        scores = score_agreement(again, reference, names, confident=SURE)
-        return judge_agreement(scores, request.limits)
-
-    return judge
-
-
-def _all_names(names: Sequence[str], found: Sequence[Detections]) -> list[str]:
-    """A name for each class that was found; a model need not name its classes."""
-    most = max((int(one.class_ids.max(initial=-1)) + 1 for one in found), default=0)
-    return [*names, *(str(number) for number in range(len(names), most))]
-
-
-def _label_judge(
-    request: OptimizeRequest, detector: SharedDetector, labelled: NetworkPictures
-) -> Judge:
-    assert request.labels is not None
-    notes = Notes()
-    recording = RecordingDetector(detector, labelled)
-    if request.labels.startswith(STREET):
-        dataset, found = footage.see_street(request.labels, recording, None)
-        names: Sequence[str] = detector.class_names
-    else:
-        whole = read_dataset(
-            Path(request.labels), footage.size_of, images=request.images, class_names=COCO_NAMES,
-            split=None, notes=notes,
-        )  # fmt: skip
-        dataset, found = footage.see_pictures(whole.by_name(), recording, request.labels, notes)
-        names = as_written(detector.class_names, dataset.class_names, Notes())
-    for line in notes.lines():
-        typer.echo(line, err=True)
-    own = dataset.score(found)
-    if not own.map > 0:
-        raise ConfigError(
-            f"--labels {request.labels}: the original finds none of these objects, so nothing can be lost: "
-            "are the classes called as the model calls them?"
-        )
-    judged = partial(judge_scores, original=own, limits=request.limits)
-
-    def judge(engine: Engine) -> Verdict:
-        again = detect_again(detector, engine, labelled, range(len(labelled)))
-        return judged(dataset.score(with_classes(again, names, dataset.class_names)))
-
-    return judge
-
-
 def original_of(
     request: OptimizeRequest,
     options: ModelOptions,
     reading: CardReading,
-    shown: NetworkPictures,
-    calibration: tuple[int, ...],
+    evidence: Evidence,
 ) -> Original:
     """The model as variants are made of it, with the pictures of its calibration."""
 
@@ -314,7 +163,9 @@ def original_of(
         return build.build_engine(content, reading.card.normalization, asked, flat=reading.flat)
 
     there = tuple(name for name in BACKENDS if build.runs_here(name))
-    ((height, width), _), *_ = Counter(map(shown.shape, calibration)).most_common(1)
+    ((height, width), _), *_ = Counter(map(evidence.shown.shape, evidence.calibration)).most_common(
+        1
+    )
     return Original(
         load_graph(reading.file.content),
         reading.file.size_bytes,
@@ -322,8 +173,8 @@ def original_of(
         there if request.backend == "auto" else (request.backend,),
         make_engine,
         (1, height, width),
-        shown,
-        calibration,
+        evidence.shown,
+        evidence.calibration,
     )
 
 
@@ -338,6 +189,7 @@ def _written(
     how = {
         "data": list(request.data),
         "labels": request.labels,
+        "crops": request.crops,
         "frames": frames,
         "ranges": request.ranges,
         "max_map_drop": request.limits.map_drop,

@@ -7,12 +7,18 @@ import math
 import pytest
 
 from sightline.evaluation.agreement import AgreementScores, ClassAgreement
+from sightline.evaluation.classification import AttributeScores, ValueScores
 from sightline.evaluation.detection import ClassScores, DetectionScores
+from sightline.evaluation.retrieval import VectorAgreement
 from sightline.optimize.variants.gate import (
     FEWEST_OBJECTS,
     LossLimits,
     judge_agreement,
+    judge_names,
+    judge_retrieval,
     judge_scores,
+    judge_sure_names,
+    judge_vectors,
 )
 
 LIMITS = LossLimits(map_drop=0.01, class_drop=0.05, agreement=0.97)
@@ -77,3 +83,65 @@ def test_without_labels(found: AgreementScores, kept: float, reason: str) -> Non
     assert verdict.kept == pytest.approx(kept)
     assert reason in verdict.reason
     assert verdict.accepted == (not reason)
+
+
+def names(accuracy: float, **values: tuple[float, int]) -> AttributeScores:
+    each = {name: ValueScores(recall, count) for name, (recall, count) in values.items()}
+    return AttributeScores(accuracy, sum(count for _, count in values.values()), each)
+
+
+ORIGINAL = {"colour": names(0.9, red=(0.9, 50), blue=(0.9, 50)), "kind": names(0.8, car=(0.8, 100))}
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        pytest.param(names(0.895, red=(0.9, 50), blue=(0.89, 50)), "", id="a little less"),
+        pytest.param(names(0.85, red=(0.86, 50), blue=(0.86, 50)), "accuracy of colour falls from 0.900 to 0.850", id="all"),
+        pytest.param(names(0.9, red=(1.0, 50), blue=(0.8, 50)), "accuracy of class colour blue from 0.900 to 0.800", id="one value"),
+    ],
+)  # fmt: skip
+def test_names_against_labels(found: AttributeScores, reason: str) -> None:
+    verdict = judge_names({**ORIGINAL, "colour": found}, ORIGINAL, LIMITS)
+    assert reason in verdict.reason
+    assert verdict.accepted == (not reason)
+    assert verdict.kept == pytest.approx(min(found.accuracy / 0.9, 1))
+
+
+@pytest.mark.parametrize(
+    ("found", "shift", "reason"),
+    [
+        pytest.param(names(0.98, red=(0.97, 50), blue=(0.99, 50)), -0.01, "", id="the same"),
+        pytest.param(names(0.96, red=(0.96, 50), blue=(0.96, 50)), 0.0, "it names as the original by 0.960", id="others"),
+        pytest.param(names(0.98, red=(0.88, 50), blue=(1.0, 500)), 0.0, "agreement of class red from 1.000 to 0.880", id="one value"),
+        pytest.param(names(0.98, red=(0.1, 5), blue=(1.0, 500)), 0.0, "", id="a rare value is not judged"),
+        pytest.param(names(1.0, red=(1.0, 50), blue=(1.0, 50)), -0.2, "falls by 0.200, and may fall by 0.05", id="less sure"),
+    ],
+)  # fmt: skip
+def test_names_against_the_original(found: AttributeScores, shift: float, reason: str) -> None:
+    verdict = judge_sure_names({"colour": found}, {"colour": shift}, LIMITS)
+    assert reason in verdict.reason
+    assert verdict.accepted == (not reason)
+    assert verdict.kept == found.accuracy
+    assert verdict.unjudged == (("red",) if found.per_value["red"].count < FEWEST_OBJECTS else ())
+
+
+@pytest.mark.parametrize(
+    ("agreement", "reason"),
+    [
+        pytest.param(VectorAgreement(0.995, 0.98, 0.99, 100), "", id="the same"),
+        pytest.param(VectorAgreement(0.995, 0.98, 0.9, 100), "for 0.900 of the pictures", id="neighbours"),
+        pytest.param(VectorAgreement(0.9, 0.95, 1.0, 100), "mean cosine to the original's vectors is 0.900", id="cosines"),
+        pytest.param(VectorAgreement(0.98, 0.7, 1.0, 100), "a cosine below 0.700", id="some of them"),
+        pytest.param(VectorAgreement(math.nan, math.nan, 1.0, 100), "mean cosine", id="no numbers"),
+    ],
+)  # fmt: skip
+def test_vectors_against_the_original(agreement: VectorAgreement, reason: str) -> None:
+    verdict = judge_vectors(agreement, LIMITS)
+    assert reason in verdict.reason
+    assert verdict.accepted == (not reason)
+
+
+def test_retrieval_against_identities() -> None:
+    assert judge_retrieval(0.795, 0.8, LIMITS).accepted
+    assert "falls from 0.800 to 0.780" in judge_retrieval(0.78, 0.8, LIMITS).reason

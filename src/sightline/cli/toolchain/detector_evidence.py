@@ -1,0 +1,129 @@
+"""What variants of a detector are made and judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+
+import typer
+
+from sightline.cli import footage
+from sightline.cli.scoring import STREET
+from sightline.cli.terminal.progress_line import ProgressLine
+from sightline.cli.toolchain.evidence import Evidence, check_amount, footage_frames
+from sightline.cli.toolchain.optimize_request import OptimizeRequest
+from sightline.coco import COCO_NAMES
+from sightline.config import ModelOptions
+from sightline.errors import ConfigError
+from sightline.evaluation.agreement import score_agreement
+from sightline.evaluation.detection import with_classes
+from sightline.evaluation.notes import Notes
+from sightline.evaluation.pictures.class_names import as_written
+from sightline.evaluation.pictures.datasets import read_dataset
+from sightline.optimize.variants.gate import Verdict, judge_agreement, judge_scores
+from sightline.optimize.variants.original import Judge
+from sightline.optimize.variants.pictures import NetworkPictures, RecordingDetector, detect_again
+from sightline.protocols import Engine, SharedDetector
+from sightline.types import Detections
+
+SURE = 0.5
+"""The score from which what the original finds stands for the truth."""
+
+
+def detector_evidence(
+    request: OptimizeRequest, options: ModelOptions, progress: ProgressLine, stack: ExitStack
+) -> Evidence:
+    """What a detector sees in the footage, and in the labelled pictures where there are some.
+
+    Raises:
+        ConfigError: the footage is live or too short, or tells nothing.
+        SightlineError: the first failure of a source or of the detector.
+    """
+    shown = stack.enter_context(closing(NetworkPictures()))
+    detector = stack.enter_context(footage.detector(options))
+    assert isinstance(detector, SharedDetector)
+    found = detect_footage(request, RecordingDetector(detector, shown), progress)
+    check_amount(request, len(found))
+    places = range(len(shown))
+    if request.labels is not None:
+        labelled = stack.enter_context(closing(NetworkPictures()))
+        return Evidence(shown, tuple(places), _label_judge(request, detector, labelled))
+    if not any((one.scores >= SURE).any() for one in found):
+        raise ConfigError(
+            "--data: the model is sure of nothing in this footage, so nothing can be compared: is it what "
+            "the model was made for? Give other footage, or labelled pictures with --labels"
+        )
+    judge = _agreement_judge(request, detector, shown, tuple(places[1::2]), found)
+    return Evidence(shown, tuple(places[::2]), judge)
+
+
+def detect_footage(
+    request: OptimizeRequest, detector: RecordingDetector, progress: ProgressLine
+) -> list[Detections]:
+    """What the original finds in frames that are evenly spread over the footage.
+
+    Raises as ``footage_frames``.
+    """
+    found: list[Detections] = []
+    for frame in footage_frames(request, progress):
+        found += detector.submit([frame]).result()
+    return found
+
+
+def _agreement_judge(
+    request: OptimizeRequest,
+    detector: SharedDetector,
+    shown: NetworkPictures,
+    places: Sequence[int],
+    found: Sequence[Detections],
+) -> Judge:
+    reference = [found[place] for place in places]
+
+    def judge(engine: Engine) -> Verdict:
+        again = detect_again(detector, engine, shown, places)
+        names = _all_names(detector.class_names, [*reference, *again])
+        scores = score_agreement(again, reference, names, confident=SURE)
+        return judge_agreement(scores, request.limits)
+
+    return judge
+
+
+def _all_names(names: Sequence[str], found: Sequence[Detections]) -> list[str]:
+    """A name for each class that was found; a model need not name its classes."""
+    most = max((int(one.class_ids.max(initial=-1)) + 1 for one in found), default=0)
+    return [*names, *(str(number) for number in range(len(names), most))]
+
+
+def _label_judge(
+    request: OptimizeRequest, detector: SharedDetector, labelled: NetworkPictures
+) -> Judge:
+    assert request.labels is not None
+    notes = Notes()
+    recording = RecordingDetector(detector, labelled)
+    if request.labels.startswith(STREET):
+        dataset, found = footage.see_street(request.labels, recording, None)
+        names: Sequence[str] = detector.class_names
+    else:
+        whole = read_dataset(
+            Path(request.labels), footage.size_of, images=request.images, class_names=COCO_NAMES,
+            split=None, notes=notes,
+        )  # fmt: skip
+        dataset, found = footage.see_pictures(whole.by_name(), recording, request.labels, notes)
+        names = as_written(detector.class_names, dataset.class_names, Notes())
+    for line in notes.lines():
+        typer.echo(line, err=True)
+    own = dataset.score(found)
+    if not own.map > 0:
+        raise ConfigError(
+            f"--labels {request.labels}: the original finds none of these objects, so nothing can be lost: "
+            "are the classes called as the model calls them?"
+        )
+    judged = partial(judge_scores, original=own, limits=request.limits)
+
+    def judge(engine: Engine) -> Verdict:
+        again = detect_again(detector, engine, labelled, range(len(labelled)))
+        return judged(dataset.score(with_classes(again, names, dataset.class_names)))
+
+    return judge
