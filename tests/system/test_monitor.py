@@ -23,7 +23,7 @@ from tests.ports import free_port
 from tests.waiting import wait_for
 
 from sightline.build.service import Installation
-from sightline.config import Configuration, DriftOptions
+from sightline.config import CollectFramesOptions, Configuration, DriftOptions
 from sightline.serving.http.app import create_app
 from sightline.serving.http.server import Server
 
@@ -42,7 +42,12 @@ SITE = {
 def service(tmp_path: Path) -> Iterator[Server]:
     configuration = Configuration.model_validate(SITE)
     (gate,) = configuration.streams.values()
-    watched = gate.model_copy(update={"drift": DriftOptions(reference=tmp_path / "gate.json")})
+    watched = gate.model_copy(
+        update={
+            "drift": DriftOptions(reference=tmp_path / "gate.json"),
+            "collect": CollectFramesOptions(folder=tmp_path / "hard", every_s=0.1),
+        }
+    )
     configuration = configuration.model_copy(update={"streams": {"gate": watched}})
     assert configuration.serving is not None
     installation = Installation(configuration)

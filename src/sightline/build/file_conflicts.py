@@ -29,7 +29,7 @@ from sightline.config.outputs import ChosenOutput
 from sightline.errors import ConfigError, SightlineError
 from sightline.redaction import redact
 from sightline.tables import SINKS, flag_of
-from sightline.whole_files import OutputGuard
+from sightline.whole_files import OutputGuard, safe_name
 
 _ONNX_LOCATION = re.compile(rb"\x0a\x08location\x12(.)(.{1,255})", re.DOTALL)
 """How ONNX (a protobuf) names a file of weights: key `location`, then the name with its length."""
@@ -273,11 +273,25 @@ def stream_uses(name: str, stream: StreamOptions, at: Loc) -> tuple[list[FileUse
         else:
             what = f"stream {name}: drift.reference"
             uses.append(FileUse(path, what, at=(*at, "drift", "reference")))
+    uses += _collected(name, stream, at)
     # Streams of one model share a folder of labels: the classes in it are that model's.
     return reads, [
         replace(use, shared=f"{use.shared} of {stream.model}") if _sharing(use) == "model" else use
         for use in uses
     ]
+
+
+def _collected(name: str, stream: StreamOptions, at: Loc) -> Iterator[FileUse]:
+    """The files that a stream's hard frames are written to."""
+    if stream.collect is None:
+        return
+    folder = stream.collect.folder / safe_name(name)
+    place = (*at, "collect", "folder")
+    for inside in ("data.yaml", "classes.txt"):
+        yield FileUse(str(folder / inside), f"stream {name}: collect", place)
+    for inside, suffix in (("images", "jpg"), ("labels", "txt"), ("details", "json")):
+        use = FileUse(str(folder / inside), f"stream {name}: collect", place)
+        yield replace(use, pattern=rf".*\.{suffix}", below=True)
 
 
 def _sharing(use: FileUse) -> str:
@@ -319,7 +333,7 @@ def streams_guard(
     configuration: Configuration, streams: Mapping[str, StreamOptions]
 ) -> OutputGuard:
     """What is found at the paths of these streams' outputs, and what the whole configuration reads."""
-    if not any(path_uses(stream.outputs) for stream in streams.values()):
+    if not any(path_uses(one.outputs) or one.collect is not None for one in streams.values()):
         return OutputGuard()
     reads, _ = _uses(configuration, {**configuration.streams, **streams})
     writes = [use for name, one in streams.items() for use in stream_uses(name, one, ())[1]]

@@ -200,6 +200,10 @@ class NamedClasses:
                 yield from self._unknown(at, options.classes or (), options)
         for name, stream in self._configuration.streams.items():
             yield from self._of_stages(name, stream)
+            first = self._options(stream.model)
+            if stream.collect is not None and first is not None:
+                at = ("streams", name, "collect", "blur")
+                yield from self._unknown(at, stream.collect.blur, first)
 
     def _of_stages(self, name: str, stream: StreamOptions) -> Iterator[tuple[Loc, str]]:
         further: list[ModelOptions] = []

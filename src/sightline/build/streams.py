@@ -13,13 +13,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sightline._version import __version__
+from sightline.build.monitoring.hard_frames import (
+    CollectedStream,
+    hard_frame_collector,
+    watching_stages,
+)
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import StreamLoad, pipeline
 from sightline.build.regions import by_regions
 from sightline.build.sources import SourceInput, check_source, inputs
 from sightline.build.stage_detectors import FindOptions, suited
 from sightline.build.stages import stages
-from sightline.config import ClassifyOptions, Priority, StreamOptions
+from sightline.config import HARD_FRAME_KINDS, ClassifyOptions, Priority, StreamOptions
 from sightline.errors import ConfigError
 from sightline.models.composites.parts import conf_of
 from sightline.monitoring.drift.stage import WatchDrift, WatchedCamera
@@ -32,6 +37,7 @@ from sightline.protocols import (
     Stage,
 )
 from sightline.redaction import redact_address
+from sightline.runtime.hard_frames.collector import HardFrameCollector
 from sightline.runtime.repository.served_model import ModelCall, SharedModel, Wanted
 from sightline.runtime.rollouts.rollout import Rollout
 from sightline.runtime.scheduling.items import Terms
@@ -44,7 +50,7 @@ from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.streams.cpu_limiter import CpuLimiter
 from sightline.runtime.streams.decoding import Decoding, decoding_counts
 from sightline.runtime.streams.decoding_budget import DecodingBudget, DecodingCounts
-from sightline.runtime.streams.fleet import StreamParts
+from sightline.runtime.streams.parts import StreamParts
 from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.selection import AdaptiveSelection
 from sightline.runtime.streams.stages import DetectAtLevel, DetectObjects
@@ -134,23 +140,26 @@ class StreamMaker:
             return DetectAtLevel(detectors, lambda: selection.level.size)
 
         watch = self._drift_watch(name, options)
+        collector = self._collector(name, options, detector, found, terms, rollout)
         steps = self._steps(
             detector,
             options,
             found,
             terms,
             StreamLoad(selection, record, self._turn, detect),
-            watch,
+            watching_stages(options, watch, collector),
         )
         answering = model if rollout is None else rollout.sharing.model_of_stream(name)
         run = {"command": "run", "model": answering, "version": __version__, "stream": name}
         own = outputs(options.outputs, run, [found], self._joined, self._get_guard(name, options))
-        close = partial(_close, name, own, found, record, time.monotonic())
+        ends = [] if collector is None else [partial(_end_collecting, name, collector, rollout)]
+        close = partial(_close, name, own, found, record, time.monotonic(), ends)
         meter = self._meter
         return StreamParts(
             found.source, steps, own.sinks(found), redact_address(options.source), answering, close,
             lambda: selection.number, None if meter is None else partial(meter.detected, name),
             (lambda: None) if watch is None else watch.status,
+            (lambda: None) if collector is None else collector.status,
         )  # fmt: skip
 
     def _drift_watch(self, name: str, options: StreamOptions) -> WatchDrift | None:
@@ -162,6 +171,30 @@ class StreamMaker:
         return WatchDrift(
             WatchedCamera(name, model, drift.reference, drift.learn_days, drift.every_s)
         )
+
+    def _collector(
+        self,
+        name: str,
+        options: StreamOptions,
+        detector: SharedDetector,
+        found: SourceInput,
+        terms: Terms,
+        rollout: Rollout | None,
+    ) -> HardFrameCollector | None:
+        """What keeps a stream's hard frames, if anything does. Raises SightlineError."""
+        collect = options.collect
+        if collect is None:
+            return None
+        embedder = None
+        if collect.embedder is not None:
+            embedder = _embedder(self._scheduler, self._get_embedder, terms, collect.embedder)
+        model = self._identify(options.model)
+        guard = self._get_guard(name, options)
+        stream = CollectedStream(name, model, detector.class_names, live=found.live)
+        collector = hard_frame_collector(stream, collect, embedder, guard)
+        if rollout is not None and "disagreed" in (collect.kinds or HARD_FRAME_KINDS):
+            rollout.listen(name, collector.disagreed)
+        return collector
 
     def _budget(self, model: str, options: StreamOptions) -> DecodingBudget:
         """Streams compete with those that wait for the same engine with the same priority."""
@@ -175,7 +208,7 @@ class StreamMaker:
         found: SourceInput,
         terms: Terms,
         load: StreamLoad,
-        watch: WatchDrift | None,
+        watching: Sequence[Stage[Any]],
     ) -> Pipeline:
         terms = replace(terms, min_rate=0.0, live=False)  # of these, nobody is promised a rate
         classifier = partial(_classifier, self._scheduler, self._get_classifier, terms)
@@ -187,7 +220,7 @@ class StreamMaker:
             still=found.still,
             stages=[
                 *stages(options.stages, detector, classifier, embedder, finder),
-                *([] if watch is None else [watch]),
+                *watching,
             ],
             load=load,
             detect=options.detect,
@@ -243,12 +276,27 @@ def _beside(
     return rollout.around(first, ModelCall(terms, wanted, ask, rollout.sharing.key_of_frame))
 
 
+def _end_collecting(name: str, collector: HardFrameCollector, rollout: Rollout | None) -> None:
+    """Keep no more hard frames of a stream."""
+    if rollout is not None:
+        rollout.listen(name, None)
+    collector.close()
+
+
 def _close(
-    name: str, own: Outputs, found: SourceInput, record: StreamRecord, began: float, state: RunState
+    name: str,
+    own: Outputs,
+    found: SourceInput,
+    record: StreamRecord,
+    began: float,
+    ends: Sequence[Callable[[], None]],
+    state: RunState,
 ) -> None:
-    """Close a stream's outputs, and log what became of its frames."""
+    """Close a stream's outputs and what else ``ends`` with it, and log what became of its frames."""
     own.state = state
     try:
+        for end in ends:
+            end()
         own.close()
     finally:
         log.info("stream %s: %s, %s", name, state, _counts(found, record, began))

@@ -24,6 +24,11 @@ from sightline.config.model import (
     SizeOption,
 )
 from sightline.config.monitoring.alerts import AlertOptions
+from sightline.config.monitoring.collect import (
+    HARD_FRAME_KINDS,
+    CollectFramesOptions,
+    HardFrameKind,
+)
 from sightline.config.monitoring.drift import DriftOptions
 from sightline.config.options import Name, Options, checked
 from sightline.config.outputs import OutputOptions
@@ -60,6 +65,7 @@ from sightline.config.tracker import (
 )
 
 __all__ = [
+    "HARD_FRAME_KINDS",
     "MODEL_SUFFIXES",
     "SPLIT_KEY",
     "AdaptiveOptions",
@@ -70,6 +76,7 @@ __all__ = [
     "Classify",
     "ClassifyOptions",
     "ClassifyParameters",
+    "CollectFramesOptions",
     "ComparedOptions",
     "Configuration",
     "Detect",
@@ -82,6 +89,7 @@ __all__ = [
     "EngineOptions",
     "EnsembleModelOptions",
     "FusionOptions",
+    "HardFrameKind",
     "LimitOptions",
     "LiveOptions",
     "MemberOptions",

@@ -52,7 +52,9 @@ class Configuration(Options):
         Classifiers, embedders of trackers and stages, and what is only a shadow are left out.
         """
         by_streams = {stream.model for stream in self.streams.values()}
-        embedders = {embedder_of(stream.tracker) for stream in self.streams.values()}
+        streams = self.streams.values()
+        embedders = {embedder_of(stream.tracker) for stream in streams}
+        embedders |= {stream.collect.embedder for stream in streams if stream.collect is not None}
         embedders |= self._in_stages("embed")
         if self.serving is not None and self.serving.search is not None:
             embedders.add(self.serving.search.embedder)
@@ -120,6 +122,18 @@ def _of_one_input(
             )
 
 
+def _of_disagreement(
+    configuration: Configuration, name: str, stream: StreamOptions
+) -> Iterator[Inconsistency]:
+    """Frames that are to be collected where two models disagree, of a stream that has but one."""
+    kinds = () if stream.collect is None else stream.collect.kinds or ()
+    first = next(iter(configuration.served_models), None)
+    model = configuration.models.get(stream.model) or configuration.models.get(first or "")
+    if "disagreed" in kinds and model is not None and model.rollout is None:
+        at = ("streams", name, "collect", "kinds", kinds.index("disagreed"))
+        yield at, f"disagreed: model {stream.model} needs a `shadow`, `split` or `canary` beside it"
+
+
 def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
     """Names that nothing has, ports that two want, rules that cannot come true."""
     models = f"; there are {', '.join(configuration.models)}"
@@ -127,6 +141,7 @@ def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
         if stream.model != "default" and stream.model not in configuration.models:
             yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
         yield from _of_one_input(configuration, name, stream)
+        yield from _of_disagreement(configuration, name, stream)
         for place, finds in _detectors(stream):
             if finds in configuration.models and asks_names(configuration.models[finds]):
                 yield ("streams", name, *place), f"{finds} is a classifier: it finds no objects"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from sightline.config.live import LiveOptions
+from sightline.config.monitoring.collect import OF_DRIFT, CollectFramesOptions
 from sightline.config.monitoring.drift import DriftOptions
 from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
 from sightline.config.outputs import OutputOptions
@@ -147,16 +148,23 @@ class StreamOptions(Options):
     drift: DriftOptions | None = Field(
         None, description="watch whether pictures and objects are still like they were"
     )
+    collect: CollectFramesOptions | None = Field(
+        None, description="keep the frames from which the model would learn most"
+    )
     outputs: OutputOptions = Field(OutputOptions(), description="where results are written")
 
     @property
     def further_models(self) -> list[tuple[tuple[str | int, ...], str]]:
-        """Models beside the detector, of stages and the tracker: where each is named, and its name."""
+        """Models beside the detector, of stages, the tracker and ``collect``: where each is named, and its name."""
         found: list[tuple[tuple[str | int, ...], str]] = [
             (("stages", number, "model"), stage.model) for number, stage in enumerate(self.stages)
         ]
         embedder = embedder_of(self.tracker)
-        return found if embedder is None else [*found, (("tracker", "embedder"), embedder)]
+        if embedder is not None:
+            found.append((("tracker", "embedder"), embedder))
+        if self.collect is not None and self.collect.embedder is not None:
+            found.append((("collect", "embedder"), self.collect.embedder))
+        return found
 
     @model_validator(mode="after")
     def _fits_together(self) -> StreamOptions:
@@ -173,6 +181,7 @@ def _contradictions(options: StreamOptions) -> Iterator[Inconsistency]:
     embeds = next((n for n, one in enumerate(options.stages) if one.kind == "embed"), None)
     if embeds is not None and options.outputs.database is None:
         yield ("stages", embeds), "its vectors are kept in a database: give outputs.database"
+    yield from _impossible_kinds(options)
     if options.detect.regions and options.adaptive.sizes:
         yield ("adaptive", "sizes"), "with `detect.regions`, inputs are chosen by what moves"
     most = options.adaptive.max_fps
@@ -184,3 +193,13 @@ def _contradictions(options: StreamOptions) -> Iterator[Inconsistency]:
                 f"{most:g} at most"
             ),
         )
+
+
+def _impossible_kinds(options: StreamOptions) -> Iterator[Inconsistency]:
+    """Reasons for which a stream is asked to collect frames, and that it can never have."""
+    kinds = () if options.collect is None else options.collect.kinds or ()
+    for number, kind in enumerate(kinds):
+        if kind in OF_DRIFT and options.drift is None:
+            yield ("collect", "kinds", number), f"{kind}: it needs `drift` with a reference"
+        if kind == "flickering" and not options.track:
+            yield ("collect", "kinds", number), "flickering: nothing is tracked with `track: false`"

@@ -28,6 +28,7 @@ from sightline.monitoring.rollouts import rollout_metrics
 from sightline.types import (
     Detections,
     DriftStatus,
+    HardFrameStatus,
     RolloutStats,
     SchedulerStats,
     SourceState,
@@ -289,6 +290,7 @@ def _of_streams(streams: Mapping[str, StreamStats]) -> Iterator[Metric]:
     yield state
     yield dropped
     yield from _of_drift({n: v.drift for n, v in streams.items() if v.drift is not None})
+    yield from _of_hard_frames({n: v.hard_frames for n, v in streams.items() if v.hard_frames})
     of = _each(streams)
     yield of(CounterMetricFamily, "frames_read", "Frames that were decoded.", lambda v: v.read)
     yield of(CounterMetricFamily, "frames_analyzed", "Frames that were analysed.", lambda v: v.analyzed)  # fmt: skip
@@ -315,6 +317,29 @@ def _of_drift(streams: Mapping[str, DriftStatus]) -> Iterator[Metric]:
         effect.add_metric((name,), status.effect)
         score.add_metric((name,), status.anomaly)
     yield from (drifted, effect, score)
+
+
+def _of_hard_frames(streams: Mapping[str, HardFrameStatus]) -> Iterator[Metric]:
+    collected = CounterMetricFamily(
+        "sightline_stream_hard_frames", "Hard frames that were written, by each reason why they are hard.", labels=("stream", "reason"),
+    )  # fmt: skip
+    dropped = CounterMetricFamily(
+        "sightline_stream_hard_frames_dropped", "Hard frames that were not written.", labels=("stream", "reason"),
+    )  # fmt: skip
+    kept = GaugeMetricFamily(
+        "sightline_stream_hard_frames_kept", "Hard frames on disk.", labels=("stream",),
+    )  # fmt: skip
+    size = GaugeMetricFamily(
+        "sightline_stream_hard_frames_bytes", "Size of the hard frames on disk.", labels=("stream",),
+    )  # fmt: skip
+    for name, status in streams.items():
+        for reason, count in status.collected.items():
+            collected.add_metric((name, reason), count)
+        for reason, count in status.dropped.items():
+            dropped.add_metric((name, reason), count)
+        kept.add_metric((name,), status.kept)
+        size.add_metric((name,), status.bytes)
+    yield from (collected, dropped, kept, size)
 
 
 Family = Callable[..., CounterMetricFamily] | Callable[..., GaugeMetricFamily]

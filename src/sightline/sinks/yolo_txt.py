@@ -8,20 +8,12 @@ import threading
 from pathlib import Path, PurePath
 
 from sightline.errors import SinkError
-from sightline.imaging.picture_files import encoded
-from sightline.sinks.files import check_folder, locked_folder
-from sightline.sinks.yolo_shapes import yolo_lines
-from sightline.types import Detections, Observation, OutputRequest, StreamInfo
-from sightline.whole_files import OutputGuard, safe_name, sink_error, writable_folder, write_whole
+from sightline.sinks.files import check_folder
+from sightline.sinks.yolo_dataset import YoloDataset
+from sightline.types import Observation, OutputRequest, StreamInfo
+from sightline.whole_files import OutputGuard, safe_name
 
 _log = logging.getLogger(__name__)
-
-_HEAD = "# Written by Sightline. The pictures belong into `images`, beside `labels`.\n"
-"""Begins our data.yaml: a folder whose own says something else holds labels of somebody else."""
-
-
-_PICTURE_QUALITY = 95
-"""The quality of JPEG files: models are trained with these pictures."""
 
 
 class YoloTxtSink:
@@ -50,25 +42,19 @@ class YoloTxtSink:
         guard: OutputGuard | None = None,
     ) -> None:
         self._folder = Path(path)
-        self._labels = self._folder / "labels"
-        self._scores = scores
-        self._pictures = pictures
+        self._dataset = YoloDataset(self._folder, scores=scores, pictures=pictures, guard=guard)
         self._append = append
-        self._guard = guard
         self._lock = threading.Lock()
         self._streams: dict[str, str] = {}
         self._stills = False
         self._names: dict[str, int] = {}
-        self._classes = 0
 
     def open(self, stream: StreamInfo) -> None:
         """Make the folder. Raises SinkError: that fails, or labels of somebody else are in it."""
         with self._lock:
             if not (self._streams or self._stills):
-                self._check()
-            writable_folder(self._labels)
-            if self._pictures:
-                writable_folder(self._folder / "images")
+                self._dataset.check()
+            self._dataset.open()
             if stream.still:
                 self._stills = True
             elif stream.name not in self._streams:
@@ -79,43 +65,22 @@ class YoloTxtSink:
         frame, found = observation.frame, observation.detections
         with self._lock:
             name = self._name(frame.stream, frame.index)
-            self._name_classes(found)
-        lines = yolo_lines(found, frame.width, frame.height, scores=self._scores)
-        if self._pictures:
-            path = self._folder / "images" / f"{name}.jpg"
-            write_whole(path, encoded(frame.image, ".jpg", _PICTURE_QUALITY), guard=self._guard)
-        write_whole(self._labels / f"{name}.txt", "".join(lines).encode(), guard=self._guard)
+            self._dataset.name_classes(found)
+        self._dataset.write(name, frame, found)
 
     def close(self) -> None:
         """Nothing is left to do: every file is whole already."""
-
-    def _check(self) -> None:
-        """Refuse a folder of labels that are not from here: they may be somebody's ground truth."""
-        description = self._folder / "data.yaml"
-        try:
-            labels = not description.is_file() and any(
-                file.exists()
-                for file in (self._folder / "classes.txt", *self._labels.rglob("*.txt"))
-            )
-            # Looked at again: another sink, which writes it first, may have begun just now.
-            if description.is_file():
-                ours = description.read_text(errors="replace").startswith(_HEAD)
-            else:
-                ours = not labels
-        except OSError as exc:
-            raise sink_error(self._folder, exc) from exc
-        if not ours:
-            raise SinkError(
-                f"cannot write {self._folder}: labels that Sightline did not write are in it: "
-                "choose another folder"
-            )
 
     def _stem(self, name: str) -> str:
         """What the names of a stream's files begin with."""
         if not self._append:
             return name
         pattern = re.compile(re.escape(name) + r"(?:-(\d{1,5}))?-\d{6,}\.txt")
-        runs = [int(m[1] or 1) for p in self._labels.iterdir() if (m := pattern.fullmatch(p.name))]
+        runs = [
+            int(m[1] or 1)
+            for p in self._dataset.labels.iterdir()
+            if (m := pattern.fullmatch(p.name))
+        ]
         return f"{name}-{max(runs) + 1}" if runs else name
 
     def _name(self, stream: str, index: int) -> str:
@@ -137,52 +102,6 @@ class YoloTxtSink:
             self._folder, name, again,
         )  # fmt: skip
         return again
-
-    def _name_classes(self, found: Detections) -> None:
-        """Write the class names, once they are known. A class without a name has its number."""
-        count = max(len(found.class_names), int(found.class_ids.max(initial=-1)) + 1)
-        if count <= self._classes:
-            return
-        names = [" ".join(found.class_name(i).split()) or str(i) for i in range(count)]
-        try:
-            with locked_folder(self._folder):  # sinks of other streams and processes write it too
-                points = None if found.keypoints is None else found.keypoints.shape[1]
-                self._describe(names, points)
-        except OSError as exc:
-            raise sink_error(self._folder, exc) from exc
-        self._classes = count
-
-    def _describe(self, names: list[str], points: int | None) -> None:
-        """Write what names the classes, unless it is there. Labels of an earlier run stay right."""
-        import yaml
-
-        description = self._folder / "data.yaml"
-        before: list[str] = []
-        if description.is_file():
-            before = list(yaml.safe_load(description.read_text())["names"].values())
-        known = min(len(before), len(names))
-        if before[:known] != names[:known]:
-            raise SinkError(
-                f"cannot write {self._folder}: labels of a model with other classes are in it: "
-                "choose another folder"
-            )
-        if known == len(names):
-            return
-        # Without `path`, Ultralytics looks beside the file.
-        text = yaml.safe_dump(
-            {
-                "train": "images",
-                "val": "images",
-                **({} if points is None else {"kpt_shape": [points, 3]}),
-                "names": dict(enumerate(names)),
-            },
-            sort_keys=False,
-            allow_unicode=True,
-            width=1000,
-        )
-        write_whole(description, (_HEAD + text).encode(), guard=self._guard)
-        classes = "".join(f"{n}\n" for n in names).encode()
-        write_whole(self._folder / "classes.txt", classes, guard=self._guard)
 
 
 def for_output(request: OutputRequest) -> YoloTxtSink:

@@ -41,6 +41,22 @@ class DriftStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class HardFrameStatus:
+    """The hard frames that a stream has kept: ``today`` (UTC), and ``kept`` of all days, in ``bytes``.
+
+    ``collected`` counts those that were written since the start by reason, of which a frame may have several;
+    ``dropped`` those that were not: ``busy`` (others were being written) or ``failed``, which ``error`` explains.
+    """
+
+    today: int = 0
+    kept: int = 0
+    bytes: int = 0
+    collected: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StreamStats:
     """A snapshot of one stream. ``state`` is the source's (``types.SourceState``), or ``paused``, ``failed``,
     ``degraded`` (it runs, but one of its outputs cannot be written) or ``restarting`` (its process is).
@@ -54,7 +70,8 @@ class StreamStats:
     take. Ages are milliseconds from decoded to analysed. ``since`` is Unix time.
     ``utc`` is the wall-clock time of the newest frame that was analysed (ISO 8601), and ``clock`` where
     that is from; None where it is not known. ``missing`` counts, by stage and reason, the frames that
-    went on without a stage's part: ``{"classify": {"late": 3}}``. ``drift`` is None where nobody watches for it.
+    went on without a stage's part: ``{"classify": {"late": 3}}``. ``drift`` is None where nobody watches for it,
+    ``hard_frames`` where none are collected.
     """
 
     name: str
@@ -79,6 +96,7 @@ class StreamStats:
     clock: Clock | None = None
     missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     drift: DriftStatus | None = None
+    hard_frames: HardFrameStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from sightline.types import (
     ClassFigures,
     Detections,
     DriftStatus,
+    HardFrameStatus,
     ModelFigures,
     RolloutReason,
     RolloutStats,
@@ -47,6 +48,11 @@ class Stream:
     reconnects: int = 0
     lost: int = 0
     drift: DriftStatus | None = field(default_factory=lambda: DriftStatus("usual"))
+    hard_frames: HardFrameStatus | None = field(
+        default_factory=lambda: HardFrameStatus(
+            collected={"uncertain": 3, "rare": 1}, kept=2, bytes=70, dropped={"busy": 4}
+        )
+    )
 
 
 @dataclass

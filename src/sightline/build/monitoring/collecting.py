@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from sightline.build.crop_models import embedder as make_embedder
 from sightline.build.model_files import model_identity
 from sightline.build.models import detector as make_detector
 from sightline.build.monitoring.sampling import observed
 from sightline.build.sources import SourceInput, inputs
 from sightline.config import ModelOptions
+from sightline.geometry import whole_box
+from sightline.imaging.blurring import blurred
 from sightline.models.detector import class_ids
+from sightline.monitoring.drift.detector import anomaly
 from sightline.monitoring.drift.reference import Reference
-from sightline.monitoring.hard_frames import HardFrame, HardFrameSelection
-from sightline.protocols import Detector
+from sightline.monitoring.hard_frames.appearance import appearance_of_embedding, appearance_of_view
+from sightline.monitoring.hard_frames.reasons import HardnessMeter
+from sightline.monitoring.hard_frames.selection import HardFrame, HardFrameSelection
+from sightline.monitoring.profiles.profile import FrameSample
+from sightline.protocols import Detector, Embedder
 from sightline.redaction import redact
+from sightline.runtime.hard_frames.folder import HardFrameFolder
 from sightline.sinks.coco import CocoSink
-from sightline.sinks.yolo_txt import YoloTxtSink
 from sightline.sources.pictures import ArrayPicture
-from sightline.types import Floats, JsonObject, Observation, Pixels, StreamInfo
-from sightline.whole_files import safe_name, writable_folder, write_whole
-
-_BLUR_SHARE = 3
-"""The blur's width is this part of the box: nobody is known through it."""
+from sightline.types import Floats, JsonObject, Observation, StreamInfo
+from sightline.whole_files import safe_name, write_whole
 
 
 @dataclass(frozen=True)
 class CollectOptions:
     """How hard frames are chosen: ``budget`` of each source, ``every_s`` seconds between two looks, ``blur`` names
-    classes whose objects are made unrecognisable, ``seconds`` of live sources are looked at."""
+    classes whose objects are made unrecognisable, ``seconds`` of live sources are looked at, ``embedder`` (a model's
+    name or file) tells which frames look the same."""
 
     output: Path
     budget: int = 50
@@ -43,6 +48,7 @@ class CollectOptions:
     reference: Reference | None = None
     blur: tuple[str, ...] = ()
     track: bool = True
+    embedder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,11 @@ class CollectedFrame:
 
     name: str
     stream: str
-    frame: HardFrame
+    frame: HardFrame[Observation]
 
     def told(self) -> JsonObject:
         """As ``hard_frames.json`` has it."""
-        seen = self.frame.seen
+        seen = self.frame.item
         return {
             "picture": self.name,
             "stream": redact(self.stream),
@@ -73,15 +79,15 @@ def collect(
     """Choose the hardest frames of each source, and write them with what was found in them.
 
     ``images`` and ``labels`` are a dataset of YOLO's, ``annotations.json`` says the same as COCO does, and
-    ``hard_frames.json`` why each frame was chosen.
+    ``hard_frames.json`` why each frame was chosen; ``details`` are for other forms, see ``pre_labelled_pictures``.
 
     Raises:
         ConfigError: a class has no such name, or the reference is of another model or picture size.
-        SightlineError: the first failure of a source, the model or the folder.
+        SightlineError: the first failure of a source, the model, the embedder or the folder.
     """
     collected = []
-    with closing(make_detector(model)) as detector:
-        blurred = class_ids(detector.class_names, options.blur)
+    with closing(make_detector(model)) as detector, _embedder(options, model) as embedder:
+        hidden = class_ids(detector.class_names, options.blur)
         for named in inputs(specs):
             with closing(named.source) as source:
                 info = source.open()
@@ -89,11 +95,12 @@ def collect(
                     size = (info.width, info.height)
                     options.reference.check_fits(None, model_identity(model), size)
                 stem = safe_name(redact(named.name))
-                for frame in _chosen(named, info, detector, options, tell):
-                    name = f"{stem}-{frame.seen.frame.index:06d}.jpg"
-                    seen = _shown(frame.seen, name, blurred)
-                    collected.append(CollectedFrame(name, named.name, replace(frame, seen=seen)))
-    _write(collected, options.output)
+                for frame in _chosen(named, info, detector, embedder, options, tell):
+                    name = f"{stem}-{frame.item.frame.index:06d}"
+                    seen = _shown(frame.item, f"{name}.jpg", hidden)
+                    hard = HardFrame(frame.reasons, frame.appearance, seen)
+                    collected.append(CollectedFrame(f"{name}.jpg", named.name, hard))
+    _write(collected, options.output, model_identity(model))
     return collected
 
 
@@ -101,51 +108,73 @@ def _chosen(
     named: SourceInput,
     info: StreamInfo,
     detector: Detector,
+    embedder: Embedder | None,
     options: CollectOptions,
     tell: Callable[[str], None],
-) -> list[HardFrame]:
-    selection = HardFrameSelection(options.budget, options.reference)
+) -> list[HardFrame[Observation]]:
+    selection: HardFrameSelection[Observation] = HardFrameSelection(options.budget)
+    meter = HardnessMeter()
     interval = 0.0 if named.still else options.every_s
     found = observed(named, info, detector, interval, track=options.track, seconds=options.seconds)
     with closing(found):
         for number, (seen, sample) in enumerate(found, 1):
             if sample is not None:
-                selection.add(seen, sample)
+                reasons = meter.reasons(sample, _anomaly(sample, options.reference))
+                frame = HardFrame(reasons, _appearance(seen, sample, embedder), seen)
+                choice = selection.choose(frame)
+                if choice is not None:
+                    selection.take(choice)
             tell(f"{redact(named.name)}: {number} frames, {len(selection.frames())} hard ones")
     return selection.frames()
 
 
-def _shown(seen: Observation, name: str, blurred: Sequence[int]) -> Observation:
+@contextmanager
+def _embedder(options: CollectOptions, model: ModelOptions) -> Iterator[Embedder | None]:
+    """The embedder that is asked for. Raises SightlineError: it cannot be used."""
+    if options.embedder is None:
+        yield None
+        return
+    found = make_embedder(ModelOptions(model=options.embedder, models_dir=model.models_dir))
+    with closing(found):
+        yield found
+
+
+def _anomaly(sample: FrameSample, reference: Reference | None) -> float:
+    """How far a picture is from all that is usual at its time; 0 where nobody knows."""
+    return 0.0 if reference is None else anomaly(sample, reference.usual_at(sample.utc))
+
+
+def _appearance(seen: Observation, sample: FrameSample, embedder: Embedder | None) -> Floats:
+    if embedder is None:
+        return appearance_of_view(sample.picture.view)
+    whole = whole_box(seen.frame.width, seen.frame.height)
+    return appearance_of_embedding(embedder.submit(seen.frame, whole).result()[0])
+
+
+def _shown(seen: Observation, name: str, hidden: Sequence[int]) -> Observation:
     """The observation as a picture of its own, in which objects of some classes cannot be recognised."""
     pixels = seen.frame.image
-    found = seen.detections
-    if blurred:
-        pixels = pixels.copy()
-        for box in found.boxes[np.isin(found.class_ids, blurred)]:
-            _blur(pixels, box)
+    if hidden:
+        found = seen.detections
+        pixels = blurred(pixels, found.boxes[np.isin(found.class_ids, hidden)])
     frame = replace(seen.frame, stream=name, picture=ArrayPicture(pixels))
     return replace(seen, frame=frame)
 
 
-def _blur(pixels: Pixels, box: Floats) -> None:
-    height, width = pixels.shape[:2]
-    left, top = np.floor(np.maximum(box[:2], 0)).astype(int).tolist()
-    right, bottom = np.ceil(np.minimum(box[2:], (width, height))).astype(int).tolist()
-    part = pixels[top:bottom, left:right]
-    if part.size:
-        sigma = max(part.shape[:2]) / _BLUR_SHARE
-        part[:] = cv2.GaussianBlur(part, (0, 0), sigma)
-
-
-def _write(collected: Sequence[CollectedFrame], folder: Path) -> None:
+def _write(collected: Sequence[CollectedFrame], output: Path, model: str) -> None:
     """Write pictures, labels and reasons. Raises SinkError."""
-    writable_folder(folder)
-    yolo = YoloTxtSink(folder, pictures=True)
-    coco = CocoSink(folder / "annotations.json")
-    for sink in (yolo, coco):
-        sink.open(StreamInfo("collected", 0, 0, still=True))
-        for one in collected:
-            sink.write(one.frame.seen)
-        sink.close()
+    folder = HardFrameFolder(output, model)
+    folder.open()
+    coco = CocoSink(output / "annotations.json")
+    coco.open(StreamInfo("collected", 0, 0, still=True))
+    for one in collected:
+        seen, now = one.frame.item, time.time()
+        utc = now if seen.frame.utc is None else seen.frame.utc
+        folder.write(
+            Path(one.name).stem, replace(seen, frame=replace(seen.frame, stream=redact(one.stream))), utc,
+            one.frame.reasons, one.frame.appearance,
+        )  # fmt: skip
+        coco.write(seen)
+    coco.close()
     reasons = [one.told() for one in collected]
-    write_whole(folder / "hard_frames.json", json.dumps(reasons, indent=2).encode())
+    write_whole(output / "hard_frames.json", json.dumps(reasons, indent=2).encode())

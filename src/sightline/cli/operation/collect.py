@@ -43,6 +43,13 @@ Track = Annotated[
         help="Analyse each frame: tracks that are missed and come back are hard; or sampled frames only.",
     ),
 ]
+EmbedderName = Annotated[
+    str | None,
+    typer.Option(
+        "--embedder",
+        help="A model that tells which frames look the same; without, their brightness does.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="As one JSON object.")]
 
 
@@ -56,6 +63,7 @@ def collect(
     reference: ReferenceFile = None,
     blur: Blur = None,
     track: Track = True,
+    embedder: EmbedderName = None,
     conf: Conf = None,
     backend: Backend = "auto",
     device: Device = "auto",
@@ -95,7 +103,7 @@ def collect(
     found = collected(
         sources,
         options,
-        CollectOptions(output, budget, every, seconds, known, names, track),
+        CollectOptions(output, budget, every, seconds, known, names, track, embedder),
         progress,
     )
     progress.end()

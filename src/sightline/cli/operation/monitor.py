@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from sightline.cli.operation.disagreements import disagreements
+from sightline.cli.operation.hard_frames import hard_frames
 from sightline.errors import ConfigError
 
 app = typer.Typer(
@@ -81,3 +82,4 @@ def init(
 
 
 app.command()(disagreements)
+app.command("hard-frames")(hard_frames)

@@ -24,6 +24,10 @@ WAITING = 4
 log = logging.getLogger(__name__)
 
 
+Disagreement = Callable[[Frame, Detections, float], None]
+"""Told of a picture, what the first model found in it, and the share of all objects that both found."""
+
+
 class ShownModels(Protocol):
     """Two models of which one has answered a picture, and the other may be shown it."""
 
@@ -65,6 +69,7 @@ class Comparisons:
         folder = options.examples
         self._examples = Examples(folder, limit, names) if folder else None
         self._thread = JobThread(f"compare-{names[0]}", WAITING)
+        self._listeners: dict[str, Disagreement] = {}
 
     @property
     def examples(self) -> int:
@@ -91,6 +96,13 @@ class Comparisons:
         job = partial(self._compare, frame, wanted, second, found, in_background)
         if not self._thread.put(job):
             self.tally.drop("busy")
+
+    def listen(self, stream: str, told: Disagreement | None) -> None:
+        """Tell somebody of the pictures of a stream on which the two disagree; None: nobody any more."""
+        if told is None:
+            self._listeners.pop(stream, None)
+        else:
+            self._listeners[stream] = told
 
     def look_soon(self) -> None:
         """Call ``look`` in the thread of comparisons."""
@@ -125,4 +137,7 @@ class Comparisons:
         self.tally.pair(counts)
         if self._examples is not None:
             self._examples.keep(frame, own, theirs, counts)
+        told = self._listeners.get(frame.stream)
+        if told is not None and counts.agreement < 1:
+            told(frame, own, counts.agreement)
         self._look()

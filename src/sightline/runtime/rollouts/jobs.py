@@ -72,5 +72,5 @@ class JobThread:
                 job()
             except Exception:
                 # Whatever it is: it belongs to one picture, and those that follow are seen too.
-                log.exception("a comparison of two models broke off")
+                log.exception("%s: a job broke off", self._thread.name)
             del job  # it holds a frame

@@ -10,10 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from sightline.config import CanaryOptions, RolloutKind, RolloutOptions, ShadowOptions, SplitOptions
-from sightline.errors import (
-    Conflict,
-    SightlineError,
-)
+from sightline.errors import Conflict, SightlineError
 from sightline.protocols import Detector
 from sightline.runtime.repository.served_model import ModelCall, SharedModel, Wanted
 from sightline.runtime.rollouts.canary import Canary
@@ -83,6 +80,7 @@ class Rollout:
         names = (name, self.second_model)
         self.sharing = TrafficSharing(names, kind, lambda: self.share, chance)
         self._comparisons = Comparisons(names, options, models, mapping, confs, self._look)
+        self.listen = self._comparisons.listen
         self._tally = self._comparisons.tally
         self.again = JobThread(f"answer-{name}", _FAILED_WAITING)
         self._lock = threading.RLock()

@@ -8,20 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 from sightline import interpreter
 from sightline.config import StreamOptions
 from sightline.errors import Conflict, NotFound, Overloaded, SightlineError
 from sightline.monitoring.context import bound
-from sightline.protocols import Sink, Source
 from sightline.runtime.streams.feed import Feed, FeedItem, Newest
-from sightline.runtime.streams.pipeline import Pipeline
+from sightline.runtime.streams.parts import StreamParts
 from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.resilient_sink import ResilientSink
 from sightline.runtime.streams.stream import Stream
-from sightline.types import Detections, DriftStatus, RunState, SourceState, StreamStats
+from sightline.types import Detections, RunState, SourceState, StreamStats
 from sightline.wall_time import utc_text
 
 _JOIN_S = 10.0
@@ -30,24 +28,6 @@ _NAMED = 10
 """Streams that an error names, at most."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StreamParts:
-    """What one stream is made of. ``address`` is its source as it may be shown."""
-
-    source: Source
-    pipeline: Pipeline
-    sinks: Sequence[Sink]
-    address: str
-    model: str
-    close: Callable[[RunState], None]
-    """Closes the sinks, and notes how the stream ended. Raises SinkError."""
-    level: Callable[[], int] = int
-    """The place in the ladder of how much is analysed; 0 is everything."""
-    saw: Callable[[Detections], None] | None = None
-    """Told of the objects that the outputs of each frame are given."""
-    drift: Callable[[], DriftStatus | None] = lambda: None
 
 
 MakeStream = Callable[[str, StreamOptions, StreamRecord], StreamParts]
@@ -150,7 +130,8 @@ class Member:
             analyzed=counts.analyzed, dropped=dropped, pending=pending, objects=counts.objects,
             fps_in=round(fps_in, 2), fps_analyzed=round(fps_analyzed, 2),
             age_p50_ms=round(p50, 1), age_p99_ms=round(p99, 1), reconnects=status.reconnects,
-            level=parts.level(), drift=parts.drift(), since=self.since, lost=sum(o.lost for o in self._outputs),
+            level=parts.level(), drift=parts.drift(), hard_frames=parts.hard_frames(),
+            since=self.since, lost=sum(o.lost for o in self._outputs),
             error=self._error or parts.pipeline.error or status.error or unwritten,
             utc=None if newest is None or newest.utc is None else utc_text(newest.utc),
             clock=None if newest is None else newest.clock, missing=parts.pipeline.missing(),

@@ -88,6 +88,11 @@ async def add(request: Request, body: StreamRequest) -> JsonObject:
             "drift: its reference is a file of this computer: name it in the configuration"
         )
 
+    if body.collect is not None:
+        raise Forbidden(
+            "collect: it writes to a folder of this computer: name it in the configuration"
+        )
+
     for at, model in body.options().further_models:
         if model not in service.stage_models:  # clients name no files
             known = ", ".join(sorted(service.stage_models))

@@ -19,7 +19,8 @@ from sightline.config import StreamOptions
 from sightline.errors import Conflict, InferenceError, NotFound, Overloaded, SinkError, SourceError
 from sightline.protocols import Sink
 from sightline.runtime.streams.feed import FEED_DEPTH
-from sightline.runtime.streams.fleet import Fleet, StreamParts
+from sightline.runtime.streams.fleet import Fleet
+from sightline.runtime.streams.parts import StreamParts
 from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.record import StreamRecord
 from sightline.runtime.streams.selection import AdaptiveSelection

@@ -1,0 +1,33 @@
+"""What a frame looks like, as a vector: near to that of another frame, both show the same."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from sightline.types import Floats
+
+_VIEW = (32, 18)
+"""Width and height of the picture that is compared where there is no embedder."""
+_GREY_LEVELS = 2.0
+"""Pictures whose brightness differs by less, on average, show the same."""
+_COSINE = 0.02
+"""Embeddings whose cosine is nearer to 1 show the same."""
+DIFFERENT = 6.0
+"""Distance from which on two frames have nothing to do with one another; below 1 they show the same."""
+
+
+def appearance_of_view(view: Floats) -> Floats:
+    """The vector (576,) float32 of a picture's brightness (H, W), in grey levels: see ``PictureSample.view``."""
+    small = cv2.resize(view, _VIEW, interpolation=cv2.INTER_AREA).ravel()
+    return np.asarray(small / (_GREY_LEVELS * np.sqrt(small.size)), np.float32)
+
+
+def appearance_of_embedding(vector: Floats) -> Floats:
+    """The vector of an embedding (D,) of length 1, float32."""
+    return np.asarray(vector / np.sqrt(2 * _COSINE), np.float32)
+
+
+def distances(vector: Floats, others: Floats) -> Floats:
+    """How far a frame (D,) is from others (N, D), (N,) float32: below 1, they show the same."""
+    return np.asarray(np.linalg.norm(others - vector, axis=1), np.float32)

@@ -1,0 +1,240 @@
+"""Keeps the hardest frames of each day of a stream, in a thread of its own: the stream never waits for a disk."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from sightline.errors import SightlineError
+from sightline.geometry import whole_box
+from sightline.imaging.blurring import blurred
+from sightline.monitoring.hard_frames.appearance import (
+    appearance_of_embedding,
+    appearance_of_view,
+    distances,
+)
+from sightline.monitoring.hard_frames.reasons import LEAST, Reasons, hardness
+from sightline.monitoring.hard_frames.selection import ChosenFrame, HardFrame, HardFrameSelection
+from sightline.monitoring.profiles.picture_statistics import picture_sample
+from sightline.protocols import Embedder
+from sightline.runtime.hard_frames.folder import HardFrameFolder, StoredFrame
+from sightline.runtime.rollouts.jobs import JobThread
+from sightline.sources.pictures import ArrayPicture
+from sightline.types import Detections, Floats, Frame, HardFrameStatus, Observation
+from sightline.whole_files import safe_name
+
+log = logging.getLogger(__name__)
+
+_WAITING = 2
+"""Frames that wait to be written, at most: each holds a picture."""
+_PAUSE_S = 1.0
+"""Between two frames on which models disagree."""
+_AGAIN_S = 60.0
+"""A disk that was full is tried again after so long."""
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFrames:
+    """How much of a stream is kept: ``per_day`` frames of each day (UTC), for ``days``, in ``bytes`` at most.
+
+    Objects of the classes ``blur`` are made unrecognisable.
+    """
+
+    stream: str
+    per_day: int
+    days: float
+    bytes: int
+    blur: tuple[int, ...] = ()
+
+
+class HardFrameCollector:
+    """Takes frames that are hard, and writes those that are worth most of their day.
+
+    Which those are is known at the day's end only: a frame is written when it is among them so far, and
+    removed when a better one takes its place. What earlier runs kept counts, too.
+
+    Args:
+        kept: how much is kept.
+        folder: where.
+        embedder: tells which frames look the same; None: their brightness does. It belongs to the caller.
+        live: nobody waits: what finds no place is left out and counted. Else whoever offers a frame writes it.
+        clock: Unix seconds.
+
+    Raises SinkError: the folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        kept: KeptFrames,
+        folder: HardFrameFolder,
+        embedder: Embedder | None = None,
+        *,
+        live: bool = True,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._kept, self._folder, self._embedder = kept, folder, embedder
+        self._live, self._clock = live, clock
+        self._frames = folder.open()
+        self._day = ""
+        self._selection: HardFrameSelection[StoredFrame] = HardFrameSelection(kept.per_day)
+        self._working = threading.Lock()
+        self._lock = threading.Lock()
+        self._kinds: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._error: str | None = None
+        self._disagreed_at = self._failed_at = float("-inf")
+        self._status = HardFrameStatus()
+        self._begin_day(clock())
+        self._retain(clock())
+        self._tell()
+        self._thread = JobThread(f"collect-{kept.stream}", _WAITING)
+
+    def offer(self, seen: Observation, reasons: Reasons, view: Floats | None = None) -> None:
+        """Take a frame where it is hard enough. Returns at once where the stream is live.
+
+        Args:
+            seen: the frame, with what was found in it.
+            reasons: why it is hard.
+            view: the brightness of its picture, see ``PictureSample.view``; None: it is looked at.
+        """
+        if hardness(reasons) < LEAST:
+            return
+        if not self._live:
+            self._keep(seen, reasons, view)
+        elif not self._thread.put(lambda: self._keep(seen, reasons, view)):
+            self._drop("busy")
+
+    def disagreed(self, frame: Frame, found: Detections, agreement: float) -> None:
+        """Take a frame in which two models found something else: ``agreement`` is the share that both found."""
+        now = time.monotonic()
+        if agreement < 1 and now - self._disagreed_at >= _PAUSE_S:
+            self._disagreed_at = now
+            self.offer(Observation(frame, found), {"disagreed": 1 - agreement})
+
+    def status(self) -> HardFrameStatus:
+        """How much was kept. From any thread."""
+        with self._lock:
+            return self._status
+
+    def close(self) -> None:
+        """End after the frame that is being written. Idempotent."""
+        self._thread.close()
+
+    def _keep(self, seen: Observation, reasons: Reasons, view: Floats | None) -> None:
+        with self._working:
+            now = self._clock()
+            utc = now if seen.frame.utc is None else seen.frame.utc
+            self._begin_day(utc)
+            if now - self._failed_at < _AGAIN_S:
+                self._drop("failed")
+                return
+            try:
+                self._choose(seen, utc, reasons, view)
+            except SightlineError as exc:
+                self._failed_at = now
+                self._drop("failed")
+                if self._error is None:  # once: a full disk lasts
+                    log.error("stream %s: a hard frame was not kept: %s", self._kept.stream, exc)
+                self._error = str(exc)
+            else:
+                self._failed_at = float("-inf")
+                self._error = None
+            self._tell()
+
+    def _choose(self, seen: Observation, utc: float, reasons: Reasons, view: Floats | None) -> None:
+        """Raises SightlineError: it cannot be written, or not be embedded."""
+        looks = self._appearance(seen.frame, view)
+        stem = safe_name(self._kept.stream)[:80]
+        moment = datetime.fromtimestamp(utc, UTC)
+        name = f"{stem}-{moment:%Y%m%dT%H%M%S}-{seen.frame.index:06d}"
+        if self._is_known(looks, hardness(reasons)):
+            return
+        draft = StoredFrame(name, utc, reasons, looks, 0)
+        choice = self._selection.choose(HardFrame(reasons, looks, draft))
+        if choice is None:
+            return
+        shown = replace(seen, frame=replace(seen.frame, picture=self._picture(seen)))
+        stored = self._folder.write(name, shown, utc, reasons, looks)
+        self._frames.append(stored)
+        self._kinds.update(list(reasons))
+        self._selection.take(ChosenFrame(HardFrame(reasons, looks, stored), choice.replaced))
+        for old in choice.replaced:
+            self._remove(old.item)
+        self._retain(self._clock())
+
+    def _appearance(self, frame: Frame, view: Floats | None) -> Floats:
+        if self._embedder is not None:
+            whole = whole_box(frame.width, frame.height)
+            return appearance_of_embedding(self._embedder.submit(frame, whole).result()[0])
+        return appearance_of_view(picture_sample(frame).view if view is None else view)
+
+    def _is_known(self, looks: Floats, hard: float) -> bool:
+        """Whether a frame of an earlier day shows the same, and was as hard."""
+        others = [
+            frame
+            for frame in self._frames
+            if _day(frame.utc) != self._day
+            and frame.appearance.shape == looks.shape
+            and hardness(frame.reasons) >= hard
+        ]
+        if not others:
+            return False
+        return bool((distances(looks, np.stack([one.appearance for one in others])) < 1).any())
+
+    def _picture(self, seen: Observation) -> ArrayPicture:
+        pixels = seen.frame.image
+        if self._kept.blur:
+            hidden = np.isin(seen.detections.class_ids, self._kept.blur)
+            pixels = blurred(pixels, seen.detections.boxes[hidden])
+        return ArrayPicture(pixels)
+
+    def _begin_day(self, utc: float) -> None:
+        """Begin a new choice with the first frame of a day: with what is there of it already."""
+        if _day(utc) == self._day:
+            return
+        self._day = _day(utc)
+        self._selection = HardFrameSelection(self._kept.per_day)
+        for frame in self._frames:
+            if _day(frame.utc) == self._day:
+                stored = HardFrame(frame.reasons, frame.appearance, frame)
+                self._selection.take(ChosenFrame(stored, ()))
+
+    def _retain(self, now: float) -> None:
+        """Remove what is too old or too much, the oldest first. Raises SinkError."""
+        size = sum(frame.size for frame in self._frames)
+        for frame in sorted(self._frames, key=lambda one: one.utc):
+            if now - frame.utc <= self._kept.days * _DAY_S and size <= self._kept.bytes:
+                break
+            size -= frame.size
+            self._remove(frame)
+            self._selection.remove(frame)
+
+    def _remove(self, frame: StoredFrame) -> None:
+        self._folder.remove(frame.name)
+        self._frames = [one for one in self._frames if one.name != frame.name]
+
+    def _drop(self, reason: str) -> None:
+        with self._lock:
+            self._dropped[reason] += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        frames = self._frames
+        today = sum(_day(frame.utc) == self._day for frame in frames)
+        size = sum(frame.size for frame in frames)
+        with self._lock:
+            self._status = HardFrameStatus(
+                today, len(frames), size, dict(self._kinds), dict(self._dropped), self._error
+            )
+
+
+def _day(utc: float) -> str:
+    return f"{datetime.fromtimestamp(utc, UTC):%Y-%m-%d}"

@@ -1,0 +1,92 @@
+"""Hard frames as Label Studio, CVAT and COCO have them."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from tests.unit.runtime.hard_frames.scenes import seen
+
+from sightline.runtime.hard_frames.folder import HardFrameFolder
+from sightline.runtime.hard_frames.label_files import LABEL_FILES, write_label_file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    opened = HardFrameFolder(tmp_path / "gate", "street 1c0b")
+    opened.open()
+    looks = np.zeros(2, np.float32)
+    opened.write("a b", seen(0), 1e9, {"uncertain": 0.25}, looks)
+    opened.write("c", seen(1, boxes=0), 1e9, {"rare": 0.75}, looks)
+    return tmp_path / "gate"
+
+
+def test_label_studio_gets_tasks_with_predictions(folder: Path, tmp_path: Path) -> None:
+    assert write_label_file(folder, "label-studio", tmp_path / "tasks.json", "/files/") == 2
+    hardest, other = json.loads((tmp_path / "tasks.json").read_text())
+    assert hardest == {
+        "data": {"image": "/files/c.jpg"},
+        "predictions": [{"model_version": "street 1c0b", "score": 0.25, "result": []}],
+    }
+    assert other["data"] == {"image": "/files/a%20b.jpg"}
+    person, car = other["predictions"][0]["result"]
+    assert person["value"] == {
+        "x": 6.25, "y": 12.5, "width": 25.0, "height": 50.0, "rotation": 0, "rectanglelabels": ["person"],
+    }  # fmt: skip
+    assert (person["original_width"], person["original_height"], person["score"]) == (64, 48, 0.9)
+    # The car reaches over the picture's border: a tool takes no more than 100 percent.
+    assert car["value"]["x"] + car["value"]["width"] == pytest.approx(100)
+    assert car["id"] != person["id"]
+
+
+def test_the_labelling_interface_names_what_the_tasks_name(folder: Path, tmp_path: Path) -> None:
+    write_label_file(folder, "label-studio", tmp_path / "tasks.json")
+    view = ET.parse(tmp_path / "tasks.xml").getroot()
+    image, rectangles = view.find("Image"), view.find("RectangleLabels")
+    assert image is not None
+    assert rectangles is not None
+    assert image.attrib == {"name": "image", "value": "$image"}
+    assert rectangles.attrib == {"name": "label", "toName": "image"}
+    assert [label.get("value") for label in rectangles] == ["person", "car"]
+
+
+def test_cvat_gets_an_archive_in_its_own_form(folder: Path, tmp_path: Path) -> None:
+    write_label_file(folder, "cvat", tmp_path / "hard.zip")
+    with zipfile.ZipFile(tmp_path / "hard.zip") as archive:
+        names = {
+            "images/train/c.jpg",
+            "images/train/a b.jpg",
+            "labels/train/c.txt",
+            "labels/train/a b.txt",
+        }
+        assert set(archive.namelist()) == names | {"data.yaml", "train.txt"}
+        described = yaml.safe_load(archive.read("data.yaml"))
+        assert described == {"path": "./", "train": "train.txt", "names": {0: "person", 1: "car"}}
+        assert archive.read("train.txt").decode().splitlines() == [
+            "images/train/c.jpg",
+            "images/train/a b.jpg",
+        ]
+        assert archive.read("images/train/c.jpg") == (folder / "images" / "c.jpg").read_bytes()
+        assert len(archive.read("labels/train/a b.txt").splitlines()) == 2
+
+
+def test_coco_gets_boxes_with_scores(folder: Path, tmp_path: Path) -> None:
+    write_label_file(folder, "coco", tmp_path / "coco.json")
+    coco = json.loads((tmp_path / "coco.json").read_text())
+    assert [image["file_name"] for image in coco["images"]] == ["c.jpg", "a b.jpg"]
+    assert coco["categories"] == [{"id": 0, "name": "person"}, {"id": 1, "name": "car"}]
+    assert [(one["image_id"], one["category_id"], one["bbox"]) for one in coco["annotations"]] == [
+        (2, 0, [4.0, 6.0, 16.0, 24.0]),
+        (2, 1, [30.0, 10.0, 34.0, 30.0]),
+    ]
+
+
+@pytest.mark.parametrize("kind", LABEL_FILES)
+def test_nothing_half_is_left(kind: str, folder: Path, tmp_path: Path) -> None:
+    write_label_file(folder, kind, tmp_path / "out" / "file.bin")
+    assert all(not path.name.startswith(".") for path in (tmp_path / "out").iterdir())
