@@ -38,7 +38,7 @@ def joined_tiles(
         return found
     boxes, tile = found.boxes, tiles[tile_of]
     cut = _cut_by_tiles(boxes, tile, tiles)
-    a, b = overlapping_pairs(boxes, found.class_ids)
+    a, b, _ = overlapping_pairs(boxes, found.class_ids)
     several = tile_of[a] != tile_of[b]
     a, b = a[several], b[several]
     both_see = clipped(tile[a], tile[b])

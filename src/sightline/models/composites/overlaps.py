@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple, TypeAlias, TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.types import Floats, Ints
 
+Reals: TypeAlias = NDArray[np.float64]
+"""Boxes, areas and scores that are calculated with, in double precision."""
 
-def overlapping_pairs(boxes: Floats, class_ids: Ints) -> tuple[Ints, Ints]:
-    """The rows of all pairs of boxes of one class that have an area in common; the first is left of the other."""
+_Real = TypeVar("_Real", np.float32, np.float64)
+_TINY = np.finfo(np.float64).tiny
+
+
+class Overlaps(NamedTuple):
+    """Pairs of boxes of one class that have an area in common.
+
+    ``a`` and ``b`` (M,) are their rows, the first left of the other; ``common`` (M,) is that area.
+    """
+
+    a: Ints
+    b: Ints
+    common: Reals
+
+    def shares(self, areas: Reals) -> Reals:
+        """Intersection over union (M,) of the pairs, of boxes with these ``areas`` (N,)."""
+        whole = areas[self.a] + areas[self.b] - self.common
+        shares: Reals = self.common / np.maximum(whole, _TINY)
+        return shares
+
+
+def overlapping_pairs(boxes: NDArray[_Real], class_ids: Ints) -> Overlaps:
+    """All pairs of boxes (N, 4) xyxy of one class that have an area in common."""
     order = np.lexsort((boxes[:, 0], class_ids))
+    x0, y0, x1, y1 = boxes[order].astype(np.float64).T
+    kinds = class_ids[order]
+    shift = np.zeros(len(order))
     # Each class lies beyond all boxes of the one before it.
-    x0, x1 = boxes[order, 0].astype(np.float64), boxes[order, 2].astype(np.float64)
-    if len(order):
-        span = x1.max() - x0.min() + 1
-        shift = np.unique(class_ids[order], return_inverse=True)[1] * span
-        x0, x1 = x0 + shift, x1 + shift
-    counts = np.maximum(np.searchsorted(x0, x1) - np.arange(1, len(order) + 1), 0)
-    a = np.repeat(np.arange(len(order)), counts)
-    b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(counts) - counts, counts)
-    a, b = order[a], order[b]
-    top, bottom = boxes[:, 1], boxes[:, 3]
-    meet = np.minimum(bottom[a], bottom[b]) > np.maximum(top[a], top[b])
-    return a[meet], b[meet]
+    np.cumsum(kinds[1:] != kinds[:-1], out=shift[1:])
+    shift *= x1.max(initial=0) - x0.min(initial=0) + 1
+    rows = np.arange(len(order))
+    counts = np.maximum(np.searchsorted(x0 + shift, x1 + shift) - rows - 1, 0)
+    a = np.repeat(rows, counts)
+    b = np.arange(1, len(a) + 1) + a - np.repeat(np.cumsum(counts) - counts, counts)
+    heights = np.minimum(y1[a], y1[b]) - np.maximum(y0[a], y0[b])
+    widths = np.minimum(x1[a], x1[b]) - x0[b]
+    meet = np.flatnonzero((heights > 0) & (widths > 0))
+    return Overlaps(order[a[meet]], order[b[meet]], widths[meet] * heights[meet])
 
 
 def clipped(boxes: Floats, areas: Floats) -> Floats:
@@ -32,18 +59,17 @@ def clipped(boxes: Floats, areas: Floats) -> Floats:
     )
 
 
-def iou_of_pairs(a: Floats, b: Floats) -> Floats:
-    """Intersection over union of each box of ``a`` (N, 4) with the one of ``b`` (N, 4) beside it."""
-    common = areas(
-        np.concatenate((np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])), axis=1)
-    )
+def iou_of_pairs(a: Reals, b: Reals) -> Reals:
+    """Intersection over union of each box of ``a`` (N, 4) xyxy with the one of ``b`` (N, 4) beside it."""
+    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    common = sides[:, 0] * np.maximum(sides[:, 1], 0)  # a negative area is like none
     whole = areas(a) + areas(b) - common
-    shares: Floats = np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
+    shares: Reals = common / np.maximum(whole, _TINY)
     return shares
 
 
-def areas(boxes: Floats) -> Floats:
+def areas(boxes: NDArray[_Real]) -> NDArray[_Real]:
     """(N,) of boxes (N, 4) xyxy; of what is no box, 0."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    areas: Floats = sides[:, 0] * sides[:, 1]
+    areas: NDArray[_Real] = sides[:, 0] * sides[:, 1]
     return areas
