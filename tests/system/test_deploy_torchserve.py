@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -12,16 +13,21 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from tests.ports import free_ports
 from tests.triton_models import ROOT
 from typer.testing import CliRunner
 
 import sightline
+from sightline.build import classifier
 from sightline.cli.main import app
+from sightline.config import ModelOptions
+from sightline.sources.stills import still_frame
 
 TORCHSERVE = ROOT / ".venv" / "torchserve"
 START_S = 60.0
@@ -44,16 +50,15 @@ def environment(folder: Path) -> dict[str, str]:
     return os.environ | {"PATH": programs, "PYTHONPATH": path, "TEMP": str(folder)}
 
 
-@pytest.fixture(scope="module")
-def address(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where TorchServe serves YOLOX-nano, just as the command wrote it."""
+@contextlib.contextmanager
+def served(model: str, folder: Path) -> Iterator[str]:
+    """Where TorchServe serves a model, just as the command wrote it."""
     if not (TORCHSERVE / ".ready").exists() or shutil.which("java") is None:
         pytest.skip("no TorchServe here: tools/install_torchserve installs one")
-    folder = tmp_path_factory.mktemp("torchserve")
-    model, (port,) = data / "models" / "yolox_nano.onnx", free_ports(1)
+    (port,) = free_ports(1)
     written = CliRunner().invoke(
         app,
-        ["deploy", "torchserve", str(model), "-o", str(folder / "it"), "--no-token", "--port", str(port), "--delay-ms", "50"],
+        ["deploy", "torchserve", model, "-o", str(folder / "it"), "--no-token", "--port", str(port), "--delay-ms", "50"],
     )  # fmt: skip
     assert written.exit_code == 0, written.output
     with (folder / "log").open("wb") as log:
@@ -65,7 +70,7 @@ def address(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
             stderr=log,
             start_new_session=True,
         )
-    found = f"http://127.0.0.1:{port}/predictions/yolox_nano"
+    found = f"http://127.0.0.1:{port}/predictions/{Path(model).stem}"
     try:
         deadline = time.monotonic() + START_S
         while process.poll() is None and time.monotonic() < deadline:
@@ -86,6 +91,14 @@ def address(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
             process.wait(10)
 
 
+@pytest.fixture(scope="module")
+def address(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of YOLOX-nano."""
+    folder = tmp_path_factory.mktemp("torchserve")
+    with served(str(data / "models" / "yolox_nano.onnx"), folder) as found:
+        yield found
+
+
 def test_a_picture_gets_the_objects_that_it_gets_here(address: str, data: Path) -> None:
     picture = data / "images" / "bus.jpg"
     with sightline.load(data / "models" / "yolox_nano.onnx") as model:
@@ -104,3 +117,26 @@ def test_what_is_no_picture_is_said(address: str) -> None:
     answer = httpx.post(address, content=b"no picture", timeout=60)
     assert answer.status_code == 400
     assert "is no JPEG, PNG" in answer.json()["error"]
+
+
+def test_a_classifier_names_the_boxes_that_it_is_given(tmp_path: Path, data: Path) -> None:
+    picture = data / "images" / "bus.jpg"
+    boxes = [[10.0, 230.0, 800.0, 740.0], [50.0, 400.0, 240.0, 900.0]]
+    with closing(classifier(ModelOptions(model="street-attributes"))) as model:
+        scores = model.scores(still_frame(picture), np.array(boxes, np.float32)).result()
+        expected = model.replaced(conf=0.0, top=5).labels(scores)
+    with served("street-attributes", tmp_path) as address:
+        form = {"files": {"data": picture.read_bytes()}, "data": {"boxes": json.dumps(boxes)}}
+        answer = httpx.post(address, timeout=60, **form)
+        whole = httpx.post(address, content=picture.read_bytes(), timeout=60)
+        wrong = httpx.post(address, timeout=60, **{**form, "data": {"boxes": "[[1, 2]]"}})
+    assert answer.status_code == 200, answer.text
+    got = answer.json()["objects"]
+    assert [one["box"] for one in got] == boxes
+    for ours, theirs in zip(got, expected, strict=True):
+        assert [one["value"] for one in ours["labels"]] == [label.value for label in theirs]
+        wanted = [label.score for label in theirs]
+        assert [one["score"] for one in ours["labels"]] == pytest.approx(wanted, abs=1e-3)
+    assert [one["box"] for one in whole.json()["objects"]] == [[0, 0, 810, 1080]]
+    assert wrong.status_code == 400
+    assert "rows of x1 y1 x2 y2" in wrong.json()["error"]

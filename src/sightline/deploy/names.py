@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from sightline.errors import ConfigError
 
@@ -22,3 +23,12 @@ def server_host(flag: str, text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+|\[?[0-9A-Fa-f:.]+\]?", text):
         raise ConfigError(f"{flag} {text!r}: give a host name or an address, such as 0.0.0.0")
     return f"[{text}]" if ":" in text and "[" not in text else text
+
+
+def output_names(attributes: Iterable[str]) -> list[str]:
+    """What the probabilities of a classifier's attributes are called by servers: ``colour_probabilities``."""
+    found: list[str] = []
+    for attribute in attributes:
+        name = f"{re.sub(r'[^A-Za-z0-9_]', '_', attribute)}_probabilities"
+        found.append(f"{name}_{len(found)}" if name in found else name)
+    return found

@@ -18,14 +18,14 @@ STORE = "models"
 
 _HANDLER = '''"""Pictures in, objects out. Needs the package sightline in TorchServe's Python."""
 
-from sightline.build.toolchain.torchserve_handler import TorchServeDetector
+from sightline.build.toolchain.torchserve_handler import {serves}
 
-_detector = TorchServeDetector()
+_model = {serves}()
 
 
 def handle(data, context):
     """Called by TorchServe: once without data, then with the requests of a batch."""
-    return _detector.handle(data, context)
+    return _model.handle(data, context)
 '''
 
 _CONFIGURATION = """# Written by `sightline deploy torchserve`. Start TorchServe in this folder:
@@ -71,13 +71,14 @@ class TorchServeOptions:
 
 
 def write_archive(
-    folder: Path, model: bytes, card: str, options: TorchServeOptions
+    folder: Path, model: bytes, card: str, serves: str, options: TorchServeOptions
 ) -> tuple[Path, Path]:
     """Write the archive and ``config.properties`` below a folder; returns their paths.
 
     Args:
         model: the ONNX file.
         card: the text of its card.
+        serves: the class in ``build.toolchain.torchserve_handler`` that takes pictures.
 
     Raises:
         ConfigError: there is such an archive or configuration already.
@@ -88,14 +89,14 @@ def write_archive(
         if path.exists():
             raise ConfigError(f"{path} is there already: give another folder, or remove it")
     with scratch_beside(folder / STORE) as scratch:
-        write_whole(scratch / "mar", _archive(model, card, options))
+        write_whole(scratch / "mar", _archive(model, card, serves, options))
         write_whole(scratch / "properties", _configuration(options).encode())
         move_into_place(scratch / "mar", archive)
         move_into_place(scratch / "properties", configuration)
     return archive, configuration
 
 
-def _archive(model: bytes, card: str, options: TorchServeOptions) -> bytes:
+def _archive(model: bytes, card: str, serves: str, options: TorchServeOptions) -> bytes:
     """A zip file with a manifest, as ``torch-model-archiver`` writes it."""
     manifest = {
         "runtime": "python",
@@ -108,7 +109,7 @@ def _archive(model: bytes, card: str, options: TorchServeOptions) -> bytes:
     }
     members = {
         "MAR-INF/MANIFEST.json": json.dumps(manifest, indent=1).encode(),
-        f"{HANDLER}.py": _HANDLER.encode(),
+        f"{HANDLER}.py": _HANDLER.format(serves=serves).encode(),
         "model.onnx": model,
         "model.yaml": card.encode(),
     }

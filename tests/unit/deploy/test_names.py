@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.deploy.names import server_host, server_word
+from sightline.deploy.names import output_names, server_host, server_word
 from sightline.deploy.torchserve import TorchServeOptions
 from sightline.deploy.triton.repository import TritonOptions
 from sightline.errors import ConfigError
@@ -41,4 +41,12 @@ def test_a_host_adds_no_line_to_the_configuration(tmp_path: Path) -> None:
         "[::1]",
         "0.0.0.0",
         "a.example",
+    ]
+
+
+def test_probabilities_are_called_by_their_attribute() -> None:
+    assert output_names(["class", "body type", "body-type"]) == [
+        "class_probabilities",
+        "body_type_probabilities",
+        "body_type_probabilities_2",
     ]

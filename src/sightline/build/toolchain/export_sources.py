@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightline.build.model_files import model_path
-from sightline.build.models import decoders
+from sightline.build.toolchain.cards import read_any_card
 from sightline.build.toolchain.engine_builds import EngineSettings, with_engine_build
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, ModelError
@@ -18,7 +18,6 @@ from sightline.types import Normalization, TensorSpec
 
 if TYPE_CHECKING:
     from sightline.models.card import CardReading
-    from sightline.models.file import ModelFile
     from sightline.models.model_card import ModelCard
     from sightline.optimize.export.request import DynamicSide, ExportRequest, ExportSource
 
@@ -111,17 +110,6 @@ def read_source(
     kind: Any = reading.file.format
     source = ExportSource(kind, path.name, file=reading.file, sha256=file.sha256)
     return ExportedModel(source, reading, {}, path)
-
-
-def read_any_card(file: ModelFile) -> CardReading:
-    """The card of a detector, a classifier or an embedder."""
-    from sightline.models.card import read_card, read_crop_card
-    from sightline.models.model_card import card_beside
-
-    task = card_beside(file.path).get("task", file.metadata.get("task"))
-    if task in {"classify", "embed"}:
-        return read_crop_card(file)
-    return read_card(file, decoders())
 
 
 def export_request(

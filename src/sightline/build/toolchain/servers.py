@@ -1,19 +1,22 @@
-"""A detector for another server, from options: a model repository for Triton, an archive for TorchServe."""
+"""A model for another server, from options: a model repository for Triton, an archive for TorchServe."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sightline.build.crop_models import embedder
 from sightline.build.model_files import model_path
-from sightline.build.models import decoders
+from sightline.build.toolchain.cards import onnx_card
 from sightline.config import ModelOptions
-from sightline.errors import ConfigError, ModelError
+from sightline.errors import ModelError
 from sightline.types import EngineInfo, TensorSpec
 
 if TYPE_CHECKING:
     from sightline.deploy.torchserve import TorchServeOptions
+    from sightline.deploy.triton.configuration import Tensor
     from sightline.deploy.triton.repository import DeployedNetwork, TritonOptions
     from sightline.models.card import CardReading
     from sightline.models.file import ModelFile
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def deploy_triton(model: ModelOptions, output: Path, options: TritonOptions) -> list[Path]:
-    """Write a model repository with a detector; returns the folders of its models.
+    """Write a model repository with a detector, a classifier or an embedder; returns the folders of its models.
 
     Raises:
         ConfigError: the model is no ONNX file, or this version is there already.
@@ -38,45 +41,68 @@ def deploy_triton(model: ModelOptions, output: Path, options: TritonOptions) -> 
 def deploy_torchserve(
     model: ModelOptions, output: Path, options: TorchServeOptions
 ) -> tuple[Path, Path]:
-    """Write a model archive with a detector and its configuration; returns both.
+    """Write a model archive with a detector, a classifier or an embedder, and its configuration; returns both.
 
     Raises as ``deploy_triton``.
     """
     from sightline.deploy.torchserve import write_archive
     from sightline.models.model_card import card_text
 
-    reading = _detector_file(model)
+    reading = _network_file(model)
     card = _card(reading, "sightline deploy torchserve")
     content = reading.file.content
     graph = content if isinstance(content, bytes) else content.read_bytes()
-    return write_archive(output, graph, card_text(card), options)
+    serves = "TorchServeCropModel" if _of_crops(card) else "TorchServeDetector"
+    return write_archive(output, graph, card_text(card), serves, options)
 
 
 def deployed_network(model: ModelOptions, tool: str) -> DeployedNetwork:
-    """An ONNX detector whose graph takes uint8 pixels and normalises them itself, with its card."""
-    from sightline.deploy.triton.repository import DeployedNetwork
+    """An ONNX model whose graph takes uint8 pixels and normalises them itself, with its card."""
+    from sightline.deploy.triton.repository import BOXES, PICTURE, DeployedNetwork
     from sightline.engines.graphs.onnx_fold import fold_input
     from sightline.models.file import open_model
     from sightline.models.model_card import card_text
 
-    reading = _detector_file(model)
+    reading = _network_file(model)
     content = fold_input(reading.file.content, reading.card.normalization)
     info = _info(reading, open_model(reading.file.path))
-    return DeployedNetwork(content, info, reading.flat, card_text(_card(reading, tool)))
+    text = card_text(_card(reading, tool))
+    if not _of_crops(reading.card):
+        return DeployedNetwork(content, info, reading.flat, text)
+    if reading.card.task == "embed":
+        with closing(embedder(model)) as built:  # not every file says how long its vectors are
+            (output,), length = info.outputs, built.dimensions
+        info = replace(info, outputs=(replace(output, shape=(*output.shape[:-1], length)),))
+    return DeployedNetwork(
+        content, info, flat=False, card=text, serves="TritonCropModel", inputs=(PICTURE, BOXES),
+        answers=_crop_answers(reading.card, info),
+    )  # fmt: skip
 
 
-def _detector_file(model: ModelOptions) -> CardReading:
-    """The card and the graph of an ONNX detector, with all its weights in it."""
-    from sightline.models.card import read_card
-    from sightline.models.file import open_model
+def _of_crops(card: ModelCard) -> bool:
+    return card.task in {"classify", "embed"}
 
-    path = model_path(model)
-    if path.suffix.lower() != ".onnx":
-        raise ConfigError(
-            f"{path}: an .onnx file is needed: `sightline export {path} {path.stem}.onnx` makes one of "
-            "a PyTorch model"
-        )
-    reading = read_card(open_model(path), decoders())
+
+def _crop_answers(card: ModelCard, info: EngineInfo) -> tuple[Tensor, ...]:
+    """What a classifier or an embedder answers, a row for each object."""
+    from sightline.deploy.names import output_names
+    from sightline.deploy.triton.configuration import Tensor
+
+    if card.task == "embed":
+        return (Tensor("vectors", "float32", (-1, info.outputs[0].shape[-1] or -1)),)
+    names = output_names(card.attributes)
+    return (
+        *(
+            Tensor(name, "float32", (-1, len(values)))
+            for name, values in zip(names, card.attributes.values(), strict=True)
+        ),
+        Tensor("objects", "string", (1,)),
+    )
+
+
+def _network_file(model: ModelOptions) -> CardReading:
+    """The card and the graph of an ONNX model, with all its weights in it."""
+    reading = onnx_card(model_path(model))
     # A graph whose weights lie in other files is put together.
     return replace(reading, file=replace(reading.file, changed=True))
 

@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from sightline.build.models import card_decoder
+from sightline.build.toolchain.served_crops import ServedCropModel
 from sightline.deploy.triton.inside import InnerTritonEngine
 from sightline.engines.fixed_batch import FixedBatch
 from sightline.errors import SightlineError
@@ -31,31 +32,40 @@ def _folder(arguments: dict[str, str]) -> Path:
     return Path(arguments["model_repository"]) / arguments["model_version"]
 
 
+def _network(triton: Any, args: dict[str, str]) -> tuple[Engine, ModelCard, bool]:
+    """The network as an engine, its card, and whether its outputs are flat (see ``DeployedNetwork``)."""
+    told = {
+        key: value["string_value"]
+        for key, value in json.loads(args["model_config"])["parameters"].items()
+    }
+    text = (_folder(args) / "card.yaml").read_text(encoding="utf-8")
+    card = ModelCard.model_validate(yaml.safe_load(text))
+    most = json.loads(told.get("most", "null"))
+    if most is not None:  # Triton refuses larger batches
+        card = card.model_copy(update={"max_batch": min(most, card.max_batch or most)})
+    flat, (name, shape) = json.loads(told["flat"]), json.loads(told["input"])
+    outputs = tuple(TensorSpec(n, tuple(s)) for n, s in json.loads(told["outputs"]))
+    info = EngineInfo(
+        backend="triton",
+        device="itself",
+        precision="auto",
+        requests=1,
+        input=TensorSpec(name, tuple(shape), "uint8"),
+        outputs=outputs,
+    )
+    engine: Engine = InnerTritonEngine(triton, told["network"], info)
+    if flat or shape[0] not in {None, 1}:
+        engine = FixedBatch(engine, shape[0] or 1, rows=not flat)
+    return engine, card, flat
+
+
 class TritonDetector:
     """Takes an encoded picture, answers with its objects (see ``deploy.triton.repository``)."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Called by Triton once, with the model's configuration and its folder."""
         self._triton = _backend()
-        told = {
-            key: value["string_value"]
-            for key, value in json.loads(args["model_config"])["parameters"].items()
-        }
-        text = (_folder(args) / "card.yaml").read_text(encoding="utf-8")
-        card = ModelCard.model_validate(yaml.safe_load(text))
-        flat, (name, shape) = json.loads(told["flat"]), json.loads(told["input"])
-        outputs = tuple(TensorSpec(n, tuple(s)) for n, s in json.loads(told["outputs"]))
-        info = EngineInfo(
-            backend="triton",
-            device="itself",
-            precision="auto",
-            requests=1,
-            input=TensorSpec(name, tuple(shape), "uint8"),
-            outputs=outputs,
-        )
-        engine: Engine = InnerTritonEngine(self._triton, told["network"], info)
-        if flat or shape[0] not in {None, 1}:
-            engine = FixedBatch(engine, shape[0] or 1, rows=not flat)
+        engine, card, flat = _network(self._triton, args)
         self._detector = EngineDetector(engine, card, card_decoder(card), flat=flat)
 
     def execute(self, requests: list[Any]) -> list[Any]:
@@ -82,6 +92,40 @@ class TritonDetector:
                 triton.Tensor("objects", np.array([objects], np.object_)),
             ]
         )
+
+
+class TritonCropModel:
+    """Takes an encoded picture and boxes in it, answers with names or vectors of what is in them."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Called by Triton once, with the model's configuration and its folder."""
+        self._triton = _backend()
+        engine, card, _ = _network(self._triton, args)
+        self._model = ServedCropModel.of(engine, card)
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Called by Triton with requests of one picture each; an answer for each of them."""
+        return [self._answered(request) for request in requests]
+
+    def finalize(self) -> None:
+        """Called by Triton once, at the end."""
+        self._model.close()
+
+    def _answered(self, request: Any) -> Any:
+        triton = self._triton
+        try:
+            (picture,) = triton.get_input_tensor_by_name(request, "image").as_numpy().reshape(-1)
+            given = triton.get_input_tensor_by_name(request, "boxes")
+            answer = self._model.answer(
+                still_frame(bytes(picture)), None if given is None else given.as_numpy()
+            )
+        except (SightlineError, ValueError) as exc:
+            return triton.InferenceResponse([], triton.TritonError(str(exc)))
+        tensors = [triton.Tensor(n, np.ascontiguousarray(a)) for n, a in answer.arrays.items()]
+        if not self._model.embeds:
+            objects = json.dumps(answer.objects).encode()
+            tensors.append(triton.Tensor("objects", np.array([objects], np.object_)))
+        return triton.InferenceResponse(tensors)
 
 
 class TritonNetwork:

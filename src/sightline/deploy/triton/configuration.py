@@ -21,11 +21,13 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output: without the batch where the model has ``max_batch``; -1 is open."""
+    """An input or output: without the batch where the model has ``max_batch``; -1 is open. A client may leave
+    an ``optional`` input out."""
 
     name: str
     dtype: str
     dims: tuple[int, ...]
+    optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,8 @@ def config_text(model: TritonModel) -> str:
 
 def _tensor(kind: str, tensor: Tensor) -> str:
     dims = ", ".join(map(str, tensor.dims))
-    return f"{kind} [ {{ name: {_text(tensor.name)} data_type: {TYPES[tensor.dtype]} dims: [ {dims} ] }} ]"
+    more = " optional: true" if tensor.optional else ""
+    return f"{kind} [ {{ name: {_text(tensor.name)} data_type: {TYPES[tensor.dtype]} dims: [ {dims} ]{more} }} ]"
 
 
 def _text(value: str) -> str:

@@ -1,7 +1,7 @@
-"""The folders of a model repository: the network, and in front of it what makes boxes of pictures.
+"""The folders of a model repository: the network, and in front of it what makes boxes, names or vectors of pictures.
 
-A client sends a picture to ``NAME`` and gets objects. ``NAME`` runs Sightline's own detector, whose
-engine is Triton itself: it sends uint8 pixels to ``NAME_network``, where Triton joins what many
+A client sends a picture to ``NAME`` and gets objects. ``NAME`` runs Sightline's own detector, classifier or
+embedder, whose engine is Triton itself: it sends uint8 pixels to ``NAME_network``, where Triton joins what many
 requests want into batches.
 """
 
@@ -19,7 +19,7 @@ from sightline.whole_files import move_into_place, scratch_beside, write_whole
 
 PICTURE_MODEL = (
     '"""Pictures in, objects out: run by Triton\'s Python backend. Needs the package sightline."""\n\n'
-    "from sightline.build.toolchain.triton_models import TritonDetector as TritonPythonModel\n\n"
+    "from sightline.build.toolchain.triton_models import {serves} as TritonPythonModel\n\n"
     '__all__ = ["TritonPythonModel"]\n'
 )
 NETWORK_MODEL = (
@@ -30,6 +30,9 @@ NETWORK_MODEL = (
 
 PICTURE = Tensor("image", "string", (1,))
 """An encoded picture: JPEG, PNG and what else Sightline reads."""
+
+BOXES = Tensor("boxes", "float32", (-1, 4), optional=True)
+"""Of a classifier or an embedder: the objects, x1 y1 x2 y2 in the picture's pixels; none: the whole picture."""
 
 OBJECTS = (
     Tensor("boxes", "float32", (-1, 4)),
@@ -83,12 +86,17 @@ class DeployedNetwork:
         info: input and outputs; the first dimension of the input is None where it takes any batch.
         flat: its outputs have no row for each picture.
         card: the text of its card.
+        serves: the class in ``build.toolchain.triton_models`` that takes pictures.
+        inputs, answers: of that.
     """
 
     content: bytes
     info: EngineInfo
     flat: bool
     card: str
+    serves: str = "TritonDetector"
+    inputs: tuple[Tensor, ...] = (PICTURE,)
+    answers: tuple[Tensor, ...] = OBJECTS
 
 
 def write_repository(
@@ -114,7 +122,7 @@ def write_repository(
             made = scratch / place.name / version
             write_whole(scratch / place.name / "config.pbtxt", config_text(model).encode())
             if place == outer:
-                write_whole(made / "model.py", PICTURE_MODEL.encode())
+                write_whole(made / "model.py", PICTURE_MODEL.format(serves=network.serves).encode())
                 write_whole(made / "card.yaml", network.card.encode())
             else:
                 write_whole(made / "model.onnx", network.content)
@@ -133,21 +141,27 @@ def _picture_model(network: DeployedNetwork, options: TritonOptions) -> TritonMo
         "flat": json.dumps(network.flat),
         "input": json.dumps([info.input.name, info.input.shape]),
         "outputs": json.dumps([[o.name, o.shape] for o in info.outputs]),
+        "most": json.dumps(_joined(network, options) or None),
     }
     return TritonModel(
         name=options.name,
         backend="python",
-        inputs=[PICTURE],
-        outputs=OBJECTS,
+        inputs=network.inputs,
+        outputs=network.answers,
         instances=options.instances[0],
         parameters=told,
         kept_versions=options.kept_versions,
     )
 
 
+def _joined(network: DeployedNetwork, options: TritonOptions) -> int:
+    """The most pictures that Triton joins for the network; 0: it joins none."""
+    return options.max_batch if network.info.input.shape[0] is None and not network.flat else 0
+
+
 def _network_model(network: DeployedNetwork, options: TritonOptions) -> TritonModel:
     info = network.info
-    joins = options.max_batch if info.input.shape[0] is None and not network.flat else 0
+    joins = _joined(network, options)
 
     def tensor(name: str, dtype: str, shape: tuple[int | None, ...]) -> Tensor:
         sides = tuple(-1 if side is None else side for side in shape)

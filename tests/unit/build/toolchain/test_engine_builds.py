@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 import sightline
 from sightline.build import decoders, detector, runs_here
+from sightline.build.toolchain.cards import read_any_card
 from sightline.build.toolchain.engine_builds import CalibrationFootage, parsed_profile
 from sightline.build.toolchain.export import exporter
-from sightline.build.toolchain.export_sources import read_any_card
 from sightline.cli.main import app
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, ModelError
