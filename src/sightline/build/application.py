@@ -17,6 +17,7 @@ from sightline.build.file_conflicts import streams_guard
 from sightline.build.model_files import BUNDLED_CLASSIFIERS, configured_identity
 from sightline.build.models import detector as make_detector
 from sightline.build.models import native_engine, served_detector
+from sightline.build.monitoring.history import History
 from sightline.build.outputs import joined_files
 from sightline.build.rollouts import Rollouts
 from sightline.build.sources import LIVE, source_kind
@@ -116,7 +117,7 @@ class Application:
         wanted = None if configuration.serving is None else configuration.serving.search
         find = partial(_embedder_like, configuration, self._embedder)
         self.search = None if wanted is None else ServedSearch(self.scheduler, find, wanted)
-        self._meter = meter
+        self._meter, self.history = meter, History(configuration, self._guard)
         self._closing = ExitStack()
         self._opening = Lock()
         self._starts_streams = False
@@ -153,6 +154,7 @@ class Application:
                     raise SightlineError("told to end before the streams were started")
                 self._starts_streams = True
             self._begin_joined()
+            stack.enter_context(self.history.of(self.fleet.stats))
             for name, options in self.configuration.streams.items():
                 try:
                     self.fleet.add(name, options)
@@ -203,6 +205,7 @@ class Application:
             self._guard_of,
             self.rollouts.of,
             partial(configured_identity, self.configuration),
+            self.history.collectors,
         )
         return Fleet(make, limit)
 

@@ -18,6 +18,7 @@ from sightline.monitoring.alerts import AlertRules, to_log
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.monitoring.watched import WatchedValues
 from sightline.monitoring.webhook import Webhook
+from sightline.runtime.history.model_counts import ModelCounts
 from sightline.runtime.processes.workers import ShardedFleet
 from sightline.types import RolloutStats, SchedulerStats, StreamStats
 
@@ -46,7 +47,9 @@ class Installation:
         self._files = files or {}
         self.configuration = configuration
         self.meter = PrometheusMeter(self._streams, self._queues, self._restarts, self._rollouts)
-        self.site = Application(configuration, self.meter)
+        counts = ModelCounts(self.meter)
+        self.site = Application(configuration, counts)
+        self.site.history.models = self._counts = counts
         self._webhook = Webhook()
         self._alerts = self._rules()
         self.failure: Exception | None = None
@@ -123,12 +126,12 @@ class Installation:
         protocol = OpenInference(site.repository, options.limits, regions=regions)
         app = create_app(
             site.repository, site.scheduler, site.fleet, options, self.meter,
-            routers=[router(protocol)], tracing=traces, told=partial(self.meter.answered, "http"),
+            routers=[router(protocol)], tracing=traces, told=partial(self._answered, "http"),
             classifiers=site.classifiers, clash=partial(added_stream_conflict, self.configuration, self._files),
             stage_models={*self.configuration.models, *bundled_files()}, search=site.search,
-            rollouts=lambda: site.rollouts.by_model,
+            rollouts=lambda: site.rollouts.by_model, reports=site.history.reports,
         )  # fmt: skip
-        grpc = GrpcServer(protocol, options, partial(self.meter.answered, "grpc"))
+        grpc = GrpcServer(protocol, options, partial(self._answered, "grpc"))
         server = Server(app, options, [] if options.grpc_port is None else [grpc])
         state: ServiceState = app.state.service
         protocol.ready_too = lambda: not state.draining
@@ -145,6 +148,10 @@ class Installation:
                 self.failure = exc
             self.end()
             self._stop_service()
+
+    def _answered(self, protocol: str, route: str, code: str | int, seconds: float) -> None:
+        self.meter.answered(protocol, route, code, seconds)
+        self._counts.answered(code, seconds)
 
     def _streams(self) -> Mapping[str, StreamStats]:
         return self.site.fleet.stats()

@@ -18,6 +18,7 @@ from sightline.build.monitoring.hard_frames import (
     hard_frame_collector,
     watching_stages,
 )
+from sightline.build.monitoring.history import counting_stages, drift_watch
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import StreamLoad, pipeline
 from sightline.build.regions import by_regions
@@ -27,7 +28,7 @@ from sightline.build.stages import stages
 from sightline.config import HARD_FRAME_KINDS, ClassifyOptions, Priority, StreamOptions
 from sightline.errors import ConfigError
 from sightline.models.composites.parts import conf_of
-from sightline.monitoring.drift.stage import WatchDrift, WatchedCamera
+from sightline.monitoring.history.collecting import StreamCollectors
 from sightline.protocols import (
     Classifier,
     Detector,
@@ -88,6 +89,7 @@ class StreamMaker:
         get_guard: what was found at the paths of a stream's outputs.
         get_rollout: the rollout of a model, by its full name; None: it has none.
         identify: tells two models of one name apart: see ``model_identity``.
+        collectors: what is counted of streams, to be kept; None: nothing.
     """
 
     def __init__(
@@ -102,12 +104,13 @@ class StreamMaker:
         get_guard: Callable[[str, StreamOptions], OutputGuard | None] = lambda *_: None,
         get_rollout: Callable[[str], Rollout | None] = lambda _: None,
         identify: Callable[[str], str] = str,
+        collectors: StreamCollectors | None = None,
     ) -> None:
         self._scheduler, self._get, self._meter, self._joined = scheduler, get, meter, joined
         self._get_classifier, self._get_embedder = get_classifier, get_embedder
         self._get_stage_detector, self._get_guard = get_stage_detector, get_guard
         self._get_rollout = get_rollout
-        self._identify = identify
+        self._identify, self._collectors = identify, collectors
         self._turn = CpuLimiter()
         self._budgets: dict[tuple[str, Priority], DecodingBudget] = {}
 
@@ -139,16 +142,12 @@ class StreamMaker:
             detectors = [beside(scheduled(sized)) for sized in _sizes(detector, options)]
             return DetectAtLevel(detectors, lambda: selection.level.size)
 
-        watch = self._drift_watch(name, options)
+        counted, counting = counting_stages(self._collectors, name, options, record)
+        watch = drift_watch(name, options, self._identify, counted)
         collector = self._collector(name, options, detector, found, terms, rollout)
-        steps = self._steps(
-            detector,
-            options,
-            found,
-            terms,
-            StreamLoad(selection, record, self._turn, detect),
-            watching_stages(options, watch, collector),
-        )
+        watching = [*counting, *watching_stages(options, watch, collector)]
+        load = StreamLoad(selection, record, self._turn, detect)
+        steps = self._steps(detector, options, found, terms, load, watching)
         answering = model if rollout is None else rollout.sharing.model_of_stream(name)
         run = {"command": "run", "model": answering, "version": __version__, "stream": name}
         own = outputs(options.outputs, run, [found], self._joined, self._get_guard(name, options))
@@ -161,16 +160,6 @@ class StreamMaker:
             (lambda: None) if watch is None else watch.status,
             (lambda: None) if collector is None else collector.status,
         )  # fmt: skip
-
-    def _drift_watch(self, name: str, options: StreamOptions) -> WatchDrift | None:
-        """What watches a stream for drift, if anything does."""
-        drift = options.drift
-        if drift is None:
-            return None
-        model = self._identify(options.model)
-        return WatchDrift(
-            WatchedCamera(name, model, drift.reference, drift.learn_days, drift.every_s)
-        )
 
     def _collector(
         self,

@@ -34,6 +34,7 @@ from sightline.cli.analyze import detect, track
 from sightline.cli.classify import classify
 from sightline.cli.operation import monitor
 from sightline.cli.operation.collect import collect
+from sightline.cli.operation.report import report
 from sightline.cli.operation.rollout import rollout
 from sightline.cli.terminal import standard_streams
 from sightline.cli.toolchain import deploy, package
@@ -88,6 +89,7 @@ app.command("run")(run_.run)
 app.command("serve")(run_.serve)
 app.command()(rollout)
 app.command()(collect)
+app.command()(report)
 app.command()(inspect)
 app.command()(export)
 app.command()(tune)

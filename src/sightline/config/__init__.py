@@ -30,6 +30,7 @@ from sightline.config.monitoring.collect import (
     HardFrameKind,
 )
 from sightline.config.monitoring.drift import DriftOptions
+from sightline.config.monitoring.history import HistoryOptions
 from sightline.config.options import Name, Options, checked
 from sightline.config.outputs import OutputOptions
 from sightline.config.rollout import (
@@ -90,6 +91,7 @@ __all__ = [
     "EnsembleModelOptions",
     "FusionOptions",
     "HardFrameKind",
+    "HistoryOptions",
     "LimitOptions",
     "LiveOptions",
     "MemberOptions",

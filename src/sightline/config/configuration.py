@@ -16,6 +16,7 @@ from sightline.config.composites import (
 )
 from sightline.config.model import ServedModelOptions
 from sightline.config.monitoring.alerts import AlertOptions, never_true
+from sightline.config.monitoring.history import HistoryOptions
 from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
 from sightline.config.rollout import rollout_inconsistencies
 from sightline.config.scheduler import SchedulerOptions
@@ -41,6 +42,9 @@ class Configuration(Options):
     )
     serving: ServingOptions | None = Field(None, description="none: `sightline run` has no service")
     alerts: tuple[AlertOptions, ...] = Field((), description="rules that are watched")
+    history: HistoryOptions | None = Field(
+        None, description="what is kept for reports; none: nothing"
+    )
     workers: int = Field(
         0, ge=0, le=64, description="processes that share the streams; 0: all in this one"
     )

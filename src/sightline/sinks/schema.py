@@ -10,9 +10,9 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from sightline.errors import SinkError
 
-VERSION = 5
+VERSION = 6
 """The version of the tables below. 1 was without `labels`, `events` and `schema_version`, 2 without the objects' shapes,
-3 without `embedders`, `embeddings` and the files of streams, 4 without `parent_id`."""
+3 without `embedders`, `embeddings` and the files of streams, 4 without `parent_id`, 5 without the tables `history...`."""
 
 COMPATIBLE = 1
 """The oldest version whose programs may go on writing: it is raised when a change is no addition."""
@@ -173,6 +173,30 @@ embeddings = sa.Table(
     sa.UniqueConstraint("embedder_id", "stream_id", "track_id"),
     sa.Index("ix_embeddings_embedder_id", "embedder_id", "id"),
     sqlite_autoincrement=True,
+)
+history_series = sa.Table(
+    "history_series",  # what summaries are kept of
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),  # stream, model or service
+    sa.Column("name", Name, nullable=False),
+    sa.Column("model", Name, nullable=False),  # of a stream: what found its objects
+    sa.UniqueConstraint("kind", "name", "model"),
+)
+history_names = sa.Table(
+    "history_names",  # of counts, histograms and values: summaries have their numbers
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", Name, nullable=False, unique=True),
+)
+history = sa.Table(
+    "history",  # one summary of each minute, hour and day of a series
+    _metadata,
+    sa.Column("seconds", sa.Integer, primary_key=True, autoincrement=False),  # 60, 3600 or 86400
+    sa.Column("series_id", sa.ForeignKey("history_series.id"), primary_key=True),
+    sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),  # Unix time
+    sa.Column("data", sa.LargeBinary, nullable=False),  # `monitoring.history.packing`
+    sqlite_with_rowid=False,
 )
 schema_version = sa.Table(
     "schema_version",

@@ -51,13 +51,20 @@ class WatchDrift:
     Args:
         camera: what is watched.
         clock: Unix seconds, for streams that do not know their own.
+        told: called with each frame that was looked at.
     """
 
     name = "drift"
 
-    def __init__(self, camera: WatchedCamera, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        camera: WatchedCamera,
+        clock: Callable[[], float] = time.time,
+        told: Callable[[FrameSample], None] | None = None,
+    ) -> None:
         self._camera = camera
         self._clock = clock
+        self._told = told
         self._profiler = Profiler(camera.every_s)
         self._reference: Reference | None = None
         self._detector: DriftDetector | None = None
@@ -79,6 +86,8 @@ class WatchDrift:
         sample = self._profiler.see(seen)
         if sample is None:
             return seen
+        if self._told is not None:
+            self._told(sample)
         size = (seen.frame.width, seen.frame.height)
         if size != self._size:
             self._size = size

@@ -8,15 +8,12 @@ from html import escape
 from typing import Any
 
 from sightline.errors import MissingPackage
+from sightline.imaging.html_page import html_page
 from sightline.optimize.benchmarks.result_file import doubts
 from sightline.redaction import one_line, printable
 
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:72em;padding:0 1em;color:#222}"
-    "table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .7em;border-bottom:1px solid #ddd;"
-    "text-align:right}td:first-child,th:first-child{text-align:left}svg{max-width:100%;height:auto}"
-    ".refused{color:#a40000;text-align:left}"
-)
+_STYLE = "svg{background:#fff}"
+"""Plots are drawn on white, whatever the page has."""
 
 
 def check_plots() -> None:
@@ -43,11 +40,7 @@ def html_report(facts: Mapping[str, Any]) -> str:
         ),
         *_plots(rows),
     ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(printable(one_line(facts['model'])))}: benchmark</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join(parts)}</body></html>"
-    )
+    return html_page(f"{facts['model']}: benchmark", "".join(parts), _STYLE)
 
 
 def setup_name(row: Mapping[str, Any]) -> str:

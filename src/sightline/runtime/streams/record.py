@@ -64,6 +64,8 @@ class StreamRecord:
         self._dropped: Counter[str] = Counter()
         self._rate_in, self._rate_out = Rate(clock), Rate(clock)
         self._ages: deque[tuple[float, float]] = deque(maxlen=_AGES)
+        self.told: Callable[[float], None] | None = None
+        """Told of the age of each frame that was analysed."""
 
     def took(self) -> None:
         """The source handed a frame on."""
@@ -87,6 +89,8 @@ class StreamRecord:
             self._analyzed += 1
             self._rate_out.count()
             self._ages.append((self._clock(), age_s))
+        if self.told is not None:
+            self.told(age_s)
 
     def counts(self) -> Counts:
         """What became of all frames by now."""

@@ -16,6 +16,7 @@ from sightline._version import __version__
 from sightline.config import SPLIT_KEY, ServingOptions
 from sightline.errors import RequestError
 from sightline.monitoring.tracing import NoTracing, Tracing
+from sightline.runtime.history.reports import ServedReports
 from sightline.runtime.repository.classifiers import ClassifierRepository, no_classifier
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.rollouts.rollout import Rollout
@@ -42,6 +43,9 @@ from sightline.serving.routes import (
     streams,
 )
 from sightline.serving.routes import (
+    reports as report_routes,
+)
+from sightline.serving.routes import (
     rollouts as rollout_routes,
 )
 from sightline.serving.routes import (
@@ -56,6 +60,7 @@ ROUTERS = (
     search_routes.router,
     models.router,
     rollout_routes.router,
+    report_routes.router,
     streams.router,
     pages.router,
 )
@@ -76,6 +81,7 @@ def create_app(
     stage_models: Collection[str] = (),
     search: ServedSearch | None = None,
     rollouts: Callable[[], Mapping[str, Rollout]] = dict,
+    reports: ServedReports | None = None,
 ) -> FastAPI:
     """The service around what was built elsewhere; it owns none of it.
 
@@ -92,6 +98,7 @@ def create_app(
         stage_models: names of models that the stages of clients' streams may use.
         search: what clients may search by looks; None: nothing.
         rollouts: gives the second models by the name of the first.
+        reports: what clients may have reports of; None: nothing.
         told: called with the route ("POST /detect"), status and seconds after each request.
 
     Raises:
@@ -102,7 +109,7 @@ def create_app(
         repository, scheduler, fleet, options, metrics, networks(options.fetch_from),
         tracing or NoTracing(), Signer(options), arrivals(options.limits), fetches(options.limits),
         classifiers or ClassifierRepository(scheduler, no_classifier, ()), search, clash,
-        stage_models, rollouts,
+        stage_models, rollouts, reports,
     )  # fmt: skip
     if fleet is not None:
         repository.users = lambda: {stats.model for stats in fleet.stats().values()}

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sightline.config import Moment, Name, Priority, StreamOptions
+from sightline.runtime.history.reports import Last
 
 PictureFormat = Literal["json", "jpeg", "png"]
 
@@ -85,6 +86,21 @@ class SearchRequest(_Narrowed, RequestParameters):
 
     box: Annotated[tuple[float, float, float, float] | None, BeforeValidator(_four)] = Field(
         None, description="x1,y1,x2,y2 of what is looked for, in pixels; none: the whole picture"
+    )
+
+
+class WantedReport(BaseModel):
+    """Which report is wanted: of which time, and of what. What is signed comes with further parameters."""
+
+    model_config = ConfigDict(frozen=True)
+
+    last: Last = Field("day", description="the time up to now, where `after` is not given")
+    after: Moment | None = Field(None, description="its beginning")
+    before: Moment | None = Field(None, description="its end; now where it is not given")
+    streams: Names | None = Field(None, description="only of these; commas part them")
+    models: Names | None = Field(None, description="only of these; commas part them")
+    format: Literal["html", "json"] | None = Field(
+        None, description="a page or JSON; none: as `Accept` says"
     )
 
 

@@ -21,11 +21,11 @@ EXPIRES, SIGNATURE = "expires", "signature"
 CACHE_BUSTERS = {"_", "t", "ts"}
 """Parameters that web pages add so that a picture is fetched anew; they are not signed."""
 
-_SIGNABLE = re.compile(r"/streams/[^/]+/(?:mjpeg|snapshot)|/events")
+_SIGNABLE = re.compile(r"/streams/[^/]+/(?:mjpeg|snapshot)|/events|/report")
 
 
 def is_signable(path: str) -> bool:
-    """Whether addresses of a path can be signed: live pictures and events."""
+    """Whether addresses of a path can be signed: live pictures, events and reports."""
     return _SIGNABLE.fullmatch(path) is not None
 
 

@@ -16,6 +16,7 @@ from sightline.config import ServingOptions, StreamOptions
 from sightline.errors import NotFound
 from sightline.hosts import AllowedHosts
 from sightline.monitoring.tracing import Tracing
+from sightline.runtime.history.reports import ServedReports
 from sightline.runtime.repository.classifiers import ClassifierRepository
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.rollouts.rollout import Rollout
@@ -97,6 +98,8 @@ class ServiceState:
     """Names of models that the stages of clients' streams may use."""
     rollouts: Callable[[], Mapping[str, Rollout]] = dict
     """Second models, by the name of the first."""
+    reports: ServedReports | None = None
+    """What clients may have reports of; None: nothing is kept."""
     adding: threading.Lock = field(default_factory=threading.Lock)
     """Held from the look at what runs until the new stream does."""
     started_at: float = field(default_factory=time.time)
@@ -116,6 +119,13 @@ class ServiceState:
         if self.search is None:
             raise NotFound("this service searches nothing: `serving.search` names a database")
         return self.search
+
+    @property
+    def reported(self) -> ServedReports:
+        """Raises NotFound: this service keeps no history."""
+        if self.reports is None:
+            raise NotFound("this service keeps nothing to report on: `history` names a database")
+        return self.reports
 
     @property
     def streams(self) -> Streams:

@@ -47,6 +47,7 @@ LINKS = {
     "detect": "/detect",
     "classify": "/classify",
     "search": "/search",
+    "report": "/report",
 }
 """What a program is told at ``/``."""
 

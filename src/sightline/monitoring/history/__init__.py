@@ -1,0 +1,1 @@
+"""What streams and models did by minute, hour and day: summaries that can be added up."""

@@ -1,0 +1,50 @@
+"""A report in a few lines of text, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sightline.monitoring.reports.facts import ReportFacts, StreamFacts
+from sightline.monitoring.reports.words import duration, local, milliseconds, percent, whole
+from sightline.redaction import one_line, printable
+
+_CLASSES = 5
+
+
+def report_lines(facts: ReportFacts) -> Iterator[str]:
+    """The lines, without control characters."""
+    time = facts.time
+    yield f"{local(time.after)} to {local(time.before)}: {duration(time.recorded_s)} recorded"
+    if facts.empty is not None:
+        yield facts.empty
+        return
+    for stream in facts.streams:
+        yield from map(printable, _stream(stream))
+    for model in facts.models:
+        inference = milliseconds(model.inference_ms["p50"])
+        refused = sum(model.refused.values())
+        yield printable(
+            f"model {model.name}: {whole(model.pictures)} pictures, {model.failed} failed, {refused} refused, "
+            f"batches take {inference}"
+        )
+    found = [("", words) for words in facts.recommendations]
+    found += [(f"{one.name}: ", words) for one in facts.streams for words in one.recommendations]
+    yield "what to do:" if found else "what to do: nothing"
+    yield from (f"  {printable(one_line(f'{name}{words}'))}" for name, words in found)
+
+
+def _stream(one: StreamFacts) -> Iterator[str]:
+    available = "never" if one.availability is None else percent(one.availability)
+    classes = list(one.traffic.items())
+    told = ", ".join(f"{whole(number)} {name}" for name, number in classes[:_CLASSES])
+    yield f"{one_line(one.name)}: available {available}; {told or 'no objects'}"
+    latency = " / ".join(milliseconds(one.latency_ms[key]) for key in ("p50", "p95", "p99"))
+    dropped = sum(one.dropped.values())
+    reasons = ", ".join(f"{whole(number)} {reason}" for reason, number in one.dropped.items())
+    yield (
+        f"  {whole(one.frames['analyzed'])} of {whole(one.frames['read'])} frames analysed; "
+        f"{f'left out {whole(dropped)} ({reasons})' if dropped else 'none left out'}"
+    )
+    yield f"  latency {latency} (p50 / p95 / p99)"
+    for cause in one.drift_causes:
+        yield f"  drift for {duration(cause.seconds)}: {cause.words}"

@@ -1,0 +1,43 @@
+"""Numbers and times as a person reads them."""
+
+from __future__ import annotations
+
+import time
+
+_DAY_S, _HOUR_S, _MINUTE_S = 86400, 3600, 60
+
+
+def duration(seconds: float) -> str:
+    """``3 d 4 h``, ``2 h 10 min``, ``5 min``, ``12 s``."""
+    whole = round(seconds)
+    if whole >= _DAY_S:
+        return f"{whole // _DAY_S} d {whole % _DAY_S // _HOUR_S} h"
+    if whole >= _HOUR_S:
+        return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S} min"
+    return f"{whole // _MINUTE_S} min" if whole >= _MINUTE_S else f"{whole} s"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: exact near the ends, where it matters."""
+    of_hundred = 100 * share
+    if 0 < of_hundred < 1 or 99 < of_hundred < 100:
+        return f"{of_hundred:.2f} %"
+    return f"{of_hundred:.0f} %"
+
+
+def local(utc: float, step_s: int = _MINUTE_S) -> str:
+    """A Unix time here, as fine as steps of so many seconds need: ``Mon 30 Nov, 14:00``."""
+    told = "%a %d %b" if step_s >= _DAY_S else "%a %d %b, %H:%M"
+    return time.strftime(told, time.localtime(utc))
+
+
+def milliseconds(value: float | None) -> str:
+    """A latency; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms".replace(",", " ")
+
+
+def whole(number: float) -> str:
+    """A number with thin groups of thousands."""
+    return f"{number:,.0f}".replace(",", " ")

@@ -1,0 +1,160 @@
+"""Reads the summaries of a database: those of some time, each count once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from sightline.addresses import database_address
+from sightline.errors import ConfigError
+from sightline.monitoring.history.packing import unpacked
+from sightline.monitoring.history.series import (
+    DAY_S,
+    HOUR_S,
+    MINUTE_S,
+    Series,
+    StoredSummary,
+    step_of,
+)
+from sightline.redaction import redact_address
+from sightline.runtime.history.store import read_names
+from sightline.sinks import schema
+from sightline.sinks.databases import sqlite_file
+
+
+class StoredHistory:
+    """The summaries of a database, for reading. Each reading opens it; safe for several threads.
+
+    Args:
+        url: as a ``DatabaseSink`` takes it.
+
+    Raises ConfigError: it is no address of a database.
+    """
+
+    def __init__(self, url: str | Path) -> None:
+        try:
+            text = database_address(str(url))
+            self._url = (
+                sa.make_url(text) if "://" in text else sa.URL.create("sqlite", database=text)
+            )
+        except (sa.exc.ArgumentError, ValueError) as error:
+            why = f": {error}" if type(error) is ValueError else ""
+            raise ConfigError(f"that is no address of a database{why}") from None
+        self.name = redact_address(self._url.render_as_string(hide_password=True))
+        self._file: Path | None = None
+        if self._url.get_backend_name() == "sqlite":
+            self._file = Path(str(self._url.database))
+            self.name = str(self._file)
+
+    def span(self) -> tuple[int, int] | None:
+        """When the first and the last minute, hour or day begin; None: nothing is kept. Raises ConfigError."""
+        table = schema.history.c
+        with self._reading() as connection:
+            row = connection.execute(
+                sa.select(sa.func.min(table.start), sa.func.max(table.start + table.seconds))
+            ).one()
+        return None if row[0] is None else (int(row[0]), int(row[1]))
+
+    def names(self, kind: str) -> list[str]:
+        """The names of all streams or models that something is kept of. Raises ConfigError."""
+        table = schema.history_series.c
+        with self._reading() as connection:
+            found = connection.execute(
+                sa.select(table.name).where(table.kind == kind).distinct().order_by(table.name)
+            ).scalars()
+            return list(found)
+
+    def read(
+        self,
+        after: int,
+        before: int,
+        streams: Sequence[str] = (),
+        models: Sequence[str] = (),
+    ) -> list[StoredSummary]:
+        """The summaries of a time, as fine as suits its length: minutes, hours or days.
+
+        Where finer ones are no longer kept, coarser ones stand for them.
+
+        Args:
+            after, before: Unix times of its beginning and end.
+            streams: names of streams; none: all, and the service.
+            models: names of models, and of those that streams use; none: all.
+
+        Raises ConfigError: it cannot be read.
+        """
+        wanted = step_of(before - after)
+        with self._reading() as connection:
+            names = read_names(connection)
+            found = []
+            for number, series in _series(connection):
+                if _concerns(series, streams, models):
+                    found += [
+                        StoredSummary(series, start, seconds, unpacked(data, names))
+                        for start, seconds, data in _rows(connection, number, wanted, after, before)
+                    ]
+        return found
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        if self._file is not None and not self._file.is_file():
+            raise ConfigError(
+                f"there is no database {self._file}: `history: {{database: {self._file}}}` in a configuration "
+                "makes one, as soon as `sightline run` has run for a minute"
+            )
+        url = self._url if self._file is None else sqlite_file.readable(self._url)
+        try:
+            engine = sa.create_engine(url, poolclass=sa.NullPool)
+            with engine.connect() as connection:
+                if not sa.inspect(connection).has_table(schema.history.name):
+                    raise ConfigError(
+                        f"{self.name} has no history: name it as `history.database` in a configuration, and "
+                        "`sightline run` keeps one in it"
+                    )
+                yield connection
+        except (sa.exc.NoSuchModuleError, ImportError) as error:
+            raise ConfigError(f"cannot read {self.name}: {error}") from error
+        except (sa.exc.SQLAlchemyError, ValueError) as error:
+            reason = sqlite_file.remedy(error) or " ".join(
+                str(getattr(error, "orig", None) or error).split()
+            )
+            raise ConfigError(f"cannot read {self.name}: {reason}") from error
+
+
+def _series(connection: sa.Connection) -> list[tuple[int, Series]]:
+    rows = connection.execute(sa.select(schema.history_series)).all()
+    return sorted((row.id, Series(row.kind, row.name, row.model)) for row in rows)
+
+
+def _concerns(series: Series, streams: Sequence[str], models: Sequence[str]) -> bool:
+    if series.kind == "stream":
+        return (not streams or series.name in streams) and (not models or series.model in models)
+    if series.kind == "model":
+        return not models or series.name in models
+    return not streams and not models
+
+
+def _rows(
+    connection: sa.Connection, number: int, wanted: int, after: int, before: int
+) -> Iterable[tuple[int, int, bytes]]:
+    """Start, seconds and content of a series' summaries within a time."""
+    table = schema.history.c
+    covered: set[int] = (
+        set()
+    )  # hours, and then days, that are known finer from their start to their end
+    for seconds, coarser in ((MINUTE_S, HOUR_S), (HOUR_S, DAY_S), (DAY_S, DAY_S)):
+        if seconds < wanted:
+            continue
+        mine = sa.and_(
+            table.seconds == seconds,
+            table.series_id == number,
+            table.start >= after - after % seconds,
+            table.start < before,
+        )
+        rows = connection.execute(
+            sa.select(table.start, table.data).where(mine).order_by(table.start)
+        ).all()
+        yield from ((row.start, seconds, row.data) for row in rows if row.start not in covered)
+        covered = {start - start % coarser for start in (covered | {row.start for row in rows})}

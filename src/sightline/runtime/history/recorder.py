@@ -1,0 +1,210 @@
+"""Records what streams and models do: looks every few seconds, and writes once a minute.
+
+Knows what is counted of a stream; knows neither tables nor reports.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from sightline.errors import SinkError
+from sightline.monitoring.history.collecting import StreamCollectors
+from sightline.monitoring.history.series import MINUTE_S, SERVICE, Series
+from sightline.monitoring.history.summary import MOST_NAMES, OTHER, PeriodSummary
+from sightline.runtime.history.model_counts import ModelCounts
+from sightline.types import StreamStats
+
+_LOOK_S = 2.0
+_KEPT_MINUTES = 60
+"""Minutes that wait for a database that is away or full; older ones are lost, and counted."""
+_JUMP_S = 30.0
+"""Wall clock and monotonic clock differ by so much between two looks where somebody has set the clock."""
+_STEADY_S = 600.0
+"""Old summaries are removed only after the clock has run so long: one that is set wrong must not empty the database."""
+_PRUNE_S = 3600.0
+_LONGEST_ERROR = 120
+_DIGITS = re.compile(r"\d+")
+
+log = logging.getLogger(__name__)
+
+Minute = tuple[int, dict[Series, PeriodSummary]]
+
+
+class Store(Protocol):
+    """Where minutes are kept: see ``HistoryStore``."""
+
+    name: str
+
+    def add(self, start: int, found: Mapping[Series, PeriodSummary]) -> None:
+        """Add what happened in a minute. Raises SinkError."""
+
+    def prune(self, now: float) -> None:
+        """Remove what is too old. Raises SinkError."""
+
+
+class HistoryRecorder:
+    """Counts what happens by minute, and writes it. A database that fails stops nothing.
+
+    Args:
+        store: where minutes are written.
+        streams: what each stream has done by now.
+        collectors: what is counted within the streams of this process.
+        models: what is counted of models and requests; None: another process does it.
+        clock: Unix seconds.
+        monotonic: seconds that nobody sets.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        streams: Callable[[], Mapping[str, StreamStats]],
+        collectors: StreamCollectors,
+        models: ModelCounts | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store, self._streams = store, streams
+        self._collectors, self._models = collectors, models
+        self._clock, self._monotonic = clock, monotonic
+        self._looked = (clock(), monotonic())
+        self._minute = _minute_of(self._looked[0])
+        self._steady_since = self._pruned_at = self._looked[1]
+        self._found: dict[Series, PeriodSummary] = {}
+        self._before: dict[str, StreamStats] = {}
+        self._waiting: deque[Minute] = deque()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.error: str | None = None
+        """Why minutes cannot be written at the moment."""
+        self.lost_minutes = 0
+        """Minutes that were given up: the database was away for too long."""
+
+    def start(self) -> None:
+        """Record from now on, in a thread of its own."""
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what there is, and record no more. Idempotent."""
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.look()
+        self._end_minute()
+        if self._waiting:
+            log.error("%s: the last %d minutes are lost", self._store.name, len(self._waiting))
+
+    def look(self) -> None:
+        """Count what has happened since the last look, and write the minute that is over, if one is."""
+        now, ticks = self._clock(), self._monotonic()
+        passed = ticks - self._looked[1]
+        jumped = abs(now - self._looked[0] - passed) > _JUMP_S
+        self._looked = (now, ticks)
+        minute = _minute_of(now)
+        if minute != self._minute:
+            self._end_minute()
+            self._minute = minute
+        if jumped:
+            log.warning("history: the clock was set; what comes is kept under the new time")
+            self._of(SERVICE).count("clock_jumps")
+            self._steady_since = ticks
+        self._count(passed)
+        if ticks - self._steady_since >= _STEADY_S and ticks - self._pruned_at >= _PRUNE_S:
+            self._pruned_at = ticks
+            self._prune(now)
+
+    def _count(self, passed_s: float) -> None:
+        """What has happened in the seconds that have passed."""
+        passed_ms = round(passed_s * 1e3)
+        self._of(SERVICE).count("up_ms", passed_ms)
+        stats = self._streams()
+        for name, one in stats.items():
+            summary = self._of(Series("stream", name, one.model))
+            before = self._before.get(name)
+            if before is None or before.since != one.since or before.read > one.read:
+                before = StreamStats(name, "", "", "")
+            _count_stream(summary, before, one, passed_ms)
+            summary.merge(self._collectors.take(name))
+        self._before = dict(stats)
+        self._collectors.forget(set(stats))
+        if self._models is not None:
+            for series, found in self._models.take().items():
+                self._of(series).merge(found)
+
+    def _of(self, series: Series) -> PeriodSummary:
+        return self._found.setdefault(series, PeriodSummary())
+
+    def _end_minute(self) -> None:
+        found, self._found = self._found, {}
+        self._waiting.append((self._minute, found))
+        while len(self._waiting) > _KEPT_MINUTES:
+            self._waiting.popleft()
+            self.lost_minutes += 1
+        try:
+            while self._waiting:
+                self._store.add(*self._waiting[0])
+                self._waiting.popleft()
+        except SinkError as exc:
+            if self.error is None:
+                log.error("history: %s; up to %d minutes wait for it", exc, _KEPT_MINUTES)
+            self.error = str(exc)
+            return
+        if self.error is not None:
+            log.warning(
+                "history: %s can be written again; %d minutes are lost so far",
+                self._store.name, self.lost_minutes,
+            )  # fmt: skip
+            self.error = None
+
+    def _prune(self, now: float) -> None:
+        try:
+            self._store.prune(now)
+        except SinkError as exc:  # it is tried again in an hour
+            log.error("history: old summaries stay: %s", exc)
+
+    def _run(self) -> None:
+        while not self._stop.wait(_LOOK_S):
+            try:
+                self.look()
+            except Exception:  # a defect here must not end what it only watches
+                log.exception("history: a look failed")
+
+
+def _minute_of(now: float) -> int:
+    return int(now // MINUTE_S) * MINUTE_S
+
+
+def _count_stream(
+    summary: PeriodSummary, before: StreamStats, now: StreamStats, passed_ms: int
+) -> None:
+    """Count what a stream has done between two looks."""
+    summary.count(f"state/{now.state}", passed_ms)
+    for name in ("read", "analyzed", "reconnects", "lost"):
+        summary.count(name, max(0, getattr(now, name) - getattr(before, name)))
+    for reason, number in now.dropped.items():
+        summary.count(f"dropped/{reason}", max(0, number - before.dropped.get(reason, 0)))
+    for stage, reasons in now.missing.items():
+        known = before.missing.get(stage, {})
+        for reason, number in reasons.items():
+            summary.count(f"missing/{stage} {reason}", max(0, number - known.get(reason, 0)))
+    if now.error is not None and now.error != before.error:
+        summary.count(f"error/{_error_kind(summary, now.error)}")
+    if now.drift is not None:
+        summary.count(f"drift/{now.drift.state}", passed_ms)
+        if now.drift.state == "drift" and now.drift.causes:
+            summary.count(f"cause/{now.drift.causes[0]}", passed_ms)
+
+
+def _error_kind(summary: PeriodSummary, error: str) -> str:
+    """An error without what differs from one to the next, so that the same ones are counted together."""
+    kind = _DIGITS.sub("#", " ".join(error.split()))[:_LONGEST_ERROR]
+    known = summary.parts("error")
+    return kind if kind in known or len(known) < MOST_NAMES else OTHER

@@ -1,0 +1,196 @@
+"""What is recorded of streams, and what becomes of it when the clock jumps or the database is away."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from sightline.errors import SinkError
+from sightline.monitoring.history.collecting import StreamCollectors
+from sightline.monitoring.history.series import SERVICE, Series
+from sightline.monitoring.history.summary import PeriodSummary, added
+from sightline.runtime.history.model_counts import ModelCounts
+from sightline.runtime.history.recorder import HistoryRecorder
+from sightline.types import DriftStatus, StreamStats
+
+GATE = Series("stream", "gate", "street")
+START = 1_800_000_000.0
+
+
+class Clock:
+    """Both clocks; ``set`` sets the wall clock only."""
+
+    def __init__(self) -> None:
+        self.utc, self.ticks = START, 50.0
+
+    def wait(self, seconds: float) -> None:
+        self.utc += seconds
+        self.ticks += seconds
+
+
+class Kept:
+    """A store that keeps what it is given, or fails."""
+
+    name = "kept"
+
+    def __init__(self) -> None:
+        self.minutes: list[tuple[int, dict[Series, PeriodSummary]]] = []
+        self.pruned: list[float] = []
+        self.full = False
+
+    def add(self, start: int, found: Mapping[Series, PeriodSummary]) -> None:
+        if self.full:
+            raise SinkError("cannot write kept: the disk is full")
+        self.minutes.append((start, dict(found)))
+
+    def prune(self, now: float) -> None:
+        self.pruned.append(now)
+
+    def total(self, series: Series = GATE) -> PeriodSummary:
+        return added(found[series] for _, found in self.minutes if series in found)
+
+
+class Site:
+    """A recorder with its clock, its store and what its streams say."""
+
+    def __init__(self, models: ModelCounts | None = None) -> None:
+        self.clock, self.store = Clock(), Kept()
+        self.stats = {"gate": StreamStats("gate", "running", "street://", "street", since=1.0)}
+        self.collectors = StreamCollectors(1.0)
+        self.recorder = HistoryRecorder(
+            self.store, lambda: self.stats, self.collectors, models,
+            lambda: self.clock.utc, lambda: self.clock.ticks,
+        )  # fmt: skip
+
+    def run(self, seconds: float, **stats: object) -> None:
+        for _ in range(int(seconds // 10)):
+            self.stats["gate"] = replace(self.stats["gate"], **stats)
+            self.clock.wait(10)
+            self.recorder.look()
+
+
+def test_counts_are_what_was_done_between_two_looks() -> None:
+    site = Site()
+    site.run(120, read=10, analyzed=8, dropped={"stale": 2}, missing={"classify": {"late": 1}})
+    site.run(60, read=15, analyzed=11, dropped={"stale": 4}, missing={"classify": {"late": 3}})
+    site.recorder.close()
+    total = site.store.total()
+    assert {name: total.counts[name] for name in ("read", "analyzed")} == {
+        "read": 15,
+        "analyzed": 11,
+    }
+    assert total.parts("dropped") == {"stale": 4}
+    assert total.parts("missing") == {"classify late": 3}
+    assert total.parts("state") == {"running": 180_000}
+    assert [start for start, _ in site.store.minutes] == [
+        START,
+        START + 60,
+        START + 120,
+        START + 180,
+    ]
+
+
+def test_a_stream_that_is_begun_anew_counts_from_nothing() -> None:
+    site = Site()
+    site.run(10, read=100)
+    site.run(10, read=7, since=2.0)
+    site.recorder.close()
+    assert site.store.total().counts["read"] == 107
+
+
+def test_states_errors_and_drift_are_counted() -> None:
+    site = Site()
+    drift = DriftStatus("drift", causes=("fog", "rain"))
+    site.run(20, drift=drift)
+    site.run(30, state="reconnecting", error="cannot open 10.0.0.7:554")
+    site.run(10, error="cannot open 10.0.0.8:554", drift=DriftStatus("usual"))
+    site.recorder.close()
+    total = site.store.total()
+    assert total.parts("state") == {"running": 20_000, "reconnecting": 40_000}
+    assert total.parts("error") == {"cannot open #.#.#.#:#": 2}
+    assert total.parts("cause") == {"fog": 50_000}
+    assert total.parts("drift") == {"drift": 50_000, "usual": 10_000}
+
+
+def test_what_collectors_and_models_counted_is_kept() -> None:
+    models = ModelCounts(_NoMeter())
+    site = Site(models)
+    site.collectors.of("gate").analyzed(0.01)
+    models.inferred("street", 4, 0.02, None)
+    models.inferred("street", 1, 0.02, "InferenceError")
+    models.refused("street", "normal", "deadline")
+    models.queued("street", "normal", 0.001)
+    models.answered(200, 0.1)
+    site.run(10)
+    site.recorder.close()
+    assert sum(site.store.total().histograms["latency"].values()) == 1
+    street = site.store.total(Series("model", "street"))
+    assert street.counts == {
+        "pictures": 4,
+        "failed": 1,
+        "error/InferenceError": 1,
+        "refused/deadline": 1,
+    }
+    assert site.store.total(SERVICE).counts == {"up_ms": 10_000, "requests/200": 1}
+
+
+def test_a_full_disk_stops_nothing_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site()
+    site.store.full = True
+    with caplog.at_level(logging.WARNING):
+        site.run(300, read=5)
+    assert site.recorder.error == "cannot write kept: the disk is full"
+    assert caplog.text.count("the disk is full") == 1
+    site.store.full = False
+    site.run(60, read=9)
+    assert site.recorder.error is None
+    assert "can be written again" in caplog.text
+    site.recorder.close()
+    assert site.store.total().counts["read"] == 9
+    assert site.recorder.lost_minutes == 0
+
+
+def test_minutes_that_wait_too_long_are_lost_and_counted() -> None:
+    site = Site()
+    site.store.full = True
+    site.run(65 * 60)
+    assert site.recorder.lost_minutes == 5
+    site.store.full = False
+    site.recorder.close()
+    assert len(site.store.minutes) == 60
+
+
+@pytest.mark.parametrize("seconds", [-86_400.0, 30 * 86_400.0])
+def test_a_clock_that_is_set_is_counted_and_removes_nothing(seconds: float) -> None:
+    site = Site()
+    site.run(3590)
+    site.clock.utc += seconds
+    site.run(590)
+    site.recorder.close()
+    assert site.store.total(SERVICE).counts["clock_jumps"] == 1
+    assert site.store.total().parts("state") == {"running": 4_180_000}
+    assert site.store.pruned == []
+    assert {start for start, _ in site.store.minutes} > {START, int(START + seconds) + 3600}
+
+
+def test_the_old_is_removed_once_an_hour() -> None:
+    site = Site()
+    site.run(2 * 3600 + 60)
+    assert len(site.store.pruned) == 2
+
+
+class _NoMeter:
+    def inferred(self, model: str, batch: int, seconds: float, error: str | None) -> None:
+        """Nothing is counted elsewhere."""
+
+    def queued(self, model: str, priority: str, seconds: float) -> None:
+        """Nothing is counted elsewhere."""
+
+    def refused(self, model: str, priority: str, reason: str) -> None:
+        """Nothing is counted elsewhere."""
+
+    def detected(self, stream: str, detections: object) -> None:
+        """Nothing is counted elsewhere."""
