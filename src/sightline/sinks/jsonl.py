@@ -128,6 +128,11 @@ def to_json(observation: Observation, *, polygons: bool = False) -> str:
 _quoted = lru_cache(maxsize=4096)(encode)  # names of streams and classes, which repeat
 
 
+@lru_cache(maxsize=4096)  # they change at each look, and are written with each frame
+def _labels(labels: tuple[Label, ...]) -> str:
+    return encode(label_fields(labels))
+
+
 def _objects(observation: Observation, polygons: bool) -> str:
     found, labels = observation.detections, observation.labels
     if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
@@ -143,7 +148,7 @@ def _objects(observation: Observation, polygons: bool) -> str:
         if track_id is not None:
             item += f',"track_id":{track_id}'
             if labels and track_id in labels:
-                item += f',"labels":{encode(label_fields(labels[track_id]))}'
+                item += f',"labels":{_labels(labels[track_id])}'
         if parent is not None:
             item += f',"parent_id":{parent}'
         if shapes:

@@ -120,9 +120,8 @@ class ClassifyTracks:
         turn = self._choice.is_turn(seen)
         shown = self._choice.of(seen) & (found.track_ids >= 0)
         rows = []
-        for row, (track, shows) in enumerate(
-            zip(found.track_ids.tolist(), shown.tolist(), strict=True)
-        ):
+        columns = (found.track_ids.tolist(), shown.tolist(), found.area.tolist())
+        for row, (track, shows, area) in enumerate(zip(*columns, strict=True)):
             known = self._known.get(track)
             if known is not None:
                 known.seen_at = now
@@ -130,7 +129,7 @@ class ClassifyTracks:
                 continue
             if known is None:
                 known = self._known[track] = _Known(seen_at=now)
-            if self._looks_again(known, _area(found.boxes[row]), now):
+            if self._looks_again(known, area, now):
                 rows.append(row)
         return rows
 
