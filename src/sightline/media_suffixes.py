@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-"""Pictures that are read."""
+PICTURES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+)
+"""Pictures that are read. ``.jpe``, ``.jfif`` and ``.mpo`` are JPEG too, as browsers and cameras name it."""
 
 UNREAD_PICTURES = frozenset({
-    ".gif", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jfif", ".ppm", ".pgm", ".pbm", ".pnm",
+    ".gif", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm",
     ".tga", ".exr", ".hdr", ".psd", ".svg", ".ico", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw",
 })  # fmt: skip
 """Pictures too, which are not read in a folder: whoever has them there is told."""

@@ -7,6 +7,7 @@ said in ``sightline.config``. Only plain YAML is read: no tag makes an object.
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,14 @@ MOST_NESTED = 100
 MOST_SHOWN = 20
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
+OWN_SECTION = "x-"
+"""What a section of the writer's own begins with, which keeps anchors for instance."""
+_NO_BREAK_SPACE = "\u00a0"
+_OTHER_BASES = (
+    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "8:00 as 480"),
+    (re.compile(r"[-+]?0[0-7_]+"), "010 as 8"),
+)
+"""Numbers of YAML 1.1 that nobody means, in base 60 and 8, each with an example."""
 _PLAIN = "tag:yaml.org,2002:"
 _MERGE = _PLAIN + "merge"
 _TEXT_TAGS = {_PLAIN + "str", _PLAIN + "timestamp", _PLAIN + "value"}
@@ -77,7 +86,7 @@ def read(path: Path, environment: Mapping[str, str]) -> ConfigurationFile:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
-        raise ConfigError(f"{path}:{line}: this is not UTF-8 text") from exc
+        raise ConfigError(f"{path}:{line}: this is not UTF-8 text: save it as UTF-8") from exc
     return parse(text, path, environment)
 
 
@@ -92,7 +101,12 @@ def parse(text: str, path: Path, environment: Mapping[str, str]) -> Configuratio
         raise ConfigError(f"{reader.where(())}: keys are wanted here: models: and so on")
     if not reader.found:  # else a half-read file would give mistakes that are none
         # A section whose entries are all commented out is as good as none.
-        tree = {key: value for key, value in tree.items() if value is not None}
+        # Anchors are kept in sections of the writer's own, as Docker Compose has them: `x-camera: &camera ...`.
+        tree = {
+            key: value
+            for key, value in tree.items()
+            if value is not None and not key.startswith(OWN_SECTION)
+        }
         place(tree, path.absolute().parent)
         configuration = None
         try:
@@ -117,16 +131,26 @@ def _composed(text: str, path: Path) -> yaml.Node | None:
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        problem = exc.problem or "cannot be read"
-        if "'\\t'" in problem:
-            problem = "a tab: YAML is indented with spaces only"
-        elif mark and "${" in "".join(text.splitlines()[mark.line : mark.line + 1]):
-            problem = "write '${...}' in quotes inside of { } and [ ]"
-        elif exc.context:
-            problem = f"{problem} ({exc.context})"
-        raise ConfigError(f"{path}{at}: not valid YAML: {problem}") from exc
+        written = "".join(text.splitlines()[mark.line : mark.line + 1]) if mark else ""
+        raise ConfigError(f"{path}{at}: not valid YAML: {_problem(exc, written)}") from exc
     except RecursionError as exc:
         raise ConfigError(f"{path}: is nested too deeply") from exc
+
+
+def _problem(error: yaml.MarkedYAMLError, line: str) -> str:
+    """What is wrong with a line, in the words of whoever wrote it where they are known."""
+    problem = error.problem or "cannot be read"
+    if "'\\t'" in problem:
+        return "a tab: YAML is indented with spaces only"
+    if "unknown escape" in problem:
+        return "a backslash in double quotes begins an escape: use 'single quotes', or / in paths"
+    if "another document" in problem:
+        return "a second document begins here: a configuration is one, without `---` in the middle"
+    if _NO_BREAK_SPACE in line:
+        return "it has a no-break space (U+00A0), as pasted text does: write an ordinary space"
+    if "${" in line:
+        return "write '${...}' in quotes inside of { } and [ ]"
+    return f"{problem} ({error.context})" if error.context else problem
 
 
 class _Reader:
@@ -214,6 +238,11 @@ class _Reader:
     def _scalar(self, node: yaml.ScalarNode, at: Loc) -> Any:
         if node.tag in _TEXT_TAGS:
             return self._replaced(node, at)
+        for form, example in _OTHER_BASES:
+            if form.fullmatch(node.value):  # which may be a secret
+                wrong = f"YAML reads it as another number ({example}): put text in quotes"
+                self._wrong(at, wrong, node)
+                return None
         try:
             return self._scalars.construct_object(node)
         except (ValueError, IndexError, KeyError):  # PyYAML checks little of what a tag forces
@@ -307,7 +336,11 @@ def _texts(tree: Any, at: str) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _placed(key: str, text: str, folder: Path) -> str:
-    if not text or "://" in text or text == "-" or Path(text).is_absolute():
+    if not text or "://" in text or text == "-":
+        return text
+    if text.startswith("~/"):
+        text = os.path.expanduser(text)  # noqa: PTH111 - "~/out/" says that a folder is meant
+    if Path(text).is_absolute():
         return text
     if (
         key in {"model", "embedder"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sightline.config import Configuration
+from sightline.config.file import OWN_SECTION
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = r"\$\{"
@@ -18,7 +19,8 @@ def schema() -> dict[str, object]:
     what a ``${NAME}`` stands for: it is accepted wherever a number, a word or a text may stand.
     """
     made = _open_to_variables(Configuration.model_json_schema())
-    return {"$schema": DIALECT, **made, "title": "Sightline configuration"}
+    own: dict[str, Any] = {"patternProperties": {f"^{OWN_SECTION}": {}}}
+    return {"$schema": DIALECT, **made, **own, "title": "Sightline configuration"}
 
 
 def _open_to_variables(node: Any) -> Any:

@@ -151,7 +151,7 @@ class Workers:
     def _refusal(self) -> str:
         """Why a job is not taken."""
         if self._closed:
-            return " was closed"
+            return " was closed: load the model again"
         if self._forked:
             return (
                 " was inherited through a fork, and its threads were not: load the model in this "

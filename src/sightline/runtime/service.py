@@ -72,7 +72,7 @@ class ModelService:
         self.detector = detector
         self._options, self._meter = options or SchedulerOptions(), meter
         self._owned = owned
-        self._inherited = self._started = False
+        self._started = False
         self._make()
         interpreter.watch(self)
 
@@ -107,8 +107,7 @@ class ModelService:
         """
         from sightline.sources.stills import encoded_frame
 
-        if self._inherited:
-            self._start_again()
+        self._start_at_first_use()
         parameters = checked(
             SubmitParameters, priority=priority, conf=conf, iou=iou, classes=classes
         )
@@ -129,6 +128,8 @@ class ModelService:
         """
         from sightline.sources.stills import encoded_frame
 
+        if not self._started:
+            await asyncio.to_thread(self._start_at_first_use)
         read = isinstance(image, (str, Path))
         frame = await asyncio.to_thread(encoded_frame, image) if read else encoded_frame(image)
         found = await asyncio.wrap_future(self.submit(frame, **parameters))
@@ -155,7 +156,7 @@ class ModelService:
         return _in_turn(images, partial(self.submit, **parameters))
 
     def start(self) -> None:
-        """Warm up; takes seconds. A context does it. Idempotent."""
+        """Warm up; takes seconds. A context does it, else the first picture. Idempotent."""
         if not self._started:
             self._model.add()
             self._started = True
@@ -173,7 +174,6 @@ class ModelService:
 
     def after_fork(self) -> None:
         """The child has a scheduler of its own; the engine makes itself again likewise."""
-        self._inherited = self._started
         self._make()
 
     def __reduce__(self) -> NoReturn:
@@ -187,12 +187,11 @@ class ModelService:
         self._model = SharedModel("model", self.detector, self.scheduler)
         self._started = False
 
-    def _start_again(self) -> None:
-        """In a forked child: start at the first use, since the parent's start is past."""
-        with self._starting:
-            if self._inherited:
+    def _start_at_first_use(self) -> None:
+        """Where no context has done it: in a notebook, or in a forked child, whose parent's start is past."""
+        if not self._started:
+            with self._starting:
                 self.start()
-                self._inherited = False
 
     def __enter__(self) -> Self:
         self.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sightline.errors import DecodeError
-from sightline.sources.image_header import read_header
 from sightline.sources.images import (
     LIMIT_PIXELS,
     REDUCED,
@@ -35,7 +34,7 @@ class EncodedPicture:
     def __init__(
         self, data: bytes, limit_pixels: int = LIMIT_PIXELS, name: str = "picture"
     ) -> None:
-        header = check_header(read_header(data), limit_pixels, name)
+        header = check_header(data, limit_pixels, name)
         self._data = data
         self._limit = limit_pixels
         self._name = name

@@ -215,10 +215,16 @@ class VideoReader:
         """How much of the stream was read, in seconds."""
         return max(0.0, self.end_s - self._start_s) if self._start_s is not None else 0.0
 
-    def was_cut_off(self) -> bool:
-        """Whether a file that was read to its end had promised to be longer."""
+    def was_cut_off(self, stated: int | None = None) -> bool:
+        """Whether a file that was read to its end had promised to be longer.
+
+        Args:
+            stated: how many bytes it should have, where its container states that.
+        """
         size = self.length or (self._file.tell() if self._file is not None else 0)
-        return is_cut_off(self.container, self.stream, self.end_s, size, torn=self.cut_off)
+        return is_cut_off(
+            self.container, self.stream, self.end_s, size, torn=self.cut_off, stated=stated
+        )
 
     def close(self) -> None:
         """Free the decoder and the file or connection. Idempotent."""

@@ -14,9 +14,17 @@ import av
 from sightline.errors import DecodeError, SourceError
 from sightline.sources.clock import StreamClock
 from sightline.sources.ffmpeg import DecodedFrame, VideoReader, explain
+from sightline.sources.image_header import HEAD_BYTES, other_kind
 from sightline.sources.pictures import Scalers, VideoPicture
 from sightline.sources.turn import Turn
-from sightline.sources.video_track import expected_frames, frame_rate, size_error, video_stream
+from sightline.sources.video_track import (
+    STATED_SIZE_BYTES,
+    expected_frames,
+    frame_rate,
+    size_error,
+    stated_size,
+    video_stream,
+)
 from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
 
 _DEFAULT_FPS = 25.0
@@ -181,7 +189,7 @@ class FileSource:
                 if self._closing:
                     self._end()
                     return None
-                if frame is None and reader.was_cut_off():
+                if frame is None and reader.was_cut_off(self._stated_size()):
                     raise DecodeError("it breaks off; copy it again from where it came from")
             except (DecodeError, av.FFmpegError) as exc:
                 if self._closing:
@@ -197,6 +205,13 @@ class FileSource:
                 finally:
                     del error  # its trace holds this function: no circle
             return frame
+
+    def _stated_size(self) -> int | None:
+        """How many bytes the file should have; None where it does not say, or is a pipe."""
+        if not self._path.is_file():
+            return None
+        with self._path.open("rb") as file:
+            return stated_size(file.read(STATED_SIZE_BYTES))
 
     def _rewind(self) -> bool:
         """Start the file over for the next round; False when somebody closed the source."""
@@ -265,9 +280,9 @@ def _what_it_is(path: Path) -> str:
     if not path.is_file():  # a pipe that has ended would be waited for
         return "brought nothing that is a video: see what writes into it"
     with path.open("rb") as file:
-        head = file.read(12)
-    if not head:
-        return "is empty: copy it again from where it came from"
+        head = file.read(HEAD_BYTES)
+    if (other := other_kind(head)) is not None:
+        return f"is {other}"
     if head[4:8] == b"ftyp":
         return (
             "was cut off before its index (moov) was written: let the recording finish, or "

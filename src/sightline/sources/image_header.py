@@ -62,6 +62,28 @@ def read_header(data: bytes) -> ImageHeader | None:
     return None
 
 
+def no_picture(data: bytes) -> str:
+    """What is wrong with a file of which ``read_header`` says that it is no picture, and the remedy."""
+    kinds = "no JPEG, PNG, WebP, BMP or TIFF picture"
+    other = other_kind(data)
+    return f"{kinds}, but {other}" if other else f"{kinds}: check what it is"
+
+
+def other_kind(head: bytes) -> str | None:
+    """What a file is that is neither a picture nor a video here, and the remedy; None: nobody knows.
+
+    Args:
+        head: its first bytes, ``HEAD_BYTES`` are enough.
+    """
+    if not head:
+        return "empty: copy it again from where it came from"
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:64].lower()
+    for magic, kind in _OTHER_KINDS:
+        if re.match(magic, head, re.DOTALL) or re.match(magic, text, re.DOTALL):
+            return kind
+    return None
+
+
 def is_animation(data: bytes) -> bool:
     """Whether a PNG or WebP file holds several pictures; its first ``HEAD_BYTES`` tell."""
     header = read_header(data[:HEAD_BYTES])
@@ -199,3 +221,31 @@ _FORMATS: tuple[tuple[bytes, Callable[[bytes], ImageHeader | None]], ...] = (
     (rb"BM", _bmp),
     (rb"II\*\0|MM\0\*", _tiff),
 )
+
+_CONVERT = "convert it to JPEG or PNG"
+_SAVE_AGAIN = "is not read: save it again with another program"
+_OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
+    (rb"version https://git-lfs", "a pointer of Git LFS: `git lfs pull` fetches the file itself"),
+    (
+        rb"<!doctype html|<html|<head",
+        "a web page: it came in place of the file, of which the address or the login is wrong",
+    ),
+    (rb"<\?xml.*<svg|<svg", f"an SVG drawing: {_CONVERT}"),
+    (rb"\{|\[\s*[{\"]", "JSON: an answer of a program in place of the file, perhaps its error"),
+    (rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", f"a HEIC picture: {_CONVERT}"),
+    (rb"....ftypavi[fs]", f"an AVIF picture: {_CONVERT}"),
+    (rb"\xff\x0a|\0\0\0\x0cJXL ", f"a JPEG XL picture: {_CONVERT}"),
+    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", f"a JPEG 2000 picture: {_CONVERT}"),
+    (rb"\xff\xd8\xff", "a JPEG that breaks off in its header: copy it again"),
+    (rb"\x89PNG\r\n\x1a\n", "a PNG that breaks off in its header: copy it again"),
+    (rb"GIF8[79]a", "a GIF: `sightline track` plays it as a video"),
+    (rb"II\+\0|MM\0\+", f"a BigTIFF, which {_SAVE_AGAIN}"),
+    (rb"II\*\0|MM\0\*", f"a TIFF that breaks off, or is of a kind that {_SAVE_AGAIN}"),
+    (rb"8BPS", f"a file of Photoshop: {_CONVERT}"),
+    (rb"%PDF", f"a PDF: {_CONVERT}"),
+    (rb"P[1-7]\s", f"a PNM picture (.ppm, .pgm): {_CONVERT}"),
+    (rb"\0\0\x01\0", f"an icon: {_CONVERT}"),
+    (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive: unpack it"),
+    (rb"\0{64}", "only zeros: its copy was never finished, so copy it again"),
+)
+"""What files begin with that people have under the names of pictures and videos, as regular expressions."""

@@ -19,7 +19,13 @@ import numpy as np
 
 from sightline.errors import ConfigError, DecodeError, SourceError
 from sightline.media_suffixes import PICTURES, UNREAD_PICTURES, VIDEOS
-from sightline.sources.image_header import HEAD_BYTES, ImageHeader, is_animation, read_header
+from sightline.sources.image_header import (
+    HEAD_BYTES,
+    ImageHeader,
+    is_animation,
+    no_picture,
+    read_header,
+)
 from sightline.sources.jpeg import decode_jpeg
 from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
 from sightline.types import Frame, Pixels, SourceState, SourceStatus, StreamInfo
@@ -57,7 +63,7 @@ def decode_image(data: bytes, limit_pixels: int = LIMIT_PIXELS, name: str = "pic
     Raises:
         DecodeError: it is none of these, is too large, or is damaged; ``name`` stands before it.
     """
-    header = check_header(read_header(data), limit_pixels, name)
+    header = check_header(data, limit_pixels, name)
     pixels = decode_reduced(data, header, 1)
     # The last decoder says what is wrong.
     if pixels is None:
@@ -79,10 +85,11 @@ def decode_reduced(data: bytes, header: ImageHeader, step: int) -> Pixels | None
     return decoded
 
 
-def check_header(header: ImageHeader | None, limit_pixels: int, name: str) -> ImageHeader:
-    """A header of a picture that may be decoded. Raises DecodeError as ``decode_image`` does."""
+def check_header(data: bytes, limit_pixels: int, name: str) -> ImageHeader:
+    """The header of a picture that may be decoded. Raises DecodeError as ``decode_image`` does."""
+    header = read_header(data)
     if header is None:
-        raise DecodeError(f"{name} is no JPEG, PNG, WebP, BMP or TIFF picture: check what it is")
+        raise DecodeError(f"{name} is {no_picture(data)}")
     if header.width <= 0 or header.height <= 0:
         raise DecodeError(f"{name} says that it is {header.width} x {header.height} pixels")
     if header.width * header.height > limit_pixels:
@@ -100,8 +107,12 @@ def check_header(header: ImageHeader | None, limit_pixels: int, name: str) -> Im
     return header
 
 
-def read_image(path: str | Path, limit_pixels: int = LIMIT_PIXELS) -> Pixels:
+def read_image(
+    path: str | Path, limit_pixels: int = LIMIT_PIXELS, *, again: bool = False
+) -> Pixels:
     """Read and decode a picture file: ``decode_image`` of what it holds.
+
+    ``again`` says that it was read before: then there is no second warning of an animation.
 
     Raises:
         SourceError: the file is not there or may not be read.
@@ -111,7 +122,7 @@ def read_image(path: str | Path, limit_pixels: int = LIMIT_PIXELS) -> Pixels:
         data = Path(path).read_bytes()
     except OSError as exc:
         raise SourceError(f"{path} cannot be read: {exc.strerror}: check the path") from exc
-    if is_animation(data):
+    if not again and is_animation(data):
         log.warning(
             "%s is an animation, of which the first picture is read: convert it to a GIF or a video, and "
             "track it, to have all", path,

@@ -6,9 +6,10 @@ the caller's, and may be read by several threads at once.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from sightline.types import ChannelOrder, Pixels
 
 if TYPE_CHECKING:
     from av import VideoFrame
+    from av.sidedata.sidedata import SideData
     from av.video.plane import VideoPlane
     from av.video.reformatter import VideoReformatter
 
@@ -149,21 +151,26 @@ class VideoPicture:
         pixel_aspect: the width of its pixels over their height.
 
     The picture is the one that a player shows. Pixels that are not square are made so: the width
-    is scaled, in the one pass that scales anyway. A display matrix (a telephone held upright) is
-    honoured: width, height and pixels are turned.
+    is scaled, in the one pass that scales anyway. A display matrix (a telephone held upright, a camera
+    that looks into a mirror) is honoured: width, height and pixels are turned and mirrored.
     """
 
     def __init__(self, frame: VideoFrame, scalers: Scalers, pixel_aspect: float = SQUARE) -> None:
         self._frame = frame
         self._scalers = scalers
         self._lock = Lock()
-        self._turn = round(frame.rotation / 90) * 90 % 360
+        self._turn, self._mirrored = _orientation(frame)
         width, height = displayed_width(frame.width, pixel_aspect), frame.height
         self._size = (width, height) if self._turn % 180 == 0 else (height, width)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What a decoder left behind cannot leave its process: its pixels do."""
         return ArrayPicture, (self.scaled(self.width, self.height, "bgr"),)
+
+    @property
+    def _is_turned(self) -> bool:
+        """Whether the decoder's planes are not the picture that is shown."""
+        return self._turn != 0 or self._mirrored
 
     @property
     def width(self) -> int:
@@ -184,11 +191,13 @@ class VideoPicture:
         """
         out = canvas(width, height, out)
         across, down = (width, height) if self._turn % 180 == 0 else (height, width)
-        upright = out if not self._turn else np.empty((down, across, 3), np.uint8)
+        upright = self._turn == 0 and not self._mirrored
+        coded = out if upright else np.empty((down, across, 3), np.uint8)
         with self._lock:  # reformat() rewrites the frame's colour tags while it works
-            self._scalers.convert(self._frame, across, down, order, upright)
-        if self._turn:
-            np.copyto(out, cv2.rotate(upright, _ROTATIONS[self._turn]))
+            self._scalers.convert(self._frame, across, down, order, coded)
+        if not upright:
+            turned = cv2.rotate(coded, _ROTATIONS[self._turn]) if self._turn else coded
+            np.copyto(out, turned[:, ::-1] if self._mirrored else turned)
         return out
 
     def scaled_part(
@@ -196,11 +205,11 @@ class VideoPicture:
     ) -> Pixels | None:
         """See ``PartlyScaled``: straight from the decoder's planes.
 
-        Only of plain 4:2:0 video that is neither turned nor stretched, where no edge cuts a pixel of
-        colour in two.
+        Only of plain 4:2:0 video that is neither turned, mirrored nor stretched, where no edge cuts a
+        pixel of colour in two.
         """
         frame = self._frame
-        if self._turn or self._size != (frame.width, frame.height) or width % 2 or height % 2:
+        if self._is_turned or self._size != (frame.width, frame.height) or width % 2 or height % 2:
             return None
         with self._lock:
             plain = _is_plain_video(frame)
@@ -218,7 +227,7 @@ class VideoPicture:
     def scaled_grey(self, width: int, height: int) -> Pixels | None:
         """See ``GreyScaled``. Only of pictures whose brightness is a plane of bytes, and that are not turned."""
         frame = self._frame
-        if self._turn or frame.format.name not in _WITH_LUMA:
+        if self._is_turned or frame.format.name not in _WITH_LUMA:
             return None
         luma = _rows(frame.planes[0], frame.height, frame.width)
         # Not the mean of all pixels: what is a few pixels wide would fade into its surroundings.
@@ -228,10 +237,29 @@ class VideoPicture:
     def yuv_planes(self) -> tuple[Pixels, Pixels, Pixels] | None:
         """See ``YuvPlanes``. Only of pictures that are not turned, with three planes of bytes."""
         frame = self._frame
-        if self._turn or frame.format.name not in _THREE_PLANES:
+        if self._is_turned or frame.format.name not in _THREE_PLANES:
             return None
         luma, blue, red = (_rows(plane, plane.height, plane.width) for plane in frame.planes)
         return luma, blue, red
+
+
+def _orientation(frame: VideoFrame) -> tuple[int, bool]:
+    """How a decoded frame becomes the picture that is shown, by its display matrix.
+
+    Returns:
+        Degrees counter-clockwise, a multiple of 90, and whether left and right change places after that.
+    """
+    try:
+        stated = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
+    except ValueError:  # PyAV does not know another kind of side data beside it: EXIF data, for one
+        return round(frame.rotation / 90) * 90 % 360, False
+    if stated is None:
+        return 0, False
+    # 3 x 3 numbers by rows: x' = a x + c y and y' = b x + d y, y downwards (libavutil/display.h).
+    a, b, _, c, d = (float(number) for number in np.frombuffer(bytes(stated), np.int32)[:5])
+    mirrored = a * d - b * c < 0
+    clockwise = math.degrees(math.atan2(b, -a if mirrored else a))
+    return round(-clockwise / 90) * 90 % 360, mirrored
 
 
 def _part_of_planes(frame: VideoFrame, part: Part) -> tuple[Any, Any]:

@@ -162,7 +162,12 @@ class StoredPicture:
         self, width: int, height: int, order: ChannelOrder, out: Pixels | None = None
     ) -> Pixels:
         """Read, decode and scale. Raises SourceError: the file is not there any more, or has changed."""
-        return still_frame(self._image).picture.scaled(width, height, order, out)
+        picture = (
+            ArrayPicture(read_image(self._image, again=True))
+            if isinstance(self._image, Path)
+            else still_frame(self._image).picture
+        )
+        return picture.scaled(width, height, order, out)
 
 
 def frame_reference(image: Image, frame: Frame) -> Callable[[], Frame | None]:

@@ -28,6 +28,12 @@ _NOT_MOVING = Disposition.attached_pic | Disposition.timed_thumbnails
 DECODING_ORDER = {"avi", "asf"}
 """Containers without times of presentation: what FFmpeg gives as such is a guess, wrong with B-frames."""
 
+STATED_SIZE_BYTES = 4096
+"""So much of a file's beginning tells how large it should be."""
+
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_UNKNOWN_RIFF = 0xFFFF_FFFF
+
 STILL_CODECS = {"mjpeg", "png", "bmp", "gif", "tiff", "webp"}
 """Each packet is a whole picture."""
 _ONE_PICTURE_S = 0.1
@@ -92,6 +98,18 @@ def frame_rate(stream: VideoStream) -> float | None:
     return float(rate) if rate else None
 
 
+def _ends_early(container: InputContainer, stream: VideoStream, end_s: float) -> bool:
+    """Whether pictures are missing at the end of a file that lacks bytes there, which may be its index."""
+    rate = frame_rate(stream)
+    if stream.frames and rate:  # FFmpeg takes the duration of a cut AVI from what is there
+        promised_s = stream.frames / rate
+    elif container.duration is not None:
+        promised_s = container.duration / av.time_base
+    else:
+        return True
+    return end_s < promised_s - 0.5 / (rate or 1)
+
+
 def tells_order(container: InputContainer, stream: VideoStream) -> bool:
     """Whether timestamps tell which frames are missing.
 
@@ -113,8 +131,45 @@ def expected_frames(container: InputContainer, stream: VideoStream) -> int | Non
     return max(1, round(container.duration / av.time_base * rate))
 
 
+def stated_size(head: bytes) -> int | None:
+    """How many bytes a file has, as its container states at its beginning; None where it does not.
+
+    Matroska and WebM state the size of their segment (RFC 9559), AVI that of its first RIFF chunk.
+    A recorder writes it last, so a file that is being recorded states none.
+
+    Args:
+        head: the first ``STATED_SIZE_BYTES`` of the file.
+    """
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        size = int.from_bytes(head[4:8], "little")
+        return 8 + size if 0 < size < _UNKNOWN_RIFF else None
+    if head[:4] != _EBML:
+        return None
+    length, at = _ebml_size(head, 4)
+    if length is None or head[at + length : at + length + 4] != _SEGMENT:
+        return None
+    rest, at = _ebml_size(head, at + length + 4)
+    return None if rest is None else at + rest
+
+
+def _ebml_size(head: bytes, at: int) -> tuple[int | None, int]:
+    """The size of an element (RFC 8794) that stands at a place, None where it is unknown, and where it ends."""
+    width = 9 - head[at].bit_length() if at < len(head) else 9
+    if width > 8 or at + width > len(head):
+        return None, at
+    unknown = (1 << 7 * width) - 1
+    size = int.from_bytes(head[at : at + width], "big") & unknown
+    return (None if size == unknown else size), at + width
+
+
 def is_cut_off(
-    container: InputContainer, stream: VideoStream, end_s: float, size: int, *, torn: bool
+    container: InputContainer,
+    stream: VideoStream,
+    end_s: float,
+    size: int,
+    *,
+    torn: bool,
+    stated: int | None = None,
 ) -> bool:
     """Whether a file that was read to its end had promised to be longer.
 
@@ -124,7 +179,10 @@ def is_cut_off(
         end_s: how far its packets reached.
         size: bytes that the file has, 0 where that is not known.
         torn: whether the last packet was damaged.
+        stated: bytes that it should have: ``stated_size``.
     """
+    if stated is not None and 0 < size < stated and _ends_early(container, stream, end_s):
+        return True
     formats = container.format.name.split(",")
     if "mp4" in formats:
         end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)

@@ -345,36 +345,43 @@ def test_a_wish_for_another_protocol_is_ignored(
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "why"),
     [
-        pytest.param(b"\x16\x03\x01\x02\0\x01\0", id="TLS"),
-        pytest.param(b"GET / HTTP/9.9\r\n\r\n", id="another version"),
+        pytest.param(b"\x16\x03\x01\x02\0\x01\0", "it speaks TLS", id="TLS"),
+        pytest.param(b"GET / HTTP/9.9\r\n\r\n", "Invalid HTTP version", id="another version"),
         pytest.param(
-            b"POST /detect HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", id="length"
+            b"POST /detect HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+            "Invalid character in Content-Length",
+            id="length",
         ),
         pytest.param(
             b"POST /detect HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "can't be present",
             id="two lengths",
         ),
         pytest.param(
             b"POST /detect HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+            "chunk size",
             id="broken chunk",
         ),
         pytest.param(
-            b"GET /health HTTP/1.1\r\nHost: localhost\r\nhost: localhost\r\n\r\n", id="two hosts"
+            b"GET /health HTTP/1.1\r\nHost: localhost\r\nhost: localhost\r\n\r\n",
+            "two headers Host",
+            id="two hosts",
         ),
-        pytest.param(b"GET /health HTTP/1.1\r\n\r\n", id="no host"),
-        pytest.param(b"CONNECT localhost:80 HTTP/1.1\r\nHost: a\r\n\r\n", id="a tunnel"),
+        pytest.param(b"GET /health HTTP/1.1\r\n\r\n", "no header Host", id="no host"),
+        pytest.param(b"CONNECT localhost:80 HTTP/1.1\r\nHost: a\r\n\r\n", "", id="a tunnel"),
     ],
 )
-def test_what_is_no_http(serve: Any, text: bytes) -> None:
+def test_what_is_no_http(serve: Any, text: bytes, why: str) -> None:
     service = serve()
     with connect(service) as sock:
         sock.sendall(text)
         sock.shutdown(socket.SHUT_WR)
-        status, _ = answer_of(sock)
+        status, body = answer_of(sock)
         assert 400 <= status < 500
+        assert why in body.decode()
     with service.client() as client:
         assert client.get("/health").status_code == 200
 

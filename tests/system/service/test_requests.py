@@ -152,6 +152,10 @@ def test_a_get_of_detect_is_told_what_to_send(serve: Any) -> None:
             id="base64",
         ),
         pytest.param(
+            "/detect", b'{"image":"","confidence":0.5}', JSON, 422, "did you mean conf?",
+            id="a word of another program",
+        ),
+        pytest.param(
             "/detect", b'{"url":"http://10.0.0.1/"}', {"Content-Type": "application/json"}, 403,
             "fetches nothing", id="url",
         ),

@@ -67,7 +67,19 @@ def complaints(text: str, **environment: str) -> list[str]:
             MODELS + "workers: {a: ${W}}\n",
             "2:15: not valid YAML: write '${...}' in quotes inside of { } and [ ]", id="variable in braces",
         ),
-        pytest.param(MODELS + "---\na: 1\n", "2:1: not valid YAML: but found another", id="two"),
+        pytest.param(MODELS + "---\na: 1\n", "2:1: not valid YAML: a second document begins", id="two"),
+        pytest.param(
+            "models:\u00a0{m: {model: x}}\n", "1:23: not valid YAML: it has a no-break space", id="pasted blank"
+        ),
+        pytest.param(
+            'models: {m: {model: "C:\\models\\x.onnx"}}\n', "1:25: not valid YAML: a backslash in double quotes",
+            id="backslashes",
+        ),
+        pytest.param(
+            MODELS + "serving: {port: 8:00}\n",
+            "2:17: serving.port: YAML reads it as another number (8:00 as 480)", id="a time for a number",
+        ),
+        pytest.param(MODELS + "serving: {port: 0100}\n", "2:17: serving.port: YAML reads it as", id="base 8"),
         pytest.param(MODELS + "workers: *w\n", "2:10: not valid YAML: found undefined alias", id="alias"),
         pytest.param(
             MODELS + "workers: 1\nworkers: 2\n", "3:1: workers: is given twice, first in line 2",
@@ -416,6 +428,29 @@ def test_anchors_and_merges() -> None:
         ("rtsp://b/1", 2, "udp"),
         ("rtsp://c/1", 3, "udp"),
     ]
+
+
+def test_anchors_have_a_place_of_their_own() -> None:
+    text = """\
+        x-camera: &camera {tracker: {kind: ocsort}}
+        models: {m: {model: x}}
+        streams: {gate: {<<: *camera, source: a.mp4}}
+        """
+    found = read(text)
+    assert found.streams["gate"].tracker.kind == "ocsort"
+
+
+def test_the_home_folder_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    found = read(
+        "models: {m: {model: ~/x.onnx}}\n"
+        "streams: {s: {source: '~/a/*.jpg', outputs: {mot: ~/out/}}}\n"
+    )
+    assert str(found.models["m"].model) == "/home/me/x.onnx"
+    assert (found.streams["s"].source, found.streams["s"].outputs.mot) == (
+        "/home/me/a/*.jpg",
+        "/home/me/out/",
+    )
 
 
 def test_a_mistake_in_what_is_merged_is_told_where_it_stands() -> None:

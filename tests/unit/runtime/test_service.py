@@ -70,6 +70,22 @@ def test_both_faces_see_the_same(detector: EngineDetector, picture: Pixels, tmp_
         assert "<img" in found._repr_html_()
 
 
+def test_without_a_context_it_starts_with_the_first_picture(
+    detector: EngineDetector, picture: Pixels
+) -> None:
+    """As in a notebook, where several cells ask at the same time."""
+    service = ModelService(detector)
+
+    async def ask() -> list[int]:
+        return [len(one) for one in await asyncio.gather(*map(service.predict, [picture] * 3))]
+
+    try:
+        assert asyncio.run(ask()) == [1, 1, 1]
+        assert len(service.predict_sync(picture)) == 1
+    finally:
+        service.close()
+
+
 def test_a_frame_of_the_callers_is_not_kept_alive(
     detector: EngineDetector, picture: Pixels
 ) -> None:

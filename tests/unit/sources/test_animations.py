@@ -12,6 +12,7 @@ import pytest
 from sightline import build
 from sightline.build.sources import source_kind
 from sightline.sources.images import read_image
+from sightline.sources.stills import frame_reference, still_frame
 
 PIL_Image = pytest.importorskip("PIL.Image", reason="Pillow writes the animations")
 
@@ -50,6 +51,17 @@ def test_who_reads_the_first_picture_only_is_told(
 ) -> None:
     assert read_image(animation(tmp_path / name)).shape == (48, 64, 3)
     assert f"{name} is an animation, of which the first picture is read" in caplog.text
+
+
+def test_who_reads_it_again_is_not_told_twice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = animation(tmp_path / "a.png")
+    frame = still_frame(path)
+    seen = frame_reference(str(path), frame)()
+    assert seen is not None
+    assert seen.image.shape == (48, 64, 3)
+    assert caplog.text.count("is an animation") == 1
 
 
 @pytest.mark.parametrize("name", ["still.png", "still.webp", "one.png"])

@@ -71,7 +71,12 @@ def test_real_video(data: Path) -> None:
     ("content", "kind", "message"),
     [
         pytest.param(None, SourceError, "does not exist", id="missing"),
-        pytest.param(b"", DecodeError, "is empty", id="empty"),
+        pytest.param(b"", DecodeError, "is empty: copy it again", id="empty"),
+        pytest.param(b"\n<!DOCTYPE html><html>", DecodeError, "is a web page", id="web page"),
+        pytest.param(
+            b"version https://git-lfs.github.com/spec/v1\n", DecodeError, "git lfs pull", id="LFS"
+        ),
+        pytest.param(bytes(9000), DecodeError, "only zeros", id="zeros"),
         pytest.param(b"hello, world\n" * 99, DecodeError, "no video that FFmpeg", id="text"),
         pytest.param(b"\0\0\0\x18ftypisom" + bytes(999), DecodeError, "index", id="no moov"),
         pytest.param(
@@ -201,6 +206,41 @@ def test_cut_off(make_video: MakeVideo, name: str) -> None:
     status = source.status
     assert status.state is SourceState.FAILED
     assert status.read == len(frames) + sum(status.dropped.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        pytest.param("street.mkv", "libx264", id="matroska"),
+        pytest.param("street.avi", "libx264", id="avi, whose packets tell no time"),
+        pytest.param("street.avi", "mjpeg", id="avi, a picture each"),
+    ],
+)
+def test_a_file_that_is_shorter_than_its_container_says(
+    make_video: MakeVideo, name: str, codec: str
+) -> None:
+    """Without Matroska's tag DURATION, which not every program writes, and without a torn packet."""
+    path = make_video(name, 60, codec=codec)
+    content = path.read_bytes().replace(b"DURATION", b"COMMENT_")
+    with av.open(str(path)) as file:
+        packets = [packet.pos for packet in file.demux(video=0) if packet.size]
+    whole = list(FileSource(path))
+    for count in (58, 30):
+        path.write_bytes(content[: packets[count] - 8])
+        read: list[Frame] = []
+        with pytest.raises(DecodeError, match="then it breaks off"):
+            read.extend(FileSource(path))
+        assert 0 < len(read) < len(whole) == 60
+
+
+def test_a_recording_that_goes_on_states_no_size(make_video: MakeVideo) -> None:
+    path = make_video("street.mkv", 60)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"\x18\x53\x80\x67") + 4
+    content[at : at + 8] = b"\x01" + b"\xff" * 7  # unknown, as a recorder has it until it ends
+    content = content.replace(b"DURATION", b"COMMENT_")
+    path.write_bytes(content[: len(content) // 2])
+    assert 0 < len(list(FileSource(path))) < 60
 
 
 def test_cut_off_between_two_frames(make_video: MakeVideo) -> None:

@@ -153,9 +153,15 @@ def test_second_decoder(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        pytest.param(b"", "no JPEG, PNG", id="empty"),
-        pytest.param(b"hello, world", "no JPEG, PNG", id="text"),
-        pytest.param(b"GIF89a" + bytes(99), "no JPEG, PNG", id="another format"),
+        pytest.param(b"", "no JPEG, PNG, WebP, BMP or TIFF picture, but empty", id="empty"),
+        pytest.param(b"\0\0\0\x18ftypheic", "but a HEIC picture: convert it", id="HEIC"),
+        pytest.param(b"\0\0\0\x20ftypavif", "but an AVIF picture: convert it", id="AVIF"),
+        pytest.param(b"\xef\xbb\xbf\r\n<HTML>", "but a web page", id="web page"),
+        pytest.param(b"version https://git-lfs.github.com/spec/v1", "`git lfs pull`", id="LFS"),
+        pytest.param(b'{"error": "gone"}', "but JSON", id="JSON"),
+        pytest.param(b"II+\0\x08\0", "but a BigTIFF", id="BigTIFF"),
+        pytest.param(b"hello, world", "picture: check what it is", id="text"),
+        pytest.param(b"GIF89a" + bytes(99), "but a GIF: `sightline track`", id="another format"),
         pytest.param(b"\xff\xd8\xff\xe0", "no JPEG, PNG", id="only a signature"),
         pytest.param(b"<svg>" + encode("png"), "no JPEG, PNG", id="polyglot"),
         pytest.param(png_of(20_000, 20_000), "20000 x 20000 pixels, more than", id="bomb"),

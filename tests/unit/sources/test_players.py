@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -415,6 +416,31 @@ def test_turned_pictures_with_wide_pixels(
     frames = shown(path)
     assert {(frame.width, frame.height) for frame in frames} == {size}
     assert quadrants(frames[-1]) == colours
+
+
+@pytest.mark.parametrize(
+    ("matrix", "size", "colours"),
+    [
+        pytest.param((-1, 0, 0, 1), (160, 96), [BLACK, RED, WHITE, BLUE], id="left-right"),
+        pytest.param((1, 0, 0, -1), (160, 96), [BLUE, WHITE, RED, BLACK], id="upside-down"),
+        pytest.param((0, 1, 1, 0), (96, 160), [RED, BLUE, BLACK, WHITE], id="transposed"),
+        pytest.param((0, -1, -1, 0), (96, 160), [WHITE, BLACK, BLUE, RED], id="anti-transposed"),
+    ],
+)
+def test_mirrored_pictures(
+    tmp_path: Path, matrix: tuple[int, ...], size: tuple[int, int], colours: list[tuple[int, ...]]
+) -> None:
+    """As front cameras and cameras on ceilings write them."""
+    path = tmp_path / "video.mp4"
+    ffmpeg("-f", "lavfi", "-i", QUARTERS, *H264, path)
+    content = path.read_bytes()
+    at = content.index(b"tkhd") + 44  # the matrix of the track's header, version 0
+    a, b, c, d = (number << 16 for number in matrix)
+    stated = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content[:at] + stated + content[at + len(stated) :])
+    frame = shown(path)[-1]
+    assert (frame.width, frame.height) == size
+    assert quadrants(frame) == colours
 
 
 @pytest.mark.parametrize("codec", ["h264", "mpeg2"])

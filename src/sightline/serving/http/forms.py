@@ -44,7 +44,10 @@ class Part:
         try:
             return self.data.decode()
         except UnicodeDecodeError as exc:
-            raise Malformed(f"field {self.name!r:.80} is no UTF-8 text") from exc
+            raise Malformed(
+                f"field {self.name!r:.80} is no UTF-8 text: a file needs a filename in its "
+                "Content-Disposition, as curl -F file=@picture.jpg sends it"
+            ) from exc
 
 
 def parse(content_type: str, body: bytes, limit: int) -> list[Part]:

@@ -36,6 +36,7 @@ REFUSED = "sightline.refused"
 
 MAX_HEADERS = 100
 MAX_HEAD_BYTES = 64 * 1024
+_TLS = b"\x16\x03"  # how a client begins that takes the port for one of https
 """Most bytes of the request line and all headers."""
 
 _SPARE_DESCRIPTORS = 48
@@ -110,8 +111,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         try:
             self._parse(memoryview(data))
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
+        except httptools.HttpParserError as exc:
+            self.send_400_response(f"this is no HTTP request: {_why(exc, data)}")
         if self.transport.is_closing():
             return
         if self._in_headers and self._received > MAX_HEAD_BYTES:
@@ -148,9 +149,12 @@ class GuardedProtocol(HttpToolsProtocol):
         """Take a header. Raises ValueError: there are too many, or two hosts (RFC 9112, 3.2)."""
         self._head_bytes += len(name) + len(value)
         if len(self.headers) >= MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
-            raise ValueError("too many headers")  # the parser makes its own error of it: 400
+            # The parser makes its own error of it: 400.
+            raise ValueError(
+                f"it has more than {MAX_HEADERS} headers or {MAX_HEAD_BYTES} bytes of them"
+            )
         if name.lower() == b"host" and any(known == b"host" for known, _ in self.headers):
-            raise ValueError("two hosts")  # RFC 9112, 3.2
+            raise ValueError("it has two headers Host")  # RFC 9112, 3.2
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -158,7 +162,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.parser.get_http_version() == "1.1" and not any(
             name == b"host" for name, _ in self.headers
         ):
-            raise ValueError("no host")  # RFC 9112, 3.2: 400
+            raise ValueError("it has no header Host")  # RFC 9112, 3.2: 400
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             version = self.parser.get_http_version()
             self._plain_head = _head_without_upgrade(
@@ -250,6 +254,16 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(408, "TooSlow", "the headers did not come in time")
         else:  # a connection that never spoke, or a body that goes on after its answer
             self.transport.close()
+
+
+def _why(error: httptools.HttpParserError, data: bytes) -> str:
+    """Why the parser has stopped, in our own words where they are known."""
+    ours = error.__context__
+    if isinstance(ours, ValueError):
+        return str(ours)
+    if data.startswith(_TLS):
+        return "it speaks TLS, and this port does not: write http://"
+    return str(error)
 
 
 def _head_without_upgrade(

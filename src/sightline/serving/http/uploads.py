@@ -29,7 +29,7 @@ from sightline.serving.http.schemas import (
 from sightline.serving.http.state import ServiceState
 from sightline.serving.http.validation import content_type, is_json, read_json, validation_message
 from sightline.sources.encoded import EncodedPicture
-from sightline.sources.image_header import read_header
+from sightline.sources.image_header import no_picture, read_header
 from sightline.types import Frame
 
 _FORM, _JSON, _PICTURE = "multipart/form-data", "application/json", "picture"
@@ -65,7 +65,7 @@ def frame_of(data: bytes, limits: LimitOptions, name: str = "picture") -> Frame:
     """
     header = read_header(data)
     if header is None:
-        raise UnsupportedMedia(f"{name} is no JPEG, PNG, WebP, BMP or TIFF picture")
+        raise UnsupportedMedia(f"{name} is {no_picture(data)}")
     if header.width * header.height > limits.pixels:
         raise TooLarge(
             f"{name} has {header.width} x {header.height} pixels, more than the {limits.pixels} "

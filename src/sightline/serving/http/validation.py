@@ -21,6 +21,7 @@ from starlette.requests import Request
 
 from sightline.config.value_errors import in_words
 from sightline.errors import InvalidRequest, Malformed, RequestError, TooLarge, UnsupportedMedia
+from sightline.foreign_words import named_here
 from sightline.serving.http.signatures import CACHE_BUSTERS, EXPIRES, SIGNATURE
 
 MOST_MISTAKES = 1000
@@ -49,7 +50,8 @@ def nearest(word: str, known: Collection[str]) -> str:
     """A half sentence: what was meant, perhaps, or else all that there is."""
     if not known:
         return ""
-    found = get_close_matches(word, known, 1, 0.6)
+    theirs = named_here(word, known)
+    found = [theirs] if theirs else get_close_matches(word, known, 1, 0.6)
     return f"; did you mean {found[0]}?" if found else f"; there are {', '.join(known)}"
 
 

@@ -58,7 +58,7 @@ def test_what_is_refused(kind: str, body: bytes, said: str) -> None:
 
 def test_a_field_that_is_no_text() -> None:
     (field,) = parse(KIND, part(b"\xff") + b"--b--", 3)
-    with pytest.raises(Malformed, match="'a' is no UTF-8"):
+    with pytest.raises(Malformed, match="'a' is no UTF-8 text: a file needs a filename"):
         field.text()
 
 
