@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sightline.errors import DecodeError
+from sightline.sources.image_header import check_header
 from sightline.sources.images import (
     LIMIT_PIXELS,
     REDUCED,
-    check_header,
     decode_image,
     decode_reduced,
 )

@@ -189,7 +189,7 @@ class FileSource:
                 if self._closing:
                     self._end()
                     return None
-                if frame is None and reader.was_cut_off(self._stated_size()):
+                if frame is None and reader.was_cut_off(_stated_size(self._path)):
                     raise DecodeError("it breaks off; copy it again from where it came from")
             except (DecodeError, av.FFmpegError) as exc:
                 if self._closing:
@@ -205,13 +205,6 @@ class FileSource:
                 finally:
                     del error  # its trace holds this function: no circle
             return frame
-
-    def _stated_size(self) -> int | None:
-        """How many bytes the file should have; None where it does not say, or is a pipe."""
-        if not self._path.is_file():
-            return None
-        with self._path.open("rb") as file:
-            return stated_size(file.read(STATED_SIZE_BYTES))
 
     def _rewind(self) -> bool:
         """Start the file over for the next round; False when somebody closed the source."""
@@ -236,6 +229,14 @@ class FileSource:
             self._skipped_before += self._reader.skipped
             self._reader.close()
         self._reader = self._first = None
+
+
+def _stated_size(path: Path) -> int | None:
+    """How many bytes a file should have; None where it does not say, or is a pipe."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return stated_size(file.read(STATED_SIZE_BYTES))
 
 
 def _open_reader(path: Path, threads: int, turn: Turn | None) -> VideoReader:

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sightline.errors import DecodeError
+
 # Start of frame, without DHT (c4), JPG (c8) and DAC (cc), which lie between.
 _JPEG_SOF = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
@@ -31,6 +33,8 @@ _QUARTER_TURNS = {5, 6, 7, 8}  # of EXIF's orientations
 _EXIF = b"Exif\0\0"
 _WEBP_ANIMATED = 0x02
 HEAD_BYTES = 4096
+LIMIT_SCANS = 100
+"""Most scans of a progressive JPEG; programs write about ten."""
 
 
 class ImageHeader(NamedTuple):
@@ -60,6 +64,28 @@ def read_header(data: bytes) -> ImageHeader | None:
             except (struct.error, IndexError):
                 return None  # it breaks off within its header
     return None
+
+
+def check_header(data: bytes, limit_pixels: int, name: str) -> ImageHeader:
+    """The header of a picture that may be decoded. Raises DecodeError: it is none, too large, or breaks off."""
+    header = read_header(data)
+    if header is None:
+        raise DecodeError(f"{name} is {no_picture(data)}")
+    if header.width <= 0 or header.height <= 0:
+        raise DecodeError(f"{name} says that it is {header.width} x {header.height} pixels")
+    if header.width * header.height > limit_pixels:
+        raise DecodeError(
+            f"{name} has {header.width} x {header.height} pixels, more than the limit of "
+            f"{limit_pixels}: make it smaller or raise the limit"
+        )
+    if header.scans > LIMIT_SCANS:
+        raise DecodeError(
+            f"{name} is a progressive JPEG of {header.scans} scans, more than {LIMIT_SCANS}: save it "
+            "again"
+        )
+    if not header.complete:
+        raise DecodeError(f"{name} is a {header.format} that breaks off: copy it again")
+    return header
 
 
 def no_picture(data: bytes) -> str:

@@ -22,17 +22,14 @@ from sightline.media_suffixes import PICTURES, UNREAD_PICTURES, VIDEOS
 from sightline.sources.image_header import (
     HEAD_BYTES,
     ImageHeader,
+    check_header,
     is_animation,
-    no_picture,
-    read_header,
 )
 from sightline.sources.jpeg import decode_jpeg
 from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
 from sightline.types import Frame, Pixels, SourceState, SourceStatus, StreamInfo
 
 LIMIT_PIXELS = 100_000_000
-LIMIT_SCANS = 100
-"""Most scans of a progressive JPEG; programs write about ten."""
 REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
     4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -83,28 +80,6 @@ def decode_reduced(data: bytes, header: ImageHeader, step: int) -> Pixels | None
     except cv2.error:
         return None
     return decoded
-
-
-def check_header(data: bytes, limit_pixels: int, name: str) -> ImageHeader:
-    """The header of a picture that may be decoded. Raises DecodeError as ``decode_image`` does."""
-    header = read_header(data)
-    if header is None:
-        raise DecodeError(f"{name} is {no_picture(data)}")
-    if header.width <= 0 or header.height <= 0:
-        raise DecodeError(f"{name} says that it is {header.width} x {header.height} pixels")
-    if header.width * header.height > limit_pixels:
-        raise DecodeError(
-            f"{name} has {header.width} x {header.height} pixels, more than the limit of "
-            f"{limit_pixels}: make it smaller or raise the limit"
-        )
-    if header.scans > LIMIT_SCANS:
-        raise DecodeError(
-            f"{name} is a progressive JPEG of {header.scans} scans, more than {LIMIT_SCANS}: save it "
-            "again"
-        )
-    if not header.complete:
-        raise DecodeError(f"{name} is a {header.format} that breaks off: copy it again")
-    return header
 
 
 def read_image(

@@ -36,6 +36,7 @@ REFUSED = "sightline.refused"
 
 MAX_HEADERS = 100
 MAX_HEAD_BYTES = 64 * 1024
+_TOO_MANY_HEADERS = f"it has more than {MAX_HEADERS} headers or {MAX_HEAD_BYTES} bytes of them"
 _TLS = b"\x16\x03"  # how a client begins that takes the port for one of https
 """Most bytes of the request line and all headers."""
 
@@ -149,10 +150,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Take a header. Raises ValueError: there are too many, or two hosts (RFC 9112, 3.2)."""
         self._head_bytes += len(name) + len(value)
         if len(self.headers) >= MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
-            # The parser makes its own error of it: 400.
-            raise ValueError(
-                f"it has more than {MAX_HEADERS} headers or {MAX_HEAD_BYTES} bytes of them"
-            )
+            raise ValueError(_TOO_MANY_HEADERS)  # the parser makes its own error of it: 400
         if name.lower() == b"host" and any(known == b"host" for known, _ in self.headers):
             raise ValueError("it has two headers Host")  # RFC 9112, 3.2
         super().on_header(name, value)
