@@ -63,8 +63,9 @@ STRICT = Rule(longer=8.0)
 TAUGHT = Rule(height=16.0, visibility=0.2)
 """Wider than the headline, so that what counts is never at the edge of what was taught."""
 
-_PLACES = np.full(80, -1, np.int64)
-_PLACES[list(CLASSES)] = range(len(CLASSES))
+PLACES = np.full(80, -1, np.int64)
+"""By COCO's number, the detector's own class id; -1 of what it does not find."""
+PLACES[list(CLASSES)] = range(len(CLASSES))
 _RARITY = np.array([0.0, 2.0, 0.1, 2.5, 3.0, 1.5])
 
 
@@ -77,7 +78,7 @@ def refuse_held_out(seeds: Sequence[int]) -> None:
         )
 
 
-def scene(seed: int) -> StreetOptions:
+def scene(seed: int, seconds: int = SECONDS) -> StreetOptions:
     """The street of a training seed: all weathers, lights and cameras, a camera of any quality.
 
     Raises:
@@ -86,7 +87,7 @@ def scene(seed: int) -> StreetOptions:
     refuse_held_out([seed])
     rng = np.random.default_rng([seed, 1])
     return StreetOptions(
-        seed=seed, width=WIDTH, height=HEIGHT, fps=1, duration=SECONDS, density="random",
+        seed=seed, width=WIDTH, height=HEIGHT, fps=1, duration=seconds, density="random",
         weather="random", light="random", camera="random",
         noise=round(float(rng.uniform(0, 2)), 2), blur=round(float(rng.uniform(0, 1.8)), 2),
         shake=round(float(rng.uniform(0, 2)), 2),
@@ -97,20 +98,26 @@ def scene(seed: int) -> StreetOptions:
 def _worth(truth: StreetTruth) -> float:
     """How much a frame teaches about rare classes."""
     kept = ~TAUGHT.ignored(truth.boxes, truth.visibility)
-    return float(_RARITY[_PLACES[truth.class_ids[kept]]].sum())
+    return float(_RARITY[PLACES[truth.class_ids[kept]]].sum())
 
 
-def render(seed: int, keep: int) -> list[tuple[NDArray[np.uint8], StreetTruth]]:
-    """The ``keep`` most instructive frames of a training street, in order."""
-    frames = [(frame.image, truth_of(frame)) for frame in StreetSource(scene(seed))]
+def render(
+    seed: int, keep: int, seconds: int = SECONDS
+) -> list[tuple[NDArray[np.uint8], StreetTruth]]:
+    """The ``keep`` most instructive of ``seconds`` frames of a training street, in order."""
+    frames = [(frame.image, truth_of(frame)) for frame in StreetSource(scene(seed, seconds))]
     # Half by what is in them, half spread out evenly, so that plain scenes are there too.
     first = list(range(0, len(frames), max(1, 2 * len(frames) // keep)))[: keep // 2]
     rest = sorted(set(range(len(frames))) - set(first), key=lambda i: -_worth(frames[i][1]))
     return [frames[i] for i in sorted(first + rest[: keep - len(first)])]
 
 
-def build(folder: Path, seeds: Sequence[int], keep: int, *, masks: bool = False) -> None:
-    """Write the frames of ``seeds`` and their truth to ``folder``, with ``masks`` also whose each pixel is.
+def build(
+    folder: Path, seeds: Sequence[int], keep: int, *, seconds: int = SECONDS, masks: bool = False
+) -> None:
+    """Write the ``keep`` best of ``seconds`` frames of each of ``seeds`` and their truth to ``folder``.
+
+    With ``masks`` it is also written whose each pixel is.
 
     Raises ValueError, OSError.
     """
@@ -124,12 +131,12 @@ def build(folder: Path, seeds: Sequence[int], keep: int, *, masks: bool = False)
     boxes, classes, visibility, counts = [], [], [], []
     started = time.monotonic()
     for number, seed in enumerate(seeds):
-        for at, (image, truth) in enumerate(render(seed, keep)):
+        for at, (image, truth) in enumerate(render(seed, keep, seconds)):
             pixels[number * keep + at] = image
             if maps is not None:
                 maps[number * keep + at] = truth.id_map
             boxes.append(truth.boxes)
-            classes.append(_PLACES[truth.class_ids])
+            classes.append(PLACES[truth.class_ids])
             visibility.append(truth.visibility)
             counts.append(len(truth))
         if number % 50 == 49:
@@ -149,6 +156,40 @@ def build(folder: Path, seeds: Sequence[int], keep: int, *, masks: bool = False)
     }
     (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     print(json.dumps(summary))
+
+
+def from_labels(dataset: Path, folder: Path) -> int:
+    """Write the pictures of a YOLO dataset to ``folder``, as ``build`` writes frames; how many there are.
+
+    Its classes are those of the detector, in order, and its pictures have the size of the frames. What a label
+    names is there to be seen, so it counts where it is large enough.
+
+    Raises ValueError, OSError: there is no such dataset.
+    """
+    pictures = sorted((dataset / "images").glob("*.jpg"))
+    if not pictures:
+        raise ValueError(f"{dataset / 'images'}: there are no pictures (*.jpg)")
+    images, rows = [], []
+    for path in pictures:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is None or image.shape != (HEIGHT, WIDTH, 3):
+            raise ValueError(f"{path}: it is no picture of {WIDTH}×{HEIGHT}")
+        images.append(image)
+        text = (dataset / "labels" / f"{path.stem}.txt").read_text(encoding="utf-8")
+        rows.append(
+            np.array([line.split()[:5] for line in text.splitlines()], np.float32).reshape(-1, 5)
+        )
+    labels = np.concatenate(rows)
+    middles, sides = labels[:, 1:3], labels[:, 3:] / 2
+    boxes = np.hstack([middles - sides, middles + sides]) * np.float32([WIDTH, HEIGHT] * 2)
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "frames.npy", np.stack(images))
+    np.savez(
+        folder / "truth.npz", boxes=boxes, classes=labels[:, 0].astype(np.int64),
+        visibility=np.ones(len(labels), np.float32), counts=[len(one) for one in rows],
+        seeds=np.zeros(0, np.int64),
+    )  # fmt: skip
+    return len(images)
 
 
 @dataclass(frozen=True)

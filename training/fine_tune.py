@@ -24,6 +24,7 @@ from loss import DetectionLoss, Targets, ciou, corners
 from model import Conv, Raw, StreetDetector, centres
 from torch import Tensor, nn
 from torch.nn import functional
+from train import halves
 
 SIZE = (384, 256)
 """Width and height of the crops that are taught."""
@@ -189,13 +190,13 @@ class StreetTask:
     def loss(self, network: nn.Module, batch: Batch, teacher: nn.Module | None) -> Tensor:
         """How far the network is from the truth, or from the teacher."""
         pictures = _pictures(batch)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=halves("cpu")):
             found = network(pictures)
         if teacher is None:
             objects = (torch.from_numpy(a) for a in (batch.owner, batch.boxes, batch.classes))
             targets = Targets.of(len(pictures), *objects, torch.from_numpy(batch.ignored))
             return self._truth(found, targets).total
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=halves("cpu")):
             wanted = teacher.raw(pictures)
         return self._teacher(found, wanted)
 

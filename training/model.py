@@ -95,13 +95,17 @@ class StreetDetector(nn.Module):
     pixels and scores from 0 to 1, the layout of YOLOv8.
     """
 
-    def __init__(self, classes: int = 6, neck: int = 48, head: int = 48) -> None:
+    def __init__(
+        self, classes: int = 6, neck: int = 48, head: int = 48, width: float = 1.0
+    ) -> None:
+        """``width`` multiplies the channels of the backbone: a small network is taught in minutes."""
         super().__init__()
-        self.to4 = nn.Sequential(Conv(3, 16, 3, 2), Conv(16, 32, 3, 2), Block(32))
-        self.to8 = nn.Sequential(Conv(32, 64, 3, 2), Block(64), Block(64))
-        self.to16 = nn.Sequential(Conv(64, 96, 3, 2), Block(96), Block(96), Block(96))
-        self.to32 = nn.Sequential(Conv(96, 96, 3, 2), Block(96), Surroundings(96))
-        self.sides = nn.ModuleList(Conv(c, neck, 1) for c in (64, 96, 96))
+        c2, c4, c8, c16 = (round(width * channels) for channels in (16, 32, 64, 96))
+        self.to4 = nn.Sequential(Conv(3, c2, 3, 2), Conv(c2, c4, 3, 2), Block(c4))
+        self.to8 = nn.Sequential(Conv(c4, c8, 3, 2), Block(c8), Block(c8))
+        self.to16 = nn.Sequential(Conv(c8, c16, 3, 2), Block(c16), Block(c16), Block(c16))
+        self.to32 = nn.Sequential(Conv(c16, c16, 3, 2), Block(c16), Surroundings(c16))
+        self.sides = nn.ModuleList(Conv(c, neck, 1) for c in (c8, c16, c16))
         self.up = nn.Upsample(scale_factor=2.0, mode="nearest")
         self.fine = nn.ModuleList([Block(neck), nn.Sequential(Block(neck), Block(neck))])
         self.down = nn.ModuleList([Conv(neck, neck, 3, 2), Conv(neck, neck, 3, 2)])

@@ -139,9 +139,9 @@ def _embedder(options: CollectOptions, model: ModelOptions) -> Iterator[Embedder
         yield found
 
 
-def _anomaly(sample: FrameSample, reference: Reference | None) -> float:
-    """How far a picture is from all that is usual at its time; 0 where nobody knows."""
-    return 0.0 if reference is None else anomaly(sample, reference.usual_at(sample.utc))
+def _anomaly(sample: FrameSample, reference: Reference | None) -> float | None:
+    """How far a picture is from all that is usual at its time; None: nobody knows."""
+    return None if reference is None else anomaly(sample, reference.usual_at(sample.utc))
 
 
 def _appearance(seen: Observation, sample: FrameSample, embedder: Embedder | None) -> Floats:

@@ -9,8 +9,10 @@ from sightline.types import Floats
 
 _VIEW = (32, 18)
 """Width and height of the picture that is compared where there is no embedder."""
-_GREY_LEVELS = 2.0
-"""Pictures whose brightness differs by less, on average, show the same."""
+_APART = 0.05
+"""Pictures whose brightness differs by less, as a share of their contrast, show the same: at night all is dark."""
+_LEAST_CONTRAST = 8.0
+"""Grey levels; with less, what differs is noise."""
 _COSINE = 0.02
 """Embeddings whose cosine is nearer to 1 show the same."""
 DIFFERENT = 6.0
@@ -20,7 +22,8 @@ DIFFERENT = 6.0
 def appearance_of_view(view: Floats) -> Floats:
     """The vector (576,) float32 of a picture's brightness (H, W), in grey levels: see ``PictureSample.view``."""
     small = cv2.resize(view, _VIEW, interpolation=cv2.INTER_AREA).ravel()
-    return np.asarray(small / (_GREY_LEVELS * np.sqrt(small.size)), np.float32)
+    contrast = max(_LEAST_CONTRAST, float(view.std()))
+    return np.asarray(small / (_APART * contrast * np.sqrt(small.size)), np.float32)
 
 
 def appearance_of_embedding(vector: Floats) -> Floats:

@@ -41,7 +41,10 @@ class CollectHardFrames:
         """The observation as it is."""
         sample = self._profiler.see(seen)
         if sample is not None:
-            status = self._drift() or DriftStatus("waiting")
-            reasons = self._meter.reasons(sample, status.anomaly, drifted=status.state == "drift")
+            status = self._drift()
+            known = status is not None and status.state in {"usual", "drift"}
+            anomaly = status.anomaly if status is not None and known else None
+            drifted = status is not None and status.state == "drift"
+            reasons = self._meter.reasons(sample, anomaly, drifted=drifted)
             self._collector.offer(seen, reasons, sample.picture.view)
         return seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,8 +28,40 @@ def test_of_a_frame_of_which_the_model_is_sure_nothing_is_said() -> None:
 
 
 def test_objects_of_which_the_model_is_unsure_are_hard() -> None:
-    assert HardnessMeter().reasons(sample(unsure=2)) == {"uncertain": 0.5}
-    assert HardnessMeter().reasons(sample(unsure=8)) == {"uncertain": 1.0}
+    assert HardnessMeter().reasons(sample(unsure=2)) == {"uncertain": 0.2}
+    assert HardnessMeter().reasons(sample(unsure=8)) == {"uncertain": 0.4}
+
+
+def test_more_unsure_objects_than_usual_are_harder_than_as_many_as_ever() -> None:
+    meter = HardnessMeter(("uncertain",))
+    usual = [meter.reasons(sample(unsure=4))["uncertain"] for _ in range(20)]
+    assert set(usual) == {0.4}
+    assert meter.reasons(sample(unsure=5)) == {"uncertain": pytest.approx(0.8)}
+
+
+def dark(sample: FrameSample, levels: float) -> FrameSample:
+    """The same frame, darker."""
+    numbers = dict(sample.picture.numbers)
+    for name in ("brightness", "shadows", "highlights"):
+        numbers[name] -= levels
+    return replace(sample, picture=replace(sample.picture, numbers=numbers))
+
+
+def test_pictures_unlike_those_before_are_rare_until_they_are_many() -> None:
+    meter = HardnessMeter(("rare",))
+    one = sample()
+    assert [meter.reasons(one) for _ in range(30)] == [{}] * 30
+    nights = [meter.reasons(dark(one, 60)).get("rare", 0.0) for _ in range(12)]
+    assert nights[0] == 1.0
+    assert nights == sorted(nights, reverse=True)
+    assert nights[-1] == 0.0
+
+
+def test_where_there_is_a_reference_that_says_what_is_unusual() -> None:
+    meter = HardnessMeter(("rare",))
+    for _ in range(30):
+        meter.reasons(sample(), 0.0)
+    assert meter.reasons(dark(sample(), 60), 0.0) == {}
 
 
 def test_tracks_that_came_back_are_hard() -> None:

@@ -20,12 +20,12 @@ def collector(tmp_path: Path) -> HardFrameCollector:
 
 
 def test_a_frame_a_second_is_looked_at(collector: HardFrameCollector) -> None:
-    stage = CollectHardFrames(collector, every_s=1.0)
-    for index in range(20):  # five a second, each with an unsure object
+    stage = CollectHardFrames(collector, 1.0, ("drifted",), lambda: DriftStatus("drift"))
+    for index in range(20):  # five a second
         one = seen(index)
         assert stage.submit(one) is None
         assert stage.settle(one, None) is one
-    assert collector.status().collected == {"uncertain": 4}
+    assert collector.status().collected == {"drifted": 4}
 
 
 def test_frames_of_a_camera_that_has_drifted_are_hard(collector: HardFrameCollector) -> None:
