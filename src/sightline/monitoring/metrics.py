@@ -23,6 +23,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.samples import Sample
 
 from sightline._version import __version__
+from sightline.config import HARD_FRAME_KINDS
 from sightline.monitoring.hardware import Energy, Gpus
 from sightline.monitoring.rollouts import rollout_metrics
 from sightline.types import (
@@ -319,6 +320,9 @@ def _of_drift(streams: Mapping[str, DriftStatus]) -> Iterator[Metric]:
     yield from (drifted, effect, score)
 
 
+_NONE_DROPPED = {"busy": 0, "failed": 0}
+
+
 def _of_hard_frames(streams: Mapping[str, HardFrameStatus]) -> Iterator[Metric]:
     collected = CounterMetricFamily(
         "sightline_stream_hard_frames", "Hard frames that were written, by each reason why they are hard.", labels=("stream", "reason"),
@@ -333,9 +337,10 @@ def _of_hard_frames(streams: Mapping[str, HardFrameStatus]) -> Iterator[Metric]:
         "sightline_stream_hard_frames_bytes", "Size of the hard frames on disk.", labels=("stream",),
     )  # fmt: skip
     for name, status in streams.items():
-        for reason, count in status.collected.items():
+        # From 0 on: a rate needs the value before the first one, too.
+        for reason, count in (dict.fromkeys(HARD_FRAME_KINDS, 0) | dict(status.collected)).items():
             collected.add_metric((name, reason), count)
-        for reason, count in status.dropped.items():
+        for reason, count in (_NONE_DROPPED | dict(status.dropped)).items():
             dropped.add_metric((name, reason), count)
         kept.add_metric((name,), status.kept)
         size.add_metric((name,), status.bytes)
