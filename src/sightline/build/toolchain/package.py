@@ -1,4 +1,4 @@
-"""A detector packed for a machine, from options: variants are tried until its limits are met."""
+"""A model packed for a machine, from options: variants are tried until its limits are met."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sightline.build.file_conflicts import check_files, read_by_model
-from sightline.build.model_files import model_path
-from sightline.build.models import decoders
+from sightline.build.model_files import PEOPLE, bundled_names, model_path
+from sightline.build.sources import inputs
+from sightline.build.toolchain.cards import onnx_card
+from sightline.build.toolchain.crops import boxes_of, check_shown
 from sightline.build.toolchain.export_sources import DATA
-from sightline.build.toolchain.package_trials import (
-    data_frames,
-    found_objects,
-    packed_options,
-    variant_trials,
-)
-from sightline.config import ModelOptions
+from sightline.build.toolchain.package_subjects import CropSubject, DetectorSubject, PackedSubject
+from sightline.build.toolchain.package_trials import data_frames, packed_options, variant_trials
+from sightline.config import ClassifyOptions, ModelOptions, stage_options
 from sightline.errors import ConfigError, ModelError
+from sightline.models.exporters.metadata import DETECTION_TASKS
 from sightline.types import Frame
 from sightline.whole_files import check_text, move_into_place, scratch_beside
 
 if TYPE_CHECKING:
+    from sightline.deploy.package.files import PackedUse
     from sightline.deploy.package.targets import Target
     from sightline.deploy.package.trials import PackageTrial
     from sightline.models.card import CardReading
     from sightline.models.model_card import ModelCard
 
-
-SURE = 0.5
-"""The score of an object that must be found on the machine, too."""
+UNTRIED = (
+    "Pruned and distilled variants are not tried: they are taught, by `sightline optimize --variants "
+    "pruned-0.3,distilled-0.5 --training STEP`, and an accepted one is packed like any model"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,9 @@ class PackageOptions:
         target: the machine's name.
         limits: of the machine.
         data: frames on which variants are compared with the original.
+        crops: of a classifier or an embedder, the detector whose objects it is shown there, and in use:
+            ``MODEL`` or ``MODEL:class,class``; None: it is shown whole pictures.
+        models_dir: where that is looked up by its name.
         wheels: files of Python packages that lie in the package, for a machine without a network.
         missed: pack what is nearest to the limits where none meets them.
     """
@@ -49,6 +53,8 @@ class PackageOptions:
     target: str
     limits: Target
     data: str = DATA
+    crops: str | None = None
+    models_dir: Path | None = None
     wheels: tuple[Path, ...] = ()
     missed: bool = False
 
@@ -72,7 +78,7 @@ def package(
         tell: is called with each variant that was tried.
 
     Raises:
-        ConfigError: the model is no ONNX detector, or the output is there already.
+        ConfigError: the model is no ONNX file, nothing says what it is shown, or the output is there already.
         ModelError: it cannot be read, or no variant meets the limits: nothing is written then.
         SinkError: the files cannot be written.
     """
@@ -84,12 +90,14 @@ def package(
         raise ConfigError(f"{output} is there already: give another name, or remove it")
     _check_wheels(options.wheels)
     check_text(path, "a package, which is for other machines")
-    reading = _reading(path)
+    reading = onnx_card(path)
+    _check_crops(reading, options)
     frames = data_frames(options.data)
+    subject = _subject(reading, frames, model, options)
     trials = []
     with scratch_beside(output) as scratch:
         for trial in tried(
-            variant_trials(reading, frames, options.limits, scratch), options.limits
+            variant_trials(reading, subject, options.limits, scratch), options.limits
         ):
             trials.append(trial)
             tell(str(trial))
@@ -98,13 +106,45 @@ def package(
         if gaps and not options.missed:
             raise ModelError(
                 f"no variant of {path.name} meets the limits of {options.target}; the nearest "
-                f"is {chosen}: {'; '.join(gaps)}. --allow-missed packs it all the same"
+                f"is {chosen}: {'; '.join(gaps)}. {UNTRIED}. --allow-missed packs the nearest all the same"
             )
         name = _plain(output)
         folder = scratch / name
-        _write(folder, name, reading, chosen, frames, options, trials)
+        _write(folder, name, reading, chosen, subject, options, trials)
         _place(folder, output)
     return Packed(output, chosen, trials, gaps)
+
+
+def _check_crops(reading: CardReading, options: PackageOptions) -> None:
+    """Raise ConfigError where nothing says what a model of crops is shown, or that is said of a detector."""
+    card = reading.card
+    if card.task in DETECTION_TASKS:
+        if options.crops is not None:
+            raise ConfigError(
+                f"--crops {options.crops}: it is for classifiers and embedders, and the task of {card.name} "
+                f"is {card.task}"
+            )
+        return
+    if card.task == "embed" and options.crops is None:
+        raise ConfigError(
+            f"{card.name} makes vectors of objects: name the detector whose objects it is shown, --crops street"
+        )
+    check_shown(card, inputs([options.data]), options.crops, "--data")
+
+
+def _subject(
+    reading: CardReading, frames: Sequence[Frame], model: ModelOptions, options: PackageOptions
+) -> PackedSubject:
+    card = reading.card
+    if card.task in DETECTION_TASKS:
+        return DetectorSubject(frames, card)
+    with boxes_of(options.crops, model) as boxes:
+        shown = [boxes(frame) for frame in frames]
+    if sum(map(len, shown)) < 2:
+        raise ConfigError(
+            f"--data {options.data}: {options.crops} finds no objects in it to show: give other footage"
+        )
+    return CropSubject(frames, shown, card)
 
 
 def _check_wheels(wheels: Sequence[Path]) -> None:
@@ -116,24 +156,12 @@ def _check_wheels(wheels: Sequence[Path]) -> None:
             raise ConfigError(f"--wheel {wheel}: two wheels have this name")
 
 
-def _reading(path: Path) -> CardReading:
-    from sightline.models.card import read_card
-    from sightline.models.file import open_model
-
-    if path.suffix.lower() != ".onnx":
-        raise ConfigError(
-            f"{path}: an .onnx file is needed: `sightline export {path} {path.stem}.onnx` makes one of "
-            "a PyTorch model"
-        )
-    return read_card(open_model(path), decoders())
-
-
 def _write(
     folder: Path,
     name: str,
     reading: CardReading,
     chosen: PackageTrial,
-    frames: Sequence[Frame],
+    subject: PackedSubject,
     options: PackageOptions,
     trials: Sequence[PackageTrial],
 ) -> None:
@@ -150,27 +178,51 @@ def _write(
         file = folder / chosen.path.name
         write_card(_card(reading, chosen, options), file)
         how = packed_options(file, chosen.size, target)
-        sure = [int((found.scores >= SURE).sum()) for found in found_objects(how, frames)]
-        sample = frames[sure.index(max(sure))]
+        sample, expected = subject.sample(how)
         (folder / files.SAMPLE).write_bytes(encoded(sample.image, ".png"))
-        (expected,) = found_objects(how, data_frames(str(folder / files.SAMPLE)))
+        use = _use(folder, reading, chosen, options)
         manifest = {
             "name": name,
             "model": file.name,
+            "task": reading.card.task,
             "target": options.target,
             "limits": target.model_dump(),
             "measured": chosen.figures(),
             "tried": [trial.figures() for trial in trials],
-            "expected": expected[expected.scores >= SURE].to_dict(),
+            "expected": expected,
         }
-        text = files.configuration_text(name, file.name, target.runtime, chosen.size, target.threads, "auto")  # fmt: skip
-        files.write_texts(folder, name, manifest, text)
+        text = files.configuration_text(
+            name, file.name, target.runtime, use, target.threads, "auto"
+        )
+        files.write_texts(folder, name, manifest, text, use)
         for wheel in options.wheels:
             (folder / "wheels").mkdir(exist_ok=True)
             shutil.copyfile(wheel, folder / "wheels" / wheel.name)
         files.write_checksums(folder)
     except OSError as error:
         raise sink_error(folder, error) from error
+
+
+def _use(
+    folder: Path, reading: CardReading, chosen: PackageTrial, options: PackageOptions
+) -> PackedUse:
+    """What the package does with its model; a detector that others cannot have by name lies in it, too."""
+    from sightline.deploy.package.files import PackedUse
+    from sightline.models.model_card import write_card
+
+    task = reading.card.task
+    if options.crops is None:
+        return PackedUse(task, chosen.size)
+    stage = stage_options(ClassifyOptions, options.crops)
+    detector = stage.model
+    if detector != PEOPLE and detector not in bundled_names():
+        found = onnx_card(model_path(ModelOptions(model=detector, models_dir=options.models_dir)))
+        file = folder / f"objects-{found.file.path.name}"
+        content = found.file.content
+        file.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
+        write_card(found.card, file)
+        detector = file.name
+    return PackedUse(task, chosen.size, detector, tuple(map(str, stage.of)))
 
 
 def _card(reading: CardReading, chosen: PackageTrial, options: PackageOptions) -> ModelCard:

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from sightline.build.toolchain.package_trials import data_frames, found_objects, latency_ms
+from sightline.build.model_files import model_path
+from sightline.build.toolchain.cards import read_any_card
+from sightline.build.toolchain.package_subjects import CropSubject, DetectorSubject, PackedSubject
+from sightline.build.toolchain.package_trials import data_frames
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, ModelError
-from sightline.geometry import iou_matrix
-from sightline.types import Detections
-
-SAME = 0.7
-"""The overlap (IoU) from which an object is the one that was found where the package was made."""
+from sightline.models.file import open_model
+from sightline.types import Frame
 
 
 @contextmanager
@@ -62,38 +62,73 @@ def verify_package(path: Path, environment: Mapping[str, str]) -> PackageCheck:
 
     with _package_folder(path) as folder:
         count = files.check_checksums(folder)
-        expected, limit_ms = _promised(folder / files.MANIFEST)
+        promised = _promised(folder / files.MANIFEST)
         configuration = file.read(folder / files.CONFIGURATION, environment).configuration
-        (options,) = configuration.models.values()
+        options = next(
+            (one for one in configuration.models.values() if _is_file(one, promised.model)), None
+        )
         if not isinstance(options, ModelOptions):
-            raise ConfigError(f"{path}: the model of {files.CONFIGURATION} is several models")
-        (frame,) = data_frames(str(folder / files.SAMPLE))
-        (found,) = found_objects(options, [frame])
-        if lost := [one for one in expected if not _is_among(one, found)]:
-            raise ModelError(
-                f"{path}: the model does not find {len(lost)} of the {len(expected)} objects in "
-                f"{files.SAMPLE} that it found where it was packed, such as {lost[0]['class']} at "
-                f"{lost[0]['box']}"
+            raise ConfigError(
+                f"{path}: {files.CONFIGURATION} does not name {promised.model} as a model"
             )
-        latency = latency_ms(options, frame)
-        return PackageCheck(count, len(expected), latency, limit_ms)
+        (frame,) = data_frames(str(folder / files.SAMPLE))
+        subject = _subject(options, promised, frame)
+        lost = subject.lost(options, frame, promised.expected)
+        if lost:
+            raise ModelError(
+                f"{path}: the model does not find {len(lost)} of the {len(promised.expected)} objects in "
+                f"{files.SAMPLE} that it found where it was packed, such as {_told(lost[0])}"
+            )
+        return PackageCheck(
+            count, len(promised.expected), subject.latency_ms(options), promised.limit_ms
+        )
 
 
-def _promised(manifest: Path) -> tuple[list[Any], float]:
-    """The objects that must be found, and the longest that a picture may take in ms. Raises ModelError."""
+def _is_file(options: object, name: str) -> bool:
+    return isinstance(options, ModelOptions) and Path(options.model).name == name
+
+
+def _subject(options: ModelOptions, promised: _Promised, frame: Frame) -> PackedSubject:
+    if promised.task not in {"classify", "embed"}:
+        return DetectorSubject([frame])
+    reading = read_any_card(open_model(model_path(options)))
+    boxes = np.array([one["box"] for one in promised.expected], np.float32).reshape(-1, 4)
+    return CropSubject([frame], [boxes], reading.card)
+
+
+def _told(one: Mapping[str, Any]) -> str:
+    names = [label["value"] for label in one.get("labels", ())]
+    what = one.get("class") or " ".join(names) or "the one"
+    return f"{what} at {one['box']}"
+
+
+@dataclass(frozen=True)
+class _Promised:
+    """What the manifest says: the file and task of the model, what must be found, and the longest that a
+    picture may take."""
+
+    model: str
+    task: str
+    expected: list[Any]
+    limit_ms: float
+
+
+def _promised(manifest: Path) -> _Promised:
+    """Raises ModelError: the manifest is damaged."""
     try:
         content = json.loads(manifest.read_text(encoding="utf-8"))
+        task = str(content.get("task", "detect"))
         for one in content["expected"]:
-            np.array(one["box"], np.float32).reshape(4), one["class_id"], one["class"]
-        return content["expected"], float(content["limits"]["latency_ms"])
-    except (ValueError, LookupError, TypeError) as exc:
+            np.array(one["box"], np.float32).reshape(4)
+            if task == "embed":
+                np.array(one["vector"], np.float32).reshape(-1)
+            elif task == "classify":
+                [(label["attribute"], label["value"]) for label in one["labels"]]
+            else:
+                one["class_id"], one["class"]
+        limit_ms = float(content["limits"]["latency_ms"])
+        return _Promised(str(content["model"]), task, content["expected"], limit_ms)
+    except (ValueError, LookupError, TypeError, AttributeError) as exc:
         raise ModelError(
             f"{manifest}: not as `sightline package` writes it: copy the package again"
         ) from exc
-
-
-def _is_among(expected: Any, found: Detections) -> bool:
-    """Whether an object of the manifest is found: of its class, at its place."""
-    same = found[found.class_ids == expected["class_id"]]
-    box = np.array([expected["box"]], np.float32)
-    return bool(len(same)) and float(iou_matrix(box, same.boxes).max()) >= SAME

@@ -1,4 +1,4 @@
-"""Variants of a detector for a machine: made, run on footage, and measured."""
+"""Variants of a model for a machine: made, run on footage, and measured."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sightline.build.models import build_engine, detector
+from sightline.build.models import build_engine
 from sightline.build.sources import inputs
 from sightline.config import EngineOptions, ModelOptions
 from sightline.errors import ConfigError
-from sightline.protocols import Engine, SharedDetector
-from sightline.types import Detections, Frame
+from sightline.models.exporters.metadata import DETECTION_TASKS
+from sightline.protocols import Engine
+from sightline.types import Frame
 
 if TYPE_CHECKING:
+    from sightline.build.toolchain.package_subjects import PackedSubject
     from sightline.deploy.package.targets import Target
     from sightline.deploy.package.trials import PackageTrial
     from sightline.models.card import CardReading
@@ -36,11 +37,6 @@ SMALLER = (0.85, 0.75, 0.6, 0.5)
 SMALLER_FILE = 0.95
 """A variant that loses something must be smaller by this factor."""
 
-TIMED_S, WARM_UP_S = 1.0, 3.0
-
-LOWEST_CONF = 0.05
-"""The score down to which objects are found where variants are compared."""
-
 SEARCH_S = 300.0
 """For the search of layers that stay in floats."""
 
@@ -55,30 +51,31 @@ class _VariantFile:
 
 
 def variant_trials(
-    reading: CardReading, frames: Sequence[Frame], target: Target, scratch: Path
+    reading: CardReading, subject: PackedSubject, target: Target, scratch: Path
 ) -> Iterator[PackageTrial]:
     """Variants from the one that loses least to the one that loses most."""
     from sightline.deploy.package.trials import PackageTrial
 
-    made = _smaller_ones(_variants(reading, frames, target, scratch))
+    made = _smaller_ones(_variants(reading, subject, target, scratch))
     files: list[_VariantFile] = []
     own = max(reading.card.size)
     sizes: list[int | None] = [None]
-    if not reading.card.fixed_size and reading.card.resize != "stretch":
+    detects = reading.card.task in DETECTION_TASKS
+    if detects and not reading.card.fixed_size and reading.card.resize != "stretch":
         stride = reading.card.stride
         sizes += [max(stride, int(own * share) // stride * stride) for share in SMALLER]
-    reference: list[Detections] = []
+    reference: Sequence[Any] = ()
     for size in sizes:
         kept = 0.0
         for file in made if size is None else files:
             if size is None:  # a variant is made when the ones before have not met the limits
                 files.append(file)
             how = packed_options(file.path, size, target)
-            found = found_objects(how, frames)
+            found = subject.answers(how)
             reference = reference or found
-            share = _kept(found, reference, reading.card.class_names)
+            share = subject.kept(found, reference)
             yield PackageTrial(
-                file.variant, file.path, size, size_mb(file.path), latency_ms(how, frames[0]), share,
+                file.variant, file.path, size, size_mb(file.path), subject.latency_ms(how), share,
                 file.in_floats,
             )  # fmt: skip
             kept = max(kept, share)
@@ -87,7 +84,7 @@ def variant_trials(
 
 
 def _variants(
-    reading: CardReading, frames: Sequence[Frame], target: Target, scratch: Path
+    reading: CardReading, subject: PackedSubject, target: Target, scratch: Path
 ) -> Iterator[_VariantFile]:
     """Files of the model, in the format that the machine's runtime takes."""
     from sightline.engines.openvino_ import save_ir
@@ -114,41 +111,33 @@ def _variants(
     yield written("fp16", whole if target.runtime == "openvino" else halve_weights(graph))
     if all(importlib.util.find_spec(package) for package in ("nncf", "onnxslim")):
         options = packed_options(original.path, None, target)
-        found = _in_int8(reading, options, frames, target)
+        found = _in_int8(reading, options, subject, target)
         yield written("int8", found.content, [one.layer for one in found.in_floats])
     else:
         log.warning("no variant in INT8 is tried: pip install 'sightline[optimize]'")
 
 
 def _in_int8(
-    reading: CardReading, options: ModelOptions, frames: Sequence[Frame], target: Target
+    reading: CardReading, options: ModelOptions, subject: PackedSubject, target: Target
 ) -> Int8Graph:
-    """The graph in INT8: scales are found on every second frame, and as many layers stay in floats as it takes
+    """The graph in INT8: scales are found on every second picture, and as many layers stay in floats as it takes
     to keep what the machine's limits ask for. The search is that of ``sightline optimize``."""
     from sightline.optimize.variants.gate import Verdict
     from sightline.optimize.variants.graphs import load_graph
     from sightline.optimize.variants.int8_search import Int8Search
     from sightline.optimize.variants.original import Original
-    from sightline.optimize.variants.pictures import (
-        NetworkPictures,
-        RecordingDetector,
-        detect_again,
-    )
+    from sightline.optimize.variants.pictures import NetworkPictures
 
-    low = options.model_copy(update={"conf": LOWEST_CONF})
-    with closing(NetworkPictures()) as shown, closing(detector(low)) as built:
-        assert isinstance(built, SharedDetector)
-        reference = RecordingDetector(built, shown).submit(frames).result()
+    def make_engine(content: bytes, backend: str, precision: str) -> Engine:
+        engine = options.engine.model_copy(update={"precision": precision})
+        asked = options.model_copy(update={"backend": backend, "engine": engine})
+        return build_engine(content, reading.card.normalization, asked, flat=reading.flat)
 
-        def make_engine(content: bytes, backend: str, precision: str) -> Engine:
-            engine = options.engine.model_copy(update={"precision": precision})
-            asked = options.model_copy(update={"backend": backend, "engine": engine})
-            return build_engine(content, reading.card.normalization, asked, flat=reading.flat)
+    with closing(NetworkPictures()) as shown, subject.recorded(options, shown) as share_kept:
 
         def judge(engine: Engine) -> Verdict:
-            found = detect_again(built, engine, shown, range(len(shown)))
-            kept = _kept(found, reference, reading.card.class_names)
-            return Verdict(kept, "" if kept >= target.kept else f"{kept:.3f} of the objects kept")
+            kept = share_kept(engine)
+            return Verdict(kept, "" if kept >= target.kept else f"{kept:.3f} is kept")
 
         original = Original(
             load_graph(reading.file.content), reading.file.size_bytes, reading.card.normalization,
@@ -174,39 +163,6 @@ def packed_options(file: Path, size: int | None, target: Target) -> ModelOptions
     """How a machine runs a file of the model."""
     how = EngineOptions(hint="latency", threads=target.threads)
     return ModelOptions(model=str(file), backend=target.runtime, size=size, engine=how)
-
-
-def found_objects(options: ModelOptions, frames: Sequence[Frame]) -> list[Detections]:
-    """All that a model finds in frames, down to very low scores."""
-    with closing(detector(options.model_copy(update={"conf": LOWEST_CONF}))) as built:
-        return [built.submit([frame]).result()[0] for frame in frames]
-
-
-def _kept(
-    found: Sequence[Detections], reference: Sequence[Detections], names: Sequence[str]
-) -> float:
-    """The share of the reference's sure objects that are found. Raises ConfigError: there are none."""
-    from sightline.evaluation.agreement import score_agreement
-
-    scores = score_agreement(found, reference, names)
-    if not scores.count:
-        raise ConfigError(
-            "--data: the model is sure of nothing in it, so that nothing tells what variants lose: give "
-            "footage with objects of its classes"
-        )
-    return scores.recall
-
-
-def latency_ms(options: ModelOptions, frame: Frame) -> float:
-    """The median time of one inference of a picture, one after another."""
-    from sightline.optimize.benchmarks.timing import TimedRuns
-
-    with closing(detector(options)) as built:
-        assert isinstance(built, SharedDetector)
-        (engine,), (shape,) = built.engines, built.batches((frame.width, frame.height))
-        runs = TimedRuns(engine, shape)
-        runs.warm_up(WARM_UP_S)
-        return median(runs.latencies_ms(TIMED_S))
 
 
 def size_mb(file: Path) -> float:

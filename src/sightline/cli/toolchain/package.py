@@ -27,6 +27,24 @@ app = typer.Typer(
 )
 
 
+Targets = Annotated[Path | None, typer.Option(help="A file with further machines.")]
+Data = Annotated[
+    str | None,
+    typer.Option(help="Frames on which variants are compared. \\[default: a street:// scene]"),
+]
+Crops = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a classifier or an embedder: the detector whose objects it is shown, MODEL or "
+        "MODEL:class,class; without it whole pictures.",
+        show_default=False,
+    ),
+]
+Wheels = Annotated[
+    list[Path] | None, typer.Option(help="A wheel to lie in the package; may be given again.")
+]
+
+
 @app.command()
 def write(
     model: Annotated[
@@ -42,14 +60,10 @@ def write(
             "raspberry-pi, nuc, or one of --targets."
         ),
     ],
-    targets: Annotated[Path | None, typer.Option(help="A file with further machines.")] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="Frames on which variants are compared. \\[default: a street:// scene]"),
-    ] = None,
-    wheel: Annotated[
-        list[Path] | None, typer.Option(help="A wheel to lie in the package; may be given again.")
-    ] = None,
+    targets: Targets = None,
+    data: Data = None,
+    crops: Crops = None,
+    wheel: Wheels = None,
     allow_missed: Annotated[
         bool, typer.Option("--allow-missed", help="Pack what is nearest where no variant fits.")
     ] = False,
@@ -60,16 +74,21 @@ def write(
     [bold]Example[/bold]
 
     sightline package yolox_nano --output gate --target raspberry-pi
+
+    sightline package street-attributes --crops street:car,truck,bus --output gate --target nuc
     """
     from sightline.build.toolchain.export_sources import DATA
     from sightline.build.toolchain.package import PackageOptions, package
     from sightline.deploy.package.targets import find_target, read_targets
 
     logs.set_up(verbose)
+    how = model_options(model)
     options = PackageOptions(
         target=target,
         limits=find_target(target, read_targets(targets)),
         data=data or DATA,
+        crops=crops,
+        models_dir=how.models_dir,
         wheels=tuple(wheel or ()),
         missed=allow_missed,
     )
@@ -77,7 +96,7 @@ def write(
     def tell(line: str) -> None:
         typer.echo(line, err=True)
 
-    packed = package(model_options(model), output, options, tell)
+    packed = package(how, output, options, tell)
     for gap in packed.missed:
         typer.secho(f"missed: {gap}", fg="yellow", err=True)
     typer.echo(packed.path)
@@ -88,7 +107,7 @@ def verify(
     package: Annotated[Path, typer.Argument(help="The folder, or the .tar.gz.")],
     verbose: Verbose = 0,
 ) -> None:
-    """Check a package on this machine: its files, that its model finds what it should, and how fast it is.
+    """Check a package on this machine: its files, that its model says what it should, and how fast it is.
 
     The exit code is 1 where a picture takes longer than the limit allows.
 

@@ -6,7 +6,8 @@ import hashlib
 import json
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from sightline.whole_files import sink_error
 MANIFEST, SUMS, CONFIGURATION = "package.json", "SHA256SUMS", "sightline.yaml"
 SAMPLE = "sample.png"
 EXECUTABLE = ("start.sh",)
+
+ANY_DETECTOR = "street"
+"""A bundled one, for a service that only classifies."""
 
 _SUM = re.compile(r"(?P<sum>[0-9a-f]{64}) [ *](?P<name>[^\0\r]+)\r?")
 """A line of ``sha256sum``."""
@@ -56,16 +60,18 @@ WantedBy=multi-user.target
 
 _CONFIGURATION = """# Written by `sightline package`. `sightline config check sightline.yaml` tells what is wrong with it.
 models:
-  "{name}":
+{detector}  "{name}":
     model: {file}
     backend: {runtime}
-{size}    engine: {{hint: latency, threads: {threads}, precision: {precision}}}
-streams:
-  camera:
-    source: ${{SIGHTLINE_SOURCE:-street://?seed=7&duration=0&live=true}}    # an address of a camera, or a file
-serving:
+{more}    engine: {{hint: latency, threads: {threads}, precision: {precision}}}
+{streams}serving:
   host: 127.0.0.1
   port: ${{SIGHTLINE_PORT:-8000}}
+"""
+
+_STREAMS = """streams:
+  camera:
+    source: ${SIGHTLINE_SOURCE:-street://?seed=7&duration=0&live=true}    # an address of a camera, or a file
 """
 
 _README = """# {name} for {target}
@@ -76,40 +82,80 @@ _README = """# {name} for {target}
 | --- | --- |
 | `{file}` | the model{parts} |
 | `{card}` | its card: how it is fed and read, and how it was made |
-| `sightline.yaml` | the run configuration: the model, a camera, the service |
-| `start.sh` | starts it: `SIGHTLINE_SOURCE=rtsp://camera/stream ./start.sh` |
+| `sightline.yaml` | the run configuration: {runs} |
+| `start.sh` | starts it: `{start}` |
 | `sightline-{name}.service` | a unit for systemd |
-| `sample.png`, `package.json` | a picture, what the model finds in it, the limits and what was measured |
+| `sample.png`, `package.json` | a picture, what the model says of it, the limits and what was measured |
 | `SHA256SUMS` | checksums: `sha256sum -c SHA256SUMS` |
 
 It needs Python 3.11 or later and the package `sightline`; with wheels in `wheels/`, `./start.sh install` sets it up without a
-network. Then `sightline package verify .` checks the files, runs the model on `sample.png`, compares what it finds, and
+network. Then `sightline package verify .` checks the files, runs the model on `sample.png`, compares what it says, and
 measures how long it takes on this machine.
 
 | | limit | where it was packed |
 | --- | --- | --- |
 | size | {size_mb:g} MB | {got_size:.2f} MB |
 | latency of a picture | {latency_ms:g} ms | {got_latency:.1f} ms |
-| objects kept | {kept:g} | {got_kept:.3f} |
+| kept of what the original is sure of | {kept:g} | {got_kept:.3f} |
 """
 
 
+@dataclass(frozen=True)
+class PackedUse:
+    """What a package does with its model.
+
+    Args:
+        task: of the model.
+        size: longer side of its input; None: its own.
+        detector: of a model of crops, the file or name of the model whose objects it is shown; None: it is
+            shown whole pictures.
+        of: names of the classes whose objects those are; none: all.
+    """
+
+    task: str = "detect"
+    size: int | None = None
+    detector: str | None = None
+    of: Sequence[str] = ()
+
+    @property
+    def watches(self) -> bool:
+        """Whether it looks at a camera; else it answers requests only."""
+        return self.task not in {"classify", "embed"} or self.detector is not None
+
+
 def configuration_text(
-    name: str, file: str, runtime: str, size: int | None, threads: int, precision: str
+    name: str, file: str, runtime: str, use: PackedUse, threads: int, precision: str
 ) -> str:
     """The content of ``sightline.yaml``."""
+    more = f"    size: {use.size}\n" if use.size else ""
+    streams, detector = (_STREAMS if use.watches else ""), ""
+    if use.detector is not None:
+        detector = f"  objects:\n    model: {json.dumps(use.detector)}\n"
+        stage = {"kind": use.task, "model": name} | ({"of": list(use.of)} if use.of else {})
+        streams += f"    model: objects\n    stages: [{json.dumps(stage)}]\n"
+        if use.task == "embed":
+            streams += "    outputs:\n      database: ${SIGHTLINE_DATABASE:-objects.db}    # for `sightline search query`\n"
+    elif use.task == "classify":
+        more += "    task: classify\n"
+        detector = f"  objects:    # a service needs a detector, too\n    model: {ANY_DETECTOR}\n"
     return _CONFIGURATION.format(
         name=name,
         file=json.dumps(file),
         runtime=runtime,
-        size=f"    size: {size}\n" if size else "",
+        detector=detector,
+        more=more,
+        streams=streams,
         threads=threads,
         precision=precision,
     )
 
 
-def write_texts(folder: Path, name: str, manifest: Mapping[str, Any], configuration: str) -> None:
+def write_texts(
+    folder: Path, name: str, manifest: Mapping[str, Any], configuration: str, use: PackedUse
+) -> None:
     """Write everything but the model, its card, the sample and the checksums. Raises OSError."""
+    camera = "SIGHTLINE_SOURCE=rtsp://camera/stream " if use.watches else ""
+    runs = "the model, a camera, the service" if use.watches else "the model and the service"
     limits, got, target = manifest["limits"], manifest["measured"], manifest["target"]
     file = manifest["model"]
     parts = " with its weights beside it" if file.endswith(".xml") else ""
@@ -119,7 +165,7 @@ def write_texts(folder: Path, name: str, manifest: Mapping[str, Any], configurat
         f"sightline-{name}.service": _UNIT.format(name=name),
         MANIFEST: json.dumps(manifest, indent=1) + "\n",
         "README.md": _README.format(
-            name=name, target=target, about=one_line(limits["about"]).capitalize() + ".", file=file,
+            name=name, start=f"{camera}./start.sh", runs=runs, target=target, about=one_line(limits["about"]).capitalize() + ".", file=file,
             card=Path(file).with_suffix(".yaml").name, parts=parts, size_mb=limits["size_mb"],
             latency_ms=limits["latency_ms"], kept=limits["kept"], got_size=got["size_mb"],
             got_latency=got["latency_ms"], got_kept=got["kept"],

@@ -20,7 +20,7 @@ class PackageTrial:
         size: longer side of the input; None: the model's own.
         size_mb: of its files.
         latency_ms: the median of one picture.
-        kept: the share of the original's sure objects that it finds.
+        kept: the share of what the original is sure of that it finds.
         in_floats: the layers of an INT8 variant that do not compute in INT8.
     """
 
@@ -37,7 +37,7 @@ class PackageTrial:
         floats = f" with {len(self.in_floats)} layers in floats" if self.in_floats else ""
         return (
             f"{self.variant}{floats}{size}: {self.size_mb:.2f} MB, {self.latency_ms:.1f} ms, "
-            f"{self.kept:.3f} of the objects kept"
+            f"{self.kept:.3f} kept"
         )
 
     def figures(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def missed(trial: PackageTrial, target: Target) -> list[str]:
         )
     if not trial.kept >= target.kept:
         found.append(
-            f"objects kept {trial.kept:.3f} is {target.kept - trial.kept:.3f} below {target.kept:g}"
+            f"kept {trial.kept:.3f} is {target.kept - trial.kept:.3f} below {target.kept:g}"
         )
     return found
 

@@ -20,6 +20,7 @@ from sightline.evaluation.classification import (
 from sightline.evaluation.retrieval import compare_vectors, mean_average_precision
 from sightline.models.classifier import CropClassifier
 from sightline.models.embedder import CropEmbedder
+from sightline.models.model_card import ModelCard
 from sightline.optimize.variants.gate import (
     FEWEST_OBJECTS,
     LossLimits,
@@ -107,26 +108,41 @@ def agreement_judge(shown: ShownCrops, limits: LossLimits) -> Judge:
 
 
 def _sure_judge(shown: ShownCrops, model: CropClassifier, limits: LossLimits) -> Judge:
-    several = model.card.multi_label
-    reference = dict(zip(model.attributes, shown.answers(), strict=True))
-    sure = {name: sure_values(one, several=several) for name, one in reference.items()}
-    if max(int(one.any(axis=1).sum()) for one in sure.values()) < FEWEST_OBJECTS:
+    card, names = model.card, tuple(model.attributes)
+    reference = shown.answers()
+    counts = [one.count for one in sure_scores(card, reference, reference).values()]
+    if max(counts) < FEWEST_OBJECTS:
         raise ConfigError(
             f"--data: the model is sure of fewer than {FEWEST_OBJECTS} pictures in this footage, so nothing can "
             "be compared: is it what the model was made for? Give other footage, or labelled pictures with --labels"
         )
+    sure = [sure_values(one, several=card.multi_label) for one in reference]
 
     def judge(engine: Engine) -> Verdict:
-        found = dict(zip(model.attributes, shown.answers(engine), strict=True))
-        scores = attribute_scores(model, found, sure)
+        found = shown.answers(engine)
         shifts = {
-            name: float((found[name] - reference[name])[sure[name]].mean())
-            for name, one in scores.items()
-            if one.count
+            name: float((own - theirs)[which].mean())
+            for name, own, theirs, which in zip(names, found, reference, sure, strict=True)
+            if which.any()
         }
-        return judge_sure_names(scores, shifts, limits)
+        return judge_sure_names(sure_scores(card, found, reference), shifts, limits)
 
     return judge
+
+
+def sure_scores(
+    card: ModelCard, found: Sequence[Floats], reference: Sequence[Floats]
+) -> dict[str, AttributeScores]:
+    """How much of what a reference is sure of was named, by attribute; both as ``crop_answers`` gives them."""
+    several = card.multi_label
+    return {
+        name: score_values(
+            named_values(own, several=several), sure_values(theirs, several=several), values
+        )
+        for (name, values), own, theirs in zip(
+            card.attributes.items(), found, reference, strict=True
+        )
+    }
 
 
 def label_judge(shown: ShownCrops, labels: Mapping[str, Ints], limits: LossLimits) -> Judge:

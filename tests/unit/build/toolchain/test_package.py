@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import onnx
 import pytest
 import yaml
 from tests.command import in_process
 
-from sightline.build.toolchain import package_trials
+from sightline import build
+from sightline.build.toolchain import package_subjects, package_trials
 from sightline.build.toolchain.package import PackageOptions, Packed, package
 from sightline.build.toolchain.package_check import verify_package
 from sightline.config import ModelOptions, file
@@ -22,6 +27,7 @@ from sightline.deploy.package.targets import Target
 from sightline.errors import ConfigError, ModelError, SinkError
 from sightline.optimize.variants import int8_search
 from sightline.optimize.variants.int8 import QuantizedGraph
+from sightline.tables import BUNDLED
 
 DATA = "street://?seed=7&width=640&height=384&duration=0.2"
 MakeModel = Callable[..., Path]
@@ -36,8 +42,8 @@ def without_int8(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short measurements of few frames: what is chosen does not depend on them here."""
-    monkeypatch.setattr(package_trials, "TIMED_S", 0.02)
-    monkeypatch.setattr(package_trials, "WARM_UP_S", 0.0)
+    monkeypatch.setattr(package_subjects, "TIMED_S", 0.02)
+    monkeypatch.setattr(package_subjects, "WARM_UP_S", 0.0)
     monkeypatch.setattr(package_trials, "FRAMES", 2)
 
 
@@ -129,8 +135,9 @@ def test_a_smaller_input_is_written_into_the_configuration(
 ) -> None:
     """Latencies as they are on a machine where they follow the number of pixels."""
     monkeypatch.setattr(
-        "sightline.build.toolchain.package_trials.latency_ms",
-        lambda how, frame: 20.0 if how.size is None else 20.0 * (how.size / 640) ** 2,
+        package_subjects.DetectorSubject,
+        "latency_ms",
+        lambda _, how: 20.0 if how.size is None else 20.0 * (how.size / 640) ** 2,
     )
     packed = pack(tmp_path / "gate", latency_ms=16, kept=0.1)
     assert packed.chosen.size == 544
@@ -218,4 +225,95 @@ def test_a_variant_that_cannot_be_written_whole_is_told(tmp_path: Path, runtime:
             pack(tmp_path / "gate", runtime=runtime)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
+
+
+CROPS = "street:car,truck,bus"
+
+
+def pack_crops(output: Path, model: str, **options: Any) -> Packed:
+    target = Target(**{"size_mb": 50, "latency_ms": 10_000, **options.pop("limits", {})})
+    how = PackageOptions(target="gate", limits=target, data=DATA, **options)
+    return package(ModelOptions(model=model), output, how, lambda _: None)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize(
+    ("model", "kind"), [("street-attributes", "classify"), ("street-embedder", "embed")]
+)
+def test_a_model_of_crops_is_packed_with_the_detector_of_its_objects(
+    tmp_path: Path, model: str, kind: str, runtime: str
+) -> None:
+    packed = pack_crops(tmp_path / "gate", model, crops=CROPS, limits={"runtime": runtime})
+    assert packed.chosen.kept == pytest.approx(1)
+    assert verify_package(tmp_path / "gate", {}).objects >= 2
+    configuration = file.read(tmp_path / "gate" / "sightline.yaml", {}).configuration
+    (stage,) = configuration.streams["camera"].stages
+    assert (stage.kind, stage.model, list(stage.of)) == (kind, "gate", ["car", "truck", "bus"])
+    assert configuration.models["objects"].files[0].model == "street"
+    assert configuration.models["gate"].files[0].backend == runtime
+    assert (configuration.streams["camera"].outputs.database is not None) == (kind == "embed")
+
+
+def test_int8_of_a_classifier(tmp_path: Path) -> None:
+    pytest.importorskip("nncf", reason="NNCF is not installed")
+    pytest.importorskip("onnxslim", reason="onnxslim is not installed")
+    packed = pack_crops(tmp_path / "gate", "street-attributes", crops=CROPS, limits={"size_mb": 0.5})  # fmt: skip
+    assert packed.chosen.variant == "int8"
+    assert packed.chosen.size_mb < 0.5
+
+
+def test_a_detector_of_the_user_s_lies_in_the_package(tmp_path: Path) -> None:
+    own = tmp_path / "mine.onnx"
+    shutil.copy(BUNDLED / "street.onnx", own)
+    shutil.copy(BUNDLED / "street.yaml", own.with_suffix(".yaml"))
+    pack_crops(tmp_path / "gate", "street-attributes", crops=f"{own}:car,truck,bus")
+    own.unlink()
+    configuration = file.read(tmp_path / "gate" / "sightline.yaml", {}).configuration
+    with closing(build.detector(configuration.models["objects"].files[0])) as detector:
+        assert "car" in detector.class_names
+    assert (tmp_path / "gate" / "objects-mine.yaml").is_file()
+
+
+def test_a_classifier_of_whole_pictures_answers_requests(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number, colour in enumerate([(40, 40, 200), (220, 220, 220), (30, 30, 30)]):
+        cv2.imwrite(str(pictures / f"{number}.png"), np.full((60, 90, 3), colour, np.uint8))
+    target = Target(size_mb=50, latency_ms=10_000)
+    options = PackageOptions(target="gate", limits=target, data=str(pictures))
+    package(ModelOptions(model="street-attributes"), tmp_path / "gate", options, lambda _: None)
+    configuration = file.read(tmp_path / "gate" / "sightline.yaml", {}).configuration
+    assert not configuration.streams
+    assert configuration.models["gate"].task == "classify"  # type: ignore[union-attr]
+    assert verify_package(tmp_path / "gate", {}).objects == 1
+
+
+def test_another_classifier_in_the_package_is_noticed(tmp_path: Path) -> None:
+    pack_crops(tmp_path / "gate", "street-attributes", crops=CROPS)
+    model = onnx.load(tmp_path / "gate" / "street-attributes.onnx")
+    for entry in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(entry)
+        if values.ndim == 4:
+            entry.CopyFrom(onnx.numpy_helper.from_array(values * 0, entry.name))
+    onnx.save(model, tmp_path / "gate" / "street-attributes.onnx")
+    write_checksums(tmp_path / "gate")
+    with pytest.raises(ModelError, match=r"does not find \d+ of the \d+ objects in sample\.png"):
+        verify_package(tmp_path / "gate", {})
+
+
+@pytest.mark.parametrize(
+    ("model", "crops", "message"),
+    [
+        ("street-embedder", None, "--crops street"),
+        ("street-attributes", None, "name the detector whose objects"),
+        ("street", "street", "it is for classifiers and embedders"),
+        ("street-attributes", "street:zebra", "zebra"),
+    ],
+)
+def test_what_is_shown_must_be_said(
+    tmp_path: Path, model: str, crops: str | None, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        pack_crops(tmp_path / "gate", model, crops=crops)
     assert not list(tmp_path.iterdir())

@@ -25,10 +25,8 @@ GOOD = trial("good", 2, 20, 0.9)
         pytest.param(GOOD, [], id="just met"),
         pytest.param(trial("a", 3.5, 5, 1), ["size 3.50 MB is 1.50 MB above 2"], id="size"),
         pytest.param(trial("a", 1, 25, 1), ["latency 25.0 ms is 5.0 ms above 20"], id="latency"),
-        pytest.param(trial("a", 1, 5, 0.7), ["objects kept 0.700 is 0.200 below 0.9"], id="kept"),
-        pytest.param(
-            trial("a", 1, 5, float("nan")), ["objects kept nan is nan below 0.9"], id="nan"
-        ),
+        pytest.param(trial("a", 1, 5, 0.7), ["kept 0.700 is 0.200 below 0.9"], id="kept"),
+        pytest.param(trial("a", 1, 5, float("nan")), ["kept nan is nan below 0.9"], id="nan"),
     ],
 )
 def test_what_is_missed(one: PackageTrial, expected: list[str]) -> None:
