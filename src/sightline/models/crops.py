@@ -26,6 +26,9 @@ BATCHES = (16, 8, 4, 2, 1)
 """Engines keep memory, and some compile, for each shape of input, so any number of crops is made of
 batches of these few sizes."""
 
+_OF_A_PART = 128 * 128
+"""Pixels of a whole picture that are made in the time that a part takes beside its own pixels."""
+
 
 class CropRunner:
     """Shows the crops of frames to a model.
@@ -68,14 +71,13 @@ class CropRunner:
             raise ValueError(f"boxes must be (N, 4), not {boxes.shape}")
         if not len(boxes):
             return joined([], join)
-        image = frame.image  # made once, here, and not by each of the engine's threads
-        cuts = regions(boxes, self._card.margin, (frame.width, frame.height)).tolist()
+        cuts = regions(boxes, self._card.margin, (frame.width, frame.height))
+        parts = parts_of(frame, cuts)  # here, and not in the engine's threads
 
         def write(number: int, out: Pixels) -> None:
-            x0, y0, x1, y1 = cuts[number]
-            write_crop(image[y0:y1, x0:x1], self._card, out)
+            write_crop(parts[number], self._card, out)
 
-        return self._in_batches(len(cuts), write, read, join)
+        return self._in_batches(len(parts), write, read, join)
 
     def submit_cut(
         self,
@@ -121,13 +123,31 @@ class CropRunner:
 
 def cut(frame: Frame, boxes: Floats, card: ModelCard) -> list[Pixels]:
     """What a model is shown of boxes (N, 4) xyxy of a frame: pictures (H, W, 3) uint8 of the card's size."""
-    image, (width, height) = frame.image, card.size
+    width, height = card.size
     made = []
-    for x0, y0, x1, y1 in regions(boxes, card.margin, (frame.width, frame.height)).tolist():
+    for part in parts_of(frame, regions(boxes, card.margin, (frame.width, frame.height))):
         out = np.empty((height, width, 3), np.uint8)
-        write_crop(image[y0:y1, x0:x1], card, out)
+        write_crop(part, card, out)
         made.append(out)
     return made
+
+
+def parts_of(frame: Frame, cuts: Ints) -> list[Pixels]:
+    """The pixels (h, w, 3) BGR of parts (N, 4) xyxy of a frame, each of which has some.
+
+    Where they are little of the picture, no others are made, if its source can do so.
+    """
+    sides = cuts[:, 2:] - cuts[:, :2]
+    if sides.prod(axis=1).sum() + len(cuts) * _OF_A_PART > frame.width * frame.height:
+        image = frame.image
+        return [image[y0:y1, x0:x1] for x0, y0, x1, y1 in cuts.tolist()]
+    parts = []
+    for x0, y0, x1, y1 in cuts.tolist():
+        left, top = x0 - x0 % 2, y0 - y0 % 2  # colour is told of two by two pixels
+        right, bottom = min(x1 + x1 % 2, frame.width), min(y1 + y1 % 2, frame.height)
+        part = frame.cropped(left, top, right, bottom).image
+        parts.append(part[y0 - top : y1 - top, x0 - left : x1 - left])
+    return parts
 
 
 def regions(boxes: Floats, margin: float, size: tuple[int, int]) -> Ints:

@@ -10,6 +10,7 @@ import numpy as np
 
 from sightline.config.stages import CropStageOptions
 from sightline.geometry import common_areas, inside
+from sightline.models.crops import parts_of
 from sightline.types import Detections, Floats, Frame, Ints, Mask, Observation
 
 LEAST = 1e-4
@@ -68,10 +69,11 @@ class CropChoice:
 
 def weight(frame: Frame, box: Floats) -> float:
     """How much a look at a box (4,) xyxy counts: the crop's pixels, less where it is blurred."""
-    x0, y0, x1, y1 = np.round(box).astype(int).tolist()
-    crop = frame.image[max(0, y0) : y1, max(0, x0) : x1]
-    if not crop.size:
+    limit = np.array([frame.width, frame.height] * 2)
+    cut = np.clip(np.round(box).astype(np.int64), 0, limit)
+    if (cut[:2] >= cut[2:]).any():
         return LEAST
+    (crop,) = parts_of(frame, cut[None])
     sharpness = float(cv2.Laplacian(crop[..., 1], cv2.CV_32F).var())
     pixels = min(crop.shape[0] * crop.shape[1], ENOUGH)
     return float(pixels) * (SHARPEST - 1 + sharpness / (sharpness + BLURRED))
