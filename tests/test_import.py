@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +74,14 @@ def test_detecting_needs_no_scipy() -> None:
 
 def test_the_check_sees_heavy_imports() -> None:
     assert "cv2" in loaded_after("import cv2") & HEAVY
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not installed")
+def test_nothing_is_sent_by_what_is_imported(tmp_path: Path) -> None:
+    """OpenVINO makes an identity of its user in the home folder before it reports."""
+    program = "import sightline, openvino, sys; sys.exit('openvino_telemetry.main' in sys.modules)"
+    ours = {k: v for k, v in os.environ.items() if k not in {"CI", "TF_BUILD", "JENKINS_URL"}}
+    home = {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=ours | home, timeout=60, check=False)
+    assert done.returncode == 0
+    assert list(tmp_path.iterdir()) == []

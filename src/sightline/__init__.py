@@ -21,6 +21,10 @@ from typing import TYPE_CHECKING, Any
 import sightline.interpreter  # noqa: F401 - imported for that
 from sightline._version import __version__
 
+# OpenVINO reports each import of it to Google Analytics, and NNCF each use, by a package of their own. Where that
+# cannot be imported, they do without.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
 if TYPE_CHECKING:
     from sightline.api import (
         DeepSORT,

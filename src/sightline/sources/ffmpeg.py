@@ -298,7 +298,7 @@ class VideoReader:
 
     def _note_end(self, packet: Packet[VideoStream]) -> None:
         self.cut_off = packet.is_corrupt
-        self._places.note_packet(packet.pts)
+        self._places.note_packet(packet.pts, packet.dts)
         if packet.is_corrupt:
             self._places.note_torn()
         if packet.pts is not None and packet.time_base is not None:

@@ -40,11 +40,18 @@ class FramePlaces:
         self._reported = 0  # left out, and not yet found in the order
         self._damaged = self._torn = 0  # for so many frames more this may show
         self._last: int | None = None
+        self._decoded_at = -(1 << 63)  # of the last packet
+        self._anew = (
+            False  # timestamps have begun anew, and the first frame of them has not come out
+        )
         self._next = 0
         self.silent = 0
 
-    def note_packet(self, timestamp: int | None) -> None:
-        """A packet was read, whether or not it will be decoded."""
+    def note_packet(self, timestamp: int | None, decoded_at: int | None = None) -> None:
+        """A packet was read, whether or not it will be decoded; ``decoded_at`` never runs back but at a new count."""
+        if decoded_at is not None:
+            self._anew = self._anew or decoded_at < self._decoded_at
+            self._decoded_at = decoded_at
         if timestamp is None:
             self._timed = False
             return
@@ -83,14 +90,14 @@ class FramePlaces:
             return False
         if self._last is None or timestamp is None:
             return False
-        if self._waiting and self._waiting[0] <= timestamp:  # a new count of timestamps has begun
-            return False
+        if self._anew or (self._waiting and self._waiting[0] <= timestamp):
+            return False  # a new count of timestamps has begun
         return 0 <= self._last - timestamp < _REORDERED * self._step
 
     def _missing(self, timestamp: int | None) -> int:
         """How many frames did not come between the last frame and this one."""
         if self._last is not None and timestamp is not None and timestamp <= self._last:
-            self._timed = False
+            self._timed = self._anew = False
         if timestamp is None or not self._timed:
             return self._reported
         room = 0

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sightline import build
 from sightline.errors import ConfigError, DecodeError, SourceError
 from sightline.sources import images
 from sightline.sources.image_header import read_header
@@ -148,6 +149,14 @@ def test_second_decoder(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     monkeypatch.setattr(images.cv2, "imdecode", fail)
     pixels = decode_image(encode(suffix))
     assert np.abs(pixels.astype(int) - sample())[:, 2:-2].mean() < 8
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".JPE", ".mpo"])
+def test_a_jpeg_under_its_other_names(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"a{suffix}").write_bytes(encode("jpg"))
+    (given,) = build.inputs([str(tmp_path / f"a{suffix}")])
+    assert given.still
+    assert len(list(ImageSource(tmp_path))) == 1
 
 
 @pytest.mark.parametrize(

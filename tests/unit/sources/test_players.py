@@ -456,6 +456,16 @@ def test_the_ratio_changes_in_the_middle(tmp_path: Path, codec: str) -> None:
     assert widths == [160] * 30 + [170] * 30 + [128] * 30
 
 
+def test_short_parts_one_after_the_other(tmp_path: Path) -> None:
+    """Timestamps begin anew within the time for which frames near damage may come late."""
+    part, path = tmp_path / "part.ts", tmp_path / "video.ts"
+    larger = tmp_path / "larger.ts"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x96:r=25:d=1", *H264, part)
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x192:r=25:d=1", *H264, larger)
+    path.write_bytes(part.read_bytes() + larger.read_bytes() + part.read_bytes())
+    assert [frame.width for frame in shown(path)] == [160] * 25 + [320] * 25 + [160] * 25
+
+
 def test_the_container_precedes_the_codec(tmp_path: Path, encoded: Callable[[str], Path]) -> None:
     path = tmp_path / "video.mkv"
     ffmpeg("-i", encoded("h264"), "-c", "copy", "-aspect", "10:3", path)
