@@ -326,6 +326,9 @@ def _uses(
         inputs, outputs = stream_uses(name, stream, ("streams", name))
         reads += inputs
         writes += outputs
+    if configuration.history is not None:
+        path, at = configuration.history.database, ("history", "database")
+        writes.append(FileUse(path, ".".join(at), at, "database"))
     return reads, writes
 
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from sightline.build.application import Application
 from sightline.build.file_conflicts import added_stream_conflict
 from sightline.build.model_files import bundled_files
+from sightline.build.written_files import written_folders
 from sightline.config import Configuration
 from sightline.monitoring.alerts import AlertRules, to_log
+from sightline.monitoring.mail import Mailer
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.monitoring.watched import WatchedValues
 from sightline.monitoring.webhook import Webhook
@@ -50,7 +52,7 @@ class Installation:
         counts = ModelCounts(self.meter)
         self.site = Application(configuration, counts)
         self.site.history.models = self._counts = counts
-        self._webhook = Webhook()
+        self._webhook, self._mailer = Webhook(), Mailer(configuration.mail)
         self._alerts = self._rules()
         self.failure: Exception | None = None
         """What a model failed with at the start."""
@@ -73,6 +75,7 @@ class Installation:
             stack.callback(self.site.close)
             stack.callback(self._note_streams)
             stack.callback(self._webhook.close)
+            stack.callback(self._mailer.close)
             stack.callback(self._alerts.close)
             opening = threading.Thread(target=self._open, name="open", daemon=True)
             if self.configuration.serving is None:
@@ -172,5 +175,6 @@ class Installation:
             self._streams,
             frozenset(self.configuration.streams),
             rollouts=self._rollouts,
+            folders=written_folders(self.configuration),
         )
-        return AlertRules(self.configuration.alerts, values, (to_log, self._webhook))
+        return AlertRules(self.configuration.alerts, values, (to_log, self._webhook, self._mailer))

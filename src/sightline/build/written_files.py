@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightline.build.file_conflicts import FileUse, written
+from sightline.build.file_conflicts import FileUse, stream_uses, written
 from sightline.build.sources import source_kind
 from sightline.config import Configuration
 
@@ -65,6 +65,17 @@ def of_configuration(configuration: Configuration) -> Iterator[FileUse]:
         for use in written(stream.outputs, name, still=still, at=("outputs",)):
             # Streams that share a file are one line.
             yield FileUse(use.path, use.what, pattern=use.pattern, below=use.below)
+
+
+def written_folders(configuration: Configuration) -> list[Path]:
+    """The folders that a configuration's streams and history write to, and the system's own: their disks fill up."""
+    streams = configuration.streams.items()
+    uses = [use for name, one in streams for use in stream_uses(name, one, ())[1]]
+    paths = [use.path for use in uses]
+    if configuration.history is not None:
+        paths.append(configuration.history.database)
+    files = [Path(path).absolute() for path in paths if "://" not in path and path != "-"]
+    return [*dict.fromkeys(file.parent for file in files), Path("/")]
 
 
 def size_in_words(size: int) -> str:

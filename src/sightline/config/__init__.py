@@ -31,6 +31,7 @@ from sightline.config.monitoring.collect import (
 )
 from sightline.config.monitoring.drift import DriftOptions
 from sightline.config.monitoring.history import HistoryOptions
+from sightline.config.monitoring.mail import MailOptions
 from sightline.config.options import Name, Options, checked
 from sightline.config.outputs import OutputOptions
 from sightline.config.rollout import (
@@ -94,6 +95,7 @@ __all__ = [
     "HistoryOptions",
     "LimitOptions",
     "LiveOptions",
+    "MailOptions",
     "MemberOptions",
     "ModelOptions",
     "Moment",

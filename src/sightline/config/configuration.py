@@ -17,6 +17,7 @@ from sightline.config.composites import (
 from sightline.config.model import ServedModelOptions
 from sightline.config.monitoring.alerts import AlertOptions, never_true
 from sightline.config.monitoring.history import HistoryOptions
+from sightline.config.monitoring.mail import MailOptions
 from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
 from sightline.config.rollout import rollout_inconsistencies
 from sightline.config.scheduler import SchedulerOptions
@@ -42,6 +43,7 @@ class Configuration(Options):
     )
     serving: ServingOptions | None = Field(None, description="none: `sightline run` has no service")
     alerts: tuple[AlertOptions, ...] = Field((), description="rules that are watched")
+    mail: MailOptions | None = Field(None, description="the server that alerts are mailed through")
     history: HistoryOptions | None = Field(
         None, description="what is kept for reports; none: nothing"
     )
@@ -156,6 +158,11 @@ def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
     )
     if configuration.serving is not None:
         yield from serving_inconsistencies(configuration.serving)
+    yield from _of_alerts(configuration, models)
+
+
+def _of_alerts(configuration: Configuration, models: str) -> Iterator[Inconsistency]:
+    """Rules that cannot come true, or be told; ``models`` lists those that there are."""
     names: set[str] = set()
     for i, rule in enumerate(configuration.alerts):
         if rule.name in names:
@@ -167,5 +174,7 @@ def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
         unknown = rule.stream is not None and rule.stream not in configuration.streams
         if unknown and not configuration.serving:
             yield ("alerts", i, "stream"), f"there is no stream {rule.stream}"
+        if rule.email and configuration.mail is None:
+            yield ("alerts", i, "email"), "there is no server to send it through: give `mail`"
         for at, what in never_true(rule):
             yield ("alerts", i, at), what

@@ -41,7 +41,8 @@ class Alert:
 
     def __str__(self) -> str:
         value = "gone" if self.value is None else f"{self.value:.4g}"
-        what = f"{self.metric} of {self.kind} {self.subject} is {value}"
+        of = self.subject if self.kind == "machine" else f"{self.kind} {self.subject}"
+        what = f"{self.metric} of {of} is {value}"
         if self.state == "resolved":
             return f"resolved: {self.name}: {what}, after {self.seconds:.0f} s {self.limit}"
         return f"alert: {self.name}: {what}, {self.limit} for {self.seconds:.0f} s"
@@ -174,7 +175,7 @@ class AlertRules:
 
 
 def _concerns(rule: AlertOptions, reading: Reading) -> bool:
-    if rule.model is None and rule.stream is None:
+    if (rule.model is None and rule.stream is None) or reading.kind == "machine":
         return True
     return reading.name == (rule.model if reading.kind == "model" else rule.stream)
 

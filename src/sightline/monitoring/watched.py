@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeVar
 
+from sightline.monitoring.machine import disk_used, temperatures
 from sightline.monitoring.metrics import ModelTotals, PrometheusMeter
 from sightline.types import RolloutStats, StreamStats
 
@@ -32,7 +34,7 @@ class Reading:
     """One value: ``latency_p99_ms`` of the model ``street``."""
 
     metric: str
-    kind: Literal["model", "stream"]
+    kind: Literal["model", "stream", "machine"]
     name: str
     value: float
 
@@ -49,6 +51,9 @@ class WatchedValues:
     ``stream_down_s``: for how long a stream has not been running. While a worker starts again, its
     streams have a throughput of 0 and the latency that they had.
 
+    ``disk_used``: the share of each file system in use, 0 to 1, by a folder on it; ``temperature_c``: of each
+    thermal zone that the machine tells of.
+
     Models that nobody used in the window have a throughput and nothing else; ``agreement`` is there where
     the two were confident of at least ``LEAST_OBJECTS`` in it.
 
@@ -59,6 +64,7 @@ class WatchedValues:
             is removed later was removed on purpose.
         clock: monotonic seconds.
         rollouts: what second models came to, by the name of the first.
+        folders: whose disks are watched.
     """
 
     def __init__(
@@ -68,8 +74,10 @@ class WatchedValues:
         expected: frozenset[str] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
         rollouts: Callable[[], Mapping[str, RolloutStats]] = dict,
+        folders: Sequence[Path] = (),
     ) -> None:
         self._meter = meter
+        self._folders = folders
         self._rollouts = rollouts
         self._compared: deque[tuple[float, dict[str, _Objects]]] = deque([(clock(), {})])
         self._streams = streams
@@ -81,7 +89,9 @@ class WatchedValues:
 
     def __call__(self) -> list[Reading]:
         now = self._clock()
-        return [*self._models(now), *self._agreements(now), *self._of_streams(now)]
+        found = [*self._models(now), *self._agreements(now), *self._of_streams(now)]
+        found += [Reading("disk_used", "machine", *one) for one in disk_used(self._folders)]
+        return found + [Reading("temperature_c", "machine", *one) for one in temperatures()]
 
     def _models(self, now: float) -> Iterator[Reading]:
         totals = self._meter.totals()

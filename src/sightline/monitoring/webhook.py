@@ -1,37 +1,29 @@
-"""Alerts as HTTP posts, from a thread of their own: a slow receiver holds nobody up."""
+"""Alerts as HTTP posts."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import logging
-import threading
 import urllib.error
 import urllib.request
-from collections import deque
 from typing import Any
 
 from sightline._version import __version__
 from sightline.config import AlertOptions
 from sightline.monitoring.alerts import Alert
-from sightline.types import JsonObject
+from sightline.monitoring.delivery import RetriedDelivery
 
 _WORTH_ANOTHER_TRY = {408, 425, 429, 500, 502, 503, 504}
-
-log = logging.getLogger(__name__)
 
 
 class Webhook:
     """Posts each alert, as JSON, to the address of its rule; where it has none, does nothing.
 
-    An address is a secret: no message tells it. What cannot be delivered is tried again with
-    growing pauses, then given up and logged; while that goes on, later alerts wait in line.
+    An address is a secret: no message tells it.
 
     Args:
         timeout_s: for one attempt.
-        attempts: before an alert is given up.
-        backoff_s: before the second attempt; doubles.
-        capacity: alerts that may wait; the oldest is given up for a newer one.
+        attempts, backoff_s, capacity: see ``RetriedDelivery``.
     """
 
     def __init__(
@@ -42,61 +34,22 @@ class Webhook:
         capacity: int = 100,
     ) -> None:
         self._timeout_s = timeout_s
-        self._attempts = attempts
-        self._backoff_s = backoff_s
-        self._capacity = capacity
-        self._waiting: deque[tuple[str, str, JsonObject]] = deque()
-        self._work = threading.Condition()
-        self._closing = False
-        self._ended = threading.Event()
         self._opener = urllib.request.build_opener(_NoRedirects)
-        self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
-        self._thread.start()
+        self._delivery = RetriedDelivery("webhook", self._post, attempts, backoff_s, capacity)
 
     def __call__(self, rule: AlertOptions, alert: Alert) -> None:
         """Post an alert soon; returns at once."""
-        if rule.webhook is None:
-            return
-        with self._work:
-            if len(self._waiting) >= self._capacity:
-                name, _, _ = self._waiting.popleft()
-                log.error("webhook: too many wait; an alert of %s is given up", name)
-            self._waiting.append((rule.name, rule.webhook.get_secret_value(), alert.to_dict()))
-            self._work.notify()
+        if rule.webhook is not None:
+            body = json.dumps(alert.to_dict()).encode()
+            self._delivery.put(rule.name, (rule.webhook.get_secret_value(), body))
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Deliver what waits, for so long at most, without pauses between attempts. Idempotent."""
-        with self._work:
-            self._closing = True
-            self._work.notify()
-        self._ended.set()
-        self._thread.join(timeout_s)
+        """See ``RetriedDelivery.close``."""
+        self._delivery.close(timeout_s)
 
-    def _run(self) -> None:
-        while True:
-            with self._work:
-                while not self._waiting and not self._closing:
-                    self._work.wait()
-                if not self._waiting:
-                    return
-                name, url, body = self._waiting.popleft()
-            self._deliver(name, url, json.dumps(body).encode())
-
-    def _deliver(self, name: str, url: str, body: bytes) -> None:
-        pause = self._backoff_s
-        for attempt in range(1, self._attempts + 1):
-            problem, again = self._post(url, body)
-            if problem is None:
-                return
-            if not again or attempt == self._attempts:
-                log.error("webhook of alert %s: given up after %d: %s", name, attempt, problem)
-                return
-            log.warning("webhook of alert %s: %s; trying again", name, problem)
-            self._ended.wait(pause)
-            pause *= 2
-
-    def _post(self, url: str, body: bytes) -> tuple[str | None, bool]:
+    def _post(self, to: tuple[str, bytes]) -> tuple[str | None, bool]:
         """What was wrong, or None; and whether another attempt is of use."""
+        url, body = to
         headers = {"Content-Type": "application/json", "User-Agent": f"sightline/{__version__}"}
         try:
             # Only http and https get here: AlertOptions has looked at it.

@@ -189,15 +189,26 @@ history_names = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", Name, nullable=False, unique=True),
 )
-history = sa.Table(
-    "history",  # one summary of each minute, hour and day of a series
-    _metadata,
-    sa.Column("seconds", sa.Integer, primary_key=True, autoincrement=False),  # 60, 3600 or 86400
-    sa.Column("series_id", sa.ForeignKey("history_series.id"), primary_key=True),
-    sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),  # Unix time
-    sa.Column("data", sa.LargeBinary, nullable=False),  # `monitoring.history.packing`
-    sqlite_with_rowid=False,
-)
+
+
+def _history(name: str) -> sa.Table:
+    """Summaries of what each series did in minutes, hours or days. New rows come at the end."""
+    return sa.Table(
+        name,
+        _metadata,
+        sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),  # Unix time
+        sa.Column("series_id", sa.ForeignKey("history_series.id"), primary_key=True),
+        sa.Column("data", sa.LargeBinary, nullable=False),  # `monitoring.history.packing`
+        sqlite_with_rowid=False,
+    )
+
+
+history = {
+    60: _history("history_minutes"),
+    3600: _history("history_hours"),
+    86400: _history("history_days"),
+}
+"""By the seconds of the times that are summed up in each."""
 schema_version = sa.Table(
     "schema_version",
     _metadata,

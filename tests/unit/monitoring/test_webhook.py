@@ -104,7 +104,7 @@ def test_an_alert_arrives_as_it_is(receiver: Receiver, webhook: Webhook) -> None
 
 def test_without_an_address_nothing_happens(webhook: Webhook) -> None:
     webhook(rule(None), alert())
-    assert not webhook._waiting
+    assert not webhook._delivery._waiting
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_line_is_bounded_and_the_newest_are_kept(
 ) -> None:
     receiver.gate.clear()
     webhook(rule(receiver.url), alert(0))
-    wait_for(lambda: not webhook._waiting)
+    wait_for(lambda: not webhook._delivery._waiting)
     for number in range(1, 9):
         webhook(rule(receiver.url), alert(number))
     receiver.gate.set()
@@ -175,17 +175,17 @@ def test_close_delivers_what_waits(receiver: Receiver, caplog: pytest.LogCapture
         wait_for(lambda: "trying again" in caplog.text)
     webhook.close(DEADLINE_S)
     assert [post["value"] for post in receiver.posts] == [0, 0, 1, 2]
-    assert not webhook._thread.is_alive()
+    assert not webhook._delivery._thread.is_alive()
 
 
 def test_close_waits_no_longer_than_it_may(receiver: Receiver) -> None:
     receiver.gate.clear()
     webhook = Webhook(timeout_s=60)
     webhook(rule(receiver.url), alert())
-    wait_for(lambda: not webhook._waiting)
+    wait_for(lambda: not webhook._delivery._waiting)
     began = time.monotonic()
     webhook.close(0.1)
     assert time.monotonic() - began < DEADLINE_S
     receiver.gate.set()
-    webhook._thread.join(DEADLINE_S)
-    assert not webhook._thread.is_alive()
+    webhook._delivery._thread.join(DEADLINE_S)
+    assert not webhook._delivery._thread.is_alive()

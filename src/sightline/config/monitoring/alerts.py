@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from sightline.config.monitoring.mail import MailAddress
 from sightline.config.options import Name, Options
 from sightline.config.serving import secret_web_address
 
 _OF_STREAMS = {"stream_down_s", "drift", "anomaly"}
+_OF_MACHINE = {"disk_used", "temperature_c"}
 
 
 class AlertOptions(Options):
@@ -25,6 +27,8 @@ class AlertOptions(Options):
         "stream_down_s",
         "drift",
         "anomaly",
+        "disk_used",
+        "temperature_c",
     ] = Field(description="what is watched")
     above: float | None = Field(None, description="alert where the value is greater")
     below: float | None = Field(None, description="alert where the value is smaller")
@@ -34,6 +38,9 @@ class AlertOptions(Options):
     stream: Name | None = Field(None, description="of this stream only")
     webhook: Annotated[SecretStr, AfterValidator(secret_web_address)] | None = Field(
         None, description="address that gets a POST with JSON"
+    )
+    email: tuple[MailAddress, ...] = Field(
+        (), max_length=20, description="addresses that get an e-mail, through the server of `mail`"
     )
 
     @model_validator(mode="after")
@@ -47,9 +54,13 @@ def never_true(rule: AlertOptions) -> Iterator[tuple[str, str]]:
     """Why a rule can never come true: the key, and what is wrong with it."""
     if rule.metric in _OF_STREAMS and rule.model is not None and rule.stream is None:
         yield "model", f"{rule.metric} is of streams, never of a model: say `stream`, or neither"
-    if rule.metric not in {"error_rate", "agreement"}:
+    if rule.metric in _OF_MACHINE:
+        for at in ("model", "stream"):
+            if getattr(rule, at) is not None:
+                yield at, f"{rule.metric} is of the machine, never of a {at}: leave it out"
+    if rule.metric not in {"error_rate", "agreement", "disk_used"}:
         return
-    if rule.stream is not None and rule.model is None:
+    if rule.stream is not None and rule.model is None and rule.metric not in _OF_MACHINE:
         yield "stream", f"{rule.metric} is of models, never of a stream: say `model`, or neither"
     if rule.above is not None and rule.above >= 1:
         yield "above", f"{rule.metric} goes from 0 to 1: it is never above {rule.above:g}"

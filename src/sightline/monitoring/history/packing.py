@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate, islice
 
 import numpy as np
 
@@ -27,22 +28,28 @@ def names_in(summary: PeriodSummary) -> Iterator[str]:
 
 
 def packed(summary: PeriodSummary, numbers: Mapping[str, int]) -> bytes:
-    """A summary as bytes, with the number of each name."""
-    found: list[int] = [len(summary.counts)]
-    for name, count in summary.counts.items():
-        found += (numbers[name], count)
-    found.append(len(summary.histograms))
-    for name, bins in summary.histograms.items():
-        found += (numbers[name], len(bins))
-        before = 0
-        for place in sorted(bins):
-            found += (place - before, bins[place])
-            before = place
-    found.append(len(summary.values))
-    for name, value in summary.values.items():
-        found += (numbers[name], value.count, *map(_folded, (value.total, value.least, value.most)))
+    """A summary as bytes, with the number of each name.
+
+    What is alike stands together, sorted, as steps from one to the next: so it is small, and compresses well.
+    """
+    counts = sorted((numbers[name], count) for name, count in summary.counts.items())
+    histograms = sorted(
+        (numbers[name], sorted(bins.items())) for name, bins in summary.histograms.items()
+    )
+    values = [(numbers[name], value) for name, value in summary.values.items()]
+    found = [len(counts), *_steps(number for number, _ in counts)]
+    found += [len(histograms), *_steps(number for number, _ in histograms)]
+    found += [len(bins) for _, bins in histograms]
+    for _, bins in histograms:
+        found += _steps(place for place, _ in bins)
+    found += [count for _, count in counts]
+    found += [count for _, bins in histograms for _, count in bins]
+    found.append(len(values))
+    for number, value in values:
+        found += (number, value.count, *map(_folded, (value.total, value.least, value.most)))
     plain = _varints(found)
-    small = zlib.compress(plain, 9)
+    packing = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    small = packing.compress(plain) + packing.flush()
     if len(small) < len(plain):
         return bytes([_COMPRESSED]) + small
     return bytes([_PLAIN]) + plain
@@ -52,29 +59,41 @@ def unpacked(data: bytes, names: Mapping[int, str]) -> PeriodSummary:
     """What ``packed`` gave. Raises ValueError: it is damaged, or a name is missing."""
     try:
         return _read(iter(_numbers(_content(data))), names)
-    except (StopIteration, KeyError, IndexError, zlib.error) as exc:
+    except (StopIteration, RuntimeError, KeyError, IndexError, zlib.error) as exc:
         raise ValueError("a summary is damaged") from exc
 
 
 def _read(found: Iterator[int], names: Mapping[int, str]) -> PeriodSummary:
-    counts: Counter[str] = Counter()
-    for _ in range(next(found)):
-        name = names[next(found)]
-        counts[name] = next(found)
-    histograms: dict[str, Counter[int]] = {}
-    for _ in range(next(found)):
-        name, left, place = names[next(found)], next(found), 0
-        bins: Counter[int] = Counter()
-        for _ in range(left):
-            place += next(found)
-            bins[place] = next(found)
-        histograms[name] = bins
-    values = {}
+    counts = [names[number] for number in _from_steps(found, next(found))]
+    histograms = [names[number] for number in _from_steps(found, next(found))]
+    lengths = [next(found) for _ in histograms]
+    places = [list(_from_steps(found, length)) for length in lengths]
+    summary = PeriodSummary()
+    for name in counts:
+        summary.counts[name] = next(found)
+    for name, own in zip(histograms, places, strict=True):
+        summary.histograms[name] = Counter({place: next(found) for place in own})
     for _ in range(next(found)):
         name, count = names[next(found)], next(found)
         total, least, most = (_unfolded(next(found)) for _ in range(3))
-        values[name] = ValueSummary(count, total, least, most)
-    return PeriodSummary(counts, histograms, values)
+        summary.values[name] = ValueSummary(count, total, least, most)
+    return summary
+
+
+def _steps(numbers: Iterable[int]) -> Iterator[int]:
+    """How much larger each number is than the one before."""
+    before = 0
+    for number in numbers:
+        yield number - before
+        before = number
+
+
+def _from_steps(found: Iterator[int], length: int) -> list[int]:
+    """So many numbers from their steps. Raises IndexError: there are fewer."""
+    steps = list(islice(found, length))
+    if len(steps) < length:
+        raise IndexError
+    return list(accumulate(steps))
 
 
 def _content(data: bytes) -> bytes:
@@ -83,7 +102,7 @@ def _content(data: bytes) -> bytes:
         return data[1:]
     if kind != _COMPRESSED:
         raise ValueError("a summary was written by another version of Sightline")
-    unpacking = zlib.decompressobj()
+    unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
     content = unpacking.decompress(data[1:], _LARGEST)
     if unpacking.unconsumed_tail or not unpacking.eof:
         raise ValueError("a summary is damaged")

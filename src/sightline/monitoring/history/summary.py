@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sightline.monitoring.profiles.profile import Profile
-from sightline.monitoring.profiles.statistic import CATEGORIES, NUMBERS
 
 MICRO = 1_000_000
 """Named values are kept in millionths, since sums of floats depend on their order."""
@@ -20,6 +19,8 @@ _MOST = 1 << 62
 MOST_NAMES = 64
 """Categories of one statistic that are kept, at most; those that come later are counted under ``OTHER``."""
 OTHER = "other"
+_OF_OBJECTS = frozenset({"confidence", "size", "track_age", "label_score"})
+_WIDER = 4
 
 
 @dataclass(slots=True)
@@ -89,11 +90,13 @@ class PeriodSummary:
             self.values.setdefault(name, ValueSummary()).merge(value)
 
     def add_profile(self, profile: Profile) -> None:
-        """Add the sketches of sampled frames; their mean picture is left out."""
+        """Add the sketches of sampled frames. Their mean picture is left out; numbers of objects, which spread, are
+        kept in bins four times as wide."""
         self.count("samples", profile.samples)
         for name, bins in profile.numbers.items():
             for place in bins.nonzero()[0].tolist():
-                self.put(name, place, int(bins[place]))
+                kept = place - place % _WIDER + _WIDER // 2 if name in _OF_OBJECTS else place
+                self.put(name, kept, int(bins[place]))
         for name, found in profile.categories.items():
             for category, number in found.items():
                 self.count(f"{name}/{category}", number)
@@ -114,7 +117,3 @@ def added(summaries: Iterable[PeriodSummary]) -> PeriodSummary:
     for one in summaries:
         total.merge(one)
     return total
-
-
-STATISTICS = (*NUMBERS, *CATEGORIES)
-"""Names of a profile's histograms and counts in a summary."""

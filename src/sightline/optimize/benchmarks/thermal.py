@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sightline.monitoring.machine import temperatures
+
 _ROOT = Path("/")
 
 
@@ -26,21 +28,21 @@ class ThermalState:
 
 def thermal_state(root: Path = _ROOT) -> ThermalState:
     """What the machine tells now. ``root``: where its ``sys`` and ``proc`` are."""
-    temperatures = list(_numbers(root / "sys/class/thermal", "thermal_zone*/temp"))
+    warm = [degrees for _, degrees in temperatures(root)]
     clocks = list(_numbers(root / "sys/devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq"))
     counts = list(
         _numbers(root / "sys/devices/system/cpu", "cpu[0-9]*/thermal_throttle/core_throttle_count")
     )
     frequency = float(np.mean(clocks)) / 1e3 if clocks else _told_frequency(root / "proc/cpuinfo")
     return ThermalState(
-        max(temperatures) / 1e3 if temperatures else None,
+        max(warm, default=None),
         frequency,
         int(sum(counts)) if counts else None,
     )
 
 
 def _numbers(folder: Path, pattern: str) -> Iterator[float]:
-    """The numbers in files; a zone that is switched off cannot be read."""
+    """The numbers in files; a core that is switched off cannot be read."""
     for path in sorted(folder.glob(pattern)):
         try:
             yield float(path.read_text())

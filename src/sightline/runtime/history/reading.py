@@ -51,12 +51,16 @@ class StoredHistory:
 
     def span(self) -> tuple[int, int] | None:
         """When the first and the last minute, hour or day begin; None: nothing is kept. Raises ConfigError."""
-        table = schema.history.c
+        begins, ends = [], []
         with self._reading() as connection:
-            row = connection.execute(
-                sa.select(sa.func.min(table.start), sa.func.max(table.start + table.seconds))
-            ).one()
-        return None if row[0] is None else (int(row[0]), int(row[1]))
+            for seconds, table in schema.history.items():
+                own = sa.select(sa.func.min(table.c.start), sa.func.max(table.c.start))
+                first, last = connection.execute(own).one()
+                if first is not None:
+                    begins.append(int(first))
+                    ends.append(int(last) + seconds)
+        # A day that has begun ends with its last minute.
+        return (min(begins), ends[0]) if begins else None
 
     def names(self, kind: str) -> list[str]:
         """The names of all streams or models that something is kept of. Raises ConfigError."""
@@ -108,7 +112,7 @@ class StoredHistory:
         try:
             engine = sa.create_engine(url, poolclass=sa.NullPool)
             with engine.connect() as connection:
-                if not sa.inspect(connection).has_table(schema.history.name):
+                if not sa.inspect(connection).has_table(schema.history_series.name):
                     raise ConfigError(
                         f"{self.name} has no history: name it as `history.database` in a configuration, and "
                         "`sightline run` keeps one in it"
@@ -140,15 +144,14 @@ def _rows(
     connection: sa.Connection, number: int, wanted: int, after: int, before: int
 ) -> Iterable[tuple[int, int, bytes]]:
     """Start, seconds and content of a series' summaries within a time."""
-    table = schema.history.c
     covered: set[int] = (
         set()
     )  # hours, and then days, that are known finer from their start to their end
     for seconds, coarser in ((MINUTE_S, HOUR_S), (HOUR_S, DAY_S), (DAY_S, DAY_S)):
         if seconds < wanted:
             continue
+        table = schema.history[seconds].c
         mine = sa.and_(
-            table.seconds == seconds,
             table.series_id == number,
             table.start >= after - after % seconds,
             table.start < before,

@@ -79,16 +79,11 @@ class HistoryStore:
             HOUR_S: (self._keep.hour_days, DAY_S),
             DAY_S: (self._keep.day_days, DAY_S),
         }
-        table = schema.history.c
         with self._writing() as connection:
-            ids = connection.execute(sa.select(schema.history_series.c.id)).scalars().all()
             for seconds, (days, whole) in kept.items():
                 oldest = int((now - days * DAY_S) // whole) * whole
-                for one in ids:
-                    mine = sa.and_(
-                        table.seconds == seconds, table.series_id == one, table.start < oldest
-                    )
-                    connection.execute(schema.history.delete().where(mine))
+                table = schema.history[seconds]
+                connection.execute(table.delete().where(table.c.start < oldest))
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -201,13 +196,12 @@ def _merge_rows(
     numbers: Mapping[str, int],
 ) -> None:
     """Add summaries, by their series, to those of a minute, hour or day: its seconds and its start."""
-    table = schema.history
     seconds, start = place
+    table = schema.history[seconds]
     there: dict[int, bytes] = {}
     ids = list(found)
     for at in range(0, len(ids), _CHUNK):
         mine = sa.and_(
-            table.c.seconds == seconds,
             table.c.start == start,
             table.c.series_id.in_(ids[at : at + _CHUNK]),
         )
@@ -223,10 +217,10 @@ def _merge_rows(
             total.merge(_read(there[number], names))
             total.merge(summary)
         data = packed(total, all_numbers)
-        rows.append({"seconds": seconds, "series_id": number, "start": start, "data": data})
+        rows.append({"start": start, "series_id": number, "data": data})
     new = _insert(connection, table)
     same = new.on_conflict_do_update(
-        index_elements=["seconds", "series_id", "start"], set_={"data": new.excluded.data}
+        index_elements=["start", "series_id"], set_={"data": new.excluded.data}
     )
     connection.execute(same, rows)
 

@@ -45,4 +45,4 @@ def test_damage_is_refused_or_read_as_something(data: bytes) -> None:
 
 def test_a_bomb_is_refused() -> None:
     with pytest.raises(ValueError, match="damaged"):
-        unpacked(b"\x02" + zlib.compress(bytes(1 << 25)), {})
+        unpacked(b"\x02" + zlib.compress(bytes(1 << 25))[2:-4], {})

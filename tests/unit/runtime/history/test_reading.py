@@ -73,4 +73,4 @@ def test_streams_and_models_narrow_what_is_read(tmp_path: Path) -> None:
     assert found(streams=("gate",)) == {*all_series[:2], all_series[3]}
     assert found(models=("street",)) == {all_series[0], all_series[2], all_series[3]}
     assert found(streams=("gate",), models=("large",)) == {all_series[1]}
-    assert StoredHistory(path).span() == (START, START + DAY_S)
+    assert StoredHistory(path).span() == (START, START + 60)

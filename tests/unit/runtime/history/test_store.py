@@ -100,7 +100,10 @@ def test_the_old_is_removed_and_what_is_coarser_stands_for_it(tmp_path: Path) ->
     assert sum(row.summary.counts["read"] for row in everything) == 36
     writer.prune(START + 6 * DAY_S + 30)
     with sqlite3.connect(path) as connection:
-        left = dict(connection.execute("SELECT seconds, count(*) FROM history GROUP BY seconds"))
+        left = {
+            seconds: connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0]
+            for seconds, table in schema.history.items()
+        }
     assert left == {MINUTE_S: 3, HOUR_S: 6, DAY_S: 6}
     after = StoredHistory(path).read(START, START + 6 * DAY_S)
     assert {row.seconds for row in after} == {HOUR_S, DAY_S}
@@ -116,7 +119,13 @@ def test_a_database_of_the_version_before_gets_the_tables(tmp_path: Path) -> Non
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         schema.prepare(connection, "results.db")
-        for table in ("history", "history_names", "history_series"):
+        for table in (
+            "history_minutes",
+            "history_hours",
+            "history_days",
+            "history_names",
+            "history_series",
+        ):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         connection.exec_driver_sql("UPDATE schema_version SET version = 5")
         connection.execute(schema.runs.insert().values(started_at=sa.func.now(), state="done"))
@@ -149,7 +158,8 @@ def test_a_damaged_summary_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     store(path).add(START, {GATE: one(2)})
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE history SET data = x'0109'")
+        for table in schema.history.values():
+            connection.execute(f"UPDATE {table.name} SET data = x'0109'")
     store(path).add(START, {GATE: one(4)})
     (row,) = StoredHistory(path).read(START, START + 60)
     assert row.summary.counts["read"] == 4
