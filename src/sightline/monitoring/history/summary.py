@@ -90,15 +90,18 @@ class PeriodSummary:
             self.values.setdefault(name, ValueSummary()).merge(value)
 
     def add_profile(self, profile: Profile) -> None:
-        """Add the sketches of sampled frames. Their mean picture is left out; numbers of objects, which spread, are
-        kept in bins four times as wide."""
+        """Add the sketches of sampled frames, as reports need them.
+
+        Their mean picture and its colours are left out; numbers of objects, which spread, are kept in bins four
+        times as wide.
+        """
         self.count("samples", profile.samples)
         for name, bins in profile.numbers.items():
             for place in bins.nonzero()[0].tolist():
                 kept = place - place % _WIDER + _WIDER // 2 if name in _OF_OBJECTS else place
                 self.put(name, kept, int(bins[place]))
         for name, found in profile.categories.items():
-            for category, number in found.items():
+            for category, number in found.items() if name != "colours" else ():
                 self.count(f"{name}/{category}", number)
 
     def parts(self, name: str) -> dict[str, int]:
