@@ -119,10 +119,11 @@ def inside(points: Floats, polygon: Floats) -> Mask:
 
 def common_areas(a: Floats, b: Floats) -> Floats:
     """(N, M): the area that every box of ``a`` (N, 4) has in common with every box of ``b`` (M, 4)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = np.maximum(high - low, 0)
-    common: Floats = sides[..., 0] * sides[..., 1]
+    # One coordinate after the other: loops over rows are fast, those over two coordinates are not.
+    left, top, right, bottom = b.T
+    width = np.minimum(a[:, 2:3], right) - np.maximum(a[:, 0:1], left)
+    height = np.minimum(a[:, 3:4], bottom) - np.maximum(a[:, 1:2], top)
+    common: Floats = np.maximum(width, 0, out=width) * np.maximum(height, 0, out=height)
     return common
 
 

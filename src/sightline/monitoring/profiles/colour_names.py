@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,16 @@ _NAMES = np.array([*(name for _, name in _HUES), "grey"])
 
 
 def colour_names(pairs: Pixels | Reals) -> list[str]:
-    """The name of each pair (N, 2) of Cb and Cr, 0 to 255."""
-    blue, red = pairs[:, 0] - 128.0, pairs[:, 1] - 128.0
+    """The name of each pair (N, 2) of Cb and Cr, 0 to 255, rounded."""
+    blue, red = np.rint(pairs).astype(np.intp).T
+    names: list[str] = _table()[blue, red].tolist()
+    return names
+
+
+@cache
+def _table() -> NDArray[np.str_]:
+    """The name of every pair of Cb and Cr, (256, 256)."""
+    blue, red = np.indices((256, 256)) - 128.0
     hues = np.searchsorted(_ENDS, np.degrees(np.arctan2(red, blue)) % 360)
     hues[np.hypot(blue, red) < _GREY] = len(_HUES)
-    names: list[str] = _NAMES[np.minimum(hues, len(_HUES))].tolist()
-    return names
+    return _NAMES[np.minimum(hues, len(_HUES))]

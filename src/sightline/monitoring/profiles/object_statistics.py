@@ -25,8 +25,11 @@ _COLOURED = 0.04
 """Of the picture's width and height: smaller objects show more of what is behind them than of themselves."""
 _INSIDE = 0.9999
 """The last place within the picture, as a share of its sides."""
-_HALF_GRID = np.array(GRID) / 2
-_POINTS = np.array([(0.5, 0.5), (0.35, 0.4), (0.65, 0.4), (0.35, 0.6), (0.65, 0.6)])
+_HALF_GRID = (np.array(GRID) / 2).astype(np.float32)
+_CELLS = tuple(f"{column},{row}" for row in range(GRID[1]) for column in range(GRID[0]))
+"""Names of the cells, row by row."""
+_ACROSS = np.array((0.5, 0.35, 0.65, 0.35, 0.65), np.float32)
+_DOWN = np.array((0.5, 0.4, 0.4, 0.6, 0.6), np.float32)
 """Where the colour of an object is sampled, as shares of its box."""
 
 
@@ -60,7 +63,8 @@ class ObjectStatistics:
         """The statistics of an observation, whose frame looks as ``picture`` says."""
         found = seen.detections
         width, height = seen.frame.width, seen.frame.height
-        boxes = (found.boxes / (width, height, width, height)).clip(0, _INSIDE).astype(np.float32)
+        scale = np.array((1 / width, 1 / height, 1 / width, 1 / height), np.float32)
+        boxes = np.minimum(np.maximum(found.boxes * scale, 0), np.float32(_INSIDE))
         sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-4)
         arrived = self._arrived(boxes, found.class_ids)
         numbers: dict[str, Floats] = {
@@ -72,7 +76,7 @@ class ObjectStatistics:
         labels = [label for every in seen.labels.values() for label in every]
         numbers["label_score"] = np.array([label.score for label in labels], np.float32)
         ids = Counter(found.class_ids[arrived].tolist())
-        large = np.all(sides >= _COLOURED, axis=1)
+        large = (sides[:, 0] >= _COLOURED) & (sides[:, 1] >= _COLOURED)
         categories = {
             "classes": Counter({found.class_name(number): ids[number] for number in ids}),
             "places": _places(boxes),
@@ -97,7 +101,9 @@ class ObjectStatistics:
         if found.track_ids is None:
             return {}
         births, gaps, ages = [], [], []
-        inside = np.all((boxes[:, :2] > _BORDER) & (boxes[:, 2:] < 1 - _BORDER), axis=1)
+        left, top, right, bottom = boxes.T
+        inside = np.minimum(left, top) > _BORDER
+        inside &= np.maximum(right, bottom) < 1 - _BORDER
         for track_id, within in zip(found.track_ids.tolist(), inside.tolist(), strict=True):
             track = self._tracks.get(track_id)
             if track is None:
@@ -119,8 +125,8 @@ class ObjectStatistics:
 
 def _places(boxes: Floats) -> Counter[str]:
     """How many objects have their middle in each cell of the picture."""
-    cells = ((boxes[:, :2] + boxes[:, 2:]) * _HALF_GRID).astype(np.int64)
-    return Counter(f"{column},{row}" for column, row in cells.tolist())
+    columns, rows = ((boxes[:, :2] + boxes[:, 2:]) * _HALF_GRID).astype(np.int64).T
+    return Counter([_CELLS[cell] for cell in (rows * GRID[0] + columns).tolist()])
 
 
 def _colours(boxes: Floats, picture: PictureSample) -> Counter[str]:
@@ -128,6 +134,8 @@ def _colours(boxes: Floats, picture: PictureSample) -> Counter[str]:
     if not len(boxes):
         return Counter()
     height, width = picture.chroma.shape[:2]
-    corners, sides = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
-    points = ((corners + sides * _POINTS) * (width, height)).astype(np.int64)
-    return Counter(colour_names(picture.chroma[points[..., 1], points[..., 0]].mean(axis=1)))
+    left, top, right, bottom = boxes.T[..., None]
+    columns = ((left + (right - left) * _ACROSS) * width).astype(np.intp)
+    rows = ((top + (bottom - top) * _DOWN) * height).astype(np.intp)
+    total = np.add.reduce(picture.chroma[rows, columns], axis=1, dtype=np.int64)
+    return Counter(colour_names(total / len(_ACROSS)))

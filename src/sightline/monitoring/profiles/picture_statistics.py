@@ -6,18 +6,20 @@ Nothing is decoded or converted for them where the decoder left planes of bright
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import TypeGuard
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.monitoring.profiles.statistic import VIEW
-from sightline.types import Frame, Pixels, YuvPlanes
+from sightline.types import Frame, Mask, Picture, Pixels, YuvPlanes
 
 _SMALL = (256, 144)
 """Width and height of the samples of the whole picture."""
 _COLOUR = (64, 36)
-_PATCH = (64, 48)
+_PATCH = (64, 24)
 _PATCHES = (4, 3)
 """Columns and rows of the patches in which single pixels are looked at."""
 _EDGE = 20
@@ -30,7 +32,8 @@ _SECOND = np.array([[1, -2, 1]], np.float32)
 _IMMERKAER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 _COLOUR_STEP = 12
 """Width of the bins of colours, in levels of Cb and Cr."""
-_COLOUR_BINS = 6
+COLOUR_BINS = 6
+"""Bins of Cb, and of Cr."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,8 +60,9 @@ def picture_sample(frame: Frame, before: PictureSample | None = None) -> Picture
     steps at the borders of 8×8 blocks with those within (Wang, Bovik and Evans 2000).
     """
     luma, chroma, patches = _pixels(frame)
-    counts = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel()
+    counts = cv2.calcHist([luma[::3]], [0], None, [256], [0, 256]).ravel()
     total = np.cumsum(counts)
+    darkest, brightest = np.searchsorted(total, (0.05 * total[-1], 0.95 * total[-1])).tolist()
     mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(luma))
     edges = _gradient(luma)
     blue, red = cv2.split(chroma)
@@ -66,8 +70,8 @@ def picture_sample(frame: Frame, before: PictureSample | None = None) -> Picture
     numbers = {
         "brightness": mean,
         "contrast": deviation,
-        "shadows": float(np.searchsorted(total, 0.05 * total[-1])),
-        "highlights": float(np.searchsorted(total, 0.95 * total[-1])),
+        "shadows": float(darkest),
+        "highlights": float(brightest),
         "saturation": cv2.mean(cv2.magnitude(*off))[0],
         "blue_cast": _median(blue) - 128,
         "red_cast": _median(red) - 128,
@@ -76,8 +80,8 @@ def picture_sample(frame: Frame, before: PictureSample | None = None) -> Picture
     }
     if before is not None and before.samples.shape == luma.shape:
         apart = cv2.absdiff(luma, before.samples)
-        numbers["motion"] = float(cv2.mean(apart)[0])
-        numbers["frozen"] = float(not apart.any())
+        numbers["motion"] = cv2.mean(apart)[0]
+        numbers["frozen"] = float(not numbers["motion"])
     return PictureSample(
         numbers,
         _colour_counts(chroma),
@@ -95,16 +99,17 @@ def _median(plane: Pixels) -> float:
 
 def _colour_counts(chroma: Pixels) -> NDArray[np.int64]:
     """How many samples (H, W, 2) of Cb and Cr are in each bin of colours, (36,)."""
-    low = 128 - _COLOUR_STEP * _COLOUR_BINS // 2
+    low = 128 - _COLOUR_STEP * COLOUR_BINS // 2
     inside = cv2.min(cv2.max(chroma, low), 255 - low)  # what lies beyond is in the last bin
-    bins = [_COLOUR_BINS, _COLOUR_BINS]
+    bins = [COLOUR_BINS, COLOUR_BINS]
     found = cv2.calcHist([inside], [0, 1], None, bins, [low, 256 - low] * 2)
     return np.asarray(found.ravel(), np.int64)
 
 
 def _pixels(frame: Frame) -> tuple[Pixels, Pixels, Pixels]:
-    """Samples of brightness and colour of the whole, and the patches (N, 48, 64), single pixels as they are."""
-    planes = frame.picture.yuv_planes() if isinstance(frame.picture, YuvPlanes) else None
+    """Samples of brightness and colour of the whole, and the patches (N, 24, 64), single pixels as they are."""
+    picture = frame.picture
+    planes = picture.yuv_planes() if _keeps_planes(picture) else None
     if planes is None:
         small = cv2.cvtColor(frame.scaled(*_SMALL, "bgr"), cv2.COLOR_BGR2YCrCb)
         luma = np.ascontiguousarray(small[..., 0])
@@ -112,12 +117,29 @@ def _pixels(frame: Frame) -> tuple[Pixels, Pixels, Pixels]:
         chroma = cv2.resize(small[..., :0:-1], _COLOUR, interpolation=cv2.INTER_NEAREST)
         return luma, chroma, _patches_of(frame)
     brightness, blue, red = planes
-    luma = cv2.resize(brightness, _SMALL, interpolation=cv2.INTER_LINEAR)
+    luma = brightness[_middles(len(brightness), _SMALL[1])]
+    luma = luma.take(_middles(luma.shape[1], _SMALL[0]), axis=1)
     colours = [cv2.resize(plane, _COLOUR, interpolation=cv2.INTER_NEAREST) for plane in (blue, red)]
     height, width = brightness.shape
     places = _patch_places(width, height)
-    patches = np.stack([brightness[y : y + h, x : x + w] for x, y, w, h in places])
-    return luma, cv2.merge(colours), patches
+    patches = np.concatenate([brightness[y : y + h, x : x + w] for x, y, w, h in places])
+    return luma, cv2.merge(colours), patches.reshape(len(places), *places[0][:1:-1])
+
+
+@lru_cache(maxsize=256)
+def _middles(length: int, parts: int) -> NDArray[np.intp]:
+    """The middle of each part of so many pixels, (parts,)."""
+    return ((np.arange(parts) + 0.5) * (length / parts)).astype(np.intp)
+
+
+def _keeps_planes(picture: Picture) -> TypeGuard[YuvPlanes]:
+    return _has_planes(type(picture))
+
+
+@cache
+def _has_planes(kind: type) -> bool:
+    """Asked once of each kind of picture: protocols are slow to look through."""
+    return issubclass(kind, YuvPlanes)
 
 
 def _patches_of(frame: Frame) -> Pixels:
@@ -128,6 +150,7 @@ def _patches_of(frame: Frame) -> Pixels:
     return np.stack(grey)
 
 
+@lru_cache(maxsize=256)
 def _patch_places(width: int, height: int) -> list[tuple[int, int, int, int]]:
     """Left, top, width and height of the patches: spread evenly, at borders of 8×8 blocks."""
     w, h = min(_PATCH[0], width // 8 * 8 or width), min(_PATCH[1], height // 8 * 8 or height)
@@ -159,36 +182,42 @@ def _fine_statistics(patches: Pixels) -> dict[str, float]:
     rows = patches.reshape(number * height, width)
     across = cv2.absdiff(rows[:, 1:], rows[:, :-1])
     by_column = cv2.reduce(across, 0, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
-    by_patch = cv2.reduce(across, 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F).reshape(number, height)
-    mean_across = float(by_column.mean())
+    by_row = cv2.reduce(across, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+    by_patch = by_row.reshape(number, height).sum(axis=1)
+    mean_across = cv2.mean(across)[0]
     second = cv2.filter2D(rows, cv2.CV_16S, _SECOND)[:, 1:-1]
     mean_second = cv2.norm(second, cv2.NORM_L1) / second.size
-    down = cv2.reduce(cv2.absdiff(rows[1:], rows[:-1]), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)
-    within = (
-        np.arange(1, number * height) % height != 0
-    )  # steps from one patch to the next are none
-    mean_down = float(down.ravel()[within].mean())
+    down = cv2.reduce(cv2.absdiff(rows[1:], rows[:-1]), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+    mean_down = int(down.ravel() @ _within(number, height)) / (number * (height - 1) * width)
     seen = mean_across > 0
     return {
         "streaks": float(np.log2(mean_across / mean_down)) if seen and mean_down > 0 else 0.0,
         "sharpness": mean_second / mean_across if seen else 0.0,
-        "noise": _noise(patches[np.argsort(by_patch.mean(axis=1))[:_FLATTEST]]),
+        "noise": _noise(patches[np.argsort(by_patch)[:_FLATTEST]]),
         "blockiness": _blockiness(by_column),
     }
 
 
+@cache
+def _within(number: int, height: int) -> NDArray[np.int32]:
+    """1 of each step down within one of the patches, 0 of those from one to the next; they lie in one column."""
+    return (np.arange(1, number * height) % height != 0).astype(np.int32)
+
+
 def _blockiness(steps: NDArray[np.float32]) -> float:
     """Mean steps at the borders of blocks over those within, minus 1; ``steps`` are those by column."""
-    borders = np.arange(len(steps)) % _BLOCK == _BLOCK - 1
-    inner = float(steps[~borders].mean())
-    return float(steps[borders].mean()) / inner - 1 if inner > 0 and borders.any() else 0.0
+    borders = steps[_BLOCK - 1 :: _BLOCK]
+    at_borders = float(borders.sum())
+    others = len(steps) - len(borders)
+    inner = (float(steps.sum()) - at_borders) / others if others else 0.0
+    return at_borders / len(borders) / inner - 1 if inner > 0 and len(borders) else 0.0
 
 
 def _noise(patches: Pixels) -> float:
     """Immerkær's estimate of the standard deviation of the noise in patches (N, H, W)."""
-    total = size = 0.0
-    for patch in patches:
-        found = cv2.filter2D(patch, cv2.CV_16S, _IMMERKAER)[1:-1, 1:-1]
-        total += cv2.norm(found, cv2.NORM_L1)
-        size += found.size
-    return (np.pi / 2) ** 0.5 / 6 * total / size if size else 0.0
+    number, height, width = patches.shape
+    rows = patches.reshape(number * height, width)
+    found = cv2.filter2D(rows, cv2.CV_16S, _IMMERKAER).reshape(patches.shape)
+    inner = np.ascontiguousarray(found[:, 1:-1, 1:-1])  # without what patches have of one another
+    mean = cv2.norm(inner.reshape(-1), cv2.NORM_L1) / inner.size if inner.size else 0.0
+    return float((np.pi / 2) ** 0.5 / 6 * mean)

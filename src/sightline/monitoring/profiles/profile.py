@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.monitoring.profiles.object_statistics import ObjectSample
-from sightline.monitoring.profiles.picture_statistics import PictureSample
+from sightline.monitoring.profiles.picture_statistics import COLOUR_BINS, PictureSample
 from sightline.monitoring.profiles.statistic import BINS, NUMBERS, VIEW
 
 Reals = NDArray[np.float32]
 Counts = NDArray[np.int64]
 _MOST = 1 << 53
+_COLOURS = tuple(map(str, range(COLOUR_BINS**2)))
+"""Names of the bins of Cb and Cr."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +67,9 @@ class Profile:
         for name, value in picture.numbers.items():
             self._histogram(name)[bin_of(name, value)] += 1
         colours = self.categories.setdefault("colours", Counter())
-        for number in np.flatnonzero(picture.colours).tolist():
-            colours[str(number)] += int(picture.colours[number])
+        for name, count in zip(_COLOURS, picture.colours.tolist(), strict=True):
+            if count:
+                colours[name] += count
         self.view += (picture.view - self.view) / self.samples
         self._add_objects(sample.objects)
 
@@ -78,8 +81,8 @@ class Profile:
                 statistic = NUMBERS[name]
                 scale = BINS / (statistic.high - statistic.low)
                 bins = ((values - statistic.low) * scale).astype(np.int64)
-                counts = np.bincount(bins.clip(0, BINS - 1, out=bins), minlength=BINS)
-                self._histogram(name)[:] += counts
+                inside = np.minimum(np.maximum(bins, 0, out=bins), BINS - 1, out=bins)
+                self._histogram(name)[:] += np.bincount(inside, minlength=BINS)
         for name, found in objects.categories.items():
             self.categories.setdefault(name, Counter()).update(found)
 
