@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from sightline.monitoring.profiles.profile import Profile
 from sightline.monitoring.profiles.statistic import parts_of
 
 Counts = NDArray[np.integer]
+Reals = NDArray[np.floating[Any]]
 
 _EMPTY = 1e-4
 """The share that an empty bin counts as."""
@@ -31,6 +34,30 @@ def population_stability_index(now: Counts, usual: Counts) -> float:
 def kolmogorov_smirnov(now: Counts, usual: Counts) -> float:
     """The largest difference of the two cumulative distributions, 0 to 1, at the bins' borders."""
     return float(np.abs(np.cumsum(now) / now.sum() - np.cumsum(usual) / usual.sum()).max())
+
+
+def maximum_mean_discrepancy(now: Reals, usual: Reals) -> float:
+    """Squared MMD of two sets of vectors (N, D) and (M, D), without bias (Gretton et al. 2012); 0 where it is negative.
+
+    The kernel is exp(-d² / s²), and s the median distance between vectors of one set and of the other.
+
+    Raises:
+        ValueError: a set has fewer than two vectors.
+    """
+    if min(len(now), len(usual)) < 2:
+        raise ValueError("MMD compares sets of two vectors at least")
+    across = cdist(now, usual)
+    scale = float(np.median(across)) ** 2
+    if not scale:
+        return 0.0  # nearly all are one and the same vector
+
+    def mean_within(vectors: Reals) -> float:
+        count = len(vectors)
+        kernel = np.exp(-cdist(vectors, vectors, "sqeuclidean") / scale)
+        return float((kernel.sum() - np.trace(kernel)) / (count * (count - 1)))
+
+    between = float(np.exp(-(across**2) / scale).mean())
+    return max(0.0, mean_within(now) + mean_within(usual) - 2 * between)
 
 
 def two_sample_measures(name: str, now: Profile, usual: Profile) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""PSI and KS against plain references, SciPy's, and what Evidently says of the same samples."""
+"""PSI, KS and MMD against plain references, SciPy's, and what Evidently says of the same samples."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.unit.monitoring.drift.simulated import Camera, blocks_of
 from sightline.monitoring.drift.comparison import wasserstein
 from sightline.monitoring.drift.two_sample import (
     kolmogorov_smirnov,
+    maximum_mean_discrepancy,
     population_stability_index,
     two_sample_measures,
 )
@@ -76,3 +77,43 @@ def test_measures_of_a_statistic() -> None:
     assert two_sample_measures("classes/truck", now, usual)["psi"] > 0.25
     assert two_sample_measures("contrast", usual, usual) == {"psi": 0, "ks": 0}
     assert two_sample_measures("view_shift", now, usual) == {}
+
+
+def vectors(seed: int, mean: float, count: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(mean, 1, (count, 8))
+
+
+def plain_mmd(now: np.ndarray, usual: np.ndarray) -> float:
+    """The definition, pair by pair."""
+    across = [math.dist(a, b) for a in now for b in usual]
+    scale = float(np.median(across)) ** 2
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> float:
+        return math.exp(-(math.dist(a, b) ** 2) / scale)
+
+    def within(one: np.ndarray) -> float:
+        pairs = [kernel(a, b) for i, a in enumerate(one) for j, b in enumerate(one) if i != j]
+        return sum(pairs) / len(pairs)
+
+    between = [kernel(a, b) for a in now for b in usual]
+    return within(now) + within(usual) - 2 * sum(between) / len(between)
+
+
+@pytest.mark.parametrize("mean", [0.3, 1.0])
+def test_mmd_is_the_plain_mean_over_pairs(mean: float) -> None:
+    usual, now = vectors(1, 0.0, 24), vectors(2, mean, 17)
+    assert maximum_mean_discrepancy(now, usual) == pytest.approx(plain_mmd(now, usual), abs=1e-9)
+
+
+@pytest.mark.parametrize(("mean", "mmd"), [(0.1, 0.0), (0.3, 0.027113355866577482), (0.5, 0.07828547129083563), (1.0, 0.2757562325500915)])
+def test_mmd_is_that_of_evidently(mean: float, mmd: float) -> None:
+    """``mmd`` is what Evidently 0.7.23 computes of these samples, without bootstrap."""
+    usual, now = vectors(1, 0.0, 150), vectors(2, mean, 90)
+    assert maximum_mean_discrepancy(now, usual) == pytest.approx(mmd, abs=1e-6)
+
+
+def test_mmd_of_what_cannot_differ() -> None:
+    same = np.ones((5, 3))
+    assert maximum_mean_discrepancy(same, same) == 0
+    with pytest.raises(ValueError, match="two vectors"):
+        maximum_mean_discrepancy(same[:1], same)
