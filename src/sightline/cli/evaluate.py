@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sightline.cli.operation.estimate import calibrate, estimate
 from sightline.cli.options import (
     Backend,
     Device,
@@ -43,6 +44,8 @@ app = typer.Typer(
     help="Score models and results, against ground truth or against another model.",
     no_args_is_help=True,
 )
+app.command()(estimate)
+app.command()(calibrate)
 
 Model = Annotated[
     str | None,

@@ -31,13 +31,18 @@ class Labels(NamedTuple):
 
 def labelled_scores(labels: Labels, model: ModelOptions) -> DetectionScores:
     """The scores of what a model finds. Raises ConfigError, SourceError."""
+    dataset, found = found_on_labels(labels, model)
+    return dataset.score(found, dataset.class_names)
+
+
+def found_on_labels(labels: Labels, model: ModelOptions) -> tuple[Dataset, list[Detections]]:
+    """The labelled pictures that could be looked at, and what a model finds in them. Raises ConfigError, SourceError."""
     from sightline.evaluation.notes import Notes
 
     notes = Notes()
     labelled = _labelled(labels, notes)
     named = None if labelled is None else labelled.by_name()
-    dataset, found = _seen(labels, named, model, notes)
-    return dataset.score(found, dataset.class_names)
+    return _seen(labels, named, model, notes)
 
 
 def _labelled(labels: Labels, notes: Notes) -> Dataset | None:

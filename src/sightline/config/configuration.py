@@ -15,7 +15,7 @@ from sightline.config.composites import (
     named_members,
 )
 from sightline.config.model import ServedModelOptions
-from sightline.config.monitoring.alerts import AlertOptions, never_true
+from sightline.config.monitoring.alerts import OF_WATCHED_STREAMS, AlertOptions, never_true
 from sightline.config.monitoring.history import HistoryOptions
 from sightline.config.monitoring.mail import MailOptions
 from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
@@ -176,5 +176,17 @@ def _of_alerts(configuration: Configuration, models: str) -> Iterator[Inconsiste
             yield ("alerts", i, "stream"), f"there is no stream {rule.stream}"
         if rule.email and configuration.mail is None:
             yield ("alerts", i, "email"), "there is no server to send it through: give `mail`"
+        if rule.metric in OF_WATCHED_STREAMS and not _watched(configuration, rule.stream):
+            of = "no stream is" if rule.stream is None else f"stream {rule.stream} is not"
+            yield ("alerts", i, "metric"), f"{rule.metric}: {of} watched: give it `drift`"
         for at, what in never_true(rule):
             yield ("alerts", i, at), what
+
+
+def _watched(configuration: Configuration, name: str | None) -> bool:
+    """Whether a stream, or any, is watched for drift; one that comes later, or that nobody knows, may be."""
+    streams = configuration.streams
+    if name is not None:
+        return name not in streams or streams[name].drift is not None
+    later = configuration.serving is not None
+    return later or any(stream.drift is not None for stream in streams.values())

@@ -12,7 +12,8 @@ from sightline.build.models import detector as make_detector
 from sightline.build.monitoring.sampling import observed
 from sightline.build.sources import SourceInput, inputs
 from sightline.config import ModelOptions
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, SightlineError
+from sightline.monitoring.drift.blocks import BlockSeries
 from sightline.monitoring.drift.causes import Cause, causes
 from sightline.monitoring.drift.detector import DriftDetector, DriftState, anomaly
 from sightline.monitoring.drift.reference import (
@@ -24,7 +25,7 @@ from sightline.monitoring.drift.reference import (
     Reference,
     usual_of,
 )
-from sightline.monitoring.profiles.profile import FrameSample, Profile
+from sightline.monitoring.profiles.profile import FrameSample
 from sightline.monitoring.profiles.profiler import SAMPLE_S
 from sightline.redaction import redact
 from sightline.types import StreamInfo
@@ -85,8 +86,17 @@ class DriftCheck:
         return causes(self.worst) if self.first is not None else []
 
 
-def learn(spec: str, model: ModelOptions, options: SamplingOptions, tell: Tell) -> Reference:
+def learn(
+    spec: str,
+    model: ModelOptions,
+    options: SamplingOptions,
+    tell: Tell,
+    keep: Callable[[Reference], None] = lambda _: None,
+) -> Reference:
     """Learn the reference of a source, of all hours together.
+
+    Args:
+        keep: gets what was learnt so far where a live source fails, before the failure is raised.
 
     Raises:
         ConfigError: it has too few frames, or an option cannot be.
@@ -94,23 +104,29 @@ def learn(spec: str, model: ModelOptions, options: SamplingOptions, tell: Tell) 
     """
     with _opened(spec) as (source, info):
         interval = options.interval_s or _interval(source, info, FEWEST_LEARNT)
-        blocks = [Profile()]
-        for number, sample in enumerate(_samples(source, info, model, options, interval), 1):
-            if blocks[-1].samples == BLOCK:
-                blocks.append(Profile())
-            blocks[-1].add(sample)
-            tell(_so_far(number, interval, info))
-        name = redact(source.name)
-        usual = usual_of(name, blocks)
-        seconds = blocks[-1].ended - blocks[0].began
-        if seconds < ENOUGH_S and not source.still:
+        name, identity = redact(source.name), model_identity(model)
+        series = BlockSeries()
+
+        def learnt() -> Reference:
+            usual = usual_of(name, series.blocks, series.rest)
+            return Reference(
+                name, identity, (info.width, info.height), interval, {ALL_HOURS: usual}
+            )
+
+        try:
+            for sample in _samples(source, info, model, options, interval):
+                series.add(sample)
+                tell(_so_far(series.samples, interval, info))
+        except SightlineError:
+            if source.live and series.samples >= FEWEST_LEARNT + BLOCK:
+                keep(learnt())
+            raise
+        if series.seconds < ENOUGH_S and not source.still:
             log.warning(
                 "%s: the reference spans %.0f s: of traffic, much that is usual is not in it. Some minutes are "
-                "better, and days best", name, seconds,
+                "better, and days best", name, series.seconds,
             )  # fmt: skip
-        return Reference(
-            name, model_identity(model), (info.width, info.height), interval, {ALL_HOURS: usual}
-        )
+        return learnt()
 
 
 def check(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from sightline.cli.options import Backend, Conf, Device, Model, ModelsDir, Verbo
 from sightline.cli.terminal import logs
 from sightline.cli.terminal.progress_line import ProgressLine
 from sightline.redaction import printable
+
+if TYPE_CHECKING:
+    from sightline.monitoring.drift.reference import Reference
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="The reference, a .json file.")]
 
@@ -55,8 +58,15 @@ def learn(
     check_files(reads, {"--output": output})
     check_writable(output)
     progress = ProgressLine()
+
+    def keep(part: Reference) -> None:
+        part.save(output)
+        typer.echo(
+            f"{output}: the source failed; what {part.samples} frames told is kept", err=True
+        )
+
     found = drifting.learn(
-        source, options, drifting.SamplingOptions(every, track, seconds), progress
+        source, options, drifting.SamplingOptions(every, track, seconds), progress, keep
     )
     progress.end()
     found.save(output)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sightline.evaluation.agreement import AgreementScores
     from sightline.evaluation.detection import DetectionScores
+    from sightline.evaluation.estimation.accuracy import AccuracyEstimate
     from sightline.evaluation.requirements import Requirement
     from sightline.evaluation.tracking import TrackingScores
     from sightline.types import JsonObject
@@ -123,6 +124,18 @@ def report_trackers(trackers: Mapping[str, TrackingScores], *, as_json: bool) ->
             table.add_row(name, *(shown(getattr(scores, name)) for scores in trackers.values()))
         table.add_section()
     Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def estimate_table(estimate: AccuracyEstimate) -> Table:
+    """A row for each class that is likely to be there, and one for all."""
+    table = _table("class", "objects", "AP50, estimated", "between")
+    for name, one in estimate.per_class.items():
+        table.add_row(cell(name), f"{one.objects:.0f}", _share(one.ap50), "")
+    table.add_section()
+    count = sum(one.objects for one in estimate.per_class.values())
+    between = f"{_share(estimate.low)} and {_share(estimate.high)}"
+    table.add_row("all (mAP@50)", f"{count:.0f}", _share(estimate.map50), between)
+    return table
 
 
 def agreement_table(scores: AgreementScores) -> Table:

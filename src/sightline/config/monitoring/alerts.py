@@ -11,8 +11,10 @@ from sightline.config.monitoring.mail import MailAddress
 from sightline.config.options import Name, Options
 from sightline.config.serving import secret_web_address
 
-_OF_STREAMS = {"stream_down_s", "drift", "anomaly"}
 _OF_MACHINE = {"disk_used", "temperature_c"}
+OF_WATCHED_STREAMS = frozenset({"drift", "anomaly"})
+"""Metrics of streams that have `drift`."""
+_OF_STREAMS = {"stream_down_s", *OF_WATCHED_STREAMS}
 
 
 class AlertOptions(Options):

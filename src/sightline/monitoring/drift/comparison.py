@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.monitoring.drift.view import covered_share, view_change
+from sightline.monitoring.drift.view import ViewChange, covered_share, view_change
 from sightline.monitoring.profiles.profile import Profile
 from sightline.monitoring.profiles.statistic import BINS, CATEGORIES, NUMBERS, parts_of
 
@@ -53,8 +53,10 @@ def notable(name: str) -> float:
     raise KeyError(name)
 
 
-def distances(now: Profile, usual: Profile) -> dict[str, float]:
+def distances(now: Profile, usual: Profile, view: ViewChange | None = None) -> dict[str, float]:
     """The distance of each statistic that both profiles know.
+
+    ``view`` is how the view of the one differs from the other's, where that was looked for already.
 
     Of numbers it is the Wasserstein distance (the area between the two distributions), in their own
     unit; of categories the total variation distance (0 to 1), or Cohen's h of the share of each; of views
@@ -70,7 +72,7 @@ def distances(now: Profile, usual: Profile) -> dict[str, float]:
         if usual.categories.get(name, Counter()).total() >= FEWEST <= categories.total():
             found |= _of_categories(name, now, usual)
     if now.samples and usual.samples:
-        found |= _of_views(now, usual)
+        found |= _of_views(now, usual, view or view_change(usual.view, now.view))
     return found
 
 
@@ -98,9 +100,8 @@ def effect_size(now: float, usual: float) -> float:
     return abs(2 * math.asin(math.sqrt(now)) - 2 * math.asin(math.sqrt(usual)))
 
 
-def _of_views(now: Profile, usual: Profile) -> dict[str, float]:
+def _of_views(now: Profile, usual: Profile, view: ViewChange) -> dict[str, float]:
     """How the view has changed. Cells are compared where they show the same: of a view that has not moved."""
-    view = view_change(usual.view, now.view)
     if not view.known:
         return {}
     zoomed = abs(float(np.log(view.zoom)))

@@ -130,7 +130,8 @@ class DriftDetector:
         least = partial(self._least, utc=sample.utc)
         short, long = WINDOWS
         now = merged(list(self._blocks)[-short:])
-        effects = least(now, short)
+        view = view_change(usual.profile.view, now.view)
+        effects = least(now, short, view)
         self._beyond.append(frozenset(n for n in effects if abs(effects[n]) >= 1))
         lasting = {name: now for name, effect in effects.items() if self._lasts(name, effect)}
         if len(self._blocks) == long:
@@ -141,15 +142,16 @@ class DriftDetector:
                     lasting |= {name: whole} if abs(effect) >= 1 else {}
         changes = [_change(n, abs(effects[n]), lasting[n], usual.profile) for n in lasting]
         changes.sort(key=lambda change: -change.effect)
-        view = view_change(usual.profile.view, now.view)
         return DriftState(
             sample.time, sample.utc, self._samples, effects, changes, now, usual, view
         )
 
-    def _least(self, now: Profile, window: int, utc: float | None) -> dict[str, float]:
+    def _least(
+        self, now: Profile, window: int, view: ViewChange | None = None, *, utc: float | None
+    ) -> dict[str, float]:
         """The effects against what is usual now; of those beyond a limit, the least against what is usual around it."""
         near = self._reference.usual_near(utc)
-        effects = self._effects(now, next(near), window)
+        effects = self._effects(now, next(near), window, view)
         for usual in near:
             if not any(abs(effect) >= 1 for effect in effects.values()):
                 break
@@ -158,13 +160,15 @@ class DriftDetector:
                     effects[name] = effect
         return effects
 
-    def _effects(self, now: Profile, usual: Usual, window: int) -> dict[str, float]:
+    def _effects(
+        self, now: Profile, usual: Usual, window: int, view: ViewChange | None = None
+    ) -> dict[str, float]:
         """The distance of each statistic over its limit, with the sign of the change."""
         return {
             name: math.copysign(
                 distance / usual.limit(window, name), shift_of(name, now, usual.profile) or 1.0
             )
-            for name, distance in distances(now, usual.profile).items()
+            for name, distance in distances(now, usual.profile, view).items()
             if name not in self._left_out
         }
 

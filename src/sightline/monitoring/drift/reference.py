@@ -199,8 +199,8 @@ def hour_of(utc: float) -> str:
     return f"{'weekend' if local.tm_wday >= 5 else 'weekday'} {local.tm_hour:02}"
 
 
-def usual_of(camera: str, blocks: Sequence[Profile]) -> Usual:
-    """What is usual in a recording, from profiles of its blocks in order.
+def usual_of(camera: str, blocks: Sequence[Profile], rest: Profile | None = None) -> Usual:
+    """What is usual in a recording, from profiles of its blocks in order, and of the rest of a long one.
 
     The null distribution is that of the recording against itself: runs of blocks against the rest.
 
@@ -215,6 +215,10 @@ def usual_of(camera: str, blocks: Sequence[Profile]) -> Usual:
             "at least, of several minutes: give more footage"
         )
     total = merged(blocks)
+    if rest is not None and rest.samples:
+        began, ended, utc = total.began, max(total.ended, rest.ended), total.utc
+        total = merged([total, rest])
+        total.began, total.ended, total.utc = began, ended, utc
     limits = {}
     for window in WINDOWS:
         length = min(window, len(blocks) // 2)

@@ -57,6 +57,8 @@ def view_change(before: Reals, now: Reals) -> ViewChange:
     """How the mean picture ``now`` (H, W) differs from the one ``before`` (H, W)."""
     edges, edges_now = _edges(before), _edges(now)
     plain = best = _found(edges, edges_now, 1.0)
+    if plain.fit > 1 - _BETTER:  # no zoom can fit better by so much
+        return plain
     for zoom in _ZOOMS:
         found = _found(edges, edges_now, zoom)
         if found.fit > max(best.fit, plain.fit + _BETTER):

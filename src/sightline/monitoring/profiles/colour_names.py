@@ -37,4 +37,4 @@ def _table() -> NDArray[np.str_]:
     blue, red = np.indices((256, 256)) - 128.0
     hues = np.searchsorted(_ENDS, np.degrees(np.arctan2(red, blue)) % 360)
     hues[np.hypot(blue, red) < _GREY] = len(_HUES)
-    return _NAMES[np.minimum(hues, len(_HUES))]
+    return np.asarray(_NAMES[np.minimum(hues, len(_HUES))], np.str_)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.monitoring.profiles.statistic import VIEW
-from sightline.types import Frame, Mask, Picture, Pixels, YuvPlanes
+from sightline.types import Frame, Picture, Pixels, YuvPlanes
 
 _SMALL = (256, 144)
 """Width and height of the samples of the whole picture."""
@@ -201,7 +201,7 @@ def _fine_statistics(patches: Pixels) -> dict[str, float]:
 @cache
 def _within(number: int, height: int) -> NDArray[np.int32]:
     """1 of each step down within one of the patches, 0 of those from one to the next; they lie in one column."""
-    return (np.arange(1, number * height) % height != 0).astype(np.int32)
+    return np.asarray(np.arange(1, number * height) % height != 0, np.int32)
 
 
 def _blockiness(steps: NDArray[np.float32]) -> float:

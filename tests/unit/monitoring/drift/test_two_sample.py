@@ -105,7 +105,15 @@ def test_mmd_is_the_plain_mean_over_pairs(mean: float) -> None:
     assert maximum_mean_discrepancy(now, usual) == pytest.approx(plain_mmd(now, usual), abs=1e-9)
 
 
-@pytest.mark.parametrize(("mean", "mmd"), [(0.1, 0.0), (0.3, 0.027113355866577482), (0.5, 0.07828547129083563), (1.0, 0.2757562325500915)])
+@pytest.mark.parametrize(
+    ("mean", "mmd"),
+    [
+        (0.1, 0.0),
+        (0.3, 0.027113355866577482),
+        (0.5, 0.07828547129083563),
+        (1.0, 0.2757562325500915),
+    ],
+)
 def test_mmd_is_that_of_evidently(mean: float, mmd: float) -> None:
     """``mmd`` is what Evidently 0.7.23 computes of these samples, without bootstrap."""
     usual, now = vectors(1, 0.0, 150), vectors(2, mean, 90)

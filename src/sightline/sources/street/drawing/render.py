@@ -169,7 +169,8 @@ def _measure(
         y1 = min(height, (item.box[3] - crop[1]) // SCALE + 1)
         if x0 >= x1 or y0 >= y1:
             continue
-        mask = cv2.compare(slots[y0:y1, x0:x1], item.slot, cv2.CMP_EQ)
+        # Not by cv2.compare, which takes the number for an array where four pixels are left of an object.
+        mask = (slots[y0:y1, x0:x1] == item.slot).view(np.uint8)
         count = cv2.countNonZero(mask)
         if not count:
             continue
