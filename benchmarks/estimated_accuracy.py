@@ -24,7 +24,7 @@ from sightline import build
 from sightline.config import EngineOptions, ModelOptions
 from sightline.evaluation.detection import score_detections, with_classes
 from sightline.evaluation.estimation.accuracy import estimate_accuracy
-from sightline.evaluation.estimation.calibration import Calibration
+from sightline.evaluation.estimation.calibration import AccuracyCalibration
 from sightline.evaluation.estimation.evidence import SeenFrame
 from sightline.evaluation.estimation.learning import LabelledFootage, learn_calibration
 from sightline.protocols import Detector
@@ -154,7 +154,7 @@ def main() -> None:
     ]
     calibration = learn_calibration(learning, NAMES, "street", "street at 960")
     true = [one.map50 for one in testing]
-    ways: dict[str, tuple[list[Sequence[SeenFrame]], Calibration | None]] = {
+    ways: dict[str, tuple[list[Sequence[SeenFrame]], AccuracyCalibration | None]] = {
         "reference, calibrated": ([one.seen for one in testing], calibration),
         "alone, calibrated": ([_alone(one.seen) for one in testing], calibration),
         "reference, uncalibrated": ([one.seen for one in testing], None),

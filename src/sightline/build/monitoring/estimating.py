@@ -13,7 +13,7 @@ from sightline.build.sources import inputs
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError
 from sightline.evaluation.estimation.accuracy import AccuracyEstimate, estimate_accuracy
-from sightline.evaluation.estimation.calibration import Calibration
+from sightline.evaluation.estimation.calibration import AccuracyCalibration
 from sightline.evaluation.estimation.evidence import LEAST_SCORE, SeenFrame
 from sightline.protocols import Detector
 from sightline.redaction import redact
@@ -52,7 +52,7 @@ def estimate(
     spec: str,
     model: ModelOptions,
     reference: ModelOptions | None,
-    calibration: Calibration | None,
+    calibration: AccuracyCalibration | None,
     options: EstimateOptions,
     tell: Tell,
 ) -> AccuracyEstimate:

@@ -94,7 +94,7 @@ def estimate(
     from sightline.cli.terminal.progress_line import ProgressLine
     from sightline.cli.terminal.scores import estimate_table, report
     from sightline.evaluation.estimation.accuracy import AccuracyEstimate, ClassEstimate
-    from sightline.evaluation.estimation.calibration import Calibration
+    from sightline.evaluation.estimation.calibration import AccuracyCalibration
     from sightline.evaluation.requirements import read_requirement, score_names
 
     logs.set_up(verbose)
@@ -102,7 +102,7 @@ def estimate(
     needs = [read_requirement(text, known) for text in require or ()]
     own = model_options(model, size=size, backend=backend, device=device, models_dir=models_dir)
     larger = _reference(own, reference, reference_size)
-    learnt = None if calibration is None else Calibration.load(calibration)
+    learnt = None if calibration is None else AccuracyCalibration.load(calibration)
     progress = ProgressLine()
     options = estimating.EstimateOptions(every, frames, seconds)
     found = estimating.estimate(source, own, larger, learnt, options, progress)

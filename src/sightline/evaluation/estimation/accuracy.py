@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sightline.evaluation.comparison import Reals
-from sightline.evaluation.estimation.calibration import Calibration, Weights
+from sightline.evaluation.estimation.calibration import AccuracyCalibration, Weights
 from sightline.evaluation.estimation.evidence import (
     ALONE,
-    Evidence,
+    DetectionEvidence,
     SeenFrame,
     evidence,
     evidence_with_reference,
@@ -59,7 +59,7 @@ class AccuracyEstimate:
 def estimate_accuracy(
     seen: Sequence[SeenFrame],
     class_names: Sequence[str],
-    calibration: Calibration | None = None,
+    calibration: AccuracyCalibration | None = None,
     *,
     still: bool = False,
 ) -> AccuracyEstimate:
@@ -90,7 +90,7 @@ def estimate_accuracy(
 
 
 def classes_expected(
-    found: Evidence, class_names: Sequence[str], weights: Weights | None
+    found: DetectionEvidence, class_names: Sequence[str], weights: Weights | None
 ) -> dict[str, ClassEstimate]:
     """AP and number of objects of each class that is likely to be there, before any correction."""
     right, missed, unseen = _probabilities(found, weights)
@@ -105,7 +105,7 @@ def classes_expected(
     return told
 
 
-def _probabilities(found: Evidence, weights: Weights | None) -> tuple[Reals, Reals, float]:
+def _probabilities(found: DetectionEvidence, weights: Weights | None) -> tuple[Reals, Reals, float]:
     """How likely each detection, and each object of the reference alone, is right; objects over those found."""
     if weights is not None:
         nothing = np.empty(0)
@@ -122,7 +122,9 @@ def _probabilities(found: Evidence, weights: Weights | None) -> tuple[Reals, Rea
     return scores, theirs, 1.0
 
 
-def mean_of_classes(found: Evidence, class_names: Sequence[str], weights: Weights | None) -> float:
+def mean_of_classes(
+    found: DetectionEvidence, class_names: Sequence[str], weights: Weights | None
+) -> float:
     """The expected mAP, before any correction; NaN where no class is there."""
     return _mean(classes_expected(found, class_names, weights))
 
@@ -131,7 +133,7 @@ def _mean(per_class: Mapping[str, ClassEstimate]) -> float:
     return float(np.mean([one.ap50 for one in per_class.values()])) if per_class else math.nan
 
 
-def _lacks(calibration: Calibration | None, *, referred: bool) -> Iterator[str]:
+def _lacks(calibration: AccuracyCalibration | None, *, referred: bool) -> Iterator[str]:
     if calibration is None:
         yield (
             "no calibration: scores are taken for probabilities. Learn one with `sightline evaluate calibrate` on "

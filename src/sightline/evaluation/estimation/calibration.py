@@ -75,7 +75,7 @@ class Weights:
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class AccuracyCalibration:
     """What was learnt of one model, alone and, where there was one, with a reference.
 
     ``model`` and ``reference`` name them with their content, ``conditions`` is how many labelled sets there were.
@@ -113,7 +113,7 @@ class Calibration:
         write_whole(path, json.dumps(values, indent=1).encode())
 
     @classmethod
-    def load(cls, path: Path) -> Calibration:
+    def load(cls, path: Path) -> AccuracyCalibration:
         """Read what ``save`` wrote. Raises ConfigError: it is something else."""
         try:
             if path.stat().st_size > _LARGEST or not path.is_file():

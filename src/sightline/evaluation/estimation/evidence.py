@@ -35,7 +35,7 @@ class SeenFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class DetectionEvidence:
     """Of the N detections of some frames, and of the M objects that only the reference has found.
 
     Attributes:
@@ -56,7 +56,7 @@ class Evidence:
     missed: tuple[Mask, ...]
 
 
-def evidence(seen: Sequence[SeenFrame], *, still: bool = False) -> Evidence:
+def evidence(seen: Sequence[SeenFrame], *, still: bool = False) -> DetectionEvidence:
     """Of frames in their order, each detection alone: from scores, sizes and the frames around.
 
     Args:
@@ -71,7 +71,7 @@ def evidence(seen: Sequence[SeenFrame], *, still: bool = False) -> Evidence:
         before = found[number - 1] if number and not still else nothing
         after = found[number + 1] if number + 1 < len(found) and not still else nothing
         rows.append(_features(own, before, after))
-    return Evidence(
+    return DetectionEvidence(
         len(seen),
         _ids(found),
         _scores(found),
@@ -83,7 +83,7 @@ def evidence(seen: Sequence[SeenFrame], *, still: bool = False) -> Evidence:
     )
 
 
-def evidence_with_reference(seen: Sequence[SeenFrame], *, still: bool = False) -> Evidence:
+def evidence_with_reference(seen: Sequence[SeenFrame], *, still: bool = False) -> DetectionEvidence:
     """Of the frames that the reference has looked at: see ``evidence``."""
     alone = evidence(seen, still=still)
     starts = np.cumsum([0, *(int(mask.sum()) for mask in alone.kept)])
@@ -109,7 +109,7 @@ def evidence_with_reference(seen: Sequence[SeenFrame], *, still: bool = False) -
         of_all = np.zeros(len(sure), np.bool_)
         of_all[np.flatnonzero(sure)[new]] = True
         missed.append(of_all)
-    return Evidence(
+    return DetectionEvidence(
         len(kept),
         _ids(found),
         _scores(found),

@@ -10,9 +10,9 @@ import numpy as np
 from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals
 from sightline.evaluation.estimation.accuracy import mean_of_classes
-from sightline.evaluation.estimation.calibration import Calibration, Weights
+from sightline.evaluation.estimation.calibration import AccuracyCalibration, Weights
 from sightline.evaluation.estimation.evidence import (
-    Evidence,
+    DetectionEvidence,
     SeenFrame,
     evidence,
     evidence_with_reference,
@@ -55,9 +55,9 @@ class LabelledFootage:
 
 @dataclass(frozen=True, eq=False)
 class _Told:
-    """Evidence of a condition, and what is true of it."""
+    """DetectionEvidence of a condition, and what is true of it."""
 
-    found: Evidence
+    found: DetectionEvidence
     right: np.ndarray
     missed_right: np.ndarray
     objects: int
@@ -69,13 +69,13 @@ def learn_calibration(
     class_names: Sequence[str],
     model: str,
     reference: str | None = None,
-) -> Calibration:
+) -> AccuracyCalibration:
     """Learn what scores, neighbours in time and the reference tell of this model.
 
     Args:
         conditions: footage with labels, the more different the better: its spread is that of the estimates.
         class_names: class ids are places in it.
-        model, reference: for the file: see ``Calibration``.
+        model, reference: for the file: see ``AccuracyCalibration``.
 
     Raises:
         ConfigError: there are too few detections.
@@ -84,7 +84,7 @@ def learn_calibration(
     referred = None
     if reference is not None:
         referred = _learn([_told(one, referred=True) for one in conditions], class_names)
-    return Calibration(model, reference, len(conditions), alone, referred)
+    return AccuracyCalibration(model, reference, len(conditions), alone, referred)
 
 
 def _learn(told: Sequence[_Told], class_names: Sequence[str]) -> Weights:

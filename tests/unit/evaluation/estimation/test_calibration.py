@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from sightline.errors import ConfigError
-from sightline.evaluation.estimation.calibration import Calibration, Weights
+from sightline.evaluation.estimation.calibration import AccuracyCalibration, Weights
 
 ALONE = Weights(np.arange(7.0), None, 1.2, 0.1, 0.9, 0.08)
 REFERRED = Weights(np.arange(10.0), np.arange(3.0), 1.1, 0.0, 1.0, 0.05)
-LEARNT = Calibration("small 12", "large 34", 8, ALONE, REFERRED)
+LEARNT = AccuracyCalibration("small 12", "large 34", 8, ALONE, REFERRED)
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     LEARNT.save(tmp_path / "small.json")
-    read = Calibration.load(tmp_path / "small.json")
+    read = AccuracyCalibration.load(tmp_path / "small.json")
     assert (read.model, read.reference, read.conditions) == ("small 12", "large 34", 8)
     assert read.alone.to_dict() == ALONE.to_dict()
     assert read.referred is not None
@@ -49,7 +49,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, change: dict[str, object]) ->
     LEARNT.save(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(ConfigError, match="damaged"):
-        Calibration.load(path)
+        AccuracyCalibration.load(path)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"sightline_calibration": 9}'])
@@ -57,6 +57,6 @@ def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(content)
     with pytest.raises(ConfigError, match="no calibration"):
-        Calibration.load(path)
+        AccuracyCalibration.load(path)
     with pytest.raises(ConfigError, match="cannot read"):
-        Calibration.load(tmp_path / "absent.json")
+        AccuracyCalibration.load(tmp_path / "absent.json")

@@ -12,13 +12,13 @@ from sightline.monitoring.profiles.profile import Profile
 
 
 def test_long_recordings_are_thinned_and_all_samples_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "MOST_BLOCKS", 40)
+    monkeypatch.setattr(blocks, "MOST_BLOCKS", 20)
     series, whole, camera = BlockSeries(), Profile(), Camera()
-    for _ in range(130 * BLOCK):
+    for _ in range(30 * BLOCK):
         sample = camera.sample()
         series.add(sample)
         whole.add(sample)
-        assert len(series.blocks) <= 40
+        assert len(series.blocks) <= 20
     usual = usual_of("gate", series.blocks, series.rest)
     assert series.samples == usual.profile.samples == whole.samples
     assert usual.profile.numbers["brightness"].tolist() == whole.numbers["brightness"].tolist()
