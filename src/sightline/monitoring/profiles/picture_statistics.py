@@ -34,6 +34,10 @@ _COLOUR_STEP = 12
 """Width of the bins of colours, in levels of Cb and Cr."""
 COLOUR_BINS = 6
 """Bins of Cb, and of Cr."""
+_COLOUR_BIN = np.clip(
+    (np.arange(256) - 128) // _COLOUR_STEP + COLOUR_BINS // 2, 0, COLOUR_BINS - 1
+).astype(np.uint8)
+"""The bin of each level; what lies beyond is in the first and the last."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,10 +103,8 @@ def _median(plane: Pixels) -> float:
 
 def _colour_counts(chroma: Pixels) -> NDArray[np.int64]:
     """How many samples (H, W, 2) of Cb and Cr are in each bin of colours, (36,)."""
-    low = 128 - _COLOUR_STEP * COLOUR_BINS // 2
-    inside = cv2.min(cv2.max(chroma, low), 255 - low)  # what lies beyond is in the last bin
-    bins = [COLOUR_BINS, COLOUR_BINS]
-    found = cv2.calcHist([inside], [0, 1], None, bins, [low, 256 - low] * 2)
+    bins = cv2.LUT(chroma, _COLOUR_BIN)
+    found = cv2.calcHist([bins], [0, 1], None, [COLOUR_BINS] * 2, [0, COLOUR_BINS] * 2)
     return np.asarray(found.ravel(), np.int64)
 
 

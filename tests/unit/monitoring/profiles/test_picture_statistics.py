@@ -8,7 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from sightline.monitoring.profiles.picture_statistics import PictureSample, picture_sample
+from sightline.monitoring.profiles.picture_statistics import (
+    COLOUR_BINS,
+    PictureSample,
+    picture_sample,
+)
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import Frame, Pixels
 
@@ -116,3 +120,19 @@ def test_planes_of_a_decoder_tell_the_same_as_pixels() -> None:
 def test_pictures_of_any_size_have_statistics(size: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
     assert all(np.isfinite(value) for value in sample(picture).numbers.values())
+
+
+@pytest.mark.parametrize(
+    ("bgr", "blue", "red"),
+    [
+        pytest.param((120, 120, 120), 3, 3, id="grey"),
+        pytest.param((250, 60, 40), 5, 0, id="blue, beyond the last bins"),
+        pytest.param((40, 60, 250), 0, 5, id="red, beyond the last bins"),
+        pytest.param((100, 112, 140), 2, 4, id="a little red"),
+    ],
+)
+def test_colours_are_counted_by_blue_and_red(
+    bgr: tuple[int, int, int], blue: int, red: int
+) -> None:
+    counts = sample(np.full((360, 640, 3), bgr, np.uint8)).colours.reshape(COLOUR_BINS, COLOUR_BINS)
+    assert counts.sum() == counts[blue, red] > 0
