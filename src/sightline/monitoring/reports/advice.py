@@ -68,7 +68,10 @@ def _of_frames(stream: StreamFacts) -> Iterator[str]:
         )
     p95 = stream.latency_ms["p95"]
     if p95 is not None and p95 > _SLOW_MS:
-        yield f"Results are {p95 / 1e3:.1f} s old at p95: too much is analysed for this machine"
+        yield (
+            f"Results are {p95 / 1e3:.1f} s old at p95: if it is a camera, too much is analysed for this machine; "
+            "frames of a file may wait"
+        )
 
 
 def _of_accuracy(stream: StreamFacts) -> Iterator[str]:
