@@ -15,6 +15,8 @@ from sightline.types import Floats, Ints, Mask
 
 SURE = 0.5
 """The probability from which a value counts, of a classifier of which several may hold."""
+CLEAR = 2.0
+"""The likeliest of many values may be improbable, and still be clear: so many times as likely as the next."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,15 @@ def named_values(probabilities: Floats, *, several: bool) -> Mask:
 
 
 def sure_values(probabilities: Floats, *, several: bool) -> Mask:
-    """The values that each row (N, values) names and is sure of; none in rows that are sure of nothing."""
-    return np.asarray(named_values(probabilities, several=several) & (probabilities >= SURE))
+    """The values that each row (N, values) names and is sure of; none in rows that are sure of nothing.
+
+    From ``SURE`` on; where one value holds, also if it is ``CLEAR`` times as likely as any other.
+    """
+    sure = probabilities >= SURE
+    if not several and probabilities.shape[1] > 1:
+        second = np.partition(probabilities, -2, axis=1)[:, -2, None]
+        sure |= probabilities >= CLEAR * second
+    return np.asarray(named_values(probabilities, several=several) & sure)
 
 
 def true_values(places: Ints, count: int) -> Mask:

@@ -25,6 +25,16 @@ def test_the_likeliest_value_is_named() -> None:
     assert sure_values(PROBABILITIES, several=False).any(axis=1).tolist() == [True, False, True, True]  # fmt: skip
 
 
+def test_the_likeliest_of_many_is_sure_where_no_other_is_half_as_likely() -> None:
+    many = np.full((2, 1000), 0.0008, np.float32)
+    many[:, 7] = 0.2
+    many[1, 8] = 0.15
+    sure = sure_values(many, several=False)
+    assert sure[0].nonzero()[0].tolist() == [7]
+    assert not sure[1].any()
+    assert not sure_values(many, several=True).any()
+
+
 def test_scores_by_value() -> None:
     true = true_values(np.array([0, 1, 2, -1]), 3)
     scores = score_values(named_values(PROBABILITIES, several=False), true, NAMES)
