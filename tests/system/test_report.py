@@ -106,6 +106,32 @@ def test_what_cannot_be_is_refused(
     assert words in done.stderr
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_nothing_is_written_over_a_part_of_the_database(
+    run: Run, database: Path, suffix: str
+) -> None:
+    done = run("report", database, "--output", f"{database}{suffix}")
+    assert done.returncode == 2
+    assert f"{suffix[1:]} is this file" in done.stderr
+
+
+def test_only_a_page_is_written_over(run: Run, database: Path, tmp_path: Path) -> None:
+    other = tmp_path / "watched.yaml"
+    other.write_text("history: {database: history.db}\n")
+    done = run("report", database, "--output", other)
+    assert done.returncode == 2
+    assert "a file of another kind" in done.stderr
+    assert other.read_text().startswith("history")
+    for _ in range(2):
+        assert run("report", database, "--output", tmp_path / "page.html").returncode == 0
+    assert run("report", database, "--output", "-").stdout.startswith("<!doctype html>")
+
+
+def test_of_several_years_it_names_the_year(run: Run, database: Path) -> None:
+    done = run("report", database, "--from", "2023-06-01T00:00:00Z")
+    assert "Jun 2023, " in done.stdout
+
+
 def test_of_a_time_without_anything_it_says_so(run: Run, database: Path) -> None:
     done = run("report", database, "--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z")
     assert done.returncode == 0

@@ -48,7 +48,13 @@ class Installation:
     ) -> None:
         self._files = files or {}
         self.configuration = configuration
-        self.meter = PrometheusMeter(self._streams, self._queues, self._restarts, self._rollouts)
+        self.meter = PrometheusMeter(
+            self._streams,
+            self._queues,
+            self._restarts,
+            self._rollouts,
+            None if configuration.history is None else self._lost_minutes,
+        )
         counts = ModelCounts(self.meter)
         self.site = Application(configuration, counts)
         self.site.history.models = self._counts = counts
@@ -164,6 +170,9 @@ class Installation:
 
     def _rollouts(self) -> Mapping[str, RolloutStats]:
         return self.site.rollouts.stats()
+
+    def _lost_minutes(self) -> int:
+        return self.site.history.lost_minutes
 
     def _restarts(self) -> int:
         fleet = self.site.fleet

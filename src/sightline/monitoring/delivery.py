@@ -74,7 +74,10 @@ class RetriedDelivery(Generic[T]):
     def _deliver(self, name: str, item: T) -> None:
         pause = self._backoff_s
         for attempt in range(1, self._attempts + 1):
-            problem, again = self._attempt(item)
+            try:
+                problem, again = self._attempt(item)
+            except Exception as exc:  # noqa: BLE001 - all later alerts would be lost, too; its text may hold a secret
+                problem, again = f"cannot be sent: {type(exc).__name__}", False
             if problem is None:
                 return
             if not again or attempt == self._attempts:

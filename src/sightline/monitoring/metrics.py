@@ -74,6 +74,7 @@ class PrometheusMeter:
         scheduler: gives what waits and runs.
         restarts: how often worker processes were started again.
         rollouts: gives what second models came to, by the name of the first.
+        lost_minutes: how many minutes the history has lost; None: none is kept.
         hardware: GPUs (where ``nvidia-ml-py`` and a driver are there) and the processor's energy
             (where Linux lets this user read it).
     """
@@ -84,6 +85,7 @@ class PrometheusMeter:
         scheduler: Callable[[], SchedulerStats] | None = None,
         restarts: Callable[[], int] | None = None,
         rollouts: Callable[[], Mapping[str, RolloutStats]] | None = None,
+        lost_minutes: Callable[[], int] | None = None,
         *,
         hardware: bool = True,
     ) -> None:
@@ -120,6 +122,8 @@ class PrometheusMeter:
         self._detections = _DetectionCounts()
         ProcessCollector(registry=registry)
         registry.register(_Reading(streams, scheduler, restarts, rollouts, self._detections))
+        if lost_minutes is not None:
+            registry.register(_HistoryReading(lost_minutes))
         if hardware:
             registry.register(Energy())
             registry.register(Gpus())
@@ -273,6 +277,19 @@ class _Reading:
             yield CounterMetricFamily(
                 "sightline_worker_restarts", "Worker processes that had died or hung and were started again.", value=self._restarts(),
             )  # fmt: skip
+
+
+class _HistoryReading:
+    """A collector of what the history knows of itself."""
+
+    def __init__(self, lost_minutes: Callable[[], int]) -> None:
+        self._lost_minutes = lost_minutes
+
+    def collect(self) -> Iterator[Metric]:
+        """The one value, for Prometheus."""
+        yield CounterMetricFamily(
+            "sightline_history_lost_minutes", "Minutes that the history's database could not be given.", value=self._lost_minutes(),
+        )  # fmt: skip
 
 
 def _of_streams(streams: Mapping[str, StreamStats]) -> Iterator[Metric]:

@@ -22,7 +22,8 @@ _metadata = sa.MetaData()
 
 
 def stored_text(text: str) -> str:
-    r"""A text as a database can hold it: bytes of a file's name that are no UTF-8 become ``\udcff``."""
+    r"""A text as a database can hold it: bytes of a file's name that are no UTF-8 become ``\udcff``, NUL ``\x00``."""
+    text = text.replace("\0", "\\x00")  # PostgreSQL takes none
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -240,6 +240,15 @@ def test_restarts_of_workers_are_counted() -> None:
     assert values(meter)["sightline_worker_restarts_total"] == 2
 
 
+def test_minutes_that_the_history_lost_are_counted_where_one_is_kept() -> None:
+    lost = 0
+    meter = PrometheusMeter(lost_minutes=lambda: lost)
+    assert values(meter)["sightline_history_lost_minutes_total"] == 0
+    lost = 2
+    assert values(meter)["sightline_history_lost_minutes_total"] == 2
+    assert "sightline_history_lost_minutes_total" not in values(PrometheusMeter())
+
+
 def test_the_scheduler_is_read_when_it_is_asked_for() -> None:
     now = Scheduler({"urgent": 1, "normal": 5, "batch": 0}, 2, 163.5)
     found = values(PrometheusMeter(scheduler=lambda: now))

@@ -15,7 +15,7 @@ from sightline.monitoring.history.collecting import (
 )
 from sightline.protocols import Stage
 from sightline.runtime.history.model_counts import ModelCounts
-from sightline.runtime.history.recorder import HistoryRecorder
+from sightline.runtime.history.recorder import HistoryRecorder, HistoryStatus
 from sightline.runtime.history.reports import ServedReports
 from sightline.runtime.history.store import HistoryStore
 from sightline.runtime.streams.record import StreamRecord
@@ -58,17 +58,17 @@ class History:
     @property
     def reports(self) -> ServedReports | None:
         """What clients may have reports of; None: nothing is kept."""
-        return None if self._options is None else ServedReports(self._options.database)
+        return (
+            None if self._options is None else ServedReports(self._options.database, self._status)
+        )
 
     @property
     def lost_minutes(self) -> int:
         """Minutes that could not be written."""
-        return 0 if self._recorder is None else self._recorder.lost_minutes
+        return self._status().lost_minutes
 
-    @property
-    def error(self) -> str | None:
-        """Why minutes cannot be written at the moment."""
-        return None if self._recorder is None else self._recorder.error
+    def _status(self) -> HistoryStatus:
+        return HistoryStatus() if self._recorder is None else self._recorder.status()
 
 
 def _dead(streams: Mapping[str, StreamStats]) -> dict[str, StreamStats]:

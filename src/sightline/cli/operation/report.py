@@ -50,11 +50,15 @@ Output = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="Write it as a page of HTML that needs nothing else.",
+        help="Write it as a page of HTML that needs nothing else; - is standard output.",
         show_default=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="As one JSON object.")]
+_PARTS = ("wal", "shm", "journal")
+"""What SQLite keeps beside a database."""
+_HEAD = 200
+"""Bytes in which a page says that it is one."""
 
 
 def report(
@@ -80,6 +84,7 @@ def report(
     sightline report history.db --from 2026-11-23T00:00:00Z --to 2026-11-30T00:00:00Z --stream gate --json
     """
     from sightline.config import moment
+    from sightline.monitoring.reports.page import report_page
     from sightline.monitoring.reports.text import report_lines
     from sightline.runtime.history.reports import ReportRequest, make_report
 
@@ -91,6 +96,9 @@ def report(
         tuple(model or ()),
     )
     facts = make_report(database, asked)
+    if output is not None and str(output) == "-":
+        typer.echo(report_page(facts), nl=False)
+        return
     if output is not None:
         _write_page(facts, output)
     if json:
@@ -103,11 +111,17 @@ def report(
 
 
 def _write_page(facts: ReportFacts, output: Path) -> None:
-    """Raises ConfigError: it would be written over the database; SinkError."""
+    """Raises ConfigError: it would be written over the database, or over what is no page; SinkError."""
     from sightline.build.file_conflicts import check_files
+    from sightline.errors import ConfigError
     from sightline.monitoring.reports.page import report_page
     from sightline.whole_files import write_whole
 
     if facts.database and "://" not in facts.database:
-        check_files({"the database": Path(facts.database)}, {"--output": output})
+        parts = {f"the database's {part}": Path(f"{facts.database}-{part}") for part in _PARTS}
+        check_files({"the database": Path(facts.database), **parts}, {"--output": output})
+    if output.is_file() and b"<html" not in output.open("rb").read(_HEAD).lower():
+        raise ConfigError(
+            f"--output {output}: that is a file of another kind: write to another place"
+        )
     write_whole(output, report_page(facts).encode())

@@ -60,3 +60,10 @@ def _login_mistakes(options: MailOptions) -> Iterator[Inconsistency]:
         yield ("password",), "`user` and `password` belong together: give both, or neither"
     elif options.user is not None and options.security == "none":
         yield ("security",), "a password is never sent unencrypted: take starttls or tls"
+    secret = "" if options.password is None else options.password.get_secret_value()
+    for key, text in (("user", options.user or ""), ("password", secret)):
+        if not text.isascii() or not text.isprintable():
+            yield (
+                (key,),
+                "SMTP takes ASCII only here: choose another without accents and control characters",
+            )

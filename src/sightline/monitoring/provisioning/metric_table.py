@@ -26,8 +26,8 @@ class MetricRow(NamedTuple):
 
 
 def metric_table() -> list[MetricRow]:
-    """The metrics of a service with streams, second models and worker processes."""
-    meter = PrometheusMeter(dict, lambda: SchedulerStats({}), lambda: 0, dict)
+    """The metrics of a service with streams, second models, worker processes and a history."""
+    meter = PrometheusMeter(dict, lambda: SchedulerStats({}), lambda: 0, dict, lambda: 0)
     return [
         MetricRow(family.name, family.type, family.documentation)
         for family in meter.collect()

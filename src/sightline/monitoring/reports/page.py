@@ -9,7 +9,14 @@ from sightline.imaging.html_page import html_page, shown
 from sightline.monitoring.reports.advice import ACCURACY
 from sightline.monitoring.reports.charts import TimeAxis, lines, stacked_bars, strip
 from sightline.monitoring.reports.facts import ReportFacts, StreamFacts
-from sightline.monitoring.reports.words import duration, local, milliseconds, percent, whole
+from sightline.monitoring.reports.words import (
+    duration,
+    local,
+    milliseconds,
+    percent,
+    period,
+    whole,
+)
 
 _STYLE = """
 h1{margin:0;font-size:1.7em}h2{margin:2.2em 0 .4em;font-size:1.3em;border-top:1px solid var(--line);padding-top:1em}
@@ -36,7 +43,7 @@ _STREAM_SECTIONS = 60
 def report_page(facts: ReportFacts) -> str:
     """The page. All names in it are escaped."""
     axis = TimeAxis(facts.time.after, facts.time.before, facts.time.step_s)
-    title = f"{local(axis.after)} to {local(axis.before)}"
+    title = period(axis.after, axis.before)
     parts = [
         "<h1>Sightline report</h1>",
         f'<p class="soft">{shown(title)} · {shown(duration(axis.before - axis.after))} · {shown(facts.database)}</p>',

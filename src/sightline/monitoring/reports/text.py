@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sightline.monitoring.reports.facts import ReportFacts, StreamFacts
-from sightline.monitoring.reports.words import duration, local, milliseconds, percent, whole
+from sightline.monitoring.reports.words import duration, milliseconds, percent, period, whole
 from sightline.redaction import one_line, printable
 
 _CLASSES = 5
@@ -14,7 +14,7 @@ _CLASSES = 5
 def report_lines(facts: ReportFacts) -> Iterator[str]:
     """The lines, without control characters."""
     time = facts.time
-    yield f"{local(time.after)} to {local(time.before)}: {duration(time.recorded_s)} recorded"
+    yield f"{period(time.after, time.before)}: {duration(time.recorded_s)} recorded"
     if facts.empty is not None:
         yield facts.empty
         return

@@ -31,6 +31,15 @@ def local(utc: float, step_s: int = _MINUTE_S) -> str:
     return time.strftime(told, time.localtime(utc))
 
 
+def period(after: float, before: float) -> str:
+    """A time from one moment to another, with the year where there are two."""
+    year = ""
+    if time.localtime(after).tm_year != time.localtime(before).tm_year:
+        year = " %Y"
+    told = (time.strftime(f"%a %d %b{year}, %H:%M", time.localtime(at)) for at in (after, before))
+    return " to ".join(told)
+
+
 def milliseconds(value: float | None) -> str:
     """A latency; a dash where there is none."""
     if value is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from sightline.monitoring.history.series import (
     step_of,
 )
 from sightline.redaction import redact_address
-from sightline.runtime.history.store import read_names
+from sightline.runtime.history.store import answer_limit, read_names
 from sightline.sinks import schema
 from sightline.sinks.databases import sqlite_file
+
+log = logging.getLogger(__name__)
 
 
 class StoredHistory:
@@ -80,7 +83,7 @@ class StoredHistory:
     ) -> list[StoredSummary]:
         """The summaries of a time, as fine as suits its length: minutes, hours or days.
 
-        Where finer ones are no longer kept, coarser ones stand for them.
+        Where finer ones are no longer kept, coarser ones stand for them. Damaged ones are left out, which the log says.
 
         Args:
             after, before: Unix times of its beginning and end.
@@ -90,15 +93,21 @@ class StoredHistory:
         Raises ConfigError: it cannot be read.
         """
         wanted = step_of(before - after)
+        found, damaged = [], 0
         with self._reading() as connection:
             names = read_names(connection)
-            found = []
             for number, series in _series(connection):
-                if _concerns(series, streams, models):
-                    found += [
-                        StoredSummary(series, start, seconds, unpacked(data, names))
-                        for start, seconds, data in _rows(connection, number, wanted, after, before)
-                    ]
+                if not _concerns(series, streams, models):
+                    continue
+                for start, seconds, data in _rows(connection, number, wanted, after, before):
+                    try:
+                        summary = unpacked(data, names)
+                    except ValueError:  # all others are still of use
+                        damaged += 1
+                    else:
+                        found.append(StoredSummary(series, start, seconds, summary))
+        if damaged:
+            log.warning("%s: %d summaries are damaged, and left out", self.name, damaged)
         return found
 
     @contextlib.contextmanager
@@ -110,7 +119,9 @@ class StoredHistory:
             )
         url = self._url if self._file is None else sqlite_file.readable(self._url)
         try:
-            engine = sa.create_engine(url, poolclass=sa.NullPool)
+            engine = sa.create_engine(
+                url, poolclass=sa.NullPool, connect_args=answer_limit(self._url)
+            )
             with engine.connect() as connection:
                 if not sa.inspect(connection).has_table(schema.history_series.name):
                     raise ConfigError(
@@ -120,7 +131,7 @@ class StoredHistory:
                 yield connection
         except (sa.exc.NoSuchModuleError, ImportError) as error:
             raise ConfigError(f"cannot read {self.name}: {error}") from error
-        except (sa.exc.SQLAlchemyError, ValueError) as error:
+        except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:
             reason = sqlite_file.remedy(error) or " ".join(
                 str(getattr(error, "orig", None) or error).split()
             )

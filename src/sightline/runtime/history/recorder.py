@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from sightline.errors import SinkError
@@ -36,6 +37,14 @@ log = logging.getLogger(__name__)
 Minute = tuple[int, dict[Series, PeriodSummary]]
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryStatus:
+    """Whether minutes are being written, and how many are lost."""
+
+    writing: bool = True
+    lost_minutes: int = 0
+
+
 class Store(Protocol):
     """Where minutes are kept: see ``HistoryStore``."""
 
@@ -58,6 +67,7 @@ class HistoryRecorder:
         models: what is counted of models and requests; None: another process does it.
         clock: Unix seconds.
         monotonic: seconds that nobody sets.
+        close_s: ``close`` waits so long for a writing that has begun.
     """
 
     def __init__(
@@ -68,6 +78,7 @@ class HistoryRecorder:
         models: ModelCounts | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        close_s: float = 15.0,
     ) -> None:
         self._store, self._streams = store, streams
         self._collectors, self._models = collectors, models
@@ -78,29 +89,39 @@ class HistoryRecorder:
         self._found: dict[Series, PeriodSummary] = {}
         self._before: dict[str, StreamStats] = {}
         self._waiting: deque[Minute] = deque()
+        self._close_s = close_s
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.error: str | None = None
         """Why minutes cannot be written at the moment."""
         self.lost_minutes = 0
-        """Minutes that were given up: the database was away for too long."""
+        """Minutes that were given up: the database was away for too long, or still at the end."""
 
     def start(self) -> None:
         """Record from now on, in a thread of its own."""
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
         self._thread.start()
 
+    def status(self) -> HistoryStatus:
+        """How it stands. From any thread."""
+        return HistoryStatus(self.error is None, self.lost_minutes)
+
     def close(self) -> None:
-        """Write what there is, and record no more. Idempotent."""
+        """Write what there is, and record no more. A database that hangs is not waited for. Idempotent."""
         if self._stop.is_set():
             return
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
-        self.look()
-        self._end_minute()
+            self._thread.join(self._close_s)
+        if self._thread is None or not self._thread.is_alive():
+            try:
+                self.look()
+                self._end_minute(self._minute)
+            except Exception:  # a defect here must not keep the process from ending in order
+                log.exception("history: the last look failed")
         if self._waiting:
             log.error("%s: the last %d minutes are lost", self._store.name, len(self._waiting))
+            self.lost_minutes += len(self._waiting)
 
     def look(self) -> None:
         """Count what has happened since the last look, and write the minute that is over, if one is."""
@@ -110,8 +131,8 @@ class HistoryRecorder:
         self._looked = (now, ticks)
         minute = _minute_of(now)
         if minute != self._minute:
-            self._end_minute()
-            self._minute = minute
+            over, self._minute = self._minute, minute
+            self._end_minute(over)
         if jumped:
             log.warning("history: the clock was set; what comes is kept under the new time")
             self._of(SERVICE).count("clock_jumps")
@@ -142,9 +163,9 @@ class HistoryRecorder:
     def _of(self, series: Series) -> PeriodSummary:
         return self._found.setdefault(series, PeriodSummary())
 
-    def _end_minute(self) -> None:
+    def _end_minute(self, start: int) -> None:
         found, self._found = self._found, {}
-        self._waiting.append((self._minute, found))
+        self._waiting.append((start, found))
         while len(self._waiting) > _KEPT_MINUTES:
             self._waiting.popleft()
             self.lost_minutes += 1

@@ -14,8 +14,9 @@ from sightline.errors import ConfigError, Conflict, InvalidRequest, NotFound, Ov
 from sightline.monitoring.history.series import DAY_S, HOUR_S
 from sightline.monitoring.reports.advice import advise
 from sightline.monitoring.reports.facts import ReportFacts, report_facts
-from sightline.monitoring.reports.words import local
+from sightline.monitoring.reports.words import period
 from sightline.runtime.history.reading import StoredHistory
+from sightline.runtime.history.recorder import HistoryStatus
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +97,8 @@ def _why_empty(stored: StoredHistory, after: int, before: int) -> str:
         )
     first, last = span
     return (
-        f"Nothing was recorded from {local(after)} to {local(before)}; the database knows the time from "
-        f"{local(first)} to {local(last)}: ask for a part of that"
+        f"Nothing was recorded from {period(after, before)}; the database knows the time from "
+        f"{period(first, last)}: ask for a part of that"
     )
 
 
@@ -106,10 +107,12 @@ class ServedReports:
 
     Args:
         database: see ``HistoryOptions``.
+        status: how the recorder of this process stands.
     """
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, status: Callable[[], HistoryStatus] = HistoryStatus) -> None:
         self._database = database
+        self.status = status
         self._making = threading.Lock()
 
     def make(self, asked: ReportRequest) -> ReportFacts:
@@ -119,7 +122,7 @@ class ServedReports:
             NotFound: nothing is known of a stream or model.
             Conflict: there is nothing to report on yet, or the database cannot be read.
             InvalidRequest: the time ends before it begins.
-        Overloaded: another report is being made.
+            Overloaded: another report is being made.
         """
         if not self._making.acquire(blocking=False):
             raise Overloaded("another report is being made: ask again", retry_after_s=2.0)

@@ -24,6 +24,8 @@ _LOCK = 0x5167_4C68  # any number that other programs do not use
 _CHUNK = 500
 """Rows in one statement: databases limit its parameters."""
 _LOCK_TIMEOUT_S = 5.0
+_ANSWER_S = 10.0
+"""A server that is silent for so long counts as away."""
 
 
 class HistoryStore:
@@ -103,6 +105,8 @@ class HistoryStore:
                 str(getattr(error, "orig", None) or error).split()
             )
             raise SinkError(f"cannot write {self.name}: {reason}") from error
+        except OSError as error:  # of a driver: a server that is silent
+            raise SinkError(f"cannot write {self.name}: {error}") from error
         except ImportError as error:
             raise SinkError(
                 f"cannot write {self.name}: its driver is missing: pip install {error.name}"
@@ -113,7 +117,9 @@ class HistoryStore:
 
     def _opened(self) -> sa.Engine:
         if self._file is None:
-            engine = sa.create_engine(self._url, poolclass=sa.NullPool)
+            engine = sa.create_engine(
+                self._url, poolclass=sa.NullPool, connect_args=answer_limit(self._url)
+            )
         else:
             make_folder(self._file.parent)
             if self._guard is not None:
@@ -133,6 +139,13 @@ class HistoryStore:
 
     def _prepare(self, connection: sa.Connection) -> None:
         schema.prepare(connection, self.name)
+
+
+def answer_limit(url: sa.URL) -> dict[str, float]:
+    """What a driver is told, so that it does not wait for ever for a server that hangs."""
+    if url.drivername == "postgresql+pg8000" and "timeout" not in url.query:
+        return {"timeout": _ANSWER_S}
+    return {}
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

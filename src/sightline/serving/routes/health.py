@@ -46,9 +46,10 @@ async def metrics(request: Request) -> Response:
 
 @router.get("/status")
 async def status(request: Request) -> JsonObject:
-    """Everything at a glance: version, models, scheduler, streams."""
+    """Everything at a glance: version, models, scheduler, streams, and the history where one is kept."""
     service = state_of(request)
     streams = service.fleet.stats() if service.fleet is not None else {}
+    reports = service.reports
     return {
         "version": __version__,
         "ready": service.ready,
@@ -57,4 +58,5 @@ async def status(request: Request) -> JsonObject:
         "models": {state.name: state.state for state in service.repository.states()},
         "scheduler": dataclasses.asdict(service.scheduler.stats()),
         "streams": {name: stats.state for name, stats in streams.items()},
+        "history": None if reports is None else dataclasses.asdict(reports.status()),
     }

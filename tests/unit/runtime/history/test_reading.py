@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,20 @@ def test_streams_and_models_narrow_what_is_read(tmp_path: Path) -> None:
     assert found(models=("street",)) == {all_series[0], all_series[2], all_series[3]}
     assert found(streams=("gate",), models=("large",)) == {all_series[1]}
     assert StoredHistory(path).span() == (START, START + 60)
+
+
+def test_a_damaged_summary_is_left_out_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "history.db"
+    writer = HistoryStore(path, HistoryOptions(database=str(path)))
+    summary = PeriodSummary()
+    summary.count("read")
+    for minute in range(3):
+        writer.add(START + 60 * minute, {SERVICE: summary})
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE history_minutes SET data = x'ff00' WHERE start = ?", (START,))
+    connection.close()
+    rows = StoredHistory(path).read(START, START + 180)
+    assert [row.start for row in rows] == [START + 60, START + 120]
+    assert "1 summaries are damaged" in caplog.text

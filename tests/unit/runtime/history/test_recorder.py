@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from sightline.monitoring.history.collecting import StreamCollectors
 from sightline.monitoring.history.series import SERVICE, Series
 from sightline.monitoring.history.summary import PeriodSummary, added
 from sightline.runtime.history.model_counts import ModelCounts
-from sightline.runtime.history.recorder import HistoryRecorder
+from sightline.runtime.history.recorder import HistoryRecorder, HistoryStatus
 from sightline.types import DriftStatus, StreamStats
 
 GATE = Series("stream", "gate", "street")
@@ -194,3 +195,58 @@ class _NoMeter:
 
     def detected(self, stream: str, detections: object) -> None:
         """Nothing is counted elsewhere."""
+
+
+def test_a_database_that_hangs_keeps_nobody_from_ending(caplog: pytest.LogCaptureFixture) -> None:
+    site, hangs, answers = Site(), threading.Event(), threading.Event()
+
+    def add(start: int, found: Mapping[Series, PeriodSummary]) -> None:
+        hangs.set()
+        answers.wait(20)
+
+    site.store.add = add  # type: ignore[method-assign]
+    recorder = HistoryRecorder(
+        site.store, lambda: site.stats, site.collectors, None,
+        lambda: site.clock.utc, lambda: site.clock.ticks, close_s=0.05,
+    )  # fmt: skip
+    site.clock.wait(60)
+    recorder.start()
+    assert hangs.wait(10)
+    recorder.close()
+    answers.set()
+    assert "the last 1 minutes are lost" in caplog.text
+    assert recorder.status().lost_minutes == 1
+
+
+def test_an_unexpected_error_of_the_database_costs_no_minute() -> None:
+    """Each look would take the minute for one that has just ended, and push older ones out."""
+    site = Site()
+    add = site.store.add
+
+    def broken(start: int, found: Mapping[Series, PeriodSummary]) -> None:
+        raise RuntimeError("a defect")
+
+    site.store.add = broken  # type: ignore[method-assign]
+    for number in range(1, 200):
+        site.clock.wait(2)
+        site.stats["gate"] = replace(site.stats["gate"], read=number)
+        try:
+            site.recorder.look()
+        except RuntimeError:
+            continue
+    site.store.add = add  # type: ignore[method-assign]
+    site.recorder.close()
+    assert [start % 60 for start, _ in site.store.minutes] == [0] * len(site.store.minutes)
+    assert len({start for start, _ in site.store.minutes}) == len(site.store.minutes)
+    assert site.recorder.status() == HistoryStatus(lost_minutes=0)
+
+
+def test_an_end_in_disorder_is_logged_and_over() -> None:
+    site = Site()
+
+    def broken(start: int, found: Mapping[Series, PeriodSummary]) -> None:
+        raise RuntimeError("a defect")
+
+    site.store.add = broken  # type: ignore[method-assign]
+    site.recorder.close()
+    assert site.recorder.status().lost_minutes == 1

@@ -15,7 +15,7 @@ from sightline.errors import SinkError
 from sightline.monitoring.history.series import DAY_S, HOUR_S, MINUTE_S, SERVICE, Series
 from sightline.monitoring.history.summary import PeriodSummary, added
 from sightline.runtime.history.reading import StoredHistory
-from sightline.runtime.history.store import HistoryStore
+from sightline.runtime.history.store import HistoryStore, answer_limit
 from sightline.sinks import schema
 
 GATE = Series("stream", "gate", "street")
@@ -163,3 +163,15 @@ def test_a_damaged_summary_is_begun_anew(tmp_path: Path) -> None:
     store(path).add(START, {GATE: one(4)})
     (row,) = StoredHistory(path).read(START, START + 60)
     assert row.summary.counts["read"] == 4
+
+
+def test_a_server_that_hangs_is_not_waited_for_for_ever() -> None:
+    address = "postgresql+pg8000://user@127.0.0.1/db"
+    assert answer_limit(sa.make_url(address)) == {"timeout": 10.0}
+    assert answer_limit(sa.make_url(f"{address}?timeout=3")) == {}
+    assert answer_limit(sa.make_url("sqlite:///history.db")) == {}
+
+
+def test_a_name_with_a_nul_is_kept_in_all_databases() -> None:
+    """PostgreSQL takes none, and the minute with it would be in the way of all later ones."""
+    assert schema.stored_text("a\0b") == r"a\x00b"
