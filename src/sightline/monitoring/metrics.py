@@ -288,7 +288,7 @@ class _HistoryReading:
     def collect(self) -> Iterator[Metric]:
         """The one value, for Prometheus."""
         yield CounterMetricFamily(
-            "sightline_history_lost_minutes", "Minutes that the history's database could not be given.", value=self._lost_minutes(),
+            "sightline_history_lost_seconds", "Time whose summaries the history's database could not be given.", value=60 * self._lost_minutes(),
         )  # fmt: skip
 
 

@@ -243,10 +243,10 @@ def test_restarts_of_workers_are_counted() -> None:
 def test_minutes_that_the_history_lost_are_counted_where_one_is_kept() -> None:
     lost = 0
     meter = PrometheusMeter(lost_minutes=lambda: lost)
-    assert values(meter)["sightline_history_lost_minutes_total"] == 0
+    assert values(meter)["sightline_history_lost_seconds_total"] == 0
     lost = 2
-    assert values(meter)["sightline_history_lost_minutes_total"] == 2
-    assert "sightline_history_lost_minutes_total" not in values(PrometheusMeter())
+    assert values(meter)["sightline_history_lost_seconds_total"] == 120
+    assert "sightline_history_lost_seconds_total" not in values(PrometheusMeter())
 
 
 def test_the_scheduler_is_read_when_it_is_asked_for() -> None:
@@ -330,6 +330,7 @@ def full_meter() -> PrometheusMeter:
         lambda: Scheduler({"normal": 1}, 1, 1.0),
         lambda: 1,
         lambda: {"street": ROLLOUT},
+        lambda: 0,
     )
     meter.inferred("street", 1, 0.1, None)
     meter.queued("street", "normal", 0.1)

@@ -120,8 +120,11 @@ def _write_page(facts: ReportFacts, output: Path) -> None:
     if facts.database and "://" not in facts.database:
         parts = {f"the database's {part}": Path(f"{facts.database}-{part}") for part in _PARTS}
         check_files({"the database": Path(facts.database), **parts}, {"--output": output})
-    if output.is_file() and b"<html" not in output.open("rb").read(_HEAD).lower():
-        raise ConfigError(
-            f"--output {output}: that is a file of another kind: write to another place"
-        )
+    if output.is_file():
+        with output.open("rb") as there:
+            head = there.read(_HEAD)
+        if b"<html" not in head.lower():
+            raise ConfigError(
+                f"--output {output}: that is a file of another kind: write to another place"
+            )
     write_whole(output, report_page(facts).encode())
