@@ -20,7 +20,7 @@ from tests.ports import free_ports
 from tests.triton_models import PYTHON, ROOT
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
-START_S = 120.0
+START_S = 100.0
 
 
 @dataclass(frozen=True)
