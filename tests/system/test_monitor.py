@@ -23,7 +23,7 @@ from tests.ports import free_port
 from tests.waiting import wait_for
 
 from sightline.build.service import Installation
-from sightline.config import CollectFramesOptions, Configuration, DriftOptions
+from sightline.config import CollectFramesOptions, Configuration, DriftOptions, HistoryOptions
 from sightline.serving.http.app import create_app
 from sightline.serving.http.server import Server
 
@@ -48,7 +48,9 @@ def service(tmp_path: Path) -> Iterator[Server]:
             "collect": CollectFramesOptions(folder=tmp_path / "hard", every_s=0.1),
         }
     )
-    configuration = configuration.model_copy(update={"streams": {"gate": watched}})
+    history = HistoryOptions(database=str(tmp_path / "history.db"))
+    update = {"streams": {"gate": watched}, "history": history}
+    configuration = configuration.model_copy(update=update)
     assert configuration.serving is not None
     installation = Installation(configuration)
     site, meter = installation.site, installation.meter
