@@ -197,6 +197,16 @@ def read_by_model(options: ModelOptions, name: str = "") -> Iterator[FileUse]:
             yield FileUse(str(file), f"a part of {what}")
 
 
+def paths_read(
+    model: ModelOptions, sources: Iterable[str] = (), what: str = "the input"
+) -> dict[str, Path]:
+    """The files that a model and sources are read from, by what they are: for ``check_files``."""
+    reads = {use.what: Path(use.path) for use in read_by_model(model)}
+    for spec in sources:
+        reads |= {f"{what} {use.path}": Path(use.path) for use in read_by_source(spec, what)}
+    return reads
+
+
 def _weights(path: Path) -> Iterator[Path]:
     """Files that an ONNX file names for its weights."""
     if path.suffix.lower() != ".onnx" or not path.is_file() or not path.stat().st_size:

@@ -11,9 +11,11 @@ from sightline.cli.operation.estimate import calibrate, estimate
 from sightline.cli.options import (
     Backend,
     Device,
+    Frames,
     Iou,
     Precision,
     Size,
+    TableOrJson,
     Verbose,
     model_names,
     model_options,
@@ -87,8 +89,6 @@ Video = Annotated[
     Path | None, typer.Option(help="The sequence as a video or a folder of pictures.")
 ]
 Classes = Annotated[str | None, typer.Option(help="Only these count, by name: person,car")]
-Frames = Annotated[int | None, typer.Option(min=1, help="Only the first frames or pictures.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 Require = Annotated[
     list[str] | None,
     typer.Option(
@@ -135,7 +135,7 @@ def detect(
     precision: Precision = "auto",
     device: Device = "auto",
     frames: Frames = None,
-    json: Json = False,
+    json: TableOrJson = False,
     require: Require = None,
     verbose: Verbose = 0,
 ) -> None:
@@ -175,7 +175,7 @@ def track(
     precision: Precision = "auto",
     device: Device = "auto",
     frames: Frames = None,
-    json: Json = False,
+    json: TableOrJson = False,
     require: Require = None,
     verbose: Verbose = 0,
 ) -> None:
@@ -229,7 +229,7 @@ def agree(
     precision: Precision = "auto",
     device: Device = "auto",
     frames: Frames = None,
-    json: Json = False,
+    json: TableOrJson = False,
     require: Require = None,
     verbose: Verbose = 0,
 ) -> None:

@@ -143,6 +143,18 @@ ModelsDir = Annotated[
     ),
 ]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv: all.")]
+Footage = Annotated[
+    str,
+    typer.Argument(help="A video, a folder of pictures, rtsp://, a camera's number, street://."),
+]
+Seconds = Annotated[
+    float | None, typer.Option(min=1, help="Look so long; a live source has no end.")
+]
+Json = Annotated[bool, typer.Option("--json", help="As one JSON object.")]
+TableOrJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+]
+Frames = Annotated[int | None, typer.Option(min=1, help="Only the first frames or pictures.")]
 
 
 def model_options(

@@ -121,9 +121,9 @@ class PrometheusMeter:
         self._routes: set[tuple[str, str]] = set()
         self._detections = _DetectionCounts()
         ProcessCollector(registry=registry)
-        registry.register(_Reading(streams, scheduler, restarts, rollouts, self._detections))
-        if lost_minutes is not None:
-            registry.register(_HistoryReading(lost_minutes))
+        registry.register(
+            _Reading(streams, scheduler, restarts, rollouts, lost_minutes, self._detections)
+        )
         if hardware:
             registry.register(Energy())
             registry.register(Gpus())
@@ -239,7 +239,7 @@ class _DetectionCounts:
 
 
 class _Reading:
-    """A collector of what streams and scheduler know of themselves."""
+    """A collector of what streams, scheduler, second models and history know of themselves."""
 
     def __init__(
         self,
@@ -247,12 +247,14 @@ class _Reading:
         scheduler: Callable[[], SchedulerStats] | None,
         restarts: Callable[[], int] | None,
         rollouts: Callable[[], Mapping[str, RolloutStats]] | None,
+        lost_minutes: Callable[[], int] | None,
         detections: _DetectionCounts,
     ) -> None:
         self._streams = streams
         self._scheduler = scheduler
         self._restarts = restarts
         self._rollouts = rollouts
+        self._lost_minutes = lost_minutes
         self._detections = detections
 
     def collect(self) -> Iterator[Metric]:
@@ -277,19 +279,10 @@ class _Reading:
             yield CounterMetricFamily(
                 "sightline_worker_restarts", "Worker processes that had died or hung and were started again.", value=self._restarts(),
             )  # fmt: skip
-
-
-class _HistoryReading:
-    """A collector of what the history knows of itself."""
-
-    def __init__(self, lost_minutes: Callable[[], int]) -> None:
-        self._lost_minutes = lost_minutes
-
-    def collect(self) -> Iterator[Metric]:
-        """The one value, for Prometheus."""
-        yield CounterMetricFamily(
-            "sightline_history_lost_seconds", "Time whose summaries the history's database could not be given.", value=60 * self._lost_minutes(),
-        )  # fmt: skip
+        if self._lost_minutes is not None:
+            yield CounterMetricFamily(
+                "sightline_history_lost_seconds", "Time whose summaries the history's database could not be given.", value=60 * self._lost_minutes(),
+            )  # fmt: skip
 
 
 def _of_streams(streams: Mapping[str, StreamStats]) -> Iterator[Metric]:

@@ -17,13 +17,12 @@ from sightline.build.models import detector as make_detector
 from sightline.build.monitoring.sampling import observed
 from sightline.build.sources import SourceInput, inputs
 from sightline.config import ModelOptions
-from sightline.geometry import whole_box
 from sightline.imaging.blurring import blurred
 from sightline.models.detector import class_ids
 from sightline.monitoring.drift.detector import anomaly
 from sightline.monitoring.drift.reference import Reference
-from sightline.monitoring.hard_frames.appearance import appearance_of_embedding, appearance_of_view
-from sightline.monitoring.hard_frames.reasons import HardnessMeter
+from sightline.monitoring.hard_frames.appearance import appearance_of
+from sightline.monitoring.hard_frames.reasons import LEAST, HardnessMeter, hardness
 from sightline.monitoring.hard_frames.selection import HardFrame, HardFrameSelection
 from sightline.monitoring.profiles.profile import FrameSample
 from sightline.protocols import Detector, Embedder
@@ -31,7 +30,7 @@ from sightline.redaction import redact
 from sightline.runtime.hard_frames.folder import HardFrameFolder
 from sightline.sinks.coco import CocoSink
 from sightline.sources.pictures import ArrayPicture
-from sightline.types import Floats, JsonObject, Observation, StreamInfo
+from sightline.types import JsonObject, Observation, StreamInfo
 from sightline.whole_files import safe_name, write_whole
 
 
@@ -120,11 +119,12 @@ def _chosen(
         for number, (seen, sample) in enumerate(found, 1):
             if sample is not None:
                 reasons = meter.reasons(sample, _anomaly(sample, options.reference))
-                frame = HardFrame(reasons, _appearance(seen, sample, embedder), seen)
-                choice = selection.choose(frame)
-                if choice is not None:
-                    selection.take(choice)
-            tell(f"{redact(named.name)}: {number} frames, {len(selection.frames())} hard ones")
+                if hardness(reasons) >= LEAST:
+                    looks = appearance_of(seen.frame, embedder, sample.picture.view)
+                    choice = selection.choose(HardFrame(reasons, looks, seen))
+                    if choice is not None:
+                        selection.take(choice)
+            tell(f"{redact(named.name)}: {number} frames, {len(selection)} hard ones")
     return selection.frames()
 
 
@@ -142,13 +142,6 @@ def _embedder(options: CollectOptions, model: ModelOptions) -> Iterator[Embedder
 def _anomaly(sample: FrameSample, reference: Reference | None) -> float | None:
     """How far a picture is from all that is usual at its time; None: nobody knows."""
     return None if reference is None else anomaly(sample, reference.usual_at(sample.utc))
-
-
-def _appearance(seen: Observation, sample: FrameSample, embedder: Embedder | None) -> Floats:
-    if embedder is None:
-        return appearance_of_view(sample.picture.view)
-    whole = whole_box(seen.frame.width, seen.frame.height)
-    return appearance_of_embedding(embedder.submit(seen.frame, whole).result()[0])
 
 
 def _shown(seen: Observation, name: str, hidden: Sequence[int]) -> Observation:

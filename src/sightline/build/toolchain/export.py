@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sightline.build.file_conflicts import check_files, read_by_model
+from sightline.build.file_conflicts import check_files, paths_read
 from sightline.build.model_files import located
 from sightline.build.models import build_engine
 from sightline.build.sources import inputs
@@ -245,7 +245,7 @@ def _check_files(
         )
     writes = {"the export": to}
     writes |= {f"its {suffix}": to.with_suffix(suffix) for suffix in entry.companions}
-    reads = {use.what: Path(use.path) for use in read_by_model(model)}
+    reads = paths_read(model)
     if options.card is not None:
         reads["--card"] = options.card
     if card.absolute() != own.absolute():  # the model's own is kept where there is one

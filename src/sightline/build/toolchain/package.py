@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.build.file_conflicts import check_files, read_by_model
+from sightline.build.file_conflicts import check_files, paths_read
 from sightline.build.model_files import PEOPLE, bundled_names, model_path
 from sightline.build.sources import inputs
 from sightline.build.toolchain.cards import onnx_card
@@ -85,7 +85,7 @@ def package(
     from sightline.deploy.package.trials import best, missed, tried
 
     path = model_path(model)
-    check_files({use.what: Path(use.path) for use in read_by_model(model)}, {"the package": output})
+    check_files(paths_read(model), {"the package": output})
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigError(f"{output} is there already: give another name, or remove it")
     _check_wheels(options.wheels)

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.cli.drift.options import Every, Footage, Json, Seconds, Track
+from sightline.cli.drift.options import Every, Track
 from sightline.cli.options import (
     Backend,
     Conf,
     Device,
+    Footage,
+    Json,
     ModelsDir,
+    Seconds,
     Verbose,
     model_names,
     model_options,

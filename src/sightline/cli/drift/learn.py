@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sightline.cli.drift.options import Every, Footage, Json, Seconds, Track
-from sightline.cli.options import Backend, Conf, Device, Model, ModelsDir, Verbose, model_options
+from sightline.cli.drift.options import Every, Track
+from sightline.cli.options import (
+    Backend,
+    Conf,
+    Device,
+    Footage,
+    Json,
+    Model,
+    ModelsDir,
+    Seconds,
+    Verbose,
+    model_options,
+)
 from sightline.cli.terminal import logs
 from sightline.cli.terminal.progress_line import ProgressLine
 from sightline.redaction import printable
@@ -45,17 +56,13 @@ def learn(
 
     sightline drift learn rtsp://camera/stream --model street --seconds 3600 --output gate.json
     """
-    from sightline.build.file_conflicts import check_files, read_by_model, read_by_source
+    from sightline.build.file_conflicts import check_files, paths_read
     from sightline.build.monitoring import drifting
     from sightline.whole_files import check_writable
 
     logs.set_up(verbose)
     options = model_options(model, conf=conf, backend=backend, device=device, models_dir=models_dir)
-    reads = {use.what: Path(use.path) for use in read_by_model(options)}
-    reads |= {
-        f"the input {use.path}": Path(use.path) for use in read_by_source(source, "the input")
-    }
-    check_files(reads, {"--output": output})
+    check_files(paths_read(options, [source]), {"--output": output})
     check_writable(output)
     progress = ProgressLine()
 

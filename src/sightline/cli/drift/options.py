@@ -6,10 +6,6 @@ from typing import Annotated
 
 import typer
 
-Footage = Annotated[
-    str,
-    typer.Argument(help="A video, a folder of pictures, rtsp://, a camera's number, street://."),
-]
 Every = Annotated[
     float | None,
     typer.Option(
@@ -26,7 +22,3 @@ Track = Annotated[
         "--track", help="Analyse each frame and follow objects, so that tracks are judged."
     ),
 ]
-Seconds = Annotated[
-    float | None, typer.Option(min=1, help="Look so long; a live source has no end.")
-]
-Json = Annotated[bool, typer.Option("--json", help="As one JSON object.")]

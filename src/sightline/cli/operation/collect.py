@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sightline.cli.options import Backend, Conf, Device, Model, ModelsDir, Verbose, model_options
+from sightline.cli.options import (
+    Backend,
+    Conf,
+    Device,
+    Json,
+    Model,
+    ModelsDir,
+    Seconds,
+    Verbose,
+    model_options,
+)
 from sightline.cli.terminal import logs
 from sightline.cli.terminal.progress_line import ProgressLine
 
@@ -22,9 +32,6 @@ Footage = Annotated[
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the dataset.")]
 Budget = Annotated[int, typer.Option(min=1, help="Frames of each source, at most.")]
 Every = Annotated[float, typer.Option("--every", min=0.001, help="Seconds between two looks.")]
-Seconds = Annotated[
-    float | None, typer.Option(min=1, help="Look so long; a live source has no end.")
-]
 ReferenceFile = Annotated[
     Path | None,
     typer.Option(
@@ -50,7 +57,6 @@ EmbedderName = Annotated[
         help="A model that tells which frames look the same; without, their brightness does.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="As one JSON object.")]
 
 
 def collect(
@@ -83,16 +89,14 @@ def collect(
 
     sightline collect rtsp://camera/stream --model street --reference gate.json --seconds 3600 --blur person --output hard
     """
-    from sightline.build.file_conflicts import check_files, read_by_model, read_by_source
+    from sightline.build.file_conflicts import check_files, paths_read
     from sightline.build.monitoring.collecting import CollectOptions
     from sightline.build.monitoring.collecting import collect as collected
     from sightline.monitoring.drift.reference import Reference
 
     logs.set_up(verbose)
     options = model_options(model, conf=conf, backend=backend, device=device, models_dir=models_dir)
-    reads = {use.what: Path(use.path) for use in read_by_model(options)}
-    for source in sources:
-        reads |= {f"the input {u.path}": Path(u.path) for u in read_by_source(source, "the input")}
+    reads = paths_read(options, sources)
     if reference is not None:
         reads["--reference"] = reference
     files = ("annotations.json", "hard_frames.json", "data.yaml", "classes.txt")

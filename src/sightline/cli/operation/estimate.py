@@ -10,9 +10,13 @@ import typer
 from sightline.cli.options import (
     Backend,
     Device,
+    Footage,
+    Frames,
     Model,
     ModelsDir,
+    Seconds,
     Size,
+    TableOrJson,
     Verbose,
     model_names,
     model_options,
@@ -23,10 +27,6 @@ if TYPE_CHECKING:
     from sightline.config import ModelOptions
     from sightline.evaluation.estimation.learning import LabelledFootage
 
-Footage = Annotated[
-    str,
-    typer.Argument(help="A video, a folder of pictures, rtsp://, a camera's number, street://."),
-]
 Labelled = Annotated[
     list[str],
     typer.Argument(help="COCO JSON files, YOLO folders or street:// URLs, one for each condition."),
@@ -49,11 +49,6 @@ CalibrationFile = Annotated[
 EveryNth = Annotated[
     int, typer.Option("--every", min=1, help="The reference looks at each so many-th frame.")
 ]
-Frames = Annotated[int | None, typer.Option(min=1, help="Only the first frames or pictures.")]
-Seconds = Annotated[
-    float | None, typer.Option(min=1, help="Look so long; a live source has no end.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 Require = Annotated[
     list[str] | None,
     typer.Option(
@@ -75,7 +70,7 @@ def estimate(
     backend: Backend = "auto",
     device: Device = "auto",
     models_dir: ModelsDir = None,
-    json: Json = False,
+    json: TableOrJson = False,
     require: Require = None,
     verbose: Verbose = 0,
 ) -> None:
@@ -132,7 +127,7 @@ def calibrate(
 
     sightline evaluate calibrate day.json night.json rain.json --model small.onnx --output small.json
     """
-    from sightline.build.file_conflicts import check_files, read_by_model
+    from sightline.build.file_conflicts import check_files, paths_read
     from sightline.build.monitoring.estimating import estimated_identity
     from sightline.evaluation.estimation.learning import learn_calibration
     from sightline.whole_files import check_writable
@@ -140,9 +135,7 @@ def calibrate(
     logs.set_up(verbose)
     own = model_options(model, size=size, backend=backend, device=device, models_dir=models_dir)
     larger = _reference(own, reference, reference_size)
-    reads = {
-        use.what: Path(use.path) for each in (own, larger) if each for use in read_by_model(each)
-    }
+    reads = paths_read(own) | ({} if larger is None else paths_read(larger))
     reads |= {f"the labels {name}": Path(name) for name in truth if "://" not in name}
     check_files(reads, {"--output": output})
     check_writable(output)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sightline.cli.options import Json
+
 if TYPE_CHECKING:
     from sightline.monitoring.reports.facts import ReportFacts
 
@@ -54,7 +56,6 @@ Output = Annotated[
         show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="As one JSON object.")]
 _PARTS = ("wal", "shm", "journal")
 """What SQLite keeps beside a database."""
 _HEAD = 200

@@ -118,11 +118,11 @@ def _size(text: str) -> tuple[int, int]:
 
 def _check_output(options: ModelOptions, compare: Path | None, output: Path) -> None:
     """Raise ConfigError where the report would overwrite what is read."""
-    from sightline.build.file_conflicts import check_files, read_by_model
+    from sightline.build.file_conflicts import check_files, paths_read
 
-    read = {use.what: Path(use.path) for use in read_by_model(options)}
     check_files(
-        {**read, **({} if compare is None else {"--compare": compare})}, {"the report": output}
+        {**paths_read(options), **({} if compare is None else {"--compare": compare})},
+        {"the report": output},
     )
 
 

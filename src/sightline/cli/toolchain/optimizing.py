@@ -134,11 +134,9 @@ def _check_packages(variants: Sequence[str]) -> None:
 
 
 def _check_outputs(request: OptimizeRequest, options: ModelOptions, model: Path) -> None:
-    from sightline.build.file_conflicts import check_files, read_by_model, read_by_source
+    from sightline.build.file_conflicts import check_files, paths_read
 
-    reads = {use.what: Path(use.path) for use in read_by_model(options)}
-    for spec in request.data:
-        reads |= {f"--data {use.path}": Path(use.path) for use in read_by_source(spec, "--data")}
+    reads = paths_read(options, request.data, "--data")
     if request.labels is not None and not request.labels.startswith("street:"):
         reads["--labels"] = Path(request.labels)
     files = [variant_path(request.output, model, name) for name in request.variants]

@@ -55,7 +55,7 @@ class LabelledFootage:
 
 @dataclass(frozen=True, eq=False)
 class _Told:
-    """DetectionEvidence of a condition, and what is true of it."""
+    """The evidence of a condition, and what is true of it."""
 
     found: DetectionEvidence
     right: np.ndarray

@@ -5,7 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from sightline.types import Floats
+from sightline.geometry import whole_box
+from sightline.monitoring.profiles.picture_statistics import picture_sample
+from sightline.protocols import Embedder
+from sightline.types import Floats, Frame
 
 _VIEW = (32, 18)
 """Width and height of the picture that is compared where there is no embedder."""
@@ -29,6 +32,19 @@ def appearance_of_view(view: Floats) -> Floats:
 def appearance_of_embedding(vector: Floats) -> Floats:
     """The vector of an embedding (D,) of length 1, float32."""
     return np.asarray(vector / np.sqrt(2 * _COSINE), np.float32)
+
+
+def appearance_of(frame: Frame, embedder: Embedder | None, view: Floats | None = None) -> Floats:
+    """The vector of a frame: of its embedding, or without an embedder of its brightness.
+
+    ``view`` is the latter where it is known, see ``PictureSample.view``.
+
+    Raises SightlineError: the embedder fails.
+    """
+    if embedder is not None:
+        whole = whole_box(frame.width, frame.height)
+        return appearance_of_embedding(embedder.submit(frame, whole).result()[0])
+    return appearance_of_view(picture_sample(frame).view if view is None else view)
 
 
 def distances(vector: Floats, others: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -122,4 +123,4 @@ def share_near(past: Profile, name: str, value: float) -> float:
 
 def hardness(reasons: Reasons) -> float:
     """All reasons together, 0 to 1: they add up as independent chances do."""
-    return float(1 - np.prod([1 - value for value in reasons.values()]))
+    return 1.0 - math.prod(1 - value for value in reasons.values())

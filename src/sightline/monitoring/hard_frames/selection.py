@@ -51,6 +51,9 @@ class HardFrameSelection(Generic[T]):
         self._frames: list[HardFrame[T]] = []
         self._apart = np.zeros((0, 0), np.float32)
 
+    def __len__(self) -> int:
+        return len(self._frames)
+
     def choose(self, frame: HardFrame[T]) -> ChosenFrame[T] | None:
         """Whether a frame is kept, and what goes for it; None: it is not. ``take`` makes it so."""
         own = frame.hardness

@@ -10,7 +10,7 @@ from typing import Any
 from sightline.monitoring.drift.causes import CAUSES, UNKNOWN
 from sightline.monitoring.history.latency import percentile_s
 from sightline.monitoring.history.series import SERVICE, Series, StoredSummary, step_of
-from sightline.monitoring.history.summary import PeriodSummary, added
+from sightline.monitoring.history.summary import MICRO, PeriodSummary, added
 from sightline.monitoring.reports.quality import QualityProblem, mean_of, quality_problems
 
 _UP = frozenset({"running", "degraded"})
@@ -110,6 +110,11 @@ class ReportFacts:
     models: list[ModelFacts]
     empty: str | None = None
     recommendations: list[str] = field(default_factory=list)
+
+    def to_do(self) -> list[tuple[str, str]]:
+        """All recommendations, each with the name of its stream; empty: it is of no one stream."""
+        found = [("", words) for words in self.recommendations]
+        return found + [(one.name, words) for one in self.streams for words in one.recommendations]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -245,8 +250,8 @@ def _value(total: PeriodSummary, name: str) -> dict[str, float]:
     value = total.values[name]
     return {
         "mean": round(value.mean, 6),
-        "least": value.least / 1e6,
-        "most": value.most / 1e6,
+        "least": value.least / MICRO,
+        "most": value.most / MICRO,
         "count": value.count,
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sightline._version import __version__
 from sightline.imaging.html_page import html_page, shown
+from sightline.monitoring.history.series import HOUR_S, MINUTE_S
 from sightline.monitoring.reports.advice import ACCURACY
 from sightline.monitoring.reports.charts import TimeAxis, lines, stacked_bars, strip
 from sightline.monitoring.reports.facts import ReportFacts, StreamFacts
@@ -88,8 +89,7 @@ def _totals(facts: ReportFacts) -> list[tuple[str, str]]:
 
 
 def _todo(facts: ReportFacts) -> Iterator[str]:
-    found = [("", words) for words in facts.recommendations]
-    found += [(one.name, words) for one in facts.streams for words in one.recommendations]
+    found = facts.to_do()
     yield "<h2>What to do</h2>"
     if not found:
         yield '<ul class="todo"><li class="fine">Nothing: all is as it should be.</li></ul>'
@@ -157,7 +157,7 @@ def _stream(number: int, one: StreamFacts, axis: TimeAxis) -> Iterator[str]:
     for problem in one.quality:
         times = ", ".join(f"{local(begin)} to {local(end)}" for begin, end in problem.times[:8])
         yield f"<p>In {percent(problem.share)} of the pictures {shown(problem.words)}{shown(': ' + times) if times else ''}.</p>"
-    step = {60: "minute", 3600: "hour"}.get(axis.step_s, "day")
+    step = {MINUTE_S: "minute", HOUR_S: "hour"}.get(axis.step_s, "day")
     counted = (
         "when they come"
         if one.counted_by == "tracks"

@@ -27,10 +27,10 @@ def report_lines(facts: ReportFacts) -> Iterator[str]:
             f"model {model.name}: {whole(model.pictures)} pictures, {model.failed} failed, {refused} refused, "
             f"batches take {inference}"
         )
-    found = [("", words) for words in facts.recommendations]
-    found += [(f"{one.name}: ", words) for one in facts.streams for words in one.recommendations]
+    found = facts.to_do()
     yield "what to do:" if found else "what to do: nothing"
-    yield from (f"  {printable(one_line(f'{name}{words}'))}" for name, words in found)
+    told = (f"{name}: {words}" if name else words for name, words in found)
+    yield from (f"  {printable(one_line(line))}" for line in told)
 
 
 def _stream(one: StreamFacts) -> Iterator[str]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 
-_DAY_S, _HOUR_S, _MINUTE_S = 86400, 3600, 60
+from sightline.monitoring.history.series import DAY_S, HOUR_S, MINUTE_S
 
 
 def duration(seconds: float) -> str:
     """``3 d 4 h``, ``2 h 10 min``, ``5 min``, ``12 s``."""
     whole = round(seconds)
-    if whole >= _DAY_S:
-        return f"{whole // _DAY_S} d {whole % _DAY_S // _HOUR_S} h"
-    if whole >= _HOUR_S:
-        return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S} min"
-    return f"{whole // _MINUTE_S} min" if whole >= _MINUTE_S else f"{whole} s"
+    if whole >= DAY_S:
+        return f"{whole // DAY_S} d {whole % DAY_S // HOUR_S} h"
+    if whole >= HOUR_S:
+        return f"{whole // HOUR_S} h {whole % HOUR_S // MINUTE_S} min"
+    return f"{whole // MINUTE_S} min" if whole >= MINUTE_S else f"{whole} s"
 
 
 def percent(share: float) -> str:
@@ -25,9 +25,9 @@ def percent(share: float) -> str:
     return f"{of_hundred:.0f} %"
 
 
-def local(utc: float, step_s: int = _MINUTE_S) -> str:
+def local(utc: float, step_s: int = MINUTE_S) -> str:
     """A Unix time here, as fine as steps of so many seconds need: ``Mon 30 Nov, 14:00``."""
-    told = "%a %d %b" if step_s >= _DAY_S else "%a %d %b, %H:%M"
+    told = "%a %d %b" if step_s >= DAY_S else "%a %d %b, %H:%M"
     return time.strftime(told, time.localtime(utc))
 
 

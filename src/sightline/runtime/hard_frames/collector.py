@@ -13,16 +13,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from sightline.errors import SightlineError
-from sightline.geometry import whole_box
 from sightline.imaging.blurring import blurred
-from sightline.monitoring.hard_frames.appearance import (
-    appearance_of_embedding,
-    appearance_of_view,
-    distances,
-)
+from sightline.monitoring.hard_frames.appearance import appearance_of, distances
 from sightline.monitoring.hard_frames.reasons import LEAST, Reasons, hardness
 from sightline.monitoring.hard_frames.selection import ChosenFrame, HardFrame, HardFrameSelection
-from sightline.monitoring.profiles.picture_statistics import picture_sample
 from sightline.protocols import Embedder
 from sightline.runtime.hard_frames.folder import HardFrameFolder, StoredFrame
 from sightline.runtime.rollouts.jobs import JobThread
@@ -151,7 +145,7 @@ class HardFrameCollector:
 
     def _choose(self, seen: Observation, utc: float, reasons: Reasons, view: Floats | None) -> None:
         """Raises SightlineError: it cannot be written, or not be embedded."""
-        looks = self._appearance(seen.frame, view)
+        looks = appearance_of(seen.frame, self._embedder, view)
         stem = safe_name(self._kept.stream)[:80]
         moment = datetime.fromtimestamp(utc, UTC)
         name = f"{stem}-{moment:%Y%m%dT%H%M%S}-{seen.frame.index:06d}"
@@ -169,12 +163,6 @@ class HardFrameCollector:
         for old in choice.replaced:
             self._remove(old.item)
         self._retain(self._clock())
-
-    def _appearance(self, frame: Frame, view: Floats | None) -> Floats:
-        if self._embedder is not None:
-            whole = whole_box(frame.width, frame.height)
-            return appearance_of_embedding(self._embedder.submit(frame, whole).result()[0])
-        return appearance_of_view(picture_sample(frame).view if view is None else view)
 
     def _is_known(self, looks: Floats, hard: float) -> bool:
         """Whether a frame of an earlier day shows the same, and was as hard."""

@@ -20,10 +20,10 @@ from sightline.monitoring.history.series import (
     StoredSummary,
     step_of,
 )
-from sightline.redaction import redact_address
 from sightline.runtime.history.store import answer_limit, read_names
 from sightline.sinks import schema
 from sightline.sinks.databases import sqlite_file
+from sightline.sinks.databases.location import name_and_file, url_of
 
 log = logging.getLogger(__name__)
 
@@ -39,18 +39,11 @@ class StoredHistory:
 
     def __init__(self, url: str | Path) -> None:
         try:
-            text = database_address(str(url))
-            self._url = (
-                sa.make_url(text) if "://" in text else sa.URL.create("sqlite", database=text)
-            )
+            self._url = url_of(database_address(str(url)))
         except (sa.exc.ArgumentError, ValueError) as error:
             why = f": {error}" if type(error) is ValueError else ""
             raise ConfigError(f"that is no address of a database{why}") from None
-        self.name = redact_address(self._url.render_as_string(hide_password=True))
-        self._file: Path | None = None
-        if self._url.get_backend_name() == "sqlite":
-            self._file = Path(str(self._url.database))
-            self.name = str(self._file)
+        self.name, self._file = name_and_file(self._url)
 
     def span(self) -> tuple[int, int] | None:
         """When the first and the last minute, hour or day begin; None: nothing is kept. Raises ConfigError."""
@@ -132,10 +125,7 @@ class StoredHistory:
         except (sa.exc.NoSuchModuleError, ImportError) as error:
             raise ConfigError(f"cannot read {self.name}: {error}") from error
         except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:
-            reason = sqlite_file.remedy(error) or " ".join(
-                str(getattr(error, "orig", None) or error).split()
-            )
-            raise ConfigError(f"cannot read {self.name}: {reason}") from error
+            raise ConfigError(f"cannot read {self.name}: {sqlite_file.reason(error)}") from error
 
 
 def _series(connection: sa.Connection) -> list[tuple[int, Series]]:

@@ -14,9 +14,9 @@ from sightline.errors import SinkError
 from sightline.monitoring.history.packing import names_in, packed, unpacked
 from sightline.monitoring.history.series import DAY_S, HOUR_S, LEVELS, MINUTE_S, Series
 from sightline.monitoring.history.summary import PeriodSummary
-from sightline.redaction import redact_address
 from sightline.sinks import schema
 from sightline.sinks.databases import sqlite_file
+from sightline.sinks.databases.location import name_and_file, url_of
 from sightline.sinks.files import locked_folder
 from sightline.whole_files import OutputGuard, make_folder
 
@@ -42,13 +42,8 @@ class HistoryStore:
     def __init__(
         self, url: str | Path, keep: HistoryOptions, guard: OutputGuard | None = None
     ) -> None:
-        text = str(url)
-        self._url = sa.make_url(text) if "://" in text else sa.URL.create("sqlite", database=text)
-        self.name = redact_address(self._url.render_as_string(hide_password=True))
-        self._file: Path | None = None
-        if self._url.get_backend_name() == "sqlite":
-            self._file = Path(str(self._url.database))
-            self.name = str(self._file)
+        self._url = url_of(str(url))
+        self.name, self._file = name_and_file(self._url)
         self._keep = keep
         self._guard = guard
 
@@ -101,10 +96,7 @@ class HistoryStore:
                 yield connection
                 connection.commit()
         except sa.exc.SQLAlchemyError as error:
-            reason = sqlite_file.remedy(error) or " ".join(
-                str(getattr(error, "orig", None) or error).split()
-            )
-            raise SinkError(f"cannot write {self.name}: {reason}") from error
+            raise SinkError(f"cannot write {self.name}: {sqlite_file.reason(error)}") from error
         except OSError as error:  # of a driver: a server that is silent
             raise SinkError(f"cannot write {self.name}: {error}") from error
         except ImportError as error:

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from sightline.addresses import database_address
 from sightline.errors import ConfigError, SearchError
-from sightline.redaction import redact_address
 from sightline.sinks.databases import sqlite_file
+from sightline.sinks.databases.location import name_and_file
 from sightline.sinks.embedding_rows import STORED
 from sightline.sinks.schema import embedders, embeddings, streams
 from sightline.types import EmbedderInfo, Floats, Ints, Match
@@ -55,11 +55,8 @@ class StoredEmbeddings:
 
     def __init__(self, url: str | Path) -> None:
         self._url = _address(url)
-        self.name = redact_address(self._url.render_as_string(hide_password=True))
-        self.file: Path | None = None
-        if self._url.get_backend_name() == "sqlite":
-            self.file = Path(str(self._url.database))
-            self.name = str(self.file)
+        self.name, self.file = name_and_file(self._url)
+        if self.file is not None:
             if not self.file.is_file():
                 raise ConfigError(
                     f"there is no database {self.file}: `sightline search index` makes one"
@@ -236,10 +233,7 @@ class StoredEmbeddings:
             with self._engine.connect() as connection:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
-            reason = sqlite_file.remedy(error) or " ".join(
-                str(getattr(error, "orig", None) or error).split()
-            )
-            raise SearchError(f"cannot read {self.name}: {reason}") from error
+            raise SearchError(f"cannot read {self.name}: {sqlite_file.reason(error)}") from error
 
 
 def _can_be_stored(number: int) -> bool:

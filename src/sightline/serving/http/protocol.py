@@ -36,9 +36,9 @@ REFUSED = "sightline.refused"
 
 MAX_HEADERS = 100
 MAX_HEAD_BYTES = 64 * 1024
+"""Most bytes of the request line and all headers."""
 _TOO_MANY_HEADERS = f"it has more than {MAX_HEADERS} headers or {MAX_HEAD_BYTES} bytes of them"
 _TLS = b"\x16\x03"  # how a client begins that takes the port for one of https
-"""Most bytes of the request line and all headers."""
 
 _SPARE_DESCRIPTORS = 48
 """Left for models, cameras and files that are opened later."""

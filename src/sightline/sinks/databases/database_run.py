@@ -242,10 +242,7 @@ def _mapped(name: str) -> Iterator[None]:
     try:
         yield
     except sa.exc.SQLAlchemyError as error:
-        reason = sqlite_file.remedy(error) or " ".join(
-            str(getattr(error, "orig", None) or error).split()
-        )
-        raise SinkError(f"cannot write {name}: {reason}") from error
+        raise SinkError(f"cannot write {name}: {sqlite_file.reason(error)}") from error
 
 
 def _inserted(connection: sa.Connection, table: sa.Table, **values: Any) -> int:

@@ -232,6 +232,11 @@ def remedy(error: BaseException) -> str | None:
     return next((text for key, text in _REMEDIES.items() if code.startswith(key)), None)
 
 
+def reason(error: Exception) -> str:
+    """What a database says is wrong, in one line; of a SQLite file, what to do where that is known."""
+    return remedy(error) or " ".join(str(getattr(error, "orig", None) or error).split())
+
+
 def is_damage(error: BaseException | None) -> bool:
     """Whether an error says that the file is not, or no longer, a database."""
     return _code(error).startswith(_DAMAGE)
