@@ -88,7 +88,9 @@ def test_boxes_get_the_names_and_vectors_that_they_get_here(client: Any, data: P
     frame = still_frame(content)
     boxes = np.array([[40 * n, 300, 40 * n + 200, 800] for n in range(11)], np.float32)
     got = ask(client, "street-attributes", content, boxes)
-    with closing(build.classifier(ModelOptions(model="street-attributes"))) as model:
+    with closing(
+        build.classifier(ModelOptions(model="street-attributes", backend="onnxruntime"))
+    ) as model:
         expected = model.scores(frame, boxes).result()
         assert list(model.attributes) == ["type", "colour"]
     for name, wanted in zip(("type", "colour"), expected, strict=True):
@@ -96,7 +98,9 @@ def test_boxes_get_the_names_and_vectors_that_they_get_here(client: Any, data: P
     told = json.loads(got.as_numpy("objects")[0])
     assert len(told) == 11
     assert told[0]["labels"][0]["attribute"] == "type"
-    with closing(build.embedder(ModelOptions(model="street-embedder"))) as embedder:
+    with closing(
+        build.embedder(ModelOptions(model="street-embedder", backend="onnxruntime"))
+    ) as embedder:
         vectors = embedder.submit(frame, boxes).result()
         (whole,) = embedder.submit(frame, whole_box(frame.width, frame.height)).result()
     answer = ask(client, "street-embedder", content, boxes).as_numpy("vectors")
