@@ -261,8 +261,7 @@ def analyze(
     from sightline.cli.terminal.hangup import reopen_on_hangup
     from sightline.cli.terminal.progress import show_written, summary
 
-    spec = [(i.spec, i.name, i.still) for i in inputs]
-    guard = check_command(spec, model, output_options)
+    guard = check_command([(i.spec, i.name, i.still) for i in inputs], model, output_options)
     shown = not quiet and (len(inputs) > 1 or sys.stderr.isatty())
     uses = (u for i in inputs for u in written(output_options, i.name, still=i.still))
     files = WrittenFiles(uses if shown else ())

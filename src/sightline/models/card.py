@@ -92,8 +92,7 @@ def read_card(file: ModelFile, decoders: Mapping[str, Decoder]) -> CardReading:
     fit, keypoints = with_keypoints(fit, told_fields, _count(names), where)
     if hub and not hub.fits(family, fit.classes):
         hub = None
-    if hub and not names:
-        names = hub.fields["class_names"]
+    names = names or (hub.fields["class_names"] if hub else None)
     other = None if hub else neighbour(file.path, family, fit.classes)
     decoder = decoders[family]
     file = fold_focus(relax(file, decoder))

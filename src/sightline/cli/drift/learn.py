@@ -77,14 +77,19 @@ def learn(
     )
     progress.end()
     found.save(output)
-    if json:
-        told = {
-            "reference": str(output), "camera": found.camera, "model": found.model,
-            "samples": found.samples, "interval_s": found.interval_s,
-        }  # fmt: skip
-        typer.echo(json_.dumps(told))
-    else:
-        apart = f", {found.interval_s:g} s apart," if found.interval_s else ""
-        typer.echo(
-            f"{output}: {found.samples} frames of {printable(found.camera)}{apart} with {found.model}"
-        )
+    typer.echo(_as_json(output, found) if json else _summary(output, found))
+
+
+def _as_json(output: Path, found: Reference) -> str:
+    told = {
+        "reference": str(output), "camera": found.camera, "model": found.model,
+        "samples": found.samples, "interval_s": found.interval_s,
+    }  # fmt: skip
+    return json_.dumps(told)
+
+
+def _summary(output: Path, found: Reference) -> str:
+    apart = f", {found.interval_s:g} s apart," if found.interval_s else ""
+    return (
+        f"{output}: {found.samples} frames of {printable(found.camera)}{apart} with {found.model}"
+    )

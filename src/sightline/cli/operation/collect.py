@@ -25,6 +25,7 @@ from sightline.cli.terminal.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from sightline.build.monitoring.collecting import CollectedFrame
+    from sightline.config import ModelOptions
 
 Footage = Annotated[
     list[str], typer.Argument(help="Videos, folders of pictures, rtsp://, cameras, street://.")
@@ -89,32 +90,36 @@ def collect(
 
     sightline collect rtsp://camera/stream --model street --reference gate.json --seconds 3600 --blur person --output hard
     """
-    from sightline.build.file_conflicts import check_files, paths_read
     from sightline.build.monitoring.collecting import CollectOptions
     from sightline.build.monitoring.collecting import collect as collected
     from sightline.monitoring.drift.reference import Reference
 
     logs.set_up(verbose)
     options = model_options(model, conf=conf, backend=backend, device=device, models_dir=models_dir)
-    reads = paths_read(options, sources)
-    if reference is not None:
-        reads["--reference"] = reference
-    files = ("annotations.json", "hard_frames.json", "data.yaml", "classes.txt")
-    check_files(reads, {f"--output {name}": output / name for name in files})
+    _check_output(output, options, sources, reference)
     known = None if reference is None else Reference.load(reference)
     names = tuple(name.strip() for name in (blur or "").split(",") if name.strip())
     progress = ProgressLine()
-    found = collected(
-        sources,
-        options,
-        CollectOptions(output, budget, every, seconds, known, names, track, embedder),
-        progress,
-    )
+    how = CollectOptions(output, budget, every, seconds, known, names, track, embedder)
+    found = collected(sources, options, how, progress)
     progress.end()
     if json:
         typer.echo(json_.dumps({"output": str(output), "frames": [one.told() for one in found]}))
     else:
         typer.echo(_summary(found, output))
+
+
+def _check_output(
+    output: Path, options: ModelOptions, sources: list[str], reference: Path | None
+) -> None:
+    """Raise ConfigError where the dataset would overwrite what is read."""
+    from sightline.build.file_conflicts import check_files, paths_read
+
+    reads = paths_read(options, sources)
+    if reference is not None:
+        reads["--reference"] = reference
+    files = ("annotations.json", "hard_frames.json", "data.yaml", "classes.txt")
+    check_files(reads, {f"--output {name}": output / name for name in files})
 
 
 def _summary(found: list[CollectedFrame], output: Path) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sightline.cli.operation.disagreements import disagreements
 from sightline.cli.operation.hard_frames import hard_frames
 from sightline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sightline.monitoring.provisioning.alert_rules import Thresholds
 
 app = typer.Typer(
     name="monitor",
@@ -55,8 +58,6 @@ def init(
     sightline monitor init watch/ --target cameras.example:8000 --p95-ms 80 --min-fps 100
     """
     from sightline.monitoring.provisioning.alert_rules import Thresholds
-    from sightline.monitoring.provisioning.files import monitoring_files
-    from sightline.whole_files import write_whole
 
     if not _TARGET.fullmatch(target) or not 0 < int(target.rpartition(":")[2]) < 65536:
         raise ConfigError(f"--target {target}: give a host and a port: cameras.example:8000")
@@ -68,6 +69,14 @@ def init(
         if math.isinf(limit):
             raise ConfigError(f"--{option} inf: give a number that can be reached")
     limits = Thresholds(p95_ms, min_fps, max_error_rate, max_accuracy_drop, max_latency_rise)
+    _write(folder, limits, target, force=force)
+
+
+def _write(folder: Path, limits: Thresholds, target: str, *, force: bool) -> None:
+    """Write all files. Raises ConfigError before the first where one exists; SinkError."""
+    from sightline.monitoring.provisioning.files import monitoring_files
+    from sightline.whole_files import write_whole
+
     files = monitoring_files(limits, target)
     for path in files:
         if (folder / path).exists() and not force:

@@ -12,14 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sightline.cli.analyze import Fps, Jobs, Quiet, Sources, Start, run_streams
-from sightline.cli.options import (
-    Classes,
-    Conf,
-    Model,
-    ModelsDir,
-    Verbose,
-    model_options,
-)
+from sightline.cli.options import Classes, Conf, Model, ModelsDir, Verbose, model_options
 from sightline.cli.search.options import Database, Embedder, Json
 from sightline.cli.terminal import logs
 from sightline.redaction import printable, redact_address
@@ -73,9 +66,8 @@ def index(
     use = model_options(model, conf=conf, classes=classes, models_dir=models_dir)
     begun = None if start is None else moment("--start", start)
     inputs = build.inputs(sources, fps=fps, start=begun)
-    guard = check_command(
-        [(i.spec, i.name, i.still) for i in inputs], use, checked(OutputOptions, database=db)
-    )
+    spec = [(i.spec, i.name, i.still) for i in inputs]
+    guard = check_command(spec, use, checked(OutputOptions, database=db))
     options = partial(checked, EmbedOptions, min_size=min_size, picture=picture)
     with ExitStack() as closing:
         few = build.few_pictures(inputs)
@@ -83,10 +75,8 @@ def index(
         runs = [how.begin(one) for one in inputs]
         interrupted = _run(runs, jobs or len(os.sched_getaffinity(0)), quiet=quiet)
         told = _told(db, runs, how.refreshed())
-    if json_:
-        typer.echo(json.dumps(told))
-    elif not quiet:
-        typer.echo(_summary(told))
+    if json_ or not quiet:
+        typer.echo(json.dumps(told) if json_ else _summary(told))
     _exit(runs, interrupted=interrupted)
 
 

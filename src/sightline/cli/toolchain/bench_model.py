@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.cli.options import Device, Verbose, model_options, network_names
+from sightline.cli.options import Device, Json, Verbose, model_options, network_names
 from sightline.cli.terminal import logs
 from sightline.cli.terminal.cells import cell, table_console
 from sightline.cli.toolchain.value_lists import ALL_LOCAL, LOCAL, PRECISIONS, numbers, parts, words
@@ -24,35 +24,47 @@ if TYPE_CHECKING:
 MOST_SETUPS = 200
 
 
+Measured = Annotated[
+    str,
+    typer.Argument(
+        help="A model file, or a name of `sightline models`.", autocompletion=network_names
+    ),
+]
+InputSizes = Annotated[
+    str | None, typer.Option(help="Inputs: 320,640x384. \\[default: the model's]")
+]
+Batches = Annotated[str, typer.Option(help="Pictures in an inference: 1,4,16.")]
+Backends = Annotated[str, typer.Option(help="Runtimes to be measured.")]
+Precisions = Annotated[str, typer.Option(help=f"Of {', '.join(PRECISIONS)}.")]
+Threads = Annotated[str, typer.Option(help="Processor threads; 0: all cores.")]
+TimedSeconds = Annotated[
+    float, typer.Option(min=0.5, help="Timed inferences of each setup, after the warm-up.")
+]
+LoadMinutes = Annotated[
+    float, typer.Option(min=0, help="Full load so long as well: how do the figures drift?")
+]
+Compared = Annotated[
+    Path | None,
+    typer.Option(help="An earlier result (.json), or another model, measured in turns."),
+]
+Report = Annotated[
+    Path | None, typer.Option("--output", "-o", help="The report as HTML, with plots.")
+]
+
+
 def model(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="A model file, or a name of `sightline models`.", autocompletion=network_names
-        ),
-    ],
-    sizes: Annotated[
-        str | None, typer.Option(help="Inputs: 320,640x384. \\[default: the model's]")
-    ] = None,
-    batches: Annotated[str, typer.Option(help="Pictures in an inference: 1,4,16.")] = "1",
-    backends: Annotated[str, typer.Option(help="Runtimes to be measured.")] = ALL_LOCAL,
-    precisions: Annotated[str, typer.Option(help=f"Of {', '.join(PRECISIONS)}.")] = "auto",
-    threads: Annotated[str, typer.Option(help="Processor threads; 0: all cores.")] = "0",
-    seconds: Annotated[
-        float, typer.Option(min=0.5, help="Timed inferences of each setup, after the warm-up.")
-    ] = 5.0,
-    minutes: Annotated[
-        float, typer.Option(min=0, help="Full load so long as well: how do the figures drift?")
-    ] = 0.0,
-    compare: Annotated[
-        Path | None,
-        typer.Option(help="An earlier result (.json), or another model, measured in turns."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The report as HTML, with plots.")
-    ] = None,
+    model: Measured,
+    sizes: InputSizes = None,
+    batches: Batches = "1",
+    backends: Backends = ALL_LOCAL,
+    precisions: Precisions = "auto",
+    threads: Threads = "0",
+    seconds: TimedSeconds = 5.0,
+    minutes: LoadMinutes = 0.0,
+    compare: Compared = None,
+    output: Report = None,
     device: Device = "auto",
-    json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
     """Measure a model with every runtime: latency, throughput and memory of each setup.

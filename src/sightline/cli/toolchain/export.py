@@ -133,27 +133,14 @@ TargetMachine = Annotated[
 def export(
     model: Exportable,
     to: Target,
-    size: InputSize = None,
-    batch: Batch = None,
-    dynamic: Dynamic = None,
-    opset: Opset = None,
-    input_name: InputName = None,
-    output_names: OutputNames = None,
-    fp32: Fp32 = False,
-    data: ComparedOn = None,
-    tolerance: Tolerance = None,
-    module: Module = None,
-    card: CardFile = None,
-    trust_pickle: TrustPickle = False,
-    int8: Int8 = False,
-    profile: Profile = None,
-    workspace_mb: Workspace = None,
-    dla: DlaCore = None,
-    strongly_typed: StronglyTyped = False,
-    cache: BuildCache = None,
-    target: TargetMachine = None,
+    size: InputSize = None, batch: Batch = None, dynamic: Dynamic = None, opset: Opset = None,
+    input_name: InputName = None, output_names: OutputNames = None, fp32: Fp32 = False,
+    data: ComparedOn = None, tolerance: Tolerance = None,
+    module: Module = None, card: CardFile = None, trust_pickle: TrustPickle = False,
+    int8: Int8 = False, profile: Profile = None, workspace_mb: Workspace = None, dla: DlaCore = None,
+    strongly_typed: StronglyTyped = False, cache: BuildCache = None, target: TargetMachine = None,
     verbose: Verbose = 0,
-) -> None:
+) -> None:  # fmt: skip
     """Convert a model, compare both on real frames, and write it with its card beside it.
 
     [bold]Examples[/bold]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sightline.cli.options import Backend, Size, Verbose, network_names
+from sightline.cli.options import Backend, Json, Size, Verbose, network_names
 from sightline.cli.terminal import logs
 
 if TYPE_CHECKING:
@@ -115,26 +115,15 @@ def optimize(
     model: Model,
     data: Data,
     output: Output,
-    labels: Labels = None,
-    images: Images = None,
-    crops: Crops = None,
+    labels: Labels = None, images: Images = None, crops: Crops = None,
     variants: Variants = "clean,fp16,bf16,int8",
-    max_map_drop: MapDrop = 0.01,
-    max_class_drop: ClassDrop = 0.05,
-    min_agreement: MinAgreement = 0.97,
-    ranges: CalibrationRanges = "mean-minmax",
-    frames: Frames = 300,
-    minutes: Minutes = 10.0,
-    training: Training = None,
-    training_data: TrainingData = None,
-    training_minutes: TrainingMinutes = 20.0,
-    training_steps: TrainingSteps = None,
-    allow_slower: AllowSlower = False,
-    size: Size = None,
-    backend: Backend = "auto",
-    json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
-    verbose: Verbose = 0,
-) -> None:
+    max_map_drop: MapDrop = 0.01, max_class_drop: ClassDrop = 0.05, min_agreement: MinAgreement = 0.97,
+    ranges: CalibrationRanges = "mean-minmax", frames: Frames = 300, minutes: Minutes = 10.0,
+    training: Training = None, training_data: TrainingData = None,
+    training_minutes: TrainingMinutes = 20.0, training_steps: TrainingSteps = None,
+    allow_slower: AllowSlower = False, size: Size = None, backend: Backend = "auto",
+    json: Json = False, verbose: Verbose = 0,
+) -> None:  # fmt: skip
     """Make a detector, a classifier or an embedder smaller and faster, and refuse what loses too much.
 
     Every variant is run on your footage and compared with the original: against labels where there are

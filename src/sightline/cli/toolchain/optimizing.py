@@ -47,12 +47,7 @@ def optimized(request: OptimizeRequest) -> dict[str, Any]:
             overwrite an input.
         SightlineError: the first failure of a source or of the original.
     """
-    if request.backend not in {"auto", *BACKENDS}:
-        raise ConfigError(
-            f"--backend {request.backend}: variants are made for {', '.join(BACKENDS)}; leave it out for all that are here"
-        )
-    if request.model == PEOPLE:
-        raise ConfigError(f"{PEOPLE} has no network that could be changed: give an .onnx file")
+    _check_model(request)
     options = model_options(
         request.model, size=request.size, backend=request.backend, precision="fp32",
         conf=LOWEST_CONF, max_detections=MOST_DETECTIONS,
@@ -90,6 +85,16 @@ def optimized(request: OptimizeRequest) -> dict[str, Any]:
     for name in request.variants:
         checkpoint_path(request.output, path, name).unlink(missing_ok=True)
     return made
+
+
+def _check_model(request: OptimizeRequest) -> None:
+    """Raise ConfigError where no variant of the model, or none for the runtime, can be made."""
+    if request.backend not in {"auto", *BACKENDS}:
+        raise ConfigError(
+            f"--backend {request.backend}: variants are made for {', '.join(BACKENDS)}; leave it out for all that are here"
+        )
+    if request.model == PEOPLE:
+        raise ConfigError(f"{PEOPLE} has no network that could be changed: give an .onnx file")
 
 
 def _check_task(request: OptimizeRequest, card: ModelCard) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -84,19 +85,10 @@ def write(
     logs.set_up(verbose)
     how = model_options(model)
     options = PackageOptions(
-        target=target,
-        limits=find_target(target, read_targets(targets)),
-        data=data or DATA,
-        crops=crops,
-        models_dir=how.models_dir,
-        wheels=tuple(wheel or ()),
-        missed=allow_missed,
-    )
-
-    def tell(line: str) -> None:
-        typer.echo(line, err=True)
-
-    packed = package(how, output, options, tell)
+        target=target, limits=find_target(target, read_targets(targets)), data=data or DATA, crops=crops,
+        models_dir=how.models_dir, wheels=tuple(wheel or ()), missed=allow_missed,
+    )  # fmt: skip
+    packed = package(how, output, options, partial(typer.echo, err=True))
     for gap in packed.missed:
         typer.secho(f"missed: {gap}", fg="yellow", err=True)
     typer.echo(packed.path)

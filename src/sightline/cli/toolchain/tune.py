@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.cli.options import Device, Verbose, model_options, network_names
+from sightline.cli.options import Device, Json, Verbose, model_options, network_names
 from sightline.cli.terminal import logs
 from sightline.cli.toolchain import tune_view
 from sightline.cli.toolchain.value_lists import ALL_LOCAL, LOCAL, PRECISIONS, numbers, words
@@ -97,33 +97,19 @@ RunFile = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="The chosen configuration, for `sightline run`."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="As one JSON object.")]
 
 
 def tune(
     source: Footage,
     model: TunedModel,
-    p99_ms: Latency = 200.0,
-    min_accuracy: Accurate = 0.95,
-    target_fps: Rate = 5.0,
-    labels: TruthLabels = None,
-    images: TruthImages = None,
-    frames: SampledFrames = 48,
-    every: EachFrame = 5,
-    backends: Backends = ALL_LOCAL,
-    precisions: Precisions = "fp32,bf16,fp16",
-    sizes: InputSizes = None,
-    batches: Batches = "1,4",
-    threads: Threads = "0",
-    requests: InFlight = "0,1",
-    seconds: FullSeconds = 4.0,
-    exhaustive: Exhaustive = False,
-    check: CheckSeconds = 60.0,
-    output: RunFile = None,
-    device: Device = "auto",
-    json: AsJson = False,
-    verbose: Verbose = 0,
-) -> None:
+    p99_ms: Latency = 200.0, min_accuracy: Accurate = 0.95, target_fps: Rate = 5.0,
+    labels: TruthLabels = None, images: TruthImages = None,
+    frames: SampledFrames = 48, every: EachFrame = 5,
+    backends: Backends = ALL_LOCAL, precisions: Precisions = "fp32,bf16,fp16", sizes: InputSizes = None,
+    batches: Batches = "1,4", threads: Threads = "0", requests: InFlight = "0,1",
+    seconds: FullSeconds = 4.0, exhaustive: Exhaustive = False, check: CheckSeconds = 60.0,
+    output: RunFile = None, device: Device = "auto", json: Json = False, verbose: Verbose = 0,
+) -> None:  # fmt: skip
     """Find the fastest way to run a model on your footage, and how many cameras this machine holds.
 
     Backend, precision, input size, batch, threads and requests in flight are searched for the most

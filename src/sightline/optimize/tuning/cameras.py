@@ -67,7 +67,13 @@ def promise_cameras(
     found = most_streams(looked, fps, p99_ms, limit, start)
     if found is None:
         return CameraPromise(0, None, last)
-    cameras = found.streams
+    return _checked(found.streams, measure, fps, p99_ms, check_s, limit)
+
+
+def _checked(
+    cameras: int, measure: MeasureFleet, fps: float, p99_ms: float, check_s: float, limit: int
+) -> CameraPromise:
+    """Run that many cameras and a fifth more, then fewer or more of them until the first hold and the second do not."""
     holding: FleetLoad | None = None
     for _ in range(_CHECKS):
         if holding is None:

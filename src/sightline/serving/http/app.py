@@ -114,8 +114,6 @@ def create_app(
     if fleet is not None:
         repository.users = lambda: {stats.model for stats in fleet.stats().values()}
     app = _with_routes(service, (*ROUTERS, *routers))
-    app.add_exception_handler(HTTPException, _failed)
-    app.add_exception_handler(RequestValidationError, _failed)
     _wrap(app, service, Patterns(r for one in (*ROUTERS, *routers) for r in one.routes), told)
     return app
 
@@ -127,6 +125,8 @@ def _with_routes(service: ServiceState, routers: Sequence[APIRouter]) -> FastAPI
         redirect_slashes=False, summary="Objects in pictures and streams.",
     )  # fmt: skip
     app.state.service = service
+    app.add_exception_handler(HTTPException, _failed)
+    app.add_exception_handler(RequestValidationError, _failed)
     for router in routers:
         app.include_router(router)
     return app
