@@ -12,6 +12,7 @@ from sightline.monitoring.hard_frames.reasons import LEAST, Reasons, hardness
 from sightline.types import Floats
 
 T = TypeVar("T")
+_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +50,14 @@ class HardFrameSelection(Generic[T]):
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._frames: list[HardFrame[T]] = []
-        self._apart = np.zeros((0, 0), np.float32)
+        self._looks: Floats = np.zeros((0, 0), np.float32)
+        """(N, D): what the frames look like."""
+        self._nearest: Floats = np.zeros(0, np.float32)
+        """(N,): how far the most similar other frame is from each."""
+
+    def fits(self, appearance: Floats) -> bool:
+        """Whether an appearance can be compared with those of the frames that are kept: one embedder made them."""
+        return not self._frames or appearance.shape == self._looks.shape[1:]
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -73,14 +81,25 @@ class HardFrameSelection(Generic[T]):
         for frame in choice.replaced:
             self.remove(frame.item)
         apart = self._distances(choice.frame)
+        looks = choice.frame.appearance[None]
+        self._looks = np.concatenate([self._looks, looks]) if self._frames else looks
         self._frames.append(choice.frame)
-        self._apart = np.block([[self._apart, apart[:, None]], [apart, np.inf]])
+        nearest = apart.min(initial=np.inf)
+        self._nearest = np.append(np.minimum(self._nearest, apart), nearest).astype(np.float32)
 
     def remove(self, item: T) -> None:
         """Forget a frame, where it is there."""
-        keep = [row for row, frame in enumerate(self._frames) if frame.item != item]
-        self._frames = [self._frames[row] for row in keep]
-        self._apart = self._apart[np.ix_(keep, keep)]
+        row = next((row for row, frame in enumerate(self._frames) if frame.item == item), None)
+        if row is None:
+            return
+        gone = self._frames.pop(row)
+        self._looks = np.delete(self._looks, row, axis=0)
+        self._nearest = np.delete(self._nearest, row)
+        # Those that the frame was nearest to have another neighbour now.
+        for other in np.flatnonzero(self._distances(gone) <= self._nearest * (1 + _ROUNDING)):
+            apart = distances(self._looks[other], self._looks)
+            apart[other] = np.inf
+            self._nearest[other] = apart.min()
 
     def frames(self) -> list[HardFrame[T]]:
         """Those that are kept, the hardest first."""
@@ -89,12 +108,11 @@ class HardFrameSelection(Generic[T]):
     def _distances(self, frame: HardFrame[T]) -> Floats:
         if not self._frames:
             return np.zeros(0, np.float32)
-        others = np.stack([one.appearance for one in self._frames])
-        return distances(frame.appearance, others)
+        return distances(frame.appearance, self._looks)
 
     def _least(self, own: float, apart: Floats) -> int | None:
         """The row of the frame that is worth least beside a new one; None: that is the new one."""
-        nearest = np.minimum(self._apart.min(axis=1, initial=np.inf), apart)
+        nearest = np.minimum(self._nearest, apart)
         hard = np.array([frame.hardness for frame in self._frames])
         worth = hard * novelty(nearest)
         least = int(worth.argmin())

@@ -151,6 +151,8 @@ class HardFrameCollector:
         name = f"{stem}-{moment:%Y%m%dT%H%M%S}-{seen.frame.index:06d}"
         if self._is_known(looks, hardness(reasons)):
             return
+        if not self._selection.fits(looks):  # the stream has another embedder than it had earlier today
+            self._selection = HardFrameSelection(self._kept.per_day)
         draft = StoredFrame(name, utc, reasons, looks, 0)
         choice = self._selection.choose(HardFrame(reasons, looks, draft))
         if choice is None:
@@ -192,6 +194,8 @@ class HardFrameCollector:
         self._selection = HardFrameSelection(self._kept.per_day)
         for frame in self._frames:
             if _day(frame.utc) == self._day:
+                if not self._selection.fits(frame.appearance):
+                    self._selection = HardFrameSelection(self._kept.per_day)
                 stored = HardFrame(frame.reasons, frame.appearance, frame)
                 self._selection.take(ChosenFrame(stored, ()))
 

@@ -81,3 +81,35 @@ def test_embeddings_are_compared_by_their_angle() -> None:
     here, *others = [appearance_of_embedding(vector) for vector in vectors]
     near, far = distances(here, np.stack(others))
     assert near < 1 < far
+
+
+def chosen_plainly(budget: int, frames: list[tuple[float, Floats]]) -> list[int]:
+    """What a selection keeps, with all distances worked out anew each time."""
+    kept: list[int] = []
+
+    def apart(one: int, among: list[int]) -> Floats:
+        others = [frames[other][1] for other in among if other != one]
+        return distances(frames[one][1], np.stack(others)) if others else looks()
+
+    def worth(one: int, among: list[int]) -> float:
+        return frames[one][0] * float(novelty(apart(one, among).min(initial=np.inf)))
+
+    for new, (hard, _) in enumerate(frames):
+        alike = [one for one, far in zip(kept, apart(new, [*kept, new]), strict=True) if far < 1]
+        if any(frames[one][0] >= hard for one in alike):
+            continue
+        if not alike and len(kept) == budget:
+            least = min(kept, key=lambda one: worth(one, [*kept, new]))
+            if worth(least, [*kept, new]) >= worth(new, kept):
+                continue
+            alike = [least]
+        kept = [*(one for one in kept if one not in alike), new]
+    return sorted(kept, key=lambda one: -frames[one][0])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_keeps_what_a_plain_search_keeps(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    places = rng.uniform(0, 12, (60, 2)).astype(np.float32)
+    frames = list(zip(rng.uniform(0.2, 1, 60).tolist(), places, strict=True))
+    assert chosen(HardFrameSelection(6), frames) == chosen_plainly(6, frames)

@@ -109,6 +109,20 @@ def test_a_restart_goes_on_with_the_day(make: Make, tmp_path: Path) -> None:
     assert pictures(tmp_path) == [0, 2]
 
 
+def test_a_stream_may_get_another_embedder_within_a_day(make: Make, tmp_path: Path) -> None:
+    first = make(embedder=Looks())
+    offer(first, 0, 0.5)
+    first.close()
+    second = make()
+    offer(second, 1, 0.6)
+    second.close()
+    third = make(embedder=Looks())
+    offer(third, 2, 0.3)  # it looks like the first, and is less hard
+    offer(third, 3, 0.7)
+    assert third.status().dropped == {}
+    assert {0, 1, 3} <= set(pictures(tmp_path))
+
+
 def test_what_an_earlier_day_shows_is_not_kept_again(make: Make, tmp_path: Path) -> None:
     collector = make()
     offer(collector, 0, 0.5, NOON)
