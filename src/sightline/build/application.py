@@ -14,9 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.build.crop_models import classifier, embedder
 from sightline.build.file_conflicts import streams_guard
-from sightline.build.model_files import BUNDLED_CLASSIFIERS, configured_identity
+from sightline.build.model_files import (
+    BUNDLED_CLASSIFIERS,
+    configured_identity,
+    configured_model,
+)
 from sightline.build.models import detector as make_detector
 from sightline.build.models import native_engine, served_detector
+from sightline.build.monitoring.accuracy import AccuracyEstimation
 from sightline.build.monitoring.history import History
 from sightline.build.outputs import joined_files
 from sightline.build.rollouts import Rollouts
@@ -118,8 +123,8 @@ class Application:
         find = partial(_embedder_like, configuration, self._embedder)
         self.search = None if wanted is None else ServedSearch(self.scheduler, find, wanted)
         self._meter, self.history = meter, History(configuration, self._guard)
-        self._closing = ExitStack()
-        self._opening = Lock()
+        self._estimation = AccuracyEstimation(configuration, self.scheduler)
+        self._closing, self._opening = ExitStack(), Lock()
         self._starts_streams = False
         self.stopped = False
         """``open`` was told to start no streams."""
@@ -142,6 +147,7 @@ class Application:
             if self.search is not None:
                 stack.callback(self.search.close)
             stack.callback(self.rollouts.close)
+            stack.callback(self._estimation.close)
             self.rollouts.begin()
             self.repository.load_all()
             self.rollouts.open(self.repository)
@@ -206,6 +212,7 @@ class Application:
             self.rollouts.of,
             partial(configured_identity, self.configuration),
             self.history.collectors,
+            self._estimation.of,
         )
         return Fleet(make, limit)
 
@@ -224,10 +231,7 @@ class Application:
 
     def _load_for_stages(self, name: str, task: str, load: Callable[[ModelOptions], M]) -> M:
         """The model of a stage or tracker, behind the scheduler."""
-        options = self.configuration.models.get(name)
-        if options is None:
-            pulled = next(iter(self.configuration.models.values())).files[0].models_dir
-            options = ServedModelOptions(model=name, models_dir=pulled)
+        options = configured_model(self.configuration, name)
         if not isinstance(options, ServedModelOptions):
             raise ConfigError(
                 f"{name}: {task} wants the model of one file, and this is an ensemble"

@@ -1,63 +1,31 @@
 """Outputs that would destroy what a command reads, or another output: found before anything is opened.
 
-Which options are files, and what for, stands in their types (``config.paths``); here it is said
-which files they mean, and which of those must not be the same.
+Which files options mean stands in ``file_uses``; here it is said which of those must not be the same.
 """
 
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from sightline.build.file_identity import (
-    STDOUT,
-    Key,
-    file_keys,
-    folder_keys,
-    is_stream,
-    local_path,
+from sightline.build.file_identity import Key, file_keys, folder_keys, is_stream
+from sightline.build.file_uses import (
+    FileUse,
+    path_uses,
+    read_by_model,
+    read_by_source,
+    shared_by,
+    stream_uses,
+    written,
 )
-from sightline.build.model_files import PEOPLE, located
 from sightline.config import Configuration, ModelOptions, OutputOptions, StreamOptions
-from sightline.config.options import Loc
-from sightline.config.outputs import ChosenOutput
-from sightline.errors import ConfigError, SightlineError
+from sightline.errors import ConfigError
 from sightline.redaction import redact
-from sightline.tables import SINKS, flag_of
-from sightline.whole_files import OutputGuard, safe_name
-
-_ONNX_LOCATION = re.compile(rb"\x0a\x08location\x12(.)(.{1,255})", re.DOTALL)
-"""How ONNX (a protobuf) names a file of weights: key `location`, then the name with its length."""
-
-
-@dataclass(frozen=True)
-class FileUse:
-    """A file that is read or written.
-
-    Args:
-        path: as it was given; ``-`` is standard output.
-        what: what an error calls it: ``--csv``, ``the model default``.
-        at: the option's place in a configuration.
-        shared: writers with the same word may share one file.
-        pattern: not the file ``path`` but all in this folder whose names match.
-        below: those in the folders of this folder too.
-    """
-
-    path: str
-    what: str
-    at: Loc = ()
-    shared: str = ""
-    pattern: str = ""
-    below: bool = False
-    text: str = field(default="", compare=False)
-
-    def __str__(self) -> str:
-        return redact(self.text or self.path)
+from sightline.whole_files import OutputGuard
 
 
 def conflicts(reads: Iterable[FileUse], writes: Sequence[FileUse]) -> Iterator[tuple[FileUse, str]]:
@@ -111,92 +79,6 @@ def _is_read(use: FileUse, read: FileUse) -> str:
     return f"{use} would be overwritten: {read.what}{same} {where}; write to another place"
 
 
-def written(
-    options: OutputOptions, stream: str, *, still: bool, at: Loc = (), whose: str = ""
-) -> Iterator[FileUse]:
-    """The files that the outputs of one stream write to.
-
-    Args:
-        at: the place of ``options`` in a configuration; without it, outputs are called by their flags.
-        whose: goes before what an error calls them.
-    """
-    for output in options.chosen():
-        path = local_path(output.path)
-        if not path:
-            continue
-        what = f"{whose}{output.kind}" if at else flag_of(output.kind)
-        place = (*at, output.kind) if at else ()
-        use = FileUse("", what, place, text=output.path)
-        yield from _files(path, output, stream, use, still=still)
-
-
-def _files(
-    path: str, output: ChosenOutput, stream: str, use: FileUse, *, still: bool
-) -> Iterator[FileUse]:
-    """The files that one output of one stream writes to, each as ``use`` with a path."""
-    from sightline.sinks.files import is_picture, stream_file
-    from sightline.whole_files import is_folder
-
-    entry = output.entry
-    shared = output.kind if entry.shared else ""
-    if entry.pictures and still:
-        one = is_picture(path) and not is_folder(path)
-        yield replace(use, path=path, pattern="" if one else entry.pictures, text="")
-    elif entry.takes == "folder":
-        # Pictures of two streams may have one name.
-        whose = "" if still else shared
-        for name in entry.inside:
-            yield replace(use, path=str(Path(path) / name), shared=whose, text="")
-        for name, pattern, *option in entry.folders:
-            if option and not output.options[option[0]]:
-                continue
-            yield replace(use, path=str(Path(path) / name), pattern=pattern, below=True, text="")
-    else:
-        if path != STDOUT and is_folder(path):
-            path, use = str(stream_file(path, stream, entry.suffix)), replace(use, text="")
-        yield replace(use, path=path, shared=shared)
-        for suffix in entry.companions if path != STDOUT else ():
-            yield replace(use, path=path + suffix, shared=shared, text="")
-
-
-def read_by_source(spec: str, what: str) -> Iterator[FileUse]:
-    """The files that a source reads: one, or all pictures of a folder or a glob."""
-    from sightline.build.sources import source_kind
-
-    path = local_path(spec)
-    kind = source_kind(spec)
-    if path is None or (kind == "camera" and spec.isdecimal()) or kind == "street":
-        return
-    if kind != "images":
-        yield FileUse(path, what, text=spec)
-        return
-    from sightline.sources.images import picture_paths
-
-    try:
-        pictures = picture_paths(spec)[0]
-    except SightlineError:  # there are none yet, which is said when the source is opened
-        return
-    for picture in pictures:
-        yield FileUse(str(picture), what)
-
-
-def read_by_model(options: ModelOptions, name: str = "") -> Iterator[FileUse]:
-    """A model's file, and what lies beside it and belongs to it: weights, card and record."""
-    if options.model == PEOPLE or options.engine.url is not None:
-        return
-    path = located(options)
-    if path is None:  # there is no such file, which is said when it is opened
-        return
-    what = f"the model {name or options.model}"
-    yield FileUse(str(path), what)
-    yield FileUse(str(path.with_suffix(".yaml")), f"the card of {what}")
-    beside = [path.with_suffix(suffix) for suffix in (".bin", ".json", ".data")]
-    beside += [path.with_name(path.name + suffix) for suffix in (".data", "_data")]
-    for file in [*beside, *_weights(path)]:
-        if file.exists():  # else it is a name like any other
-            yield FileUse(str(file), f"a part of {what}")
-
-
 def paths_read(
     model: ModelOptions, sources: Iterable[str] = (), what: str = "the input"
 ) -> dict[str, Path]:
@@ -205,16 +87,6 @@ def paths_read(
     for spec in sources:
         reads |= {f"{what} {use.path}": Path(use.path) for use in read_by_source(spec, what)}
     return reads
-
-
-def _weights(path: Path) -> Iterator[Path]:
-    """Files that an ONNX file names for its weights."""
-    if path.suffix.lower() != ".onnx" or not path.is_file() or not path.stat().st_size:
-        return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        names = {match[2][: match[1][0]] for match in _ONNX_LOCATION.finditer(content)}
-    for name in names:
-        yield path.parent / os.fsdecode(name)
 
 
 def output_guard(reads: Iterable[FileUse], writes: Sequence[FileUse]) -> OutputGuard:
@@ -266,47 +138,6 @@ def _reads(
     for spec, _, still in inputs:
         if not still or any(use.pattern or os.path.lexists(use.path) for use in writes):
             yield from read_by_source(spec, f"the input {redact(spec)}")
-
-
-def stream_uses(name: str, stream: StreamOptions, at: Loc) -> tuple[list[FileUse], list[FileUse]]:
-    """What one stream reads and what it writes."""
-    from sightline.build.sources import source_kind
-
-    still = source_kind(stream.source) == "images" and stream.fps is None
-    reads = list(read_by_source(stream.source, f"the source of stream {name}"))
-    outputs = (*at, "outputs")
-    uses = [*written(stream.outputs, name, still=still, at=outputs, whose=f"stream {name}: ")]
-    if stream.drift is not None:
-        path = str(stream.drift.reference)
-        if os.path.lexists(path):
-            reads.append(FileUse(path, f"the reference of stream {name}"))
-        else:
-            what = f"stream {name}: drift.reference"
-            uses.append(FileUse(path, what, at=(*at, "drift", "reference")))
-    uses += _collected(name, stream, at)
-    # Streams of one model share a folder of labels: the classes in it are that model's.
-    return reads, [
-        replace(use, shared=f"{use.shared} of {stream.model}") if _sharing(use) == "model" else use
-        for use in uses
-    ]
-
-
-def _collected(name: str, stream: StreamOptions, at: Loc) -> Iterator[FileUse]:
-    """The files that a stream's hard frames are written to."""
-    if stream.collect is None:
-        return
-    folder = stream.collect.folder / safe_name(name)
-    place = (*at, "collect", "folder")
-    for inside in ("data.yaml", "classes.txt"):
-        yield FileUse(str(folder / inside), f"stream {name}: collect", place)
-    for inside, suffix in (("images", "jpg"), ("labels", "txt"), ("details", "json")):
-        use = FileUse(str(folder / inside), f"stream {name}: collect", place)
-        yield replace(use, pattern=rf".*\.{suffix}", below=True)
-
-
-def _sharing(use: FileUse) -> str:
-    """Which streams may write to the file: ``SinkEntry.shared``."""
-    return SINKS[use.shared].shared if use.shared in SINKS else ""
 
 
 def configuration_conflicts(
@@ -375,7 +206,7 @@ def added_stream_conflict(
     for model_name, model in configuration.models.items():
         reads += [use for file in model.files for use in read_by_model(file, model_name)]
     inputs, outputs = stream_uses(name, added, ())
-    writes = [use if _sharing(use) == "always" else replace(use, shared="") for use in outputs]
+    writes = [use if shared_by(use) == "always" else replace(use, shared="") for use in outputs]
     for other, stream in others.items():
         more, written_too = stream_uses(other, stream, ("streams", other))
         inputs += more
@@ -383,11 +214,6 @@ def added_stream_conflict(
     for use, why in conflicts([*reads, *inputs], writes):
         return f"{use.what}: {why}"
     return None
-
-
-def path_uses(options: OutputOptions) -> bool:
-    """Whether outputs name any file."""
-    return any(output.path for output in options.chosen())
 
 
 def check_files(reads: Mapping[str, Path], writes: Mapping[str, Path]) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from sightline.config import MODEL_SUFFIXES, Configuration, ModelOptions
+from sightline.config import (
+    MODEL_SUFFIXES,
+    Configuration,
+    ModelOptions,
+    ServedModelOptions,
+    SharedModelOptions,
+)
 from sightline.errors import ConfigError, ModelError
 from sightline.tables import BUNDLED
 
@@ -86,6 +92,15 @@ def configured_identity(configuration: Configuration, name: str) -> str:
     models = configuration.models
     options = models.get(name) or next(iter(models.values()))
     return " and ".join(model_identity(file) for file in options.files)
+
+
+def configured_model(configuration: Configuration, name: str) -> SharedModelOptions:
+    """A model of a configuration; or a file, or one that is bundled or pulled, beside those."""
+    models = configuration.models
+    if name in models:
+        return models[name]
+    pulled = next(iter(models.values())).files[0].models_dir
+    return ServedModelOptions(model=name, models_dir=pulled)
 
 
 def is_path(text: str) -> bool:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sightline._version import __version__
+from sightline.build.monitoring.accuracy import GetEstimate, no_estimate
 from sightline.build.monitoring.hard_frames import (
     CollectedStream,
     hard_frame_collector,
@@ -90,6 +91,7 @@ class StreamMaker:
         get_rollout: the rollout of a model, by its full name; None: it has none.
         identify: tells two models of one name apart: see ``model_identity``.
         collectors: what is counted of streams, to be kept; None: nothing.
+        get_estimate: what estimates the accuracy of a stream's model, where its options say so.
     """
 
     def __init__(
@@ -105,12 +107,14 @@ class StreamMaker:
         get_rollout: Callable[[str], Rollout | None] = lambda _: None,
         identify: Callable[[str], str] = str,
         collectors: StreamCollectors | None = None,
+        get_estimate: GetEstimate = no_estimate,
     ) -> None:
         self._scheduler, self._get, self._meter, self._joined = scheduler, get, meter, joined
         self._get_classifier, self._get_embedder = get_classifier, get_embedder
         self._get_stage_detector, self._get_guard = get_stage_detector, get_guard
         self._get_rollout = get_rollout
         self._identify, self._collectors = identify, collectors
+        self._get_estimate = get_estimate
         self._turn = CpuLimiter()
         self._budgets: dict[tuple[str, Priority], DecodingBudget] = {}
 
@@ -145,13 +149,16 @@ class StreamMaker:
         counted, counting = counting_stages(self._collectors, name, options, record)
         watch = drift_watch(name, options, self._identify, counted)
         collector = self._collector(name, options, detector, found, terms, rollout)
-        watching = [*counting, *watching_stages(options, watch, collector)]
+        estimate = self._get_estimate(name, options, model, detector, found)
+        watching = [*counting, *watching_stages(options, watch, collector), *estimate.stages]
         load = StreamLoad(selection, record, self._turn, detect)
         steps = self._steps(detector, options, found, terms, load, watching)
         answering = model if rollout is None else rollout.sharing.model_of_stream(name)
         run = {"command": "run", "model": answering, "version": __version__, "stream": name}
         own = outputs(options.outputs, run, [found], self._joined, self._get_guard(name, options))
-        ends = [] if collector is None else [partial(_end_collecting, name, collector, rollout)]
+        ends = [estimate.end]
+        if collector is not None:
+            ends.append(partial(_end_collecting, name, collector, rollout))
         close = partial(_close, name, own, found, record, time.monotonic(), ends)
         meter = self._meter
         return StreamParts(
@@ -159,6 +166,7 @@ class StreamMaker:
             lambda: selection.number, None if meter is None else partial(meter.detected, name),
             (lambda: None) if watch is None else watch.status,
             (lambda: None) if collector is None else collector.status,
+            estimate.status,
         )  # fmt: skip
 
     def _collector(

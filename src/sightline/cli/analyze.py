@@ -256,7 +256,8 @@ def analyze(
     Nothing is tracked without options of a tracker.
     """
     from sightline import build
-    from sightline.build.file_conflicts import check_command, written
+    from sightline.build.file_conflicts import check_command
+    from sightline.build.file_uses import written
     from sightline.build.written_files import WrittenFiles
     from sightline.cli.terminal.hangup import reopen_on_hangup
     from sightline.cli.terminal.progress import show_written, summary

@@ -67,7 +67,14 @@ def check(
     It says which file each model's name stands for, and looks class names up in that file. Nothing else is
     opened: neither cameras nor addresses, and no model is loaded. Exits with 2 where something is wrong.
     """
+    from sightline.build.monitoring.accuracy import calibration_mistakes
+
     found = read(file)
+    refused = [
+        f"{found.where(*at)}: {why}" for at, why in calibration_mistakes(found.configuration)
+    ]
+    if refused:  # `run` goes on, without these estimates
+        raise ConfigError("\n".join(refused))
     typer.echo(f"{typer.style('ok', fg='green')}  {file}")
     for what, text in _summary(found):
         typer.echo(printable(f"{what:<10} {text}"))

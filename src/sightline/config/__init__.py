@@ -30,6 +30,7 @@ from sightline.config.monitoring.collect import (
     HardFrameKind,
 )
 from sightline.config.monitoring.drift import DriftOptions
+from sightline.config.monitoring.estimate import FEWEST_LOOKS, EstimateAccuracyOptions
 from sightline.config.monitoring.history import HistoryOptions
 from sightline.config.monitoring.mail import MailOptions
 from sightline.config.options import Name, Options, checked
@@ -67,6 +68,7 @@ from sightline.config.tracker import (
 )
 
 __all__ = [
+    "FEWEST_LOOKS",
     "HARD_FRAME_KINDS",
     "MODEL_SUFFIXES",
     "SPLIT_KEY",
@@ -90,6 +92,7 @@ __all__ = [
     "EmbedOptions",
     "EngineOptions",
     "EnsembleModelOptions",
+    "EstimateAccuracyOptions",
     "FusionOptions",
     "HardFrameKind",
     "HistoryOptions",

@@ -55,16 +55,19 @@ class Configuration(Options):
     def served_models(self) -> list[str]:
         """Names of the models that detect, or that clients send tensors to: the first is the default.
 
-        Classifiers, embedders of trackers and stages, and what is only a shadow are left out.
+        Classifiers, embedders of trackers and stages, and what is only a shadow or a reference are left out.
         """
         by_streams = {stream.model for stream in self.streams.values()}
         streams = self.streams.values()
         embedders = {embedder_of(stream.tracker) for stream in streams}
         embedders |= {stream.collect.embedder for stream in streams if stream.collect is not None}
         embedders |= self._in_stages("embed")
+        references = {
+            stream.estimate.reference for stream in streams if stream.estimate is not None
+        }
         if self.serving is not None and self.serving.search is not None:
             embedders.add(self.serving.search.embedder)
-        others = {*self.classifiers, *((embedders | self.shadows) - by_streams)}
+        others = {*self.classifiers, *((embedders | self.shadows | references) - by_streams)}
         return [name for name in self.models if name not in others]
 
     @property
@@ -140,6 +143,25 @@ def _of_disagreement(
         yield at, f"disagreed: model {stream.model} needs a `shadow`, `split` or `canary` beside it"
 
 
+def _of_reference(
+    configuration: Configuration, name: str, stream: StreamOptions
+) -> Iterator[Inconsistency]:
+    """A reference that is the stream's own model, that finds nothing, or that has no process to run in."""
+    reference = None if stream.estimate is None else stream.estimate.reference
+    if reference is None:
+        return
+    at = ("streams", name, "estimate", "reference")
+    own = stream.model
+    if own not in configuration.models:
+        own = next(iter(configuration.served_models), own)
+    if reference == own:
+        yield at, f"{reference} is the stream's own model: name a better one"
+    elif reference in configuration.models and asks_names(configuration.models[reference]):
+        yield at, f"{reference} is a classifier: it finds no objects"
+    if configuration.workers:
+        yield at, "it needs the streams in this process: leave out `workers`, or `reference`"
+
+
 def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
     """Names that nothing has, ports that two want, rules that cannot come true."""
     models = f"; there are {', '.join(configuration.models)}"
@@ -148,11 +170,15 @@ def _inconsistencies(configuration: Configuration) -> Iterator[Inconsistency]:
             yield ("streams", name, "model"), f"there is no model {stream.model}{models}"
         yield from _of_one_input(configuration, name, stream)
         yield from _of_disagreement(configuration, name, stream)
+        yield from _of_reference(configuration, name, stream)
         for place, finds in _detectors(stream):
             if finds in configuration.models and asks_names(configuration.models[finds]):
                 yield ("streams", name, *place), f"{finds} is a classifier: it finds no objects"
     if not configuration.served_models:
-        yield ("models",), "all of them are classifiers or embedders: which one detects?"
+        yield (
+            ("models",),
+            "all of them are classifiers, embedders or references: which one detects?",
+        )
     yield from rollout_inconsistencies(
         configuration.models, configuration.served_models, configuration.workers
     )
@@ -176,17 +202,18 @@ def _of_alerts(configuration: Configuration, models: str) -> Iterator[Inconsiste
             yield ("alerts", i, "stream"), f"there is no stream {rule.stream}"
         if rule.email and configuration.mail is None:
             yield ("alerts", i, "email"), "there is no server to send it through: give `mail`"
-        if rule.metric in OF_WATCHED_STREAMS and not _watched(configuration, rule.stream):
+        option = OF_WATCHED_STREAMS.get(rule.metric)
+        if option is not None and not _watched(configuration, rule.stream, option):
             of = "no stream is" if rule.stream is None else f"stream {rule.stream} is not"
-            yield ("alerts", i, "metric"), f"{rule.metric}: {of} watched: give it `drift`"
+            yield ("alerts", i, "metric"), f"{rule.metric}: {of} watched: give it `{option}`"
         for at, what in never_true(rule):
             yield ("alerts", i, at), what
 
 
-def _watched(configuration: Configuration, name: str | None) -> bool:
-    """Whether a stream, or any, is watched for drift; one that comes later, or that nobody knows, may be."""
+def _watched(configuration: Configuration, name: str | None, option: str) -> bool:
+    """Whether a stream, or any, has an option; one that comes later, or that nobody knows, may have it."""
     streams = configuration.streams
     if name is not None:
-        return name not in streams or streams[name].drift is not None
+        return name not in streams or getattr(streams[name], option) is not None
     later = configuration.serving is not None
-    return later or any(stream.drift is not None for stream in streams.values())
+    return later or any(getattr(stream, option) is not None for stream in streams.values())

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from sightline.config.live import LiveOptions
 from sightline.config.monitoring.collect import OF_DRIFT, CollectFramesOptions
 from sightline.config.monitoring.drift import DriftOptions
+from sightline.config.monitoring.estimate import EstimateAccuracyOptions
 from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
 from sightline.config.outputs import OutputOptions
 from sightline.config.paths import PathField
@@ -151,11 +152,14 @@ class StreamOptions(Options):
     collect: CollectFramesOptions | None = Field(
         None, description="keep the frames from which the model would learn most"
     )
+    estimate: EstimateAccuracyOptions | None = Field(
+        None, description="estimate how accurate the model is, without labels"
+    )
     outputs: OutputOptions = Field(OutputOptions(), description="where results are written")
 
     @property
     def further_models(self) -> list[tuple[tuple[str | int, ...], str]]:
-        """Models beside the detector, of stages, the tracker and ``collect``: where each is named, and its name."""
+        """Models beside the detector, of stages, the tracker, ``collect`` and ``estimate``: where each is named, and its name."""
         found: list[tuple[tuple[str | int, ...], str]] = [
             (("stages", number, "model"), stage.model) for number, stage in enumerate(self.stages)
         ]
@@ -164,6 +168,8 @@ class StreamOptions(Options):
             found.append((("tracker", "embedder"), embedder))
         if self.collect is not None and self.collect.embedder is not None:
             found.append((("collect", "embedder"), self.collect.embedder))
+        if self.estimate is not None and self.estimate.reference is not None:
+            found.append((("estimate", "reference"), self.estimate.reference))
         return found
 
     @model_validator(mode="after")
@@ -184,6 +190,11 @@ def _contradictions(options: StreamOptions) -> Iterator[Inconsistency]:
     yield from _impossible_kinds(options)
     if options.detect.regions and options.adaptive.sizes:
         yield ("adaptive", "sizes"), "with `detect.regions`, inputs are chosen by what moves"
+    if options.estimate is not None and (options.detect.regions or options.adaptive.sizes):
+        yield (
+            ("estimate",),
+            "it is of whole pictures at one size: leave out `detect.regions` and `adaptive.sizes`",
+        )
     most = options.adaptive.max_fps
     if most is not None and options.min_fps > most:
         yield (

@@ -23,18 +23,10 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.samples import Sample
 
 from sightline._version import __version__
-from sightline.config import HARD_FRAME_KINDS
 from sightline.monitoring.hardware import Energy, Gpus
 from sightline.monitoring.rollouts import rollout_metrics
-from sightline.types import (
-    Detections,
-    DriftStatus,
-    HardFrameStatus,
-    RolloutStats,
-    SchedulerStats,
-    SourceState,
-    StreamStats,
-)
+from sightline.monitoring.stream_metrics import stream_metrics
+from sightline.types import Detections, RolloutStats, SchedulerStats, StreamStats
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """The content type of what ``render`` returns."""
@@ -43,7 +35,6 @@ SECONDS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5, 10,
 )  # fmt: skip
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-STATES = (*(str(state) for state in SourceState), "paused", "degraded", "restarting")
 
 MOST_CLASSES = 100
 MOST_STREAMS = 1000
@@ -270,7 +261,7 @@ class _Reading:
             detections.add_metric((stream, name), count)
         yield detections
         if streams is not None:
-            yield from _of_streams(streams)
+            yield from stream_metrics(streams)
         if self._scheduler is not None:
             yield from _of_scheduler(self._scheduler())
         if self._rollouts is not None:
@@ -283,91 +274,6 @@ class _Reading:
             yield CounterMetricFamily(
                 "sightline_history_lost_seconds", "Time whose summaries the history's database could not be given.", value=60 * self._lost_minutes(),
             )  # fmt: skip
-
-
-def _of_streams(streams: Mapping[str, StreamStats]) -> Iterator[Metric]:
-    state = GaugeMetricFamily(
-        "sightline_stream_state", "1 for the state that a stream is in, 0 for the others.", labels=("stream", "state"),
-    )  # fmt: skip
-    dropped = CounterMetricFamily(
-        "sightline_stream_frames_dropped", "Frames that were read but not analysed.", labels=("stream", "reason"),
-    )  # fmt: skip
-    for name, values in streams.items():
-        for one in STATES:
-            state.add_metric((name, one), float(values.state == one))
-        for reason, count in values.dropped.items():
-            dropped.add_metric((name, reason), count)
-    yield GaugeMetricFamily("sightline_streams", "Streams that there are.", value=len(streams))
-    yield state
-    yield dropped
-    yield from _of_drift({n: v.drift for n, v in streams.items() if v.drift is not None})
-    yield from _of_hard_frames({n: v.hard_frames for n, v in streams.items() if v.hard_frames})
-    of = _each(streams)
-    yield of(CounterMetricFamily, "frames_read", "Frames that were decoded.", lambda v: v.read)
-    yield of(CounterMetricFamily, "frames_analyzed", "Frames that were analysed.", lambda v: v.analyzed)  # fmt: skip
-    yield of(CounterMetricFamily, "reconnects", "New connections after a loss.", lambda v: v.reconnects)  # fmt: skip
-    yield of(CounterMetricFamily, "lost", "Observations that an output could not take.", lambda v: v.lost)  # fmt: skip
-    yield of(GaugeMetricFamily, "fps_read", "Frames read per second, lately.", lambda v: v.fps_in)
-    yield of(GaugeMetricFamily, "fps_analyzed", "Frames analysed per second, lately.", lambda v: v.fps_analyzed)  # fmt: skip
-    yield of(GaugeMetricFamily, "frame_age_p50_seconds", "From decoded to analysed: half of the frames, lately.", lambda v: v.age_p50_ms / 1e3)  # fmt: skip
-    yield of(GaugeMetricFamily, "frame_age_p99_seconds", "From decoded to analysed: 99 of 100 frames, lately.", lambda v: v.age_p99_ms / 1e3)  # fmt: skip
-
-
-def _of_drift(streams: Mapping[str, DriftStatus]) -> Iterator[Metric]:
-    drifted = GaugeMetricFamily(
-        "sightline_stream_drift", "1 while a stream is no longer like its reference.", labels=("stream",),
-    )  # fmt: skip
-    effect = GaugeMetricFamily(
-        "sightline_stream_drift_effect", "Largest change over its limit: 1 and more is drift.", labels=("stream",),
-    )  # fmt: skip
-    score = GaugeMetricFamily(
-        "sightline_stream_anomaly", "How far the newest sampled frame is from all that is usual; 1 is notable.", labels=("stream",),
-    )  # fmt: skip
-    for name, status in streams.items():
-        drifted.add_metric((name,), float(status.state == "drift"))
-        effect.add_metric((name,), status.effect)
-        score.add_metric((name,), status.anomaly)
-    yield from (drifted, effect, score)
-
-
-_NONE_DROPPED = {"busy": 0, "failed": 0}
-
-
-def _of_hard_frames(streams: Mapping[str, HardFrameStatus]) -> Iterator[Metric]:
-    collected = CounterMetricFamily(
-        "sightline_stream_hard_frames", "Hard frames that were written, by each reason why they are hard.", labels=("stream", "reason"),
-    )  # fmt: skip
-    dropped = CounterMetricFamily(
-        "sightline_stream_hard_frames_dropped", "Hard frames that were not written.", labels=("stream", "reason"),
-    )  # fmt: skip
-    kept = GaugeMetricFamily(
-        "sightline_stream_hard_frames_kept", "Hard frames on disk.", labels=("stream",),
-    )  # fmt: skip
-    size = GaugeMetricFamily(
-        "sightline_stream_hard_frames_bytes", "Size of the hard frames on disk.", labels=("stream",),
-    )  # fmt: skip
-    for name, status in streams.items():
-        # From 0 on: a rate needs the value before the first one, too.
-        for reason, count in (dict.fromkeys(HARD_FRAME_KINDS, 0) | dict(status.collected)).items():
-            collected.add_metric((name, reason), count)
-        for reason, count in (_NONE_DROPPED | dict(status.dropped)).items():
-            dropped.add_metric((name, reason), count)
-        kept.add_metric((name,), status.kept)
-        size.add_metric((name,), status.bytes)
-    yield from (collected, dropped, kept, size)
-
-
-Family = Callable[..., CounterMetricFamily] | Callable[..., GaugeMetricFamily]
-
-
-def _each(streams: Mapping[str, StreamStats]) -> Callable[..., Metric]:
-    def of(kind: Family, name: str, help_: str, value: Callable[[StreamStats], float]) -> Metric:
-        family = kind(f"sightline_stream_{name}", help_, labels=("stream",))
-        for stream, values in streams.items():
-            family.add_metric((stream,), value(values))
-        return family
-
-    return of
 
 
 def _of_scheduler(values: SchedulerStats) -> Iterator[Metric]:

@@ -48,6 +48,7 @@ class WatchedValues:
     ``agreement``: of a model with a second one beside it, on what both saw, 0 to 1.
     ``drift``: of a stream that is watched, the largest change over its limit: 1 and more is drift.
     ``anomaly``: how far its newest sample is from all that is usual.
+    ``accuracy``: of a stream of whose model it is estimated, 0 to 1.
     ``stream_down_s``: for how long a stream has not been running. While a worker starts again, its
     streams have a throughput of 0 and the latency that they had.
 
@@ -131,6 +132,8 @@ class WatchedValues:
             if values.drift is not None and values.drift.state in {"usual", "drift"}:
                 yield Reading("drift", "stream", name, values.drift.effect)
                 yield Reading("anomaly", "stream", name, values.drift.anomaly)
+            if values.accuracy is not None and values.accuracy.map50 is not None:
+                yield Reading("accuracy", "stream", name, values.accuracy.map50)
             if name in self._ages:
                 yield Reading("throughput_fps", "stream", name, values.fps_analyzed)
                 yield Reading("latency_p99_ms", "stream", name, self._ages[name])

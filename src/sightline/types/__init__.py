@@ -37,6 +37,7 @@ from sightline.types.shapes.masks import Masks
 from sightline.types.statistics import (
     OUTCOMES,
     PRIORITIES,
+    AccuracyStatus,
     DriftStatus,
     EngineState,
     FallbackStatus,
@@ -52,6 +53,7 @@ __all__ = [
     "MOST_CLASSES",
     "OUTCOMES",
     "PRIORITIES",
+    "AccuracyStatus",
     "Certainty",
     "ChannelOrder",
     "ClassFigures",

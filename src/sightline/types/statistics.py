@@ -57,6 +57,32 @@ class HardFrameStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class AccuracyStatus:
+    """How accurate the model of a stream is, estimated without labels.
+
+    ``state``: ``waiting`` (too few frames were looked at yet), ``estimated``, ``empty`` (hardly an object was there) or
+    ``refused``. ``error`` says why, or what keeps frames from being looked at. ``map50`` is the estimated mAP at an
+    overlap of 0.5, and in nine of ten cases between ``low`` and ``high``; None: nothing is known. ``per_class`` has
+    ``ap50`` and the expected ``objects`` of each class that is there. It is made of ``frames``, the newest of those that
+    were ``looked_at`` since the start, the last of them at the Unix time ``newest``. ``left_out`` counts those that
+    came to nothing: ``busy`` (there was no idle time), ``restarting`` (the reference is) or ``failed``. ``notes`` say
+    what would make the estimate better.
+    """
+
+    state: Literal["waiting", "estimated", "empty", "refused"]
+    map50: float | None = None
+    low: float | None = None
+    high: float | None = None
+    per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    frames: int = 0
+    looked_at: int = 0
+    newest: float | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StreamStats:
     """A snapshot of one stream. ``state`` is the source's (``types.SourceState``), or ``paused``, ``failed``,
     ``degraded`` (it runs, but one of its outputs cannot be written) or ``restarting`` (its process is).
@@ -71,7 +97,7 @@ class StreamStats:
     ``utc`` is the wall-clock time of the newest frame that was analysed (ISO 8601), and ``clock`` where
     that is from; None where it is not known. ``missing`` counts, by stage and reason, the frames that
     went on without a stage's part: ``{"classify": {"late": 3}}``. ``drift`` is None where nobody watches for it,
-    ``hard_frames`` where none are collected.
+    ``hard_frames`` where none are collected, ``accuracy`` where nobody estimates it.
     """
 
     name: str
@@ -97,6 +123,7 @@ class StreamStats:
     missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     drift: DriftStatus | None = None
     hard_frames: HardFrameStatus | None = None
+    accuracy: AccuracyStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

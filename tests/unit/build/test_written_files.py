@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.build.file_conflicts import FileUse
+from sightline.build.file_uses import FileUse
 from sightline.build.written_files import WrittenFiles, of_configuration, size_in_words
 from sightline.cli.terminal.progress import show_written
 from sightline.config import Configuration

@@ -18,8 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sightline.monitoring import metrics
 from sightline.monitoring.metrics import PrometheusMeter
+from sightline.monitoring.stream_metrics import STATES
 from sightline.protocols import Meter
 from sightline.types import (
+    AccuracyStatus,
     ClassFigures,
     Detections,
     DriftStatus,
@@ -53,6 +55,12 @@ class Stream:
             collected={"uncertain": 3, "rare": 1}, kept=2, bytes=70, dropped={"busy": 4}
         )
     )
+    accuracy: AccuracyStatus | None = field(
+        default_factory=lambda: AccuracyStatus(
+            "estimated", 0.7, 0.6, 0.8, {"car": {"ap50": 0.75, "objects": 12.0}},
+            frames=20, looked_at=25, left_out={"busy": 3},
+        )
+    )  # fmt: skip
 
 
 @dataclass
@@ -226,7 +234,7 @@ def test_streams_are_read_when_they_are_asked_for() -> None:
     assert found["sightline_stream_reconnects_total{stream=gate}"] == 3
     assert found["sightline_stream_lost_total{stream=gate}"] == 7
     states = {k: v for k, v in found.items() if k.startswith("sightline_stream_state")}
-    assert len(states) == 2 * len(metrics.STATES)
+    assert len(states) == 2 * len(STATES)
     assert sum(states.values()) == 2
     assert states["sightline_stream_state{state=reconnecting,stream=gate}"] == 1
     assert states["sightline_stream_state{state=restarting,stream=yard}"] == 1

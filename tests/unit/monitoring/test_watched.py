@@ -27,7 +27,7 @@ class World:
 
     def stream(self, name: str, state: str, fps: float = 0.0, age_ms: float = 0.0) -> None:
         self.streams[name] = SimpleNamespace(
-            state=state, fps_analyzed=fps, age_p99_ms=age_ms, drift=None
+            state=state, fps_analyzed=fps, age_p99_ms=age_ms, drift=None, accuracy=None
         )
 
     def read(self, after_s: float = 0.0) -> dict[str, float]:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sightline.build.model_files import model_identity
 from sightline.build.models import detector as make_detector
 from sightline.build.pipeline import pipeline
 from sightline.build.sources import inputs
-from sightline.config import ModelOptions
+from sightline.config import (
+    EnsembleModelOptions,
+    ModelOptions,
+    SharedModelOptions,
+    TiledModelOptions,
+)
 from sightline.errors import ConfigError
 from sightline.evaluation.estimation.accuracy import AccuracyEstimate, estimate_accuracy
 from sightline.evaluation.estimation.calibration import AccuracyCalibration
@@ -25,6 +31,7 @@ MOST_DETECTIONS = 300
 """Of a picture, as `sightline evaluate detect` asks for."""
 
 Tell = Callable[[str], None]
+M = TypeVar("M", ModelOptions, SharedModelOptions)
 
 
 @dataclass(frozen=True)
@@ -39,13 +46,15 @@ class EstimateOptions:
     seconds: float | None = None
 
 
-def estimated_identity(options: ModelOptions) -> str:
+def estimated_identity(options: ModelOptions | SharedModelOptions) -> str:
     """What tells a model, and the input that it is run with, from others."""
-    size = options.size
-    if size is None:
-        return model_identity(options)
-    sides = f"{size[0]}x{size[1]}" if isinstance(size, tuple) else str(size)
-    return f"{model_identity(options)} at {sides}"
+    if isinstance(options, EnsembleModelOptions):
+        return " and ".join(map(estimated_identity, options.files))
+    size, identity = options.size, model_identity(options)
+    if size is not None:
+        sides = f"{size[0]}x{size[1]}" if isinstance(size, tuple) else str(size)
+        identity = f"{identity} at {sides}"
+    return f"{identity} in tiles" if isinstance(options, TiledModelOptions) else identity
 
 
 def estimate(
@@ -100,7 +109,7 @@ def estimate(
     return estimate_accuracy(seen, names, calibration, still=named.still)
 
 
-def lowest_scores(options: ModelOptions) -> ModelOptions:
+def lowest_scores(options: M) -> M:
     """The options of a model that tells doubtful objects, too."""
     wanted = {"conf": LEAST_SCORE, "max_detections": MOST_DETECTIONS}
     return options.model_copy(update=wanted)

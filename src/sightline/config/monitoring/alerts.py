@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -12,9 +12,14 @@ from sightline.config.options import Name, Options
 from sightline.config.serving import secret_web_address
 
 _OF_MACHINE = {"disk_used", "temperature_c"}
-OF_WATCHED_STREAMS = frozenset({"drift", "anomaly"})
-"""Metrics of streams that have `drift`."""
+OF_WATCHED_STREAMS: Mapping[str, Literal["drift", "estimate"]] = {
+    "drift": "drift",
+    "anomaly": "drift",
+    "accuracy": "estimate",
+}
+"""Metrics of streams that are watched, and the option of a stream that does it."""
 _OF_STREAMS = {"stream_down_s", *OF_WATCHED_STREAMS}
+_SHARES = {"error_rate", "agreement", "accuracy", "disk_used"}
 
 
 class AlertOptions(Options):
@@ -29,6 +34,7 @@ class AlertOptions(Options):
         "stream_down_s",
         "drift",
         "anomaly",
+        "accuracy",
         "disk_used",
         "temperature_c",
     ] = Field(description="what is watched")
@@ -60,9 +66,10 @@ def never_true(rule: AlertOptions) -> Iterator[tuple[str, str]]:
         for at in ("model", "stream"):
             if getattr(rule, at) is not None:
                 yield at, f"{rule.metric} is of the machine, never of a {at}: leave it out"
-    if rule.metric not in {"error_rate", "agreement", "disk_used"}:
+    if rule.metric not in _SHARES:
         return
-    if rule.stream is not None and rule.model is None and rule.metric not in _OF_MACHINE:
+    of_models = rule.metric not in _OF_MACHINE and rule.metric not in _OF_STREAMS
+    if rule.stream is not None and rule.model is None and of_models:
         yield "stream", f"{rule.metric} is of models, never of a stream: say `model`, or neither"
     if rule.above is not None and rule.above >= 1:
         yield "above", f"{rule.metric} goes from 0 to 1: it is never above {rule.above:g}"

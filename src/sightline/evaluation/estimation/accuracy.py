@@ -72,12 +72,34 @@ def estimate_accuracy(
         still: the frames are pictures that have nothing to do with one another.
     """
     referred = any(frame.reference is not None for frame in seen)
+    of_both = referred and uses_reference(calibration)
+    found = (evidence_with_reference if of_both else evidence)(seen, still=still)
+    return accuracy_of(found, class_names, calibration, referred=referred)
+
+
+def uses_reference(calibration: AccuracyCalibration | None) -> bool:
+    """Whether what a reference finds counts."""
+    return calibration is None or calibration.referred is not None
+
+
+def accuracy_of(
+    found: DetectionEvidence,
+    class_names: Sequence[str],
+    calibration: AccuracyCalibration | None = None,
+    *,
+    referred: bool,
+) -> AccuracyEstimate:
+    """What evidence comes to: see ``estimate_accuracy``.
+
+    Args:
+        found: with what the reference says, where one has looked and what it finds counts.
+        class_names, calibration: as there.
+        referred: a reference has looked.
+    """
     notes = tuple(_lacks(calibration, referred=referred))
     weights = None if calibration is None else calibration.alone
     if referred and calibration is not None and calibration.referred is not None:
         weights = calibration.referred
-    of_both = referred and (weights is None or weights.missed is not None)
-    found = (evidence_with_reference if of_both else evidence)(seen, still=still)
     per_class = classes_expected(found, class_names, weights)
     raw = _mean(per_class)
     if weights is None:

@@ -6,7 +6,7 @@ a larger model, the reference, finds it too. What only the reference finds may h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,62 +63,76 @@ def evidence(seen: Sequence[SeenFrame], *, still: bool = False) -> DetectionEvid
         seen: the frames.
         still: they are pictures that have nothing to do with one another.
     """
-    kept = tuple(frame.found.scores >= LEAST_SCORE for frame in seen)
-    found = [frame.found[mask] for frame, mask in zip(seen, kept, strict=True)]
-    nothing = Detections.empty()
-    rows = []
-    for number, own in enumerate(found):
-        before = found[number - 1] if number and not still else nothing
-        after = found[number + 1] if number + 1 < len(found) and not still else nothing
-        rows.append(_features(own, before, after))
-    return DetectionEvidence(
-        len(seen),
-        _ids(found),
-        _scores(found),
-        _stacked(rows, ALONE),
-        kept,
-        np.empty(0, np.int64),
-        np.empty((0, MISSED)),
-        (),
-    )
+    alone = [SeenFrame(frame.found) for frame in seen]
+    return joined_evidence(list(_of_each(alone, still=still)))
 
 
 def evidence_with_reference(seen: Sequence[SeenFrame], *, still: bool = False) -> DetectionEvidence:
     """Of the frames that the reference has looked at: see ``evidence``."""
-    alone = evidence(seen, still=still)
-    starts = np.cumsum([0, *(int(mask.sum()) for mask in alone.kept)])
-    rows, found, kept = [], [], []
-    only_theirs, missed_rows, missed = [], [], []
-    for number, frame in enumerate(seen):
-        if frame.reference is None:
-            continue
-        own = frame.found[alone.kept[number]]
-        sure = frame.reference.scores >= LEAST_SCORE
-        theirs = frame.reference[sure]
-        near = _near(own, theirs)
-        same = near >= THRESHOLD
-        agreed = np.where(same, theirs.scores[None], 0.0).max(axis=1, initial=0.0)
-        said = np.stack([agreed, _logit(agreed, 0.01), near.max(axis=1, initial=0.0)], axis=1)
-        rows.append(np.hstack([alone.features[starts[number] : starts[number + 1]], said]))
-        found.append(own)
-        kept.append(alone.kept[number])
-        new = np.asarray(~same.any(axis=0), np.bool_)
-        only = theirs[new]
-        only_theirs.append(only)
-        missed_rows.append(np.stack([np.ones(len(only)), _logit(only.scores), _size(only)], axis=1))
-        of_all = np.zeros(len(sure), np.bool_)
-        of_all[np.flatnonzero(sure)[new]] = True
-        missed.append(of_all)
+    each = zip(seen, _of_each(seen, still=still), strict=True)
+    return joined_evidence([of for frame, of in each if frame.reference is not None], referred=True)
+
+
+def frame_evidence(
+    frame: SeenFrame, before: Detections | None = None, after: Detections | None = None
+) -> DetectionEvidence:
+    """Of one frame: with what the reference says, where it has looked.
+
+    Args:
+        frame: what was found in it.
+        before, after: what the model found in the frames around it; None: there is none.
+    """
+    nothing = Detections.empty()
+    kept = frame.found.scores >= LEAST_SCORE
+    own = frame.found[kept]
+    around = [
+        nothing if other is None else other[other.scores >= LEAST_SCORE]
+        for other in (before, after)
+    ]
+    features = _features(own, *around)
+    if frame.reference is None:
+        return DetectionEvidence(
+            1, own.class_ids, own.scores.astype(np.float64), features, (kept,),
+            np.empty(0, np.int64), np.empty((0, MISSED)), (),
+        )  # fmt: skip
+    sure = frame.reference.scores >= LEAST_SCORE
+    theirs = frame.reference[sure]
+    near = _near(own, theirs)
+    same = near >= THRESHOLD
+    agreed = np.where(same, theirs.scores[None], 0.0).max(axis=1, initial=0.0)
+    said = np.stack([agreed, _logit(agreed, 0.01), near.max(axis=1, initial=0.0)], axis=1)
+    new = np.asarray(~same.any(axis=0), np.bool_)
+    only = theirs[new]
+    missed = np.zeros(len(sure), np.bool_)
+    missed[np.flatnonzero(sure)[new]] = True
     return DetectionEvidence(
-        len(kept),
-        _ids(found),
-        _scores(found),
-        _stacked(rows, WITH_REFERENCE),
-        tuple(kept),
-        _ids(only_theirs),
-        _stacked(missed_rows, MISSED),
-        tuple(missed),
+        1, own.class_ids, own.scores.astype(np.float64), np.hstack([features, said]), (kept,),
+        only.class_ids, np.stack([np.ones(len(only)), _logit(only.scores), _size(only)], axis=1), (missed,),
+    )  # fmt: skip
+
+
+def joined_evidence(
+    parts: Sequence[DetectionEvidence], *, referred: bool = False
+) -> DetectionEvidence:
+    """The evidence of all frames of several parts, which are all ``referred`` to a reference or all not."""
+    columns = WITH_REFERENCE if referred else ALONE
+    return DetectionEvidence(
+        sum(part.frames for part in parts),
+        np.concatenate([np.empty(0, np.int64), *(part.classes for part in parts)]),
+        np.concatenate([np.empty(0), *(part.scores for part in parts)]),
+        np.concatenate([np.empty((0, columns)), *(part.features for part in parts)]),
+        tuple(mask for part in parts for mask in part.kept),
+        np.concatenate([np.empty(0, np.int64), *(part.missed_classes for part in parts)]),
+        np.concatenate([np.empty((0, MISSED)), *(part.missed_features for part in parts)]),
+        tuple(mask for part in parts for mask in part.missed),
     )
+
+
+def _of_each(seen: Sequence[SeenFrame], *, still: bool) -> Iterator[DetectionEvidence]:
+    for number, frame in enumerate(seen):
+        before = seen[number - 1].found if number and not still else None
+        after = seen[number + 1].found if number + 1 < len(seen) and not still else None
+        yield frame_evidence(frame, before, after)
 
 
 def _features(own: Detections, before: Detections, after: Detections) -> Reals:
@@ -157,15 +171,3 @@ def _logit(share: NDArray[np.floating], least: float = 1e-4) -> Reals:
     clipped = np.clip(share.astype(np.float64), least, 1 - least)
     logit: Reals = np.log(clipped / (1 - clipped))
     return logit
-
-
-def _ids(parts: Sequence[Detections]) -> Ints:
-    return np.concatenate([np.empty(0, np.int64), *(part.class_ids for part in parts)])
-
-
-def _scores(parts: Sequence[Detections]) -> Reals:
-    return np.concatenate([np.empty(0), *(part.scores for part in parts)]).astype(np.float64)
-
-
-def _stacked(rows: Sequence[Reals], columns: int) -> Reals:
-    return np.concatenate([np.empty((0, columns)), *rows])

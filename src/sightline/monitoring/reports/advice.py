@@ -15,6 +15,8 @@ _FAILED = 0.02
 _ACCURACY_DROP = 0.05
 ACCURACY = "accuracy/"
 """Named values that begin so are estimates of accuracy, 0 to 1."""
+BOUNDS = ("accuracy/low", "accuracy/high")
+"""Between these the estimate lies in nine of ten cases."""
 
 
 def advise(facts: ReportFacts) -> None:
@@ -76,7 +78,7 @@ def _of_frames(stream: StreamFacts) -> Iterator[str]:
 
 def _of_accuracy(stream: StreamFacts) -> Iterator[str]:
     for name in stream.values:
-        if not name.startswith(ACCURACY):
+        if not name.startswith(ACCURACY) or name in BOUNDS:
             continue
         series = [step["values"][name] for step in stream.steps if name in step["values"]]
         third = len(series) // 3

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sightline._version import __version__
 from sightline.imaging.html_page import html_page, shown
 from sightline.monitoring.history.series import HOUR_S, MINUTE_S
-from sightline.monitoring.reports.advice import ACCURACY
+from sightline.monitoring.reports.advice import ACCURACY, BOUNDS
 from sightline.monitoring.reports.charts import TimeAxis, lines, stacked_bars, strip
 from sightline.monitoring.reports.facts import ReportFacts, StreamFacts
 from sightline.monitoring.reports.words import (
@@ -231,11 +231,14 @@ def _accuracy(one: StreamFacts, axis: TimeAxis) -> Iterator[str]:
         for name, value in one.values.items()
     ]
     yield _table(("value", "mean", "least", "most"), rows)
+    whole_first = ("accuracy/map50", *BOUNDS)
+    charted = [name for name in whole_first if name in one.values]
+    charted += [n for n in one.values if n.startswith(ACCURACY) and n not in charted]
     curves = {
         name.removeprefix(ACCURACY): {
             s["start"]: s["values"][name] for s in one.steps if name in s["values"]
         }
-        for name in [name for name in one.values if name.startswith(ACCURACY)][:3]
+        for name in charted[:3]
     }
     if curves:
         yield lines(axis, curves, "", (0, 1))

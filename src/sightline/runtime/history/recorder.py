@@ -19,7 +19,7 @@ from sightline.monitoring.history.collecting import StreamCollectors
 from sightline.monitoring.history.series import MINUTE_S, SERVICE, Series
 from sightline.monitoring.history.summary import MOST_NAMES, OTHER, PeriodSummary
 from sightline.runtime.history.model_counts import ModelCounts
-from sightline.types import StreamStats
+from sightline.types import AccuracyStatus, StreamStats
 
 _LOOK_S = 2.0
 _KEPT_MINUTES = 60
@@ -30,6 +30,8 @@ _STEADY_S = 600.0
 """Old summaries are removed only after the clock has run so long: one that is set wrong must not empty the database."""
 _PRUNE_S = 3600.0
 _LONGEST_ERROR = 120
+_MOST_CLASSES = 20
+"""Classes whose estimated accuracy is kept, at most: those of which there is most."""
 _DIGITS = re.compile(r"\d+")
 
 log = logging.getLogger(__name__)
@@ -222,6 +224,19 @@ def _count_stream(
         summary.count(f"drift/{now.drift.state}", passed_ms)
         if now.drift.state == "drift" and now.drift.causes:
             summary.count(f"cause/{now.drift.causes[0]}", passed_ms)
+    if now.accuracy is not None and now.state in ("running", "degraded"):
+        _add_accuracy(summary, now.accuracy)
+
+
+def _add_accuracy(summary: PeriodSummary, found: AccuracyStatus) -> None:
+    """Add an estimate as it stands: so each has the weight of the time for which it stood."""
+    if found.map50 is None or found.low is None or found.high is None:
+        return
+    for name, value in (("map50", found.map50), ("low", found.low), ("high", found.high)):
+        summary.value(f"accuracy/{name}", value)
+    classes = sorted(found.per_class.items(), key=lambda one: -one[1]["objects"])
+    for name, told in classes[:_MOST_CLASSES]:
+        summary.value(f"accuracy/ap50 of {name}", told["ap50"])
 
 
 def _error_kind(summary: PeriodSummary, error: str) -> str:

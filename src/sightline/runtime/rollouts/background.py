@@ -26,7 +26,7 @@ START_S = 120.0
 """Loading the model takes no longer."""
 HANG_S = 60.0
 """A process that has not answered for so long is ended: on a full machine it waits for its turn, too."""
-_PAUSE_FIRST_S, _PAUSE_MAX_S = 1.0, 60.0
+_PAUSE_FIRST_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,22 @@ class Ready(NamedTuple):
     conf: float | None
 
 
+class Patience(NamedTuple):
+    """How long a process may take.
+
+    ``start_s`` to load the model, ``hang_s`` for a picture; one that takes longer is ended. Between two starts there
+    are ``pause_max_s`` at most. ``idle_start``: it yields the processor while it loads the model, too.
+    """
+
+    start_s: float = START_S
+    hang_s: float = HANG_S
+    pause_max_s: float = 60.0
+    idle_start: bool = False
+
+
+USUAL = Patience()
+
+
 class BackgroundDetector:
     """Runs a detector in another process, one picture at a time. For one thread.
 
@@ -60,27 +76,40 @@ class BackgroundDetector:
     Args:
         name: of the model, for messages.
         make: makes the detector, in the process.
+        patience: how long it may take.
     """
 
     def __init__(
-        self, name: str, make: MakeDetector, clock: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        make: MakeDetector,
+        clock: Callable[[], float] = time.monotonic,
+        patience: Patience = USUAL,
     ) -> None:
-        self._name, self._make, self._clock = name, make, clock
+        self._name, self._make, self._clock, self._patience = name, make, clock, patience
         self._pause_s = _PAUSE_FIRST_S
         self._again_at = 0.0
         self._pipe: Connection | None = None
         self._closed = False
+        self._ready: Ready | None = None
         self._begin()
 
     def wait(self) -> Ready:
         """Wait until the model is loaded. Raises what loading it raised."""
-        answer = self._receive(START_S)
+        answer = self._receive(self._patience.start_s)
         if isinstance(answer, BaseException):
             self._drop()
             self._pause()
             raise answer
         assert isinstance(answer, Ready)
+        self._ready = answer
         return answer
+
+    def ready(self) -> Ready:
+        """What the model says of itself; it is loaded where it is not. Raises as ``detect``, and what loading it raises."""
+        if self._pipe is None:
+            self._restart()
+        return self.wait() if self._ready is None else self._ready
 
     def detect(self, frame: Frame, wanted: Wanted) -> ShownResult:
         """The objects of a picture.
@@ -98,7 +127,7 @@ class BackgroundDetector:
             raise self._died() from exc
         except (TypeError, AttributeError, pickle.PicklingError) as exc:  # of a source of one's own
             raise InferenceError(f"a picture cannot be handed to another process: {exc}") from exc
-        answer = self._receive(HANG_S)
+        answer = self._receive(self._patience.hang_s)
         if isinstance(answer, BaseException):
             raise answer
         assert isinstance(answer, ShownResult)
@@ -119,6 +148,7 @@ class BackgroundDetector:
 
     def _drop(self) -> None:
         """Let go of the process."""
+        self._ready = None
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
@@ -130,7 +160,10 @@ class BackgroundDetector:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(theirs, self._make), name=f"sightline-{self._name}", daemon=True
+            target=_serve,
+            args=(theirs, self._make, self._patience.idle_start),
+            name=f"sightline-{self._name}",
+            daemon=True,
         )
         self._process.start()
         theirs.close()
@@ -144,7 +177,7 @@ class BackgroundDetector:
     def _pause(self) -> None:
         """Start no other process for a while, each time for longer."""
         self._again_at = self._clock() + self._pause_s
-        self._pause_s = min(_PAUSE_MAX_S, 2 * self._pause_s)
+        self._pause_s = min(self._patience.pause_max_s, 2 * self._pause_s)
 
     def _receive(self, limit_s: float) -> object:
         """What the process says next; an error is returned, or raised where there is no process any more."""
@@ -165,9 +198,11 @@ class BackgroundDetector:
         return InferenceError(f"model {self._name}: its process {how}")
 
 
-def _serve(pipe: Connection, make: MakeDetector) -> None:
+def _serve(pipe: Connection, make: MakeDetector, idle_start: bool) -> None:
     """Answer pictures until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, who ends this process
+    if idle_start:
+        _yield_processor()
     with contextlib.suppress(EOFError, OSError):
         try:
             detector = make()

@@ -131,6 +131,7 @@ class Member:
             fps_in=round(fps_in, 2), fps_analyzed=round(fps_analyzed, 2),
             age_p50_ms=round(p50, 1), age_p99_ms=round(p99, 1), reconnects=status.reconnects,
             level=parts.level(), drift=parts.drift(), hard_frames=parts.hard_frames(),
+            accuracy=parts.accuracy(),
             since=self.since, lost=sum(o.lost for o in self._outputs),
             error=self._error or parts.pipeline.error or status.error or unwritten,
             utc=None if newest is None or newest.utc is None else utc_text(newest.utc),

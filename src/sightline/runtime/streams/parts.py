@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sightline.protocols import Sink, Source
 from sightline.runtime.streams.pipeline import Pipeline
-from sightline.types import Detections, DriftStatus, HardFrameStatus, RunState
+from sightline.types import AccuracyStatus, Detections, DriftStatus, HardFrameStatus, RunState
 
 
 @dataclass(frozen=True)
@@ -27,3 +27,4 @@ class StreamParts:
     """Told of the objects that the outputs of each frame are given."""
     drift: Callable[[], DriftStatus | None] = lambda: None
     hard_frames: Callable[[], HardFrameStatus | None] = lambda: None
+    accuracy: Callable[[], AccuracyStatus | None] = lambda: None

@@ -93,6 +93,9 @@ async def add(request: Request, body: StreamRequest) -> JsonObject:
             "collect: it writes to a folder of this computer: name it in the configuration"
         )
 
+    if body.estimate is not None:
+        raise Forbidden("estimate: it names files of this computer: name it in the configuration")
+
     for at, model in body.options().further_models:
         if model not in service.stage_models:  # clients name no files
             known = ", ".join(sorted(service.stage_models))

@@ -1,0 +1,1 @@
+"""The accuracy of streams that run, estimated beside them in idle time."""
