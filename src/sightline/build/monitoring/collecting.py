@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from sightline.build.crop_models import embedder as make_embedder
 from sightline.build.model_files import model_identity
 from sightline.build.models import detector as make_detector
-from sightline.build.monitoring.sampling import observed
+from sightline.build.monitoring.sampling import observed, opened_embedder
 from sightline.build.sources import SourceInput, inputs
 from sightline.config import ModelOptions
 from sightline.imaging.blurring import blurred
@@ -85,7 +84,10 @@ def collect(
         SightlineError: the first failure of a source, the model, the embedder or the folder.
     """
     collected = []
-    with closing(make_detector(model)) as detector, _embedder(options, model) as embedder:
+    with (
+        closing(make_detector(model)) as detector,
+        opened_embedder(options.embedder, model.models_dir) as embedder,
+    ):
         hidden = class_ids(detector.class_names, options.blur)
         for named in inputs(specs):
             with closing(named.source) as source:
@@ -126,17 +128,6 @@ def _chosen(
                         selection.take(choice)
             tell(f"{redact(named.name)}: {number} frames, {len(selection)} hard ones")
     return selection.frames()
-
-
-@contextmanager
-def _embedder(options: CollectOptions, model: ModelOptions) -> Iterator[Embedder | None]:
-    """The embedder that is asked for. Raises SightlineError: it cannot be used."""
-    if options.embedder is None:
-        yield None
-        return
-    found = make_embedder(ModelOptions(model=options.embedder, models_dir=model.models_dir))
-    with closing(found):
-        yield found
 
 
 def _anomaly(sample: FrameSample, reference: Reference | None) -> float | None:

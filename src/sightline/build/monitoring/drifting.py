@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from sightline.build.model_files import model_identity
 from sightline.build.models import detector as make_detector
-from sightline.build.monitoring.sampling import observed
+from sightline.build.monitoring.sampling import observed, opened_embedder
 from sightline.build.sources import SourceInput, inputs
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, SightlineError
@@ -46,12 +46,14 @@ class SamplingOptions:
 
     ``interval_s`` are seconds of the stream between two samples; None: one, or less where the recording is
     short. ``track``: each frame is analysed and tracked, so that tracks can be judged; else only the sampled
-    frames are. ``seconds`` of a live source are looked at; None: until it ends.
+    frames are. ``seconds`` of a live source are looked at; None: until it ends. ``embedder`` is the name or file of a
+    model that says what objects look like; None: that is not compared.
     """
 
     interval_s: float | None = None
     track: bool = False
     seconds: float | None = None
+    embedder: str | None = None
 
 
 @dataclass
@@ -186,10 +188,14 @@ def _samples(
     options: SamplingOptions,
     interval: float,
 ) -> Iterator[FrameSample]:
-    with closing(make_detector(model)) as detector:
+    with (
+        closing(make_detector(model)) as detector,
+        opened_embedder(options.embedder, model.models_dir) as embedder,
+    ):
         found = observed(
-            source, info, detector, interval, track=options.track, seconds=options.seconds
-        )
+            source, info, detector, interval,
+            track=options.track, seconds=options.seconds, embedder=embedder,
+        )  # fmt: skip
         with closing(found):
             yield from (sample for _, sample in found if sample is not None)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.cli.drift.options import Every, Track
+from sightline.cli.drift.options import EmbedderName, Every, Track
 from sightline.cli.options import (
     Backend,
     Conf,
@@ -53,6 +53,7 @@ def check(
     every: Every = None,
     track: Track = False,
     seconds: Seconds = None,
+    embedder: EmbedderName = None,
     conf: Conf = None,
     backend: Backend = "auto",
     device: Device = "auto",
@@ -83,9 +84,8 @@ def check(
     if model is None:
         _check_named(options, known.model)
     progress = ProgressLine()
-    found = drifting.check(
-        source, options, known, drifting.SamplingOptions(every, track, seconds), progress
-    )
+    how = drifting.SamplingOptions(every, track, seconds, embedder)
+    found = drifting.check(source, options, known, how, progress)
     progress.end()
     if json:
         typer.echo(json_.dumps(_told(found, source, reference, known.model)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sightline.cli.drift.options import Every, Track
+from sightline.cli.drift.options import EmbedderName, Every, Track
 from sightline.cli.options import (
     Backend,
     Conf,
@@ -38,6 +38,7 @@ def learn(
     every: Every = None,
     track: Track = False,
     seconds: Seconds = None,
+    embedder: EmbedderName = None,
     conf: Conf = None,
     backend: Backend = "auto",
     device: Device = "auto",
@@ -62,7 +63,8 @@ def learn(
 
     logs.set_up(verbose)
     options = model_options(model, conf=conf, backend=backend, device=device, models_dir=models_dir)
-    check_files(paths_read(options, [source]), {"--output": output})
+    reads = {"--embedder": Path(embedder)} if embedder else {}
+    check_files({**paths_read(options, [source]), **reads}, {"--output": output})
     check_writable(output)
     progress = ProgressLine()
 
@@ -72,9 +74,8 @@ def learn(
             f"{output}: the source failed; what {part.samples} frames told is kept", err=True
         )
 
-    found = drifting.learn(
-        source, options, drifting.SamplingOptions(every, track, seconds), progress, keep
-    )
+    how = drifting.SamplingOptions(every, track, seconds, embedder)
+    found = drifting.learn(source, options, how, progress, keep)
     progress.end()
     found.save(output)
     typer.echo(_as_json(output, found) if json else _summary(output, found))

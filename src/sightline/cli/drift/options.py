@@ -22,3 +22,11 @@ Track = Annotated[
         "--track", help="Analyse each frame and follow objects, so that tracks are judged."
     ),
 ]
+EmbedderName = Annotated[
+    str | None,
+    typer.Option(
+        "--embedder",
+        help="A model that says what objects look like (street-embedder): other looks are drift, too.",
+        show_default=False,
+    ),
+]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sightline.monitoring.drift.detector import DriftState
-from sightline.monitoring.profiles.statistic import parts_of
+from sightline.monitoring.profiles.statistic import LOOKS, parts_of
 
 _SEEN = 0.4
 """Effects below this part of their limit say nothing of the cause."""
@@ -157,6 +157,12 @@ CAUSES: dict[str, CauseKind] = {
         "look at whether there are fewer, or whether they are missed",
         {"objects": -1, "places": 0.4, "confidence": -0.3},
     ),
+    LOOKS: CauseKind(
+        "objects look different from those before, though the picture, their classes and colours are as usual",
+        "look at the newest objects; where they are right, learn the reference again, and train with them if they "
+        "are rare in the training data",
+        {LOOKS: 1},
+    ),
 }  # fmt: skip
 """Signatures were measured on streets and rounded; of them those are kept that physics explains."""
 
@@ -172,6 +178,10 @@ def causes(state: DriftState) -> list[Cause]:
     if not state.drifted:
         return []
     effects = _together(state.effects)
+    # Whatever changes the picture changes the looks of objects as well: alone they are a cause, else a symptom.
+    looks = effects.pop(LOOKS, 0.0)
+    if looks >= 1 and all(abs(effect) < 1 for effect in effects.values()):
+        return [Cause(LOOKS, 1.0, CAUSES[LOOKS].words, CAUSES[LOOKS].advice)]
     most = max(abs(effect) for effect in effects.values())
     for name, kind in CAUSES.items():
         decisive = abs(effects.get(kind.decided_by or "", 0.0))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sightline.monitoring.drift.view import ViewChange, covered_share, view_change
 from sightline.monitoring.profiles.profile import Profile
-from sightline.monitoring.profiles.statistic import BINS, CATEGORIES, NUMBERS, parts_of
+from sightline.monitoring.profiles.statistic import BINS, CATEGORIES, LOOKS, NUMBERS, parts_of
 
 Reals = NDArray[np.float64]
 
@@ -30,7 +30,10 @@ _OF_FRAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ViewStatistic:
-    """A statistic of the mean picture and its cells; ``notable`` in its own unit."""
+    """A statistic of what is seen as a whole: of the mean picture, its cells, or the looks of all objects.
+
+    ``notable`` is in its own unit.
+    """
 
     about: str
     notable: float
@@ -41,6 +44,9 @@ VIEWS: dict[str, ViewStatistic] = {
     "view_shift": ViewStatistic("how far the view has moved, of the picture", 0.02, "moved"),
     "view_zoom": ViewStatistic("logarithm of the zoom", 0.03, "zoomed"),
     "covered": ViewStatistic("share of the picture that has lost its detail", 0.06, "covered"),
+    LOOKS: ViewStatistic(
+        "maximum mean discrepancy of their embeddings", 0.15, "with objects that look different"
+    ),
 }
 
 
@@ -59,8 +65,8 @@ def distances(now: Profile, usual: Profile, view: ViewChange | None = None) -> d
     ``view`` is how the view of the one differs from the other's, where that was looked for already.
 
     Of numbers it is the Wasserstein distance (the area between the two distributions), in their own
-    unit; of categories the total variation distance (0 to 1), or Cohen's h of the share of each; of views
-    see ``VIEWS``.
+    unit; of categories the total variation distance (0 to 1), or Cohen's h of the share of each; of looks the maximum
+    mean discrepancy, where one embedder told both; of views see ``VIEWS``.
     """
     found = {}
     for name, counts in now.numbers.items():
@@ -71,6 +77,10 @@ def distances(now: Profile, usual: Profile, view: ViewChange | None = None) -> d
     for name, categories in now.categories.items():
         if usual.categories.get(name, Counter()).total() >= FEWEST <= categories.total():
             found |= _of_categories(name, now, usual)
+    for embedder, sketch in now.looks.items():
+        theirs = usual.looks.get(embedder)
+        if theirs is not None and min(sketch.count, theirs.count) >= FEWEST:
+            found[LOOKS] = max(found.get(LOOKS, 0.0), sketch.discrepancy(theirs))
     if now.samples and usual.samples:
         found |= _of_views(now, usual, view or view_change(usual.view, now.view))
     return found

@@ -18,7 +18,7 @@ from scipy import stats
 from sightline.errors import ConfigError
 from sightline.monitoring.drift.comparison import distances, notable
 from sightline.monitoring.profiles.profile import Profile, difference, merged
-from sightline.monitoring.profiles.statistic import NUMBERS, parts_of
+from sightline.monitoring.profiles.statistic import LOOKS, NUMBERS, parts_of
 from sightline.whole_files import write_whole
 
 BLOCK = 20
@@ -35,7 +35,9 @@ ALL_HOURS = ""
 ENOUGH_S = 300.0
 """Of shorter recordings the traffic may be chance."""
 _NEEDED_S: Mapping[str, float] = {
-    **dict.fromkeys(("classes", "object_colours", "labels", "label_score", "confidence"), ENOUGH_S),
+    **dict.fromkeys(
+        ("classes", "object_colours", "labels", "label_score", "confidence", LOOKS), ENOUGH_S
+    ),
     **dict.fromkeys(
         ("objects", "size", "motion", "places", "track_gaps", "track_births", "track_age"), 1800.0
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,6 +19,8 @@ _REMEMBERED = 30
 _STANDING = 3
 """An object that overlaps one of its class in one of so many samples before stands there still."""
 _OVERLAP = 0.5
+_MOST_VECTORS = 256
+"""Of one embedder between two samples: a camera that is off for a while collects no more."""
 _BORDER = 0.03
 """Of the picture's sides: an object so near to its edge has come from outside."""
 _COLOURED = 0.04
@@ -38,11 +40,13 @@ class ObjectSample:
     """What was found in one frame: ``numbers`` of each object, and ``categories`` with their counts.
 
     Objects that have stood where they are since the samples before are not counted again by class and
-    colour: a queue at a traffic light would be most of what there is.
+    colour: a queue at a traffic light would be most of what there is. ``vectors`` (N, D) say what objects look
+    like that came since the sample before, by the digest of their embedder.
     """
 
     numbers: Mapping[str, Floats]
     categories: Mapping[str, Counter[str]]
+    vectors: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -58,6 +62,14 @@ class ObjectStatistics:
         self._tracks: dict[int, _Track] = {}
         self._number = 0
         self._before: deque[tuple[Floats, Ints]] = deque(maxlen=_STANDING)
+        self._vectors: dict[str, list[Floats]] = {}
+
+    def see(self, seen: Observation) -> None:
+        """Keep what a stage says of objects' looks, until the next sample. Called with each frame."""
+        for one in seen.embeddings:
+            vectors = self._vectors.setdefault(one.embedder.digest, [])
+            if len(vectors) < _MOST_VECTORS:
+                vectors.append(one.vector)
 
     def sample(self, seen: Observation, picture: PictureSample) -> ObjectSample:
         """The statistics of an observation, whose frame looks as ``picture`` says."""
@@ -83,7 +95,9 @@ class ObjectStatistics:
             "object_colours": _colours(boxes[large & arrived], picture),
             "labels": Counter(f"{label.attribute} {label.value}" for label in labels),
         }
-        return ObjectSample(numbers, categories)
+        vectors = {digest: np.stack(some) for digest, some in self._vectors.items()}
+        self._vectors = {}
+        return ObjectSample(numbers, categories, vectors)
 
     def _arrived(self, boxes: Floats, class_ids: Ints) -> Mask:
         """Which objects were not there in the samples before."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.monitoring.profiles.looks import LooksSketch
 from sightline.monitoring.profiles.object_statistics import ObjectSample
 from sightline.monitoring.profiles.picture_statistics import COLOUR_BINS, PictureSample
 from sightline.monitoring.profiles.statistic import BINS, NUMBERS, VIEW
@@ -47,6 +48,7 @@ class Profile:
         numbers: by statistic, a histogram (128,) over its range.
         categories: by statistic, how often each category was seen.
         view: the mean picture's brightness (72, 128), float32.
+        looks: what objects look like, by the digest of the embedder that said so.
     """
 
     samples: int = 0
@@ -56,6 +58,7 @@ class Profile:
     numbers: dict[str, Counts] = field(default_factory=dict)
     categories: dict[str, Counter[str]] = field(default_factory=dict)
     view: Reals = field(default_factory=lambda: np.zeros(VIEW[::-1], np.float32))
+    looks: dict[str, LooksSketch] = field(default_factory=dict)
 
     def add(self, sample: FrameSample) -> None:
         """Count one more frame."""
@@ -85,6 +88,8 @@ class Profile:
                 self._histogram(name)[:] += np.bincount(inside, minlength=BINS)
         for name, found in objects.categories.items():
             self.categories.setdefault(name, Counter()).update(found)
+        for embedder, vectors in objects.vectors.items():
+            self.looks.setdefault(embedder, LooksSketch()).add(vectors)
 
     def _histogram(self, name: str) -> Counts:
         found = self.numbers.get(name)
@@ -113,6 +118,7 @@ class Profile:
             "numbers": numbers,
             "categories": {name: dict(counts) for name, counts in self.categories.items()},
             "view": _packed(self.view),
+            "looks": {embedder: sketch.to_dict() for embedder, sketch in self.looks.items()},
         }
 
     @classmethod
@@ -129,6 +135,8 @@ class Profile:
         for name, found in values["categories"].items():
             profile.categories[name] = Counter({str(key): _count(found[key]) for key in found})
         profile.view = _unpacked(values["view"])
+        for embedder, sketch in values.get("looks", {}).items():  # 0.1.0 knew none
+            profile.looks[str(embedder)] = LooksSketch.from_dict(sketch)
         return profile
 
 
@@ -183,6 +191,8 @@ def merged(profiles: Iterable[Profile]) -> Profile:
         for name, found in one.categories.items():
             total.categories.setdefault(name, Counter()).update(found)
         total.view += (one.view - total.view) * (one.samples / total.samples)
+        for embedder, sketch in one.looks.items():
+            total.looks[embedder] = total.looks.get(embedder, LooksSketch()).plus(sketch)
     return total
 
 
@@ -194,6 +204,8 @@ def difference(total: Profile, part: Profile) -> Profile:
         left.numbers[name] -= counts
     for name, found in part.categories.items():
         left.categories[name] -= found
+    for embedder, sketch in part.looks.items():
+        left.looks[embedder] = left.looks[embedder].plus(sketch, -1)
     if left.samples:
         whole = total.view * total.samples - part.view * part.samples
         left.view = np.asarray(whole / left.samples, np.float32)

@@ -32,6 +32,7 @@ class Profiler:
         Frames in which nothing was looked for are passed over: the next one that was analysed is the sample.
         """
         frame = seen.frame
+        self._objects.see(seen)
         if (
             frame.time < self._due - _EARLY * self._interval_s
             or seen.predicted

@@ -121,6 +121,8 @@ CATEGORIES: dict[str, CategoryStatistic] = {
     "object_colours": CategoryStatistic("share of new objects", 0.45, "{} objects", single=True),
     "labels": CategoryStatistic("share of labels", 0.45, "{}", single=True),
 }
+LOOKS = "looks"
+"""What objects look like, where a stage of the stream embeds them: a statistic of a kind of its own."""
 
 
 def parts_of(name: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from sightline.monitoring.drift.reference import ALL_HOURS, BLOCK, Reference, us
 from sightline.monitoring.profiles.object_statistics import ObjectSample
 from sightline.monitoring.profiles.picture_statistics import PictureSample
 from sightline.monitoring.profiles.profile import FrameSample, Profile
+from sightline.types import Floats
 
 USUAL = {
     "brightness": 110.0, "contrast": 45.0, "shadows": 40.0, "highlights": 190.0, "saturation": 14.0, "blue_cast": -1.0,
@@ -31,7 +32,13 @@ class Camera:
         self.change: Mapping[str, float] = {}
         """What is added to numbers of the picture."""
         self.classes = {"car": 6.0, "person": 3.0, "truck": 0.6}
+        self.looks = np.zeros(16)
+        """Added to the vectors of objects."""
         self.view = np.random.default_rng(1).random((72, 128)).astype(np.float32) * 200
+
+    def _vectors(self, count: int) -> Floats:
+        drawn = self._rng.normal(0, 1, (count, 16)) + self.looks
+        return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
 
     def sample(self, after_s: float = 1.0) -> FrameSample:
         self._time += after_s
@@ -48,6 +55,7 @@ class Camera:
                 "confidence": np.clip(self._rng.normal(0.7, 0.1, total), 0, 1).astype(np.float32),
             },
             {"classes": Counter({name: count for name, count in found.items() if count})},
+            {"embedder": self._vectors(2)},
         )
         colours = self._rng.multinomial(2304, [1 / 36] * 36)
         chroma = np.full((36, 64, 2), 128, np.uint8)

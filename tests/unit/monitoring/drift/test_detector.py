@@ -7,6 +7,7 @@ import time
 import pytest
 from tests.unit.monitoring.drift.simulated import Camera, blocks_of, reference_of
 
+from sightline.monitoring.drift.causes import causes
 from sightline.monitoring.drift.detector import DriftDetector, DriftState, anomaly
 from sightline.monitoring.drift.reference import ALL_HOURS, Reference, hour_of, usual_of
 
@@ -38,6 +39,27 @@ def test_a_change_is_found_within_200_samples(statistic: str, by: float) -> None
     assert change.statistic == statistic
     assert change.higher == (by > 0)
     assert str(change)
+
+
+def test_other_looks_are_found_and_are_the_cause_where_nothing_else_has_changed() -> None:
+    camera = Camera(3)
+    detector = DriftDetector(reference_of(camera))
+    found(detector, camera, 100)
+    camera.looks[0] = 4.0
+    first = next(look for look in found(detector, camera, 200) if look.drifted)
+    assert str(first.changes[0]).startswith("with objects that look different (")
+    assert [cause.name for cause in causes(first)] == ["looks"]
+    camera.change = {"blockiness": 0.6, "noise": -1.0, "sharpness": -0.2}
+    assert causes(found(detector, camera, 200)[-1])[0].name == "compressed"
+
+
+def test_vectors_of_another_embedder_are_not_compared() -> None:
+    camera = Camera(3)
+    reference = reference_of(camera)
+    for usual in reference.usual.values():
+        usual.profile.looks["another"] = usual.profile.looks.pop("embedder")
+    camera.looks[0] = 4.0
+    assert not any(look.drifted for look in found(DriftDetector(reference), camera, 300))
 
 
 def test_more_of_a_class_is_told_with_its_shares() -> None:

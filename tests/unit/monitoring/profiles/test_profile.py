@@ -14,7 +14,15 @@ from sightline.monitoring.profiles.object_statistics import ObjectStatistics
 from sightline.monitoring.profiles.picture_statistics import picture_sample
 from sightline.monitoring.profiles.profile import FrameSample, Profile, difference, merged
 from sightline.sources.pictures import ArrayPicture
-from sightline.types import Detections, Frame, Observation
+from sightline.types import Detections, EmbedderInfo, Embedding, Frame, Observation
+
+
+def embedding(frame: Frame, rng: np.random.Generator) -> Embedding:
+    vector = rng.standard_normal(8).astype(np.float32)
+    return Embedding(
+        EmbedderInfo("looks", "4f0a", 8), frame.index, frame.time, None, None, 1, "car", 0.9, (0, 0, 9, 9),
+        vector / np.linalg.norm(vector), 1.0,
+    )  # fmt: skip
 
 
 def samples(count: int, seed: int = 0) -> list[FrameSample]:
@@ -32,6 +40,7 @@ def samples(count: int, seed: int = 0) -> list[FrameSample]:
             class_names=("car", "bus"), track_ids=np.arange(4),
         )  # fmt: skip
         taken = picture_sample(frame)
+        statistics.see(Observation(frame, objects, embeddings=(embedding(frame, rng),)))
         seen = Observation(frame, objects)
         found.append(FrameSample(frame.time, frame.utc, taken, statistics.sample(seen, taken)))
     return found
@@ -55,6 +64,10 @@ def same(a: Profile, b: Profile) -> None:
     for name, counts in a.numbers.items():
         np.testing.assert_array_equal(counts, b.numbers[name])
     np.testing.assert_allclose(a.view, b.view, atol=1e-2)
+    assert a.looks.keys() == b.looks.keys()
+    for embedder, sketch in a.looks.items():
+        assert sketch.count == b.looks[embedder].count
+        np.testing.assert_allclose(sketch.total, b.looks[embedder].total, atol=1e-4)
 
 
 @settings(max_examples=20, deadline=None)
