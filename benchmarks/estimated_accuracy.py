@@ -50,9 +50,9 @@ CONDITIONS = (
 )  # fmt: skip
 
 
-def tested(number: int) -> str:
-    """The options of a tested condition, each on a street of its own."""
-    return f"seed={TESTED_SEED + number}&{CONDITIONS[number]}".rstrip("&")
+def tested(number: int, seed: int) -> str:
+    """The options of a tested condition, each on a street of its own from ``seed`` on."""
+    return f"seed={seed + number}&{CONDITIONS[number]}".rstrip("&")
 
 
 def learnt(number: int) -> str:
@@ -138,7 +138,9 @@ def main() -> None:
     parser.add_argument("--calibrate", type=int, default=40)
     parser.add_argument("--conditions", type=int, default=len(CONDITIONS))
     parser.add_argument("--own-size", type=int, default=384, help="0: the model's own")
+    parser.add_argument("--seed", type=int, default=TESTED_SEED, help="first of the tested streets")
     arguments = parser.parse_args()
+    seed = max(HELD_OUT_SEED, arguments.seed)
     cv2.setNumThreads(1)
     size = arguments.own_size
     folder = arguments.keep / str(size)
@@ -149,7 +151,7 @@ def main() -> None:
         for number in range(arguments.calibrate)
     ]
     testing = [
-        _kept(folder, f"tested{number:02}", tested(number), models, size)
+        _kept(folder, f"tested{seed + number}", tested(number, seed), models, size)
         for number in range(arguments.conditions)
     ]
     calibration = learn_calibration(learning, NAMES, "street", "street at 960")
