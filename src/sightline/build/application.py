@@ -123,7 +123,7 @@ class Application:
         find = partial(_embedder_like, configuration, self._embedder)
         self.search = None if wanted is None else ServedSearch(self.scheduler, find, wanted)
         self._meter, self.history = meter, History(configuration, self._guard)
-        self._estimation = AccuracyEstimation(configuration, self.scheduler)
+        self._estimation = AccuracyEstimation(configuration, self.repository)
         self._closing, self._opening = ExitStack(), Lock()
         self._starts_streams = False
         self.stopped = False

@@ -151,11 +151,14 @@ def _of_reference(
     if reference is None:
         return
     at = ("streams", name, "estimate", "reference")
-    own = stream.model
-    if own not in configuration.models:
-        own = next(iter(configuration.served_models), own)
+    own, others = stream.model, (*configuration.served_models, reference)
+    if own not in configuration.models:  # it is the default
+        own = next((name for name in configuration.models if name in others), own)
     if reference == own:
-        yield at, f"{reference} is the stream's own model: name a better one"
+        yield (
+            at,
+            f"{reference} is the stream's own model: name a better one, or the stream's `model`",
+        )
     elif reference in configuration.models and asks_names(configuration.models[reference]):
         yield at, f"{reference} is a classifier: it finds no objects"
     if configuration.workers:

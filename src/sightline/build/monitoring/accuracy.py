@@ -23,13 +23,13 @@ from sightline.evaluation.estimation.calibration import AccuracyCalibration
 from sightline.evaluation.estimation.evidence import LEAST_SCORE
 from sightline.monitoring import logs
 from sightline.protocols import Detector, SharedDetector, Stage
-from sightline.runtime.estimation.estimator import AccuracyEstimator, EstimatedModel, refused
+from sightline.runtime.estimation.estimator import AccuracyEstimator, EstimatedModel
 from sightline.runtime.estimation.stage import EstimateAccuracy
 from sightline.runtime.estimation.worker import EstimationWorkers
+from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.rollouts.background import MakeDetector
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import scheduled
-from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.types import AccuracyStatus
 
 
@@ -59,11 +59,11 @@ class AccuracyEstimation:
 
     Args:
         configuration: names the models.
-        scheduler: runs those of the streams.
+        repository: has those of the streams.
     """
 
-    def __init__(self, configuration: Configuration, scheduler: Scheduler) -> None:
-        self._configuration, self._scheduler = configuration, scheduler
+    def __init__(self, configuration: Configuration, repository: ModelRepository) -> None:
+        self._configuration, self._repository = configuration, repository
         self._workers = EstimationWorkers(self._reference)
 
     def of(
@@ -84,20 +84,20 @@ class AccuracyEstimation:
         estimate = options.estimate
         if estimate is None:
             return StreamEstimate()
-        try:
-            calibration = stream_calibration(self._configuration, options.model, estimate)
-        except SightlineError as exc:
-            status = refused(name, str(exc))
-            return StreamEstimate(status=lambda: status)
         doubtful = detector.replaced(conf=LEAST_SCORE)
 
         def ask(until: float) -> Detector:
             terms = Terms(f"estimate {name}", "batch", deadline=until)
-            return scheduled(doubtful, self._scheduler, model, terms)
+            return scheduled(doubtful, self._repository.scheduler, model, terms)
+
+        def calibrate() -> AccuracyCalibration | None:
+            of = self._repository.made_of(model)
+            return stream_calibration(self._configuration, of, estimate)
 
         estimator = AccuracyEstimator(
             EstimatedModel(
-                name, model, detector.class_names, ask, calibration, estimate.reference, estimate.frames
+                name, model, detector.class_names, ask, calibrate, partial(self._repository.version, model), estimate.reference,
+                estimate.frames, estimate.every_s,
             ),
             self._workers,
         )  # fmt: skip

@@ -25,7 +25,7 @@ from sightline.protocols import Detector
 from sightline.redaction import redact
 from sightline.runtime.rollouts.class_mapping import ClassMapping, ModelClasses, class_mapping
 from sightline.runtime.streams.stream import observe
-from sightline.types import Detections, Frame
+from sightline.types import Detections, Frame, StreamInfo
 
 MOST_DETECTIONS = 300
 """Of a picture, as `sightline evaluate detect` asks for."""
@@ -38,7 +38,8 @@ M = TypeVar("M", ModelOptions, SharedModelOptions)
 class EstimateOptions:
     """How a source is looked at.
 
-    ``every``: the reference looks at each so many-th frame; ``frames`` and ``seconds`` are looked at, at most.
+    ``every``: the reference looks at each so many-th frame; ``frames`` and ``seconds`` are looked at, at most. Of footage
+    with more frames a second than the calibration was learnt of, so many are passed over as make the two alike.
     """
 
     every: int = 3
@@ -94,7 +95,8 @@ def estimate(
                 ModelClasses(reference.model, larger.class_names),
             )
         seen: list[SeenFrame] = []
-        for observation in stack.enter_context(closing(observe(named.source, pipeline(own)))):
+        steps = pipeline(own, every=_step(named.source.open(), calibration))
+        for observation in stack.enter_context(closing(observe(named.source, steps))):
             frame = observation.frame
             if options.seconds is not None and frame.time >= options.seconds:
                 break
@@ -107,6 +109,12 @@ def estimate(
     if not seen:
         raise ConfigError(f"{redact(spec)}: there is no frame in it: nothing can be estimated")
     return estimate_accuracy(seen, names, calibration, still=named.still)
+
+
+def _step(info: StreamInfo, calibration: AccuracyCalibration | None) -> int:
+    """How many frames of a source are as long as the time between two that the calibration was learnt of."""
+    interval = None if calibration is None else calibration.interval_s
+    return max(1, round(interval * info.fps)) if interval and info.fps and not info.still else 1
 
 
 def lowest_scores(options: M) -> M:

@@ -179,6 +179,7 @@ def _labelled(
     from sightline.cli.scoring import STREET, Labels, found_on_labels
     from sightline.evaluation.estimation.evidence import SeenFrame
     from sightline.evaluation.estimation.learning import LabelledFootage
+    from sightline.sources.street.options import StreetOptions
 
     labels = Labels(truth, None, None, frames)
     dataset, found = found_on_labels(labels, lowest_scores(own))
@@ -193,5 +194,6 @@ def _labelled(
         [picture.crowd for picture in dataset.pictures],
         dataset.score(found, dataset.class_names).map50,
         still=not truth.startswith(STREET),
+        interval_s=1 / StreetOptions.from_url(truth).fps if truth.startswith(STREET) else None,
     )
     return footage, dataset.class_names

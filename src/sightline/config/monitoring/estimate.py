@@ -19,8 +19,8 @@ class EstimateAccuracyOptions(Options):
 
     reference: Name | None = Field(
         None,
-        description="a better model, a name under `models` or a file: it looks in idle time only; none: the "
-        "stream's own model and the calibration have to do",
+        description="a better model, a name under `models`: it looks in idle time only; none: the stream's own model "
+        "and the calibration have to do",
     )
     calibration: Annotated[Path | None, PathField("reference")] = Field(
         None,

@@ -79,6 +79,8 @@ class AccuracyCalibration:
     """What was learnt of one model, alone and, where there was one, with a reference.
 
     ``model`` and ``reference`` name them with their content, ``conditions`` is how many labelled sets there were.
+    ``interval_s`` are the seconds between frames that followed one another in them: what an object that stays says
+    depends on it. None: they were pictures, or nobody knows.
     """
 
     model: str
@@ -86,6 +88,7 @@ class AccuracyCalibration:
     conditions: int
     alone: Weights
     referred: Weights | None = None
+    interval_s: float | None = None
 
     def check_fits(self, model: str, reference: str | None) -> None:
         """Raise ConfigError where it is of another model or another reference."""
@@ -107,6 +110,7 @@ class AccuracyCalibration:
             "model": self.model,
             "reference": self.reference,
             "conditions": self.conditions,
+            "interval_s": self.interval_s,
             "alone": self.alone.to_dict(),
             "referred": None if self.referred is None else self.referred.to_dict(),
         }
@@ -135,12 +139,22 @@ class AccuracyCalibration:
             weights = None if referred is None else Weights.from_dict(referred)
             if alone.missed is not None or (weights is not None and weights.missed is None):
                 raise ValueError("its weights are in each other's places")
+            interval = values.get("interval_s")  # files of before have none
             return cls(
                 str(values["model"]),
                 None if values["reference"] is None else str(values["reference"]),
                 int(values["conditions"]),
                 alone,
                 weights,
+                None if interval is None else _positive(interval),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
             raise ConfigError(f"{path} is damaged: {exc!r}: learn the calibration again") from exc
+
+
+def _positive(value: Any) -> float:
+    """Raises ValueError, TypeError: it is no positive finite number."""
+    number = float(value)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{value!r} is no time between two frames")
+    return number

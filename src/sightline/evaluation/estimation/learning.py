@@ -44,6 +44,7 @@ class LabelledFootage:
         uncounted: of each frame, (objects,) bool: what may be found or not.
         map50: as ``score_detections`` says.
         still: the frames are pictures that have nothing to do with one another.
+        interval_s: seconds from one frame to the next; None: they are pictures, or nobody knows.
     """
 
     seen: Sequence[SeenFrame]
@@ -51,6 +52,7 @@ class LabelledFootage:
     uncounted: Sequence[Mask]
     map50: float
     still: bool = False
+    interval_s: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,9 @@ def learn_calibration(
     referred = None
     if reference is not None:
         referred = _learn([_told(one, referred=True) for one in conditions], class_names)
-    return AccuracyCalibration(model, reference, len(conditions), alone, referred)
+    known = [one.interval_s for one in conditions if one.interval_s is not None]
+    interval = float(np.median(known)) if known else None
+    return AccuracyCalibration(model, reference, len(conditions), alone, referred, interval)
 
 
 def _learn(told: Sequence[_Told], class_names: Sequence[str]) -> Weights:

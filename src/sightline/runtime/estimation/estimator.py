@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
-import math
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 
-from sightline.config import FEWEST_LOOKS
 from sightline.errors import (
     ConfigError,
     DeadlineExceeded,
@@ -21,15 +19,10 @@ from sightline.errors import (
     Overloaded,
     SightlineError,
 )
-from sightline.evaluation.estimation.accuracy import AccuracyEstimate, accuracy_of, uses_reference
 from sightline.evaluation.estimation.calibration import AccuracyCalibration
-from sightline.evaluation.estimation.evidence import (
-    DetectionEvidence,
-    SeenFrame,
-    frame_evidence,
-    joined_evidence,
-)
+from sightline.evaluation.estimation.evidence import DetectionEvidence, SeenFrame, frame_evidence
 from sightline.protocols import Detector
+from sightline.runtime.estimation.window import LookWindow
 from sightline.runtime.estimation.worker import EstimationWorker, EstimationWorkers
 from sightline.runtime.rollouts.class_mapping import ClassMapping, ModelClasses, class_mapping
 from sightline.types import AccuracyStatus, Detections, Frame
@@ -38,6 +31,8 @@ log = logging.getLogger(__name__)
 
 OWN_S = 5.0
 """A frame that waits so long for the stream's own model is given up: the model has other work."""
+_LONGEST = 4.0
+"""A look counts for as many times the time in which the window fills, where moments are left out."""
 
 
 @dataclass(eq=False)
@@ -57,29 +52,35 @@ class EstimatedModel:
         stream, name: of the stream, and of its model.
         class_names: of the model.
         ask: makes its detector, down to low scores, for one frame: given the monotonic moment until which it waits.
-        calibration: of this model; None: there is none.
+        calibrate: the calibration that suits the model as it is now; None: there is none. Raises SightlineError.
+        version: differs when the model was loaded again.
         reference: the name of a better model; None: there is none.
         frames: the estimate is of so many, the newest.
+        every_s: seconds between two of them.
     """
 
     stream: str
     name: str
     class_names: tuple[str, ...]
     ask: Callable[[float], Detector]
-    calibration: AccuracyCalibration | None
+    calibrate: Callable[[], AccuracyCalibration | None]
+    version: Callable[[], object]
     reference: str | None
     frames: int
+    every_s: float
 
 
 class AccuracyEstimator:
     """Looks at moments of a stream, one at a time and in a worker's thread, and says what they come to.
 
-    Of a moment only what it says about each detection is kept, no frame.
+    Of a moment only what it says about each detection is kept, no frame. When the model is loaded again, the estimate
+    begins anew.
 
     Args:
         model: whose accuracy is estimated.
         workers: one of them looks.
         clock: Unix seconds, for frames that do not know their own.
+        monotonic: seconds that nobody sets.
     """
 
     def __init__(
@@ -87,25 +88,35 @@ class AccuracyEstimator:
         model: EstimatedModel,
         workers: EstimationWorkers,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._model, self._workers, self._clock = model, workers, clock
-        self._of_both = model.reference is not None and uses_reference(model.calibration)
+        self._model, self._workers = model, workers
+        self._clock, self._monotonic = clock, monotonic
         self._lock = threading.Lock()
         self._worker: EstimationWorker | None = None
         self._looking = self._closed = False
         self._awaited: Future[list[Detections]] | None = None
         self._mapping: tuple[tuple[str, ...], ClassMapping] | None = None
-        self._looks: deque[DetectionEvidence] = deque(maxlen=model.frames)
         self._left_out: Counter[str] = Counter()
         self._status = AccuracyStatus("waiting")
+        self._window = self._begin()
 
     @property
     def wants_moments(self) -> bool:
-        """Whether moments are looked at still: the reference suits the model, and the stream runs."""
-        return not self._closed and self._status.state != "refused"
+        """Whether moments are looked at still: nothing was refused since the model was loaded."""
+        refused = self._status.state == "refused" and self._version == self._model.version()
+        return not self._closed and not refused
+
+    @property
+    def apart_s(self) -> float:
+        """Seconds between two frames of a moment, at least; 0: they follow one another."""
+        return self._window.apart_s
 
     def offer(self, moment: Moment) -> Future[None] | None:
-        """Look at a moment soon; the future is done when that is over. None: there is no time for it. Returns at once."""
+        """Look at a moment soon; the future is done when that is over. Returns at once.
+
+        None: there is no time for it. Raises EngineUnavailable: the workers have ended.
+        """
         done: Future[None] = Future()
         with self._lock:
             if self._looking or self._closed:
@@ -119,16 +130,20 @@ class AccuracyEstimator:
             self._looking = False
         return None
 
-    def leave_out(self, reason: str, error: str | None = None) -> None:
+    def leave_out(self, reason: str) -> None:
         """Count a moment that was not looked at. From any thread."""
         with self._lock:
             self._left_out[reason] += 1
-            self._status = replace(self._status, left_out=dict(self._left_out), error=error)
+            self._status = replace(self._status, left_out=dict(self._left_out))
 
     def status(self) -> AccuracyStatus:
-        """How accurate the model is. From any thread."""
+        """How accurate the model is; of what was seen long ago, nothing is said. From any thread."""
         with self._lock:
-            return self._status
+            found = self._status
+        if found.state in ("estimated", "empty") and self._window.expired and not self._closed:
+            waiting = AccuracyStatus("waiting", looked_at=found.looked_at, newest=found.newest)
+            return replace(waiting, left_out=found.left_out, error=found.error)
+        return found
 
     def close(self) -> None:
         """Look at nothing more; what is being looked at is forgotten. From any thread, once."""
@@ -139,6 +154,25 @@ class AccuracyEstimator:
             awaited.cancel()
         if worker is not None:
             self._workers.give_back(self._model.reference)
+
+    def _begin(self) -> LookWindow:
+        """Begin with the model as it is now."""
+        model, calibration, error = self._model, None, None
+        self._version = model.version()
+        try:
+            calibration = model.calibrate()
+        except SightlineError as exc:
+            error = str(exc)
+        longest_s = _LONGEST * model.frames * model.every_s
+        window = LookWindow(
+            model.class_names, calibration, model.frames, longest_s, self._monotonic,
+            referred=model.reference is not None,
+        )  # fmt: skip
+        if error is None:
+            self._show(AccuracyStatus("waiting"))
+        else:
+            self._refuse(error)
+        return window
 
     def _look(self, worker: EstimationWorker, moment: Moment, done: Future[None]) -> None:
         try:
@@ -151,21 +185,24 @@ class AccuracyEstimator:
 
     def _judge(self, worker: EstimationWorker, moment: Moment) -> None:
         utc = self._clock() if moment.frame.utc is None else moment.frame.utc
+        if self._version != self._model.version():
+            log.info("stream %s: its model was loaded again: the estimate of its accuracy begins anew", self._model.stream)  # fmt: skip
+            self._window = self._begin()
         try:
-            found = self._evidence(worker, moment)
+            found = self._evidence(worker, moment) if self.wants_moments else None
         except (Overloaded, DeadlineExceeded):
             self.leave_out("busy")
         except EngineUnavailable:
-            self.leave_out("restarting", self.status().error)
+            self.leave_out("restarting")
         except concurrent.futures.CancelledError:
             pass  # the stream has ended
         except SightlineError as exc:
             if not self._closed:
                 self._failed(str(exc))
         else:
-            if found is not None and not self._closed:
-                self._looks.append(found)
-                self._tell(utc)
+            # Of a model that was loaded meanwhile nobody knows which one has looked.
+            if found is not None and not self._closed and self._version == self._model.version():
+                self._show(replace(self._window.add(found), newest=utc), more=1)
 
     def _evidence(self, worker: EstimationWorker, moment: Moment) -> DetectionEvidence | None:
         """What a moment says; None: nothing, since the reference cannot judge this model.
@@ -173,7 +210,7 @@ class AccuracyEstimator:
         Raises SightlineError: one of the models does not answer.
         """
         mapping = None
-        if self._of_both:
+        if self._window.uses_reference:
             mapping = self._mapped(worker.class_names())
             if mapping is None:
                 return None
@@ -200,8 +237,7 @@ class AccuracyEstimator:
             found.cancel()
             raise DeadlineExceeded("a frame was not looked at in time") from exc
         finally:
-            with self._lock:
-                self._awaited = None
+            self._awaited = None
         return objects
 
     def _mapped(self, classes: tuple[str, ...]) -> ClassMapping | None:
@@ -209,63 +245,27 @@ class AccuracyEstimator:
         if self._mapping is not None and self._mapping[0] == classes:
             return self._mapping[1]
         model = self._model
+        own, theirs = ModelClasses(model.name, model.class_names), ModelClasses(str(model.reference), classes)  # fmt: skip
         try:
-            mapping = class_mapping(
-                ModelClasses(model.name, model.class_names),
-                ModelClasses(str(model.reference), classes),
-            )
+            mapping = class_mapping(own, theirs)
         except ConfigError as exc:
-            log.error("stream %s: its accuracy is not estimated: %s", model.stream, exc)
-            with self._lock:
-                self._status = AccuracyStatus("refused", error=str(exc))
+            self._refuse(str(exc))
             return None
         self._mapping = (classes, mapping)
         return mapping
 
     def _failed(self, error: str) -> None:
-        if self.status().error != error:  # once: what fails may last
+        if self._status.error != error:  # once: what fails may last
             log.error("stream %s: a frame was not judged: %s", self._model.stream, error)
-        self.leave_out("failed", error)
-
-    def _tell(self, utc: float) -> None:
-        model, found = self._model, None
-        if len(self._looks) >= FEWEST_LOOKS:
-            found = accuracy_of(
-                joined_evidence(self._looks, referred=self._of_both),
-                model.class_names,
-                model.calibration,
-                referred=model.reference is not None,
-            )
+        self.leave_out("failed")
         with self._lock:
-            status = _status(found)
-            self._status = replace(
-                status,
-                frames=len(self._looks),
-                looked_at=self._status.looked_at + 1,
-                newest=utc,
-                left_out=dict(self._left_out),
-            )
+            self._status = replace(self._status, error=error)
 
+    def _refuse(self, why: str) -> None:
+        log.error("stream %s: its accuracy is not estimated: %s", self._model.stream, why)
+        self._show(AccuracyStatus("refused", error=why))
 
-def refused(stream: str, why: str) -> AccuracyStatus:
-    """The status of a stream of whose model nothing can be said, which is told in the log."""
-    log.error("stream %s: its accuracy is not estimated: %s", stream, why)
-    return AccuracyStatus("refused", error=why)
-
-
-def _status(found: AccuracyEstimate | None) -> AccuracyStatus:
-    if found is None:
-        return AccuracyStatus("waiting")
-    if math.isnan(found.map50):
-        return AccuracyStatus("empty", notes=found.notes)
-    return AccuracyStatus(
-        "estimated",
-        round(found.map50, 4),
-        round(found.low, 4),
-        round(found.high, 4),
-        {
-            name: {"ap50": round(one.ap50, 4), "objects": round(one.objects, 2)}
-            for name, one in found.per_class.items()
-        },
-        notes=found.notes,
-    )
+    def _show(self, status: AccuracyStatus, more: int = 0) -> None:
+        with self._lock:
+            looked_at = self._status.looked_at + more
+            self._status = replace(status, looked_at=looked_at, left_out=dict(self._left_out))

@@ -10,6 +10,8 @@ from sightline.types import Frame, Observation
 
 _AGAIN_S = 0.1
 """A file waits so long until it is asked again whether there is time for its moment."""
+_EARLY = 0.1
+"""Of the time between two frames of a moment, by which one may come early: a stream has its own times."""
 _SOONER = 8
 """Where there is no time for a moment of a live stream, the next one is due in a part of the usual time."""
 
@@ -29,7 +31,12 @@ class EstimateAccuracy:
     name = "estimate"
 
     def __init__(
-        self, estimator: AccuracyEstimator, every_s: float, *, live: bool, still: bool = False
+        self,
+        estimator: AccuracyEstimator,
+        every_s: float,
+        *,
+        live: bool,
+        still: bool = False,
     ) -> None:
         self._estimator, self._every_s, self._live = estimator, every_s, live
         self._length = 1 if still else 3
@@ -47,7 +54,10 @@ class EstimateAccuracy:
             return None
         if not held and (seen.skipped is not None or frame.time < self._due):
             return None
-        if not held or held[-1] is not frame:  # a file's may come again
+        apart_s = (1 - _EARLY) * self._estimator.apart_s
+        if held and frame is not held[-1] and frame.time < held[-1].time + apart_s:
+            return None
+        if not held or frame is not held[-1]:  # a file's may come again
             held.append(frame)
         if len(held) < self._length:
             return None

@@ -151,7 +151,9 @@ class HardFrameCollector:
         name = f"{stem}-{moment:%Y%m%dT%H%M%S}-{seen.frame.index:06d}"
         if self._is_known(looks, hardness(reasons)):
             return
-        if not self._selection.fits(looks):  # the stream has another embedder than it had earlier today
+        if not self._selection.fits(
+            looks
+        ):  # the stream has another embedder than it had earlier today
             self._selection = HardFrameSelection(self._kept.per_day)
         draft = StoredFrame(name, utc, reasons, looks, 0)
         choice = self._selection.choose(HardFrame(reasons, looks, draft))

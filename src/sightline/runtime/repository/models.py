@@ -143,6 +143,16 @@ class ModelRepository:
             raise NotFound(f"model {name!r} is not loaded ({state}): {_REMEDIES[state]}")
         return served
 
+    def made_of(self, name: str) -> str:
+        """The name of the model whose file a model runs: its own, or that of one that took its place."""
+        name = self._full_name(name)
+        return self._made_of.get(name, name)
+
+    def version(self, name: str) -> tuple[str, float]:
+        """Whose file a model runs, and since when (Unix time; 0: it is not loaded). It differs with each load."""
+        served = self._served.get(self._full_name(name))
+        return self.made_of(name), served.loaded_at if isinstance(served, SharedModel) else 0.0
+
     def state(self, name: str) -> ModelState:
         """Raises NotFound: there is no such model."""
         return self._states[self._full_name(name)]

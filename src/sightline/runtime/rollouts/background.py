@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
@@ -120,13 +121,7 @@ class BackgroundDetector:
         """
         if self._pipe is None:
             self._restart()
-        assert self._pipe is not None
-        try:
-            self._pipe.send((frame, wanted))
-        except OSError as exc:
-            raise self._died() from exc
-        except (TypeError, AttributeError, pickle.PicklingError) as exc:  # of a source of one's own
-            raise InferenceError(f"a picture cannot be handed to another process: {exc}") from exc
+        self._send((frame, wanted))
         answer = self._receive(self._patience.hang_s)
         if isinstance(answer, BaseException):
             raise answer
@@ -178,6 +173,21 @@ class BackgroundDetector:
         """Start no other process for a while, each time for longer."""
         self._again_at = self._clock() + self._pause_s
         self._pause_s = min(self._patience.pause_max_s, 2 * self._pause_s)
+
+    def _send(self, what: object) -> None:
+        """Hand something to the process. One that does not take it in time is ended: pictures are larger than pipes."""
+        assert self._pipe is not None
+        watch = threading.Timer(self._patience.hang_s, self._process.kill)
+        watch.daemon = True
+        watch.start()
+        try:
+            self._pipe.send(what)
+        except OSError as exc:
+            raise self._died() from exc
+        except (TypeError, AttributeError, pickle.PicklingError) as exc:  # of a source of one's own
+            raise InferenceError(f"a picture cannot be handed to another process: {exc}") from exc
+        finally:
+            watch.cancel()
 
     def _receive(self, limit_s: float) -> object:
         """What the process says next; an error is returned, or raised where there is no process any more."""

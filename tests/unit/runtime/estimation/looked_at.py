@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sightline.errors import EngineUnavailable
+from sightline.errors import EngineUnavailable, SightlineError
 from sightline.evaluation.estimation.calibration import AccuracyCalibration
 from sightline.runtime.estimation.estimator import AccuracyEstimator, EstimatedModel
 from sightline.runtime.estimation.worker import EstimationWorker
@@ -127,15 +127,23 @@ class Site:
         self.worker = PlainWorker(reference)
         self.workers = PlainWorkers(self.worker)
         self.deadlines: list[float] = []
+        self.calibration: AccuracyCalibration | SightlineError | None = calibration
+        self.loaded, self.ticks = 0, 50.0
         workers: Any = self.workers
         self.estimator = AccuracyEstimator(
             EstimatedModel(
-                "gate", "small", NAMES, self._ask, calibration,
-                None if reference is None else "large", frames,
+                "gate", "small", NAMES, self._ask, self._calibrate, lambda: self.loaded,
+                None if reference is None else "large", frames, every_s=2.0,
             ),
             workers,
             lambda: 1000.0,
+            lambda: self.ticks,
         )  # fmt: skip
+
+    def _calibrate(self) -> AccuracyCalibration | None:
+        if isinstance(self.calibration, SightlineError):
+            raise self.calibration
+        return self.calibration
 
     def _ask(self, until: float) -> AskedDetector:
         self.deadlines.append(until)

@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 from tests.unit.evaluation.estimation.simulated import footage
@@ -16,6 +17,7 @@ from tests.waiting import wait_for
 
 from sightline.config import FEWEST_LOOKS
 from sightline.errors import (
+    ConfigError,
     DeadlineExceeded,
     EngineUnavailable,
     InferenceError,
@@ -24,7 +26,7 @@ from sightline.errors import (
     SightlineError,
 )
 from sightline.evaluation.estimation.learning import learn_calibration
-from sightline.runtime.estimation.estimator import OWN_S, Moment
+from sightline.runtime.estimation.estimator import OWN_S, AccuracyEstimator, Moment
 from sightline.types import Detections, Frame
 
 
@@ -223,7 +225,7 @@ def test_a_stream_that_ends_waits_for_nobody() -> None:
     assert isinstance(done, Future)
     assert done.done()
     assert site.estimator.status().looked_at == 0
-    assert site.own.held[0].cancelled()
+    assert not site.own.held
 
 
 def test_a_stream_that_ends_meanwhile_takes_its_frame_out_of_the_queue() -> None:
@@ -255,3 +257,70 @@ def test_workers_that_have_ended_are_told_of() -> None:
     site.workers.ended = True
     with pytest.raises(SightlineError):
         site.estimator.offer(moment())
+
+
+def test_a_model_that_is_loaded_again_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    site = Site(objects(0.9, 0.8))
+    offer(site, 10)
+    assert site.estimator.status().state == "estimated"
+    site.loaded = 1
+    offer(site)
+    status = site.estimator.status()
+    assert (status.state, status.frames, status.looked_at) == ("waiting", 1, 11)
+    assert "begins anew" in caplog.text
+    site.loaded, site.calibration = (
+        2,
+        ConfigError("the calibration is of the model small 1, not of small 2"),
+    )
+    offer(site)
+    assert site.estimator.status().state == "refused"
+    assert not site.estimator.wants_moments
+    site.loaded, site.calibration = 3, None  # it was taken back
+    assert site.estimator.wants_moments
+    offer(site)
+    status = site.estimator.status()
+    assert (status.state, status.frames, status.error) == ("waiting", 1, None)
+
+
+def test_of_a_model_that_is_loaded_meanwhile_nothing_is_counted() -> None:
+    site = Site(objects(0.9))
+    look = site.worker.look
+
+    def load(one: Frame) -> Detections:
+        site.loaded += 1
+        return look(one)
+
+    site.worker.look = load  # type: ignore[method-assign]
+    offer(site)
+    assert site.estimator.status().looked_at == 0
+
+
+def test_a_calibration_that_does_not_suit_is_refused_at_once() -> None:
+    site = Site()
+    site.calibration = ConfigError("small.json: the calibration is of the model other")
+    refusing = AccuracyEstimator(site.estimator._model, site.estimator._workers)
+    assert refusing.status().state == "refused"
+    assert "small.json" in str(refusing.status().error)
+    assert not refusing.wants_moments
+
+
+def test_what_was_seen_long_ago_says_nothing() -> None:
+    site = Site(objects(0.9, 0.8), frames=10)  # every two seconds: 20 s fill the window
+    offer(site, 10)
+    site.ticks += 70
+    assert site.estimator.status().state == "estimated"
+    site.ticks += 20
+    status = site.estimator.status()
+    assert (status.state, status.map50, status.looked_at) == ("waiting", None, 10)
+    offer(site)
+    assert site.estimator.status().frames == 1
+    site.estimator.close()
+    site.ticks += 1000
+    assert site.estimator.status().frames == 1
+
+
+def test_moments_are_as_far_apart_as_the_calibration_was_learnt() -> None:
+    learnt = learn_calibration([footage(n, skill=0.6) for n in range(3)], NAMES, "s", "l")
+    assert Site(calibration=learnt).estimator.apart_s == 0
+    assert Site(calibration=replace(learnt, interval_s=0.5)).estimator.apart_s == 0.5

@@ -19,6 +19,7 @@ class Offered:
         self.moments: list[tuple[int | None, ...]] = []
         self.left_out: list[str] = []
         self.busy, self.wants_moments = False, True
+        self.apart_s = 0.0
 
     def offer(self, moment: Moment) -> Future[None] | None:
         if self.busy:
@@ -43,6 +44,14 @@ def test_three_frames_that_follow_one_another_every_two_seconds() -> None:
         assert looking.submit(seen) is None  # nobody waits
         assert looking.settle(seen, None) is seen
     assert offered.moments == [(0, 1, 2), (10, 11, 12), (20, 21, 22)]
+
+
+def test_frames_of_a_moment_are_as_far_apart_as_those_that_were_learnt_of() -> None:
+    offered, looking = stage(4.0)
+    offered.apart_s = 0.5
+    for index in range(30):  # 0.2 s each
+        looking.submit(observed(index))
+    assert offered.moments == [(0, 3, 6), (20, 23, 26)]
 
 
 def test_pictures_have_no_neighbours() -> None:
