@@ -23,7 +23,13 @@ from tests.ports import free_port
 from tests.waiting import wait_for
 
 from sightline.build.service import Installation
-from sightline.config import CollectFramesOptions, Configuration, DriftOptions, HistoryOptions
+from sightline.config import (
+    CollectFramesOptions,
+    Configuration,
+    DriftOptions,
+    EstimateAccuracyOptions,
+    HistoryOptions,
+)
 from sightline.serving.http.app import create_app
 from sightline.serving.http.server import Server
 
@@ -46,6 +52,7 @@ def service(tmp_path: Path) -> Iterator[Server]:
         update={
             "drift": DriftOptions(reference=tmp_path / "gate.json"),
             "collect": CollectFramesOptions(folder=tmp_path / "hard", every_s=0.1),
+            "estimate": EstimateAccuracyOptions(every_s=0.2),
         }
     )
     history = HistoryOptions(database=str(tmp_path / "history.db"))
@@ -114,11 +121,12 @@ def test_every_query_and_rule_answers(service: Server, prometheus: str, tmp_path
         for _ in range(3):
             client.post("/detect", content=picture, headers={"Content-Type": "image/jpeg"})
 
-        def fed() -> bool:
-            found = asked(prometheus, "query", query="sightline_rollout_agreement > 0")
-            return bool(found["data"]["result"])
+        def fed(query: str) -> bool:
+            return bool(asked(prometheus, "query", query=query)["data"]["result"])
 
-        wait_for(fed, "nothing was compared", 60)
+        wait_for(lambda: fed("sightline_rollout_agreement > 0"), "nothing was compared", 60)
+        estimate = "sightline_stream_estimated_class_accuracy"
+        wait_for(lambda: fed(estimate), "nothing was estimated", 60)
         client.post("/models/street/rollout/rollback").raise_for_status()
         client.post("/detect", content=picture, headers={"Content-Type": "image/jpeg"})
         shown = set(re.findall(r"^sightline_\w+", client.get("/metrics").text, re.MULTILINE))

@@ -240,6 +240,26 @@ def test_streams_are_read_when_they_are_asked_for() -> None:
     assert states["sightline_stream_state{state=restarting,stream=yard}"] == 1
 
 
+def test_an_estimated_accuracy_with_its_interval() -> None:
+    streams = {"gate": Stream(), "yard": Stream(accuracy=AccuracyStatus("empty", looked_at=12))}
+    found = values(PrometheusMeter(lambda: streams, hardware=False))
+    told = {k.removeprefix("sightline_stream_"): v for k, v in found.items() if "accuracy" in k}
+    assert told == {
+        "estimated_accuracy{stream=gate}": 0.7,
+        "estimated_accuracy_low{stream=gate}": 0.6,
+        "estimated_accuracy_high{stream=gate}": 0.8,
+        "estimated_class_accuracy{class=car,stream=gate}": 0.75,
+        "accuracy_frames_total{stream=gate}": 25,
+        "accuracy_frames_total{stream=yard}": 12,
+        "accuracy_frames_dropped_total{reason=busy,stream=gate}": 3,
+        "accuracy_frames_dropped_total{reason=restarting,stream=gate}": 0,
+        "accuracy_frames_dropped_total{reason=failed,stream=gate}": 0,
+        "accuracy_frames_dropped_total{reason=busy,stream=yard}": 0,
+        "accuracy_frames_dropped_total{reason=restarting,stream=yard}": 0,
+        "accuracy_frames_dropped_total{reason=failed,stream=yard}": 0,
+    }
+
+
 def test_restarts_of_workers_are_counted() -> None:
     restarts = 0
     meter = PrometheusMeter(restarts=lambda: restarts)

@@ -9,7 +9,7 @@ import pytest
 
 from sightline.monitoring.metrics import PrometheusMeter
 from sightline.monitoring.watched import WINDOW_S, WatchedValues
-from sightline.types import ClassFigures
+from sightline.types import AccuracyStatus, ClassFigures
 
 
 class World:
@@ -170,3 +170,14 @@ def test_a_worker_that_starts_again_takes_no_value_away() -> None:
     assert world.read(1)["latency_p99_ms stream gate"] == 30
     world.stream("gate", "reconnecting")
     assert world.read(1).keys() == {"stream_down_s stream gate", "stream_down_s stream new"}
+
+
+def test_an_estimated_accuracy_is_watched_while_there_is_one() -> None:
+    world = World()
+    world.stream("gate", "running")
+    world.stream("yard", "running")
+    world.streams["gate"].accuracy = AccuracyStatus("estimated", 0.6, 0.5, 0.7)
+    world.streams["yard"].accuracy = AccuracyStatus("waiting")
+    found = world.read()
+    assert found["accuracy stream gate"] == 0.6
+    assert "accuracy stream yard" not in found

@@ -142,6 +142,15 @@ def _of_streams(limits: Thresholds) -> Iterator[AlertRule]:
         "warning",
         "stream {{ $labels.stream }} is no longer like its reference: GET /streams/NAME says what has changed",
     )
+    accuracy = "sightline_stream_estimated_accuracy"
+    yield AlertRule(
+        "SightlineEstimatedAccuracyFell",
+        f"{accuracy}_high < avg_over_time({accuracy}[7d])",
+        "1h",
+        "warning",
+        "the estimated accuracy of the model of stream {{ $labels.stream }} lies below the mean of the week with all of its "
+        "interval: look at newest frames, and at GET /streams/NAME",
+    )
     yield AlertRule(
         "SightlineResultsLost",
         'sightline_stream_state{state="degraded"} == 1',

@@ -100,6 +100,16 @@ def _overview(limits: Thresholds) -> list[Panel]:
             [("sightline_rollout_agreement", "{{model}} and {{second_model}}")],
             "percentunit",
         ),
+        *_watched_streams(),
+        Panel(
+            "Memory of the process", [("process_resident_memory_bytes", "{{instance}}")], "bytes"
+        ),
+    ]
+
+
+def _watched_streams() -> list[Panel]:
+    """What is known of streams that are watched for drift, or whose accuracy is estimated."""
+    return [
         Panel(
             "Drift of streams: largest change over its limit",
             [("sightline_stream_drift_effect", "{{stream}}")],
@@ -107,7 +117,9 @@ def _overview(limits: Thresholds) -> list[Panel]:
             1.0,
         ),
         Panel(
-            "Memory of the process", [("process_resident_memory_bytes", "{{instance}}")], "bytes"
+            "Estimated accuracy of streams' models (mAP@50)",
+            [("sightline_stream_estimated_accuracy", "{{stream}}")],
+            "percentunit",
         ),
     ]
 

@@ -13,6 +13,9 @@ _CORRUPT = 0.001
 _SLOW_MS = 1000.0
 _FAILED = 0.02
 _ACCURACY_DROP = 0.05
+_NOT_ESTIMATED_S = 60.0
+_WAITED_S = 7200.0
+"""It takes a while until enough frames were looked at."""
 ACCURACY = "accuracy/"
 """Named values that begin so are estimates of accuracy, 0 to 1."""
 BOUNDS = ("accuracy/low", "accuracy/high")
@@ -77,6 +80,18 @@ def _of_frames(stream: StreamFacts) -> Iterator[str]:
 
 
 def _of_accuracy(stream: StreamFacts) -> Iterator[str]:
+    refused = stream.accuracy_s.get("refused", 0.0)
+    if refused > _NOT_ESTIMATED_S:
+        yield (
+            f"Its accuracy was not estimated for {duration(refused)}: `sightline config check`, or GET /streams/{stream.name}, "
+            "says why"
+        )
+    waited = stream.accuracy_s.get("waiting", 0.0)
+    if waited > max(_WAITED_S, sum(stream.accuracy_s.values()) / 2):
+        yield (
+            "Its accuracy could hardly be estimated: there was no idle time, or the reference failed: GET "
+            f"/streams/{stream.name} says what was left out, and why"
+        )
     for name in stream.values:
         if not name.startswith(ACCURACY) or name in BOUNDS:
             continue

@@ -54,7 +54,8 @@ class StreamFacts:
 
     ``availability`` (0 to 1) is of the time in which it should have run, while it was recorded; None: it never
     should. ``traffic`` counts objects by class when they come, ``counted_by`` tells how: by ``tracks``, or, where nothing is tracked,
-    by ``samples``, one frame in so many seconds. ``drift_s`` are seconds by state; empty: nobody watches.
+    by ``samples``, one frame in so many seconds. ``drift_s`` are seconds by state; empty: nobody watches. So are ``accuracy_s`` of
+    estimates, whose figures are among ``values``.
     """
 
     name: str
@@ -69,6 +70,7 @@ class StreamFacts:
     latency_ms: dict[str, float | None]
     drift_s: dict[str, float]
     drift_causes: list[DriftCause]
+    accuracy_s: dict[str, float]
     values: dict[str, dict[str, float]]
     quality: list[QualityProblem]
     errors: dict[str, int]
@@ -173,6 +175,7 @@ def _stream(name: str, rows: Sequence[StoredSummary], step: int) -> StreamFacts:
         latency_ms=_latency(total, "latency"),
         drift_s=_seconds(total.parts("drift")),
         drift_causes=_causes(by_start, step),
+        accuracy_s=_seconds(total.parts("accuracy")),
         values={key: _value(total, key) for key in sorted(total.values)},
         quality=quality_problems(by_start, step),
         errors=_largest_first(total.parts("error")),

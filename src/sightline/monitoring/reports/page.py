@@ -221,7 +221,10 @@ def _drift(one: StreamFacts) -> Iterator[str]:
 def _accuracy(one: StreamFacts, axis: TimeAxis) -> Iterator[str]:
     yield "<h3>Estimated accuracy, and other values</h3>"
     if not one.values:
-        yield '<p class="soft">None: nobody estimates the accuracy of this stream.</p>'
+        why = "nobody estimates the accuracy of this stream"
+        if one.accuracy_s:
+            why = f"the estimate was {next(iter(one.accuracy_s))}"
+        yield f'<p class="soft">None: {shown(why)}.</p>'
         return
     rows = [
         [

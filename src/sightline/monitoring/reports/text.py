@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sightline.monitoring.reports.advice import ACCURACY, BOUNDS
 from sightline.monitoring.reports.facts import ReportFacts, StreamFacts
 from sightline.monitoring.reports.words import duration, milliseconds, percent, period, whole
 from sightline.redaction import one_line, printable
@@ -46,5 +47,13 @@ def _stream(one: StreamFacts) -> Iterator[str]:
         f"{f'left out {whole(dropped)} ({reasons})' if dropped else 'none left out'}"
     )
     yield f"  latency {latency} (p50 / p95 / p99)"
+    yield from _accuracy(one)
     for cause in one.drift_causes:
         yield f"  drift for {duration(cause.seconds)}: {cause.words}"
+
+
+def _accuracy(one: StreamFacts) -> Iterator[str]:
+    names = (f"{ACCURACY}map50", *BOUNDS)
+    if all(name in one.values for name in names):
+        estimate, low, high = (one.values[name]["mean"] for name in names)
+        yield f"  mAP@50 estimated at {estimate:.2f}, between {low:.2f} and {high:.2f}"

@@ -225,6 +225,7 @@ def _count_stream(
         if now.drift.state == "drift" and now.drift.causes:
             summary.count(f"cause/{now.drift.causes[0]}", passed_ms)
     if now.accuracy is not None and now.state in ("running", "degraded"):
+        summary.count(f"accuracy/{now.accuracy.state}", passed_ms)
         _add_accuracy(summary, now.accuracy)
 
 

@@ -45,6 +45,8 @@ def test_what_is_usual_asks_for_nothing() -> None:
         pytest.param({"read": 9_000, "dropped__overloaded": 9_000}, "sightline tune", id="slow"),
         pytest.param({"dropped__corrupt": 400}, "came damaged: look at the network", id="damaged"),
         pytest.param({"drift__drift": 9, "cause__blurred": 9_000}, "Focus the lens", id="drift"),
+        pytest.param({"accuracy__refused": 600_000}, "not estimated for 10 min", id="refused"),
+        pytest.param({"accuracy__waiting": 9_000_000}, "no idle time", id="no idle time"),
     ],
 )
 def test_a_stream(counts: dict[str, int], words: str) -> None:
@@ -80,6 +82,9 @@ def test_an_estimated_accuracy_that_fell() -> None:
         found.count("read", 9)
         found.count("drift/usual", 9)
         found.value("accuracy/map50", 0.8 if number < 5 else 0.7)
+        found.value("accuracy/low", 0.7 if number < 5 else 0.6)
+        found.count("accuracy/waiting", 300_000)
+        found.count("accuracy/estimated", 3_300_000)
         rows.append(StoredSummary(GATE, START + number * HOUR_S, HOUR_S, found))
     facts = report_facts("x", START, START + 9 * HOUR_S, rows)
     advise(facts)

@@ -83,3 +83,20 @@ def test_what_nobody_estimates_is_said_plainly(facts: ReportFacts) -> None:
     assert "nobody estimates" not in report_page(facts)
     facts.streams[0].values.clear()
     assert "nobody estimates the accuracy" in report_page(facts)
+    facts.streams[0].accuracy_s["refused"] = 9.0
+    assert "the estimate was refused" in report_page(facts)
+
+
+def test_an_estimate_stands_with_its_interval_before_classes() -> None:
+    found = PeriodSummary()
+    found.count("state/running", 3_600_000)
+    for name, value in (("map50", 0.61), ("low", 0.5), ("high", 0.7), ("ap50 of car", 0.66)):
+        found.value(f"accuracy/{name}", value)
+    row = StoredSummary(Series("stream", "gate", "street"), START, HOUR_S, found)
+    facts = report_facts("x", START, START + HOUR_S, [row])
+    page = report_page(facts).split("Estimated accuracy")[1]
+    assert page.index("ap50 of car") < page.index("<svg")  # in the table only
+    legend = page[page.index("<svg") :]
+    assert "map50" in legend
+    assert "ap50 of car" not in legend
+    assert "  mAP@50 estimated at 0.61, between 0.50 and 0.70" in report_lines(facts)

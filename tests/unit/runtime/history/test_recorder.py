@@ -15,7 +15,7 @@ from sightline.monitoring.history.series import SERVICE, Series
 from sightline.monitoring.history.summary import PeriodSummary, added
 from sightline.runtime.history.model_counts import ModelCounts
 from sightline.runtime.history.recorder import HistoryRecorder, HistoryStatus
-from sightline.types import DriftStatus, StreamStats
+from sightline.types import AccuracyStatus, DriftStatus, StreamStats
 
 GATE = Series("stream", "gate", "street")
 START = 1_800_000_000.0
@@ -114,6 +114,23 @@ def test_states_errors_and_drift_are_counted() -> None:
     assert total.parts("error") == {"cannot open #.#.#.#:#": 2}
     assert total.parts("cause") == {"fog": 50_000}
     assert total.parts("drift") == {"drift": 50_000, "usual": 10_000}
+
+
+def test_estimates_of_accuracy_are_kept_while_the_stream_runs() -> None:
+    site = Site()
+    site.run(20, accuracy=AccuracyStatus("waiting", frames=4))
+    classes = {f"class {n}": {"ap50": n / 50, "objects": float(n)} for n in range(30)}
+    site.run(40, accuracy=AccuracyStatus("estimated", 0.6, 0.5, 0.7, classes))
+    site.run(20, accuracy=AccuracyStatus("estimated", 0.3, 0.2, 0.4))
+    site.run(20, state="reconnecting")
+    site.recorder.close()
+    total = site.store.total()
+    assert total.parts("accuracy") == {"waiting": 20_000, "estimated": 60_000}
+    kept = total.values
+    assert kept["accuracy/map50"].mean == pytest.approx(0.5)  # by the time that each stood
+    assert (kept["accuracy/low"].least, kept["accuracy/high"].most) == (200_000, 700_000)
+    assert kept["accuracy/ap50 of class 29"].mean == pytest.approx(0.58)
+    assert len(kept) == 3 + 20  # the classes of which there is most
 
 
 def test_what_collectors_and_models_counted_is_kept() -> None:
