@@ -499,6 +499,25 @@ def yolov8_segment(dtype: int = TensorProto.FLOAT) -> Graph:
     return graph
 
 
+def segment_with_faint_prototypes() -> Graph:
+    """Masks of what is bright, made by two layers with one faint plane beside seven that are 2,000 times as strong:
+    a scale for all of them leaves nothing of the faint one, which alone makes the masks."""
+    rows = np.zeros((1, 4 + CLASSES + PROTOTYPES, CELLS), np.float32)
+    rows[0, :4, 100], rows[0, 4 + CLASS, 100] = CENTRE, SCORE
+    rows[0, 4 + CLASSES :, 100] = coefficients()
+    graph = Graph()
+    graph.answer("output0", rows)
+    strength = np.float32([2000, 1, *[2000] * (PROTOTYPES - 2)])
+    mean = np.full((PROTOTYPES, 3, 4, 4), 1 / 48, np.float32) * strength[:, None, None, None]
+    planes = graph.add("Conv", "images", graph.value(mean), strides=[4, 4])
+    own = np.zeros((PROTOTYPES, PROTOTYPES, 3, 3), np.float32)
+    own[range(PROTOTYPES), range(PROTOTYPES), 1, 1] = 1 / strength
+    bias = graph.value(np.full(PROTOTYPES, -0.4, np.float32))
+    made = graph.add("Conv", planes, graph.value(own), bias, pads=[1, 1, 1, 1])
+    graph.output("output1", made, (1, PROTOTYPES, HEIGHT // 4, WIDTH // 4))
+    return graph
+
+
 def yolov5_segment() -> Graph:
     rows = np.zeros((1, 3 * CELLS, 5 + CLASSES + PROTOTYPES), np.float32)
     rows[0, 100, :5], rows[0, 100, 5 + CLASS] = (*CENTRE, 1.0), SCORE

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from tests.command import Done, Run, in_process
 import sightline as sl
 from sightline.optimize.variants import optimization, speed
 
+pytest_plugins = ("tests.training_fixtures",)
 FOOTAGE = "street://?seed=10003&duration=4&fps=10&density=1&width=640&height=384"
 
 
@@ -155,6 +154,88 @@ def test_a_model_without_class_names_is_judged(
     assert fp16["kept"] == 1
 
 
+def without_masks(rows: Any, prototypes: Any) -> tuple[Any, Any]:
+    return rows, prototypes * 0 - 1
+
+
+def with_points_elsewhere(rows: Any) -> tuple[Any]:
+    points = rows.copy()
+    points[:, -9:] += 60 * (rows[:, -9:] > 0)
+    return (points,)
+
+
+def turned_further(rows: Any) -> tuple[Any]:
+    turned = rows.copy()
+    turned[:, -1] += 0.5
+    return (turned,)
+
+
+SHAPES = [
+    pytest.param(exported_graphs.yolov8_segment, "yolov8-segment", without_masks, "its masks are those of the original by 0", id="masks"),
+    pytest.param(exported_graphs.yolov8_pose, "yolov8-pose", with_points_elsewhere, "its keypoints are those of the original by 0", id="keypoints"),
+    pytest.param(exported_graphs.yolov8_obb, "yolov8-obb", turned_further, "its turned boxes are those of the original by 0", id="turned boxes"),
+]  # fmt: skip
+"""A model that is for more than boxes, what is done to it, and what is said of that."""
+
+
+@pytest.mark.parametrize(("make", "decoder", "ruin", "reason"), SHAPES)
+@pytest.mark.parametrize("ruined", [False, True])
+def test_a_variant_is_judged_by_what_the_model_is_for(
+    make: exported_graphs.Make, decoder: str, ruin: Callable[..., Any], reason: str, ruined: bool,
+    tmp_path: Path, greys: Path, sightline: Run, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The boxes are the original's in all of them."""
+    path = make().save(tmp_path / "model.onnx")
+    shape = "keypoint_shape: [3, 3]\n" if decoder == "yolov8-pose" else ""
+    path.with_suffix(".yaml").write_text(f"decoder: {decoder}\nclass_names: [a, b, c]\n{shape}")
+
+    def changed(graph: Any) -> bytes:
+        if ruined:
+            answers = graph.graph.initializer[1:]
+            values = ruin(*map(onnx.numpy_helper.to_array, answers))
+            for entry, value in zip(answers, values, strict=True):
+                entry.CopyFrom(onnx.numpy_helper.from_array(value.astype(np.float32), entry.name))
+        content: bytes = graph.SerializeToString()
+        return content
+
+    monkeypatch.setattr(speed, "SECONDS", 0.02)
+    monkeypatch.setattr(optimization, "to_half", changed)
+    made = sightline(
+        "optimize", path, "--data", greys, "-o", tmp_path / "made", "--variants", "fp16", "--allow-slower", "--json"
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    fp16 = json.loads(made.stdout)["variants"][1]
+    assert fp16["accepted"] == (not ruined), fp16
+    if ruined:
+        assert reason in fp16["reason"]
+        assert "of class b from 1.000 to" in fp16["reason"]
+        assert fp16["kept"] < 0.9
+    else:
+        assert fp16["kept"] == 1
+
+
+def test_int8_gives_the_layer_of_masks_back(
+    tmp_path: Path, sightline: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is bright is found in all pictures with a box that stays, so that nothing but the masks tells."""
+    monkeypatch.setattr(speed, "SECONDS", 0.02)
+    (tmp_path / "pictures").mkdir()
+    for number in range(40):
+        picture = np.full((96, 160, 3), 20, np.uint8)
+        picture[20 : 24 + number, 20 : 60 + number] = 220
+        cv2.imwrite(str(tmp_path / "pictures" / f"{number:02}.png"), picture)
+    path = exported_graphs.segment_with_faint_prototypes().save(tmp_path / "model.onnx")
+    made = sightline(
+        "optimize", path, "--data", tmp_path / "pictures", "-o", tmp_path / "made", "--variants", "int8",
+        "--allow-slower", "--json", "--backend", "onnxruntime",
+    )  # fmt: skip
+    int8 = json.loads(made.stdout)["variants"][1]
+    assert int8["accepted"], int8
+    assert int8["kept"] > 0.97
+    (layer,) = int8["in_floats"]
+    assert (layer["layer"], layer["operator"]) == ("Conv_2", "Conv")
+
+
 def test_a_model_whose_outputs_are_no_numbers(tmp_path: Path, greys: Path, sightline: Run) -> None:
     graph = exported_graphs.yolov8()
     graph.weights[-1].CopyFrom(
@@ -181,31 +262,6 @@ def test_no_input_is_overwritten(tmp_path: Path, sightline: Run, optimize: Optim
     made = optimize("--data", pictures / "img1" / "*.jpg", "-o", tmp_path, code=2)
     assert "report.png" in made.stderr
     assert (tmp_path / "report.png").read_bytes() == before
-
-
-@pytest.fixture
-def training_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The bundled detector's training step, with a picture a step; what it is told is how many."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    pytest.importorskip("torch_pruning", reason="torch-pruning is not installed")
-    from sightline.optimize.training import importance
-    from sightline.optimize.training.pruning import ChannelPruning
-
-    monkeypatch.setattr(importance, "BATCHES", 1)
-    monkeypatch.setattr(ChannelPruning, "rounds", 1)
-    recipe = Path(__file__).parents[2] / "training"
-    monkeypatch.syspath_prepend(str(recipe))
-    before, threads = set(sys.modules), torch.get_num_threads()
-    torch.set_num_threads(1)
-    importlib.import_module("data").build(tmp_path / "frames", range(1), 2)
-    (tmp_path / "step.py").write_text(
-        "from fine_tune import StreetTask\ndef small(data): return StreetTask(data, count=1)\n"
-    )
-    yield "step.py:small"
-    torch.set_num_threads(threads)
-    for name in set(sys.modules) - before:
-        if str(recipe) in str(getattr(sys.modules[name], "__file__", "")) or name == "step":
-            del sys.modules[name]
 
 
 def test_variants_that_are_trained(tmp_path: Path, optimize: Optimize, training_step: str) -> None:

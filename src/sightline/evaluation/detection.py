@@ -32,13 +32,16 @@ class ClassScores:
     """How well objects of one class were found; NaN where there are none.
 
     ``recall`` is the share that was found at an overlap of 0.5 whatever the score, ``count`` the
-    number of true objects.
+    number of true objects. ``mask_ap`` and ``keypoint_ap`` are as ``ap``, of masks (or turned boxes) and of
+    keypoints; NaN where the model or the labels do not tell them.
     """
 
     ap: float
     ap50: float
     recall: float
     count: int
+    mask_ap: float = math.nan
+    keypoint_ap: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -127,22 +130,28 @@ def _with_shapes(
     class_names: Sequence[str],
 ) -> DetectionScores:
     """The scores with those of masks and keypoints, where the labels and the model tell them."""
-    more: dict[str, float] = {}
     if add_outlines(truth, found, shapes, pictures):
-        more |= _three("mask", _evaluate(truth, found, class_names, "segm"))
+        scores = _with_kind(scores, "mask", _evaluate(truth, found, class_names, "segm"))
     sigmas = add_keypoints(truth, found, shapes, pictures)
     if sigmas is not None:
-        more |= _three("keypoint", _evaluate(truth, found, class_names, "keypoints", sigmas))
-    return replace(scores, **more)  # type: ignore[arg-type]
+        tables = _evaluate(truth, found, class_names, "keypoints", sigmas)
+        scores = _with_kind(scores, "keypoint", tables)
+    return scores
 
 
-def _three(name: str, tables: Tables) -> dict[str, float]:
+def _with_kind(scores: DetectionScores, name: str, tables: Tables) -> DetectionScores:
+    """The scores with those of ``mask`` or ``keypoint``, whose tables these are."""
     precision, _ = tables
-    return {
+    per_class = {
+        class_name: replace(own, **{f"{name}_ap": _mean(precision[:, :, k, _ALL])})  # type: ignore[arg-type]
+        for k, (class_name, own) in enumerate(scores.per_class.items())
+    }
+    of_all = {
         f"{name}_map": _mean(precision[:, :, :, _ALL]),
         f"{name}_map50": _mean(precision[_IOU_50, :, :, _ALL]),
         f"{name}_map75": _mean(precision[_IOU_75, :, :, _ALL]),
     }
+    return replace(scores, per_class=per_class, **of_all)  # type: ignore[arg-type]
 
 
 def with_classes(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sightline.evaluation.agreement import THRESHOLD, matched_scores
+from sightline.evaluation.agreement import THRESHOLD, matched_columns
 from sightline.evaluation.comparison import overlaps, real_boxes
 from sightline.types import Detections, Floats, Ints
 
@@ -89,7 +89,7 @@ def compare_pictures(
         (second, first, near.T, confs[1]),
     ):
         confident = one.scores >= confident_from(conf)
-        found = ~np.isnan(matched_scores(table[confident], other.scores.astype(np.float64)))
+        found = matched_columns(table[confident], other.scores.astype(np.float64)) >= 0
         sure.append(one.class_ids[confident])
         agreed.append(one.class_ids[confident][found])
 

@@ -16,6 +16,9 @@ from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals
 from sightline.types import Detections
 
+OF_A_BOX = 0.53
+"""Share of its box that a person covers, as Ultralytics takes it for OKS where nothing tells the area."""
+
 Outline = Any
 """COCO's ``segmentation``: a list of polygons [x, y, x, y, …], or run lengths. None: only a box is known."""
 
@@ -110,8 +113,7 @@ def add_keypoints(
 ) -> list[float] | None:
     """Add keypoints to the annotations of datasets in COCO's form; as ``add_outlines``.
 
-    Returns the deviations of OKS, one of each keypoint: COCO's for its 17, else 1 / K as Ultralytics has
-    it. None: there is nothing to score.
+    Returns the deviations of OKS, one of each keypoint. None: there is nothing to score.
 
     Raises:
         ConfigError: the labels and the model have not the same number of keypoints.
@@ -138,6 +140,12 @@ def add_keypoints(
                 nothing if points is None else points.astype(np.float64).ravel().tolist()
             )
             item["num_keypoints"] = sum(v > 0 for v in item["keypoints"][2::3])
+    return oks_deviations(count)
+
+
+def oks_deviations(count: int) -> list[float]:
+    """The deviation of each of ``count`` keypoints in OKS: COCO's for its 17, else 1 / count as
+    Ultralytics has it."""
     return list(_COCO_SIGMAS) if count == len(KEYPOINT_NAMES) else [1 / count] * count
 
 

@@ -112,6 +112,7 @@ def test_masks(tmp_path: Path, kind: str) -> None:
     # Discs of 0.8 of the radius are 0.64 of the area: found at 0.50, 0.55 and 0.60.
     smaller = dataset.score([found(masks=masks(0.8))])
     assert smaller.mask_map50 == 1
+    assert smaller.per_class["thing"].mask_ap == smaller.mask_map
     assert smaller.mask_map == pytest.approx(0.3, abs=0.101)
     assert smaller.mask_map75 == 0
     assert smaller.map == right.map >= 0.8, "boxes are scored by themselves"

@@ -18,8 +18,8 @@ from sightline.types import Floats, Frame, Observation
 
 if TYPE_CHECKING:
     from sightline.build.sources import SourceInput
+    from sightline.models.crop_model import CropModel
     from sightline.models.model_card import ModelCard
-    from sightline.optimize.variants.crops import CropModel
     from sightline.optimize.variants.pictures import NetworkPictures
 
 BoxesOf: TypeAlias = Callable[[Frame], Floats]

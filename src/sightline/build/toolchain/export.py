@@ -4,58 +4,46 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightline.build.file_conflicts import check_files, paths_read
 from sightline.build.model_files import located
-from sightline.build.models import build_engine
-from sightline.build.sources import inputs
+from sightline.build.toolchain.export_comparison import ExportComparison, compare_export
 from sightline.build.toolchain.export_sources import (
-    ExportedModel,
     ExportOptions,
     export_request,
     read_source,
 )
-from sightline.config import EngineOptions, ModelOptions
-from sightline.errors import ConfigError, ModelError
+from sightline.config import ModelOptions
+from sightline.errors import ConfigError
 from sightline.tables import EXPORTERS, load
 from sightline.tables.entries import ExporterEntry
-from sightline.types import Frame, Normalization
 from sightline.whole_files import move_into_place, scratch_beside
 
 if TYPE_CHECKING:
     from sightline.models.history import HistoryStep
     from sightline.models.model_card import ModelCard
-    from sightline.optimize.export.comparison import Difference
-    from sightline.optimize.export.request import ExportRequest, ExportSource, Runner
+    from sightline.optimize.export.request import ExportRequest, ExportSource
 
 log = logging.getLogger(__name__)
-
-TOLERANCE = 1e-3
-HALF_TOLERANCE = 0.5
-"""The largest distance where weights are kept in 16 bits: raw outputs of small networks move that far."""
 
 FOR_ENGINES = "--int8, --profile, --workspace-mb, --dla, --strongly-typed, --cache and --target"
 
 MOST_SIDE = 8192
 """Pixels of the longest side of an input: models are compared at that size, and memory ends."""
 
-NOTABLE = 0.05
-"""A distance that is told of, where it is allowed."""
-
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: the file, its card, and the difference; None: nothing here runs it."""
+    """What was written: the file, its card, and how it compares; None: nothing here runs it."""
 
     path: Path
     card: ModelCard
-    difference: Difference | None
+    comparison: ExportComparison | None
 
 
 def export(model: ModelOptions, to: Path, options: ExportOptions) -> Exported:
@@ -83,12 +71,12 @@ def export(model: ModelOptions, to: Path, options: ExportOptions) -> Exported:
         _check_files(model, to, entry, options)
         request, card = export_request(read, scratch / to.name, entry, options)
         load(entry.make)(request)
-        difference = None
+        compared = None
         if entry.backend:
-            difference = _compared(read, request, card, entry, options)
-        step = _step(name, entry, request, difference, options.extra or {})
+            compared = compare_export(read, request, card, entry, options)
+        step = _step(name, entry, request, compared, options.extra or {})
         _place(request.path, to, entry, card.after(step), model)
-    return Exported(to, card.after(step), difference)
+    return Exported(to, card.after(step), compared)
 
 
 def exporter(to: Path) -> tuple[str, ExporterEntry]:
@@ -103,88 +91,16 @@ def exporter(to: Path) -> tuple[str, ExporterEntry]:
     raise ConfigError(f"{to}: no format has the suffix {to.suffix or '(none)'}: {hint or listed}")
 
 
-def _compared(
-    read: ExportedModel,
-    request: ExportRequest,
-    card: ModelCard,
-    entry: ExporterEntry,
-    options: ExportOptions,
-) -> Difference:
-    """How far the export is from the model. Raises ModelError: too far."""
-    from sightline.optimize.export import comparison
-
-    limit = options.tolerance
-    if limit is None:
-        limit = HALF_TOLERANCE if request.fp16 else TOLERANCE
-    stride = max(card.stride, 32)
-    wanted = comparison.shapes(request.size, request.batch, request.dynamic, stride)
-    if request.build is not None:
-        wanted = request.build.compared(wanted)
-    with _frames(options.data) as frames:
-        batches = comparison.pictures(frames, wanted, card.order)
-    with ExitStack() as stack:
-        reference = _reference(read, request, stack)
-        made = _engine_runner(request.path, request.normalization, entry.backend, stack)
-        difference = comparison.compare(reference, made, batches)
-    if difference.distance > limit:
-        raise ModelError(
-            f"the export differs from {request.source.name} by more than {limit:g} and was not kept: "
-            f"{difference}. --tolerance says what is allowed"
-        )
-    if difference.distance > NOTABLE:
-        log.warning(
-            "%s: 16-bit weights move an output of %s by %.2g: --fp32 keeps it as it is",
-            request.path.name, request.source.name, difference.distance,
-        )  # fmt: skip
-    return difference
-
-
-def _reference(read: ExportedModel, request: ExportRequest, stack: ExitStack) -> Runner:
-    """What runs the model as it was."""
-    from sightline.optimize.export.runners import network_runner
-
-    file = read.source.file
-    if file is None:
-        return network_runner(request.source, request.normalization)
-    backend = "openvino" if file.format == "openvino" else "onnxruntime"
-    return _engine_runner(file.content, request.normalization, backend, stack)
-
-
-def _engine_runner(
-    model: Path | bytes, normalization: Normalization, backend: str, stack: ExitStack
-) -> Runner:
-    from sightline.optimize.export.runners import engine_runner
-
-    on_gpu = backend == "tensorrt"
-    how = EngineOptions(
-        precision="auto" if on_gpu else "fp32", device="auto" if on_gpu else "cpu", requests=1
-    )
-    options = ModelOptions(model=str(model) if isinstance(model, Path) else "it", backend=backend, engine=how)  # fmt: skip
-    engine = stack.enter_context(closing(build_engine(model, normalization, options)))
-    return engine_runner(engine)
-
-
-@contextmanager
-def _frames(data: str) -> Iterator[Iterator[Frame]]:
-    """The frames of a source that a user named."""
-    source = inputs([data])[0].source
-    source.open()
-    try:
-        yield islice(iter(source), 1000)
-    finally:
-        source.close()
-
-
 def _step(
     name: str,
     entry: ExporterEntry,
     request: ExportRequest,
-    difference: Difference | None,
+    compared: ExportComparison | None,
     extra: Mapping[str, Any],
 ) -> HistoryStep:
     from sightline.models.history import made_by
 
-    figures = {} if difference is None else {"largest_difference": difference.as_figures()}
+    figures = {} if compared is None else compared.figures()
     options: dict[str, Any] = {
         "to": name,
         "size": list(request.size),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sightline.build.file_conflicts import check_files, paths_read
 from sightline.build.model_files import PEOPLE, bundled_names, model_path
@@ -15,12 +16,19 @@ from sightline.build.toolchain.cards import onnx_card
 from sightline.build.toolchain.crops import boxes_of, check_shown
 from sightline.build.toolchain.export_sources import DATA
 from sightline.build.toolchain.package_subjects import CropSubject, DetectorSubject, PackedSubject
-from sightline.build.toolchain.package_trials import data_frames, packed_options, variant_trials
+from sightline.build.toolchain.package_trials import VariantTrials, data_frames
+from sightline.build.toolchain.package_variants import (
+    TAUGHT,
+    PackageTraining,
+    VariantMaker,
+    packed_options,
+)
+from sightline.build.toolchain.training import TrainingRequest
 from sightline.config import ClassifyOptions, ModelOptions, stage_options
 from sightline.errors import ConfigError, ModelError
 from sightline.models.exporters.metadata import DETECTION_TASKS
 from sightline.types import Frame
-from sightline.whole_files import check_text, move_into_place, scratch_beside
+from sightline.whole_files import check_text, move_into_place, scratch_beside, writable_folder
 
 if TYPE_CHECKING:
     from sightline.deploy.package.files import PackedUse
@@ -28,11 +36,6 @@ if TYPE_CHECKING:
     from sightline.deploy.package.trials import PackageTrial
     from sightline.models.card import CardReading
     from sightline.models.model_card import ModelCard
-
-UNTRIED = (
-    "Pruned and distilled variants are not tried: they are taught, by `sightline optimize --variants "
-    "pruned-0.3,distilled-0.5 --training STEP`, and an accepted one is packed like any model"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,8 @@ class PackageOptions:
             ``MODEL`` or ``MODEL:class,class``; None: it is shown whole pictures.
         models_dir: where that is looked up by its name.
         wheels: files of Python packages that lie in the package, for a machine without a network.
+        training: how networks are taught where no other variant meets the limits; None: none is.
+        taught: the variants that are taught then, in their order.
         missed: pack what is nearest to the limits where none meets them.
     """
 
@@ -56,6 +61,8 @@ class PackageOptions:
     crops: str | None = None
     models_dir: Path | None = None
     wheels: tuple[Path, ...] = ()
+    training: TrainingRequest | None = None
+    taught: str = TAUGHT
     missed: bool = False
 
 
@@ -70,19 +77,28 @@ class Packed:
 
 
 def package(
-    model: ModelOptions, output: Path, options: PackageOptions, tell: Callable[[str], None]
+    model: ModelOptions,
+    output: Path,
+    options: PackageOptions,
+    tell: Callable[[str], None],
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Packed:
     """Write a package: a folder, or an archive where ``output`` ends with ``.tar.gz``.
 
+    Networks that were taught for it are kept beside it, in ``NAME.training``, until it is written: the same call
+    goes on where an interrupted one was.
+
     Args:
         tell: is called with each variant that was tried.
+        progress: is told what is being done meanwhile.
 
     Raises:
-        ConfigError: the model is no ONNX file, nothing says what it is shown, or the output is there already.
+        ConfigError: the model is no ONNX file, nothing says what it is shown, the output is there already, or
+            the training step is not the model's.
         ModelError: it cannot be read, or no variant meets the limits: nothing is written then.
         SinkError: the files cannot be written.
     """
-    from sightline.deploy.package.trials import best, missed, tried
+    from sightline.deploy.package.trials import best, missed
 
     path = model_path(model)
     check_files(paths_read(model), {"the package": output})
@@ -90,29 +106,82 @@ def package(
         raise ConfigError(f"{output} is there already: give another name, or remove it")
     _check_wheels(options.wheels)
     check_text(path, "a package, which is for other machines")
+    training = None
+    if options.training is not None:
+        folder = output.with_name(f"{_plain(output)}.training")
+        training = PackageTraining.begin(options.training, options.taught, folder)
     reading = onnx_card(path)
     _check_crops(reading, options)
-    frames = data_frames(options.data)
-    subject = _subject(reading, frames, model, options)
-    trials = []
-    with scratch_beside(output) as scratch:
-        for trial in tried(
-            variant_trials(reading, subject, options.limits, scratch), options.limits
-        ):
-            trials.append(trial)
-            tell(str(trial))
+    subject = _subject(reading, data_frames(options.data), model, options)
+    with scratch_beside(output) as scratch, _kept_trainings(training) as done:
+        trials = _trials(reading, subject, options, scratch, training, (tell, progress))
         chosen = best(trials, options.limits)
         gaps = missed(chosen, options.limits)
         if gaps and not options.missed:
             raise ModelError(
                 f"no variant of {path.name} meets the limits of {options.target}; the nearest "
-                f"is {chosen}: {'; '.join(gaps)}. {UNTRIED}. --allow-missed packs the nearest all the same"
+                f"is {chosen}: {'; '.join(gaps)}. {_untried(training)}. --allow-missed packs the nearest all the same"
             )
         name = _plain(output)
         folder = scratch / name
         _write(folder, name, reading, chosen, subject, options, trials)
         _place(folder, output)
+        done()
     return Packed(output, chosen, trials, gaps)
+
+
+def _trials(
+    reading: CardReading,
+    subject: PackedSubject,
+    options: PackageOptions,
+    scratch: Path,
+    training: PackageTraining | None,
+    tell: tuple[Callable[[str], None], Callable[[str], None]],
+) -> list[PackageTrial]:
+    """What was tried, up to the first variant that meets all limits; ``tell`` is of trials and of progress."""
+    from sightline.deploy.package.trials import tried
+
+    tell_trial, progress = tell
+    trials = []
+    with ExitStack() as stack:
+        maker = VariantMaker(
+            reading, subject, options.limits, scratch, stack, training, tell_trial, progress
+        )
+        maker.check_training()
+        for trial in tried(
+            VariantTrials(maker, subject, options.limits, tell_trial), options.limits
+        ):
+            trials.append(trial)
+            tell_trial(str(trial))
+    return trials
+
+
+@contextmanager
+def _kept_trainings(training: PackageTraining | None) -> Iterator[Callable[[], None]]:
+    """A folder for trainings, which lasts until what it gives is called, or where nothing was kept in it."""
+    if training is None:
+        yield lambda: None
+        return
+    folder = writable_folder(training.folder)
+
+    def done() -> None:
+        for file in folder.glob("*.checkpoint.pt"):
+            file.unlink()
+
+    try:
+        yield done
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _untried(training: PackageTraining | None) -> str:
+    if training is None:
+        return (
+            "Networks that are pruned, distilled or taught for INT8 are tried, too, with --training STEP "
+            "(see docs/guides/optimizing.md)"
+        )
+    return f"What was taught is kept in {training.folder} for another try"
 
 
 def _check_crops(reading: CardReading, options: PackageOptions) -> None:
@@ -227,13 +296,17 @@ def _use(
 
 def _card(reading: CardReading, chosen: PackageTrial, options: PackageOptions) -> ModelCard:
     from sightline.models.history import made_by
+    from sightline.optimize.variants.report import PACKAGES
 
+    taught: dict[str, Any] = {}
+    if options.training and chosen.training:
+        taught = options.training.options()
     step = made_by(
         "sightline package",
-        options.limits.runtime,
+        *PACKAGES,
         source=reading.file.path.name,
         source_sha256=reading.file.sha256,
-        options={"target": options.target, "variant": chosen.variant},
+        options={"target": options.target, "variant": chosen.variant, **taught},
         figures=chosen.figures(),
     )
     return reading.card.after(step)

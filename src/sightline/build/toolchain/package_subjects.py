@@ -29,7 +29,7 @@ SURE = 0.5
 """The score of an object, or of a name, that must be found on the machine, too."""
 
 SAME = 0.7
-"""The overlap (IoU) from which an object is the one that was found where the package was made."""
+"""The overlap (IoU, of keypoints OKS) from which an object is the one that was found where the package was made."""
 
 SAME_COSINE = 0.98
 """The cosine from which a vector is the one that was made there."""
@@ -82,13 +82,16 @@ class DetectorSubject:
         return _found_objects(options, self._frames)
 
     def kept(self, found: Sequence[Detections], reference: Sequence[Detections]) -> float:
-        """See ``PackedSubject``."""
+        """The lowest of the share of the reference's sure objects that are found, the share of what was surely
+        found that the reference finds, too, and how much alike their masks, turned boxes and keypoints are."""
         from sightline.evaluation.agreement import score_agreement
 
         scores = score_agreement(found, reference, self._names)
         if not scores.count:
             raise _sure_of_nothing("footage with objects of its classes")
-        return scores.recall
+        others = score_agreement(reference, found, self._names)
+        right = others.recall if others.count else 1.0
+        return min(scores.recall, right, *scores.shapes.values())
 
     def latency_ms(self, options: ModelOptions) -> float:
         """See ``PackedSubject``."""
@@ -109,7 +112,7 @@ class DetectorSubject:
             lent = built
             reference = RecordingDetector(lent, pictures).submit(self._frames).result()
             yield lambda engine: self.kept(
-                detect_again(lent, engine, pictures, range(len(pictures))), reference
+                list(detect_again(lent, engine, pictures, range(len(pictures)))), reference
             )
 
     def sample(self, options: ModelOptions) -> tuple[Frame, Sequence[JsonObject]]:
@@ -123,7 +126,10 @@ class DetectorSubject:
     ) -> list[Mapping[str, Any]]:
         """See ``PackedSubject``."""
         (found,) = _found_objects(options, [frame])
-        return [one for one in expected if not _is_among(one, found)]
+        wanted = _described(expected)
+        return [
+            one for row, one in enumerate(expected) if not _is_among(wanted[row : row + 1], found)
+        ]
 
 
 class CropSubject:
@@ -234,8 +240,13 @@ def _sure_of_nothing(remedy: str) -> ConfigError:
 
 
 def _found_objects(options: ModelOptions, frames: Sequence[Frame]) -> list[Detections]:
-    with closing(detector(options.model_copy(update={"conf": LOWEST_CONF}))) as built:
-        return [built.submit([frame]).result()[0] for frame in frames]
+    """Raises InferenceError: an output of the network is not a number."""
+    from sightline.optimize.variants.pictures import NetworkPictures, RecordingDetector
+
+    low = options.model_copy(update={"conf": LOWEST_CONF})
+    with closing(detector(low)) as built, closing(NetworkPictures()) as shown:
+        assert isinstance(built, SharedDetector)
+        return RecordingDetector(built, shown).submit(frames).result()
 
 
 def _median_ms(engine: Engine, shape: tuple[int, int, int]) -> float:
@@ -246,8 +257,29 @@ def _median_ms(engine: Engine, shape: tuple[int, int, int]) -> float:
     return median(runs.latencies_ms(TIMED_S))
 
 
-def _is_among(expected: Any, found: Detections) -> bool:
-    """Whether an object of the manifest is found: of its class, at its place."""
-    same = found[found.class_ids == expected["class_id"]]
-    box = np.array([expected["box"]], np.float32)
-    return bool(len(same)) and float(iou_matrix(box, same.boxes).max()) >= SAME
+def _described(expected: Sequence[Any]) -> Detections:
+    """The objects of a manifest."""
+    from sightline.evaluation.pictures.found_shapes import fields_of, read_shape
+
+    angles = [one["angle"] for one in expected if "angle" in one]
+    return Detections(
+        np.array([one["box"] for one in expected], np.float32).reshape(-1, 4),
+        np.ones(len(expected), np.float32),
+        np.array([one["class_id"] for one in expected], np.int64),
+        angles=np.array(angles, np.float32) if angles else None,
+        **fields_of([read_shape(one) for one in expected]),
+    )
+
+
+def _is_among(expected: Detections, found: Detections) -> bool:
+    """Whether an object of the manifest is found: of its class, at its place, with its mask and keypoints."""
+    from sightline.evaluation.shape_agreement import shape_likeness
+
+    same = found[found.class_ids == expected.class_ids[0]]
+    if not len(same):
+        return False
+    overlaps = iou_matrix(expected.boxes, same.boxes)[0]
+    nearest = int(overlaps.argmax())
+    shapes = shape_likeness(expected, same[nearest : nearest + 1])
+    alike = [float(values[0]) for values in shapes.values() if not np.isnan(values[0])]
+    return min([float(overlaps[nearest]), *alike]) >= SAME

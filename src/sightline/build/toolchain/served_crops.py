@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from sightline.deploy.names import output_names
 from sightline.errors import InvalidRequest
 from sightline.geometry import whole_box
 from sightline.models.classifier import CropClassifier
+from sightline.models.crop_model import CropModel
 from sightline.models.embedder import CropEmbedder
 from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
@@ -20,8 +21,6 @@ from sightline.types import Floats, Frame, JsonObject
 
 TOP = 5
 """Names of each attribute that are told, the likeliest first."""
-
-CropModel: TypeAlias = CropClassifier | CropEmbedder
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ _COUNTS = (
     "switches", "fragments", "mostly_tracked", "mostly_lost", "false_positives", "misses"
 )  # fmt: skip
 
+_OF_SHAPES = ("mask_", "turned_", "keypoint_")
+"""How the names of scores begin that are about more than boxes."""
+
 
 def report(
     scores: Any,
@@ -69,9 +72,10 @@ def report(
 def plain_scores(scores: Any) -> JsonObject:
     """Scores as a dictionary. Classes have no notes of their own."""
     plain = asdict(scores)
-    for name in [name for name in plain if name.startswith(("mask_", "keypoint_"))]:
-        if math.isnan(plain[name]):  # the labels or the model tell of boxes only
-            del plain[name]
+    for part in (plain, *plain["per_class"].values()):
+        for name in [name for name in part if name.startswith(_OF_SHAPES)]:
+            if math.isnan(part[name]):  # the labels or the model tell of boxes only
+                del part[name]
     for of_class in plain["per_class"].values():
         of_class.pop("notes", None)
     return plain
@@ -140,13 +144,20 @@ def estimate_table(estimate: AccuracyEstimate) -> Table:
 
 def agreement_table(scores: AgreementScores) -> Table:
     """A row for each class that the reference is confident of, and one for all."""
-    table = _table("class", "objects", "AP", "AP50", "recall", "score shift")
+    from sightline.evaluation.shape_agreement import SHAPES
+
+    shapes = list(scores.shapes)
+    of_shapes = [f"{SHAPES[name]}, {name.rpartition('_')[2].upper()}" for name in shapes]
+    table = _table("class", "objects", "AP", "AP50", "recall", "score shift", *of_shapes)
     rows = {name: (c.ap, c.ap50, c) for name, c in scores.per_class.items() if c.count}
     for name, (ap, ap50, c) in (rows | {"all": (scores.map, scores.map50, scores)}).items():
         if name == "all":
             table.add_section()
         shift = "–" if math.isnan(c.score_shift) else f"{c.score_shift:+.3f}"
-        table.add_row(cell(name), str(c.count), _share(ap), _share(ap50), _share(c.recall), shift)
+        more = [_share(getattr(c, shape)) for shape in shapes]
+        table.add_row(
+            cell(name), str(c.count), _share(ap), _share(ap50), _share(c.recall), shift, *more
+        )
     return table
 
 

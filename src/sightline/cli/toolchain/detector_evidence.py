@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 
 import typer
@@ -18,11 +18,11 @@ from sightline.coco import COCO_NAMES
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError
 from sightline.evaluation.agreement import score_agreement
-from sightline.evaluation.detection import with_classes
+from sightline.evaluation.detection import DetectionScores, with_classes
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.pictures.class_names import as_written
 from sightline.evaluation.pictures.datasets import read_dataset
-from sightline.optimize.variants.gate import Verdict, judge_agreement, judge_scores
+from sightline.optimize.variants.gate import Verdict, judge_agreement, judge_scores, judge_shapes
 from sightline.optimize.variants.original import Judge
 from sightline.optimize.variants.pictures import NetworkPictures, RecordingDetector, detect_again
 from sightline.protocols import Engine, SharedDetector
@@ -48,9 +48,16 @@ def detector_evidence(
     check_amount(request, len(found))
     places = range(len(shown))
     if request.labels is not None:
+        if not any(map(len, found)):
+            progress.end()
+            typer.echo(
+                "--data: the model is sure of nothing in this footage, on which INT8 scales are found: is it what "
+                "the cameras will show?",
+                err=True,
+            )
         labelled = stack.enter_context(closing(NetworkPictures()))
         return Evidence(shown, tuple(places), _label_judge(request, detector, labelled))
-    if not any((one.scores >= SURE).any() for one in found):
+    if not any(map(len, found)):
         raise ConfigError(
             "--data: the model is sure of nothing in this footage, so nothing can be compared: is it what "
             "the model was made for? Give other footage, or labelled pictures with --labels"
@@ -62,14 +69,18 @@ def detector_evidence(
 def detect_footage(
     request: OptimizeRequest, detector: RecordingDetector, progress: ProgressLine
 ) -> list[Detections]:
-    """What the original finds in frames that are evenly spread over the footage.
+    """What the original is sure of in frames that are evenly spread over the footage.
 
     Raises as ``footage_frames``.
     """
     found: list[Detections] = []
     for frame in footage_frames(request, progress):
-        found += detector.submit([frame]).result()
+        found += map(_sure, detector.submit([frame]).result())
     return found
+
+
+def _sure(found: Detections) -> Detections:
+    return found[found.scores >= SURE]
 
 
 def _agreement_judge(
@@ -83,17 +94,10 @@ def _agreement_judge(
 
     def judge(engine: Engine) -> Verdict:
         again = detect_again(detector, engine, shown, places)
-        names = _all_names(detector.class_names, [*reference, *again])
-        scores = score_agreement(again, reference, names, confident=SURE)
+        scores = score_agreement(again, reference, detector.class_names, confident=SURE)
         return judge_agreement(scores, request.limits)
 
     return judge
-
-
-def _all_names(names: Sequence[str], found: Sequence[Detections]) -> list[str]:
-    """A name for each class that was found; a model need not name its classes."""
-    most = max((int(one.class_ids.max(initial=-1)) + 1 for one in found), default=0)
-    return [*names, *(str(number) for number in range(len(names), most))]
 
 
 def _label_judge(
@@ -120,10 +124,27 @@ def _label_judge(
             f"--labels {request.labels}: the original finds none of these objects, so nothing can be lost: "
             "are the classes called as the model calls them?"
         )
-    judged = partial(judge_scores, original=own, limits=request.limits)
+    untold = _untold_shapes(found, own)
+    sure = [_sure(one) for one in found] if untold else []
 
     def judge(engine: Engine) -> Verdict:
-        again = detect_again(detector, engine, labelled, range(len(labelled)))
-        return judged(dataset.score(with_classes(again, names, dataset.class_names)))
+        seen = list(detect_again(detector, engine, labelled, range(len(labelled))))
+        again = with_classes(seen, names, dataset.class_names)
+        verdict = judge_scores(dataset.score(again), own, request.limits)
+        if not untold:
+            return verdict
+        scores = score_agreement(again, sure, dataset.class_names, confident=SURE)
+        return verdict.joined(judge_shapes(scores, request.limits, untold))
 
     return judge
+
+
+def _untold_shapes(found: Sequence[Detections], own: DetectionScores) -> list[str]:
+    """The figures of shapes that the model tells and the labels do not: the original stands for the truth."""
+    outlines, points = math.isnan(own.mask_map), math.isnan(own.keypoint_map)
+    told = {
+        "mask_iou": outlines and any(one.masks is not None for one in found),
+        "turned_iou": outlines and any(one.angles is not None for one in found),
+        "keypoint_oks": points and any(one.keypoints is not None for one in found),
+    }
+    return [name for name, is_told in told.items() if is_told]

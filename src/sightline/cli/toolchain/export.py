@@ -58,7 +58,8 @@ ComparedOn = Annotated[
 Tolerance = Annotated[
     float | None,
     typer.Option(
-        min=0, help="Largest |a-b|/(1+|b|) of an element. \\[default: .001; in FP16 or INT8 .5]"
+        min=0,
+        help="Largest |a-b|/(1+|b|) of an element. \\[default: .001; in FP16 .5; in INT8 what is found counts]",
     ),
 ]
 Module = Annotated[
@@ -173,10 +174,14 @@ def export(
             engine=replace(wanted, data=data) if wanted != EngineSettings() else None,
         ),
     )  # fmt: skip
-    if done.difference is None:
+    compared = done.comparison
+    if compared is None:
         typer.echo("not compared: nothing runs this format here", err=True)
     else:
-        typer.echo(f"largest difference: {done.difference}", err=True)
+        typer.echo(f"largest difference: {compared.difference}", err=True)
+        if compared.verdict is not None:
+            kept = f"{compared.verdict.kept:.3f}"
+            typer.echo(f"kept of what the model is sure of: {kept}", err=True)
     typer.echo(to)
 
 

@@ -10,6 +10,12 @@ import typer
 
 from sightline.cli.options import Backend, Json, Size, Verbose, network_names
 from sightline.cli.terminal import logs
+from sightline.cli.toolchain.training_options import (
+    Training,
+    TrainingData,
+    TrainingMinutes,
+    TrainingSteps,
+)
 
 if TYPE_CHECKING:
     from sightline.optimize.variants.int8 import Ranges
@@ -90,22 +96,6 @@ Frames = Annotated[int, typer.Option(min=40, help="Frames of the footage, evenly
 Minutes = Annotated[
     float, typer.Option(min=0.1, help="For the search of layers that INT8 does not suit.")
 ]
-Training = Annotated[
-    str | None,
-    typer.Option(
-        help="The model's training step: package.module:factory, or file.py:factory (see TrainingTask)."
-    ),
-]
-TrainingData = Annotated[
-    str | None, typer.Option(help="What the factory is handed: its training data.")
-]
-TrainingMinutes = Annotated[
-    float, typer.Option(min=0.01, help="How long each trained variant is taught.")
-]
-TrainingSteps = Annotated[
-    int | None,
-    typer.Option(min=1, help="Its steps, instead of minutes: a run that can be repeated."),
-]
 AllowSlower = Annotated[
     bool, typer.Option("--allow-slower", help="Accept variants that are slower here, but smaller.")
 ]
@@ -141,10 +131,10 @@ def optimize(
 
     sightline optimize street --data "street://?duration=60" --variants pruned-0.3,qat --training training/fine_tune.py:StreetTask --training-data frames -o small
     """
+    from sightline.build.toolchain.training import TrainingRequest
     from sightline.cli.terminal.variants import print_report
     from sightline.cli.toolchain.optimize_request import OptimizeRequest, range_kind, variant_names
     from sightline.cli.toolchain.optimizing import optimized
-    from sightline.cli.toolchain.training import TrainingRequest
     from sightline.optimize.training.kinds import TrainingLength
     from sightline.optimize.variants.gate import LossLimits
 

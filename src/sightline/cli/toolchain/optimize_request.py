@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from sightline.cli.toolchain.training import TrainingRequest
+from sightline.build.toolchain.training import TrainingRequest
 from sightline.errors import ConfigError
 from sightline.optimize.training.kinds import SHARES, trained_variant
 from sightline.optimize.variants.gate import LossLimits

@@ -15,6 +15,7 @@ import typer
 from sightline import build
 from sightline.build.model_files import PEOPLE
 from sightline.build.toolchain.cards import read_any_card
+from sightline.build.toolchain.training import begin_training, checkpoint_path, trainer
 from sightline.cli.evaluate import LOWEST_CONF, MOST_DETECTIONS
 from sightline.cli.options import model_options
 from sightline.cli.terminal.progress_line import ProgressLine
@@ -22,7 +23,6 @@ from sightline.cli.toolchain.crop_evidence import crop_evidence
 from sightline.cli.toolchain.detector_evidence import detector_evidence
 from sightline.cli.toolchain.evidence import Evidence
 from sightline.cli.toolchain.optimize_request import BACKENDS, OptimizeRequest
-from sightline.cli.toolchain.training import begin_training, checkpoint_path, trainer
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError
 from sightline.models.card import CardReading

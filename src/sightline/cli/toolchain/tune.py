@@ -22,6 +22,7 @@ from sightline.redaction import printable
 if TYPE_CHECKING:
     from sightline.build.toolchain.tuning import Accuracy
     from sightline.config import ModelOptions
+    from sightline.evaluation.detection import DetectionScores
     from sightline.optimize.tuning.cameras import Bottleneck, CameraPromise
     from sightline.optimize.tuning.candidates import Limits, Space, Trial
     from sightline.runtime.capacity import FleetLoad
@@ -250,26 +251,28 @@ def _accuracy(native: ModelOptions, footage: _Footage, pictures: list[Any]) -> I
 
 
 class _LabelAccuracy:
-    """The mAP on labels, as a part of the native configuration's. Raises ConfigError: that is 0."""
+    """What is kept of the native configuration's mAP on labels. Raises ConfigError: that is 0."""
 
     def __init__(self, native: ModelOptions, footage: _Footage) -> None:
         self._footage = footage
-        self._native = self._score(native)
-        if not self._native > 0:
+        self._native = self._scores(native)
+        if not self._native.map > 0:
             raise ConfigError(
                 f"--labels {footage.labels}: the model finds nothing of what they tell"
             )
 
     def __call__(self, options: ModelOptions) -> float:
-        """The part of the native configuration's mAP."""
-        return self._score(options) / self._native
+        """The part of the native configuration's mAP; of masks or keypoints where less of theirs is kept."""
+        from sightline.optimize.variants.gate import LossLimits, judge_scores
 
-    def _score(self, options: ModelOptions) -> float:
+        return judge_scores(self._scores(options), self._native, LossLimits()).kept
+
+    def _scores(self, options: ModelOptions) -> DetectionScores:
         from sightline.cli.evaluate import LOWEST_CONF
         from sightline.cli.scoring import Labels, labelled_scores
 
         labels = Labels(str(self._footage.labels), self._footage.images, None, None)
-        return float(labelled_scores(labels, options.model_copy(update={"conf": LOWEST_CONF})).map)
+        return labelled_scores(labels, options.model_copy(update={"conf": LOWEST_CONF}))
 
 
 def _facts(

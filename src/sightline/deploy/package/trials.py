@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ class PackageTrial:
     """A variant of a model at an input size, measured on this machine.
 
     Args:
-        variant: ``fp32``, ``fp16`` (weights) or ``int8``.
+        variant: ``fp32``, ``fp16`` (weights) or ``int8``; ``pruned-0.3``, ``pruned-0.3-fp16`` and so on of
+            networks that were taught.
         path: of its file.
         size: longer side of the input; None: the model's own.
         size_mb: of its files.
         latency_ms: the median of one picture.
         kept: the share of what the original is sure of that it finds.
         in_floats: the layers of an INT8 variant that do not compute in INT8.
+        training: how the network was taught; empty: it was not.
     """
 
     variant: str
@@ -31,6 +33,7 @@ class PackageTrial:
     latency_ms: float
     kept: float
     in_floats: tuple[str, ...] = ()
+    training: Mapping[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         size = f" at {self.size}" if self.size else ""
@@ -49,6 +52,7 @@ class PackageTrial:
             "latency_ms": round(self.latency_ms, 2),
             "kept": round(self.kept, 4),
             "in_floats": list(self.in_floats),
+            "training": {name: round(value, 4) for name, value in self.training.items()} or None,
         }
 
 

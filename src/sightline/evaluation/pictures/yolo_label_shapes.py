@@ -7,10 +7,7 @@ import numpy as np
 from sightline.evaluation.comparison import Reals
 from sightline.evaluation.pictures.coco_shapes import all_keypoints
 from sightline.evaluation.pictures.yolo_lines import LabelLines
-from sightline.evaluation.shapes import TrueShapes
-
-OF_A_BOX = 0.53
-"""Share of its box that a person covers, as Ultralytics takes it for OKS: labels do not tell the area."""
+from sightline.evaluation.shapes import OF_A_BOX, TrueShapes
 
 
 def label_shapes(found: LabelLines, size: tuple[int, int]) -> TrueShapes:

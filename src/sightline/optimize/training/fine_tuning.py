@@ -111,6 +111,8 @@ class FineTuning:
             self._update(batch, progress)
             self._seconds += min(PAUSED_S, time.monotonic() - started)
             self._tell()
+        if not all(bool(weight.isfinite().all()) for weight in self._average.parameters()):
+            raise ModelError(self._no_number("a weight"))
         self._save()
         network = self._average.eval()
         figures = dict(self._compression.figures(network))
@@ -154,10 +156,7 @@ class FineTuning:
         loss = self._task.loss(self._network, batch, self._teacher)
         own = float(loss.detach())
         if not math.isfinite(own):
-            raise ModelError(
-                f"the loss is not a number (NaN) or infinite after {self._step} steps: a lower `rate` of the "
-                "training task may help"
-            )
+            raise ModelError(self._no_number("the loss"))
         self._optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self._network.parameters(), CLIPPED)
@@ -165,6 +164,12 @@ class FineTuning:
         self._follow()
         self._step += 1
         self._loss = own if math.isnan(self._loss) else 0.98 * self._loss + 0.02 * own
+
+    def _no_number(self, what: str) -> str:
+        return (
+            f"{what} is not a number (NaN) or infinite after {self._step} steps: a lower `rate` of the training "
+            "task may help"
+        )
 
     def _follow(self) -> None:
         """The average follows, quickly at first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from sightline.evaluation.classification import (
 )
 from sightline.evaluation.retrieval import compare_vectors, mean_average_precision
 from sightline.models.classifier import CropClassifier
+from sightline.models.crop_model import CropModel
 from sightline.models.embedder import CropEmbedder
 from sightline.models.model_card import ModelCard
 from sightline.optimize.variants.gate import (
@@ -34,9 +35,6 @@ from sightline.optimize.variants.original import Judge
 from sightline.optimize.variants.pictures import NetworkPictures
 from sightline.protocols import Engine
 from sightline.types import Floats, Ints, Mask
-
-CropModel: TypeAlias = CropClassifier | CropEmbedder
-"""A model that is shown one object, or one picture, at a time."""
 
 AT_A_TIME = 64
 """Pictures that are read from disk together."""

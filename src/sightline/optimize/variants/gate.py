@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sightline.evaluation.agreement import AgreementScores
 from sightline.evaluation.classification import AttributeScores, ValueScores
 from sightline.evaluation.detection import DetectionScores
 from sightline.evaluation.retrieval import VectorAgreement
+from sightline.evaluation.shape_agreement import SHAPES
 
 FEWEST_OBJECTS = 20
 """A class of fewer objects is not judged: one object more or less would be more than the limit."""
@@ -21,11 +22,12 @@ _MOST_NAMED = 3
 class LossLimits:
     """What may be lost at most.
 
-    ``map_drop`` and ``class_drop`` are differences in mAP and in a class's AP against labels; of a
-    classifier, in accuracy and in the share of a class's pictures that are named so. Without labels,
-    ``agreement`` is the least mAP@50 against what the original is sure of (of a classifier the least
-    share of its sure names, of an embedder the least mean cosine and share of nearest pictures), and no
-    class's may be lower than 1 - 2 × ``class_drop``.
+    ``map_drop`` and ``class_drop`` are differences in mAP and in a class's AP against labels, of boxes and of
+    masks and keypoints each by itself; of a classifier, in accuracy and in the share of a class's pictures
+    that are named so. Without labels, ``agreement`` is the least mAP@50 against what the original is sure of
+    (of a classifier the least share of its sure names, of an embedder the least mean cosine and share of
+    nearest pictures), and no class's may be lower than 1 - 2 × ``class_drop``; nor may the mean overlap of
+    masks or turned boxes, or the mean OKS of keypoints, with those of the original.
     """
 
     map_drop: float = 0.01
@@ -50,38 +52,54 @@ class Verdict:
         """Whether nothing speaks against the variant."""
         return not self.reason
 
+    def joined(self, other: Verdict) -> Verdict:
+        """Both verdicts as one: the lower share, and the reasons of both."""
+        return Verdict(
+            min(self.kept, other.kept),
+            "; ".join(filter(None, (self.reason, other.reason))),
+            tuple(dict.fromkeys((*self.unjudged, *other.unjudged))),
+        )
+
+
+_OF_LABELS = (("", "map", "ap"), ("mask ", "mask_map", "mask_ap"), ("keypoint ", "keypoint_map", "keypoint_ap"))  # fmt: skip
+"""What is scored against labels, and the fields of its scores; those that the original lacks are not judged."""
+
 
 def judge_scores(found: DetectionScores, original: DetectionScores, limits: LossLimits) -> Verdict:
     """Whether a variant's scores against labels are near enough to the original's."""
     counts = {name: scores.count for name, scores in original.per_class.items()}
-    drops = {
-        name: (original.per_class[name].ap, found.per_class[name].ap)
-        for name, count in counts.items()
-        if count >= FEWEST_OBJECTS
-    }
-    too_much = {
-        name: (before, after)
-        for name, (before, after) in drops.items()
-        if before - after > limits.class_drop
-    }
-    drop = original.map - found.map
-    kept = found.map / original.map if original.map else 0.0
-    reasons = []
-    if not drop <= limits.map_drop:
-        reasons.append(
-            f"mAP falls from {original.map:.3f} to {found.map:.3f}, and may fall by {limits.map_drop:g}"
-        )
-    if too_much:
-        reasons.append(_of_classes("AP", too_much, f"may fall by {limits.class_drop:g}"))
-    return Verdict(kept, "; ".join(reasons), _few(counts))
+    reasons, kept = [], []
+    for what, field, of_class in _OF_LABELS:
+        before, after = getattr(original, field), getattr(found, field)
+        if field != "map" and math.isnan(before):
+            continue
+        kept.append(after / before if before and not math.isnan(after) else 0.0)
+        if not before - after <= limits.map_drop:
+            reasons.append(
+                f"{what}mAP falls from {before:.3f} to {_shown(after)}, and may fall by {limits.map_drop:g}"
+            )
+        aps = {
+            name: (getattr(original.per_class[name], of_class), getattr(own, of_class))
+            for name, own in found.per_class.items()
+            if counts[name] >= FEWEST_OBJECTS
+        }
+        too_much = {
+            name: (had, has)
+            for name, (had, has) in aps.items()
+            if not math.isnan(had) and not had - has <= limits.class_drop
+        }
+        if too_much:
+            reasons.append(_of_classes(f"{what}AP", too_much, f"may fall by {limits.class_drop:g}"))
+    return Verdict(min(kept, default=0.0), "; ".join(reasons), _few(counts))
 
 
 def judge_agreement(scores: AgreementScores, limits: LossLimits) -> Verdict:
-    """Whether a variant finds what the original is sure of.
+    """Whether a variant finds what the original is sure of, with the same shapes.
 
-    The agreement is the mean over the classes that can be judged; where none can, over all.
+    The agreement is the mean over the classes that can be judged; where none can, over all. What is
+    kept is the lowest of it and of the figures of ``judge_shapes``.
     """
-    counts = {name: own.count for name, own in scores.per_class.items()}
+    counts = _object_counts(scores)
     judged = [name for name, count in counts.items() if count >= FEWEST_OBJECTS]
     least = 1 - 2 * limits.class_drop
     agreed = {name: scores.per_class[name].ap50 for name in judged}
@@ -94,7 +112,43 @@ def judge_agreement(scores: AgreementScores, limits: LossLimits) -> Verdict:
         )
     if too_low:
         reasons.append(_of_classes("agreement", too_low, f"{least:g} is wanted"))
-    return Verdict(kept, "; ".join(reasons), _few(counts))
+    boxes = Verdict(kept, "; ".join(reasons), _few(counts))
+    return boxes.joined(judge_shapes(scores, limits))
+
+
+def judge_shapes(
+    scores: AgreementScores, limits: LossLimits, shapes: Collection[str] = tuple(SHAPES)
+) -> Verdict:
+    """Whether masks, turned boxes and keypoints of the objects that both found are the original's.
+
+    Args:
+        shapes: those figures of ``SHAPES`` that count.
+    """
+    least = 1 - 2 * limits.class_drop
+    told = {name: value for name, value in scores.shapes.items() if name in shapes}
+    reasons = []
+    for name, value in told.items():
+        measure = "OKS" if name == "keypoint_oks" else "IoU"
+        if not value >= least:
+            reasons.append(
+                f"its {SHAPES[name]} are those of the original by {value:.3f} (mean {measure}), and {least:g} is "
+                "wanted"
+            )
+        too_low = {
+            class_name: (1.0, getattr(own, name))
+            for class_name, own in scores.per_class.items()
+            if own.count >= FEWEST_OBJECTS and getattr(own, name) < least
+        }
+        if too_low:
+            reasons.append(
+                _of_classes(f"{measure} of {SHAPES[name]}", too_low, f"{least:g} is wanted")
+            )
+    kept = min(told.values(), default=1.0)
+    return Verdict(kept, "; ".join(reasons), _few(_object_counts(scores)))
+
+
+def _object_counts(scores: AgreementScores) -> dict[str, int]:
+    return {name: own.count for name, own in scores.per_class.items()}
 
 
 def judge_names(

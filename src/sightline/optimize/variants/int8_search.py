@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sightline.errors import ModelError
+from sightline.errors import InferenceError, ModelError
 from sightline.optimize.export.runners import engine_runner
 from sightline.optimize.variants.gate import Verdict
 from sightline.optimize.variants.graphs import prepared
@@ -71,6 +71,8 @@ class Int8Search:
             engine = self.original.make_engine(content, backend, "auto")
             try:
                 return self.judge(engine)
+            except InferenceError as exc:  # with other layers in floats it may do
+                return Verdict(0.0, str(exc))
             finally:
                 engine.close()
 

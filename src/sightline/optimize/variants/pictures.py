@@ -6,6 +6,7 @@ Pictures lie in a temporary file, not in memory: 1,000 of them at 640×640 are 1
 from __future__ import annotations
 
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -161,7 +162,14 @@ class _Replaying(EngineWrapper):
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
         """See ``Engine.submit``; ``fill`` is not called."""
-        return self.engine.submit(shape, lambda batch: np.copyto(batch[0], self._pixels), read)
+
+        def checked_read(outputs: Sequence[Floats]) -> T:
+            check_finite(outputs, self.info.outputs)
+            return read(outputs)
+
+        return self.engine.submit(
+            shape, lambda batch: np.copyto(batch[0], self._pixels), checked_read
+        )
 
 
 @dataclass(frozen=True)
@@ -178,17 +186,19 @@ class _SizeOnly:
 
 def detect_again(
     detector: SharedDetector, engine: Engine, pictures: NetworkPictures, places: Sequence[int]
-) -> list[Detections]:
-    """What a detector with another engine finds in kept pictures, in the order of ``places``."""
-    found: list[Detections] = []
-    flying: list[Future[list[Detections]]] = []
+) -> Iterator[Detections]:
+    """What a detector with another engine finds in kept pictures, in the order of ``places``, one by one: masks
+    of all of them would take much memory.
+
+    Raises InferenceError: an output is not a number (NaN or infinite).
+    """
+    flying: deque[Future[list[Detections]]] = deque()
     for future in _begun(detector, engine, pictures, places):
         flying.append(future)
         if len(flying) == IN_FLIGHT:
-            found += flying.pop(0).result()
+            yield from flying.popleft().result()
     for future in flying:
-        found += future.result()
-    return found
+        yield from future.result()
 
 
 def _begun(

@@ -93,14 +93,14 @@ def test_a_module_in_each_format_is_used_as_any_model(
 ) -> None:
     to = tmp_path / f"made{suffix}"
     done = export("exported_nets:Detector", to, size=(96, 64), card=network_card, dynamic=frozenset({"batch", "size"}))  # fmt: skip
-    assert 0 <= done.difference.distance < 1e-3
+    assert 0 <= done.comparison.difference.distance < 1e-3
     card = card_of(to)
     assert (card["decoder"], card["size"], card["fixed_size"]) == ("yolov8", [96, 64], False)
     assert (card["class_names"], card["conf"]) == (["person", "car"], 0.4)
     (step,) = card["history"]
     assert step["tool"] == "sightline export"
     assert step["source"] == "exported_nets:Detector"
-    assert step["figures"]["largest_difference"]["distance"] == done.difference.distance
+    assert step["figures"]["largest_difference"]["distance"] == done.comparison.difference.distance
     with sightline.load(to) as model:
         for height, width in ((64, 96), (96, 128)):
             model.detect(np.full((height, width, 3), 90, np.uint8))
@@ -246,7 +246,7 @@ def test_an_interrupted_export_leaves_the_old_file(
     def stopped(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(exporting, "_compared", stopped)
+    monkeypatch.setattr(exporting, "compare_export", stopped)
     with pytest.raises(KeyboardInterrupt):
         export(model, to, opset=19)
     assert {path.name: path.read_bytes() for path in to.parent.iterdir()} == before

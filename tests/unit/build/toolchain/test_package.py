@@ -18,7 +18,7 @@ import yaml
 from tests.command import in_process
 
 from sightline import build
-from sightline.build.toolchain import package_subjects, package_trials
+from sightline.build.toolchain import package_subjects, package_trials, package_variants
 from sightline.build.toolchain.package import PackageOptions, Packed, package
 from sightline.build.toolchain.package_check import verify_package
 from sightline.config import ModelOptions, file
@@ -36,7 +36,7 @@ MakeModel = Callable[..., Path]
 @pytest.fixture
 def without_int8(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the extra `optimize` is not installed."""
-    monkeypatch.setattr(package_trials.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(package_variants.importlib.util, "find_spec", lambda _: None)
 
 
 @pytest.fixture(autouse=True)

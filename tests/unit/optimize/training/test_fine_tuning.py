@@ -112,6 +112,21 @@ def test_a_loss_that_is_no_number_ends_it(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_weights_that_are_no_numbers_are_not_exported(tmp_path: Path) -> None:
+    """The loss of the last step is a number, and its gradient is none."""
+
+    class Task(TinyTask):
+        def loss(self, network: Any, batch: Any, teacher: Any) -> Any:
+            loss = super().loss(network, batch, teacher)
+            return loss if teacher is None else loss + (loss * 0).sqrt()
+
+    task = Task()
+    made = compression(KINDS[3], task, example().numpy())
+    with pytest.raises(ModelError, match="a weight is not a number"):
+        FineTuning(task, made, TrainingLength(steps=1), tmp_path / "it.pt", {}, silent).run()
+    assert not list(tmp_path.iterdir())
+
+
 def test_batches_that_end_are_told(tmp_path: Path) -> None:
     class Task(TinyTask):
         def batches(self, first: int) -> Any:

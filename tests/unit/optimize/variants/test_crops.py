@@ -14,8 +14,8 @@ from sightline.build.toolchain.crops import cut_frames
 from sightline.config import ModelOptions
 from sightline.engines.wrapper import EngineWrapper
 from sightline.errors import ConfigError, InferenceError
+from sightline.models.crop_model import CropModel
 from sightline.optimize.variants.crops import (
-    CropModel,
     ShownCrops,
     agreement_judge,
     label_judge,

@@ -13,10 +13,12 @@ from sightline.evaluation.retrieval import VectorAgreement
 from sightline.optimize.variants.gate import (
     FEWEST_OBJECTS,
     LossLimits,
+    Verdict,
     judge_agreement,
     judge_names,
     judge_retrieval,
     judge_scores,
+    judge_shapes,
     judge_sure_names,
     judge_vectors,
 )
@@ -83,6 +85,63 @@ def test_without_labels(found: AgreementScores, kept: float, reason: str) -> Non
     assert verdict.kept == pytest.approx(kept)
     assert reason in verdict.reason
     assert verdict.accepted == (not reason)
+
+
+def masks(mean: float, **classes: float) -> DetectionScores:
+    """Scores of boxes that have lost nothing, and of masks."""
+    each = {name: ClassScores(0.5, 0.5, 0.5, 40, mask_ap=ap) for name, ap in classes.items()}
+    return DetectionScores(0.5, 0.5, 0.5, 0.5, 0.5, 0.5, each, mask_map=mean)
+
+
+@pytest.mark.parametrize(
+    ("found", "kept", "reason"),
+    [
+        pytest.param(masks(0.398, car=0.4, bus=0.396), 0.995, "", id="a little less"),
+        pytest.param(masks(0.3, car=0.36, bus=0.36), 0.75, "mask mAP falls from 0.400 to 0.300", id="all"),
+        pytest.param(masks(0.4, car=0.6, bus=0.2), 1, "mask AP of class bus from 0.400 to 0.200", id="a class"),
+        pytest.param(masks(math.nan, car=0.4, bus=0.4), 0, "mask mAP falls from 0.400 to nothing", id="none at all"),
+    ],
+)  # fmt: skip
+def test_masks_against_labels(found: DetectionScores, kept: float, reason: str) -> None:
+    verdict = judge_scores(found, masks(0.4, car=0.4, bus=0.4), LIMITS)
+    assert verdict.kept == pytest.approx(kept)
+    assert reason in verdict.reason
+    assert verdict.accepted == (not reason)
+
+
+def shapes(count: int = 40, **figures: tuple[float, float]) -> AgreementScores:
+    """Boxes as the original's, and figures of shapes of the classes car and bus."""
+    each = {
+        name: ClassAgreement(
+            1, 1, 1, 0.0, count, **{kind: values[row] for kind, values in figures.items()}
+        )
+        for row, name in enumerate(("car", "bus"))
+    }
+    means = {kind: sum(values) / 2 for kind, values in figures.items()}
+    return AgreementScores(1, 1, 1, 0.0, 2 * count, each, **means)
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        pytest.param(shapes(mask_iou=(0.93, 0.95)), "", id="edges"),
+        pytest.param(shapes(mask_iou=(0.8, 0.8)), "its masks are those of the original by 0.800 (mean IoU), and 0.9", id="masks"),
+        pytest.param(shapes(mask_iou=(1.0, 0.82)), "IoU of masks of class bus from 1.000 to 0.820", id="masks of a class"),
+        pytest.param(shapes(keypoint_oks=(0.5, 0.6)), "its keypoints are those of the original by 0.550 (mean OKS)", id="keypoints"),
+        pytest.param(shapes(turned_iou=(0.5, 0.6)), "its turned boxes are those of the original by 0.550", id="turned boxes"),
+        pytest.param(shapes(5, mask_iou=(1.0, 0.82)), "", id="few of a class"),
+    ],
+)  # fmt: skip
+def test_shapes_without_labels(found: AgreementScores, reason: str) -> None:
+    verdict = judge_agreement(found, LIMITS)
+    assert verdict.kept == pytest.approx(*found.shapes.values())
+    assert reason in verdict.reason
+    assert verdict.accepted == (not reason)
+
+
+def test_only_shapes_that_labels_do_not_tell_are_judged_by_the_original() -> None:
+    found = shapes(mask_iou=(0.2, 0.2), keypoint_oks=(0.95, 0.95))
+    assert judge_shapes(found, LIMITS, ["keypoint_oks"]) == Verdict(0.95)
 
 
 def names(accuracy: float, **values: tuple[float, int]) -> AttributeScores:

@@ -48,7 +48,7 @@ def test_the_same_is_found_again() -> None:
     detector = model.detector
     with closing(NetworkPictures()) as pictures:
         found = RecordingDetector(detector, pictures).submit(frames).result()  # type: ignore[arg-type]
-        again = detect_again(detector, detector.engine, pictures, range(len(frames)))  # type: ignore[arg-type, attr-defined]
+        again = list(detect_again(detector, detector.engine, pictures, range(len(frames))))  # type: ignore[arg-type, attr-defined]
     model.close()
     assert sum(map(len, found)) > 0
     for first, second in zip(found, again, strict=True):

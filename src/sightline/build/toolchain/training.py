@@ -1,4 +1,4 @@
-"""The trained variants of ``sightline optimize``: their options, the training step, and where they are kept meanwhile."""
+"""Variants that are trained: their options, the training step, and where they are kept meanwhile."""
 
 from __future__ import annotations
 
@@ -32,9 +32,14 @@ class TrainingRequest:
 
 
 def begin_training(
-    variants: Sequence[str], request: TrainingRequest | None
+    variants: Sequence[str], request: TrainingRequest | None, flag: str = "--variants"
 ) -> TrainingTask[Any] | None:
     """The training step, where a variant is trained.
+
+    Args:
+        variants: names of variants.
+        request: the options of the training.
+        flag: by which the user named the variants.
 
     Raises ConfigError: ``--training`` is missing, a package is, or the step cannot be made.
     """
@@ -43,13 +48,13 @@ def begin_training(
         return None
     if request is None:
         raise ConfigError(
-            f"--variants {trained[0]}: the training step of the model is needed: --training "
+            f"{flag} {trained[0]}: the training step of the model is needed: --training "
             "package.module:factory (see docs/guides/optimizing.md)"
         )
     for package in ("torch", "torch_pruning"):
         if importlib.util.find_spec(package) is None:
             raise ConfigError(
-                f"--variants {trained[0]}: {package} is not installed: pip install 'sightline[training]'"
+                f"{flag} {trained[0]}: {package} is not installed: pip install 'sightline[training]'"
             )
     from sightline.optimize.training.task import training_task
 
