@@ -19,6 +19,7 @@ LEVELS: tuple[set[str], ...] = (
         "types",
         "imaging",
         "whole_files",
+        "replaced_files",
         "protocols",
         "geometry",
         "futures",

@@ -344,10 +344,15 @@ def _locked_folder(parent: Path, name: str) -> tuple[int, Path]:
 
 
 def move_into_place(made: Path, target: Path) -> None:
-    """Put a file or folder where it belongs, in place of an older one. Raises SinkError."""
+    """Put a file or folder where it belongs, in place of an older one; a file never in place of a folder.
+
+    Raises SinkError.
+    """
     old = made.with_name(f"{made.name}.replaced")
     try:
         _check_kind(target)
+        if target.is_dir() and not made.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "")
         make_folder(target.parent)
         if target.is_dir() and not target.is_symlink():
             target.replace(old)  # a folder is not replaced by another at once

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sightline.wall_time import read_moment, utc_text
+from sightline.wall_time import ClockWatch, read_moment, utc_text
 
 EIGHT = datetime(2026, 11, 28, 8, tzinfo=UTC)
 
@@ -59,3 +59,20 @@ def test_anything_else_is_refused_with_what_to_write(text: object, message: str)
 )
 def test_text_has_milliseconds(seconds: float, text: str) -> None:
     assert utc_text(seconds) == text
+
+
+def test_a_clock_is_believed_when_nobody_has_set_it_for_ten_minutes() -> None:
+    now, ticks = 1e9, 0.0
+    watch = ClockWatch(lambda: now, lambda: ticks)
+    assert not watch.steady
+    for passed, moved, jumped, steady in [
+        (599.0, 599.0, False, False),
+        (1.0, 1.0, False, True),
+        (60.0, 3660.0, True, False),
+        (60.0, -3540.0, True, False),
+        (600.0, 610.0, False, True),
+    ]:
+        now, ticks = now + moved, ticks + passed
+        assert watch.look() is jumped
+        assert watch.steady is steady
+        assert (watch.now, watch.ticks) == (now, ticks)

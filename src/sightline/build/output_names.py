@@ -10,6 +10,7 @@ from pathlib import Path
 from sightline.config.outputs import ChosenOutput
 from sightline.errors import ConfigError
 from sightline.media_suffixes import PICTURES, UNREAD_PICTURES, VIDEOS
+from sightline.replaced_files import is_binary
 from sightline.sinks.files import file_suffix
 from sightline.tables import SINKS, flag_of
 
@@ -34,12 +35,19 @@ _ALSO: Mapping[str, frozenset[str]] = {
 def check_name(output: ChosenOutput) -> None:
     """Say it where the name of a text file or a database is another output's or a misspelt one.
 
-    Raises ConfigError: it is the name of a video, a picture or a model, which might be lost.
+    Raises ConfigError: it is the name of a video, a picture or a model, which might be lost; or a file is there that
+        is no text.
     """
     path, usual = output.path, output.entry.suffix
     if output.entry.takes not in {"path", "database"} or "://" in path or path == "-":
         return
-    suffix, media = file_suffix(path), frozenset().union(*_FOREIGN.values())
+    media = frozenset().union(*_FOREIGN.values())
+    if output.entry.takes == "path" and usual not in media and is_binary(Path(path)):
+        raise ConfigError(
+            f"{flag_of(output.kind)} {path}: a file is there that is no text, which would be lost: write to another "
+            "place, or move it away"
+        )
+    suffix = file_suffix(path)
     if not suffix or not usual or usual in media or suffix in {usual, *_ALSO.get(usual, ())}:
         return
     flag, right = flag_of(output.kind), Path(path).with_suffix(usual)

@@ -9,7 +9,7 @@ from sightline.imaging.picture_files import encoded
 from sightline.sinks.files import locked_folder
 from sightline.sinks.yolo_shapes import yolo_lines
 from sightline.types import Detections, Frame
-from sightline.whole_files import OutputGuard, sink_error, writable_folder, write_whole
+from sightline.whole_files import OutputGuard, make_folder, sink_error, writable_folder, write_whole
 
 _HEAD = "# Written by Sightline. The pictures belong into `images`, beside `labels`.\n"
 """Begins our data.yaml: a folder whose own says something else holds labels of somebody else."""
@@ -49,7 +49,7 @@ class YoloDataset:
             )
             # Looked at again: another sink, which writes it first, may have begun just now.
             if description.is_file():
-                ours = description.read_text(errors="replace").startswith(_HEAD)
+                ours = description.read_text(encoding="utf-8", errors="replace").startswith(_HEAD)
             else:
                 ours = not labels
         except OSError as exc:
@@ -98,9 +98,11 @@ class YoloDataset:
         Raises SinkError: that fails, or labels of a model with other classes are there.
         """
         count = max(len(found.class_names), int(found.class_ids.max(initial=-1)) + 1)
-        if count <= self._classes:
+        # Somebody may have moved the folder away meanwhile: then this is a new one.
+        if count <= self._classes and (self._folder / "data.yaml").is_file():
             return
         names = [" ".join(found.class_name(i).split()) or str(i) for i in range(count)]
+        make_folder(self._folder)
         try:
             with locked_folder(self._folder):  # sinks of other streams and processes write it too
                 points = None if found.keypoints is None else found.keypoints.shape[1]
@@ -116,7 +118,13 @@ class YoloDataset:
         description = self._folder / "data.yaml"
         before: list[str] = []
         if description.is_file():
-            before = list(yaml.safe_load(description.read_text())["names"].values())
+            try:
+                found = yaml.safe_load(description.read_text(encoding="utf-8"))
+                before = [str(name) for name in found["names"].values()]
+            except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as exc:
+                raise SinkError(
+                    f"cannot write {self._folder}: its data.yaml does not name the classes: choose another folder"
+                ) from exc
         known = min(len(before), len(names))
         if before[:known] != names[:known]:
             raise SinkError(

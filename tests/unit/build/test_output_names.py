@@ -87,3 +87,18 @@ def test_a_name_that_is_odd_is_written_all_the_same(
     assert made.sinks(VIDEO)
     made.close()
     assert said in caplog.text if said else not caplog.text
+
+
+@pytest.mark.parametrize("option", ["json_lines", "csv", "mot", "coco"])
+def test_a_database_is_never_lost_to_a_text(option: str, here: Path) -> None:
+    (here / "run.db").write_bytes(b"SQLite format 3\0" + bytes(100))
+    with pytest.raises(ConfigError, match=r"run\.db: a file is there that is no text"):
+        outputs(OutputOptions(**{option: "run.db"}), {}, [VIDEO])
+    assert (here / "run.db").stat().st_size == 116
+    (here / "old.txt").write_text("frame")
+    assert outputs(OutputOptions(**{option: "old.txt"}), {}, [VIDEO])
+
+
+def test_an_older_video_is_replaced(here: Path) -> None:
+    (here / "old.mp4").write_bytes(bytes(100))
+    assert outputs(OutputOptions(annotated="old.mp4"), {}, [VIDEO])

@@ -15,6 +15,7 @@ from sightline.errors import ConfigError, SinkError
 from sightline.sinks.files import free_path, output_path
 from sightline.whole_files import (
     check_text,
+    move_into_place,
     safe_name,
     scratch_beside,
     sink_error,
@@ -183,3 +184,12 @@ def test_what_a_killed_maker_of_a_folder_has_left_goes_with_the_next_one(tmp_pat
     with scratch_beside(tmp_path / "gate") as first, scratch_beside(tmp_path / "gate") as second:
         assert sorted(drafts(tmp_path)) == sorted([first.name, second.name])
     assert [file.name for file in tmp_path.iterdir()] == [".gate.personal"]
+
+
+def test_a_file_never_takes_the_place_of_a_folder(tmp_path):
+    (tmp_path / "hard").mkdir()
+    (tmp_path / "hard" / "data.yaml").write_text("mine")
+    (tmp_path / "made").write_text("archive")
+    with pytest.raises(SinkError, match="it is a folder: give the name of a file"):
+        move_into_place(tmp_path / "made", tmp_path / "hard")
+    assert (tmp_path / "hard" / "data.yaml").read_text() == "mine"

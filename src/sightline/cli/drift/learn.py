@@ -59,13 +59,14 @@ def learn(
     """
     from sightline.build.file_conflicts import check_files, paths_read
     from sightline.build.monitoring import drifting
-    from sightline.whole_files import check_writable
+    from sightline.monitoring.drift.reference import FILE_KIND
+    from sightline.replaced_files import check_replaced
 
     logs.set_up(verbose)
     options = model_options(model, conf=conf, backend=backend, device=device, models_dir=models_dir)
     reads = {"--embedder": Path(embedder)} if embedder else {}
     check_files({**paths_read(options, [source]), **reads}, {"--output": output})
-    check_writable(output)
+    check_replaced(output, "--output", FILE_KIND)
     progress = ProgressLine()
 
     def keep(part: Reference) -> None:

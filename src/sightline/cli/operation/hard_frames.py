@@ -52,7 +52,10 @@ def hard_frames(
     from sightline.build.file_conflicts import check_files
     from sightline.runtime.hard_frames.label_files import LOCAL_FILES, write_label_file
 
-    inside = {f"{name} of {folder}": folder / name for name in ("hard_frames.json", "classes.txt")}
+    inside = {
+        f"{name} of {folder}": folder / name
+        for name in ("hard_frames.json", "classes.txt", "data.yaml", "annotations.json")
+    }
     details = {
         f"the details {one.name}": one for one in sorted((folder / "details").glob("*.json"))
     }

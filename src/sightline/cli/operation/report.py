@@ -58,8 +58,6 @@ Output = Annotated[
 ]
 _PARTS = ("wal", "shm", "journal")
 """What SQLite keeps beside a database."""
-_HEAD = 200
-"""Bytes in which a page says that it is one."""
 
 
 def report(
@@ -114,18 +112,12 @@ def report(
 def _write_page(facts: ReportFacts, output: Path) -> None:
     """Raises ConfigError: it would be written over the database, or over what is no page; SinkError."""
     from sightline.build.file_conflicts import check_files
-    from sightline.errors import ConfigError
     from sightline.monitoring.reports.page import report_page
+    from sightline.replaced_files import PAGE, check_replaced
     from sightline.whole_files import write_whole
 
     if facts.database and "://" not in facts.database:
         parts = {f"the database's {part}": Path(f"{facts.database}-{part}") for part in _PARTS}
         check_files({"the database": Path(facts.database), **parts}, {"--output": output})
-    if output.is_file():
-        with output.open("rb") as there:
-            head = there.read(_HEAD)
-        if b"<html" not in head.lower():
-            raise ConfigError(
-                f"--output {output}: that is a file of another kind: write to another place"
-            )
+    check_replaced(output, "--output", PAGE)
     write_whole(output, report_page(facts).encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +20,10 @@ from sightline.errors import ConfigError
 from sightline.monitoring.drift.comparison import distances, notable
 from sightline.monitoring.profiles.profile import Profile, difference, merged
 from sightline.monitoring.profiles.statistic import LOOKS, NUMBERS, parts_of
+from sightline.replaced_files import FileKind
 from sightline.whole_files import write_whole
 
+FILE_KIND = FileKind("a reference", re.compile(rb'\{\s*"sightline_reference"'))
 BLOCK = 20
 """Samples of a block: neighbouring frames are alike, so that blocks are compared, not frames."""
 WINDOWS = (5, 10)

@@ -14,14 +14,16 @@ import numpy as np
 
 from sightline.errors import SightlineError
 from sightline.imaging.blurring import blurred
-from sightline.monitoring.hard_frames.appearance import appearance_of, distances
+from sightline.monitoring.hard_frames.appearance import appearance_of
 from sightline.monitoring.hard_frames.reasons import LEAST, Reasons, hardness
 from sightline.monitoring.hard_frames.selection import ChosenFrame, HardFrame, HardFrameSelection
 from sightline.protocols import Embedder
 from sightline.runtime.hard_frames.folder import HardFrameFolder, StoredFrame
+from sightline.runtime.hard_frames.stock import FrameStock, day_of
 from sightline.runtime.rollouts.jobs import JobThread
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import Detections, Floats, Frame, HardFrameStatus, Observation
+from sightline.wall_time import ClockWatch
 from sightline.whole_files import safe_name
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,8 @@ _PAUSE_S = 1.0
 """Between two frames on which models disagree."""
 _AGAIN_S = 60.0
 """A disk that was full is tried again after so long."""
-_DAY_S = 86_400.0
+_TIDY_S = 3600.0
+"""What has become too old is removed so often, also where no new frames come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class HardFrameCollector:
         embedder: tells which frames look the same; None: their brightness does. It belongs to the caller.
         live: nobody waits: what finds no place is left out and counted. Else whoever offers a frame writes it.
         clock: Unix seconds.
+        monotonic: seconds that nobody sets.
 
     Raises SinkError: the folder cannot be used.
     """
@@ -73,10 +77,12 @@ class HardFrameCollector:
         *,
         live: bool = True,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kept, self._folder, self._embedder = kept, folder, embedder
-        self._live, self._clock = live, clock
-        self._frames = folder.open()
+        self._live, self._monotonic = live, monotonic
+        self._watch = ClockWatch(clock, monotonic)
+        self._stock = FrameStock(folder, kept.days, kept.bytes, self._watch)
         self._day = ""
         self._selection: HardFrameSelection[StoredFrame] = HardFrameSelection(kept.per_day)
         self._working = threading.Lock()
@@ -86,8 +92,9 @@ class HardFrameCollector:
         self._error: str | None = None
         self._disagreed_at = self._failed_at = float("-inf")
         self._status = HardFrameStatus()
-        self._begin_day(clock())
-        self._retain(clock())
+        self._tidied_at = self._watch.ticks
+        self._begin_day(self._watch.now)
+        self._retain()
         self._tell()
         self._thread = JobThread(f"collect-{kept.stream}", _WAITING)
 
@@ -100,10 +107,10 @@ class HardFrameCollector:
             view: the brightness of its picture, see ``PictureSample.view``; None: it is looked at.
         """
         if hardness(reasons) < LEAST:
-            return
-        if not self._live:
-            self._keep(seen, reasons, view)
-        elif not self._thread.put(lambda: self._keep(seen, reasons, view)):
+            if self._monotonic() - self._tidied_at >= _TIDY_S:
+                self._tidied_at = self._monotonic()
+                self._do(self._tidy)
+        elif not self._do(lambda: self._keep(seen, reasons, view)):
             self._drop("busy")
 
     def disagreed(self, frame: Frame, found: Detections, agreement: float) -> None:
@@ -122,26 +129,48 @@ class HardFrameCollector:
         """End after the frame that is being written. Idempotent."""
         self._thread.close()
 
+    def _do(self, job: Callable[[], None]) -> bool:
+        """Do a job now, or soon where nobody may wait; False where too many wait already."""
+        if self._live:
+            return self._thread.put(job)
+        job()
+        return True
+
     def _keep(self, seen: Observation, reasons: Reasons, view: Floats | None) -> None:
         with self._working:
-            now = self._clock()
-            utc = now if seen.frame.utc is None else seen.frame.utc
-            self._begin_day(utc)
-            if now - self._failed_at < _AGAIN_S:
+            self._watch.look()
+            utc = self._watch.now if seen.frame.utc is None else seen.frame.utc
+            if self._watch.ticks - self._failed_at < _AGAIN_S:
                 self._drop("failed")
                 return
             try:
+                if self._stock.reopen():
+                    self._day = ""
+                self._begin_day(utc)
                 self._choose(seen, utc, reasons, view)
             except SightlineError as exc:
-                self._failed_at = now
+                self._fail(exc)
                 self._drop("failed")
-                if self._error is None:  # once: a full disk lasts
-                    log.error("stream %s: a hard frame was not kept: %s", self._kept.stream, exc)
-                self._error = str(exc)
             else:
                 self._failed_at = float("-inf")
                 self._error = None
             self._tell()
+
+    def _tidy(self) -> None:
+        """Remove what has become too old."""
+        with self._working:
+            self._watch.look()
+            try:
+                self._retain()
+            except SightlineError as exc:
+                self._fail(exc)
+            self._tell()
+
+    def _fail(self, failure: SightlineError) -> None:
+        self._failed_at = self._watch.ticks
+        if self._error is None:  # once: a full disk lasts
+            log.error("stream %s: a hard frame was not kept: %s", self._kept.stream, failure)
+        self._error = str(failure)
 
     def _choose(self, seen: Observation, utc: float, reasons: Reasons, view: Floats | None) -> None:
         """Raises SightlineError: it cannot be written, or not be embedded."""
@@ -149,11 +178,10 @@ class HardFrameCollector:
         stem = safe_name(self._kept.stream)[:80]
         moment = datetime.fromtimestamp(utc, UTC)
         name = f"{stem}-{moment:%Y%m%dT%H%M%S}-{seen.frame.index:06d}"
-        if self._is_known(looks, hardness(reasons)):
+        if self._stock.shows(looks, hardness(reasons), self._day):
             return
-        if not self._selection.fits(
-            looks
-        ):  # the stream has another embedder than it had earlier today
+        # The stream may have another embedder than it had earlier today.
+        if not self._selection.fits(looks):
             self._selection = HardFrameSelection(self._kept.per_day)
         draft = StoredFrame(name, utc, reasons, looks, 0)
         choice = self._selection.choose(HardFrame(reasons, looks, draft))
@@ -161,25 +189,12 @@ class HardFrameCollector:
             return
         shown = replace(seen, frame=replace(seen.frame, picture=self._picture(seen)))
         stored = self._folder.write(name, shown, utc, reasons, looks)
-        self._frames.append(stored)
+        self._stock.add(stored)
         self._kinds.update(list(reasons))
         self._selection.take(ChosenFrame(HardFrame(reasons, looks, stored), choice.replaced))
         for old in choice.replaced:
-            self._remove(old.item)
-        self._retain(self._clock())
-
-    def _is_known(self, looks: Floats, hard: float) -> bool:
-        """Whether a frame of an earlier day shows the same, and was as hard."""
-        others = [
-            frame
-            for frame in self._frames
-            if _day(frame.utc) != self._day
-            and frame.appearance.shape == looks.shape
-            and hardness(frame.reasons) >= hard
-        ]
-        if not others:
-            return False
-        return bool((distances(looks, np.stack([one.appearance for one in others])) < 1).any())
+            self._stock.remove(old.item)
+        self._retain()
 
     def _picture(self, seen: Observation) -> ArrayPicture:
         pixels = seen.frame.image
@@ -190,30 +205,20 @@ class HardFrameCollector:
 
     def _begin_day(self, utc: float) -> None:
         """Begin a new choice with the first frame of a day: with what is there of it already."""
-        if _day(utc) == self._day:
+        if day_of(utc) == self._day:
             return
-        self._day = _day(utc)
+        self._day = day_of(utc)
         self._selection = HardFrameSelection(self._kept.per_day)
-        for frame in self._frames:
-            if _day(frame.utc) == self._day:
-                if not self._selection.fits(frame.appearance):
-                    self._selection = HardFrameSelection(self._kept.per_day)
-                stored = HardFrame(frame.reasons, frame.appearance, frame)
-                self._selection.take(ChosenFrame(stored, ()))
+        for frame in self._stock.of_day(self._day):
+            if not self._selection.fits(frame.appearance):
+                self._selection = HardFrameSelection(self._kept.per_day)
+            stored = HardFrame(frame.reasons, frame.appearance, frame)
+            self._selection.take(ChosenFrame(stored, ()))
 
-    def _retain(self, now: float) -> None:
-        """Remove what is too old or too much, the oldest first. Raises SinkError."""
-        size = sum(frame.size for frame in self._frames)
-        for frame in sorted(self._frames, key=lambda one: one.utc):
-            if now - frame.utc <= self._kept.days * _DAY_S and size <= self._kept.bytes:
-                break
-            size -= frame.size
-            self._remove(frame)
+    def _retain(self) -> None:
+        """Remove what is too old or too much. Raises SinkError."""
+        for frame in self._stock.retain():
             self._selection.remove(frame)
-
-    def _remove(self, frame: StoredFrame) -> None:
-        self._folder.remove(frame.name)
-        self._frames = [one for one in self._frames if one.name != frame.name]
 
     def _drop(self, reason: str) -> None:
         with self._lock:
@@ -221,14 +226,9 @@ class HardFrameCollector:
         self._tell()
 
     def _tell(self) -> None:
-        frames = self._frames
-        today = sum(_day(frame.utc) == self._day for frame in frames)
-        size = sum(frame.size for frame in frames)
+        today = sum(1 for _ in self._stock.of_day(self._day))
+        kept, size = len(self._stock.frames), self._stock.bytes
         with self._lock:
             self._status = HardFrameStatus(
-                today, len(frames), size, dict(self._kinds), dict(self._dropped), self._error
+                today, kept, size, dict(self._kinds), dict(self._dropped), self._error
             )
-
-
-def _day(utc: float) -> str:
-    return f"{datetime.fromtimestamp(utc, UTC):%Y-%m-%d}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sightline.config import HardFrameKind
 from sightline.errors import DecodeError, SinkError, SourceError
 from sightline.monitoring.hard_frames.reasons import Reasons, hardness
 from sightline.sinks.yolo_dataset import YoloDataset
@@ -36,9 +38,10 @@ class StoredFrame:
 
 @dataclass(frozen=True, slots=True)
 class PreLabel:
-    """An object that the model has found: the box is x1 y1 x2 y2 in pixels."""
+    """An object that the model has found: the box is x1 y1 x2 y2 in pixels; ``classes.txt`` names the class."""
 
     box: tuple[float, float, float, float]
+    class_id: int
     class_name: str
     score: float
 
@@ -71,6 +74,19 @@ class HardFrameFolder:
         self._model = model
         self._guard = guard
         self._dataset = YoloDataset(folder, scores=False, pictures=True, guard=guard)
+        self._opened: tuple[int, int] | None = None
+
+    @property
+    def moved(self) -> bool:
+        """Whether somebody has moved or removed it since it was opened."""
+        return self._identity() != self._opened
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = (self.folder / "images").stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def open(self) -> list[StoredFrame]:
         """Make the folders; what earlier runs have left in them, the oldest first.
@@ -80,13 +96,17 @@ class HardFrameFolder:
         self._dataset.check()
         self._dataset.open()
         writable_folder(self.folder / DETAILS)
+        self._opened = self._identity()
         found = []
         for path in sorted((self.folder / DETAILS).glob("*.json")):
-            if not self._dataset.picture(path.stem).exists():  # it was being written, or removed
-                self.remove(path.stem)
+            try:
+                stored = self._stored(path)
+            except SourceError:  # somebody else's, which are left alone
                 continue
-            with contextlib.suppress(SourceError):
-                found.append(self._stored(path))
+            if self._dataset.picture(path.stem).exists():
+                found.append(stored)
+            else:  # it was being written, or removed
+                self.remove(path.stem)
         return sorted(found, key=lambda frame: frame.utc)
 
     def write(
@@ -144,43 +164,66 @@ class HardFrameFolder:
         details = _read(path)
         try:
             utc = read_moment(details["utc"]).timestamp()
-            reasons = {kind: float(value) for kind, value in details["reasons"].items()}
-            packed = base64.b64decode(details["appearance"])
+            reasons = _reasons(details)
+            packed = base64.b64decode(details["appearance"], validate=True)
             appearance = np.frombuffer(packed, "<f2").astype(np.float32)
+            if not np.isfinite(appearance).all():
+                raise ValueError("its appearance has no numbers")
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise SourceError(f"{path}: these are no details of a hard frame: {exc}") from exc
         return StoredFrame(path.stem, utc, reasons, appearance, self._size(path.stem))
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """Raises SourceError."""
+    """The details of the picture of this name. Raises SourceError: they are none."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise SourceError(f"{path}: cannot be read: {exc}") from exc
-    if not isinstance(found, dict):
+    # A picture of any other name may be any file of this computer.
+    if not isinstance(found, dict) or found.get("picture") != f"{path.stem}.jpg":
         raise SourceError(f"{path}: these are no details of a hard frame")
     return found
+
+
+def _reasons(details: Mapping[str, Any]) -> dict[HardFrameKind, float]:
+    """Raises KeyError, TypeError, ValueError, AttributeError: they are none."""
+    found = {kind: float(value) for kind, value in details["reasons"].items()}
+    if not all(0 <= value <= 1 for value in found.values()):
+        raise ValueError("its reasons are no numbers from 0 to 1")
+    return found
+
+
+def class_names(folder: Path) -> list[str]:
+    """The names of the classes of a folder of hard frames, by number. Raises SourceError."""
+    path = folder / "classes.txt"
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError as exc:
+        raise SourceError(f"{path}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise SourceError(f"{path}: it is not UTF-8 text: save it as UTF-8") from exc
 
 
 def pre_labelled_pictures(folder: Path) -> Iterator[PreLabelledPicture]:
     """The pictures of a folder of hard frames with the model's detections, the hardest first.
 
-    Raises SourceError: it is no such folder, or there is nothing in it.
+    Raises SourceError: it is no such folder, there is nothing in it, or it is damaged.
     """
     found = []
-    for path in sorted((folder / DETAILS).glob("*.json")):
+    paths = sorted((folder / DETAILS).glob("*.json"))
+    classes = class_names(folder) if paths else []
+    for path in paths:
         details = _read(path)
+        picture = folder / "images" / f"{path.stem}.jpg"
         try:
-            picture = folder / "images" / str(details["picture"])
-            objects = tuple(
-                PreLabel(tuple(one["box"]), str(one["class"]), float(one["score"]))
-                for one in details["objects"]
-            )
-            hard = hardness(details["reasons"])
+            objects = tuple(_pre_label(one, classes) for one in details["objects"])
             size = int(details["width"]), int(details["height"])
+            if min(size) < 1:
+                raise ValueError("its picture has no size")
+            hard = hardness(_reasons(details))
             one = PreLabelledPicture(picture, *size, str(details["model"]), hard, objects)
-        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
             raise SourceError(f"{path}: these are no details of a hard frame: {exc}") from exc
         if picture.exists():
             found.append(one)
@@ -190,3 +233,14 @@ def pre_labelled_pictures(folder: Path) -> Iterator[PreLabelledPicture]:
             "`collect:` of a stream has written"
         )
     return iter(sorted(found, key=lambda one: -one.hardness))
+
+
+def _pre_label(one: Mapping[str, Any], classes: Sequence[str]) -> PreLabel:
+    """Raises KeyError, TypeError, ValueError: it is none."""
+    class_id, score = int(one["class_id"]), float(one["score"])
+    left, top, right, bottom = (float(side) for side in one["box"])
+    if not all(map(math.isfinite, (left, top, right, bottom, score))):
+        raise ValueError("a box or score is no number")
+    if not 0 <= class_id < len(classes):
+        raise ValueError(f"classes.txt names no class {class_id}")
+    return PreLabel((left, top, right, bottom), class_id, classes[class_id], score)

@@ -20,14 +20,11 @@ from sightline.monitoring.history.series import MINUTE_S, SERVICE, Series
 from sightline.monitoring.history.summary import MOST_NAMES, OTHER, PeriodSummary
 from sightline.runtime.history.model_counts import ModelCounts
 from sightline.types import AccuracyStatus, StreamStats
+from sightline.wall_time import ClockWatch
 
 _LOOK_S = 2.0
 _KEPT_MINUTES = 60
 """Minutes that wait for a database that is away or full; older ones are lost, and counted."""
-_JUMP_S = 30.0
-"""Wall clock and monotonic clock differ by so much between two looks where somebody has set the clock."""
-_STEADY_S = 600.0
-"""Old summaries are removed only after the clock has run so long: one that is set wrong must not empty the database."""
 _PRUNE_S = 3600.0
 _LONGEST_ERROR = 120
 _MOST_CLASSES = 20
@@ -84,10 +81,9 @@ class HistoryRecorder:
     ) -> None:
         self._store, self._streams = store, streams
         self._collectors, self._models = collectors, models
-        self._clock, self._monotonic = clock, monotonic
-        self._looked = (clock(), monotonic())
-        self._minute = _minute_of(self._looked[0])
-        self._steady_since = self._pruned_at = self._looked[1]
+        self._watch = ClockWatch(clock, monotonic)
+        self._minute = _minute_of(self._watch.now)
+        self._pruned_at = self._watch.ticks
         self._found: dict[Series, PeriodSummary] = {}
         self._before: dict[str, StreamStats] = {}
         self._waiting: deque[Minute] = deque()
@@ -127,10 +123,9 @@ class HistoryRecorder:
 
     def look(self) -> None:
         """Count what has happened since the last look, and write the minute that is over, if one is."""
-        now, ticks = self._clock(), self._monotonic()
-        passed = ticks - self._looked[1]
-        jumped = abs(now - self._looked[0] - passed) > _JUMP_S
-        self._looked = (now, ticks)
+        before = self._watch.ticks
+        jumped = self._watch.look()
+        now, ticks = self._watch.now, self._watch.ticks
         minute = _minute_of(now)
         if minute != self._minute:
             over, self._minute = self._minute, minute
@@ -138,9 +133,9 @@ class HistoryRecorder:
         if jumped:
             log.warning("history: the clock was set; what comes is kept under the new time")
             self._of(SERVICE).count("clock_jumps")
-            self._steady_since = ticks
-        self._count(passed)
-        if ticks - self._steady_since >= _STEADY_S and ticks - self._pruned_at >= _PRUNE_S:
+        self._count(ticks - before)
+        # A clock that is set wrong must not empty the database.
+        if self._watch.steady and ticks - self._pruned_at >= _PRUNE_S:
             self._pruned_at = ticks
             self._prune(now)
 

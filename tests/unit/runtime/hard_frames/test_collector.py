@@ -26,9 +26,14 @@ NOON = 20_000 * DAY + DAY / 2
 class Clock:
     def __init__(self) -> None:
         self.now = NOON
+        self.passed = 0.0
 
     def __call__(self) -> float:
         return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.passed += seconds
 
 
 class Looks:
@@ -61,7 +66,7 @@ def make(tmp_path: Path, clock: Clock) -> Make:
         **more: object,
     ) -> HardFrameCollector:
         kept = KeptFrames("gate", per_day, days, int(megabytes * 1e6), blur)
-        options = {"live": False, "clock": clock, **more}
+        options = {"live": False, "clock": clock, "monotonic": lambda: clock.passed, **more}
         return HardFrameCollector(kept, HardFrameFolder(tmp_path, "street"), **options)  # type: ignore[arg-type]
 
     return made
@@ -134,12 +139,78 @@ def test_what_an_earlier_day_shows_is_not_kept_again(make: Make, tmp_path: Path)
 def test_old_frames_are_removed(make: Make, clock: Clock, tmp_path: Path) -> None:
     collector = make(days=2)
     offer(collector, 0, 0.5)
-    clock.now += 3 * DAY
+    clock.wait(3 * DAY)
     offer(collector, 1, 0.5)
     assert pictures(tmp_path) == [1]
-    clock.now += 3 * DAY
-    assert make(days=2).status().kept == 0
+    clock.wait(1.5 * DAY)
+    offer(collector, 2, 0.5)
+    clock.wait(DAY)
+    assert make(days=2).status().kept == 1
+    assert pictures(tmp_path) == [2]
+
+
+def test_old_frames_are_removed_where_no_new_ones_come(
+    make: Make, clock: Clock, tmp_path: Path
+) -> None:
+    collector = make(days=2)
+    offer(collector, 0, 0.5)
+    clock.wait(3 * DAY)
+    offer(collector, 1, 0.0)
     assert pictures(tmp_path) == []
+    assert collector.status().kept == 0
+
+
+def test_a_clock_that_was_set_removes_nothing(make: Make, clock: Clock, tmp_path: Path) -> None:
+    collector = make(days=2)
+    offer(collector, 0, 0.5)
+    clock.now += 400 * DAY
+    offer(collector, 1, 0.5)
+    assert pictures(tmp_path) == [0, 1]
+    clock.now -= 400 * DAY
+    collector.close()
+    clock.now += 400 * DAY + 3 * DAY  # it is wrong again when the service starts
+    again = make(days=2)
+    assert pictures(tmp_path) == [0, 1]
+    clock.wait(3700)  # it is right, as it turns out
+    offer(again, 2, 0.0)
+    assert pictures(tmp_path) == []
+
+
+def test_a_clock_that_is_set_back_does_not_end_collecting(
+    make: Make, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = make()
+
+    def full(*_: object) -> None:
+        raise SinkError("cannot write it: the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HardFrameFolder, "write", full)
+        offer(collector, 0, 0.5)
+    clock.now -= DAY
+    clock.passed += 100
+    offer(collector, 1, 0.5)
+    assert pictures(tmp_path) == [1]
+
+
+def test_a_folder_that_was_moved_away_is_begun_anew(
+    make: Make, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = KeptFrames("gate", 3, 30, 10**8)
+    collector = HardFrameCollector(
+        kept, HardFrameFolder(tmp_path / "gate", "street"), live=False, clock=clock
+    )
+    offer(collector, 0, 0.5)
+    (tmp_path / "gate").rename(tmp_path / "done")
+    collector.offer(
+        seen(1), {"uncertain": 0.4}, view(0)
+    )  # as the first, which is not there any more
+    assert pictures(tmp_path / "gate") == [1]
+    assert (tmp_path / "gate" / "data.yaml").is_file()
+    assert pictures(tmp_path / "done") == [0]
+    assert collector.status().kept == 1
+    assert "was removed or renamed: a new one is begun" in caplog.text
+    HardFrameFolder(tmp_path / "gate", "street").open()  # and a restart takes it for ours
 
 
 def test_the_oldest_go_where_it_is_too_much(make: Make, tmp_path: Path) -> None:
@@ -183,13 +254,13 @@ def test_a_full_disk_is_told_once_and_tried_again(
     monkeypatch.setattr(HardFrameFolder, "write", full)
     for index in range(3):
         offer(collector, index, 0.5)
-        clock.now += 100
+        clock.wait(100)
     status = collector.status()
     assert status.dropped == {"failed": 3}
     assert status.error == "cannot write it: the disk is full"
     assert len(caplog.records) == 1
     monkeypatch.setattr(HardFrameFolder, "write", write)
-    clock.now += 100
+    clock.wait(100)
     offer(collector, 4, 0.5)
     assert pictures(tmp_path) == [4]
     assert collector.status().error is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,10 @@ def written(folder: Path, names: dict[str, float]) -> HardFrameFolder:
     for number, (name, hard) in enumerate(names.items()):
         opened.write(name, seen(number), 1e9 + number, {"uncertain": hard}, LOOKS)
     return opened
+
+
+def details(folder: Path, name: str) -> str:
+    return (folder / "details" / f"{name}.json").read_text()
 
 
 def files(folder: Path) -> set[str]:
@@ -62,9 +67,23 @@ def test_what_a_kill_has_left_is_removed(tmp_path: Path) -> None:
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     written(tmp_path, {"a": 0.5})
     (tmp_path / "images" / "mine.jpg").write_bytes(b"mine")
-    (tmp_path / "details" / "mine.json").write_text("{")
+    others = {"mine": "{", "notes": '{"of": "others"}', "copy": details(tmp_path, "a")}
+    for name, text in others.items():
+        (tmp_path / "details" / f"{name}.json").write_text(text)
+    (tmp_path / "labels" / "notes.txt").write_text("notes")
     HardFrameFolder(tmp_path, "street").open()
     assert (tmp_path / "images" / "mine.jpg").read_bytes() == b"mine"
+    assert {name: details(tmp_path, name) for name in others} == others
+    assert (tmp_path / "labels" / "notes.txt").read_text() == "notes"
+
+
+def test_a_link_to_others_loses_them_nothing(tmp_path: Path) -> None:
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "settings.json").write_text('{"of": "others"}')
+    (tmp_path / "hard").mkdir()
+    (tmp_path / "hard" / "details").symlink_to(tmp_path / "others")
+    HardFrameFolder(tmp_path / "hard", "street").open()
+    assert (tmp_path / "others" / "settings.json").read_text() == '{"of": "others"}'
 
 
 def test_labels_of_somebody_else_are_refused(tmp_path: Path) -> None:
@@ -89,6 +108,32 @@ def test_pictures_are_given_with_what_was_found_the_hardest_first(tmp_path: Path
     assert (first.file.name, second.file.name) == ("b.jpg", "a.jpg")
     assert (first.width, first.height, first.model) == (64, 48, "street 1c0b")
     assert [(one.class_name, one.score) for one in first.objects] == [("person", 0.9), ("car", 0.4)]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"picture": "../../secret.jpg"}, id="a picture elsewhere"),
+        pytest.param({"width": 0}, id="a picture without a size"),
+        pytest.param({"reasons": {"uncertain": float("nan")}}, id="no number"),
+        pytest.param({"reasons": {"uncertain": "much"}}, id="no reason"),
+        pytest.param(
+            {"objects": [{"box": [1, 2, 3], "class_id": 0, "score": 0.5}]}, id="a box of three"
+        ),
+        pytest.param(
+            {"objects": [{"box": "1234", "class_id": 9, "score": 0.5}]}, id="an unknown class"
+        ),
+        pytest.param({"objects": [None]}, id="no object"),
+    ],
+)
+def test_damaged_details_are_an_error_that_names_them(
+    tmp_path: Path, changed: dict[str, object]
+) -> None:
+    written(tmp_path, {"a": 0.25})
+    path = tmp_path / "details" / "a.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    with pytest.raises(SourceError, match=r"a\.json: these are no details of a hard frame"):
+        list(pre_labelled_pictures(tmp_path))
 
 
 def test_a_folder_without_hard_frames_is_an_error(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from tests.unit.runtime.hard_frames.scenes import seen
 
+from sightline.errors import ConfigError, SinkError, SourceError
 from sightline.runtime.hard_frames.folder import HardFrameFolder
 from sightline.runtime.hard_frames.label_files import LABEL_FILES, write_label_file
 
@@ -84,6 +86,55 @@ def test_coco_gets_boxes_with_scores(folder: Path, tmp_path: Path) -> None:
         (2, 0, [4.0, 6.0, 16.0, 24.0]),
         (2, 1, [30.0, 10.0, 34.0, 30.0]),
     ]
+
+
+@pytest.mark.parametrize("kind", LABEL_FILES)
+def test_a_file_of_another_kind_is_never_replaced(kind: str, folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    for content in (b"SQLite format 3\0", b"my notes", b'{"my": "settings"}', b"PK\x03\x04other"):
+        other.write_bytes(content)
+        with pytest.raises(ConfigError, match="a file of another kind is there"):
+            write_label_file(folder, kind, other)
+        assert other.read_bytes() == content
+    with pytest.raises(SinkError, match="it is a folder"):
+        write_label_file(folder, kind, folder)
+    assert (folder / "images" / "c.jpg").is_file()
+    other.write_bytes(b"")
+    for _ in range(2):  # its own kind is
+        assert write_label_file(folder, kind, other) == 2
+
+
+def test_an_interface_is_written_over_no_other_file(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "tasks.xml").write_text("<mine/>")
+    with pytest.raises(ConfigError, match=r"tasks\.xml: a file of another kind"):
+        write_label_file(folder, "label-studio", tmp_path / "tasks.json")
+    assert not (tmp_path / "tasks.json").exists()
+    with pytest.raises(ConfigError, match=r"give a \.json"):
+        write_label_file(folder, "label-studio", tmp_path / "new.xml")
+
+
+@pytest.mark.parametrize("place", ["images/c.jpg", "labels/c.txt"])
+def test_a_link_to_a_secret_is_not_handed_on(place: str, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("PRIVATE KEY")
+    (folder / place).unlink()
+    (folder / place).symlink_to(tmp_path / "secret")
+    with pytest.raises(SourceError, match="this is no"):
+        write_label_file(folder, "cvat", tmp_path / "hard.zip")
+    assert not (tmp_path / "hard.zip").exists()
+
+
+def test_names_of_classes_are_those_of_the_dataset(tmp_path: Path) -> None:
+    one = seen(0)
+    named = replace(one, detections=replace(one.detections, class_names=("traffic  light\n", "")))
+    opened = HardFrameFolder(tmp_path / "gate", "m")
+    opened.open()
+    opened.write("a", named, 1e9, {"uncertain": 0.25}, np.zeros(2, np.float32))
+    write_label_file(tmp_path / "gate", "label-studio", tmp_path / "tasks.json")
+    (task,) = json.loads((tmp_path / "tasks.json").read_text())
+    labels = [one["value"]["rectanglelabels"] for one in task["predictions"][0]["result"]]
+    assert labels == [["traffic light"], ["1"]]
+    write_label_file(tmp_path / "gate", "coco", tmp_path / "coco.json")
+    assert len(json.loads((tmp_path / "coco.json").read_text())["annotations"]) == 2
 
 
 @pytest.mark.parametrize("kind", LABEL_FILES)
