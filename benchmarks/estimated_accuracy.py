@@ -5,15 +5,16 @@
 A calibration is learnt on streets of random weather, light, camera and picture faults, seeds 6000 and up. Then 40
 conditions are estimated that nothing was learnt or tuned on: held-out seeds, and also faults that no calibration
 street has (snow, zoom, turned cameras, bright paint, lorries). The model is the bundled detector at an input of 384
-pixels, the reference the same detector at 960 pixels, which looks at each third frame. ``--keep`` keeps what was
-found in each street, so that a run goes on where it was stopped.
+pixels, the reference the same detector at 960 pixels. As a service does it, a street is looked at once in so many
+seconds: the model sees three frames that follow one another, the reference the middle one. ``--keep`` keeps what
+was found in each street, so that a run goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -28,12 +29,16 @@ from sightline.evaluation.estimation.calibration import AccuracyCalibration
 from sightline.evaluation.estimation.evidence import SeenFrame
 from sightline.evaluation.estimation.learning import LabelledFootage, learn_calibration
 from sightline.protocols import Detector
+from sightline.sources.street.drawing.render import Renderer
 from sightline.sources.street.options import HELD_OUT_SEED
-from sightline.sources.street.source import StreetSource, truth_of
-from sightline.types import Detections
+from sightline.sources.street.source import StreetPicture, StreetSource, truth_of
+from sightline.sources.street.world import World
+from sightline.types import Detections, Frame
 
 NAMES = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
-FPS, SECONDS, EVERY = 2, 32, 3
+FPS = 2
+"""Of the frames of a look."""
+LOOKS, APART_S = 60, 10.0
 REFERENCE_SIZE = (960, 576)
 CALIBRATION_SEED = 6000
 TESTED_SEED = HELD_OUT_SEED + 700
@@ -75,13 +80,27 @@ def learnt(number: int) -> str:
     return "&".join(f"{name}={value}" for name, value in options.items())
 
 
+def looks(options: str) -> Iterator[tuple[Frame, bool]]:
+    """Three frames of each look in a row, and whether one is the middle one."""
+    street = StreetSource(f"street://?fps={FPS}&duration={LOOKS * APART_S:g}&{options}").options
+    renderer = Renderer(street)
+    world = World(street, renderer.street)
+    number = 0
+    for _ in range(LOOKS):
+        for place in range(3):
+            picture = StreetPicture(*renderer.frame(world))
+            yield Frame("street", number, number / FPS, 0.0, picture), place == 1
+            number += 1
+            world.advance(1 / FPS)
+        world.advance(APART_S - 3 / FPS)
+
+
 def look(options: str, own: Detector, reference: Detector) -> LabelledFootage:
     """What both find in a street, and its truth."""
     seen, truths, uncounted = [], [], []
-    source = StreetSource(f"street://?fps={FPS}&duration={SECONDS}&{options}")
-    for frame in source:
+    for frame, middle in looks(options):
         (found,) = own.submit((frame,)).result()
-        theirs = reference.submit((frame,)).result()[0] if frame.index % EVERY == 0 else None
+        theirs = reference.submit((frame,)).result()[0] if middle else None
         seen.append(SeenFrame(found, theirs))
         true = truth_of(frame)
         truths += with_classes([true.detections], true.detections.class_names, NAMES)

@@ -30,6 +30,7 @@ from sightline.config import HARD_FRAME_KINDS, ClassifyOptions, Priority, Stream
 from sightline.errors import ConfigError
 from sightline.models.composites.parts import conf_of
 from sightline.monitoring.history.collecting import StreamCollectors
+from sightline.monitoring.profiles.profiler import Profilers
 from sightline.protocols import (
     Classifier,
     Detector,
@@ -146,11 +147,16 @@ class StreamMaker:
             detectors = [beside(scheduled(sized)) for sized in _sizes(detector, options)]
             return DetectAtLevel(detectors, lambda: selection.level.size)
 
-        counted, counting = counting_stages(self._collectors, name, options, record)
-        watch = drift_watch(name, options, self._identify, counted)
+        profilers = Profilers()
+        counted, counting = counting_stages(self._collectors, name, options, record, profilers)
+        watch = drift_watch(name, options, self._identify, counted, profilers)
         collector = self._collector(name, options, detector, found, terms, rollout)
         estimate = self._get_estimate(name, options, model, detector, found)
-        watching = [*counting, *watching_stages(options, watch, collector), *estimate.stages]
+        watching = [
+            *counting,
+            *watching_stages(options, watch, collector, profilers),
+            *estimate.stages,
+        ]
         load = StreamLoad(selection, record, self._turn, detect)
         steps = self._steps(detector, options, found, terms, load, watching)
         answering = model if rollout is None else rollout.sharing.model_of_stream(name)

@@ -8,6 +8,7 @@ from typing import Any
 from sightline.config import HARD_FRAME_KINDS, CollectFramesOptions, StreamOptions
 from sightline.models.detector import class_ids
 from sightline.monitoring.drift.stage import WatchDrift
+from sightline.monitoring.profiles.profiler import Profilers
 from sightline.protocols import Embedder, Stage
 from sightline.runtime.hard_frames.collector import HardFrameCollector, KeptFrames
 from sightline.runtime.hard_frames.folder import HardFrameFolder
@@ -45,7 +46,10 @@ def hard_frame_collector(
 
 
 def watching_stages(
-    options: StreamOptions, drift: WatchDrift | None, collector: HardFrameCollector | None
+    options: StreamOptions,
+    drift: WatchDrift | None,
+    collector: HardFrameCollector | None,
+    profilers: Profilers,
 ) -> list[Stage[Any]]:
     """The stages that look at a stream when all has been found: drift first, since it makes frames hard."""
     stages: list[Stage[Any]] = [] if drift is None else [drift]
@@ -53,5 +57,5 @@ def watching_stages(
         collect = options.collect
         kinds = collect.kinds or HARD_FRAME_KINDS
         status = (lambda: None) if drift is None else drift.status
-        stages.append(CollectHardFrames(collector, collect.every_s, kinds, status))
+        stages.append(CollectHardFrames(collector, profilers.every(collect.every_s), kinds, status))
     return stages

@@ -13,6 +13,7 @@ from sightline.monitoring.history.collecting import (
     StreamCollector,
     StreamCollectors,
 )
+from sightline.monitoring.profiles.profiler import Profilers
 from sightline.protocols import Stage
 from sightline.runtime.history.model_counts import ModelCounts
 from sightline.runtime.history.recorder import HistoryRecorder, HistoryStatus
@@ -85,6 +86,7 @@ def drift_watch(
     options: StreamOptions,
     identify: Callable[[str], str],
     collector: StreamCollector | None,
+    profilers: Profilers,
 ) -> WatchDrift | None:
     """What watches a stream for drift, if anything does."""
     drift = options.drift
@@ -93,15 +95,21 @@ def drift_watch(
     camera = WatchedCamera(
         name, identify(options.model), drift.reference, drift.learn_days, drift.every_s
     )
-    return WatchDrift(camera, told=None if collector is None else collector.sampled)
+    told = None if collector is None else collector.sampled
+    return WatchDrift(camera, profilers.every(drift.every_s), told=told)
 
 
 def counting_stages(
-    collectors: StreamCollectors | None, name: str, options: StreamOptions, record: StreamRecord
+    collectors: StreamCollectors | None,
+    name: str,
+    options: StreamOptions,
+    record: StreamRecord,
+    profilers: Profilers,
 ) -> tuple[StreamCollector | None, list[Stage[Any]]]:
     """What counts a stream, and its stage. A frame is looked at once for that and for drift."""
     if collectors is None:
         return None, []
     counted = collectors.of(name)
     record.told = counted.analyzed
-    return counted, [CollectHistory(counted, None if options.drift else collectors.every_s)]
+    profiler = None if options.drift else profilers.every(collectors.every_s)
+    return counted, [CollectHistory(counted, profiler)]

@@ -50,6 +50,7 @@ class WatchDrift:
 
     Args:
         camera: what is watched.
+        profiler: looks at its frames, one in so many seconds as the camera says.
         clock: Unix seconds, for streams that do not know their own.
         told: called with each frame that was looked at.
     """
@@ -59,13 +60,14 @@ class WatchDrift:
     def __init__(
         self,
         camera: WatchedCamera,
+        profiler: Profiler,
         clock: Callable[[], float] = time.time,
         told: Callable[[FrameSample], None] | None = None,
     ) -> None:
         self._camera = camera
         self._clock = clock
         self._told = told
-        self._profiler = Profiler(camera.every_s)
+        self._profiler = profiler
         self._reference: Reference | None = None
         self._detector: DriftDetector | None = None
         self._learner: ReferenceLearner | None = None

@@ -98,14 +98,14 @@ class CollectHistory:
 
     Args:
         collector: that is told.
-        every_s: seconds between two frames whose pictures are looked at; None: another stage looks at them.
+        profiler: looks at pictures; None: another stage tells of them.
     """
 
     name = "history"
 
-    def __init__(self, collector: StreamCollector, every_s: float | None) -> None:
+    def __init__(self, collector: StreamCollector, profiler: Profiler | None) -> None:
         self._collector = collector
-        self._profiler = None if every_s is None else Profiler(every_s)
+        self._profiler = profiler
 
     def submit(self, seen: Observation) -> None:
         """There is nothing to wait for."""

@@ -16,6 +16,8 @@ _EARLY = 0.02
 class Profiler:
     """Looks at one frame in so many seconds of a stream.
 
+    Several stages of the stream may share one: shown the same frame again, it says the same.
+
     Args:
         interval_s: seconds of stream time between two samples; 0: each frame is one.
     """
@@ -25,12 +27,20 @@ class Profiler:
         self._due = float("-inf")
         self._before: PictureSample | None = None
         self._objects = ObjectStatistics()
+        self._number: int | None = None
+        self._sample: FrameSample | None = None
 
     def see(self, seen: Observation) -> FrameSample | None:
         """The sample of an observation, or None: it is not its turn.
 
         Frames in which nothing was looked for are passed over: the next one that was analysed is the sample.
         """
+        if seen.frame.index != self._number:
+            self._number = seen.frame.index
+            self._sample = self._look(seen)
+        return self._sample
+
+    def _look(self, seen: Observation) -> FrameSample | None:
         frame = seen.frame
         self._objects.see(seen)
         if (
@@ -45,3 +55,14 @@ class Profiler:
         picture = picture_sample(frame, self._before)
         self._before = picture
         return FrameSample(frame.time, frame.utc, picture, self._objects.sample(seen, picture))
+
+
+class Profilers:
+    """The profilers of one stream, one for each interval: a frame is looked at once for all stages that want it."""
+
+    def __init__(self) -> None:
+        self._by_interval: dict[float, Profiler] = {}
+
+    def every(self, interval_s: float) -> Profiler:
+        """The profiler that looks at one frame in so many seconds."""
+        return self._by_interval.setdefault(interval_s, Profiler(interval_s))

@@ -16,7 +16,7 @@ class CollectHardFrames:
 
     Args:
         collector: keeps the hardest of them.
-        every_s: seconds of the stream between two frames.
+        profiler: looks at the frames, one in so many seconds.
         kinds: the reasons that count.
         drift: how the stream stands against its reference; it was watched by the stage before.
     """
@@ -26,12 +26,12 @@ class CollectHardFrames:
     def __init__(
         self,
         collector: HardFrameCollector,
-        every_s: float,
+        profiler: Profiler,
         kinds: tuple[HardFrameKind, ...] = HARD_FRAME_KINDS,
         drift: Callable[[], DriftStatus | None] = lambda: None,
     ) -> None:
         self._collector, self._drift = collector, drift
-        self._profiler = Profiler(every_s)
+        self._profiler = profiler
         self._meter = HardnessMeter(kinds)
 
     def submit(self, seen: Observation) -> None:

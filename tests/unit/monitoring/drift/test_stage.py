@@ -9,6 +9,7 @@ import pytest
 
 from sightline.monitoring.drift.reference import Reference
 from sightline.monitoring.drift.stage import WatchDrift, WatchedCamera
+from sightline.monitoring.profiles.profiler import Profiler
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import Detections, Frame, Observation
 
@@ -41,7 +42,7 @@ class Stream:
 
 
 def watch(path: Path, clock: Clock, learn_days: float = 0.005) -> WatchDrift:
-    return WatchDrift(WatchedCamera("gate", "street", path, learn_days, 1.0), clock)
+    return WatchDrift(WatchedCamera("gate", "street", path, learn_days, 1.0), Profiler(1.0), clock)
 
 
 def run(stage: WatchDrift, stream: Stream, clock: Clock, frames: int) -> list[str]:
@@ -96,7 +97,7 @@ def test_a_reference_that_does_not_fit_is_told_and_the_stream_goes_on(
     if what == "text":
         path.write_text("{}")
     model = "people" if what == "model" else "street"
-    stage = WatchDrift(WatchedCamera("gate", model, path, 1.0, 1.0), clock)
+    stage = WatchDrift(WatchedCamera("gate", model, path, 1.0, 1.0), Profiler(1.0), clock)
     stream = Stream((128, 96) if what == "size" else (64, 48))
     assert run(stage, stream, clock, 150) == []
     assert stage.status().state == "refused"

@@ -9,6 +9,7 @@ from sightline.monitoring.history.collecting import (
     StreamCollector,
     StreamCollectors,
 )
+from sightline.monitoring.profiles.profiler import Profiler
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import Detections, Frame, Observation
 
@@ -27,7 +28,7 @@ def seen(number: int, tracks: list[int] | None) -> Observation:
 
 def test_each_track_is_counted_once_by_class() -> None:
     collector = StreamCollector()
-    stage = CollectHistory(collector, 1.0)
+    stage = CollectHistory(collector, Profiler(1.0))
     for number, tracks in enumerate([[1, 2], [1, 2], [2, 3]]):
         observation = seen(number, tracks)
         assert stage.settle(observation, None) is observation
@@ -41,7 +42,7 @@ def test_each_track_is_counted_once_by_class() -> None:
 
 def test_what_is_not_tracked_is_counted_in_samples() -> None:
     collector = StreamCollector()
-    stage = CollectHistory(collector, 1.0)
+    stage = CollectHistory(collector, Profiler(1.0))
     stage.settle(seen(0, None), None)
     found = collector.take()
     assert found.parts("arrived") == {}

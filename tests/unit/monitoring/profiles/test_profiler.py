@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from sightline.monitoring.profiles.profiler import Profiler
+from sightline.monitoring.profiles.profiler import Profiler, Profilers
 from sightline.sources.pictures import ArrayPicture
-from sightline.types import Detections, Frame, Observation
+from sightline.types import Detections, Event, Frame, Observation
+
+NUMBERS = itertools.count()
 
 
 def observation(time: float) -> Observation:
     picture = ArrayPicture(np.zeros((48, 64, 3), np.uint8))
-    return Observation(Frame("gate", 0, time, 0.0, picture), Detections.empty())
+    return Observation(Frame("gate", next(NUMBERS), time, 0.0, picture), Detections.empty())
 
 
 def taken(times: list[float], interval_s: float) -> list[float]:
@@ -43,3 +48,14 @@ def test_frames_that_were_not_analysed_wait_for_the_next() -> None:
     assert profiler.see(observation(1.0).without("detect", "skipped")) is None
     assert profiler.see(observation(1.2)) is not None
     assert profiler.see(observation(2.0)) is not None
+
+
+def test_stages_that_want_the_same_interval_share_what_was_seen() -> None:
+    profilers = Profilers()
+    first, second = profilers.every(1.0), profilers.every(1.0)
+    assert profilers.every(2.0) is not first
+    for time in (0.0, 0.5, 1.0):
+        seen = observation(time)
+        sample = first.see(seen)
+        assert (sample is None) == (time == 0.5)
+        assert second.see(replace(seen, events=(Event("drift", time, "gate"),))) is sample

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.unit.runtime.hard_frames.scenes import seen
 
+from sightline.monitoring.profiles.profiler import Profiler
 from sightline.runtime.hard_frames.collector import HardFrameCollector, KeptFrames
 from sightline.runtime.hard_frames.folder import HardFrameFolder
 from sightline.runtime.hard_frames.stage import CollectHardFrames
@@ -20,7 +21,7 @@ def collector(tmp_path: Path) -> HardFrameCollector:
 
 
 def test_a_frame_a_second_is_looked_at(collector: HardFrameCollector) -> None:
-    stage = CollectHardFrames(collector, 1.0, ("drifted",), lambda: DriftStatus("drift"))
+    stage = CollectHardFrames(collector, Profiler(1.0), ("drifted",), lambda: DriftStatus("drift"))
     for index in range(20):  # five a second
         one = seen(index)
         assert stage.submit(one) is None
@@ -30,6 +31,6 @@ def test_a_frame_a_second_is_looked_at(collector: HardFrameCollector) -> None:
 
 def test_frames_of_a_camera_that_has_drifted_are_hard(collector: HardFrameCollector) -> None:
     status = DriftStatus("drift", anomaly=3.0)
-    stage = CollectHardFrames(collector, 1.0, ("drifted", "anomalous"), lambda: status)
+    stage = CollectHardFrames(collector, Profiler(1.0), ("drifted", "anomalous"), lambda: status)
     stage.settle(seen(0), None)
     assert collector.status().collected == {"drifted": 1, "anomalous": 1}
