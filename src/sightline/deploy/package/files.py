@@ -74,10 +74,10 @@ _STREAMS = """streams:
     source: ${SIGHTLINE_SOURCE:-street://?seed=7&duration=0&live=true}    # an address of a camera, or a file
 """
 
+_SERVICE = "http://127.0.0.1:8000"
+
 _README = """# {name} for {target}
-
 {about}
-
 | file | what |
 | --- | --- |
 | `{file}` | the model{parts} |
@@ -91,6 +91,8 @@ _README = """# {name} for {target}
 It needs Python 3.11 or later and the package `sightline`; with wheels in `wheels/`, `./start.sh install` sets it up without a
 network. Then `sightline package verify .` checks the files, runs the model on `sample.png`, compares what it says, and
 measures how long it takes on this machine.
+
+{asks}
 
 | | limit | where it was packed |
 | --- | --- | --- |
@@ -121,6 +123,19 @@ class PackedUse:
     def watches(self) -> bool:
         """Whether it looks at a camera; else it answers requests only."""
         return self.task not in {"classify", "embed"} or self.detector is not None
+
+    @property
+    def asks(self) -> str:
+        """How to see what it says, in words."""
+        if not self.watches:
+            return (
+                "It answers pictures: `curl --data-binary @sample.png -H 'Content-Type: image/png' "
+                f"{_SERVICE}/classify`"
+            )
+        return (
+            f"While it runs, {_SERVICE} shows what it finds, and `curl -N {_SERVICE}/events` prints it as JSON, "
+            "a line for each picture."
+        )
 
 
 def configuration_text(
@@ -165,7 +180,7 @@ def write_texts(
         f"sightline-{name}.service": _UNIT.format(name=name),
         MANIFEST: json.dumps(manifest, indent=1) + "\n",
         "README.md": _README.format(
-            name=name, start=f"{camera}./start.sh", runs=runs, target=target, about=one_line(limits["about"]).capitalize() + ".", file=file,
+            name=name, start=f"{camera}./start.sh", runs=runs, target=target, about=_sentence(limits["about"]), asks=use.asks, file=file,
             card=Path(file).with_suffix(".yaml").name, parts=parts, size_mb=limits["size_mb"],
             latency_ms=limits["latency_ms"], kept=limits["kept"], got_size=got["size_mb"],
             got_latency=got["latency_ms"], got_kept=got["kept"],
@@ -175,6 +190,11 @@ def write_texts(
         (folder / relative).write_text(text, encoding="utf-8")
     for relative in EXECUTABLE:
         (folder / relative).chmod(0o755)
+
+
+def _sentence(about: str) -> str:
+    """A paragraph of what a machine is; nothing where nobody has said it."""
+    return f"\n{one_line(about).capitalize()}.\n" if about else ""
 
 
 def write_checksums(folder: Path) -> None:
