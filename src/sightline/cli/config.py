@@ -118,9 +118,15 @@ def read(file: Path) -> ConfigurationFile:
 
 
 def _mistakes(found: ConfigurationFile) -> Iterator[tuple[Loc, str]]:
-    """Models and sources that cannot be what they are called, each with its place."""
+    """Models, sources and certificates that cannot be what they are called, each with its place."""
     from sightline.build.sources import check_source
+    from sightline.monitoring.mail import trusted
 
+    if found.configuration.mail is not None:
+        try:
+            trusted(found.configuration.mail)
+        except ConfigError as exc:
+            yield ("mail", "ca_file"), str(exc)
     for name, model in found.configuration.models.items():
         for place, options in enumerate(model.files):
             try:

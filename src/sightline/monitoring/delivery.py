@@ -6,11 +6,21 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent(Generic[T]):
+    """What an attempt could not deliver of an item, what was wrong, and whether another attempt is of use."""
+
+    item: T
+    problem: str
+    again: bool
 
 
 class RetriedDelivery(Generic[T]):
@@ -21,21 +31,23 @@ class RetriedDelivery(Generic[T]):
 
     Args:
         kind: what delivers them, for messages: ``webhook``.
-        attempt: tries once; returns what was wrong, or None, and whether another attempt is of use.
+        attempt: tries once; returns what it could not deliver, or None.
         attempts: before an item is given up.
         backoff_s: before the second attempt; doubles.
         capacity: items that may wait; the oldest is given up for a newer one.
+        join: makes one of an item that waits and a later one, or says None where they do not go together.
     """
 
     def __init__(
         self,
         kind: str,
-        attempt: Callable[[T], tuple[str | None, bool]],
+        attempt: Callable[[T], Unsent[T] | None],
         attempts: int = 6,
         backoff_s: float = 0.5,
         capacity: int = 100,
+        join: Callable[[T, T], T | None] = lambda *_: None,
     ) -> None:
-        self._kind, self._attempt = kind, attempt
+        self._kind, self._attempt, self._join = kind, attempt, join
         self._attempts, self._backoff_s, self._capacity = attempts, backoff_s, capacity
         self._waiting: deque[tuple[str, T]] = deque()
         self._work = threading.Condition()
@@ -47,6 +59,11 @@ class RetriedDelivery(Generic[T]):
     def put(self, name: str, item: T) -> None:
         """Deliver an item soon, which belongs to the alert of this name; returns at once."""
         with self._work:
+            for place, (first, other) in enumerate(self._waiting):
+                joined = self._join(other, item)
+                if joined is not None:
+                    self._waiting[place] = (first, joined)
+                    return
             if len(self._waiting) >= self._capacity:
                 oldest, _ = self._waiting.popleft()
                 log.error("%s: too many wait; an alert of %s is given up", self._kind, oldest)
@@ -75,16 +92,21 @@ class RetriedDelivery(Generic[T]):
         pause = self._backoff_s
         for attempt in range(1, self._attempts + 1):
             try:
-                problem, again = self._attempt(item)
+                unsent = self._attempt(item)
             except Exception as exc:  # noqa: BLE001 - all later alerts would be lost, too; its text may hold a secret
-                problem, again = f"cannot be sent: {type(exc).__name__}", False
-            if problem is None:
+                unsent = Unsent(item, f"cannot be sent: {type(exc).__name__}", again=False)
+            if unsent is None:
                 return
-            if not again or attempt == self._attempts:
+            item = unsent.item
+            if not unsent.again or attempt == self._attempts:
                 log.error(
-                    "%s of alert %s: given up after %d: %s", self._kind, name, attempt, problem
+                    "%s of alert %s: given up after %d: %s",
+                    self._kind,
+                    name,
+                    attempt,
+                    unsent.problem,
                 )
                 return
-            log.warning("%s of alert %s: %s; trying again", self._kind, name, problem)
+            log.warning("%s of alert %s: %s; trying again", self._kind, name, unsent.problem)
             self._ended.wait(pause)
             pause *= 2

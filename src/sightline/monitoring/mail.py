@@ -2,71 +2,125 @@
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import socket
 import ssl
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
 from sightline.config import AlertOptions, MailOptions
+from sightline.errors import ConfigError
 from sightline.monitoring.alerts import Alert
-from sightline.monitoring.delivery import RetriedDelivery
+from sightline.monitoring.delivery import RetriedDelivery, Unsent
+from sightline.monitoring.mail_problems import Problem, problem_of
 from sightline.redaction import one_line, printable
+
+_MOST_ALERTS = 200
+"""Alerts that one message tells of; of further ones it tells how many they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Alerts that go to the same addresses in one message. ``to`` are those that have not got it yet."""
+
+    addresses: tuple[str, ...]
+    alerts: tuple[Alert, ...]
+    identity: str
+    to: tuple[str, ...] = ()
+    more: int = 0
+
+    def joined(self, later: Letter) -> Letter | None:
+        """With the alerts of a later one; None: it goes to others."""
+        if self.addresses != later.addresses:
+            return None
+        kept = (*self.alerts, *later.alerts)
+        more = self.more + later.more + max(0, len(kept) - _MOST_ALERTS)
+        return replace(self, alerts=kept[:_MOST_ALERTS], more=more)
 
 
 class Mailer:
     """Sends each alert to the addresses of its rule; where it has none, does nothing.
 
-    The password stands in no message. Certificates are checked: a server with one that nobody vouches for gets
-    nothing.
+    Alerts that wait for a message on its way go out together in the next one. The password stands in no message.
+    Certificates are checked: a server with one that nobody vouches for gets nothing.
 
     Args:
         options: the server; None: there is none, and nothing is sent.
         timeout_s: for each answer of the server.
-        attempts, backoff_s, capacity: see ``RetriedDelivery``.
+        attempts, backoff_s, capacity: see ``RetriedDelivery``. By default a message is tried for eight minutes: servers
+            that do not know a sender put it off for five.
     """
 
     def __init__(
         self,
         options: MailOptions | None,
         timeout_s: float = 10.0,
-        attempts: int = 6,
+        attempts: int = 9,
         backoff_s: float = 2.0,
         capacity: int = 100,
     ) -> None:
         self._options = options
         self._timeout_s = timeout_s
-        self._delivery: RetriedDelivery[EmailMessage] | None = None
+        self._delivery: RetriedDelivery[Letter] | None = None
         if options is not None:
-            self._delivery = RetriedDelivery("e-mail", self._send, attempts, backoff_s, capacity)
+            self._delivery = RetriedDelivery(
+                "e-mail", self._send, attempts, backoff_s, capacity, Letter.joined
+            )
 
     def __call__(self, rule: AlertOptions, alert: Alert) -> None:
         """Send an alert soon; returns at once."""
         if rule.email and self._options is not None and self._delivery is not None:
-            self._delivery.put(rule.name, _message(self._options.sender, rule, alert))
+            # With a domain of its own: the computer's would be looked up, which may take long.
+            domain = self._options.sender.rpartition("@")[2]
+            letter = Letter(rule.email, (alert,), make_msgid("sightline", domain), rule.email)
+            self._delivery.put(rule.name, letter)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """See ``RetriedDelivery.close``."""
         if self._delivery is not None:
             self._delivery.close(timeout_s)
 
-    def _send(self, message: EmailMessage) -> tuple[str | None, bool]:
-        """What was wrong, or None; and whether another attempt is of use."""
+    def _send(self, letter: Letter) -> Unsent[Letter] | None:
+        """What is left to send, and why; None: nothing."""
         assert self._options is not None
         try:
-            with self._connected(self._options) as server:
-                if self._options.user is not None and self._options.password is not None:
-                    server.login(self._options.user, self._options.password.get_secret_value())
-                refused = server.send_message(message)
+            refused = self._sent(self._options, letter)
+        except ConfigError as exc:
+            return Unsent(letter, f"mail.ca_file: {exc}", again=True)
         except (OSError, smtplib.SMTPException) as exc:
-            return _problem(exc)
-        return (f"{len(refused)} of its recipients are refused" if refused else None), False
+            found = problem_of(exc, self._options)
+            return Unsent(letter, found.words, again=found.again)
+        if not refused:
+            return None
+        later = tuple(address for address, found in refused.items() if found.again)
+        words = "; ".join(f"{address}: {found.words}" for address, found in refused.items())
+        return Unsent(replace(letter, to=later), words, again=bool(later))
+
+    def _sent(self, options: MailOptions, letter: Letter) -> dict[str, Problem]:
+        """The recipients that were refused, while others were not.
+
+        Raises OSError, smtplib.SMTPException, ConfigError.
+        """
+        server = self._connected(options)
+        try:
+            if options.user is not None and options.password is not None:
+                server.login(options.user, options.password.get_secret_value())
+            refused = server.send_message(_message(options.sender, letter), to_addrs=letter.to)
+            return {
+                address: problem_of(smtplib.SMTPResponseException(code, words), options)
+                for address, (code, words) in refused.items()
+            }
+        finally:
+            # What was taken is taken, whatever the server says to the farewell.
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                server.quit()
+            server.close()
 
     def _connected(self, options: MailOptions) -> smtplib.SMTP:
-        """Raises OSError, smtplib.SMTPException."""
-        context = ssl.create_default_context(
-            cafile=None if options.ca_file is None else str(options.ca_file)
-        )
+        """Raises OSError, smtplib.SMTPException, ConfigError."""
+        context = trusted(options)
         own = socket.gethostname()
         if options.security == "tls":
             return smtplib.SMTP_SSL(
@@ -82,35 +136,43 @@ class Mailer:
         return server
 
 
-def _message(sender: str, rule: AlertOptions, alert: Alert) -> EmailMessage:
-    text = printable(one_line(str(alert)))
+def trusted(options: MailOptions) -> ssl.SSLContext:
+    """Whose certificates a server may have. Raises ConfigError: ``ca_file`` holds none."""
+    try:
+        return ssl.create_default_context(
+            cafile=None if options.ca_file is None else str(options.ca_file)
+        )
+    except ssl.SSLError as exc:
+        raise ConfigError(
+            f"{options.ca_file} holds no certificates: it must be PEM, with BEGIN CERTIFICATE in it"
+        ) from exc
+    except OSError as exc:
+        raise ConfigError(f"cannot read {options.ca_file}: {exc.strerror}") from exc
+
+
+def _message(sender: str, letter: Letter) -> EmailMessage:
+    texts = [printable(one_line(str(alert))) for alert in letter.alerts]
+    number = len(texts) + letter.more
     message = EmailMessage()
-    message["Subject"] = f"[Sightline] {text}"
+    message["Subject"] = f"[Sightline] {texts[0] if number == 1 else _subject(letter, number)}"
     message["From"] = sender
-    message["To"] = ", ".join(rule.email)
-    message["Date"] = formatdate(alert.since + alert.seconds)
-    message["Message-ID"] = make_msgid("sightline")
+    message["To"] = ", ".join(letter.addresses)
+    message["Date"] = formatdate(letter.alerts[0].since + letter.alerts[0].seconds)
+    message["Message-ID"] = letter.identity
     # Programs that answer by themselves do not answer this.
     message["Auto-Submitted"] = "auto-generated"
-    facts = alert.to_dict()
-    lines = [f"{key}: {value}" for key, value in facts.items() if key != "text"]
-    message.set_content("\n".join([text, "", *map(printable, map(one_line, lines)), ""]))
+    parts = [_part(text, alert) for text, alert in zip(texts, letter.alerts, strict=True)]
+    if letter.more:
+        parts.append(f"{letter.more} more are in the log.\n")
+    message.set_content("\n".join(parts))
     return message
 
 
-def _problem(failure: OSError | smtplib.SMTPException) -> tuple[str, bool]:
-    """What was wrong, without what may hold a password, and whether another attempt is of use."""
-    words, code = f"cannot be reached: {type(failure).__name__}", 400
-    if isinstance(failure, ssl.SSLCertVerificationError):
-        words = f"its certificate is not trusted ({failure.verify_message}): give mail.ca_file"
-        code = 500
-    elif isinstance(failure, smtplib.SMTPNotSupportedError):
-        words, code = f"the server offers no such thing: {failure}", 500
-    elif isinstance(failure, smtplib.SMTPAuthenticationError):
-        words, code = f"user and password are refused ({failure.smtp_code})", failure.smtp_code
-    elif isinstance(failure, smtplib.SMTPRecipientsRefused):
-        code = min(code for code, _ in failure.recipients.values())
-        words = f"all recipients are refused ({code})"
-    elif isinstance(failure, smtplib.SMTPResponseException):
-        words, code = f"the server refuses it ({failure.smtp_code})", failure.smtp_code
-    return words, code < 500
+def _subject(letter: Letter, number: int) -> str:
+    rules = ", ".join(dict.fromkeys(alert.name for alert in letter.alerts))
+    return f"{number} alerts: {rules if len(rules) <= 100 else f'{rules[:100]} …'}"
+
+
+def _part(text: str, alert: Alert) -> str:
+    facts = (f"{key}: {value}" for key, value in alert.to_dict().items() if key != "text")
+    return "\n".join([text, "", *map(printable, map(one_line, facts)), ""])

@@ -11,7 +11,7 @@ from typing import Any
 from sightline._version import __version__
 from sightline.config import AlertOptions
 from sightline.monitoring.alerts import Alert
-from sightline.monitoring.delivery import RetriedDelivery
+from sightline.monitoring.delivery import RetriedDelivery, Unsent
 
 _WORTH_ANOTHER_TRY = {408, 425, 429, 500, 502, 503, 504}
 
@@ -47,8 +47,8 @@ class Webhook:
         """See ``RetriedDelivery.close``."""
         self._delivery.close(timeout_s)
 
-    def _post(self, to: tuple[str, bytes]) -> tuple[str | None, bool]:
-        """What was wrong, or None; and whether another attempt is of use."""
+    def _post(self, to: tuple[str, bytes]) -> Unsent[tuple[str, bytes]] | None:
+        """What was wrong, and whether another attempt is of use; None: nothing."""
         url, body = to
         headers = {"Content-Type": "application/json", "User-Agent": f"sightline/{__version__}"}
         try:
@@ -58,15 +58,16 @@ class Webhook:
                 answer.read(1)
         except urllib.error.HTTPError as exc:
             exc.close()
-            return f"it answered {exc.code}", exc.code in _WORTH_ANOTHER_TRY
+            again = exc.code in _WORTH_ANOTHER_TRY
+            return Unsent(to, f"it answered {exc.code}", again=again)
         except urllib.error.URLError as exc:
             # The reason is the system's word; the address stands in the exception's elsewhere.
-            return f"cannot be reached: {type(exc.reason).__name__}", True
+            return Unsent(to, f"cannot be reached: {type(exc.reason).__name__}", again=True)
         except (ValueError, http.client.InvalidURL):
-            return "its address is not one", False
+            return Unsent(to, "its address is not one", again=False)
         except (OSError, http.client.HTTPException) as exc:
-            return f"cannot be reached: {type(exc).__name__}", True
-        return None, False
+            return Unsent(to, f"cannot be reached: {type(exc).__name__}", again=True)
+        return None
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

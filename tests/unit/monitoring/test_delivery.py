@@ -7,7 +7,7 @@ import logging
 import pytest
 from tests.waiting import wait_for
 
-from sightline.monitoring.delivery import RetriedDelivery
+from sightline.monitoring.delivery import RetriedDelivery, Unsent
 
 
 def test_an_attempt_that_breaks_is_not_the_end_of_all_later_ones(
@@ -16,10 +16,10 @@ def test_an_attempt_that_breaks_is_not_the_end_of_all_later_ones(
     caplog.set_level(logging.WARNING)
     arrived: list[str] = []
 
-    def attempt(item: str) -> tuple[str | None, bool]:
+    def attempt(item: str) -> Unsent[str] | None:
         item.encode("ascii")
         arrived.append(item)
-        return None, False
+        return None
 
     delivery = RetriedDelivery("e-mail", attempt)
     delivery.put("slow", "secret \u00e9")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from sightline.config.options import Inconsistency, Options, refuse_inconsistent
 from sightline.config.paths import PathField
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\.?")
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
@@ -23,13 +26,24 @@ def _mail_address(text: str) -> str:
     return text
 
 
+def _mail_host(text: str) -> str:
+    """Raises ValueError: it is no name and no address of a computer."""
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(text))
+    if not _HOST.fullmatch(text):
+        raise ValueError("a server is written smtp.example.org; its port stands under `port`")
+    return text
+
+
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 
 
 class MailOptions(Options):
     """The SMTP server that alerts with `email` go through."""
 
-    host: str = Field(min_length=1, max_length=253, description="name or address of the server")
+    host: Annotated[str, AfterValidator(_mail_host)] = Field(
+        description="name or address of the server"
+    )
     port: int | None = Field(
         None, ge=1, le=65535, description="none: 587, with `security: tls` 465, with none 25"
     )
