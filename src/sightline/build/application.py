@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.build.crop_models import classifier, embedder
-from sightline.build.file_conflicts import streams_guard
+from sightline.build.files.conflicts import streams_guard
 from sightline.build.model_files import (
     BUNDLED_CLASSIFIERS,
     configured_identity,

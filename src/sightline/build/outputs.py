@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
-from sightline.build.file_identity import Key, file_keys
+from sightline.build.files.identity import Key, file_keys
 from sightline.build.output_names import check_name
 from sightline.build.sources import SourceInput
 from sightline.config import OutputOptions, StreamOptions
@@ -69,7 +69,7 @@ def outputs(
     Args:
         run: goes into the database.
         joined: text files that other streams write to as well, begun by whoever knows of all.
-        guard: what ``file_conflicts`` found at the paths when it checked them.
+        guard: what ``files.conflicts`` found at the paths when it checked them.
 
     Raises:
         ConfigError: pictures cannot go where they are sent.

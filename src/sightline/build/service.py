@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from sightline.build.application import Application
-from sightline.build.file_conflicts import added_stream_conflict
+from sightline.build.files.conflicts import added_stream_conflict
+from sightline.build.files.written import written_folders
 from sightline.build.model_files import bundled_files
-from sightline.build.written_files import written_folders
 from sightline.config import Configuration
 from sightline.monitoring.alerts import AlertRules, to_log
 from sightline.monitoring.mail import Mailer

@@ -14,23 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from sightline._version import __version__
 from sightline.build.monitoring.accuracy import GetEstimate, no_estimate
-from sightline.build.monitoring.hard_frames import (
-    CollectedStream,
-    hard_frame_collector,
-    watching_stages,
-)
-from sightline.build.monitoring.history import counting_stages, drift_watch
+from sightline.build.monitoring.watching import WatchedStream, WatchMaker
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import StreamLoad, pipeline
 from sightline.build.regions import by_regions
 from sightline.build.sources import SourceInput, check_source, inputs
 from sightline.build.stage_detectors import FindOptions, suited
 from sightline.build.stages import stages
-from sightline.config import HARD_FRAME_KINDS, ClassifyOptions, Priority, StreamOptions
+from sightline.config import ClassifyOptions, Priority, StreamOptions
 from sightline.errors import ConfigError
 from sightline.models.composites.parts import conf_of
 from sightline.monitoring.history.collecting import StreamCollectors
-from sightline.monitoring.profiles.profiler import Profilers
 from sightline.protocols import (
     Classifier,
     Detector,
@@ -40,7 +34,6 @@ from sightline.protocols import (
     Stage,
 )
 from sightline.redaction import redact_address
-from sightline.runtime.hard_frames.collector import HardFrameCollector
 from sightline.runtime.repository.served_model import ModelCall, SharedModel, Wanted
 from sightline.runtime.rollouts.rollout import Rollout
 from sightline.runtime.scheduling.items import Terms
@@ -114,8 +107,7 @@ class StreamMaker:
         self._get_classifier, self._get_embedder = get_classifier, get_embedder
         self._get_stage_detector, self._get_guard = get_stage_detector, get_guard
         self._get_rollout = get_rollout
-        self._identify, self._collectors = identify, collectors
-        self._get_estimate = get_estimate
+        self._watch = WatchMaker(identify, collectors, get_estimate)
         self._turn = CpuLimiter()
         self._budgets: dict[tuple[str, Priority], DecodingBudget] = {}
 
@@ -147,57 +139,22 @@ class StreamMaker:
             detectors = [beside(scheduled(sized)) for sized in _sizes(detector, options)]
             return DetectAtLevel(detectors, lambda: selection.level.size)
 
-        profilers = Profilers()
-        counted, counting = counting_stages(self._collectors, name, options, record, profilers)
-        watch = drift_watch(name, options, self._identify, counted, profilers)
-        collector = self._collector(name, options, detector, found, terms, rollout)
-        estimate = self._get_estimate(name, options, model, detector, found)
-        watching = [
-            *counting,
-            *watching_stages(options, watch, collector, profilers),
-            *estimate.stages,
-        ]
+        guard = self._get_guard(name, options)
+        stream = WatchedStream(name, options, found, record, model, detector, rollout, guard)
+        embedder = partial(_embedder, self._scheduler, self._get_embedder, terms)
+        watching = self._watch(stream, embedder)
         load = StreamLoad(selection, record, self._turn, detect)
-        steps = self._steps(detector, options, found, terms, load, watching)
+        steps = self._steps(detector, options, found, terms, load, watching.stages)
         answering = model if rollout is None else rollout.sharing.model_of_stream(name)
         run = {"command": "run", "model": answering, "version": __version__, "stream": name}
-        own = outputs(options.outputs, run, [found], self._joined, self._get_guard(name, options))
-        ends = [estimate.end]
-        if collector is not None:
-            ends.append(partial(_end_collecting, name, collector, rollout))
-        close = partial(_close, name, own, found, record, time.monotonic(), ends)
+        own = outputs(options.outputs, run, [found], self._joined, guard)
+        close = partial(_close, name, own, found, record, time.monotonic(), watching.ends)
         meter = self._meter
         return StreamParts(
             found.source, steps, own.sinks(found), redact_address(options.source), answering, close,
             lambda: selection.number, None if meter is None else partial(meter.detected, name),
-            (lambda: None) if watch is None else watch.status,
-            (lambda: None) if collector is None else collector.status,
-            estimate.status,
+            watching.drift, watching.hard_frames, watching.accuracy,
         )  # fmt: skip
-
-    def _collector(
-        self,
-        name: str,
-        options: StreamOptions,
-        detector: SharedDetector,
-        found: SourceInput,
-        terms: Terms,
-        rollout: Rollout | None,
-    ) -> HardFrameCollector | None:
-        """What keeps a stream's hard frames, if anything does. Raises SightlineError."""
-        collect = options.collect
-        if collect is None:
-            return None
-        embedder = None
-        if collect.embedder is not None:
-            embedder = _embedder(self._scheduler, self._get_embedder, terms, collect.embedder)
-        model = self._identify(options.model)
-        guard = self._get_guard(name, options)
-        stream = CollectedStream(name, model, detector.class_names, live=found.live)
-        collector = hard_frame_collector(stream, collect, embedder, guard)
-        if rollout is not None and "disagreed" in (collect.kinds or HARD_FRAME_KINDS):
-            rollout.listen(name, collector.disagreed)
-        return collector
 
     def _budget(self, model: str, options: StreamOptions) -> DecodingBudget:
         """Streams compete with those that wait for the same engine with the same priority."""
@@ -277,13 +234,6 @@ def _beside(
         return scheduled(other.detector.replaced(conf=conf), other.name)
 
     return rollout.around(first, ModelCall(terms, wanted, ask, rollout.sharing.key_of_frame))
-
-
-def _end_collecting(name: str, collector: HardFrameCollector, rollout: Rollout | None) -> None:
-    """Keep no more hard frames of a stream."""
-    if rollout is not None:
-        rollout.listen(name, None)
-    collector.close()
 
 
 def _close(

@@ -251,14 +251,11 @@ def analyze(
     jobs: int,
     quiet: bool,
 ) -> None:
-    """Run every source to its end, then exit: 1 where one failed, 130 when interrupted.
-
-    Nothing is tracked without options of a tracker.
-    """
+    """Run every source to its end, then exit: 1 where one failed, 130 when interrupted. None is tracked without a tracker."""
     from sightline import build
-    from sightline.build.file_conflicts import check_command
-    from sightline.build.file_uses import written
-    from sightline.build.written_files import WrittenFiles
+    from sightline.build.files.conflicts import check_command
+    from sightline.build.files.uses import written
+    from sightline.build.files.written import WrittenFiles
     from sightline.cli.terminal.hangup import reopen_on_hangup
     from sightline.cli.terminal.progress import show_written, summary
 

@@ -84,7 +84,7 @@ def classify(
     sightline classify "photos/*.jpg" --model resnet50.onnx --top 1 --csv found.csv
     """
     from sightline import build
-    from sightline.build.file_conflicts import check_command
+    from sightline.build.files.conflicts import check_command
     from sightline.config import OutputOptions, checked, moment
 
     logs.set_up(verbose)

@@ -36,7 +36,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
 ) -> None:
     """Write a commented example that runs as it is."""
-    from sightline.build.file_conflicts import check_files
+    from sightline.build.files.conflicts import check_files
 
     text = EXAMPLE.read_text(encoding="utf-8").replace("FILE", file.name)
     written = [file]
@@ -99,7 +99,7 @@ def read(file: Path) -> ConfigurationFile:
 
     Raises ConfigError, with a line for each mistake.
     """
-    from sightline.build.file_conflicts import configuration_conflicts
+    from sightline.build.files.conflicts import configuration_conflicts
     from sightline.build.stages import NamedClasses
     from sightline.config import file as config_file
 

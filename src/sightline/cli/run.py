@@ -185,8 +185,8 @@ def _run(
     configuration: Configuration, read: Mapping[str, Path], *, quiet: bool, verbose: int
 ) -> None:
     """Run to the end, then exit: 1 where a stream failed, 130 when interrupted without a service."""
+    from sightline.build.files.written import WrittenFiles, of_configuration
     from sightline.build.service import Installation
-    from sightline.build.written_files import WrittenFiles, of_configuration
     from sightline.cli.terminal.fleet_view import fleet_view, summary
     from sightline.cli.terminal.hangup import reopen_on_hangup
     from sightline.cli.terminal.progress import show_written

@@ -107,7 +107,7 @@ def save(
     """
     import yaml
 
-    from sightline.build.file_conflicts import configuration_conflicts
+    from sightline.build.files.conflicts import configuration_conflicts
     from sightline.config import file as config_file
     from sightline.whole_files import write_whole
 

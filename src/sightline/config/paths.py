@@ -1,7 +1,7 @@
 """Options that name files: what each is for stands in its type, and everything else follows from it.
 
 Knows how options say that they are paths, and finds them; what may not be the same file is said in
-``build.file_conflicts``.
+``build.files.conflicts``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Outputs of streams that clients add: files below one folder, and nothing else.
 
-Knows what a client may name; which files are in use already is said in ``build.file_conflicts``.
+Knows what a client may name; which files are in use already is said in ``build.files.conflicts``.
 """
 
 from __future__ import annotations

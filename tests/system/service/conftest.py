@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from sightline import build
-from sightline.build.file_conflicts import added_stream_conflict
+from sightline.build.files.conflicts import added_stream_conflict
 from sightline.build.streams import StreamMaker
 from sightline.config import (
     Configuration,

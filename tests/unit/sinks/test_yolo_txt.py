@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import yaml
 
-from sightline.build.file_conflicts import conflicts
-from sightline.build.file_uses import read_by_source, written
+from sightline.build.files.conflicts import conflicts
+from sightline.build.files.uses import read_by_source, written
 from sightline.config import OutputOptions
 from sightline.errors import SinkError
 from sightline.evaluation.notes import Notes

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from sightline.build.model_files import model_identity
 from sightline.build.models import detector as make_detector
-from sightline.build.monitoring.sampling import observed, opened_embedder
-from sightline.build.sources import SourceInput, inputs
+from sightline.build.monitoring.sampling import observed, only_input, opened_embedder
+from sightline.build.sources import SourceInput
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, SightlineError
 from sightline.monitoring.drift.blocks import BlockSeries
@@ -165,11 +165,7 @@ def check(
 
 @contextmanager
 def _opened(spec: str) -> Iterator[tuple[SourceInput, StreamInfo]]:
-    named, *more = inputs([spec])
-    if more:
-        raise ConfigError(
-            f"{redact(spec)}: each camera has a reference of its own: give one source"
-        )
+    named = only_input(spec, "a reference")
     with closing(named.source):
         yield named, named.source.open()
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from sightline.build.model_files import model_identity
 from sightline.build.models import detector as make_detector
+from sightline.build.monitoring.sampling import only_input
 from sightline.build.pipeline import pipeline
-from sightline.build.sources import inputs
 from sightline.config import (
     EnsembleModelOptions,
     ModelOptions,
@@ -80,11 +80,7 @@ def estimate(
     if calibration is not None:
         of_reference = None if reference is None else estimated_identity(reference)
         calibration.check_fits(estimated_identity(model), of_reference)
-    named, *more = inputs([spec])
-    if more:
-        raise ConfigError(
-            f"{redact(spec)}: give one source: each camera has an accuracy of its own"
-        )
+    named = only_input(spec, "an accuracy")
     with ExitStack() as stack:
         own = stack.enter_context(closing(_detector(model)))
         larger = mapping = None

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from sightline.build.crop_models import embedder as make_embedder
 from sightline.build.pipeline import pipeline
-from sightline.build.sources import SourceInput
+from sightline.build.sources import SourceInput, inputs
 from sightline.config import ByteTrackOptions, EmbedOptions, ModelOptions
+from sightline.errors import ConfigError
 from sightline.monitoring.profiles.profile import FrameSample
 from sightline.monitoring.profiles.profiler import Profiler
 from sightline.protocols import Detector, IdentifiedEmbedder
+from sightline.redaction import redact
 from sightline.runtime.streams.embed import EmbedTracks
 from sightline.runtime.streams.stream import observe
 from sightline.types import Observation, StreamInfo
@@ -30,6 +32,14 @@ def opened_embedder(name: str | None, models_dir: Path | None) -> Iterator[CropE
         return
     with closing(make_embedder(ModelOptions(model=name, models_dir=models_dir))) as found:
         yield found
+
+
+def only_input(spec: str, what: str) -> SourceInput:
+    """The one source that is given; ``what`` each camera has of its own. Raises ConfigError: there are several."""
+    named, *more = inputs([spec])
+    if more:
+        raise ConfigError(f"{redact(spec)}: each camera has {what} of its own: give one source")
+    return named
 
 
 def observed(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sightline.build.file_conflicts import check_files, paths_read
+from sightline.build.files.conflicts import check_files, paths_read
 from sightline.build.model_files import located
 from sightline.build.toolchain.export_comparison import ExportComparison, compare_export
 from sightline.build.toolchain.export_sources import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sightline.build.file_conflicts import check_files, paths_read
+from sightline.build.files.conflicts import check_files, paths_read
 from sightline.build.model_files import PEOPLE, bundled_names, model_path
 from sightline.build.sources import inputs
 from sightline.build.toolchain.cards import onnx_card

@@ -57,7 +57,7 @@ def learn(
 
     sightline drift learn rtsp://camera/stream --model street --seconds 3600 --output gate.json
     """
-    from sightline.build.file_conflicts import check_files, paths_read
+    from sightline.build.files.conflicts import check_files, paths_read
     from sightline.build.monitoring import drifting
     from sightline.monitoring.drift.reference import FILE_KIND
     from sightline.replaced_files import check_replaced

@@ -113,7 +113,7 @@ def _check_output(
     output: Path, options: ModelOptions, sources: list[str], reference: Path | None
 ) -> None:
     """Raise ConfigError where the dataset would overwrite what is read."""
-    from sightline.build.file_conflicts import check_files, paths_read
+    from sightline.build.files.conflicts import check_files, paths_read
 
     reads = paths_read(options, sources)
     if reference is not None:

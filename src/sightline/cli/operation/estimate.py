@@ -127,7 +127,7 @@ def calibrate(
 
     sightline evaluate calibrate day.json night.json rain.json --model small.onnx --output small.json
     """
-    from sightline.build.file_conflicts import check_files, paths_read
+    from sightline.build.files.conflicts import check_files, paths_read
     from sightline.build.monitoring.estimating import estimated_identity
     from sightline.evaluation.estimation.learning import learn_calibration
     from sightline.whole_files import check_writable

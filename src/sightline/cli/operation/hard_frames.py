@@ -49,7 +49,7 @@ def hard_frames(
 
     sightline monitor hard-frames hard/gate --format cvat --output hard.zip
     """
-    from sightline.build.file_conflicts import check_files
+    from sightline.build.files.conflicts import check_files
     from sightline.runtime.hard_frames.label_files import LOCAL_FILES, write_label_file
 
     inside = {

@@ -111,7 +111,7 @@ def report(
 
 def _write_page(facts: ReportFacts, output: Path) -> None:
     """Raises ConfigError: it would be written over the database, or over what is no page; SinkError."""
-    from sightline.build.file_conflicts import check_files
+    from sightline.build.files.conflicts import check_files
     from sightline.monitoring.reports.page import report_page
     from sightline.replaced_files import PAGE, check_replaced
     from sightline.whole_files import write_whole

@@ -59,7 +59,7 @@ def index(
     sightline search index "cameras/*.mp4" --model yolox_nano --classes car,bus,truck
     """
     from sightline import build
-    from sightline.build.file_conflicts import check_command
+    from sightline.build.files.conflicts import check_command
     from sightline.config import EmbedOptions, OutputOptions, checked, moment
 
     logs.set_up(verbose)

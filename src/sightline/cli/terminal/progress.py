@@ -16,7 +16,7 @@ from sightline.redaction import printable
 from sightline.runtime.streams.stream import StreamResult
 
 if TYPE_CHECKING:
-    from sightline.build.written_files import WrittenFiles
+    from sightline.build.files.written import WrittenFiles
 
 MANY = 12
 """With more streams than this, only the running ones have a bar."""

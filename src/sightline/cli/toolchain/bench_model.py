@@ -130,7 +130,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def _check_output(options: ModelOptions, compare: Path | None, output: Path) -> None:
     """Raise ConfigError where the report would overwrite what is read."""
-    from sightline.build.file_conflicts import check_files, paths_read
+    from sightline.build.files.conflicts import check_files, paths_read
 
     check_files(
         {**paths_read(options), **({} if compare is None else {"--compare": compare})},

@@ -139,7 +139,7 @@ def _check_packages(variants: Sequence[str]) -> None:
 
 
 def _check_outputs(request: OptimizeRequest, options: ModelOptions, model: Path) -> None:
-    from sightline.build.file_conflicts import check_files, paths_read
+    from sightline.build.files.conflicts import check_files, paths_read
 
     reads = paths_read(options, request.data, "--data")
     if request.labels is not None and not request.labels.startswith("street:"):

@@ -38,6 +38,13 @@ from sightline.types import JsonObject, StreamStats
 
 log = logging.getLogger(__name__)
 
+_OF_FILES = {
+    "drift": "its reference is a file",
+    "collect": "it writes to a folder",
+    "estimate": "it names files",
+}
+"""Options of streams that clients may not give, and why not."""
+
 router = APIRouter(tags=["streams"], dependencies=[Depends(exact_query)])
 _RESPONSES: dict[int | str, JsonObject] = {
     status: FAILURES[status] for status in (401, 403, 404, 422)
@@ -80,22 +87,7 @@ async def add(request: Request, body: StreamRequest) -> JsonObject:
     fleet = service.streams
     service.repository.state(body.model)  # NotFound
 
-    if body.live.hosts is not None:
-        raise Forbidden("live.hosts: which hosts clients may open says serving.stream_hosts")
-
-    if body.drift is not None:
-        raise Forbidden(
-            "drift: its reference is a file of this computer: name it in the configuration"
-        )
-
-    if body.collect is not None:
-        raise Forbidden(
-            "collect: it writes to a folder of this computer: name it in the configuration"
-        )
-
-    if body.estimate is not None:
-        raise Forbidden("estimate: it names files of this computer: name it in the configuration")
-
+    _refuse_files(body)
     for at, model in body.options().further_models:
         if model not in service.stage_models:  # clients name no files
             known = ", ".join(sorted(service.stage_models))
@@ -125,6 +117,15 @@ async def add(request: Request, body: StreamRequest) -> JsonObject:
             "stages: a model cannot be used for what it is named for: see the log"
         ) from exc
     return {"name": body.name}
+
+
+def _refuse_files(body: StreamRequest) -> None:
+    """Raise Forbidden where a stream names files or hosts that only the configuration may name."""
+    if body.live.hosts is not None:
+        raise Forbidden("live.hosts: which hosts clients may open says serving.stream_hosts")
+    for option, why in _OF_FILES.items():
+        if getattr(body, option) is not None:
+            raise Forbidden(f"{option}: {why} of this computer: name it in the configuration")
 
 
 def _check_inputs(body: StreamRequest) -> None:

@@ -1,7 +1,7 @@
 """The files that options mean: what sources, models and streams read, and what outputs write.
 
 Which options are files, and what for, stands in their types (``config.paths``). Which of them must not be the same
-is said in ``file_conflicts``.
+is said in ``conflicts``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sightline.build.file_identity import STDOUT, local_path
+from sightline.build.files.identity import STDOUT, local_path
 from sightline.build.model_files import PEOPLE, located
 from sightline.config import EstimateAccuracyOptions, ModelOptions, OutputOptions, StreamOptions
 from sightline.config.options import Loc

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightline.build.file_uses import FileUse, stream_uses, written
+from sightline.build.files.uses import FileUse, stream_uses, written
 from sightline.build.sources import source_kind
 from sightline.config import Configuration
 

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from sightline.build import file_identity, inputs, outputs
-from sightline.build.file_conflicts import check_command
+from sightline.build import inputs, outputs
+from sightline.build.files import identity
+from sightline.build.files.conflicts import check_command
 from sightline.cli.config import read
 from sightline.config import ModelOptions, OutputOptions
 from sightline.errors import ConfigError, SinkError
@@ -150,7 +151,7 @@ def test_case_counts_only_where_the_file_system_says_so(
     options = OutputOptions(json_lines="Out.txt", csv="out.txt")
     given = [("v.mp4", "v", False)]
     check_command(given, ModelOptions(model="model.onnx"), options)
-    monkeypatch.setattr(file_identity, "_ignores_case", lambda _folder: True)
+    monkeypatch.setattr(identity, "_ignores_case", lambda _folder: True)
     with pytest.raises(ConfigError, match="--json writes to"):
         check_command(given, ModelOptions(model="model.onnx"), options)
 

@@ -1,6 +1,6 @@
 """Outputs that would destroy what a command reads, or another output: found before anything is opened.
 
-Which files options mean stands in ``file_uses``; here it is said which of those must not be the same.
+Which files options mean stands in ``uses``; here it is said which of those must not be the same.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sightline.build.file_identity import Key, file_keys, folder_keys, is_stream
-from sightline.build.file_uses import (
+from sightline.build.files.identity import Key, file_keys, folder_keys, is_stream
+from sightline.build.files.uses import (
     FileUse,
     path_uses,
     read_by_model,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sightline.build.file_uses import FileUse
-from sightline.build.written_files import WrittenFiles, of_configuration, size_in_words
+from sightline.build.files.uses import FileUse
+from sightline.build.files.written import WrittenFiles, of_configuration, size_in_words
 from sightline.cli.terminal.progress import show_written
 from sightline.config import Configuration
 

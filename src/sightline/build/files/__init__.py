@@ -1,0 +1,1 @@
+"""The files that a command or service reads and writes: which they are, and which must not be the same."""
