@@ -110,7 +110,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        from sightline.other_names import attribute_error
+        from sightline.vocabulary.other_names import attribute_error
 
         raise attribute_error(sys.modules[__name__], "sightline", name)
     value = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)

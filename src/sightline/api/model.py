@@ -28,11 +28,11 @@ from sightline.config import (
     checked,
 )
 from sightline.errors import ConfigError, InvalidRequest, SourceError
-from sightline.other_names import SETTINGS, attribute_error, takes_our_names
 from sightline.protocols import AdjustableDetector, Detector, Stage, Tracker
 from sightline.runtime import service
 from sightline.runtime.streams.stream import observe
 from sightline.types import Detections, Observation
+from sightline.vocabulary.other_names import SETTINGS, attribute_error, takes_our_names
 
 if TYPE_CHECKING:
     from sightline.sources.stills import Image

@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from sightline.errors import ConfigError
-from sightline.foreign_words import COMMANDS, ours
 from sightline.media_suffixes import PICTURES, UNREAD_PICTURES, VIDEOS
+from sightline.vocabulary.foreign_words import COMMANDS, ours
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
 """click's, which some versions of Typer have inside of them and others import."""

@@ -19,8 +19,8 @@ from pydantic import SecretStr, ValidationError
 
 from sightline.config import Configuration, Options
 from sightline.config.options import Loc
-from sightline.foreign_words import ours
 from sightline.redaction import redact, redact_address
+from sightline.vocabulary.foreign_words import ours
 
 _NAME = "letters, digits, `_`, `.` and `-`, 64 at most, a letter or digit first"
 _WORDS = {str: "text", Path: "a path", SecretStr: "text", bool: "true or false"}

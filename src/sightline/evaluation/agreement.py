@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -100,14 +101,7 @@ def score_agreement(
     classes, own, theirs = (np.concatenate(parts) for parts in zip(*(c[:3] for c in compared), strict=True))  # fmt: skip
     shapes = {name: np.concatenate([c.likeness[name] for c in compared]) for name in SHAPES}
 
-    def tell(which: Mask) -> dict[str, float]:
-        count = int(which.sum())
-        return {
-            "recall": float((own[which] >= conf).sum() / count) if count else math.nan,
-            "score_shift": _mean((own - theirs)[which]),
-            **{name: _mean(values[which]) for name, values in shapes.items()},
-        }
-
+    tell = partial(_told, own, theirs, shapes, conf)
     per_class = {
         name: ClassAgreement(
             ap=scores.ap,
@@ -117,13 +111,22 @@ def score_agreement(
         )
         for class_id, (name, scores) in enumerate(detection.per_class.items())
     }
+    whole = tell(np.ones(len(classes), np.bool_))
     return AgreementScores(
-        map=detection.map,
-        map50=detection.map50,
-        count=len(classes),
-        per_class=per_class,
-        **tell(np.ones(len(classes), np.bool_)),  # type: ignore[arg-type]
-    )
+        map=detection.map, map50=detection.map50, count=len(classes), per_class=per_class, **whole  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _told(
+    own: Reals, theirs: Reals, shapes: Mapping[str, Reals], conf: float, which: Mask
+) -> dict[str, float]:
+    """What is said of some of the reference's objects, from the scores that the model and the reference gave them."""
+    count = int(which.sum())
+    return {
+        "recall": float((own[which] >= conf).sum() / count) if count else math.nan,
+        "score_shift": _mean((own - theirs)[which]),
+        **{name: _mean(values[which]) for name, values in shapes.items()},
+    }
 
 
 def _all_names(names: Sequence[str], found: Sequence[Detections]) -> list[str]:

@@ -24,9 +24,9 @@ from sightline.models.exporters.metadata import (
 from sightline.models.exporters.neighbours import FILES, neighbour
 from sightline.models.family import Clues, Family, recognise
 from sightline.models.file import ModelFile
-from sightline.models.focus import fold_focus
+from sightline.models.graphs.focus import fold_focus
+from sightline.models.graphs.relax import relax
 from sightline.models.model_card import ModelCard, card_beside, card_path, validated_card
-from sightline.models.relax import relax
 from sightline.models.task_fields import check_task, with_keypoints
 from sightline.protocols import Decoder
 from sightline.types import Fit, Normalization

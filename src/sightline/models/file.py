@@ -20,7 +20,7 @@ from sightline.errors import ModelError
 from sightline.model_inputs import ModelInputs, read_inputs
 from sightline.models.exporters import other_formats
 from sightline.models.exporters.metadata import program_metadata, yaml_metadata
-from sightline.models.onnx_inputs import take_one_picture
+from sightline.models.graphs.inputs import take_one_picture
 from sightline.plan_file import PLAN_SUFFIXES, read_words, record_of
 from sightline.types import TensorSpec
 

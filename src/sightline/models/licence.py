@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 
 from sightline.errors import ModelError
-from sightline.models import onnx_fields
 from sightline.models.file import open_model
+from sightline.models.graphs import fields
 
 _KEYS = {"license", "licence", "spdx-license-identifier", "license_name"}
 
@@ -33,7 +33,7 @@ def _of_card(path: Path) -> str | None:
 def _of_file(path: Path) -> str | None:
     try:
         if path.suffix.lower() == ".onnx":
-            return _found(onnx_fields.metadata(path))
+            return _found(fields.metadata(path))
         return _found(open_model(path).metadata) if path.suffix.lower() == ".xml" else None
     except (OSError, ValueError, ModelError):
         return None

@@ -26,11 +26,11 @@ from sightline import coco
 from sightline.config import TrackerOptions
 from sightline.config.value_errors import in_words
 from sightline.errors import ModelError
-from sightline.foreign_words import named_here
 from sightline.geometry import Resize
 from sightline.models.history import HistoryStep
 from sightline.redaction import one_line
 from sightline.types import ChannelOrder, Normalization
+from sightline.vocabulary.foreign_words import named_here
 
 _MOST_CLASSES = 100_000
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sightline.errors import ConfigError, ModelError
-from sightline.models import onnx_fields
+from sightline.models.graphs import fields
 
 if TYPE_CHECKING:
     from sightline.models.download import Progress
@@ -258,7 +258,7 @@ def _verified(file: Path, target: Path, url: str | None, wanted: str | None) -> 
     wrong = None
     if wanted is not None and digest != wanted:
         wrong = f"SHA-256 expected {wanted}, got {digest}"
-    elif not onnx_fields.is_whole(file):
+    elif not fields.is_whole(file):
         wrong = "it is no ONNX model, or not all of one"
     if wrong is None:
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -6,7 +6,6 @@ half hidden, are then looked for among the doubtful detections, by overlap alone
 
 from __future__ import annotations
 
-from sightline.other_names import takes_our_names
 from sightline.tracking.matching import Pairs, overlaps
 from sightline.tracking.online import (
     LOW_THRESHOLD,
@@ -18,6 +17,7 @@ from sightline.tracking.online import (
 )
 from sightline.tracking.tracks import Found
 from sightline.types import Ints
+from sightline.vocabulary.other_names import takes_our_names
 
 
 class ByteTrack(OnlineTracker):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sightline.errors import ConfigError
-from sightline.other_names import takes_our_names
 from sightline.protocols import Embedder
 from sightline.tracking import appearance, kalman
 from sightline.tracking.gallery import Gallery
@@ -27,6 +26,7 @@ from sightline.tracking.online import (
 )
 from sightline.tracking.tracks import Found, Tracks
 from sightline.types import Detections, Frame, Ints, Mask
+from sightline.vocabulary.other_names import takes_our_names
 
 GATE = 9.4877
 """Squared Mahalanobis distance in which 95 % of an object's detections are: chi-square, four numbers."""

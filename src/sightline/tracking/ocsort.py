@@ -15,7 +15,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.other_names import takes_our_names
 from sightline.tracking import kalman, warp
 from sightline.tracking.kalman import Motion
 from sightline.tracking.matching import Pairs, overlaps
@@ -30,6 +29,7 @@ from sightline.tracking.online import (
 from sightline.tracking.tracks import Boxes, Found, Tracks
 from sightline.tracking.warp import Transform, moved_boxes, moved_points, turned
 from sightline.types import Ints
+from sightline.vocabulary.other_names import takes_our_names
 
 SPAN = 3
 """The direction of an object is that of its last so many updates: of fewer it is mostly noise."""

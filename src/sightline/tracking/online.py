@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from sightline.errors import ConfigError
-from sightline.other_names import attribute_error
 from sightline.tables import CAMERA_MOTIONS
 from sightline.tracking import kalman
 from sightline.tracking.class_votes import ClassVotes
 from sightline.tracking.matching import Pairs, assign
 from sightline.tracking.tracks import Found, Tracks
 from sightline.types import Detections, Floats, Frame, Ints, Mask
+from sightline.vocabulary.other_names import attribute_error
 
 if TYPE_CHECKING:
     from sightline.tracking.camera_motion import CameraMotion

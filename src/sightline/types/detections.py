@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.other_names import attribute_error
 from sightline.types.array_checks import check_arrays, check_rows
 from sightline.types.arrays import Floats, Ints, Mask, Pixels
 from sightline.types.frames import Frame, default_place, file_of
@@ -20,6 +19,7 @@ from sightline.types.json_form import json_objects
 from sightline.types.objects import ids_of
 from sightline.types.shapes.masks import Masks, as_masks
 from sightline.types.shapes.turned import turned_corners, upright_boxes
+from sightline.vocabulary.other_names import attribute_error
 
 if TYPE_CHECKING:
     import pandas as pd

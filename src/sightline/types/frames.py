@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from sightline.other_names import attribute_error
 from sightline.types.arrays import ChannelOrder, Clock, Pixels
 from sightline.types.made_once import MadeOnce
 from sightline.types.pictures import Picture
+from sightline.vocabulary.other_names import attribute_error
 
 
 @dataclass(eq=False)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sightline.other_names import attribute_error
 from sightline.types.arrays import Pixels
 from sightline.types.detections import Detections
 from sightline.types.embeddings import Embedding
 from sightline.types.frames import Frame, default_place, file_of
 from sightline.types.objects import Label
+from sightline.vocabulary.other_names import attribute_error
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -101,9 +101,7 @@ def package(
     from sightline.deploy.package.trials import best, missed
 
     path = model_path(model)
-    check_files(paths_read(model), {"the package": output})
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ConfigError(f"{output} is there already: give another name, or remove it")
+    _check_output(model, output)
     _check_wheels(options.wheels)
     check_text(path, "a package, which is for other machines")
     training = None
@@ -128,6 +126,13 @@ def package(
         _place(folder, output)
         done()
     return Packed(output, chosen, trials, gaps)
+
+
+def _check_output(model: ModelOptions, output: Path) -> None:
+    """Raise ConfigError where a package would be written over something."""
+    check_files(paths_read(model), {"the package": output})
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ConfigError(f"{output} is there already: give another name, or remove it")
 
 
 def _trials(

@@ -13,6 +13,7 @@ from sightline.cli.terminal import logs
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sightline.build.toolchain.export_comparison import ExportComparison
     from sightline.optimize.export.request import DynamicSide
 
 NETWORK = "PyTorch"
@@ -174,15 +175,17 @@ def export(
             engine=replace(wanted, data=data) if wanted != EngineSettings() else None,
         ),
     )  # fmt: skip
-    compared = done.comparison
+    _say_compared(done.comparison)
+    typer.echo(to)
+
+
+def _say_compared(compared: ExportComparison | None) -> None:
     if compared is None:
         typer.echo("not compared: nothing runs this format here", err=True)
-    else:
-        typer.echo(f"largest difference: {compared.difference}", err=True)
-        if compared.verdict is not None:
-            kept = f"{compared.verdict.kept:.3f}"
-            typer.echo(f"kept of what the model is sure of: {kept}", err=True)
-    typer.echo(to)
+        return
+    typer.echo(f"largest difference: {compared.difference}", err=True)
+    if compared.verdict is not None:
+        typer.echo(f"kept of what the model is sure of: {compared.verdict.kept:.3f}", err=True)
 
 
 def image_size(text: str | None) -> tuple[int, int] | None:

@@ -76,18 +76,11 @@ def write(
     model: Packable,
     output: Output,
     target: Machine,
-    targets: Targets = None,
-    data: Data = None,
-    crops: Crops = None,
-    wheel: Wheels = None,
-    training: Training = None,
-    training_data: TrainingData = None,
-    training_variants: TaughtVariants = None,
-    training_minutes: TrainingMinutes = 20.0,
-    training_steps: TrainingSteps = None,
-    allow_missed: AllowMissed = False,
-    verbose: Verbose = 0,
-) -> None:
+    targets: Targets = None, data: Data = None, crops: Crops = None, wheel: Wheels = None,
+    training: Training = None, training_data: TrainingData = None, training_variants: TaughtVariants = None,
+    training_minutes: TrainingMinutes = 20.0, training_steps: TrainingSteps = None,
+    allow_missed: AllowMissed = False, verbose: Verbose = 0,
+) -> None:  # fmt: skip
     """Try variants of a model until a machine's limits are met, and pack the first that meets them.
 
     They are the model itself, 16 bits, INT8, and smaller inputs; with --training also networks that are

@@ -21,8 +21,8 @@ from starlette.requests import Request
 
 from sightline.config.value_errors import in_words
 from sightline.errors import InvalidRequest, Malformed, RequestError, TooLarge, UnsupportedMedia
-from sightline.foreign_words import named_here
 from sightline.serving.http.signatures import CACHE_BUSTERS, EXPIRES, SIGNATURE
+from sightline.vocabulary.foreign_words import named_here
 
 MOST_MISTAKES = 1000
 """Listing more of them takes longer than the request deserves."""

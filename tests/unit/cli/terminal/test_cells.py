@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -13,6 +12,7 @@ from sightline.cli import main
 from sightline.cli.terminal import progress
 from sightline.cli.terminal.cells import cell
 from sightline.cli.terminal.scores import agreement_table
+from sightline.evaluation.agreement import AgreementScores, ClassAgreement
 from sightline.runtime.streams.stream import StreamResult
 
 NAMES = {
@@ -39,10 +39,10 @@ def test_names_of_streams(name: str, shown: str, capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize(("name", "shown"), NAMES.items())
 def test_names_of_classes(name: str, shown: str) -> None:
-    one = SimpleNamespace(count=1, ap=0.5, ap50=0.5, recall=0.5, score_shift=0.0)
-    scores = SimpleNamespace(per_class={name: one}, map=0.5, map50=0.5, **vars(one))
+    one = ClassAgreement(count=1, ap=0.5, ap50=0.5, recall=0.5, score_shift=0.0)
+    scores = AgreementScores(0.5, 0.5, 0.5, 0.0, 1, {name: one})
     out = io.StringIO()
-    Console(file=out, force_terminal=True, width=120).print(agreement_table(scores))  # type: ignore[arg-type]
+    Console(file=out, force_terminal=True, width=120).print(agreement_table(scores))
     assert shown in out.getvalue()
 
 

@@ -14,11 +14,11 @@ from tests.fixed_detector import FixedDetector
 import sightline as sl
 from sightline.config import EngineOptions, checked
 from sightline.errors import ConfigError
-from sightline.other_names import ATTRIBUTES, OPTIONS, SETTINGS, TRACKER
 from sightline.sources.stills import still_frame
 from sightline.tracking.bytetrack import ByteTrack
 from sightline.tracking.deepsort import DeepSORTTracker as DeepSORT
 from sightline.tracking.ocsort import OCSORT
+from sightline.vocabulary.other_names import ATTRIBUTES, OPTIONS, SETTINGS, TRACKER
 
 PICTURE = np.zeros((48, 64, 3), np.uint8)
 

@@ -14,7 +14,7 @@ from onnx import helper
 from tests.onnx_models import save_graph
 
 from sightline.models.file import ModelFile, open_model
-from sightline.models.focus import fold_focus
+from sightline.models.graphs.focus import fold_focus
 from sightline.types import Floats, Pixels
 
 YOLOX = ((0, 0), (1, 0), (0, 1), (1, 1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sightline import other_names
+from sightline.vocabulary import other_names
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     **{theirs: (ours,) for theirs, ours in other_names.OPTIONS.items()},

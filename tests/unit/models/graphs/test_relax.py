@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 from sightline.build import decoders
 from sightline.models.file import open_model
-from sightline.models.relax import relax
+from sightline.models.graphs.relax import relax
 from sightline.types import Floats, Pixels
 
 MakeModel = Callable[..., Path]

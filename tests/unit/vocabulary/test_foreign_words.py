@@ -10,8 +10,8 @@ from typer.main import get_command
 from sightline.cli.main import app
 from sightline.config import Configuration
 from sightline.config.mistakes import _places
-from sightline.foreign_words import COMMANDS, OPTIONS, named_here, ours
 from sightline.models.model_card import ModelCard
+from sightline.vocabulary.foreign_words import COMMANDS, OPTIONS, named_here, ours
 
 
 def options() -> Iterator[str]:

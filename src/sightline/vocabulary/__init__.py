@@ -1,0 +1,1 @@
+"""Words: what other programs and libraries call the things that Sightline has."""
