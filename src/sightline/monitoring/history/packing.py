@@ -97,6 +97,8 @@ def _from_steps(found: Iterator[int], length: int) -> list[int]:
 
 
 def _content(data: bytes) -> bytes:
+    if not isinstance(data, bytes):  # SQLite takes anything into any column
+        raise ValueError("a summary is damaged")  # noqa: TRY004 - as all that is damaged
     kind = data[0]
     if kind == _PLAIN:
         return data[1:]

@@ -35,10 +35,12 @@ def report_lines(facts: ReportFacts) -> Iterator[str]:
 
 
 def _stream(one: StreamFacts) -> Iterator[str]:
-    available = "never" if one.availability is None else percent(one.availability)
+    available = "ended or paused all the time"
+    if one.availability is not None:
+        available = f"available {percent(one.availability)}"
     classes = list(one.traffic.items())
     told = ", ".join(f"{whole(number)} {name}" for name, number in classes[:_CLASSES])
-    yield f"{one_line(one.name)}: available {available}; {told or 'no objects'}"
+    yield f"{one_line(one.name)}: {available}; {told or 'no objects'}"
     latency = " / ".join(milliseconds(one.latency_ms[key]) for key in ("p50", "p95", "p99"))
     dropped = sum(one.dropped.values())
     reasons = ", ".join(f"{whole(number)} {reason}" for reason, number in one.dropped.items())

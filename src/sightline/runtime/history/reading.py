@@ -105,7 +105,9 @@ class StoredHistory:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        if self._file is not None and not self._file.is_file():
+        if self._file is not None and self._file.exists() and not self._file.is_file():
+            raise ConfigError(f"{self._file} is no file: give the database of a service")
+        if self._file is not None and not self._file.exists():
             raise ConfigError(
                 f"there is no database {self._file}: `history: {{database: {self._file}}}` in a configuration "
                 "makes one, as soon as `sightline run` has run for a minute"
@@ -122,10 +124,19 @@ class StoredHistory:
                         "`sightline run` keeps one in it"
                     )
                 yield connection
-        except (sa.exc.NoSuchModuleError, ImportError) as error:
-            raise ConfigError(f"cannot read {self.name}: {error}") from error
+        except sa.exc.NoSuchModuleError:
+            raise ConfigError(
+                f"{self._url.drivername}://... is no kind of database that is known: sqlite, postgresql+pg8000"
+            ) from None
+        except ImportError as error:
+            raise ConfigError(
+                f"cannot read {self.name}: its driver is missing: pip install {error.name}, or write "
+                "postgresql+pg8000://..."
+            ) from error
         except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:
-            raise ConfigError(f"cannot read {self.name}: {sqlite_file.reason(error)}") from error
+            raise ConfigError(
+                f"cannot read {self.name}: {sqlite_file.reason_of_reading(error)}"
+            ) from error
 
 
 def _series(connection: sa.Connection) -> list[tuple[int, Series]]:

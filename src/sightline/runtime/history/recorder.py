@@ -23,6 +23,7 @@ from sightline.types import AccuracyStatus, StreamStats
 from sightline.wall_time import ClockWatch
 
 _LOOK_S = 2.0
+_ENDED = "ended"
 _KEPT_MINUTES = 60
 """Minutes that wait for a database that is away or full; older ones are lost, and counted."""
 _PRUNE_S = 3600.0
@@ -204,7 +205,9 @@ def _count_stream(
     summary: PeriodSummary, before: StreamStats, now: StreamStats, passed_ms: int
 ) -> None:
     """Count what a stream has done between two looks."""
-    summary.count(f"state/{now.state}", passed_ms)
+    # One that has ended between the two looks ran until then.
+    ended = now.state == _ENDED and before.state != _ENDED
+    summary.count(f"state/{'running' if ended else now.state}", passed_ms)
     for name in ("read", "analyzed", "reconnects", "lost"):
         summary.count(name, max(0, getattr(now, name) - getattr(before, name)))
     for reason, number in now.dropped.items():

@@ -140,6 +140,9 @@ class ServedReports:
             facts = make_report(self._database, asked)
         except ConfigError as exc:  # it names files of this computer
             log.warning("report: %s", exc)
-            raise Conflict("there is nothing to report on yet: see the log") from exc
+            raise Conflict(
+                "there is nothing to report on yet: the history is written once a minute. Ask again in a minute; where that "
+                "does not help, the service's log says why"
+            ) from exc
         facts.database = ""
         return facts

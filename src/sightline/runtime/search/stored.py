@@ -233,7 +233,9 @@ class StoredEmbeddings:
             with self._engine.connect() as connection:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
-            raise SearchError(f"cannot read {self.name}: {sqlite_file.reason(error)}") from error
+            raise SearchError(
+                f"cannot read {self.name}: {sqlite_file.reason_of_reading(error)}"
+            ) from error
 
 
 def _can_be_stored(number: int) -> bool:

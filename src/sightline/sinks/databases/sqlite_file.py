@@ -11,7 +11,7 @@ import errno
 import logging
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,13 @@ _REMEDIES = {
     "SQLITE_CANTOPEN": "it cannot be opened: choose a place that you may write to",
     "SQLITE_NOTADB": "it is not a database: move it away",
     "SQLITE_CORRUPT": "it is damaged: move it away and start again",
+}
+
+_READING_REMEDIES = {
+    **_REMEDIES,
+    "SQLITE_CANTOPEN": "it cannot be opened: see whether you may read it",
+    "SQLITE_NOTADB": "it is not a database: give another file",
+    "SQLITE_CORRUPT": "it is damaged: give a copy that is whole",
 }
 
 PartIds = tuple[tuple[int, int] | None, ...]
@@ -228,13 +235,26 @@ def set_aside(file: Path) -> None:
 
 def remedy(error: BaseException) -> str | None:
     """What is wrong with a SQLite file and what to do, where its error code says so."""
+    return _remedy_of(error, _REMEDIES)
+
+
+def _remedy_of(error: BaseException, remedies: Mapping[str, str]) -> str | None:
     code = _code(error)
-    return next((text for key, text in _REMEDIES.items() if code.startswith(key)), None)
+    return next((text for key, text in remedies.items() if code.startswith(key)), None)
 
 
 def reason(error: Exception) -> str:
     """What a database says is wrong, in one line; of a SQLite file, what to do where that is known."""
-    return remedy(error) or " ".join(str(getattr(error, "orig", None) or error).split())
+    return remedy(error) or _plain(error)
+
+
+def reason_of_reading(error: Exception) -> str:
+    """As ``reason``, where a database is only read."""
+    return _remedy_of(error, _READING_REMEDIES) or _plain(error)
+
+
+def _plain(error: Exception) -> str:
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def is_damage(error: BaseException | None) -> bool:

@@ -35,7 +35,7 @@ def test_a_database_without_history_names_the_remedy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        pytest.param(b"text" * 1000, "it is not a database", id="text"),
+        pytest.param(b"text" * 1000, "it is not a database: give another file", id="text"),
         pytest.param(b"", "has no history", id="empty"),
     ],
 )
@@ -44,6 +44,18 @@ def test_files_that_are_none(tmp_path: Path, content: bytes, why: str) -> None:
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=why):
         StoredHistory(path).span()
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is no file: give the database of a service"):
+        StoredHistory(tmp_path).span()
+
+
+def test_a_driver_that_is_not_here_is_named_with_the_one_that_is() -> None:
+    with pytest.raises(
+        ConfigError, match=r"its driver is missing: .*or write postgresql\+pg8000://"
+    ):
+        StoredHistory("mysql://x/y").span()
 
 
 @pytest.mark.parametrize("address", ["nosuch://x/y", "postgresql+pg8000://bad host/x"])
@@ -77,8 +89,9 @@ def test_streams_and_models_narrow_what_is_read(tmp_path: Path) -> None:
     assert StoredHistory(path).span() == (START, START + 60)
 
 
+@pytest.mark.parametrize("damage", ["x'ff00'", "5", "'text'", "x''"])
 def test_a_damaged_summary_is_left_out_and_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "history.db"
     writer = HistoryStore(path, HistoryOptions(database=str(path)))
@@ -87,7 +100,7 @@ def test_a_damaged_summary_is_left_out_and_told(
     for minute in range(3):
         writer.add(START + 60 * minute, {SERVICE: summary})
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE history_minutes SET data = x'ff00' WHERE start = ?", (START,))
+        connection.execute(f"UPDATE history_minutes SET data = {damage} WHERE start = ?", (START,))
     connection.close()
     rows = StoredHistory(path).read(START, START + 180)
     assert [row.start for row in rows] == [START + 60, START + 120]

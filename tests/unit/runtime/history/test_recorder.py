@@ -116,6 +116,14 @@ def test_states_errors_and_drift_are_counted() -> None:
     assert total.parts("drift") == {"drift": 50_000, "usual": 10_000}
 
 
+def test_a_recording_that_ended_between_two_looks_ran_until_then() -> None:
+    site = Site()
+    site.run(10, state="ended", read=40, analyzed=40)
+    site.run(20)
+    site.recorder.close()
+    assert site.store.total().parts("state") == {"running": 10_000, "ended": 20_000}
+
+
 def test_estimates_of_accuracy_are_kept_while_the_stream_runs() -> None:
     site = Site()
     site.run(20, accuracy=AccuracyStatus("waiting", frames=4))
