@@ -43,9 +43,9 @@ def mistakes(error: ValidationError, nodes: Mapping[Loc, yaml.Node]) -> list[Mis
     found: dict[Mistake, bool] = {}
     for item in error.errors():
         for mistake in _of(item, nodes):
-            found[mistake] = item["type"].endswith(("_type", "_parsing"))
+            found[mistake] = item["type"].endswith(("_type", "_parsing", "too_short"))
     deep = {m.at for m in found}
-    # A union complains of the whole and of its parts: the parts are enough.
+    # A union, and a list whose entries are wrong, complain of the whole and of its parts: the parts are enough.
     return [m for m, kind in found.items() if not (kind and any(_inside(at, m.at) for at in deep))]
 
 
@@ -63,7 +63,9 @@ def _of(item: Any, nodes: Mapping[Loc, yaml.Node]) -> Iterator[Mistake]:
         yield Mistake(at, f"cannot be a name: {_NAME}", key=True)
     elif kind == "extra_forbidden":
         keys = _keys(at[:-1], item["loc"][-2:-1])
-        yield Mistake(at, f"there is no such key{_hint(str(at[-1]), at[:-1], keys)}", key=True)
+        word = str(at[-1])
+        hint = _blank_missing(word, keys) or _hint(word, at[:-1], keys)
+        yield Mistake(at, f"there is no such key{hint}", key=True)
     elif kind == "union_tag_invalid":
         choices = re.findall("'([^']*)'", context["expected_tags"])
         text = f"cannot be {context['tag']}{_nearest(context['tag'], choices)}"
@@ -94,10 +96,35 @@ def _misvalued(item: Any, at: Loc, node: yaml.Node | None) -> str:
     if kind == "string_pattern_mismatch":
         return f"{shown} cannot be a name: {_NAME}"
     if kind.endswith(("_type", "_parsing", "_from_float")) or "list" in shown or "keys" in shown:
-        quotes = "; put it in quotes" if kind == "string_type" and _is_word(node) else ""
-        return f"wants {_wanted(annotation)}, not {shown}{quotes}"
+        hint = "; put it in quotes" if kind == "string_type" and _is_word(node) else ""
+        return f"wants {_wanted(annotation)}, not {shown}{hint or _section_hint(annotation, node, shown)}"
     message = str(item["msg"]).replace("Input should", "must").replace("Value should", "must")
     return f"{message}, not {shown}"
+
+
+def _section_hint(annotation: Any, node: yaml.Node | None, shown: str) -> str:
+    """What to write instead, where a section was wanted and its only required value was given: ``{model: street}``."""
+    if isinstance(node, yaml.SequenceNode) and typing.get_origin(annotation) is dict:
+        return "; each has a name: `NAME: {...}`"
+    sections = [kind for kind in _members(annotation) if _is_options(kind)]
+    if (
+        not sections
+        or not isinstance(node, yaml.ScalarNode)
+        or node.tag.endswith((":bool", ":null"))
+    ):
+        return ""
+    fields = sections[0].model_fields  # where there are several kinds, the usual one
+    required = [name for name, info in fields.items() if info.is_required()]
+    hint = _blank_missing(node.value, list(fields))
+    return hint or (f"; write {{{required[0]}: {shown}}}" if len(required) == 1 else "")
+
+
+def _blank_missing(word: str, keys: list[str]) -> str:
+    """``model:street`` is one word for YAML."""
+    key, colon, value = word.partition(":")
+    if not colon or not value or key not in keys:
+        return ""
+    return f"; a blank goes behind the colon: `{key}: ...`"
 
 
 def _is_word(node: yaml.Node | None) -> bool:

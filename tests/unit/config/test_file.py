@@ -116,6 +116,11 @@ def complaints(text: str, **environment: str) -> list[str]:
             MODELS + "scheduler: {watchdog_s: true}\n",
             "2:25: scheduler.watchdog_s: wants a number, not true", id="true for 1.0",
         ),
+        pytest.param("models: {m: street}\n", "1:13: models.m: wants keys and values, not street; write {model: street}", id="a model in short"),
+        pytest.param(MODELS + "streams: {a: rtsp://x/1}\n", "2:14: streams.a: wants keys and values, not rtsp://x/1; write {source: rtsp://x/1}", id="a source in short"),
+        pytest.param(MODELS + "streams: {a: yes}\n", "2:14: streams.a: wants keys and values, not yes", id="a truth for a source"),
+        pytest.param(MODELS + "streams: [a, b]\n", "2:10: streams: wants keys and values, not a list; each has a name: `NAME: {...}`", id="streams as a list"),
+        pytest.param("models:\n  m:\n    model:street\n", "3:5: models.m: wants keys and values, not model:street; a blank goes behind the colon: `model: ...`", id="no blank"),
         pytest.param(MODELS + "workers: [1]\n", "2:10: workers: wants a whole number, not a list", id="list"),
         pytest.param(MODELS + "workers: 65\n", "2:10: workers: must be less than or equal to 64, not 65", id="range"),
         pytest.param(
@@ -288,6 +293,21 @@ def test_one_mistake(text: str, expected: str) -> None:
     found = complaints(text)
     assert len(found) == 1, found
     assert found[0].startswith(expected)
+
+
+def test_a_blank_that_is_missing_within_braces_is_told() -> None:
+    _, key = complaints("models: {m: {model:street}}\n")
+    assert (
+        key
+        == "1:14: models.m.model:street: there is no such key; a blank goes behind the colon: `model: ...`"
+    )
+
+
+def test_a_list_whose_entries_are_wrong_is_not_called_too_short() -> None:
+    (found,) = complaints(
+        MODELS + "streams: {a: {source: x, collect: {folder: f, kinds: [rar]}}}\n"
+    )
+    assert found == "2:55: streams.a.collect.kinds.0: cannot be rar; did you mean rare?"
 
 
 @pytest.mark.parametrize("device", ["0", "'0'", "'0,1'", "3"])
