@@ -25,6 +25,7 @@ LEVELS: tuple[set[str], ...] = (
         "futures",
         "model_inputs",
         "plan_file",
+        "temporary_files",
         "interpreter",
         "coco",
         "vocabulary",

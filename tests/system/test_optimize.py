@@ -121,6 +121,8 @@ def test_a_variant_that_has_lost_a_class_is_refused_by_its_name(
         pytest.param(["--data", FOOTAGE, "--ranges", "kl"], "mean-minmax, minmax, percentile, entropy", id="ranges"),
         pytest.param(["--data", "street://?duration=1&fps=10&width=320&height=192"], "10 frames are too few", id="little footage"),
         pytest.param(["--data", FOOTAGE, "--backend", "torch"], "openvino, onnxruntime, tensorrt", id="backend"),
+        pytest.param(["--data", FOOTAGE, "--labels", "none.json"], "none.json", id="no labels"),
+        pytest.param(["--data", FOOTAGE, "--labels", ".", "--images", "none"], "--images none: there is no such folder", id="no pictures"),
         pytest.param(["--data", "rtsp://127.0.0.1:1/x"], "is live: record some minutes", id="a camera"),
     ],
 )  # fmt: skip

@@ -198,9 +198,13 @@ def load_onnx(path: Path) -> Any:
     from google.protobuf.message import DecodeError
 
     try:
-        # The loader itself refuses external data that lies outside the model's folder.
         graph = onnx.load(str(path))
-    except (DecodeError, onnx.checker.ValidationError, OSError) as exc:
+    except onnx.checker.ValidationError as exc:  # of external data alone: outside, a link, missing
+        raise ModelError(
+            f"{path}: its weights cannot be used: {str(exc).rstrip('. ')}. They must be files in the model's own folder: put them "
+            "there, or save the model in one file"
+        ) from exc
+    except (DecodeError, OSError) as exc:
         raise ModelError(
             f"{path}: not a whole ONNX model (truncated, or another format): {exc}"
         ) from exc

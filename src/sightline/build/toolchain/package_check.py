@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from sightline.build.toolchain.package_trials import data_frames
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError, ModelError
 from sightline.models.file import open_model
+from sightline.temporary_files import temporary_folder
 from sightline.types import Frame
 
 
@@ -32,8 +32,8 @@ def _package_folder(package: Path) -> Iterator[Path]:
         return
     if not package.is_file():
         raise ConfigError(f"{package}: there is no such folder or archive")
-    with TemporaryDirectory() as folder:
-        yield unpacked(package, Path(folder))
+    with temporary_folder() as folder:
+        yield unpacked(package, folder)
 
 
 @dataclass(frozen=True)

@@ -241,12 +241,12 @@ def _sure_of_nothing(remedy: str) -> ConfigError:
 
 def _found_objects(options: ModelOptions, frames: Sequence[Frame]) -> list[Detections]:
     """Raises InferenceError: an output of the network is not a number."""
-    from sightline.optimize.variants.pictures import NetworkPictures, RecordingDetector
+    from sightline.optimize.variants.finite import FiniteEngine
 
-    low = options.model_copy(update={"conf": LOWEST_CONF})
-    with closing(detector(low)) as built, closing(NetworkPictures()) as shown:
+    with closing(detector(options.model_copy(update={"conf": LOWEST_CONF}))) as built:
         assert isinstance(built, SharedDetector)
-        return RecordingDetector(built, shown).submit(frames).result()
+        checked = built.with_engines(FiniteEngine)
+        return [checked.submit([frame]).result()[0] for frame in frames]
 
 
 def _median_ms(engine: Engine, shape: tuple[int, int, int]) -> float:

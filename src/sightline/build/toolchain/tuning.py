@@ -15,6 +15,7 @@ from sightline.evaluation.agreement import score_agreement
 from sightline.models.detector import EngineDetector
 from sightline.optimize.benchmarks.timing import FullLoad, TimedRuns
 from sightline.optimize.tuning.candidates import TuningCandidate
+from sightline.optimize.variants.finite import FiniteEngine
 from sightline.runtime.measure import Stages, TimedEngine, measure_stages
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class FootageAgreement:
         if self._detector is None or self._detector[0] != unsized:
             self.close()
             self._detector = (unsized, engine_detector(unsized))
-        made = self._detector[1].replaced(size=options.size)
+        made = self._detector[1].replaced(size=options.size).with_engines(FiniteEngine)
         return made.class_names, [made.submit((f,)).result()[0] for f in self._frames]
 
 

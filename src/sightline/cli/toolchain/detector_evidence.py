@@ -44,10 +44,14 @@ def detector_evidence(
     shown = stack.enter_context(closing(NetworkPictures()))
     detector = stack.enter_context(footage.detector(options))
     assert isinstance(detector, SharedDetector)
+    judge: Judge | None = None
+    if request.labels is not None:  # first: a mistake in them is told at once
+        labelled = stack.enter_context(closing(NetworkPictures()))
+        judge = _label_judge(request, detector, labelled)
     found = detect_footage(request, RecordingDetector(detector, shown), progress)
     check_amount(request, len(found))
     places = range(len(shown))
-    if request.labels is not None:
+    if judge is not None:
         if not any(map(len, found)):
             progress.end()
             typer.echo(
@@ -55,8 +59,7 @@ def detector_evidence(
                 "the cameras will show?",
                 err=True,
             )
-        labelled = stack.enter_context(closing(NetworkPictures()))
-        return Evidence(shown, tuple(places), _label_judge(request, detector, labelled))
+        return Evidence(shown, tuple(places), judge)
     if not any(map(len, found)):
         raise ConfigError(
             "--data: the model is sure of nothing in this footage, so nothing can be compared: is it what "

@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import typer
+
 from sightline import build
 from sightline.cli.terminal.progress_line import ProgressLine
 from sightline.cli.toolchain.optimize_request import OptimizeRequest
@@ -60,6 +62,10 @@ def footage_frames(request: OptimizeRequest, progress: ProgressLine) -> Iterator
     for number, named in enumerate(inputs):
         progress(f"footage {number + 1} of {len(inputs)}: {named.name}")
         yield from _spread(named, share)
+        damaged = named.source.status.dropped.get("corrupt", 0)
+        if damaged:
+            progress.end()
+            typer.echo(f"{named.name}: {damaged} damaged frames were left out", err=True)
 
 
 def _spread(named: SourceInput, most: int) -> Iterator[Frame]:

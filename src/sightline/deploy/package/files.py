@@ -13,6 +13,7 @@ from typing import Any
 
 from sightline.errors import ConfigError, ModelError
 from sightline.redaction import one_line
+from sightline.temporary_files import NO_ROOM
 from sightline.whole_files import sink_error
 
 MANIFEST, SUMS, CONFIGURATION = "package.json", "SHA256SUMS", "sightline.yaml"
@@ -257,11 +258,18 @@ def write_archive(folder: Path, archive: Path) -> None:
 
 
 def unpacked(archive: Path, folder: Path) -> Path:
-    """The package's folder of an archive, below ``folder``. Raises ConfigError."""
+    """The package's folder of an archive, below ``folder``.
+
+    Raises:
+        ConfigError: it is no archive of a package.
+        OSError: there is no room for it.
+    """
     try:
         with tarfile.open(archive) as file:
             file.extractall(folder, filter="data")
     except (tarfile.TarError, OSError, EOFError) as exc:
+        if isinstance(exc, OSError) and exc.errno in NO_ROOM:
+            raise
         raise ConfigError(f"{archive}: no archive of a package: {one_line(str(exc))}") from exc
     inside = [path for path in folder.iterdir() if path.is_dir()]
     if len(inside) != 1:

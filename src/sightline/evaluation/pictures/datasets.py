@@ -43,6 +43,8 @@ def read_dataset(
     Raises:
         ConfigError: there is nothing there, or nothing that can be used; file and line are named.
     """
+    if images is not None and not images.is_dir():
+        raise ConfigError(f"--images {images}: there is no such folder")
     try:
         if path.is_dir() and (inside := _coco_in(path)):
             return read_coco(inside, images=images, notes=notes)

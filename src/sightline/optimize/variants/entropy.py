@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from sightline.errors import ModelError
+from sightline.temporary_files import temporary_folder
 from sightline.types import Floats
 
 LAYERS = ["Conv", "Gemm", "MatMul"]
@@ -28,7 +27,9 @@ def quantized_by_entropy(model: Any, pictures: Iterator[Floats], in_floats: Sequ
         pictures: what the model itself takes, (1, 3, H, W) each.
         in_floats: names of nodes that stay as they are.
 
-    Raises ModelError: ONNX Runtime cannot quantise the graph.
+    Raises:
+        ModelError: ONNX Runtime cannot quantise the graph.
+        SinkError: temporary files cannot be written.
     """
     import onnx
     from onnxruntime.quantization import QuantType
@@ -36,16 +37,16 @@ def quantized_by_entropy(model: Any, pictures: Iterator[Floats], in_floats: Sequ
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
     with (
-        tempfile.TemporaryDirectory() as folder,
+        temporary_folder() as folder,
         contextlib.redirect_stdout(io.StringIO()),  # its progress is not the command's results
     ):
-        path = Path(folder) / "floats.onnx"
+        path = folder / "floats.onnx"
         onnx.save(model, str(path))
         try:
             calibrator = create_calibrator(
                 path,
                 LAYERS,
-                str(Path(folder) / "observed.onnx"),
+                str(folder / "observed.onnx"),
                 calibrate_method=CalibrationMethod.Entropy,
                 extra_options={"num_bins": _BINS, "num_quantized_bins": 128},
             )

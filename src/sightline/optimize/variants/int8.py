@@ -19,6 +19,7 @@ import numpy as np
 from sightline.errors import ConfigError, ModelError
 from sightline.optimize.variants.entropy import quantized_by_entropy
 from sightline.optimize.variants.graphs import drop_unused_weights
+from sightline.temporary_files import temporary_folder
 from sightline.types import Floats
 
 Ranges: TypeAlias = Literal["mean-minmax", "minmax", "percentile", "entropy"]
@@ -155,15 +156,12 @@ def quantized_weights(model: Any) -> bytes:
 
     Raises ModelError: the graph has none.
     """
-    import tempfile
-    from pathlib import Path
-
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     if not any(node.op_type in {"MatMul", "Gemm"} for node in model.graph.node):
         raise ModelError("no layer is a matrix product, and only those are quantised while running")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "int8.onnx"
+    with temporary_folder() as folder:
+        path = folder / "int8.onnx"
         quantize_dynamic(
             model, path, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8
         )

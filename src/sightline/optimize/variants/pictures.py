@@ -15,8 +15,9 @@ from typing import TypeVar
 import numpy as np
 
 from sightline.engines.wrapper import EngineWrapper
-from sightline.errors import InferenceError
+from sightline.optimize.variants.finite import FiniteEngine
 from sightline.protocols import Engine, SharedDetector
+from sightline.temporary_files import temporary_error
 from sightline.types import Detections, Floats, Frame, Normalization, Pixels
 
 T = TypeVar("T")
@@ -52,9 +53,12 @@ class NetworkPictures:
         return pixels.reshape(kept.shape)
 
     def add(self, pixels: Pixels, source: tuple[int, int]) -> None:
-        """Keep a picture that was made of a frame of this width and height. Raises OSError: the disk is full."""
+        """Keep a picture that was made of a frame of this width and height. Raises SinkError: the disk is full."""
         offset = self._file.seek(0, 2)
-        self._file.write(np.ascontiguousarray(pixels).tobytes())
+        try:
+            self._file.write(np.ascontiguousarray(pixels).tobytes())
+        except OSError as error:
+            raise temporary_error(error) from error
         self._kept.append(_Kept(offset, pixels.shape, source))
 
     def source(self, place: int) -> tuple[int, int]:
@@ -107,11 +111,12 @@ class RecordingDetector:
         """Nothing: who lent the detector closes it."""
 
     def _recorded(self, engine: Engine) -> Engine:
-        return _Recording(engine, lambda pixels: self._pictures.add(pixels, self._source))
+        finite = FiniteEngine(engine)
+        return _Recording(finite, lambda pixels: self._pictures.add(pixels, self._source))
 
 
 class _Recording(EngineWrapper):
-    """An engine that keeps each picture that it is given, and looks at what it gives."""
+    """An engine that keeps each picture that it is given."""
 
     def __init__(self, engine: Engine, keep: Callable[[Pixels], None]) -> None:
         super().__init__(engine)
@@ -130,22 +135,7 @@ class _Recording(EngineWrapper):
             for pixels in batch:
                 self._keep(pixels)
 
-        def checked_read(outputs: Sequence[Floats]) -> T:
-            check_finite(outputs, self.info.outputs)
-            return read(outputs)
-
-        return self.engine.submit(shape, kept_fill, checked_read)
-
-
-def check_finite(outputs: Sequence[Floats], specs: Sequence[object]) -> None:
-    """Raise InferenceError, which names the output, where one is NaN or infinite."""
-    for number, output in enumerate(outputs):
-        if output.dtype.kind == "f" and not np.isfinite(output).all():
-            name = getattr(specs[number], "name", None) if number < len(specs) else None
-            raise InferenceError(
-                f"output {name or number} of the model is not a number (NaN) or infinite for this "
-                "footage: it cannot be compared with anything. Try it in FP32, or export it again"
-            )
+        return self.engine.submit(shape, kept_fill, read)
 
 
 class _Replaying(EngineWrapper):
@@ -162,14 +152,7 @@ class _Replaying(EngineWrapper):
         read: Callable[[Sequence[Floats]], T],
     ) -> Future[T]:
         """See ``Engine.submit``; ``fill`` is not called."""
-
-        def checked_read(outputs: Sequence[Floats]) -> T:
-            check_finite(outputs, self.info.outputs)
-            return read(outputs)
-
-        return self.engine.submit(
-            shape, lambda batch: np.copyto(batch[0], self._pixels), checked_read
-        )
+        return self.engine.submit(shape, lambda batch: np.copyto(batch[0], self._pixels), read)
 
 
 @dataclass(frozen=True)
@@ -204,8 +187,9 @@ def detect_again(
 def _begun(
     detector: SharedDetector, engine: Engine, pictures: NetworkPictures, places: Sequence[int]
 ) -> Iterator[Future[list[Detections]]]:
+    finite = FiniteEngine(engine)
     for place in places:
         pixels = pictures[place]
-        again = detector.with_engines(lambda _, pixels=pixels: _Replaying(engine, pixels))  # type: ignore[misc]  # mypy knows no such default
+        again = detector.with_engines(lambda _, pixels=pixels: _Replaying(finite, pixels))  # type: ignore[misc]  # mypy knows no such default
         frame = Frame("again", place, 0.0, 0.0, _SizeOnly(*pictures.source(place)))
         yield again.submit([frame])

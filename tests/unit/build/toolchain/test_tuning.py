@@ -6,7 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
+from tests import exported_graphs
 
 from sightline.build.toolchain.tuning import (
     FootageAgreement,
@@ -17,7 +19,7 @@ from sightline.build.toolchain.tuning import (
     usable_backends,
 )
 from sightline.config import ModelOptions
-from sightline.errors import ConfigError, EngineError, SightlineError
+from sightline.errors import ConfigError, EngineError, InferenceError, SightlineError
 from sightline.optimize.tuning.candidates import TuningCandidate
 
 STREET = "street://?seed=3&width=320&height=192&density=2&duration=4"
@@ -46,6 +48,16 @@ def test_footage_without_objects_tells_nothing(tmp_path: Path) -> None:
     empty = sampled_frames(str(tmp_path), 4, 1)
     with pytest.raises(ConfigError, match="--labels"):
         FootageAgreement(candidate_options(MODEL, NATIVE), empty)
+
+
+def test_outputs_that_are_no_numbers_are_told(tmp_path: Path) -> None:
+    graph = exported_graphs.yolov8()
+    rows = onnx.numpy_helper.to_array(graph.weights[-1]).copy()
+    rows[..., -1] = np.nan  # of one cell: all others are as before
+    graph.weights[-1].CopyFrom(onnx.numpy_helper.from_array(rows, graph.weights[-1].name))
+    path = graph.save(tmp_path / "broken.onnx")
+    with pytest.raises(InferenceError, match="output output0 of the model is not a number"):
+        FootageAgreement(ModelOptions(model=str(path)), sampled_frames(STREET, 2, 1))
 
 
 def test_loads_are_measured_and_engines_freed() -> None:
