@@ -1,6 +1,6 @@
 """How much of the gap by night hard frames close, against the same number of frames at random.
 
-A small detector is taught streets by day and dusk. Cameras of other streets then see days with a night in them
+A small detector is taught streets by day, long enough to be good at that. Cameras of other streets then see days with a night in them
 (a sixth of their pictures, see ``training/loop.py``); of each, as many frames are labelled with the truth and taught
 beside what was taught before, once the hard ones and once random ones. Both are judged on held-out streets. The gap
 is what the first model lacks, by night, of one that was taught every picture of the cameras (``all``).
@@ -79,10 +79,9 @@ def closed(before: Mapping[str, float], seeds: Sequence[Mapping[str, Any]]) -> d
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument(
-        "--steps", type=int, default=loop.LoopOptions.steps, help="of the first training"
-    )
-    parser.add_argument("--more-steps", type=int, default=loop.LoopOptions.more_steps)
+    parser.add_argument("--streets", type=int, default=300, help="of the first training")
+    parser.add_argument("--steps", type=int, default=3000, help="of the first training")
+    parser.add_argument("--more-steps", type=int, default=300)
     parser.add_argument("--out", type=Path, help="goes on with what is there; else nothing is kept")
     parser.add_argument("--chosen-only", action="store_true")
     parser.add_argument("--no-reference", action="store_true")
@@ -90,7 +89,9 @@ def main() -> None:
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
     cv2.setNumThreads(1)
-    options = loop.LoopOptions(steps=a.steps, more_steps=a.more_steps)
+    options = loop.LoopOptions(
+        streets=a.streets, taught=("day",), steps=a.steps, more_steps=a.more_steps, batch=16
+    )
     if a.no_reference:
         options = replace(options, reference=0)
     with tempfile.TemporaryDirectory() as scratch:

@@ -61,6 +61,8 @@ class LoopOptions:
     seed: int = 0
     streets: int = 150
     """Of the first training."""
+    taught: tuple[Light, ...] = ("day", "dusk")
+    """What light they have."""
     steps: int = 900
     cameras: int = 4
     by_day: int = 24
@@ -122,7 +124,7 @@ def recipe(options: LoopOptions, steps: int, rate: float) -> Recipe:
 def first_model(options: LoopOptions, out: Path) -> Path:
     """A detector that has never seen a night: its file. Its training goes on where it was interrupted."""
     if not (out / "data" / "truth.npz").exists():
-        seeds = (s for s in range(HELD_OUT_SEED) if scene(s).resolved().light != "night")
+        seeds = (s for s in range(HELD_OUT_SEED) if scene(s).resolved().light in options.taught)
         build(out / "data", [next(seeds) for _ in range(options.streets)], 4, seconds=4)
     how = recipe(options, options.steps, 4e-3)
     training = SmallTraining(how)

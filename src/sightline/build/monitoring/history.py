@@ -40,6 +40,8 @@ class History:
         self.collectors = None if options is None else StreamCollectors(options.every_s)
         self.models: ModelCounts | None = None
         """What is counted of models, where this process is the one that does it."""
+        self.reports = None if options is None else ServedReports(options.database, self._status)
+        """What clients may have reports of; None: nothing is kept."""
 
     @contextmanager
     def of(self, streams: Callable[[], Mapping[str, StreamStats]]) -> Iterator[None]:
@@ -55,13 +57,6 @@ class History:
             yield
         finally:
             self._recorder.close()
-
-    @property
-    def reports(self) -> ServedReports | None:
-        """What clients may have reports of; None: nothing is kept."""
-        return (
-            None if self._options is None else ServedReports(self._options.database, self._status)
-        )
 
     @property
     def lost_minutes(self) -> int:

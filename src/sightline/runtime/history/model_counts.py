@@ -11,7 +11,7 @@ from sightline.protocols import Meter
 from sightline.types import Detections
 
 _MOST = 200
-"""Models and kinds of errors that are told apart."""
+"""Models that are told apart."""
 
 
 class ModelCounts:
