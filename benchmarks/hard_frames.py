@@ -3,7 +3,8 @@
 A small detector is taught streets by day, long enough to be good at that. Cameras of other streets then see days with a night in them
 (a sixth of their pictures, see ``training/loop.py``); of each, as many frames are labelled with the truth and taught
 beside what was taught before, once the hard ones and once random ones. Both are judged on held-out streets. The gap
-is what the first model lacks, by night, of one that was taught every picture of the cameras (``all``).
+is what a model lacks, by night, that was taught as many steps without a new picture (``none``), of one that was
+taught every picture of the cameras (``all``).
 
     python benchmarks/hard_frames.py --seeds 3                  # half an hour on two cores
     python benchmarks/hard_frames.py --seeds 3 --chosen-only    # which frames are chosen, without training again
@@ -30,14 +31,16 @@ import cv2
 import loop  # type: ignore[import-not-found]
 import torch
 
-CHOICES = ("hard", "random", "all")
+CHOICES = ("hard", "random", "all", "none")
 
 
 def chosen_frames(
     options: loop.LoopOptions, first: Path, days: Sequence[loop.CameraDay], choice: str, out: Path
 ) -> list[list[int]]:
     """The numbers of the frames of each camera that are labelled."""
-    chosen: list[list[int]] = [list(range(len(day.truth))) for day in days]
+    chosen: list[list[int]] = [
+        [] if choice == "none" else list(range(len(day.truth))) for day in days
+    ]
     if choice == "hard":
         chosen = loop.hard_frames(options, first, days, out / "hard")
     if choice == "random":
@@ -60,18 +63,23 @@ def one_seed(
         )
         told[choice] = {"frames": dict(lights)}
         if judged is not None:
-            loop.labelled(days, chosen, own / choice / "labelled")
-            file = loop.taught_again(options, first, own / choice / "labelled", own / choice)
+            labels = own / choice / "labelled" if any(chosen) else None
+            if labels is not None:
+                loop.labelled(days, chosen, labels)
+            file = loop.taught_again(options, first, labels, own / choice)
             told[choice] |= loop.judge(file, judged)
         print(json.dumps({"seed": options.seed, "choice": choice} | told[choice]), flush=True)
     return told
 
 
-def closed(before: Mapping[str, float], seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The share of the gap by night that each choice closes, over all seeds."""
-    gap = mean(one["all"]["night"] for one in seeds) - before["night"]
+def closed(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The share of the gap by night that each choice closes, over all seeds.
+
+    More steps make the model better by themselves, so all are held against as many steps without a new picture.
+    """
+    none, every = (mean(one[choice]["night"] for one in seeds) for choice in ("none", "all"))
     return {
-        choice: (mean(one[choice]["night"] for one in seeds) - before["night"]) / gap
+        choice: (mean(one[choice]["night"] for one in seeds) - none) / (every - none)
         for choice in ("hard", "random")
     }
 
@@ -103,7 +111,7 @@ def main() -> None:
         choices = CHOICES[:2] if judged is None else CHOICES
         seeds = [one_seed(replace(options, seed=s), out, judged, choices) for s in range(a.seeds)]
     if judged is not None:
-        shares = closed(before, seeds)
+        shares = closed(seeds)
         ratio = shares["hard"] / shares["random"] if shares["random"] > 0 else float("inf")
         print(json.dumps({"gap closed by night": shares, "hard over random": round(ratio, 2)}))
 

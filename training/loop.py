@@ -236,15 +236,19 @@ def labelled(days: Sequence[CameraDay], chosen: Sequence[Sequence[int]], out: Pa
     return count
 
 
-def taught_again(options: LoopOptions, first: Path, labels: Path, out: Path) -> Path:
-    """The first model after it was taught the labelled pictures beside what it was taught before: its file."""
-    from_labels(labels, out / "data")
+def taught_again(options: LoopOptions, first: Path, labels: Path | None, out: Path) -> Path:
+    """The first model after it was taught the labelled pictures beside what it was taught before: its file.
+
+    Without labels it is taught for as long what it was taught before.
+    """
+    if labels is not None:
+        from_labels(labels, out / "data")
     how = recipe(options, options.more_steps, 1e-3)
     size = (how.width, how.height)
     training = SmallTraining(how)
     training.start_from(first / CHECKPOINT)
-    before, new = (Crops(folder / "data", size, how.seed) for folder in (first, out))
-    run(training, Mixed(before, new), out)
+    folders = [first] if labels is None else [first, out]
+    run(training, Mixed(*(Crops(folder / "data", size, how.seed) for folder in folders)), out)
     return exported(training, out)
 
 
