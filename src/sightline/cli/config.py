@@ -188,7 +188,10 @@ def _summary(read: ConfigurationFile) -> Iterator[tuple[str, str]]:
     for name, stream in configuration.streams.items():
         model_name = stream.model if stream.model != "default" else configuration.served_models[0]
         source = f"{redact_address(stream.source)}{_absent(stream.source)}"
-        then = "".join(f", then {_stage_model(read, model)}" for _, model in stream.further_models)
+        then = "".join(
+            f", {'beside' if at[0] == 'estimate' else 'then'} {_stage_model(read, further)}"
+            for at, further in stream.further_models
+        )
         yield "stream", f"{name}: {source}, {model_name}{then}, priority {stream.priority}"
     serving = configuration.serving
     if serving is None:

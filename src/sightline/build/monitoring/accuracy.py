@@ -42,15 +42,15 @@ class StreamEstimate:
     end: Callable[[], None] = lambda: None
 
 
-GetEstimate = Callable[[str, StreamOptions, str, SharedDetector, SourceInput], StreamEstimate]
+GetEstimate = Callable[[str, StreamOptions, str, SourceInput], StreamEstimate]
 """See ``AccuracyEstimation.of``."""
 
 
 def no_estimate(
-    name: str, options: StreamOptions, model: str, detector: SharedDetector, found: SourceInput
+    name: str, options: StreamOptions, model: str, found: SourceInput
 ) -> StreamEstimate:
     """Estimates nothing, whatever the options say."""
-    del name, options, model, detector, found
+    del name, options, model, found
     return StreamEstimate()
 
 
@@ -71,20 +71,20 @@ class AccuracyEstimation:
         name: str,
         options: StreamOptions,
         model: str,
-        detector: SharedDetector,
         found: SourceInput,
     ) -> StreamEstimate:
         """What estimates the accuracy of a stream.
 
         Args:
             name, options, found: of the stream.
-            model: the name that the scheduler knows its model by.
-            detector: of the model.
+            model: the one that answers it.
+
+        Raises NotFound: it is not loaded.
         """
         estimate = options.estimate
         if estimate is None:
             return StreamEstimate()
-        doubtful = detector.replaced(conf=LEAST_SCORE)
+        doubtful = self._repository.get(model).detector.replaced(conf=LEAST_SCORE)
 
         def ask(until: float) -> Detector:
             terms = Terms(f"estimate {name}", "batch", deadline=until)
@@ -96,7 +96,7 @@ class AccuracyEstimation:
 
         estimator = AccuracyEstimator(
             EstimatedModel(
-                name, model, detector.class_names, ask, calibrate, partial(self._repository.version, model), estimate.reference,
+                name, model, doubtful.class_names, ask, calibrate, partial(self._repository.version, model), estimate.reference,
                 estimate.frames, estimate.every_s,
             ),
             self._workers,

@@ -87,7 +87,9 @@ class WatchMaker:
         )
         drift = drift_watch(name, options, self._identify, counted, profilers)
         collector = self._collector(stream, get_embedder)
-        estimate = self._get_estimate(name, options, stream.model, stream.detector, stream.found)
+        model, rollout = stream.model, stream.rollout
+        answering = model if rollout is None else rollout.sharing.model_of_stream(name)
+        estimate = self._get_estimate(name, options, answering, stream.found)
         ends = [estimate.end]
         if collector is not None:
             ends.append(partial(_end_collecting, name, collector, stream.rollout))

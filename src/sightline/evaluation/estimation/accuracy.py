@@ -164,10 +164,10 @@ def _lacks(calibration: AccuracyCalibration | None, *, referred: bool) -> Iterat
     if not referred:
         yield (
             "no larger model has looked: what this one misses in all frames is only known from the calibration. "
-            "Give one with --reference"
+            "Give a better one as reference"
         )
     elif calibration is not None and calibration.referred is None:
         yield (
             "the calibration was learnt without a reference, so what the reference finds does not count. Learn it "
-            "again with --reference"
+            "again with the reference"
         )

@@ -113,16 +113,15 @@ class AccuracyEstimator:
         return self._window.apart_s
 
     def offer(self, moment: Moment) -> Future[None] | None:
-        """Look at a moment soon; the future is done when that is over. Returns at once.
-
-        None: there is no time for it. Raises EngineUnavailable: the workers have ended.
-        """
+        """Look at a moment soon; the future is done when that is over. Returns at once. None: there is no time for it."""
         done: Future[None] = Future()
         with self._lock:
             if self._looking or self._closed:
                 return None
             if self._worker is None:
                 self._worker = self._workers.take(self._model.reference)
+            if self._worker is None:
+                return None
             worker, self._looking = self._worker, True
         if worker.put(partial(self._look, worker, moment, done)):
             return done

@@ -89,14 +89,11 @@ class EstimationWorkers:
         self._closed = False
         self._used: dict[str | None, tuple[EstimationWorker, int]] = {}
 
-    def take(self, reference: str | None) -> EstimationWorker:
-        """The worker of a reference, to be given back; None: of streams without one.
-
-        Raises EngineUnavailable: all have ended.
-        """
+    def take(self, reference: str | None) -> EstimationWorker | None:
+        """The worker of a reference, or that of streams without one, to be given back; None: all have ended."""
         with self._lock:
             if self._closed:
-                raise EngineUnavailable("estimation has ended")
+                return None
             worker, users = self._used.get(reference, (None, 0))
             if worker is None:
                 make = None if reference is None else self._make(reference)

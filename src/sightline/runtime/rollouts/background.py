@@ -154,14 +154,22 @@ class BackgroundDetector:
         # Never fork: runtimes have threads, and locks that these hold.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve,
-            args=(theirs, self._make, self._patience.idle_start),
-            name=f"sightline-{self._name}",
-            daemon=True,
+        process = context.Process(
+            target=_serve, args=(theirs, self._make), name=f"sightline-{self._name}", daemon=True
         )
-        self._process.start()
-        theirs.close()
+        try:
+            process.start()
+        except OSError as exc:
+            self._pipe = None
+            self._pause()
+            raise EngineUnavailable(
+                f"model {self._name}: no process can be started: {exc}"
+            ) from exc
+        finally:
+            theirs.close()
+        self._process = process
+        if self._patience.idle_start and process.pid is not None:
+            _set_idle(process.pid)  # what it imports takes seconds of the processor already
 
     def _restart(self) -> None:
         if self._closed or self._clock() < self._again_at:
@@ -208,11 +216,9 @@ class BackgroundDetector:
         return InferenceError(f"model {self._name}: its process {how}")
 
 
-def _serve(pipe: Connection, make: MakeDetector, idle_start: bool) -> None:
+def _serve(pipe: Connection, make: MakeDetector) -> None:
     """Answer pictures until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, who ends this process
-    if idle_start:
-        _yield_processor()
     with contextlib.suppress(EOFError, OSError):
         try:
             detector = make()
@@ -245,12 +251,17 @@ def _answer(detector: Detector, frame: Frame, wanted: Wanted) -> ShownResult | B
 
 def _yield_processor() -> None:
     """Let all threads of this process run only where no other process wants the processor."""
-    if not hasattr(os, "SCHED_IDLE"):
-        os.nice(19)  # not Linux: as low as it goes
-        return
-    for thread in _threads():
-        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+    for thread in _threads() if hasattr(os, "SCHED_IDLE") else [0]:
+        _set_idle(thread)
+
+
+def _set_idle(thread: int) -> None:
+    """Let a thread, or a process that has begun, run only where nobody else wants the processor; 0: this one."""
+    with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+        if hasattr(os, "SCHED_IDLE"):
             os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+        else:
+            os.setpriority(os.PRIO_PROCESS, thread, 19)  # not Linux: as low as it goes
 
 
 def _threads() -> Sequence[int]:

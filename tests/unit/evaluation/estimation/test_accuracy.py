@@ -48,7 +48,7 @@ def test_without_reference_it_says_what_it_lacks() -> None:
     estimate = estimate_accuracy(of_test.seen, NAMES, LEARNT, still=True)
     assert 0 < estimate.map50 < 1
     assert len(estimate.notes) == 1
-    assert "--reference" in estimate.notes[0]
+    assert "Give a better one as reference" in estimate.notes[0]
     assert "evaluate calibrate" in estimate_accuracy(of_test.seen, NAMES, still=True).notes[0]
 
 

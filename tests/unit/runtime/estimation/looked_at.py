@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sightline.errors import EngineUnavailable, SightlineError
+from sightline.errors import SightlineError
 from sightline.evaluation.estimation.calibration import AccuracyCalibration
 from sightline.runtime.estimation.estimator import AccuracyEstimator, EstimatedModel
 from sightline.runtime.estimation.worker import EstimationWorker
@@ -102,10 +102,10 @@ class PlainWorkers:
         self.users = 0
         self.ended = False
 
-    def take(self, reference: str | None) -> PlainWorker:
+    def take(self, reference: str | None) -> PlainWorker | None:
         del reference
         if self.ended:
-            raise EngineUnavailable("ended")
+            return None
         self.users += 1
         return self.worker
 

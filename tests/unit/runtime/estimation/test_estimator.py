@@ -23,7 +23,6 @@ from sightline.errors import (
     InferenceError,
     ModelError,
     Overloaded,
-    SightlineError,
 )
 from sightline.evaluation.estimation.learning import learn_calibration
 from sightline.runtime.estimation.estimator import OWN_S, AccuracyEstimator, Moment
@@ -252,11 +251,12 @@ def test_a_future_that_nobody_waits_for_any_more() -> None:
     assert site.estimator.status().looked_at == 1
 
 
-def test_workers_that_have_ended_are_told_of() -> None:
+def test_workers_that_have_ended_have_no_time() -> None:
     site = Site()
     site.workers.ended = True
-    with pytest.raises(SightlineError):
-        site.estimator.offer(moment())
+    assert site.estimator.offer(moment()) is None
+    site.estimator.close()
+    assert site.workers.users == 0
 
 
 def test_a_model_that_is_loaded_again_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
