@@ -19,25 +19,43 @@ from tests.command import Run, in_process
 from tests.waiting import wait_for
 
 from sightline.build.application import Application
+from sightline.build.models import served_detector
+from sightline.build.monitoring import accuracy as build_accuracy
 from sightline.build.service import Installation
 from sightline.config import Configuration
+from sightline.protocols import SharedDetector
+from sightline.runtime.estimation import worker
+from sightline.runtime.rollouts import background
 from sightline.serving.http.app import create_app
 from sightline.serving.http.server import Server
 from sightline.types import AccuracyStatus
 
 STREET = "street://?width=320&height=192&fps=10"
 SMALL = {"model": "street", "backend": "onnxruntime", "warm_up": False, "size": 192}
-LARGE = {**SMALL, "size": [640, 384]}
+LARGE = {**SMALL, "size": 320}
 LEARN = (
     "evaluate", "calibrate", f"{STREET}&seed=6001&duration=4", f"{STREET}&seed=6002&duration=4&light=night",
     "--model", "street", "--backend", "onnxruntime", "--size", "192", "--reference", "street", "--reference-size",
-    "640x384",
+    "320",
 )  # fmt: skip
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     return in_process(tmp_path, monkeypatch, capsys)
+
+
+def eager_reference(verbose: int, *arguments: Any) -> SharedDetector:
+    """The detector of a reference in its process, which yields the processor to nobody."""
+    background._yield_processor = lambda: None
+    return served_detector(*arguments)
+
+
+@pytest.fixture(autouse=True)
+def no_idle_time_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests leave no idle time; that references wait for it is tested where they are alone."""
+    monkeypatch.setattr(worker, "PATIENCE", worker.PATIENCE._replace(idle_start=False))
+    monkeypatch.setattr(build_accuracy, "_reference", eager_reference)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +117,7 @@ def test_an_estimate_is_in_the_api_in_metrics_and_in_reports(
         serving={"port": 0},
     )
     with served(configuration) as client:
-        wait_for(lambda: accuracy(client)["state"] == "estimated", "there was no estimate", 90)
+        wait_for(lambda: accuracy(client)["state"] == "estimated", "there was no estimate", 100)
         found = accuracy(client)
         assert 0 <= found["low"] < found["map50"] < found["high"] <= 1
         assert 10 <= found["frames"] <= 12
@@ -158,7 +176,7 @@ def test_what_a_stream_finds_is_the_same_beside_an_estimate(tmp_path: Path) -> N
         gate = {**stream, "outputs": {"json_lines": str(file)}}
         values = {"models": {"small": SMALL, "large": LARGE}, "streams": {"gate": gate}}
         with running(Configuration.model_validate(values)) as made:
-            wait_for(lambda: made.fleet.stats()["gate"].state == "ended", timeout_s=90)
+            wait_for(lambda: made.fleet.stats()["gate"].state == "ended", timeout_s=100)
             stats = made.fleet.stats()["gate"]
         assert (stats.analyzed, sum(stats.dropped.values())) == (80, 0)
         found[name] = file.read_text()
@@ -176,7 +194,7 @@ def test_what_a_stream_finds_is_the_same_beside_an_estimate(tmp_path: Path) -> N
 def test_a_calibration_of_another_model_is_refused_and_the_stream_goes_on(
     calibration: Path, run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = {**SMALL, "size": 320}
+    other = {**SMALL, "size": 256}
     values = site({"reference": "large", "calibration": str(calibration)}).model_dump(mode="json")
     values["models"]["small"] = other
     with running(Configuration.model_validate(values)) as made:
@@ -190,7 +208,7 @@ def test_a_calibration_of_another_model_is_refused_and_the_stream_goes_on(
         analyzed_more(made)
         assert not references()
     lines = [
-        "models:", "  small: {model: street, size: 320}", "  large: {model: street, size: [640, 384]}",
+        "models:", "  small: {model: street, size: 256}", "  large: {model: street, size: 320}",
         "streams:", "  gate:", "    source: street://", "    model: small", "    estimate:",
         "      reference: large", f"      calibration: {calibration}",
     ]  # fmt: skip
@@ -199,7 +217,7 @@ def test_a_calibration_of_another_model_is_refused_and_the_stream_goes_on(
     assert done.returncode == 2
     assert "site.yaml:10:" in done.stderr
     assert "at 192, not of street" in done.stderr
-    (tmp_path / "site.yaml").write_text("\n".join(lines).replace("320", "192"))
+    (tmp_path / "site.yaml").write_text("\n".join(lines).replace("256", "192"))
     assert run("config", "check", "site.yaml").returncode == 0
 
 
@@ -207,7 +225,7 @@ def test_a_reference_that_cannot_be_loaded_hurts_nobody(tmp_path: Path) -> None:
     values = site({"reference": "large"}).model_dump(mode="json")
     values["models"]["large"]["model"] = str(tmp_path / "none.onnx")
     with running(Configuration.model_validate(values)) as made:
-        wait_for(lambda: status(made).left_out.get("failed"), timeout_s=60)
+        wait_for(lambda: status(made).left_out.get("failed"), timeout_s=100)
         found = status(made)
         assert found.state == "waiting"
         assert "none.onnx" in str(found.error)
@@ -216,21 +234,21 @@ def test_a_reference_that_cannot_be_loaded_hurts_nobody(tmp_path: Path) -> None:
 
 def test_a_reference_that_dies_is_started_again(calibration: Path) -> None:
     with running(site({"reference": "large", "calibration": str(calibration)})) as made:
-        wait_for(lambda: status(made).looked_at, timeout_s=60)
+        wait_for(lambda: status(made).looked_at, timeout_s=100)
         (process,) = references()
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         wait_for(lambda: status(made).left_out.get("failed"))
         assert "has died" in str(status(made).error)
         before = status(made).looked_at
-        wait_for(lambda: status(made).looked_at > before, timeout_s=60)
+        wait_for(lambda: status(made).looked_at > before, timeout_s=100)
         assert status(made).error is None
         analyzed_more(made)
 
 
 def test_a_reference_that_hangs_delays_nobody_and_ends_with_its_stream() -> None:
     with running(site({"reference": "large"})) as made:
-        wait_for(lambda: status(made).looked_at, timeout_s=60)
+        wait_for(lambda: status(made).looked_at, timeout_s=100)
         (process,) = references()
         assert process.pid is not None
         os.kill(process.pid, signal.SIGSTOP)
@@ -244,7 +262,7 @@ def test_a_reference_that_hangs_delays_nobody_and_ends_with_its_stream() -> None
 
 def test_a_model_that_is_loaded_again_begins_anew() -> None:
     with running(site({})) as made:
-        wait_for(lambda: status(made).looked_at >= 3, timeout_s=60)
+        wait_for(lambda: status(made).looked_at >= 3, timeout_s=100)
         assert any("no larger model" in note for note in status(made).notes) or status(made).frames
         made.repository.load("small")
         wait_for(lambda: 0 < status(made).frames < status(made).looked_at)
@@ -255,7 +273,7 @@ def test_alerts_watch_estimates() -> None:
     installation = Installation(site({}, alerts=[rule]))
     installation.site.open()
     try:
-        wait_for(lambda: status(installation.site).state == "estimated", timeout_s=60)
+        wait_for(lambda: status(installation.site).state == "estimated", timeout_s=100)
         installation._alerts.evaluate()
         assert installation._alerts.firing == [("worse", "stream", "gate")]
     finally:
@@ -277,7 +295,7 @@ def test_a_configuration_that_cannot_be_is_refused_with_its_line(
 ) -> None:
     lines = [f"      {key}: {json.dumps(value)}" for key, value in change.items()]
     text = [
-        "models:", "  small: {model: street, size: 192}", "  large: {model: street, size: [640, 384]}",
+        "models:", "  small: {model: street, size: 192}", "  large: {model: street, size: 320}",
         "streams:", "  gate:", "    source: street://", "    estimate:", *lines,
     ]  # fmt: skip
     (tmp_path / "site.yaml").write_text("\n".join(text))

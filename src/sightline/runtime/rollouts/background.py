@@ -28,6 +28,8 @@ START_S = 120.0
 HANG_S = 60.0
 """A process that has not answered for so long is ended: on a full machine it waits for its turn, too."""
 _PAUSE_FIRST_S = 1.0
+_END_S = 5.0
+"""A process that was killed is waited for so long."""
 
 log = logging.getLogger(__name__)
 
@@ -138,8 +140,7 @@ class BackgroundDetector:
     def close(self) -> None:
         """End the process, from any thread: what another one waits for fails. Idempotent."""
         self._closed = True
-        self._process.kill()
-        self._process.join()
+        self._end()
 
     def _drop(self) -> None:
         """Let go of the process."""
@@ -147,8 +148,14 @@ class BackgroundDetector:
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
+        self._end()
+
+    def _end(self) -> None:
+        """End the process. On a full machine it has no time even to end: it is lent some, and not waited for."""
         self._process.kill()
-        self._process.join()
+        if self._process.pid is not None:
+            _claim_processor(self._process.pid)
+        self._process.join(_END_S)
 
     def _begin(self) -> None:
         # Never fork: runtimes have threads, and locks that these hold.
@@ -264,5 +271,15 @@ def _set_idle(thread: int) -> None:
             os.setpriority(os.PRIO_PROCESS, thread, 19)  # not Linux: as low as it goes
 
 
-def _threads() -> Sequence[int]:
-    return [int(task) for task in os.listdir("/proc/self/task")]  # noqa: PTH208 - names only
+def _claim_processor(process: int) -> None:
+    """Let a process run as any other does, where this user may say so."""
+    if not hasattr(os, "SCHED_IDLE"):
+        return
+    with contextlib.suppress(OSError):  # it has ended, or needs a right that few have
+        for thread in _threads(process):
+            os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+
+
+def _threads(process: int | str = "self") -> Sequence[int]:
+    tasks = f"/proc/{process}/task"
+    return [int(task) for task in os.listdir(tasks)]  # noqa: PTH208 - names only

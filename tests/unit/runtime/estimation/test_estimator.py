@@ -260,7 +260,7 @@ def test_workers_that_have_ended_have_no_time() -> None:
 
 
 def test_a_model_that_is_loaded_again_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "sightline")
     site = Site(objects(0.9, 0.8))
     offer(site, 10)
     assert site.estimator.status().state == "estimated"

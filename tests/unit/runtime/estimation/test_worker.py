@@ -15,6 +15,7 @@ from tests.unit.runtime.estimation.looked_at import NAMES, frame, objects
 from tests.waiting import wait_for
 
 from sightline.errors import EngineUnavailable, InferenceError, ModelError
+from sightline.runtime.estimation import worker
 from sightline.runtime.estimation.worker import WAITING, EstimationWorker, EstimationWorkers
 from sightline.types import Detections, Frame
 
@@ -47,9 +48,14 @@ def missing() -> Reference:
     raise ModelError("no model file at large.onnx")
 
 
+MAKES = {"large": Reference, "missing": missing, "yielding": yielding}
+
+
 @pytest.fixture
-def workers() -> Iterator[EstimationWorkers]:
-    made = EstimationWorkers(lambda name: missing if name == "missing" else yielding)
+def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[EstimationWorkers]:
+    # The machine of a test may have no idle time.
+    monkeypatch.setattr(worker, "PATIENCE", worker.PATIENCE._replace(idle_start=False))
+    made = EstimationWorkers(MAKES.__getitem__)
     yield made
     made.close()
 
@@ -60,7 +66,7 @@ def taken(workers: EstimationWorkers, reference: str | None) -> EstimationWorker
     return found
 
 
-def done(worker: EstimationWorker, job: Callable[[], T]) -> T:
+def done(of: EstimationWorker, job: Callable[[], T]) -> T:
     """What a job comes to, in the worker's thread."""
     result: Future[T] = Future()
 
@@ -70,7 +76,7 @@ def done(worker: EstimationWorker, job: Callable[[], T]) -> T:
         except Exception as exc:  # noqa: BLE001 - the test's thread gets it
             result.set_exception(exc)
 
-    wait_for(lambda: worker.put(run))
+    wait_for(lambda: of.put(run))
     return result.result(60)
 
 
@@ -89,72 +95,80 @@ def test_streams_share_a_reference_until_the_last_has_ended(workers: EstimationW
     assert workers.take("large") is not first
 
 
+def test_a_reference_has_idle_time_only_from_its_first_import_on(
+    workers: EstimationWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    idle = taken(workers, "yielding")
+    assert done(idle, idle.class_names) == NAMES
+
+
 def test_a_reference_that_dies_is_started_again(workers: EstimationWorkers) -> None:
-    worker = taken(workers, "large")
-    done(worker, worker.class_names)
+    looking = taken(workers, "large")
+    done(looking, looking.class_names)
     with pytest.raises(InferenceError, match="has died"):
-        done(worker, lambda: worker.look(frame(3)))
+        done(looking, lambda: looking.look(frame(3)))
     with pytest.raises(EngineUnavailable, match="starts again"):
-        done(worker, worker.class_names)
+        done(looking, looking.class_names)
 
     def again() -> bool:
         try:
-            return done(worker, worker.class_names) == NAMES
+            return done(looking, looking.class_names) == NAMES
         except EngineUnavailable:
             return False
 
     wait_for(again)
-    assert len(done(worker, lambda: worker.look(frame()))) == 1
+    assert len(done(looking, lambda: looking.look(frame()))) == 1
 
 
 def test_one_that_cannot_be_loaded_says_why(workers: EstimationWorkers) -> None:
-    worker = taken(workers, "missing")
+    looking = taken(workers, "missing")
     with pytest.raises(ModelError, match=r"large\.onnx"):
-        done(worker, worker.class_names)
+        done(looking, looking.class_names)
 
 
 def test_without_reference_there_is_a_thread_and_no_process(workers: EstimationWorkers) -> None:
-    worker = taken(workers, None)
-    assert not worker.has_reference
-    assert done(worker, lambda: threading.current_thread().name) == "estimate-alone"
-    assert worker._reference is None
+    looking = taken(workers, None)
+    assert not looking.has_reference
+    assert done(looking, lambda: threading.current_thread().name) == "estimate-alone"
+    assert looking._reference is None
 
 
 def test_few_jobs_wait(workers: EstimationWorkers) -> None:
-    worker, free = taken(workers, None), threading.Event()
+    looking, free = taken(workers, None), threading.Event()
     begun = threading.Event()
 
     def hold() -> None:
         begun.set()
         free.wait(30)
 
-    assert worker.put(hold)
+    assert looking.put(hold)
     assert begun.wait(30)
-    assert sum(worker.put(lambda: None) for _ in range(WAITING + 3)) == WAITING
+    assert sum(looking.put(lambda: None) for _ in range(WAITING + 3)) == WAITING
     free.set()
 
 
 def test_closing_ends_a_job_that_waits_for_the_reference(workers: EstimationWorkers) -> None:
-    worker = taken(workers, "large")
-    done(worker, worker.class_names)
-    os.kill(worker._started()._process.pid or 0, signal.SIGSTOP)  # it hangs
+    looking = taken(workers, "large")
+    done(looking, looking.class_names)
+    os.kill(looking._started()._process.pid or 0, signal.SIGSTOP)  # it hangs
     failed: list[Exception] = []
 
-    looking = threading.Event()
+    begun_to = threading.Event()
 
     def look() -> None:
-        looking.set()
+        begun_to.set()
         try:
-            worker.look(frame())
+            looking.look(frame())
         except (InferenceError, EngineUnavailable) as exc:
             failed.append(exc)
 
-    assert worker.put(look)
-    assert looking.wait(30)
+    assert looking.put(look)
+    assert begun_to.wait(30)
     begun = time.monotonic()
     workers.close()
     assert time.monotonic() - begun < 10
     assert failed
     assert workers.take("large") is None
     with pytest.raises(EngineUnavailable):
-        worker.look(frame())
+        looking.look(frame())
