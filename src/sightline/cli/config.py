@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sightline.cli import word_hints
 from sightline.cli.options import cache_folder
 from sightline.errors import ConfigError, ModelError, SourceError
 from sightline.redaction import printable, redact_address
@@ -69,6 +70,7 @@ def check(
     """
     from sightline.build.monitoring.accuracy import calibration_mistakes
 
+    word_hints.check_configuration(file)
     found = read(file)
     refused = [
         f"{found.where(*at)}: {why}" for at, why in calibration_mistakes(found.configuration)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 """click's, which some versions of Typer have inside of them and others import."""
 
 _ARGUMENTS = "sightline.arguments"
+_NEAR_NAME = 0.75
+"""How alike two names of files must be for one to be meant by the other: `site.yml` and `site.yaml`."""
 _LEAST_SIDE = 64
 """The least side of a network's input; nobody has so many cameras at one computer."""
 
@@ -92,9 +95,12 @@ def check_configuration(file: Path) -> None:
     if file.suffix.lower() in VIDEOS:
         raise ConfigError(f"{file} is no configuration file: sightline track {file} looks at it")
     if not file.exists():
-        raise ConfigError(
-            f"{file}: No such file or directory; `sightline config init {file}` writes one"
-        )
+        there = [one.name for pattern in ("*.yaml", "*.yml") for one in file.parent.glob(pattern)]
+        near = get_close_matches(file.name, there, 1, _NEAR_NAME)
+        hint = f"`sightline config init {file}` writes one"
+        if near:
+            hint = f"did you mean {file.with_name(near[0])}?"
+        raise ConfigError(f"{file}: No such file or directory; {hint}")
 
 
 def _option_hint(word: str, ctx: Any) -> str | None:

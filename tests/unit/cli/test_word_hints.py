@@ -77,3 +77,16 @@ def test_a_file_with_such_a_name_is_a_source(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "conf=1").touch()
     assert "options are written" not in said("detect", "conf=1", "-m", "absent.onnx")[1]
+
+
+@pytest.mark.parametrize("command", [["run"], ["config", "check"]])
+def test_a_configuration_of_nearly_that_name_is_named(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site.yaml").touch()
+    assert (
+        "site.yml: No such file or directory; did you mean site.yaml?"
+        in said(*command, "site.yml")[1]
+    )
+    assert "`sightline config init gate.yml` writes one" in said(*command, "gate.yml")[1]

@@ -188,7 +188,12 @@ def test_yolo_without_names(tmp_path: Path) -> None:
     [
         pytest.param("0 .5 .5 .2", "4 numbers", id="four"),
         pytest.param("0 .5 .5 .2 .2 .1 .1 .2", "8 numbers", id="eight"),
-        pytest.param("0 .5 .5 .2 x", "this is not a row of numbers", id="text"),
+        pytest.param("0 .5 .5 .2 x", "this is not a row of numbers: 'x'", id="text"),
+        pytest.param(
+            "0,.5,.5,.2,.2",
+            "this is not a row of numbers: '0,.5,.5,.2,.2': blanks stand between numbers, no commas",
+            id="commas",
+        ),
         pytest.param("0 50 50 20 20", "not all numbers are shares", id="pixels"),
         pytest.param("0 nan .5 .2 .2", "not all numbers are shares", id="nan"),
         pytest.param("0 -.5 .5 .2 .2", "not all numbers are shares", id="negative"),

@@ -102,10 +102,16 @@ def read_labels(
 
 def read_values(line: str) -> tuple[float, ...]:
     """The numbers of a line. Raises UnusableLine."""
+    return tuple(map(_read_value, line.split()))
+
+
+def _read_value(word: str) -> float:
+    """Raises UnusableLine: it is no number."""
     try:
-        return tuple(map(read_number, line.split()))
+        return read_number(word)
     except ValueError as exc:
-        raise UnusableLine(f"this is not a row of numbers: {exc!s:.100}") from exc
+        hint = ": blanks stand between numbers, no commas" if "," in word or ";" in word else ""
+        raise UnusableLine(f"this is not a row of numbers: {word!r:.100}{hint}") from exc
 
 
 def _object(

@@ -31,7 +31,7 @@ _DAMAGE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 _REMEDIES = {
     "SQLITE_FULL": "the disk is full: free some space or write elsewhere",
     "SQLITE_IOERR": "the disk is full or broken: free some space or write elsewhere",
-    "SQLITE_BUSY": "another program keeps it locked: end that program or write elsewhere",
+    "SQLITE_BUSY": "another program keeps it locked, or it lies on a network share: end that program or write elsewhere",
     "SQLITE_READONLY": "it is read-only: choose a place that you may write to",
     "SQLITE_CANTOPEN": "it cannot be opened: choose a place that you may write to",
     "SQLITE_NOTADB": "it is not a database: move it away",
