@@ -16,6 +16,7 @@ from sightline.monitoring.alerts import Alert
 from sightline.monitoring.delivery import RetriedDelivery, Unsent
 from sightline.monitoring.mail_problems import Problem, problem_of
 from sightline.redaction import one_line, printable
+from sightline.wall_time import utc_text
 
 _MOST_ALERTS = 200
 """Alerts that one message tells of; of further ones it tells how many they are."""
@@ -174,5 +175,8 @@ def _subject(letter: Letter, number: int) -> str:
 
 
 def _part(text: str, alert: Alert) -> str:
-    facts = (f"{key}: {value}" for key, value in alert.to_dict().items() if key != "text")
+    told = {**alert.to_dict(), "since": utc_text(alert.since), "seconds": round(alert.seconds)}
+    if alert.value is not None:
+        told["value"] = f"{alert.value:.6g}"
+    facts = (f"{key}: {value}" for key, value in told.items() if key != "text")
     return "\n".join([text, "", *map(printable, map(one_line, facts)), ""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import smtplib
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from sightline.config import AlertOptions, MailOptions
 from sightline.errors import ConfigError
 from sightline.monitoring.alerts import Alert
 from sightline.monitoring.mail import Mailer, trusted
+from sightline.monitoring.mail_problems import problem_of
 
 OPS, BOSS = "ops@example.org", "boss@example.org"
 RULE = AlertOptions(name="slow", metric="latency_p99_ms", above=500, email=(OPS, BOSS))
@@ -302,3 +304,33 @@ def test_what_is_no_server(host: str) -> None:
 )
 def test_what_is_a_server(host: str) -> None:
     assert MailOptions(host=host, sender=OPS).host == host
+
+
+@pytest.mark.parametrize(
+    ("failure", "said", "again"),
+    [
+        (smtplib.SMTPException("No suitable authentication method found."), "offers no login with a password", False),
+        (smtplib.SMTPNotSupportedError("SMTP AUTH extension not supported by server."), "takes no login: leave out mail.user", False),
+        (smtplib.SMTPAuthenticationError(535, b"5.7.8 it was open-sesame"), "refuses user and password (535)", False),
+        (smtplib.SMTPAuthenticationError(454, b"later"), "refuses user and password (454)", True),
+        (smtplib.SMTPSenderRefused(550, b"you said open-sesame", "s"), "refuses it (550)", False),
+        (TimeoutError(), "does not answer: at port 465 servers want `security: tls`", True),
+        (smtplib.SMTPServerDisconnected("x"), "ended the connection: at port 465 servers want `security: tls`", True),
+    ],
+)  # fmt: skip
+def test_what_a_failure_means(
+    failure: OSError | smtplib.SMTPException, said: str, again: bool
+) -> None:
+    options = MailOptions.model_validate(
+        {
+            "host": "smtp.example.org",
+            "port": 465,
+            "sender": OPS,
+            "user": "u",
+            "password": "open-sesame",
+        }
+    )
+    found = problem_of(failure, options)
+    assert found.words.startswith(f"smtp.example.org:465 {said}")
+    assert found.again is again
+    assert "sesame" not in found.words
