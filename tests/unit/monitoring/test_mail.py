@@ -120,8 +120,9 @@ def test_an_alert_arrives_encrypted_and_after_a_login(
         == "[Sightline] alert: slow: latency_p99_ms of stream gate is 812, above 500 for 30 s"
     )
     assert (message["From"], message["To"]) == ("sightline@example.org", "ops@example.org")
-    assert "subject: gate\nvalue: 812\n" in str(message.get_payload())
-    assert "since: 2027-01-15T08:00:00.000Z\nseconds: 30\n" in str(message.get_payload())
+    text = str(message.get_payload()).replace("\r\n", "\n")
+    assert "subject: gate\nvalue: 812\n" in text
+    assert "since: 2027-01-15T08:00:00.000Z\nseconds: 30\n" in text
     assert inbox.recipients == [["ops@example.org"]]
     assert inbox.logins == [(b"sightline", PASSWORD.encode())]
     # aiosmtpd tells only of STARTTLS; a server of the other kind speaks nothing but TLS.
