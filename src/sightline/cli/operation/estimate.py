@@ -129,8 +129,9 @@ def calibrate(
     """
     from sightline.build.files.conflicts import check_files, paths_read
     from sightline.build.monitoring.estimating import estimated_identity
+    from sightline.evaluation.estimation.calibration import FILE_KIND
     from sightline.evaluation.estimation.learning import learn_calibration
-    from sightline.whole_files import check_writable
+    from sightline.replaced_files import check_replaced
 
     logs.set_up(verbose)
     own = model_options(model, size=size, backend=backend, device=device, models_dir=models_dir)
@@ -138,7 +139,7 @@ def calibrate(
     reads = paths_read(own) | ({} if larger is None else paths_read(larger))
     reads |= {f"the labels {name}": Path(name) for name in truth if "://" not in name}
     check_files(reads, {"--output": output})
-    check_writable(output)
+    check_replaced(output, "--output", FILE_KIND)
     conditions: list[LabelledFootage] = []
     names: tuple[str, ...] = ()
     for each in truth:

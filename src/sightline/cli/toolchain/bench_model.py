@@ -129,13 +129,15 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _check_output(options: ModelOptions, compare: Path | None, output: Path) -> None:
-    """Raise ConfigError where the report would overwrite what is read."""
+    """Raise ConfigError where the report would overwrite what is read, or what is no report."""
     from sightline.build.files.conflicts import check_files, paths_read
+    from sightline.replaced_files import PAGE, check_replaced
 
     check_files(
         {**paths_read(options), **({} if compare is None else {"--compare": compare})},
         {"the report": output},
     )
+    check_replaced(output, "--output", PAGE)
 
 
 def _measured(

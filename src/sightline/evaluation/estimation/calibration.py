@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,22 @@ import numpy as np
 from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals
 from sightline.evaluation.estimation.evidence import ALONE, MISSED, WITH_REFERENCE
+from sightline.replaced_files import FileKind
 from sightline.whole_files import write_whole
 
 _VERSION = 1
 _LARGEST = 1 << 20
+
+
+FILE_KIND = FileKind("a calibration", re.compile(rb'\{\s*"sightline_calibration"'))
+"""What `save` writes: nothing else is written over."""
+
+
+def _number(value: object) -> float:
+    """A number that was read from JSON. Raises ValueError: it is another thing, or not finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r:.20} is no number")
+    return float(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +75,13 @@ class Weights:
         """What ``to_dict`` gave. Raises KeyError, TypeError, ValueError: it is something else."""
         missed = values["missed"]
         made = cls(
-            np.array(values["right"], np.float64),
-            None if missed is None else np.array(missed, np.float64),
-            *(float(values[name]) for name in ("unseen", "offset", "slope", "spread")),
+            np.array([_number(one) for one in values["right"]]),
+            None if missed is None else np.array([_number(one) for one in missed]),
+            *(_number(values[name]) for name in ("unseen", "offset", "slope", "spread")),
         )
         sizes = (ALONE,) if made.missed is None else (WITH_REFERENCE, MISSED)
         have = (made.right.shape,) if made.missed is None else (made.right.shape, made.missed.shape)
-        numbers = [*made.right.tolist(), made.unseen, made.offset, made.slope, made.spread]
-        if have != tuple((size,) for size in sizes) or not all(map(math.isfinite, numbers)):
+        if have != tuple((size,) for size in sizes):
             raise ValueError("its weights are others")
         return made
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sightline.errors import ConfigError
-from sightline.evaluation.estimation.calibration import AccuracyCalibration, Weights
+from sightline.evaluation.estimation.calibration import FILE_KIND, AccuracyCalibration, Weights
+from sightline.replaced_files import check_replaced
 
 ALONE = Weights(np.arange(7.0), None, 1.2, 0.1, 0.9, 0.08)
 REFERRED = Weights(np.arange(10.0), np.arange(3.0), 1.1, 0.0, 1.0, 0.05)
@@ -42,7 +43,9 @@ def test_of_another_model_it_is_refused(model: str, reference: str | None, words
 @pytest.mark.parametrize(
     "change",
     [{"alone": {}}, {"alone": None}, {"referred": ALONE.to_dict()}, {"conditions": "many"},
-     {"alone": ALONE.to_dict() | {"right": [1.0]}}, {"alone": ALONE.to_dict() | {"unseen": float("nan")}}],
+     {"alone": ALONE.to_dict() | {"right": [1.0]}}, {"alone": ALONE.to_dict() | {"unseen": float("nan")}},
+     {"referred": REFERRED.to_dict() | {"missed": [0.0, float("inf"), 1.0]}}, {"alone": ALONE.to_dict() | {"slope": True}},
+     {"alone": ALONE.to_dict() | {"offset": "0.1"}}, {"referred": REFERRED.to_dict() | {"right": [None] * 10}}],
 )  # fmt: skip
 def test_a_damaged_file_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     path = tmp_path / "small.json"
@@ -50,6 +53,15 @@ def test_a_damaged_file_is_refused(tmp_path: Path, change: dict[str, object]) ->
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(ConfigError, match="damaged"):
         AccuracyCalibration.load(path)
+
+
+def test_its_files_are_known_again_and_others_are_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "small.json"
+    LEARNT.save(path)
+    check_replaced(path, "--output", FILE_KIND)
+    path.write_text('{"images": []}')
+    with pytest.raises(ConfigError, match="another kind is there, not a calibration"):
+        check_replaced(path, "--output", FILE_KIND)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"sightline_calibration": 9}'])
