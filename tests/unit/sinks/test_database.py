@@ -228,7 +228,7 @@ def test_a_patient_one_that_is_closed_says_what_it_could_not_store(observe, tmp_
     other.execute("BEGIN IMMEDIATE")
     for index in range(3):
         sink.write(observe(index=index))
-    with pytest.raises(SinkError, match=r"keeps it locked: .*; 3 results were not stored"):
+    with pytest.raises(SinkError, match=r"keeps it locked, .*; 3 results were not stored"):
         sink.close()
     other.close()
 
