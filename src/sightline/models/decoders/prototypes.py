@@ -22,7 +22,7 @@ from sightline.models.postprocess.unplaced_masks import PrototypeMasks
 from sightline.protocols import Decoder
 from sightline.types import Detections, Fit, Floats, TensorSpec
 
-PROTOTYPE_STRIDES = (4, 2, 8, 1)
+PROTOTYPE_STRIDES = (4, 2, 8)
 """Canvas pixels to a prototype's pixel. Ultralytics' have 4."""
 
 
