@@ -113,7 +113,7 @@ def score_agreement(
     }
     whole = tell(np.ones(len(classes), np.bool_))
     return AgreementScores(
-        map=detection.map, map50=detection.map50, count=len(classes), per_class=per_class, **whole  # type: ignore[arg-type]
+        map=detection.map, map50=detection.map50, count=len(classes), per_class=per_class, **whole  # type: ignore[arg-type]  # its keys are those of floats
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -15,6 +16,7 @@ from sightline.types import (
     StreamStats,
 )
 
+T = TypeVar("T")
 STATES = (*(str(state) for state in SourceState), "paused", "degraded", "restarting")
 
 
@@ -23,17 +25,12 @@ def stream_metrics(streams: Mapping[str, StreamStats]) -> Iterator[Metric]:
     state = GaugeMetricFamily(
         "sightline_stream_state", "1 for the state that a stream is in, 0 for the others.", labels=("stream", "state"),
     )  # fmt: skip
-    dropped = CounterMetricFamily(
-        "sightline_stream_frames_dropped", "Frames that were read but not analysed.", labels=("stream", "reason"),
-    )  # fmt: skip
     for name, values in streams.items():
         for one in STATES:
             state.add_metric((name, one), float(values.state == one))
-        for reason, count in values.dropped.items():
-            dropped.add_metric((name, reason), count)
     yield GaugeMetricFamily("sightline_streams", "Streams that there are.", value=len(streams))
     yield state
-    yield dropped
+    yield _each_reason(streams)("frames_dropped", "Frames that were read but not analysed.", lambda v: v.dropped, {})  # fmt: skip
     yield from _of_drift({n: v.drift for n, v in streams.items() if v.drift is not None})
     yield from _of_hard_frames({n: v.hard_frames for n, v in streams.items() if v.hard_frames})
     yield from _of_accuracy({n: v.accuracy for n, v in streams.items() if v.accuracy})
@@ -49,91 +46,69 @@ def stream_metrics(streams: Mapping[str, StreamStats]) -> Iterator[Metric]:
 
 
 def _of_drift(streams: Mapping[str, DriftStatus]) -> Iterator[Metric]:
-    drifted = GaugeMetricFamily(
-        "sightline_stream_drift", "1 while a stream is no longer like its reference.", labels=("stream",),
-    )  # fmt: skip
-    effect = GaugeMetricFamily(
-        "sightline_stream_drift_effect", "Largest change over its limit: 1 and more is drift.", labels=("stream",),
-    )  # fmt: skip
-    score = GaugeMetricFamily(
-        "sightline_stream_anomaly", "How far the newest sampled frame is from all that is usual; 1 is notable.", labels=("stream",),
-    )  # fmt: skip
-    for name, status in streams.items():
-        drifted.add_metric((name,), float(status.state == "drift"))
-        effect.add_metric((name,), status.effect)
-        score.add_metric((name,), status.anomaly)
-    yield from (drifted, effect, score)
+    of = _each(streams)
+    yield of(GaugeMetricFamily, "drift", "1 while a stream is no longer like its reference.", lambda v: float(v.state == "drift"))  # fmt: skip
+    yield of(GaugeMetricFamily, "drift_effect", "Largest change over its limit: 1 and more is drift.", lambda v: v.effect)  # fmt: skip
+    yield of(GaugeMetricFamily, "anomaly", "How far the newest sampled frame is from all that is usual; 1 is notable.", lambda v: v.anomaly)  # fmt: skip
 
 
 _NONE_DROPPED = {"busy": 0, "failed": 0}
 
 
 def _of_hard_frames(streams: Mapping[str, HardFrameStatus]) -> Iterator[Metric]:
-    collected = CounterMetricFamily(
-        "sightline_stream_hard_frames", "Hard frames that were written, by each reason why they are hard.", labels=("stream", "reason"),
-    )  # fmt: skip
-    dropped = CounterMetricFamily(
-        "sightline_stream_hard_frames_dropped", "Hard frames that were not written.", labels=("stream", "reason"),
-    )  # fmt: skip
-    kept = GaugeMetricFamily(
-        "sightline_stream_hard_frames_kept", "Hard frames on disk.", labels=("stream",),
-    )  # fmt: skip
-    size = GaugeMetricFamily(
-        "sightline_stream_hard_frames_bytes", "Size of the hard frames on disk.", labels=("stream",),
-    )  # fmt: skip
-    for name, status in streams.items():
-        # From 0 on: a rate needs the value before the first one, too.
-        for reason, count in (dict.fromkeys(HARD_FRAME_KINDS, 0) | dict(status.collected)).items():
-            collected.add_metric((name, reason), count)
-        for reason, count in (_NONE_DROPPED | dict(status.dropped)).items():
-            dropped.add_metric((name, reason), count)
-        kept.add_metric((name,), status.kept)
-        size.add_metric((name,), status.bytes)
-    yield from (collected, dropped, kept, size)
+    of, by_reason = _each(streams), _each_reason(streams)
+    no_frames = dict.fromkeys(HARD_FRAME_KINDS, 0)
+    yield by_reason("hard_frames", "Hard frames that were written, by each reason why they are hard.", lambda v: v.collected, no_frames)  # fmt: skip
+    yield by_reason("hard_frames_dropped", "Hard frames that were not written.", lambda v: v.dropped, _NONE_DROPPED)  # fmt: skip
+    yield of(GaugeMetricFamily, "hard_frames_kept", "Hard frames on disk.", lambda v: v.kept)
+    yield of(GaugeMetricFamily, "hard_frames_bytes", "Size of the hard frames on disk.", lambda v: v.bytes)  # fmt: skip
 
 
 _NONE_LEFT_OUT = {"busy": 0, "restarting": 0, "failed": 0}
 
 
 def _of_accuracy(streams: Mapping[str, AccuracyStatus]) -> Iterator[Metric]:
-    estimate = GaugeMetricFamily(
-        "sightline_stream_estimated_accuracy", "Estimated mAP at an overlap of 0.5 of a stream's model, 0 to 1.", labels=("stream",),
-    )  # fmt: skip
-    low = GaugeMetricFamily(
-        "sightline_stream_estimated_accuracy_low", "In nine of ten cases the mAP lies above this.", labels=("stream",),
-    )  # fmt: skip
-    high = GaugeMetricFamily(
-        "sightline_stream_estimated_accuracy_high", "In nine of ten cases the mAP lies below this.", labels=("stream",),
-    )  # fmt: skip
+    of, by_reason = _each(streams), _each_reason(streams)
+    yield of(GaugeMetricFamily, "estimated_accuracy", "Estimated mAP at an overlap of 0.5 of a stream's model, 0 to 1.", lambda v: v.map50)  # fmt: skip
+    yield of(GaugeMetricFamily, "estimated_accuracy_low", "In nine of ten cases the mAP lies above this.", lambda v: v.low)  # fmt: skip
+    yield of(GaugeMetricFamily, "estimated_accuracy_high", "In nine of ten cases the mAP lies below this.", lambda v: v.high)  # fmt: skip
     classes = GaugeMetricFamily(
         "sightline_stream_estimated_class_accuracy", "Estimated AP at an overlap of 0.5 of one class.", labels=("stream", "class"),
     )  # fmt: skip
-    looked_at = CounterMetricFamily(
-        "sightline_stream_accuracy_frames", "Frames that were looked at to estimate the accuracy.", labels=("stream",),
-    )  # fmt: skip
-    left_out = CounterMetricFamily(
-        "sightline_stream_accuracy_frames_dropped", "Frames that were to be looked at and were not.", labels=("stream", "reason"),
-    )  # fmt: skip
     for name, status in streams.items():
-        for family, value in ((estimate, status.map50), (low, status.low), (high, status.high)):
-            if value is not None:
-                family.add_metric((name,), value)
         for class_name, told in status.per_class.items():
             classes.add_metric((name, class_name), told["ap50"])
-        looked_at.add_metric((name,), status.looked_at)
-        for reason, count in (_NONE_LEFT_OUT | dict(status.left_out)).items():
-            left_out.add_metric((name, reason), count)
-    yield from (estimate, low, high, classes, looked_at, left_out)
+    yield classes
+    yield of(CounterMetricFamily, "accuracy_frames", "Frames that were looked at to estimate the accuracy.", lambda v: v.looked_at)  # fmt: skip
+    yield by_reason("accuracy_frames_dropped", "Frames that were to be looked at and were not.", lambda v: v.left_out, _NONE_LEFT_OUT)  # fmt: skip
 
 
 Family = Callable[..., CounterMetricFamily] | Callable[..., GaugeMetricFamily]
 
 
-def _each(streams: Mapping[str, StreamStats]) -> Callable[..., Metric]:
-    def of(kind: Family, name: str, help_: str, value: Callable[[StreamStats], float]) -> Metric:
+def _each(streams: Mapping[str, T]) -> Callable[..., Metric]:
+    """Makes a family with one value of each stream that has it."""
+
+    def of(kind: Family, name: str, help_: str, value: Callable[[T], float | None]) -> Metric:
         family = kind(f"sightline_stream_{name}", help_, labels=("stream",))
         for stream, values in streams.items():
-            family.add_metric((stream,), value(values))
+            if (found := value(values)) is not None:
+                family.add_metric((stream,), found)
+        return family
+
+    return of
+
+
+def _each_reason(streams: Mapping[str, T]) -> Callable[..., Metric]:
+    """Makes a family that counts by reason, from 0 on: a rate needs the value before the first one, too."""
+
+    def of(
+        name: str, help_: str, counts: Callable[[T], Mapping[str, int]], none: Mapping[str, int]
+    ) -> Metric:
+        family = CounterMetricFamily(f"sightline_stream_{name}", help_, labels=("stream", "reason"))
+        for stream, values in streams.items():
+            for reason, count in {**none, **counts(values)}.items():
+                family.add_metric((stream, reason), count)
         return family
 
     return of

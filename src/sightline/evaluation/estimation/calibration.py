@@ -166,7 +166,7 @@ class AccuracyCalibration:
 
 def _positive(value: Any) -> float:
     """Raises ValueError, TypeError: it is no positive finite number."""
-    number = float(value)
+    number = _number(value)
     if not 0 < number < math.inf:
         raise ValueError(f"{value!r} is no time between two frames")
     return number

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.monitoring.profiles.statistic import checked_count
 from sightline.types import Floats
 
 Reals = NDArray[np.float64]
@@ -24,7 +25,6 @@ FREQUENCIES = 128
 SCALE = 1.0
 """Of the kernel exp(-d² / SCALE²), for vectors of length 1: between two that have nothing in common it is 0.14."""
 _SEED = 20
-_LARGEST_COUNT = 1 << 53
 
 
 @dataclass(slots=True, eq=False)
@@ -71,9 +71,8 @@ class LooksSketch:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LooksSketch:
         """What ``to_dict`` gave. Raises KeyError, TypeError, ValueError: it is something else."""
-        count, total = values["count"], np.frombuffer(base64.b64decode(values["total"]), "<f4")
-        if not isinstance(count, int) or not 0 <= count <= _LARGEST_COUNT:
-            raise ValueError(f"{count!r:.20} is no count")
+        count = checked_count(values["count"])
+        total = np.frombuffer(base64.b64decode(values["total"]), "<f4")
         if total.shape != (2 * FREQUENCIES,) or not np.abs(total).max() <= 1.001 * count:
             raise ValueError("the sum of its features is none")
         return cls(count, total.astype(np.float64))

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from sightline.monitoring.profiles.looks import LooksSketch
 from sightline.monitoring.profiles.object_statistics import ObjectSample
 from sightline.monitoring.profiles.picture_statistics import COLOUR_BINS, PictureSample
-from sightline.monitoring.profiles.statistic import BINS, NUMBERS, VIEW
+from sightline.monitoring.profiles.statistic import BINS, NUMBERS, VIEW, checked_count
 
 Reals = NDArray[np.float32]
 Counts = NDArray[np.int64]
-_MOST = 1 << 53
 _COLOURS = tuple(map(str, range(COLOUR_BINS**2)))
 """Names of the bins of Cb and Cr."""
 
@@ -124,27 +123,24 @@ class Profile:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Profile:
         """What ``to_dict`` gave. Raises KeyError, TypeError, ValueError: it is something else."""
-        profile = cls(_count(values["samples"]), float(values["began"]), float(values["ended"]))
+        profile = cls(
+            checked_count(values["samples"]), float(values["began"]), float(values["ended"])
+        )
         profile.utc = None if values["utc"] is None else float(values["utc"])
         for name, pairs in values["numbers"].items():
             if name in NUMBERS:  # of another version: what is not known here is not compared
-                bins = {_count(number): _count(count) for number, count in pairs}
+                bins = {checked_count(number): checked_count(count) for number, count in pairs}
                 if not bins or max(bins) >= BINS:
                     raise ValueError(f"the histogram of {name} has no bins, or others")
                 profile._histogram(name)[list(bins)] = list(bins.values())
         for name, found in values["categories"].items():
-            profile.categories[name] = Counter({str(key): _count(found[key]) for key in found})
+            profile.categories[name] = Counter(
+                {str(key): checked_count(found[key]) for key in found}
+            )
         profile.view = _unpacked(values["view"])
         for embedder, sketch in values.get("looks", {}).items():  # 0.1.0 knew none
             profile.looks[str(embedder)] = LooksSketch.from_dict(sketch)
         return profile
-
-
-def _count(value: object) -> int:
-    """A count that was read. Raises ValueError: it is none, or more than a histogram holds."""
-    if not isinstance(value, int) or not 0 <= value <= _MOST:
-        raise ValueError(f"{value!r:.20} is no count")
-    return value
 
 
 def _packed(view: Reals) -> str:

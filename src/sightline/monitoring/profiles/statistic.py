@@ -125,6 +125,16 @@ LOOKS = "looks"
 """What objects look like, where a stage of the stream embeds them: a statistic of a kind of its own."""
 
 
+_MOST = 1 << 53
+
+
+def checked_count(value: object) -> int:
+    """A count that was read. Raises ValueError: it is none, or more than a sketch holds."""
+    if not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise ValueError(f"{value!r:.20} is no count")
+    return value
+
+
 def parts_of(name: str) -> tuple[str, str]:
     """The statistic and the category that ``classes/truck`` names; no category of others."""
     statistic, _, category = name.partition("/")
