@@ -1,10 +1,10 @@
 """How much of the gap by night hard frames close, against the same number of frames at random.
 
-A small detector is taught streets by day, long enough to be good at that. Cameras of other streets then see days with a night in them
-(a sixth of their pictures, see ``training/loop.py``); of each, as many frames are labelled with the truth and taught
-beside what was taught before, once the hard ones and once random ones. Both are judged on held-out streets. The gap
-is what a model lacks, by night, that was taught as many steps without a new picture (``none``), of one that was
-taught every picture of the cameras (``all``).
+A small detector is taught streets by day, long enough to be good at that. Cameras of other streets then see a minute of day in which
+a few pictures are of the night (``--night`` of 60): what a model does not know is rare in what cameras see, else it would have
+been taught it. Of each camera as many frames are labelled with the truth and taught beside what was taught before, once the hard
+ones and once random ones. Both are judged on held-out streets. The gap is what a model lacks, by night, that was taught as many
+steps without a new picture (``none``), of one that was taught every picture of the cameras (``all``).
 
     python benchmarks/hard_frames.py --seeds 3                  # half an hour on two cores
     python benchmarks/hard_frames.py --seeds 3 --chosen-only    # which frames are chosen, without training again
@@ -90,6 +90,7 @@ def main() -> None:
     parser.add_argument("--streets", type=int, default=300, help="of the first training")
     parser.add_argument("--steps", type=int, default=3000, help="of the first training")
     parser.add_argument("--more-steps", type=int, default=300)
+    parser.add_argument("--night", type=int, default=3, help="pictures of each camera's 60")
     parser.add_argument("--out", type=Path, help="goes on with what is there; else nothing is kept")
     parser.add_argument("--chosen-only", action="store_true")
     parser.add_argument("--no-reference", action="store_true")
@@ -98,8 +99,9 @@ def main() -> None:
     torch.set_num_threads(a.threads)
     cv2.setNumThreads(1)
     options = loop.LoopOptions(
-        streets=a.streets, taught=("day",), steps=a.steps, more_steps=a.more_steps, batch=16
-    )
+        streets=a.streets, taught=("day",), steps=a.steps, more_steps=a.more_steps, batch=16,
+        cameras=8, by_day=60 - a.night, at_dusk=0, at_night=a.night, judged=48,
+    )  # fmt: skip
     if a.no_reference:
         options = replace(options, reference=0)
     with tempfile.TemporaryDirectory() as scratch:

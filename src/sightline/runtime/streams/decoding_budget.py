@@ -30,7 +30,7 @@ LEAST = 0.02
 """The least part of its packets that a stream decodes, so that it is noticed when things get better."""
 AGAIN = 0.6
 """This part of the frames that were lost is decoded once more at least."""
-HEAVY = 0.2
+HEAVY = 0.1
 """Nothing is left out where decoding everything uses no more than this part of the processor."""
 LATE = 0.25
 """Decoders are behind when this part of the frames comes too late."""

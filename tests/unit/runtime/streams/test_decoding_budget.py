@@ -143,7 +143,7 @@ def test_little_more_is_decoded_than_analysed_and_each_stream_has_its_share(time
 
 
 def test_nothing_is_left_out_where_decoding_takes_little() -> None:
-    cameras = Cameras(20, decoding_s=0.003)
+    cameras = Cameras(20, decoding_s=0.0015)
     cameras.run()
     assert all(camera.decoding.share == 1.0 for camera in cameras.all)
     decoded = sum(camera.decoded - camera.decoded_before for camera in cameras.all)
