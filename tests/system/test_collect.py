@@ -14,6 +14,7 @@ from tests.waiting import wait_for
 
 from sightline.build.application import Application
 from sightline.config import Configuration
+from sightline.runtime.hard_frames.folder import HardFrameFolder
 
 STREET = "street://?seed=5&width=320&height=192&fps=5&duration=16&light=dusk"
 MODEL = ("--model", "street", "--backend", "onnxruntime")
@@ -65,6 +66,27 @@ def test_what_cannot_be_is_refused_before_anything_is_looked_at(run: Run, tmp_pa
     nowhere = run("collect", "none.mp4", *MODEL, "--output", "hard")
     assert nowhere.returncode in {1, 2}
     assert not (tmp_path / "hard").exists()
+
+
+def test_a_folder_with_hard_frames_is_not_collected_into(run: Run, tmp_path: Path) -> None:
+    arguments = ("collect", STREET, *MODEL, "--output", "hard", "--budget", "2", "--no-track")
+    assert run(*arguments).returncode == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "hard").rglob("*.*")}
+    again = run(*arguments)
+    assert again.returncode == 2
+    assert "2 hard frames are in it already" in again.stderr
+    assert {path: path.read_bytes() for path in (tmp_path / "hard").rglob("*.*")} == before
+
+
+def test_a_folder_that_another_program_collects_into_is_refused_at_once(
+    run: Run, tmp_path: Path
+) -> None:
+    other = HardFrameFolder(tmp_path / "hard", "street")
+    other.open()
+    done = run("collect", "street://?fps=5", *MODEL, "--output", "hard")  # it has no end
+    other.close()
+    assert done.returncode == 1
+    assert "another program collects hard frames into it" in done.stderr
 
 
 def test_labelling_tools_get_what_was_collected(run: Run, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sightline._version import __version__
 from sightline.build.monitoring.accuracy import GetEstimate, no_estimate
-from sightline.build.monitoring.watching import WatchedStream, WatchMaker
+from sightline.build.monitoring.watching import WatchedStream, WatchMaker, ended_on_failure
 from sightline.build.outputs import Outputs, outputs
 from sightline.build.pipeline import StreamLoad, pipeline
 from sightline.build.regions import by_regions
@@ -144,10 +144,11 @@ class StreamMaker:
         embedder = partial(_embedder, self._scheduler, self._get_embedder, terms)
         watching = self._watch(stream, embedder)
         load = StreamLoad(selection, record, self._turn, detect)
-        steps = self._steps(detector, options, found, terms, load, watching.stages)
         answering = model if rollout is None else rollout.sharing.model_of_stream(name)
         run = {"command": "run", "model": answering, "version": __version__, "stream": name}
-        own = outputs(options.outputs, run, [found], self._joined, guard)
+        with ended_on_failure(watching.ends):
+            steps = self._steps(detector, options, found, terms, load, watching.stages)
+            own = outputs(options.outputs, run, [found], self._joined, guard)
         close = partial(_close, name, own, found, record, time.monotonic(), watching.ends)
         meter = self._meter
         return StreamParts(

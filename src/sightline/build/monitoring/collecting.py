@@ -16,6 +16,7 @@ from sightline.build.models import detector as make_detector
 from sightline.build.monitoring.sampling import observed, opened_embedder
 from sightline.build.sources import SourceInput, inputs
 from sightline.config import ModelOptions
+from sightline.errors import ConfigError
 from sightline.imaging.blurring import blurred
 from sightline.models.detector import class_ids
 from sightline.monitoring.drift.detector import anomaly
@@ -79,12 +80,17 @@ def collect(
     ``images`` and ``labels`` are a dataset of YOLO's, ``annotations.json`` says the same as COCO does, and
     ``hard_frames.json`` why each frame was chosen; ``details`` are for other forms, see ``pre_labelled_pictures``.
 
+    The folder belongs to this run from the first source on, and nothing is analysed where it cannot be used.
+
     Raises:
-        ConfigError: a class has no such name, or the reference is of another model or picture size.
+        ConfigError: a class has no such name, the reference is of another model or picture size, or the folder holds
+            hard frames already.
         SightlineError: the first failure of a source, the model, the embedder or the folder.
     """
     collected = []
+    folder = HardFrameFolder(options.output, model_identity(model))
     with (
+        closing(folder),
         closing(make_detector(model)) as detector,
         opened_embedder(options.embedder, model.models_dir) as embedder,
     ):
@@ -95,14 +101,27 @@ def collect(
                 if options.reference is not None:
                     size = (info.width, info.height)
                     options.reference.check_fits(None, model_identity(model), size)
+                _begin(folder)
                 stem = safe_name(redact(named.name))
                 for frame in _chosen(named, info, detector, embedder, options, tell):
                     name = f"{stem}-{frame.item.frame.index:06d}"
                     seen = _shown(frame.item, f"{name}.jpg", hidden)
                     hard = HardFrame(frame.reasons, frame.appearance, seen)
                     collected.append(CollectedFrame(f"{name}.jpg", named.name, hard))
-    _write(collected, options.output, model_identity(model))
+        _write(collected, folder)
     return collected
+
+
+def _begin(folder: HardFrameFolder) -> None:
+    """Open the folder, unless it is open. Raises ConfigError: frames are in it; SinkError: it cannot be used."""
+    if folder.is_open:
+        return
+    there = len(folder.open())
+    if there:
+        raise ConfigError(
+            f"--output {folder.folder}: {there} hard frames are in it already, and their labels may have been "
+            "corrected: choose another folder"
+        )
 
 
 def _chosen(
@@ -145,10 +164,10 @@ def _shown(seen: Observation, name: str, hidden: Sequence[int]) -> Observation:
     return replace(seen, frame=frame)
 
 
-def _write(collected: Sequence[CollectedFrame], output: Path, model: str) -> None:
+def _write(collected: Sequence[CollectedFrame], folder: HardFrameFolder) -> None:
     """Write pictures, labels and reasons. Raises SinkError."""
-    folder = HardFrameFolder(output, model)
-    folder.open()
+    _begin(folder)
+    output = folder.folder
     coco = CocoSink(output / "annotations.json")
     coco.open(StreamInfo("collected", 0, 0, still=True))
     for one in collected:

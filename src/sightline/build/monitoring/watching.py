@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -86,11 +87,12 @@ class WatchMaker:
             self._collectors, name, options, stream.record, profilers
         )
         drift = drift_watch(name, options, self._identify, counted, profilers)
-        collector = self._collector(stream, get_embedder)
         model, rollout = stream.model, stream.rollout
         answering = model if rollout is None else rollout.sharing.model_of_stream(name)
         estimate = self._get_estimate(name, options, answering, stream.found)
         ends = [estimate.end]
+        with ended_on_failure(ends):
+            collector = self._collector(stream, get_embedder)
         if collector is not None:
             ends.append(partial(_end_collecting, name, collector, stream.rollout))
         watching = watching_stages(options, drift, collector, profilers)
@@ -116,6 +118,17 @@ class WatchMaker:
         if stream.rollout is not None and "disagreed" in (collect.kinds or HARD_FRAME_KINDS):
             stream.rollout.listen(stream.name, collector.disagreed)
         return collector
+
+
+@contextmanager
+def ended_on_failure(ends: Sequence[Callable[[], None]]) -> Iterator[None]:
+    """Ends what a stream has begun with, where the rest of it cannot be made: it may be tried again."""
+    try:
+        yield
+    except BaseException:
+        for end in ends:
+            end()
+        raise
 
 
 def _end_collecting(name: str, collector: HardFrameCollector, rollout: Rollout | None) -> None:

@@ -56,7 +56,8 @@ class HardFrameCollector:
     """Takes frames that are hard, and writes those that are worth most of their day.
 
     Which those are is known at the day's end only: a frame is written when it is among them so far, and
-    removed when a better one takes its place. What earlier runs kept counts, too.
+    removed when a better one takes its place. What earlier runs kept counts, too. A folder that a live stream cannot
+    use is told once, and tried again each minute.
 
     Args:
         kept: how much is kept.
@@ -66,7 +67,7 @@ class HardFrameCollector:
         clock: Unix seconds.
         monotonic: seconds that nobody sets.
 
-    Raises SinkError: the folder cannot be used.
+    Raises SinkError: nobody waits for the stream, and the folder cannot be used.
     """
 
     def __init__(
@@ -93,8 +94,14 @@ class HardFrameCollector:
         self._disagreed_at = self._failed_at = float("-inf")
         self._status = HardFrameStatus()
         self._tidied_at = self._watch.ticks
-        self._begin_day(self._watch.now)
-        self._retain()
+        try:
+            self._open(self._watch.now)
+            self._retain()
+        except SightlineError as exc:
+            if not live:
+                folder.close()
+                raise
+            self._fail(exc)
         self._tell()
         self._thread = JobThread(f"collect-{kept.stream}", _WAITING)
 
@@ -128,6 +135,7 @@ class HardFrameCollector:
     def close(self) -> None:
         """End after the frame that is being written. Idempotent."""
         self._thread.close()
+        self._stock.close()
 
     def _do(self, job: Callable[[], None]) -> bool:
         """Do a job now, or soon where nobody may wait; False where too many wait already."""
@@ -144,16 +152,13 @@ class HardFrameCollector:
                 self._drop("failed")
                 return
             try:
-                if self._stock.reopen():
-                    self._day = ""
-                self._begin_day(utc)
+                self._open(utc)
                 self._choose(seen, utc, reasons, view)
             except SightlineError as exc:
                 self._fail(exc)
                 self._drop("failed")
             else:
-                self._failed_at = float("-inf")
-                self._error = None
+                self._recover()
             self._tell()
 
     def _tidy(self) -> None:
@@ -161,6 +166,7 @@ class HardFrameCollector:
         with self._working:
             self._watch.look()
             try:
+                self._open(self._watch.now)
                 self._retain()
             except SightlineError as exc:
                 self._fail(exc)
@@ -169,8 +175,20 @@ class HardFrameCollector:
     def _fail(self, failure: SightlineError) -> None:
         self._failed_at = self._watch.ticks
         if self._error is None:  # once: a full disk lasts
-            log.error("stream %s: a hard frame was not kept: %s", self._kept.stream, failure)
+            log.error(
+                "stream %s: hard frames are not kept: %s; that is tried again each minute",
+                self._kept.stream,
+                failure,
+            )
         self._error = str(failure)
+
+    def _recover(self) -> None:
+        if self._error is not None:
+            lost = self._dropped["failed"]
+            log.warning(
+                "stream %s: hard frames are kept again; %d were not", self._kept.stream, lost
+            )
+        self._failed_at, self._error = float("-inf"), None
 
     def _choose(self, seen: Observation, utc: float, reasons: Reasons, view: Floats | None) -> None:
         """Raises SightlineError: it cannot be written, or not be embedded."""
@@ -202,6 +220,12 @@ class HardFrameCollector:
             hidden = np.isin(seen.detections.class_ids, self._kept.blur)
             pixels = blurred(pixels, seen.detections.boxes[hidden])
         return ArrayPicture(pixels)
+
+    def _open(self, utc: float) -> None:
+        """Open the folder unless it is open, and begin the day unless it has begun. Raises SinkError."""
+        if self._stock.open():
+            self._day = ""
+        self._begin_day(utc)
 
     def _begin_day(self, utc: float) -> None:
         """Begin a new choice with the first frame of a day: with what is there of it already."""

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import math
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from sightline.config import HardFrameKind
 from sightline.errors import DecodeError, SinkError, SourceError
 from sightline.monitoring.hard_frames.reasons import Reasons, hardness
+from sightline.runtime.hard_frames.lock import FolderLock
 from sightline.sinks.yolo_dataset import YoloDataset
 from sightline.types import Floats, JsonObject, Observation
 from sightline.wall_time import read_moment, utc_text
@@ -23,6 +25,10 @@ from sightline.whole_files import OutputGuard, sink_error, writable_folder, writ
 
 DETAILS = "details"
 """The folder of what is known of each picture."""
+
+
+_Identity = tuple[tuple[int, int, int], ...]
+"""Device, inode and kind of each folder that is written to: a number is soon used again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +68,7 @@ class HardFrameFolder:
     """Pictures below ``images``, ``labels`` as YOLO has them, ``details`` as JSON. For one thread.
 
     It is a whole dataset at any time, also after a kill: the picture is written last and removed first. Files that
-    are no picture's details are never removed.
+    are no picture's details are never removed. One program at a time writes there, from ``open`` to ``close``.
 
     Args:
         folder: made where it is missing.
@@ -74,29 +80,55 @@ class HardFrameFolder:
         self._model = model
         self._guard = guard
         self._dataset = YoloDataset(folder, scores=False, pictures=True, guard=guard)
-        self._opened: tuple[int, int] | None = None
+        self._lock = FolderLock(folder / ".lock")
+        self._opened: _Identity | None = None
 
     @property
-    def moved(self) -> bool:
-        """Whether somebody has moved or removed it since it was opened."""
-        return self._identity() != self._opened
+    def is_open(self) -> bool:
+        """Whether it was opened, and nobody has moved or removed it since."""
+        return self._opened is not None and self._identity() == self._opened
 
-    def _identity(self) -> tuple[int, int] | None:
+    def _identity(self) -> _Identity | None:
         try:
-            found = (self.folder / "images").stat()
+            found = [(self.folder / name).stat() for name in ("images", DETAILS)]
         except OSError:
             return None
-        return found.st_dev, found.st_ino
+        return tuple((one.st_dev, one.st_ino, stat.S_IFMT(one.st_mode)) for one in found)
 
     def open(self) -> list[StoredFrame]:
         """Make the folders; what earlier runs have left in them, the oldest first.
 
-        Raises SinkError: they cannot be made, or somebody else's labels are there.
+        Raises SinkError: they cannot be made, somebody else's labels are there, or another program writes there.
         """
-        self._dataset.check()
-        self._dataset.open()
-        writable_folder(self.folder / DETAILS)
+        self.close()
+        try:
+            with self._failing():
+                self._dataset.check()
+                writable_folder(self.folder / DETAILS)
+                self._lock.take()
+                self._dataset.open()
+                stored = self._found()
+        except SinkError:
+            self.close()
+            raise
         self._opened = self._identity()
+        return stored
+
+    def close(self) -> None:
+        """Let others write there. Idempotent."""
+        self._opened = None
+        self._lock.release()
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Raises SinkError where the system refuses anything: a share that is away has many words for it."""
+        try:
+            yield
+        except OSError as exc:
+            raise sink_error(self.folder, exc) from exc
+
+    def _found(self) -> list[StoredFrame]:
+        """What is there, the oldest first. Raises OSError, SinkError."""
         found = []
         for path in sorted((self.folder / DETAILS).glob("*.json")):
             try:
@@ -132,14 +164,16 @@ class HardFrameFolder:
         }
         data = json.dumps(details).encode()
         try:
-            self._dataset.name_classes(found)
-            write_whole(self._details(name), data, guard=self._guard)
-            self._dataset.write(name, frame, found)
+            with self._failing():
+                self._dataset.name_classes(found)
+                write_whole(self._details(name), data, guard=self._guard)
+                self._dataset.write(name, frame, found)
+                size = self._size(name)
         except (SinkError, DecodeError):
             with contextlib.suppress(SinkError):
                 self.remove(name)
             raise
-        return StoredFrame(name, utc, dict(reasons), appearance, self._size(name))
+        return StoredFrame(name, utc, dict(reasons), appearance, size)
 
     def remove(self, name: str) -> None:
         """Remove a picture and what belongs to it. Raises SinkError."""
@@ -156,6 +190,7 @@ class HardFrameFolder:
         return self.folder / DETAILS / f"{name}.json"
 
     def _size(self, name: str) -> int:
+        """The bytes of what belongs to a picture. Raises OSError."""
         files = (self._dataset.picture(name), self._dataset.label(name), self._details(name))
         return sum(file.stat().st_size for file in files if file.exists())
 

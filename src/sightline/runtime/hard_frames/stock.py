@@ -26,8 +26,6 @@ class FrameStock:
         folder: where they are.
         days, most_bytes: how long a frame is kept, and how much all of them may take.
         watch: the clock by which frames are old; where somebody has just set it, none is removed for its age.
-
-    Raises SinkError: the folder cannot be used.
     """
 
     def __init__(
@@ -35,24 +33,35 @@ class FrameStock:
     ) -> None:
         self._folder, self._watch = folder, watch
         self._days, self._most_bytes = days, most_bytes
-        self.frames = folder.open()
-        """Those that are there, in the order in which they came."""
-        if not all(self._is_old(frame) for frame in self.frames):
-            # Else the clock may be wrong: it is looked at again when it has been steady for a while.
-            list(self._removed(old=True))
+        self._was_open = False
+        self.frames: list[StoredFrame] = []
+        """Those that are there, in the order in which they came; none before ``open``."""
 
     @property
     def bytes(self) -> int:
         """The size of all files."""
         return sum(frame.size for frame in self.frames)
 
-    def reopen(self) -> bool:
-        """Begin anew where somebody has moved the folder away; whether that is so. Raises SinkError."""
-        if not self._folder.moved:
+    def open(self) -> bool:
+        """Open the folder unless it is: for the first time, or a new one where somebody has moved it away.
+
+        Returns whether it was opened. Raises SinkError: it cannot be used now.
+        """
+        if self._folder.is_open:
             return False
-        log.warning("%s was removed or renamed: a new one is begun", self._folder.folder)
+        if self._was_open:
+            log.warning("%s was removed or renamed: a new one is begun", self._folder.folder)
+        self._was_open, self.frames = False, []
         self.frames = self._folder.open()
+        self._was_open = True
+        if not all(self._is_old(frame) for frame in self.frames):
+            # Else the clock may be wrong: it is looked at again when it has been steady for a while.
+            list(self._removed(old=True))
         return True
+
+    def close(self) -> None:
+        """Let others use the folder. Idempotent."""
+        self._folder.close()
 
     def of_day(self, day: str) -> Iterator[StoredFrame]:
         """The frames of a day: see ``day_of``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from tests.unit.runtime.hard_frames.scenes import NAMES, seen, view
+from tests.waiting import wait_for
 
 from sightline.errors import SinkError
 from sightline.runtime.hard_frames import collector as module
@@ -145,6 +147,7 @@ def test_old_frames_are_removed(make: Make, clock: Clock, tmp_path: Path) -> Non
     clock.wait(1.5 * DAY)
     offer(collector, 2, 0.5)
     clock.wait(DAY)
+    collector.close()
     assert make(days=2).status().kept == 1
     assert pictures(tmp_path) == [2]
 
@@ -210,6 +213,7 @@ def test_a_folder_that_was_moved_away_is_begun_anew(
     assert pictures(tmp_path / "done") == [0]
     assert collector.status().kept == 1
     assert "was removed or renamed: a new one is begun" in caplog.text
+    collector.close()
     HardFrameFolder(tmp_path / "gate", "street").open()  # and a restart takes it for ours
 
 
@@ -217,6 +221,7 @@ def test_the_oldest_go_where_it_is_too_much(make: Make, tmp_path: Path) -> None:
     collector = make(per_day=50)
     offer(collector, 0, 0.9, NOON)
     size = collector.status().bytes
+    collector.close()
     collector = make(per_day=50, megabytes=2.5 * size / 1e6)
     for index in (1, 2, 3):
         offer(collector, index, 0.5, NOON + index)
@@ -300,3 +305,47 @@ def test_pictures_on_which_models_disagree_are_hard(
         collector.disagreed(one.frame, one.detections, agreement)
     assert pictures(tmp_path) == [1]
     assert collector.status().collected == {"disagreed": 1}
+
+
+def test_two_programs_on_one_folder_keep_the_budget(
+    make: Make, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = make(per_day=2)
+    second = make(per_day=2, live=True)
+    assert "another program collects hard frames into it" in caplog.text
+    offer(first, 0, 0.5)
+    offer(second, 1, 0.5)
+    wait_for(lambda: second.status().dropped == {"failed": 1}, 10)
+    assert "another program" in (second.status().error or "")
+    first.close()
+    clock.wait(100)
+    offer(second, 2, 0.5)
+    offer(second, 3, 0.9)
+    wait_for(lambda: second.status().collected == {"uncertain": 2}, 10)
+    assert pictures(tmp_path) == [2, 3]  # the frame of the first program gave way
+    assert second.status().error is None
+    assert "hard frames are kept again; 1 were not" in caplog.text
+    with pytest.raises(SinkError, match="another program"):
+        make()  # nobody waits for a file: it can be analysed again
+    second.close()
+
+
+def test_a_folder_that_cannot_be_used_ends_no_stream(
+    make: Make, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "images").write_text("in the way")
+    collector = make(live=True)
+    assert "in the way" in (collector.status().error or "")
+    offer(collector, 0, 0.5)
+    wait_for(lambda: collector.status().dropped == {"failed": 1}, 10)
+    (tmp_path / "images").unlink()
+    clock.wait(100)
+    offer(collector, 1, 0.5)
+    wait_for(lambda: collector.status().kept == 1, 10)
+    shutil.rmtree(tmp_path / "images")
+    (tmp_path / "images").write_text("in the way")
+    offer(collector, 2, 0.5)
+    wait_for(lambda: collector.status().dropped == {"failed": 2}, 10)
+    wait_for(lambda: collector.status().kept == 0, 10)
+    assert sum(record.levelname == "ERROR" for record in caplog.records) == 2
+    collector.close()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,11 @@ def written(folder: Path, names: dict[str, float]) -> HardFrameFolder:
     return opened
 
 
+def left(folder: Path, names: dict[str, float]) -> None:
+    """What a program has written that has ended."""
+    written(folder, names).close()
+
+
 def details(folder: Path, name: str) -> str:
     return (folder / "details" / f"{name}.json").read_text()
 
@@ -33,7 +41,7 @@ def files(folder: Path) -> set[str]:
 
 def test_a_frame_is_a_picture_with_labels_and_details(tmp_path: Path) -> None:
     written(tmp_path, {"a": 0.5})
-    named = {"classes.txt", "data.yaml"}
+    named = {".lock", "classes.txt", "data.yaml"}
     assert files(tmp_path) == named | {"images/a.jpg", "labels/a.txt", "details/a.json"}
     assert (
         (tmp_path / "labels" / "a.txt")
@@ -44,7 +52,7 @@ def test_a_frame_is_a_picture_with_labels_and_details(tmp_path: Path) -> None:
 
 
 def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
-    written(tmp_path, {"b": 0.5, "a": 0.25})
+    left(tmp_path, {"b": 0.5, "a": 0.25})
     found = HardFrameFolder(tmp_path, "street").open()
     assert [(one.name, one.utc, one.reasons) for one in found] == [
         ("b", 1e9, {"uncertain": 0.5}),
@@ -58,14 +66,14 @@ def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_what_a_kill_has_left_is_removed(tmp_path: Path) -> None:
-    written(tmp_path, {"a": 0.5, "b": 0.5})
+    left(tmp_path, {"a": 0.5, "b": 0.5})
     (tmp_path / "images" / "a.jpg").unlink()
     assert [one.name for one in HardFrameFolder(tmp_path, "street").open()] == ["b"]
     assert not {name for name in files(tmp_path) if Path(name).stem == "a"}
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
-    written(tmp_path, {"a": 0.5})
+    left(tmp_path, {"a": 0.5})
     (tmp_path / "images" / "mine.jpg").write_bytes(b"mine")
     others = {"mine": "{", "notes": '{"of": "others"}', "copy": details(tmp_path, "a")}
     for name, text in others.items():
@@ -103,7 +111,7 @@ def test_nothing_is_left_of_what_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_pictures_are_given_with_what_was_found_the_hardest_first(tmp_path: Path) -> None:
-    written(tmp_path, {"a": 0.25, "b": 0.75})
+    left(tmp_path, {"a": 0.25, "b": 0.75})
     first, second = pre_labelled_pictures(tmp_path)
     assert (first.file.name, second.file.name) == ("b.jpg", "a.jpg")
     assert (first.width, first.height, first.model) == (64, 48, "street 1c0b")
@@ -139,3 +147,46 @@ def test_damaged_details_are_an_error_that_names_them(
 def test_a_folder_without_hard_frames_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="there are no hard frames in it"):
         list(pre_labelled_pictures(tmp_path))
+
+
+def test_one_program_at_a_time_collects_into_a_folder(tmp_path: Path) -> None:
+    first = written(tmp_path, {"a": 0.5})
+    second = HardFrameFolder(tmp_path, "street")
+    with pytest.raises(SinkError, match="another program collects hard frames into it"):
+        second.open()
+    assert not second.is_open
+    first.write("b", seen(1), 1e9, {"rare": 0.5}, LOOKS)
+    first.close()
+    assert [one.name for one in second.open()] == ["a", "b"]
+    with pytest.raises(SinkError, match="another program"):
+        first.open()
+
+
+def test_a_folder_that_was_moved_away_is_free_for_others(tmp_path: Path) -> None:
+    first = written(tmp_path / "gate", {"a": 0.5})
+    (tmp_path / "gate").rename(tmp_path / "done")
+    assert not first.is_open
+    assert first.open() == []
+    with pytest.raises(SinkError, match="another program"):
+        HardFrameFolder(tmp_path / "gate", "street").open()
+    assert len(HardFrameFolder(tmp_path / "done", "street").open()) == 1
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("call", ["stat", "mkdir", "read_text"])
+def test_whatever_a_share_that_is_away_says_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, call: str
+) -> None:
+    folder = written(tmp_path, {"a": 0.5})
+
+    def away(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, call, away)
+        if call == "stat":
+            with pytest.raises(SinkError, match=re.escape(str(tmp_path))):
+                folder.write("b", seen(1), 1e9, {"rare": 0.5}, LOOKS)
+        with pytest.raises(SinkError, match=re.escape(str(tmp_path))):
+            folder.open()
+    assert [one.name for one in folder.open()] == ["a"]
