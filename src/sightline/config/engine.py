@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field
 
 from sightline.config.options import Options
 from sightline.config.paths import PathField
@@ -13,10 +13,28 @@ from sightline.config.paths import PathField
 _DEVICES = frozenset(("AUTO", "CPU", "GPU", "CUDA", "NPU"))
 
 
+def _device(value: object) -> object:
+    """A kind, or a kind and a number; capitals of the known kinds do not matter."""
+    bare = isinstance(value, int) and not isinstance(value, bool)
+    if bare or (isinstance(value, str) and value.replace(",", "").isdecimal()):
+        # Other libraries number their GPUs only.
+        raise ValueError("a number alone is no device: the first GPU is cuda:0 (NVIDIA) or gpu:0")
+    if not isinstance(value, str):
+        return value
+    kind, colon, number = value.partition(":")
+    if colon and not (number.isascii() and number.isdecimal()):
+        raise ValueError("behind the colon stands the device's number: cuda:0, cuda:1")
+    return f"{kind.lower()}{colon}{number}" if kind.upper() in _DEVICES else value
+
+
+Device = Annotated[str, BeforeValidator(_device)]
+"""The kind of a device, which a number may follow: ``cpu``, ``cuda:1``."""
+
+
 class EngineOptions(Options):
     """How a tensor runtime runs a model."""
 
-    device: str = Field(
+    device: Device = Field(
         "auto", description="auto, cpu, gpu, cuda, npu; a number may follow: cuda:1"
     )
     precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
@@ -45,14 +63,3 @@ class EngineOptions(Options):
     cache_dir: Annotated[Path | None, PathField("folder")] = Field(
         None, description="compiled models are kept here (OpenVINO, TensorRT)"
     )
-
-    @field_validator("device", mode="before")
-    @classmethod
-    def _kind_before_number(cls, value: Any) -> Any:
-        """Other libraries number their GPUs only."""
-        bare = isinstance(value, int) and not isinstance(value, bool)
-        if bare or (isinstance(value, str) and value.replace(",", "").isdecimal()):
-            raise ValueError(
-                "a number alone is no device: the first GPU is cuda:0 (NVIDIA) or gpu:0"
-            )
-        return value.lower() if isinstance(value, str) and value.upper() in _DEVICES else value

@@ -69,7 +69,7 @@ def _of(item: Any, nodes: Mapping[Loc, yaml.Node]) -> Iterator[Mistake]:
     elif kind == "union_tag_invalid":
         choices = re.findall("'([^']*)'", context["expected_tags"])
         text = f"cannot be {context['tag']}{_nearest(context['tag'], choices)}"
-        yield Mistake(_real((*at, context["discriminator"].strip("'")), nodes), text)
+        yield Mistake(_real((*at, "kind"), nodes), text)
     elif kind == "missing":
         name = str(item["loc"][-1])
         parent = _real(item["loc"][:-1], nodes)

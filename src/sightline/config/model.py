@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, SupportsIndex, 
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from sightline.config.engine import EngineOptions
+from sightline.config.engine import Device, EngineOptions
 from sightline.config.options import Options
 from sightline.config.paths import PathField
 from sightline.config.rollout import HasRollout
@@ -27,7 +27,7 @@ def _class_words(value: Any) -> Any:
         value = [word.strip() for word in value.split(",") if word.strip()]
     elif isinstance(value, SupportsIndex) and not isinstance(value, Iterable):
         value = [value]
-    if isinstance(value, Mapping) or not isinstance(value, Iterable):
+    if isinstance(value, Mapping | bytes) or not isinstance(value, Iterable):
         return value
     return tuple(
         str(one) if isinstance(one, SupportsIndex) and not isinstance(one, bool) else one
@@ -147,7 +147,7 @@ class ModelOptions(Options):
 class ReplicaOptions(Options):
     """Where a model runs: one engine for each device, with the memory it may take."""
 
-    devices: tuple[str, ...] = Field((), description="cuda:0, cuda:1, cpu; a device may repeat")
+    devices: tuple[Device, ...] = Field((), description="cuda:0, cuda:1, cpu; a device may repeat")
     memory_limit_mb: int | None = Field(None, ge=64, description="of each device")
 
 

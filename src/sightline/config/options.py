@@ -44,7 +44,10 @@ def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         place, kind = _resolved(options, first["loc"])
-        at, value = ".".join(map(str, place)), first["input"]
+        if first["type"] == "inconsistent":  # of our own: each names its value
+            said = [(_dotted((*place, *at)), what) for at, what in first["ctx"]["problems"]]
+            raise ConfigError("; ".join(f"{at}: {what}" for at, what in said)) from exc
+        at, value = _dotted(place), first["input"]
         message = in_words(first["type"], first.get("ctx", {}), first["msg"])
         if first["type"] == "extra_forbidden":
             raise ConfigError(
@@ -53,12 +56,13 @@ def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
         message = message.removeprefix("Value error, ")
         text = f"{at}: {message}" if at else message
         # A whole section is nothing to read and may hold secrets; our own validators say it all.
-        if not isinstance(value, (Mapping, list)) and first["type"] not in {
-            "inconsistent",
-            "value_error",
-        }:
+        if not isinstance(value, (Mapping, list)) and first["type"] != "value_error":
             text += f", not {redacted({at: value})[at]!r}"
         raise ConfigError(text) from exc
+
+
+def _dotted(place: Loc) -> str:
+    return ".".join(map(str, place))
 
 
 _MEMBER = re.compile(r"int|float|str|bool|(tuple|list|dict)\[.*\]")
@@ -84,16 +88,19 @@ def _resolved(options: type[BaseModel], loc: Loc) -> tuple[Loc, type[BaseModel] 
             continue
         inside = kinds[0] if kinds else None
         known = inside.model_fields if inside is not None else {}
-        kinds = list(_options_in(known[part].annotation)) if part in known else []
+        if part in known:
+            kinds = list(_options_in(known[part].annotation))
+        elif not isinstance(part, int):  # the entries of a list are what the list is of
+            kinds = []
         place = (*place, part)
     return place, inside
 
 
 def _options_in(kind: Any) -> Iterator[type[BaseModel]]:
-    """The options that a value of a type may be."""
+    """The options that a value of a type may be, or that its entries may be where it is a list."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield kind
-    elif typing.get_origin(kind) in {typing.Annotated, typing.Union, types.UnionType}:
+    elif typing.get_origin(kind) in {typing.Annotated, typing.Union, types.UnionType, tuple}:
         for inner in typing.get_args(kind):
             yield from _options_in(inner)
 

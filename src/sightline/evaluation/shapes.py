@@ -51,15 +51,40 @@ class TrueShapes:
             self.area_share,
         )
 
-    def joined(self, other: TrueShapes) -> TrueShapes:
-        """These objects, and behind them those of other labels of the same picture."""
-        both = self.keypoints is not None and other.keypoints is not None
+    def joined(self, other: TrueShapes, counts: tuple[int, int]) -> TrueShapes:
+        """These objects, and behind them those of other labels of the same picture.
+
+        Args:
+            other: the labels that come behind.
+            counts: how many objects each of the two has, whatever is told of them.
+        """
+        outlines: tuple[Outline | None, ...] = ()
+        if self.outlines or other.outlines:
+            first, second = counts
+            outlines = (self.outlines or (None,) * first) + (other.outlines or (None,) * second)
+        parts = zip((self.keypoints, other.keypoints), counts, strict=True)
         return TrueShapes(
-            self.outlines + other.outlines,
-            np.concatenate((self.keypoints, other.keypoints)) if both else None,  # type: ignore[arg-type]
-            self.size or other.size,
-            self.area_share,
+            outlines, _joined_points(list(parts)), self.size or other.size, self.area_share
         )
+
+
+def _joined_points(parts: Sequence[tuple[Reals | None, int]]) -> Reals | None:
+    """Keypoints of all objects; 0, which is not labelled, of those that have none, or another number of them."""
+    length = max((_points_each(points) for points, _ in parts), default=0)
+    if not length:
+        return None
+    return np.concatenate(
+        [
+            points
+            if points is not None and _points_each(points) == length
+            else np.zeros((count, length, 3))
+            for points, count in parts
+        ]
+    )
+
+
+def _points_each(points: Reals | None) -> int:
+    return 0 if points is None else points.shape[1]
 
 
 class ShapeScores(NamedTuple):

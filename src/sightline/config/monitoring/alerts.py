@@ -19,6 +19,7 @@ OF_WATCHED_STREAMS: Mapping[str, Literal["drift", "estimate"]] = {
 }
 """Metrics of streams that are watched, and the option of a stream that does it."""
 _OF_STREAMS = {"stream_down_s", *OF_WATCHED_STREAMS}
+_BELOW_ZERO = {"temperature_c"}
 _SHARES = {"error_rate", "agreement", "accuracy", "disk_used"}
 
 
@@ -67,6 +68,8 @@ def never_true(rule: AlertOptions) -> Iterator[tuple[str, str]]:
             if getattr(rule, at) is not None:
                 yield at, f"{rule.metric} is of the machine, never of a {at}: leave it out"
     if rule.metric not in _SHARES:
+        if rule.metric not in _BELOW_ZERO and rule.below is not None and rule.below <= 0:
+            yield "below", f"{rule.metric} begins at 0: it is never below {rule.below:g}"
         return
     of_models = rule.metric not in _OF_MACHINE and rule.metric not in _OF_STREAMS
     if rule.stream is not None and rule.model is None and of_models:

@@ -75,7 +75,10 @@ def read_coco_file(path: Path, dataset: Dataset, notes: Notes) -> list[Detection
     categories = read_categories(path, content, annotations, notes)
 
     def place(item: dict[str, Any]) -> int:
-        found = places.get(plain_id(item.get("image_id")) or 0)
+        key = plain_id(item.get("image_id"))
+        if key is None:
+            raise UnusableEntry("it has no image_id")
+        found = places.get(key)
         if found is None:
             raise UnusableEntry("its picture is not in the ground truth")
         return found

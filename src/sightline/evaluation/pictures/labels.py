@@ -134,5 +134,6 @@ def _joined(first: LabelledPicture, second: LabelledPicture) -> LabelledPicture:
     kept.sort()
     crowd = np.concatenate((first.crowd, second.crowd))[kept]
     areas = np.concatenate((first.areas, second.areas))[kept]
-    shapes = first.shapes.joined(second.shapes).rows(kept)
+    counts = (len(first.truth), len(second.truth))
+    shapes = first.shapes.joined(second.shapes, counts).rows(kept)
     return replace(first, truth=truth[kept], crowd=crowd, areas=areas, shapes=shapes)

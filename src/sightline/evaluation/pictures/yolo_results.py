@@ -94,6 +94,8 @@ def _read_file(
             tracked = len(values) == _TRACKED and float(values[-1]).is_integer()
             if not (tracked or len(values) in {_BOX, _SCORED}) or not np.isfinite(values).all():
                 raise UnusableLine("a line is `class cx cy width height score`")
+            if not float(values[0]).is_integer():
+                raise UnusableLine(f"class {values[0]:g} is no whole number")
         except UnusableLine as exc:
             notes.add(file.parent, f"left out, {exc}", where)
             first = first or f"{file}:{number}: {exc}"

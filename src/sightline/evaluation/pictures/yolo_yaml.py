@@ -12,7 +12,7 @@ from pathlib import Path
 from sightline.errors import ConfigError
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.text_files import read_text, refuse
-from sightline.types import JsonObject
+from sightline.types import MOST_CLASSES, JsonObject
 
 _NAMES_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _NAME_LISTS = ("classes.txt", "labels/classes.txt", "obj.names", "_darknet.labels", "classes.names")
@@ -106,7 +106,7 @@ def _names(path: Path, content: JsonObject, notes: Notes) -> tuple[str, ...]:
     if isinstance(names, dict):
         if not all(str(key).isdecimal() for key in names):
             refuse(path, "names", "give a list of class names, or a mapping from 0, 1, 2 … to them")
-        numbered = {int(key): str(name) for key, name in names.items()}
+        numbered = {_count(path, "names", key): str(name) for key, name in names.items()}
         missing = [i for i in range(max(numbered, default=-1)) if i not in numbered]
         for number in missing:
             notes.add(path, "a class has no name, its number stands for it", f"class {number}")
@@ -120,10 +120,17 @@ def _names(path: Path, content: JsonObject, notes: Notes) -> tuple[str, ...]:
     count = content.get("nc")
     if names is None and isinstance(count, str) and count.isdecimal():
         notes.add(path, "classes have no names, their numbers stand for them")
-        return tuple(str(i) for i in range(int(count)))
+        return tuple(str(i) for i in range(_count(path, "nc", count)))
     if names is not None or not any(key in content for key in SPLITS):
         refuse(path, "names", "give a list of class names, or a mapping from 0, 1, 2 … to them")
     return ()
+
+
+def _count(path: Path, key: str, text: str) -> int:
+    """A number of classes, or of a class: one that is made up would fill the memory with names."""
+    if len(text) > len(str(MOST_CLASSES)) or int(text) > MOST_CLASSES:
+        refuse(path, key, f"{text:.20}: there can be {MOST_CLASSES} classes at most")
+    return int(text)
 
 
 def unique(names: Sequence[str]) -> tuple[str, ...]:
