@@ -313,6 +313,22 @@ def test_the_log_says_from_where_it_can_be_reached(constant_model: Callable[...,
     assert f"serving on http://0.0.0.0:{port}" in log
 
 
+def test_the_command_line_says_where_a_file_is_served(tmp_path: Path) -> None:
+    file, other = free_ports(2)
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        f"models: {{default: {{model: street}}}}\nserving: {{port: {file}, grpc_port: none, token: secret}}"
+    )
+    with process("serve", str(site), "--port", str(other)) as started:
+        eventually(lambda: f"serving on http://127.0.0.1:{other}" in started.log())
+        denied = httpx.get(f"http://127.0.0.1:{other}/models")
+        assert denied.status_code == 401  # what else the file says counts
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"http://127.0.0.1:{file}/models")
+        code, log = ends(started, signal.SIGTERM)
+    assert code == 0, log
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -324,9 +340,18 @@ def test_the_log_says_from_where_it_can_be_reached(constant_model: Callable[...,
             id="exposed without a token",
         ),
         pytest.param(["run", "gone.yaml"], "gone.yaml", id="no file"),
+        pytest.param(
+            ["serve", "site.yaml", "--conf", "0.5"], "--conf is for --model", id="of --model"
+        ),
+        pytest.param(
+            ["serve", "site.yaml", "--host", "0.0.0.0"],
+            "error: serving.host: 0.0.0.0 can be",
+            id="a file, exposed without a token",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "site.yaml").write_text("models: {default: {model: street}}")
     done = subprocess.run(
         [SIGHTLINE, *arguments], capture_output=True, text=True, timeout=60, check=False,
         cwd=tmp_path, env={k: v for k, v in os.environ.items() if k != "SIGHTLINE_TOKEN"},

@@ -85,6 +85,7 @@ def run(
 
 
 def serve(
+    context: typer.Context,
     config: ServedFile = None,
     model: ServedNetwork = None,
     host: Annotated[str, typer.Option(help="Address to listen to.")] = "127.0.0.1",
@@ -116,13 +117,15 @@ def serve(
     curl -F file=@bus.jpg http://127.0.0.1:8000/detect
 
     sightline serve site.yaml
+
+    sightline serve site.yaml --port 9000
     """
     if (config is None) == (model is None):
         raise ConfigError("give either a configuration file or --model")
     if config is not None and save_config is not None:
         raise ConfigError(f"--save-config: {config} is a configuration file already")
     if config is not None:
-        configuration = _served_file(config)
+        configuration = _served_file(config, _given(context), _ports(host, port, grpc_port))
     else:
         assert model is not None
         options = model_options(
@@ -130,22 +133,49 @@ def serve(
             agnostic_nms=agnostic_nms, backend=backend, precision=precision, device=device,
             models_dir=models_dir,
         )  # fmt: skip
-        serving = {"host": host, "port": port, "grpc_port": _grpc_port(grpc_port)}
+        serving = _ports(host, port, grpc_port)
         configuration = _one_model(options, serving, save_config)
     read = {} if config is None else {"the configuration": config}
     _run(configuration, read, quiet=quiet, verbose=verbose)
 
 
-def _served_file(config: Path) -> Configuration:
-    """A configuration file, with a service also where it has none. Raises ConfigError."""
-    from sightline.cli.config import read
-    from sightline.config import ServingOptions
+def _given(context: typer.Context) -> set[str]:
+    """The names of the options that were given on the command line."""
+    return {
+        name
+        for name in context.params
+        if (source := context.get_parameter_source(name)) is not None
+        and source.name == "COMMANDLINE"
+    }
 
+
+def _ports(host: str, port: int, grpc_port: str) -> dict[str, object]:
+    """Where the service listens, as a configuration says it."""
+    return {"host": host, "port": port, "grpc_port": _grpc_port(grpc_port)}
+
+
+def _served_file(config: Path, given: set[str], ports: dict[str, object]) -> Configuration:
+    """A configuration file, with a service also where it has none, which listens where the command line says.
+
+    Raises ConfigError: it cannot be read, or an option was given that is for one model.
+    """
+    from sightline.cli.config import read
+    from sightline.config import Configuration, ServingOptions, checked
+
+    for name in sorted(given - {"config", "quiet", "verbose", *ports}):
+        raise ConfigError(
+            f"--{name.replace('_', '-')} is for --model: {config} says it of each of its models"
+        )
     word_hints.check_configuration(config)
     configuration = read(config).configuration
-    if configuration.serving is None:
-        configuration = configuration.model_copy(update={"serving": ServingOptions()})
-    return configuration
+    serving = configuration.serving or ServingOptions()
+    chosen = {name: value for name, value in ports.items() if name in given}
+    if configuration.serving is not None and not chosen:
+        return configuration
+    values = {name: getattr(serving, name) for name in serving.model_fields_set} | chosen
+    values = {"serving": checked(ServingOptions, **values)}
+    kept = {name: getattr(configuration, name) for name in configuration.model_fields_set}
+    return checked(Configuration, **kept | values)
 
 
 def _one_model(

@@ -14,10 +14,13 @@ from sightline.config import AlertOptions, MailOptions
 from sightline.errors import ConfigError
 from sightline.monitoring.alerts import Alert
 from sightline.monitoring.delivery import RetriedDelivery, Unsent
+from sightline.monitoring.delivery_deadline import DeliveryDeadline
 from sightline.monitoring.mail_problems import Problem, problem_of
 from sightline.redaction import one_line, printable
 from sightline.wall_time import utc_text
 
+_GREETING = 220
+"""The code of a server that is ready (RFC 5321, 4.2.3)."""
 _MOST_ALERTS = 200
 """Alerts that one message tells of; of further ones it tells how many they are."""
 
@@ -50,6 +53,7 @@ class Mailer:
     Args:
         options: the server; None: there is none, and nothing is sent.
         timeout_s: for each answer of the server.
+        limit_s: for one message in all, however the server sends its answers.
         attempts, backoff_s, capacity: see ``RetriedDelivery``. By default a message is tried for eight minutes: servers
             that do not know a sender put it off for five.
     """
@@ -58,12 +62,13 @@ class Mailer:
         self,
         options: MailOptions | None,
         timeout_s: float = 10.0,
+        limit_s: float = 60.0,
         attempts: int = 9,
         backoff_s: float = 2.0,
         capacity: int = 100,
     ) -> None:
         self._options = options
-        self._timeout_s = timeout_s
+        self._timeout_s, self._limit_s = timeout_s, limit_s
         self._delivery: RetriedDelivery[Letter] | None = None
         if options is not None:
             self._delivery = RetriedDelivery(
@@ -87,11 +92,15 @@ class Mailer:
         """What is left to send, and why; None: nothing."""
         assert self._options is not None
         try:
-            refused = self._sent(self._options, letter)
+            server = self._server(self._options)
         except ConfigError as exc:
             return Unsent(letter, f"mail.ca_file: {exc}", again=True)
+        deadline = DeliveryDeadline(self._limit_s, lambda: server.sock)
+        try:
+            with deadline:
+                refused = self._sent(server, self._options, letter)
         except (OSError, smtplib.SMTPException) as exc:
-            found = problem_of(exc, self._options)
+            found = problem_of(exc, self._options, self._limit_s if deadline.passed else None)
             return Unsent(letter, found.words, again=found.again)
         if not refused:
             return None
@@ -99,13 +108,19 @@ class Mailer:
         words = "; ".join(f"{address}: {found.words}" for address, found in refused.items())
         return Unsent(replace(letter, to=later), words, again=bool(later))
 
-    def _sent(self, options: MailOptions, letter: Letter) -> dict[str, Problem]:
+    def _sent(
+        self, server: smtplib.SMTP, options: MailOptions, letter: Letter
+    ) -> dict[str, Problem]:
         """The recipients that were refused, while others were not.
 
-        Raises OSError, smtplib.SMTPException, ConfigError.
+        Raises OSError, smtplib.SMTPException.
         """
-        server = self._connected(options)
         try:
+            code, words = server.connect(options.host, options.server_port)
+            if code != _GREETING:
+                raise smtplib.SMTPConnectError(code, words)
+            if options.security == "starttls":
+                server.starttls(context=trusted(options))
             if options.user is not None and options.password is not None:
                 server.login(options.user, options.password.get_secret_value())
             refused = server.send_message(_message(options.sender, letter), to_addrs=letter.to)
@@ -119,21 +134,17 @@ class Mailer:
                 server.quit()
             server.close()
 
-    def _connected(self, options: MailOptions) -> smtplib.SMTP:
-        """Raises OSError, smtplib.SMTPException, ConfigError."""
-        context = trusted(options)
-        own = socket.gethostname()
+    def _server(self, options: MailOptions) -> smtplib.SMTP:
+        """What speaks to the server, not connected yet. Raises ConfigError."""
+        context, own = trusted(options), socket.gethostname()
         if options.security == "tls":
-            return smtplib.SMTP_SSL(
-                options.host, options.server_port, own, timeout=self._timeout_s, context=context
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                local_hostname=own, timeout=self._timeout_s, context=context
             )
-        server = smtplib.SMTP(options.host, options.server_port, own, timeout=self._timeout_s)
-        if options.security == "starttls":
-            try:
-                server.starttls(context=context)
-            except BaseException:  # whatever it is goes on; no connection must stay
-                server.close()
-                raise
+        else:
+            server = smtplib.SMTP(local_hostname=own, timeout=self._timeout_s)
+        # Whose certificate is checked: smtplib takes it only where it connects at once, unseen by the deadline.
+        server._host = options.host  # type: ignore[attr-defined]  # noqa: SLF001
         return server
 
 

@@ -27,9 +27,16 @@ class Problem:
     again: bool
 
 
-def problem_of(failure: OSError | smtplib.SMTPException, options: MailOptions) -> Problem:
-    """What a failure means, without what may hold a password."""
-    if isinstance(failure, ssl.SSLError):
+def problem_of(
+    failure: OSError | smtplib.SMTPException, options: MailOptions, cut_after_s: float | None = None
+) -> Problem:
+    """What a failure means, without what may hold a password.
+
+    ``cut_after_s``: the connection was cut, since the message had taken so long in all.
+    """
+    if cut_after_s is not None:
+        words, again = f"takes more than {cut_after_s:g} s for one message", True
+    elif isinstance(failure, ssl.SSLError):
         words, again = _of_encryption(failure)
     elif isinstance(failure, smtplib.SMTPException):
         words, again = _of_smtp(failure, options)

@@ -195,9 +195,9 @@ class FileSource:
                 if self._closing:
                     self._end()
                     return None
+                reason = exc if isinstance(exc, DecodeError) else explain(exc)
                 error = DecodeError(
-                    f"{self._path}: {self._handed} of {info.frames or 'unknown'} frames were "
-                    f"read, then {exc if isinstance(exc, DecodeError) else explain(exc)}"
+                    f"{self._path}: {self._read_so_far(info)} were read, then {reason}"
                 )
                 self._fail(error)
                 try:
@@ -205,6 +205,11 @@ class FileSource:
                 finally:
                     del error  # its trace holds this function: no circle
             return frame
+
+    def _read_so_far(self, info: StreamInfo) -> str:
+        """``40 of 60 frames``; a duration that is wrong promises fewer than came."""
+        known = info.frames is not None and info.frames >= self._handed
+        return f"{self._handed} of {info.frames if known else 'unknown'} frames"
 
     def _rewind(self) -> bool:
         """Start the file over for the next round; False when somebody closed the source."""

@@ -90,7 +90,7 @@ class NewestFrameSource:
         scalers = Scalers()
         while (taken := self._take()) is not None:
             picture = VideoPicture(taken.decoded.frame, scalers, taken.decoded.pixel_aspect)
-            # Of a recording damaged frames count; what a live stream dropped does not.
+            # Of a recording damaged frames count; what a camera sent and nobody took does not.
             info = self._live.info
             live = info is None or info.live
             index = self._live.handed - 1 if live else taken.decoded.place

@@ -16,8 +16,9 @@ from sightline.vocabulary.other_names import attribute_error
 class Frame:
     """One picture of one stream. Pixels are made when they are asked for.
 
-    ``index`` is the number of frames before it in the stream, damaged ones included; what a live
-    stream dropped does not count. ``time`` is the position in the stream in seconds and never goes
+    ``index`` is the number of frames before it: of a recording or a street its place there, also where it is played as
+    a camera sends, so that it fits labels, and damaged or dropped frames count; of a camera those that were handed on.
+    ``time`` is the position in the stream in seconds and never goes
     back; ``captured_at`` is ``time.monotonic()`` at the moment the picture was decoded. ``utc`` is
     the wall-clock time at which it was taken, as Unix time in seconds, and ``clock`` says where that
     is from. Both are None for a recording whose start nobody has told.

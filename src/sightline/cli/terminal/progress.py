@@ -78,8 +78,7 @@ class Lines(Silence):
         self._next = time.monotonic() + LINE_EVERY_S
         for result in self._results:
             if result.started_at and not result.ended_at:
-                total = result.info and result.info.frames
-                of = f" of {total}" if total else ""
+                of = f" of {result.total}" if result.total else ""
                 print(  # noqa: T201 - progress is what stderr is for
                     f"{printable(result.name)}: frame {result.frames}{of}, {result.fps:.1f} frames/s",
                     file=sys.stderr,
@@ -129,7 +128,7 @@ class Bars:
             self._bars.update(
                 task,
                 completed=result.frames,
-                total=result.info.frames if result.info else None,
+                total=result.total,
                 fps=f"{result.fps:.1f} frames/s",
                 visible=len(self._results) <= MANY or not result.ended_at,
             )

@@ -136,6 +136,12 @@ class StreamResult:
         return (self.ended_at or time.monotonic()) - self.started_at
 
     @property
+    def total(self) -> int | None:
+        """How many frames there are in all; None where nobody knows, or more came than the file's duration promised."""
+        expected = None if self.info is None else self.info.frames
+        return expected if expected is not None and self.frames <= expected else None
+
+    @property
     def fps(self) -> float:
         """Frames analysed per second of running time."""
         return self.frames / self.seconds if self.started_at and self.seconds > 0 else 0.0

@@ -88,7 +88,7 @@ def routing_error(error: HTTPException, request: Request) -> HTTPException:
         told = f"there is no route {path!r:.80}: GET / lists what there is, /docs shows all of it"
     else:
         return error
-    return HTTPException(error.status_code, f"{error.detail}: {told}", error.headers)
+    return HTTPException(error.status_code, told, error.headers)
 
 
 def _told(errors: Sequence[Any], names: Callable[[Sequence[Any]], Collection[str]]) -> str:

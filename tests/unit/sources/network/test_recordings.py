@@ -26,19 +26,25 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 def video(
-    form: str, codec: str = "libx264", *, faststart: bool = False, count: int = COUNT
+    form: str,
+    codec: str = "libx264",
+    *,
+    faststart: bool = False,
+    count: int = COUNT,
+    key_every_s: int = 4,
 ) -> bytes:
-    """Grey pictures, a key frame every four seconds."""
+    """Grey pictures."""
     with NamedTemporaryFile() as out:
         options = {"movflags": "faststart"} if faststart else {}
         with av.open(out.name, "w", format=form, options=options) as file:
             stream: Any = file.add_stream(codec, rate=FPS)
             stream.width, stream.height = 64, 48
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-            stream.codec_context.gop_size = 4 * FPS
+            stream.codec_context.gop_size = key_every_s * FPS
             if codec == "libx264":
                 stream.codec_context.options = {
-                    "preset": "ultrafast", "tune": "zerolatency", "x264-params": "scenecut=0:keyint=40",
+                    "preset": "ultrafast", "tune": "zerolatency",
+                    "x264-params": f"scenecut=0:keyint={key_every_s * FPS}",
                 }  # fmt: skip
             for index in range(count):
                 frame = av.VideoFrame.from_ndarray(
@@ -221,11 +227,15 @@ class _Pieces(io.RawIOBase):
         return len(data)
 
 
-def transport_stream(seconds: float, skip_s: float) -> list[tuple[float, bytes]]:
+def transport_stream(
+    seconds: float, skip_s: float, key_every_s: int = 4
+) -> list[tuple[float, bytes]]:
     """Packets of a transport stream with their times, from a moment between two key frames."""
     out = _Pieces()
     with (
-        av.open(io.BytesIO(video("matroska", count=int(seconds * FPS)))) as source,
+        av.open(
+            io.BytesIO(video("matroska", count=int(seconds * FPS), key_every_s=key_every_s))
+        ) as source,
         av.open(out, "w", format="mpegts", options={"flush_packets": "1"}) as file,
     ):
         stream = file.add_stream_from_template(source.streams.video[0])
@@ -256,7 +266,9 @@ def test_a_live_stream_is_waited_for_until_its_next_key_frame(
 def test_a_key_frame_that_does_not_come_is_told(serve: Callable[[Answer], Server]) -> None:
     # Long without a packet: on a busy computer they come late.
     options = LiveOptions(open_timeout_s=2.0, stall_timeout_s=9.0, key_frame_timeout_s=2.0)
-    source = LiveSource(serve(paced(transport_stream(7, 0.5))).url(), "a", options)
+    # None in all the time that a busy computer may take.
+    packets = transport_stream(60, 0.5, key_every_s=60)
+    source = LiveSource(serve(paced(packets)).url(), "a", options)
     with pytest.raises(SourceError, match=r"no key frame within 2 s.*I-frame interval"):
         source.open()
 
