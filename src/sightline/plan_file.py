@@ -61,7 +61,7 @@ def read_words(path: Path) -> dict[str, Any]:
         return _words(path, file)
 
 
-def record_of(words: Mapping[str, Any], path: Path) -> EngineRecord | None:
+def record_of(words: Mapping[str, object], path: Path) -> EngineRecord | None:
     """What Sightline has told of an engine that it built; None of others. Raises ModelError."""
     if _OURS not in words:
         return None
@@ -96,7 +96,7 @@ def _words(path: Path, file: BinaryIO) -> dict[str, Any]:
         file.seek(0)
         return {}
     try:
-        words: dict[str, Any] = json.loads(text)
+        words: dict[str, object] = json.loads(text)
     except (ValueError, RecursionError) as exc:
         raise ModelError(f"{path}: not a whole engine: its words are cut off or changed") from exc
     return words

@@ -34,7 +34,7 @@ def positive(name: str, value: Any, most: float = math.inf) -> float:
     raise ConfigError(f"{name}: it must be a number above 0{end}, not {value!r:.200}")
 
 
-def names(name: str, value: Any, parted_by: str | None = None) -> tuple[str, ...]:
+def names(name: str, value: object, parted_by: str | None = None) -> tuple[str, ...]:
     """Names in a tuple. One need not stand in a list, and ``parted_by`` parts several in one text.
 
     Raises ConfigError.
@@ -47,7 +47,7 @@ def names(name: str, value: Any, parted_by: str | None = None) -> tuple[str, ...
     return tuple(value)
 
 
-def track_key(value: Any) -> tuple[str, int]:
+def track_key(value: object) -> tuple[str, int]:
     """The name of a stream and the id of a track. Raises ConfigError."""
     if isinstance(value, Sequence) and len(value) == 2 and isinstance(value[0], str):
         stream, number = value

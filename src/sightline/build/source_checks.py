@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from numbers import Integral
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def _is_source(source: object) -> bool:
     return methods and not isinstance(source, type)
 
 
-def _check_list(sources: Sequence[Any]) -> None:
+def _check_list(sources: Sequence[object]) -> None:
     from sightline.sources.images import IMAGE_SUFFIXES
 
     if not sources:

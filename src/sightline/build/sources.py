@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sightline.addresses import read_address
 from sightline.config import LiveOptions, StreamOptions
+from sightline.config.paths import possible_path
 from sightline.errors import ConfigError
 from sightline.protocols import Source
 from sightline.redaction import redact
@@ -144,13 +145,15 @@ def inputs(
         raise ConfigError(
             "source: it is empty: give a file, an address, a camera's number, a folder or street://"
         )
+    for spec in specs:
+        _check_length(spec)
     for number, spec in enumerate(specs if names else itertools.chain(*map(_expanded, specs))):
         kind = source_kind(spec)
         first = names[number] if names else _stream_name(spec, kind)
         later = (f"{first}-{n}" for n in itertools.count(2))
         name = next(name for name in itertools.chain([first], later) if name not in taken)
         taken.add(name)
-        target: Any = int(spec) if spec.isdecimal() else spec
+        target: object = int(spec) if spec.isdecimal() else spec
         if kind == "images":
             target = _listed_pictures(spec) or spec
         _check_times(spec, kind, fps, start)
@@ -232,6 +235,14 @@ def dated(source: Source, start: datetime) -> Source:
     from sightline.sources.dated import DatedSource
 
     return DatedSource(source, start)
+
+
+def _check_length(spec: str) -> None:
+    """Raise ConfigError for what no file system takes as a path."""
+    try:
+        possible_path(spec)
+    except ValueError as exc:
+        raise ConfigError(f"source: {exc}") from exc
 
 
 def _check_times(spec: str, kind: str, fps: float | None, start: datetime | None) -> None:

@@ -105,7 +105,7 @@ class EnsembleMemberOptions(ModelOptions, MemberOptions):
     """One model of an ensemble."""
 
 
-def _named(value: Any) -> Any:
+def _named(value: object) -> object:
     """A model without options need not stand in braces."""
     return {"model": value} if isinstance(value, str) else value
 
@@ -134,7 +134,7 @@ class EnsembleModelOptions(FusionOptions, HasRollout):
         """The models of files that it is made of."""
         return self.of
 
-    def with_files(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Self:
+    def with_files(self, change: Callable[[dict[str, Any]], dict[str, object]]) -> Self:
         """The same, with what ``change`` makes of the options of each of its files."""
         changed = [member.model_copy(update=change(dict(member))) for member in self.of]
         return self.model_copy(update={"of": tuple(changed)})
@@ -146,14 +146,14 @@ class EnsembleModelOptions(FusionOptions, HasRollout):
         return self
 
 
-def _kind_of(value: Any) -> str:
+def _kind_of(value: object) -> str:
     """The kind of an entry of ``models``; a file needs no word for it."""
     if isinstance(value, Mapping):
         return str(value.get("kind", "file"))
     return str(getattr(value, "kind", "file"))
 
 
-def named_members(models: Any) -> Any:
+def named_members(models: object) -> object:
     """Entries of ``models`` as they are written, with the options of what ensembles only name.
 
     A name of another entry, of a file, means that one; else it is a file, or the name of a pulled model.
@@ -163,7 +163,7 @@ def named_members(models: Any) -> Any:
     files = {n: e for n, e in models.items() if isinstance(e, Mapping) and "kind" not in e}
     kept = ModelOptions.model_fields.keys()
 
-    def member(value: Any) -> Any:
+    def member(value: object) -> object:
         if isinstance(value, str) and value in files:
             return {key: of for key, of in files[value].items() if key in kept}
         return _named(value)

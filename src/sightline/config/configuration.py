@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -94,7 +93,7 @@ class Configuration(Options):
 
     @field_validator("models", mode="before")
     @classmethod
-    def _named_members(cls, value: Any) -> Any:
+    def _named_members(cls, value: object) -> object:
         return named_members(value)
 
     @model_validator(mode="after")

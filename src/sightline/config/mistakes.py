@@ -102,7 +102,7 @@ def _misvalued(item: Any, at: Loc, node: yaml.Node | None) -> str:
     return f"{message}, not {shown}"
 
 
-def _section_hint(annotation: Any, node: yaml.Node | None, shown: str) -> str:
+def _section_hint(annotation: object, node: yaml.Node | None, shown: str) -> str:
     """What to write instead, where a section was wanted and its only required value was given: ``{model: street}``."""
     if isinstance(node, yaml.SequenceNode) and typing.get_origin(annotation) is dict:
         return "; each has a name: `NAME: {...}`"
@@ -143,13 +143,13 @@ def _real(loc: Loc, nodes: Mapping[Loc, yaml.Node]) -> Loc:
 
 def _annotation(at: Loc) -> Any:
     """The type of the value at a place; None where nothing is known of it."""
-    kind: Any = Configuration
+    kind: object = Configuration
     for part in at:
         kind = _inner(kind, part)
     return kind
 
 
-def _inner(kind: Any, part: str | int) -> Any:
+def _inner(kind: object, part: str | int) -> Any:
     if isinstance(kind, type) and issubclass(kind, Options):
         info = kind.model_fields.get(str(part))
         return info.annotation if info else None
@@ -170,7 +170,7 @@ def _keys(at: Loc, tag: Loc = ()) -> list[str]:
     return next((list(k.model_fields) for k in named or kinds), [])
 
 
-def _members(kind: Any) -> Iterator[Any]:
+def _members(kind: object) -> Iterator[Any]:
     """The types that a value may have: a union's, without what annotates them."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
@@ -182,15 +182,15 @@ def _members(kind: Any) -> Iterator[Any]:
         yield kind
 
 
-def _is_options(kind: Any) -> bool:
+def _is_options(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, Options)
 
 
-def _holds(kind: Any, wanted: type) -> bool:
+def _holds(kind: object, wanted: type) -> bool:
     return kind is wanted or any(_holds(k, wanted) for k in typing.get_args(kind))
 
 
-def _choices(kind: Any) -> list[Any]:
+def _choices(kind: object) -> list[Any]:
     return [
         value
         for k in _members(kind)
@@ -199,7 +199,7 @@ def _choices(kind: Any) -> list[Any]:
     ]
 
 
-def _wanted(kind: Any) -> str:
+def _wanted(kind: object) -> str:
     """What a value may be, in words."""
     words = [_word(k) for k in _members(kind) if k is not None]
     return " or ".join(dict.fromkeys(words)) or "something else"

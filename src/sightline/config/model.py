@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, SupportsIndex, SupportsInt
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from sightline.config.engine import Device, EngineOptions
 from sightline.config.options import Options
-from sightline.config.paths import PathField
+from sightline.config.paths import PathField, possible_path
 from sightline.config.rollout import HasRollout
 from sightline.tables import ENGINES
 
@@ -21,7 +21,7 @@ MODEL_SUFFIXES = {
 """Suffixes of files that are meant as models; not all of them can be run. Other words are names."""
 
 
-def _class_words(value: Any) -> Any:
+def _class_words(value: object) -> object:
     """One class, or several with commas, need not stand in a list; ids are as good as names."""
     if isinstance(value, str):
         value = [word.strip() for word in value.split(",") if word.strip()]
@@ -50,7 +50,7 @@ ClassNames = Annotated[
 """Names or ids of classes: a list, or text with commas."""
 
 
-def _size_of(value: Any) -> Any:
+def _size_of(value: object) -> object:
     """One side or two; also as text on the command line: ``640``, or ``640x384`` for width and height."""
     wrong = ValueError(f"give 640, or 640x384 for width and height, not {value!r}")
     if isinstance(value, str):
@@ -119,7 +119,7 @@ class ClassifyParameters(Options):
 class ModelOptions(Options):
     """A model and how it is used. What is None is taken from the model's card."""
 
-    model: Annotated[str, PathField("model")] = Field(
+    model: Annotated[str, AfterValidator(possible_path), PathField("model")] = Field(
         description="path of an .onnx or .xml file, a zoo name, or `people`"
     )
     backend: Backend = Field(
@@ -175,6 +175,6 @@ class ServedModelOptions(ModelOptions, HasRollout):
         """The models of files that it is made of: itself."""
         return (self,)
 
-    def with_files(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Self:
+    def with_files(self, change: Callable[[dict[str, Any]], dict[str, object]]) -> Self:
         """The same, with what ``change`` makes of the options of each of its files."""
         return self.model_copy(update=change(dict(self)))

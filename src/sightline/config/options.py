@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
@@ -37,7 +37,7 @@ class Options(BaseModel):
 SomeOptions = TypeVar("SomeOptions", bound=Options)
 
 
-def checked(options: type[SomeOptions], **values: Any) -> SomeOptions:
+def checked(options: type[SomeOptions], **values: object) -> SomeOptions:
     """Make a set of options; what is wrong with one becomes a ConfigError that names it."""
     try:
         return options(**values)
@@ -96,7 +96,7 @@ def _resolved(options: type[BaseModel], loc: Loc) -> tuple[Loc, type[BaseModel] 
     return place, inside
 
 
-def _options_in(kind: Any) -> Iterator[type[BaseModel]]:
+def _options_in(kind: object) -> Iterator[type[BaseModel]]:
     """The options that a value of a type may be, or that its entries may be where it is a list."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield kind

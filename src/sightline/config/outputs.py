@@ -17,7 +17,7 @@ from sightline.tables import SINKS
 from sightline.tables.entries import SinkEntry
 
 
-def _path_text(value: Any) -> Any:
+def _path_text(value: object) -> object:
     """Python callers may give a ``Path``."""
     return str(value) if isinstance(value, Path) else value
 

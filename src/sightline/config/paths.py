@@ -16,6 +16,9 @@ from pydantic import BaseModel
 
 from sightline.config.options import Loc
 
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
+"""Bytes of a file's name, and of its path, on Linux and most other systems."""
+
 
 @dataclass(frozen=True)
 class PathField:
@@ -25,6 +28,20 @@ class PathField:
     """
 
     use: Literal["model", "source", "folder", "output", "reference"]
+
+
+def possible_path(text: str) -> str:
+    """The text, which may be a file's path, an address or a name.
+
+    Raises ValueError: no file system has such a long name; asking it is an error, not a no.
+    """
+    longest = max(len(part.encode()) for part in text.split("/"))
+    if "://" not in text and (longest > _LONGEST_NAME or len(text.encode()) > _LONGEST_PATH):
+        raise ValueError(
+            f"{text[:40]}… is too long for a file: a name has {_LONGEST_NAME} bytes at most, a path "
+            f"{_LONGEST_PATH}"
+        )
+    return text
 
 
 def path_fields(options: type[BaseModel]) -> dict[str, PathField]:
@@ -55,7 +72,7 @@ def paths_in(options: BaseModel, at: Loc = ()) -> Iterator[tuple[Loc, str, PathF
         yield from _paths((*at, name), getattr(options, name), marked.get(name))
 
 
-def _paths(at: Loc, value: Any, mark: PathField | None) -> Iterator[tuple[Loc, str, PathField]]:
+def _paths(at: Loc, value: object, mark: PathField | None) -> Iterator[tuple[Loc, str, PathField]]:
     if isinstance(value, BaseModel):
         yield from paths_in(value, at)
     elif isinstance(value, Mapping):
@@ -68,7 +85,7 @@ def _paths(at: Loc, value: Any, mark: PathField | None) -> Iterator[tuple[Loc, s
         yield at, str(value), mark
 
 
-def _inner(annotation: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _inner(annotation: object) -> Iterator[tuple[tuple[str, ...], Any]]:
     """The types inside of a type, each with the stars that lead to it."""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:

@@ -19,11 +19,11 @@ def schema() -> dict[str, object]:
     what a ``${NAME}`` stands for: it is accepted wherever a number, a word or a text may stand.
     """
     made = _open_to_variables(Configuration.model_json_schema())
-    own: dict[str, Any] = {"patternProperties": {f"^{OWN_SECTION}": {}}}
+    own: dict[str, object] = {"patternProperties": {f"^{OWN_SECTION}": {}}}
     return {"$schema": DIALECT, **made, **own, "title": "Sightline configuration"}
 
 
-def _open_to_variables(node: Any) -> Any:
+def _open_to_variables(node: object) -> Any:
     """The same schema, in which every number and every choice may be a ``${NAME}`` too."""
     if isinstance(node, list):
         return [_open_to_variables(item) for item in node]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 
@@ -48,7 +48,7 @@ def secret_web_address(value: SecretStr) -> SecretStr:
     return SecretStr(web_address(value.get_secret_value()))
 
 
-def _none_of(value: Any) -> Any:
+def _none_of(value: object) -> object:
     """The word none, as on the command line; YAML's own is null."""
     return None if isinstance(value, str) and value.lower() == "none" else value
 

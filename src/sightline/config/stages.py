@@ -18,7 +18,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 """A share of the width or height of a picture."""
 
 
-def _corners(value: Any) -> Any:
+def _corners(value: object) -> object:
     """JSON has lists; where options are told apart by their kind, they are not taken for tuples."""
     if not isinstance(value, list):
         return value
@@ -259,7 +259,7 @@ def stage_options(kind: type[SomeStage], text: str) -> SomeStage:
     return checked(kind, model=model, **({"of": of} if colon else {}))
 
 
-def _kind_of(value: Any) -> Any:
+def _kind_of(value: object) -> object:
     """The first kind need not be named: it was the only one once."""
     return {"kind": "classify", **value} if isinstance(value, Mapping) else value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -14,7 +14,7 @@ from sightline.config.monitoring.drift import DriftOptions
 from sightline.config.monitoring.estimate import EstimateAccuracyOptions
 from sightline.config.options import Inconsistency, Name, Options, refuse_inconsistent
 from sightline.config.outputs import OutputOptions
-from sightline.config.paths import PathField
+from sightline.config.paths import PathField, possible_path
 from sightline.config.scheduler import Priority
 from sightline.config.stages import Stages
 from sightline.config.tracker import ByteTrackOptions, TrackerChoice, embedder_of
@@ -92,7 +92,7 @@ def moment(name: str, value: object) -> datetime:
         raise ConfigError(f"{name}: {exc}, not {value!r}") from exc
 
 
-def _camera_number(value: Any) -> Any:
+def _camera_number(value: object) -> object:
     """A camera's number need not stand in quotes."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -100,7 +100,7 @@ def _camera_number(value: Any) -> Any:
 def _something(value: str) -> str:
     if not value.strip():
         raise ValueError("give a file, an address, a camera's number, a folder or street://")
-    return value
+    return possible_path(value)
 
 
 class StreamOptions(Options):

@@ -106,7 +106,7 @@ def __getattr__(name: str) -> type[TrackerKind]:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _kind_of(value: Any) -> Any:
+def _kind_of(value: object) -> object:
     """A tracker's kind alone need not stand in braces, and the first one need not be named."""
     if isinstance(value, str):
         return {"kind": value}

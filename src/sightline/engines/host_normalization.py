@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from sightline.types import Normalization, Pixels
+from sightline.types import Array, Normalization, Pixels
 
 
 class HostNormalization:
@@ -18,7 +15,7 @@ class HostNormalization:
         self._scale = (normalization.scale / std).astype(np.float32)
         self._shift = (-np.array(normalization.mean) / std).astype(np.float32)
 
-    def apply(self, pixels: Pixels, planes: NDArray[Any]) -> None:
+    def apply(self, pixels: Pixels, planes: Array) -> None:
         """Normalise pixels (N, H, W, 3) into ``planes`` (N, 3, H, W), of floats.
 
         Plane by plane, so that a plane is still in the cache when it is shifted.

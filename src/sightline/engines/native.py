@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.config import EngineOptions
 from sightline.engines.onnxruntime_ import graph_level, onnx_providers
 from sightline.engines.requests import Shape, Workers, WorkersEngine
 from sightline.errors import EngineUnavailable, InferenceError, InvalidRequest, ModelError
-from sightline.types import EngineInfo, TensorSpec
+from sightline.types import Array, EngineInfo, TensorSpec
 
-Feed: TypeAlias = dict[str, NDArray[Any]]
+Feed: TypeAlias = dict[str, Array]
 """InputTensor name -> array; texts are arrays of ``object``."""
 
 TYPES = {
@@ -109,7 +108,7 @@ class NativeEngine(WorkersEngine):
             feed[spec.name] = np.full((1, *sides), "" if spec.dtype == "object" else 0, spec.dtype)
         return feed
 
-    def run(self, feed: Feed) -> Sequence[NDArray[Any]]:
+    def run(self, feed: Feed) -> Sequence[Array]:
         """The outputs of one inference.
 
         Raises:

@@ -347,7 +347,7 @@ def _none(shape: Shape) -> Request:
     raise EngineError(f"no request for {shape} can be made: the engine was closed")
 
 
-def as_floats(outputs: Sequence[Any]) -> list[Floats]:
+def as_floats(outputs: Sequence[object]) -> list[Floats]:
     """Outputs as float32 arrays; those that already are go through untouched."""
     import numpy as np
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sightline.errors import ConfigError
 from sightline.evaluation.comparison import Reals, real_boxes
 from sightline.evaluation.shapes import TrueShapes, add_keypoints, add_outlines
-from sightline.types import Detections, Mask
+from sightline.types import Array, Detections, Mask
 
 MAX_DETECTIONS = 100
 """Only so many objects of a class in a picture count, those with the highest scores."""
@@ -123,8 +123,8 @@ def score_detections(
 
 def _with_shapes(
     scores: DetectionScores,
-    truth: dict[str, Any],
-    found: dict[str, Any],
+    truth: dict[str, object],
+    found: dict[str, object],
     shapes: Sequence[TrueShapes],
     pictures: Sequence[Detections],
     class_names: Sequence[str],
@@ -187,7 +187,7 @@ def pick_classes(wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]
     return tuple(wanted)
 
 
-def _renumbered(objects: Detections, numbers: NDArray[Any], names: tuple[str, ...]) -> Detections:
+def _renumbered(objects: Detections, numbers: Array, names: tuple[str, ...]) -> Detections:
     named = (objects.class_ids >= 0) & (objects.class_ids < len(numbers))
     ids = np.where(named, numbers[np.where(named, objects.class_ids, 0)], -1)
     keep = ids >= 0
@@ -222,7 +222,7 @@ def _dataset(
 
     Ids start at 1, since COCO's matching takes the id 0 for no match.
     """
-    annotations: list[dict[str, Any]] = []
+    annotations: list[dict[str, object]] = []
     for picture, objects in enumerate(pictures, 1):
         ids = objects.class_ids
         if len(ids) and (ids.min() < 0 or ids.max() >= len(class_names)):
@@ -257,8 +257,8 @@ Tables: TypeAlias = tuple[Reals, Reals]
 
 
 def _evaluate(
-    truth: dict[str, Any],
-    found: dict[str, Any],
+    truth: dict[str, object],
+    found: dict[str, object],
     class_names: Sequence[str],
     what: Literal["bbox", "segm", "keypoints"] = "bbox",
     sigmas: list[float] | None = None,

@@ -136,7 +136,7 @@ def _of_family(file: ModelFile, family: str, fit: Fit, decoder: Decoder) -> _Fou
     }
 
 
-def _number_coco_names(beside: Mapping[str, Any], found: _Found) -> None:
+def _number_coco_names(beside: Mapping[str, object], found: _Found) -> None:
     """`coco91` has the name of id 0 first: begin with the family's first class."""
     if beside.get("class_names") == list(coco.COCO_CATEGORIES) and "first_class" in found:
         first = found["first_class"][0]

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sightline.errors import ModelError
 from sightline.model_inputs import ModelInputs, read_inputs
@@ -23,6 +23,9 @@ from sightline.models.exporters.metadata import program_metadata, yaml_metadata
 from sightline.models.graphs.inputs import take_one_picture
 from sightline.plan_file import PLAN_SUFFIXES, read_words, record_of
 from sightline.types import TensorSpec
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
 
 Shape = tuple[int | None, ...]
 
@@ -50,7 +53,7 @@ class ModelFile:
     metadata: Mapping[str, str]
     opset: int | None
     parameters: int
-    graph: Any = None  # onnx.ModelProto where the format is ONNX
+    graph: GraphProto = None  # onnx.ModelProto where the format is ONNX
     changed: bool = False  # the graph is no longer what the file holds
 
     @property
@@ -147,7 +150,7 @@ def open_model(path: Path) -> ModelFile:
     return model
 
 
-def onnx_output_shapes(graph: object, shape: tuple[int, int, int, int]) -> list[Shape] | None:
+def onnx_output_shapes(graph: GraphProto, shape: tuple[int, int, int, int]) -> list[Shape] | None:
     """Infer the output shapes of an ONNX model for one input ``shape``; None where it cannot run.
 
     Works on a copy without the shapes that the exporter wrote down, so that a graph with sizes
@@ -164,14 +167,14 @@ def onnx_output_shapes(graph: object, shape: tuple[int, int, int, int]) -> list[
     return [_onnx_shape(o) for o in inferred.graph.output]
 
 
-def copied(graph: Any) -> Any:
+def copied(graph: GraphProto) -> Any:
     """An ONNX model that can be changed without changing this one."""
     copy = type(graph)()
     copy.CopyFrom(graph)
     return copy
 
 
-def set_input_shape(graph: Any, shape: tuple[int | str, ...]) -> None:
+def set_input_shape(graph: GraphProto, shape: tuple[int | str, ...]) -> None:
     """Give an ONNX model another input shape, in place, and forget all shapes that follow."""
     weights = {w.name for w in graph.graph.initializer}
     (picture,) = [i for i in graph.graph.input if i.name not in weights]

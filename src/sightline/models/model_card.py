@@ -226,7 +226,7 @@ def card_beside(path: Path) -> dict[str, Any]:
     return content
 
 
-def validated_card(path: Path, fields: Mapping[str, Any]) -> ModelCard:
+def validated_card(path: Path, fields: Mapping[str, object]) -> ModelCard:
     """A card of these fields. Raises ModelError, which names the key and the file beside ``path``."""
     try:
         return ModelCard.model_validate(fields)

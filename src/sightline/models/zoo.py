@@ -67,7 +67,7 @@ class ZooEntry:
     size_mb: float
     input_size: tuple[int, int]
     coco_map: float
-    card: Mapping[str, Any] = field(default_factory=lambda: _YOLOX_CARD)
+    card: Mapping[str, object] = field(default_factory=lambda: _YOLOX_CARD)
 
 
 def _yolox(name: str, size_mb: float, side: int, coco_map: float) -> ZooEntry:

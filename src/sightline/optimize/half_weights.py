@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 _WITH_WEIGHTS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 
 
-def halve_weights(model: Any) -> bytes:
+def halve_weights(model: object) -> bytes:
     """The serialised model with the weights of its layers as float16, each behind a Cast.
 
     Runtimes widen them when they load the file. Weights that do not fit into 16 bits stay as they are.

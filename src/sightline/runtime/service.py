@@ -142,7 +142,9 @@ class ModelService:
         frame = encoded_frame(image)
         return _with_picture(self.submit(frame, **parameters).result(), image, frame)
 
-    async def predict_batch(self, images: Iterable[Image], **parameters: Any) -> list[Detections]:
+    async def predict_batch(
+        self, images: Iterable[Image], **parameters: object
+    ) -> list[Detections]:
         """The objects in each of many pictures, in their order; priority ``batch`` by default.
 
         However many there are, only as many wait in the queue as it takes. The first failure is

@@ -89,7 +89,7 @@ class CocoSink:
             self._note_keypoints(observation.detections)
             self._image_count += 1
             film = frame.stream in self._videos  # a picture carries its own name instead
-            image: dict[str, Any] = {
+            image: dict[str, object] = {
                 "id": self._image_count,
                 "file_name": f"{frame.stream}/{frame.index:06d}" if film else frame.stream,
                 "width": frame.width,
@@ -213,7 +213,7 @@ class CocoSink:
         self._images.seek(0)
         for i, line in enumerate(self._images):
             file.write("," * bool(i) + line)
-        points: dict[str, Any] = {}
+        points: dict[str, object] = {}
         if self._keypoints:
             people = self._keypoints == KEYPOINT_NAMES
             # COCO counts the points of a skeleton from 1.

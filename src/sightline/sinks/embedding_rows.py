@@ -28,7 +28,7 @@ def insert_embeddings(connection: sa.Connection, found: Sequence[tuple[int, Embe
     kinds = {one.embedder.digest: one.embedder for _, one in found}
     numbers = {digest: embedder_id(connection, info) for digest, info in kinds.items()}
     # Of several of one track in a batch, the last is the best.
-    newest: dict[tuple[object, ...], dict[str, Any]] = {}
+    newest: dict[tuple[object, ...], dict[str, object]] = {}
     for place, (stream_id, one) in enumerate(found):
         number = numbers[one.embedder.digest]
         key = (number, stream_id, one.track_id)

@@ -144,7 +144,7 @@ def _event_row(event: Event, frame: Frame) -> dict[str, Any]:
 
 def _label_rows(found: Iterable[StoredObservation], stored: dict[int, TrackLabels]) -> Rows:
     """The newest labels of each track that differ from ``stored``, which is brought up to date."""
-    rows: dict[tuple[int, int, str], dict[str, Any]] = {}
+    rows: dict[tuple[int, int, str], dict[str, object]] = {}
     for item in found:
         before = stored.get(item.stream_id, {})
         stored[item.stream_id] = item.labels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os.path
 from pathlib import Path
 
 from sightline.errors import ConfigError
@@ -16,7 +17,7 @@ _MOST_BYTES = 64_000_000
 
 def is_list(spec: str) -> bool:
     """Whether a user's word is a text file that lists sources."""
-    return spec.lower().endswith(LISTS) and "://" not in spec and Path(spec).is_file()
+    return spec.lower().endswith(LISTS) and "://" not in spec and os.path.isfile(spec)  # noqa: PTH113 - False for any word
 
 
 def listed(path: Path) -> list[str]:
@@ -44,7 +45,9 @@ def _source(path: Path, number: int, line: str) -> str:
     if "://" in line or line.isdecimal():
         return line
     for one in (path.parent / line, Path(line)):
-        if one.exists() or (glob.has_magic(line) and glob.glob(str(one))):  # noqa: PTH207 - it may be absolute
+        # A line of prose is longer than a name may be, which `Path.exists` raises for.
+        there = os.path.exists(one)  # noqa: PTH110
+        if there or (glob.has_magic(line) and glob.glob(str(one))):  # noqa: PTH207 - it may be absolute
             return str(one)
     raise ConfigError(
         f"{path}:{number}: {redact(line[:200])} does not exist. A text file that is given as a source lists "

@@ -215,7 +215,7 @@ def in_memory(image: Image) -> str | Path | bytes | NDArray[np.uint8] | Frame:
     return _pil_pixels(image) if is_pil(image) else image  # type: ignore[return-value]
 
 
-def _content(file: object, read: Callable[[], Any]) -> bytes:
+def _content(file: object, read: Callable[[], object]) -> bytes:
     name = picture_name(file)
     try:
         data = read()

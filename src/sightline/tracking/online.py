@@ -247,7 +247,7 @@ class OnlineTracker(ABC):
 
 def _check_counts(minimum_hits: int, confirm_within: int | None, class_votes: int | None) -> None:
     """Raises ConfigError: one of them is out of its range."""
-    counts: dict[str, Any] = {"minimum_hits": minimum_hits}
+    counts: dict[str, object] = {"minimum_hits": minimum_hits}
     counts |= {} if confirm_within is None else {"confirm_within": confirm_within}
     counts |= {} if class_votes is None else {"class_votes": class_votes}
     for name, count in counts.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sightline.types.arrays import (
     MOST_CLASSES,
+    Array,
     ChannelOrder,
     Clock,
     Floats,
@@ -54,6 +55,7 @@ __all__ = [
     "OUTCOMES",
     "PRIORITIES",
     "AccuracyStatus",
+    "Array",
     "Certainty",
     "ChannelOrder",
     "ClassFigures",

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import NDArray
-
-from sightline.types.arrays import Floats, Ints
+from sightline.types.arrays import Array, Floats, Ints
 
 
 def check_arrays(
@@ -43,5 +39,5 @@ def check_rows(n: int, embeddings: Floats | None, keypoints: Floats | None) -> N
         raise ValueError(f"keypoints must be ({n}, K, 3) like the boxes, not {keypoints.shape}")
 
 
-def _differs(name: str, n: int, array: NDArray[Any]) -> ValueError:
+def _differs(name: str, n: int, array: Array) -> ValueError:
     return ValueError(f"{name} must be ({n},) like the boxes, not {array.shape}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ Floats: TypeAlias = NDArray[np.float32]
 Ints: TypeAlias = NDArray[np.int64]
 
 Mask: TypeAlias = NDArray[np.bool_]
+
+Array: TypeAlias = NDArray[Any]
+"""An array whose type of elements only the file, model or request tells that it is from."""
 
 ChannelOrder: TypeAlias = Literal["bgr", "rgb"]
 

@@ -87,7 +87,7 @@ class Match:
 
     def to_dict(self) -> dict[str, Any]:
         """What stands in JSON: all but the picture, with the keys of JSON lines."""
-        fields: dict[str, Any] = {
+        fields: dict[str, object] = {
             "id": self.id,
             "similarity": round(self.similarity, 4),
             "stream": self.stream,

@@ -16,7 +16,7 @@ def further_fields(parts: Sequence[DetectedObjects]) -> dict[str, Any]:
 
     Raises ValueError: a field is known in some parts only.
     """
-    fields: dict[str, Any] = {}
+    fields: dict[str, object] = {}
     for name in ("track_ids", "masks", "embeddings", "keypoints", "angles", "parent_ids"):
         values = [value for part in parts if (value := getattr(part, name)) is not None]
         if values and len(values) < len(parts):

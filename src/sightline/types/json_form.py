@@ -10,7 +10,7 @@ from sightline.types.objects import DetectedObjects, ids_of
 def json_objects(found: DetectedObjects, *, polygons: bool = False) -> list[dict[str, Any]]:
     """All objects: boxes with two decimals, scores with four; see ``Detections.to_dict``."""
     ids = found.class_ids.tolist()
-    objects: list[dict[str, Any]] = [
+    objects: list[dict[str, object]] = [
         {
             "box": [round(x, 2) for x in box],
             "score": round(score, 4),
@@ -38,7 +38,7 @@ def has_shapes(found: DetectedObjects) -> bool:
 
 def shape_of(found: DetectedObjects, number: int, *, polygons: bool = False) -> dict[str, Any]:
     """The ``angle``, ``keypoints`` and ``mask`` (or ``polygons``) of one object, as far as they are known."""
-    shape: dict[str, Any] = {}
+    shape: dict[str, object] = {}
     if found.angles is not None:
         shape["angle"] = round(float(found.angles[number]), 4)
     if found.keypoints is not None:

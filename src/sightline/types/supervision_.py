@@ -24,7 +24,7 @@ def to_supervision(found: DetectedObjects) -> supervision.Detections:
     import supervision
 
     names = np.array([found.class_name(i) for i in found.class_ids.tolist()], dtype=str)
-    data: dict[str, Any] = {"class_name": names}
+    data: dict[str, object] = {"class_name": names}
     if found.embeddings is not None:
         data["embeddings"] = found.embeddings
     if found.keypoints is not None:
@@ -33,7 +33,7 @@ def to_supervision(found: DetectedObjects) -> supervision.Detections:
         data["parent_ids"] = found.parent_ids
     if found.angles is not None:
         data[CORNERS] = found.corners
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, object] = {}
     # All names, for the way back; supervision keeps them through its own steps.
     if found.class_names:
         metadata["class_names"] = found.class_names

@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 from typing import Annotated
 
+import pytest
 from tests.unit.config.read_text import fields
+from tests.unit.config.refused import refusal
 
-from sightline.config import Configuration
+from sightline.config import Configuration, ModelOptions, StreamOptions
 from sightline.config.options import Options
-from sightline.config.paths import PathField, path_patterns, paths_in
+from sightline.config.paths import PathField, path_patterns, paths_in, possible_path
 
 
 def test_the_table_knows_every_path() -> None:
@@ -64,3 +66,19 @@ def test_places_where_paths_may_stand() -> None:
         ("one", "file"),
         ("none",),
     }
+
+
+@pytest.mark.parametrize(
+    "text", ["m.onnx", "", "a/" * 2000, "x" * 255, "http://h/" + "x" * 3000, "ä" * 127]
+)
+def test_what_can_be_a_path(text: str) -> None:
+    assert possible_path(text) == text
+
+
+@pytest.mark.parametrize("text", ["x" * 256, "a/" + "x" * 256 + "/b", "a/" * 2048, "ä" * 128])
+def test_what_no_file_system_takes(text: str) -> None:
+    with pytest.raises(ValueError, match="too long for a file: a name has 255 bytes") as caught:
+        possible_path(text)
+    assert len(str(caught.value)) < 200
+    for options, field in ((ModelOptions, "model"), (StreamOptions, "source")):
+        assert refusal(options, **{field: text}).startswith(f"{field}: ")

@@ -94,7 +94,9 @@ class Indexer:
             "still": one.still,
         }
 
-    def _done(self, files: Mapping[str, IndexedFile], facts: Mapping[str, Any]) -> set[IndexedFile]:
+    def _done(
+        self, files: Mapping[str, IndexedFile], facts: Mapping[str, object]
+    ) -> set[IndexedFile]:
         if not files:
             return set()
         try:

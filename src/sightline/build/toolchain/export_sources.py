@@ -188,7 +188,7 @@ def _chosen_dynamic(
 
 
 def _network_input(
-    read: ExportedModel, options: ExportOptions, said: Any
+    read: ExportedModel, options: ExportOptions, said: object
 ) -> tuple[tuple[int, int], int, frozenset[DynamicSide]]:
     """The input (width, height) of a PyTorch model, its batch, and what it leaves open.
 
@@ -230,7 +230,7 @@ def _pair(size: Any) -> tuple[int, int] | None:
 
 
 def _inferred_card(
-    read: ExportedModel, request: ExportRequest, said: Mapping[str, Any], path: Path
+    read: ExportedModel, request: ExportRequest, said: Mapping[str, object], path: Path
 ) -> ModelCard:
     """The card of a network, from what is said of it and from what it answers with."""
     from sightline.model_inputs import format_shape

@@ -55,7 +55,7 @@ class _Handler(ABC):
         """Make the model ready."""
 
     @abstractmethod
-    def _answered(self, requests: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def _answered(self, requests: Sequence[Mapping[str, object]]) -> list[Any]:
         """The objects of each request, or why there are none."""
 
 
@@ -67,11 +67,11 @@ class TorchServeDetector(_Handler):
     def _load(self, options: ModelOptions) -> None:
         self._detector = detector(options)
 
-    def _answered(self, requests: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def _answered(self, requests: Sequence[Mapping[str, object]]) -> list[Any]:
         """All pictures of a batch are in flight before the first is waited for."""
         return [_objects(one) for one in [self._begun(request) for request in requests]]
 
-    def _begun(self, request: Mapping[str, Any]) -> Future[list[Detections]] | SightlineError:
+    def _begun(self, request: Mapping[str, object]) -> Future[list[Detections]] | SightlineError:
         try:
             return self._detector.submit([_picture(request)])
         except SightlineError as exc:
@@ -86,10 +86,10 @@ class TorchServeCropModel(_Handler):
     def _load(self, options: ModelOptions) -> None:
         self._model = ServedCropModel(crop_model(options, onnx_card(Path(options.model)).card))
 
-    def _answered(self, requests: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def _answered(self, requests: Sequence[Mapping[str, object]]) -> list[Any]:
         return [self._one(request) for request in requests]
 
-    def _one(self, request: Mapping[str, Any]) -> Any:
+    def _one(self, request: Mapping[str, object]) -> Any:
         try:
             return self._model.answer(_picture(request), _boxes(request)).objects
         except SightlineError as exc:
@@ -105,7 +105,7 @@ def _objects(begun: Future[list[Detections]] | SightlineError) -> Any:
         return exc
 
 
-def _picture(request: Mapping[str, Any]) -> Frame:
+def _picture(request: Mapping[str, object]) -> Frame:
     """The picture of a request. Raises InvalidRequest, DecodeError."""
     content = request.get("data") or request.get("body") or b""
     if not isinstance(content, bytes | bytearray):
@@ -113,7 +113,7 @@ def _picture(request: Mapping[str, Any]) -> Frame:
     return still_frame(bytes(content))
 
 
-def _boxes(request: Mapping[str, Any]) -> Floats | None:
+def _boxes(request: Mapping[str, object]) -> Floats | None:
     """The field ``boxes`` of a form: rows of x1 y1 x2 y2 as JSON. Raises InvalidRequest."""
     text = request.get("boxes")
     if text is None:

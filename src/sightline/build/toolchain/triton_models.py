@@ -32,7 +32,7 @@ def _folder(arguments: dict[str, str]) -> Path:
     return Path(arguments["model_repository"]) / arguments["model_version"]
 
 
-def _network(triton: Any, args: dict[str, str]) -> tuple[Engine, ModelCard, bool]:
+def _network(triton: object, args: dict[str, str]) -> tuple[Engine, ModelCard, bool]:
     """The network as an engine, its card, and whether its outputs are flat (see ``DeployedNetwork``)."""
     told = {
         key: value["string_value"]
@@ -68,7 +68,7 @@ class TritonDetector:
         engine, card, flat = _network(self._triton, args)
         self._detector = EngineDetector(engine, card, card_decoder(card), flat=flat)
 
-    def execute(self, requests: list[Any]) -> list[Any]:
+    def execute(self, requests: list[object]) -> list[Any]:
         """Called by Triton with requests of one picture each; an answer for each of them."""
         return [self._answered(request) for request in requests]
 
@@ -76,7 +76,7 @@ class TritonDetector:
         """Called by Triton once, at the end."""
         self._detector.close()
 
-    def _answered(self, request: Any) -> Any:
+    def _answered(self, request: object) -> Any:
         triton = self._triton
         try:
             (picture,) = triton.get_input_tensor_by_name(request, "image").as_numpy().reshape(-1)
@@ -103,7 +103,7 @@ class TritonCropModel:
         engine, card, _ = _network(self._triton, args)
         self._model = ServedCropModel.of(engine, card)
 
-    def execute(self, requests: list[Any]) -> list[Any]:
+    def execute(self, requests: list[object]) -> list[Any]:
         """Called by Triton with requests of one picture each; an answer for each of them."""
         return [self._answered(request) for request in requests]
 
@@ -111,7 +111,7 @@ class TritonCropModel:
         """Called by Triton once, at the end."""
         self._model.close()
 
-    def _answered(self, request: Any) -> Any:
+    def _answered(self, request: object) -> Any:
         triton = self._triton
         try:
             (picture,) = triton.get_input_tensor_by_name(request, "image").as_numpy().reshape(-1)
@@ -142,7 +142,7 @@ class TritonNetwork:
         self._input = self._session.get_inputs()[0].name
         self._outputs = [output.name for output in self._session.get_outputs()]
 
-    def execute(self, requests: list[Any]) -> list[Any]:
+    def execute(self, requests: list[object]) -> list[Any]:
         """Called by Triton with requests that may be joined where their pictures have one size."""
         batches = [
             self._triton.get_input_tensor_by_name(request, self._input).as_numpy()
@@ -158,6 +158,6 @@ class TritonNetwork:
             ]
         return [self._response(arrays) for arrays in parts]
 
-    def _response(self, arrays: tuple[Any, ...]) -> Any:
+    def _response(self, arrays: tuple[object, ...]) -> Any:
         named = zip(self._outputs, arrays, strict=True)
         return self._triton.InferenceResponse([self._triton.Tensor(n, a) for n, a in named])

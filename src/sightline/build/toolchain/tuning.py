@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sightline.build.models import detector, for_tracking
 from sightline.build.sources import inputs
@@ -83,7 +83,7 @@ def _key(candidate: TuningCandidate) -> _Key:
 
 def candidate_options(options: ModelOptions, candidate: TuningCandidate) -> ModelOptions:
     """A model as a candidate runs it; its batch is the scheduler's."""
-    how: dict[str, Any] = {
+    how: dict[str, object] = {
         "precision": candidate.precision,
         "threads": candidate.threads,
         "requests": candidate.requests,

@@ -100,7 +100,7 @@ class GivenUp(Exception):
     """Told to an engine that comes too late with an item, or that need not begin with it."""
 
 
-def failure_of_all(errors: Sequence[tuple[Candidate, Any]]) -> str:
+def failure_of_all(errors: Sequence[tuple[Candidate, object]]) -> str:
     """The message for a batch that every engine has refused."""
     return "no engine can run it: " + "; ".join(
         f"{candidate.label}: {e}" for candidate, e in errors

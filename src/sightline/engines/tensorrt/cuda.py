@@ -59,7 +59,7 @@ class CudaDevice:
         """Make it the calling thread's device."""
         self.call("cudaSetDevice", self.index)
 
-    def call(self, name: str, *arguments: Any) -> Any:
+    def call(self, name: str, *arguments: object) -> Any:
         """What a function of CUDA's runtime returns. Raises InferenceError, which names it."""
         error, *found = getattr(self._cuda, name)(*arguments)
         if error != self._cuda.cudaError_t.cudaSuccess:
@@ -85,11 +85,11 @@ class CudaDevice:
         """A value of one of the runtime's enumerations."""
         return getattr(getattr(self._cuda, enum), name)
 
-    def on_exit(self, owner: Any, function: str, handle: Any) -> None:
+    def on_exit(self, owner: object, function: str, handle: object) -> None:
         """Call a function of the runtime with a handle when ``owner`` goes."""
         weakref.finalize(owner, _let_go, getattr(self._cuda, function), handle)
 
-    def _text(self, error: Any) -> str:
+    def _text(self, error: object) -> str:
         _, text = self._cuda.cudaGetErrorString(error)
         return str(text.decode()) if text else str(error)
 
@@ -137,7 +137,7 @@ class CudaStream:
             graph = self._device.call("cudaStreamEndCapture", self._stream)
         return CudaGraph(self._device, graph, self._stream)
 
-    def _copy(self, to: int, of: int, size: int, kind: Any) -> None:
+    def _copy(self, to: int, of: int, size: int, kind: object) -> None:
         self._device.call("cudaMemcpyAsync", to, of, size, kind, self._stream)
 
 
@@ -155,6 +155,6 @@ class CudaGraph:
         self._device.call("cudaGraphLaunch", self._executable, self._stream)
 
 
-def _let_go(free: Callable[[Any], Any], handle: Any) -> None:
+def _let_go(free: Callable[[Any], object], handle: object) -> None:
     """Errors are left alone: the interpreter may be ending, and the driver with it."""
     free(handle)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.engines.host_normalization import HostNormalization
 from sightline.engines.requests import Shape, as_floats
@@ -16,7 +15,7 @@ from sightline.engines.tensorrt.cuda import CudaDevice, CudaGraph, DeviceMemory
 from sightline.engines.tensorrt.library import said, tensorrt_log
 from sightline.engines.tensorrt.tensors import PlanTensors
 from sightline.errors import InferenceError, ModelError
-from sightline.types import Floats, Normalization, Pixels
+from sightline.types import Array, Floats, Normalization, Pixels
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ class TensorRtRequest:
         else:
             self.input = np.empty((*shape, 3), np.uint8)
             self._normalization = HostNormalization(normalization)
-        self._planes: NDArray[Any] = given
+        self._planes: Array = given
         self._outputs = [
             self._output(device, spec.name, dtype)
             for spec, dtype in zip(tensors.outputs, tensors.dtypes, strict=True)
@@ -99,7 +98,7 @@ class TensorRtRequest:
 
     def _output(
         self, device: CudaDevice, name: str, dtype: np.dtype[Any]
-    ) -> tuple[Pixels, DeviceMemory, NDArray[Any]]:
+    ) -> tuple[Pixels, DeviceMemory, Array]:
         sides = tuple(self._context.get_tensor_shape(name))
         if any(side < 0 for side in sides):
             raise ModelError(

@@ -6,21 +6,25 @@ TensorRT's parser refuses both ("TRT only supports symmetric quantization").
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sightline.types import Array
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
 
 QUANTIZED = frozenset(("QuantizeLinear", "DequantizeLinear"))
 _LARGEST = 127
 
 
-def is_quantized(model: Any) -> bool:
+def is_quantized(model: ModelProto) -> bool:
     """Whether a graph has QuantizeLinear or DequantizeLinear."""
     return any(node.op_type in QUANTIZED for node in model.graph.node)
 
 
-def make_symmetric(model: Any) -> None:
+def make_symmetric(model: ModelProto) -> None:
     """Change the quantisation of a graph, in place: the same ranges, widened until they are symmetric.
 
     A scale becomes that of the farther end of its range, so half a range that begins at zero is given away. Weights
@@ -33,7 +37,7 @@ def make_symmetric(model: Any) -> None:
 
     helper = onnx.numpy_helper
     known = {entry.name: helper.to_array(entry) for entry in model.graph.initializer}
-    added: dict[str, NDArray[Any]] = {}
+    added: dict[str, Array] = {}
     folded = []
     for node in model.graph.node:
         if node.op_type not in QUANTIZED or node.input[1] not in known:
@@ -72,16 +76,16 @@ def make_symmetric(model: Any) -> None:
     model.graph.initializer.extend(helper.from_array(v, name) for name, v in added.items())
 
 
-def _zero(node: Any, known: dict[str, Any], value: NDArray[Any] | None) -> NDArray[Any]:
+def _zero(node: NodeProto, known: dict[str, Any], value: Array | None) -> Array:
     """The zero point of a node; where it has none, 0 of the type that ONNX says."""
     scale = known[node.input[1]]
     if len(node.input) == 3 and node.input[2] in known:
-        found: NDArray[Any] = known[node.input[2]]
+        found: Array = known[node.input[2]]
         return found
     return np.zeros(scale.shape, np.uint8 if value is None else value.dtype)
 
 
-def _along(values: NDArray[Any], ndim: int, axis: int) -> NDArray[Any]:
+def _along(values: Array, ndim: int, axis: int) -> Array:
     """Values for each channel, ready to be multiplied with an array whose channels are ``axis``."""
     if values.ndim == 0 or values.size == 1:
         return values.reshape(())
@@ -90,9 +94,7 @@ def _along(values: NDArray[Any], ndim: int, axis: int) -> NDArray[Any]:
     return values.reshape(shape)
 
 
-def _dequantized(
-    value: NDArray[Any], scale: NDArray[Any], zero: NDArray[Any], axis: int
-) -> NDArray[Any]:
+def _dequantized(value: Array, scale: Array, zero: Array, axis: int) -> Array:
     floats = value.astype(np.float32) - _along(zero, value.ndim, axis).astype(np.float32)
-    values: NDArray[Any] = (floats * _along(scale, value.ndim, axis)).astype(scale.dtype)
+    values: Array = (floats * _along(scale, value.ndim, axis)).astype(scale.dtype)
     return values

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.config import EngineOptions
 from sightline.engines.host_normalization import HostNormalization
 from sightline.engines.requests import Shape, Workers, WorkersEngine, as_floats
 from sightline.engines.triton.transport import ModelAddress, Refused, ServerGone, Transport, connect
 from sightline.errors import EngineUnavailable, InferenceError, ModelError
-from sightline.types import EngineInfo, Floats, Normalization, Pixels, TensorSpec
+from sightline.types import Array, EngineInfo, Floats, Normalization, Pixels, TensorSpec
 
 T = TypeVar("T")
 
@@ -94,7 +93,7 @@ class TritonEngine(WorkersEngine):
             raise ModelError(f"{refusal}: {model.max_batch} at a time are the most")
         return _Request(model, self._normalization, shape, self._infer)
 
-    def _infer(self, tensor: NDArray[Any]) -> list[Floats]:
+    def _infer(self, tensor: Array) -> list[Floats]:
         model, address = self._model, self._address
         try:
             found = self._transport.infer(model.input, tensor, model.datatype)
@@ -133,12 +132,12 @@ class _Request:
         model: _Model,
         normalization: Normalization,
         shape: Shape,
-        infer: Callable[[NDArray[Any]], list[Floats]],
+        infer: Callable[[Array], list[Floats]],
     ) -> None:
         self.input: Pixels = np.empty((*shape, 3), np.uint8)
         self._infer = infer
-        self._tensor: NDArray[Any] = self.input
-        self._planes: NDArray[Any] | None = None
+        self._tensor: Array = self.input
+        self._planes: Array | None = None
         if not model.takes_pixels:
             n, height, width = shape
             sides = (n, height, width, 3) if model.channels_last else (n, 3, height, width)

@@ -11,11 +11,11 @@ from typing import Any, Protocol, Self
 from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.addresses import decoded, read_address
 from sightline.errors import ConfigError, EngineUnavailable
 from sightline.redaction import redact_address
+from sightline.types import Array
 
 PORTS = {"grpc": 8001, "grpcs": 8001, "http": 8000, "https": 8000}
 """Triton's own, where an address does not say one."""
@@ -89,7 +89,7 @@ class Transport(Protocol):
     def max_batch(self) -> int:
         """The most pictures in one inference; 0: as its input's shape says."""
 
-    def infer(self, name: str, tensor: NDArray[Any], datatype: str) -> dict[str, NDArray[Any]]:
+    def infer(self, name: str, tensor: Array, datatype: str) -> dict[str, Array]:
         """Outputs by name, for the one input."""
 
     def close(self) -> None:
@@ -154,7 +154,7 @@ class GrpcTransport:
         config = self._call("get_model_config", model, version, as_json=True)["config"]
         return int(config.get("max_batch_size", 0))
 
-    def infer(self, name: str, tensor: NDArray[Any], datatype: str) -> dict[str, NDArray[Any]]:
+    def infer(self, name: str, tensor: Array, datatype: str) -> dict[str, Array]:
         """The outputs of the model by name, for one input tensor."""
         given = self._grpc.InferInput(name, list(tensor.shape), datatype)
         given.set_data_from_numpy(tensor)
@@ -211,7 +211,7 @@ class HttpTransport:
         config = json.loads(self._call("GET", f"{self._path}/config")[1])
         return int(config.get("max_batch_size", 0))
 
-    def infer(self, name: str, tensor: NDArray[Any], datatype: str) -> dict[str, NDArray[Any]]:
+    def infer(self, name: str, tensor: Array, datatype: str) -> dict[str, Array]:
         """The outputs of the model by name, for one input tensor."""
         sizes = {"binary_data_size": tensor.nbytes}
         given = {"name": name, "shape": tensor.shape, "datatype": datatype, "parameters": sizes}
@@ -231,7 +231,7 @@ class HttpTransport:
             if size is None:
                 outputs[output["name"]] = np.array(output["data"], dtype).reshape(shape)
                 continue
-            array: NDArray[Any] = np.frombuffer(body, dtype, math.prod(shape), at)
+            array: Array = np.frombuffer(body, dtype, math.prod(shape), at)
             outputs[output["name"]] = array.reshape(shape)
             at += size
         return outputs

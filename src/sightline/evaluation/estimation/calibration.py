@@ -164,7 +164,7 @@ class AccuracyCalibration:
             raise ConfigError(f"{path} is damaged: {exc!r}: learn the calibration again") from exc
 
 
-def _positive(value: Any) -> float:
+def _positive(value: object) -> float:
     """Raises ValueError, TypeError: it is no positive finite number."""
     number = _number(value)
     if not 0 < number < math.inf:

@@ -96,7 +96,7 @@ def load_json(path: Path) -> Any:
         refuse(path, exc.lineno, f"this is not JSON: {exc.msg}")
 
 
-def entries(path: Path, content: dict[str, Any], key: str, notes: Notes) -> list[dict[str, Any]]:
+def entries(path: Path, content: dict[str, object], key: str, notes: Notes) -> list[dict[str, Any]]:
     """The objects in a list of a COCO file, each with its place as ``place``.
 
     Raises ConfigError where there is no such list. What is no object is noted and left out.
@@ -116,7 +116,7 @@ def entries(path: Path, content: dict[str, Any], key: str, notes: Notes) -> list
 
 
 def read_categories(
-    path: Path, content: dict[str, Any], annotations: Sequence[dict[str, Any]], notes: Notes
+    path: Path, content: dict[str, object], annotations: Sequence[dict[str, object]], notes: Notes
 ) -> dict[Id, str]:
     """The names of the categories by their ids, in the order of these; see ``read_coco``."""
     if "categories" not in content:
@@ -237,7 +237,7 @@ def _object(path: Path, item: dict[str, Any], box: Reals, category: int, notes: 
     return _Object(box, category, is_true(crowd), area, read_outline(item), read_keypoints(item))
 
 
-def _note_ids(path: Path, items: Sequence[dict[str, Any]], notes: Notes) -> None:
+def _note_ids(path: Path, items: Sequence[dict[str, object]], notes: Notes) -> None:
     """Note what pycocotools makes of ids that are odd: matches are told by them."""
     ids = Counter(plain_id(item.get("id")) for item in items)
     if ids[0]:

@@ -61,7 +61,7 @@ def is_true(value: object) -> bool:
     return bool(value)
 
 
-def read_box(item: dict[str, Any], size: tuple[int, int] | None = None) -> Reals:
+def read_box(item: dict[str, object], size: tuple[int, int] | None = None) -> Reals:
     """The box of an entry: (4,) float64, x, y, width, height.
 
     Args:

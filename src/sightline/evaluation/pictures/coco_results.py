@@ -74,7 +74,7 @@ def read_coco_file(path: Path, dataset: Dataset, notes: Notes) -> list[Detection
             places[key] = names.by_name(name) if isinstance(name, str) else names.by_id(key)
     categories = read_categories(path, content, annotations, notes)
 
-    def place(item: dict[str, Any]) -> int:
+    def place(item: dict[str, object]) -> int:
         key = plain_id(item.get("image_id"))
         if key is None:
             raise UnusableEntry("it has no image_id")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from sightline.evaluation.pictures.coco_boxes import number
 from sightline.evaluation.shapes import Outline
 
 
-def read_outline(item: dict[str, Any]) -> Outline | None:
+def read_outline(item: dict[str, object]) -> Outline | None:
     """The ``segmentation`` of an entry: polygons of at least three points, or run lengths; else None."""
     told = item.get("segmentation")
     if isinstance(told, dict):
@@ -26,7 +25,7 @@ def read_outline(item: dict[str, Any]) -> Outline | None:
     return kept or None
 
 
-def read_keypoints(item: dict[str, Any]) -> list[float] | None:
+def read_keypoints(item: dict[str, object]) -> list[float] | None:
     """The ``keypoints`` of an entry, x, y and v of each in a row; None where there are none."""
     told = item.get("keypoints")
     if not isinstance(told, list) or not told or len(told) % 3:

@@ -45,7 +45,7 @@ def fields_of(shapes: Sequence[FoundShape]) -> dict[str, Any]:
 
     An object without a mask has an empty one. Masks of another size than the first one are left out.
     """
-    fields: dict[str, Any] = {}
+    fields: dict[str, object] = {}
     size = next((shape.size for shape in shapes if shape.size is not None), None)
     if size is not None:
         nothing: Crop = (np.zeros((0, 0), np.bool_), (0, 0))
@@ -72,7 +72,7 @@ def _mask(told: object) -> tuple[Crop | None, tuple[int, int] | None]:
     return None, None
 
 
-def _plain(values: list[Any]) -> Ints:
+def _plain(values: list[object]) -> Ints:
     counts = [value for one in values if (value := number(one)) is not None]
     if not counts or len(counts) != len(values) or any(count != int(count) for count in counts):
         raise ValueError("run lengths are whole numbers")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ class BoxesAndScores:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
+    card: Mapping[str, object] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -55,7 +54,7 @@ class BoxesAndScores:
 class DamoYolo(BoxesAndScores):
     """DAMO-YOLO: its converter calls the scores ``output``, and does not name the boxes."""
 
-    card: Mapping[str, Any] = {
+    card: Mapping[str, object] = {
         "order": "rgb",
         "scale": 1.0,
         "resize": "letterbox-top-left",
@@ -78,7 +77,7 @@ class PpYoloeRows:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
+    card: Mapping[str, object] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.geometry import cxcywh_to_xyxy
 from sightline.model_inputs import plain_name
@@ -35,7 +35,7 @@ class Detr:
 
     overlaps = False
     resizable = False
-    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
+    card: Mapping[str, object] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
 
     def __init__(self) -> None:
         self._softmax = Hint(
@@ -81,7 +81,7 @@ class Detr:
 class RfDetr(Detr):
     """RF-DETR as it is exported: ``dets`` and ``labels``, which are boxes and logits."""
 
-    card: Mapping[str, Any] = {**Detr.card, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    card: Mapping[str, object] = {**Detr.card, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -100,7 +100,7 @@ class DetrSoftmax(Detr):
     Its shapes are those of ``Detr`` with a class more.
     """
 
-    card: Mapping[str, Any] = RfDetr.card
+    card: Mapping[str, object] = RfDetr.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -134,7 +134,7 @@ class DetrRows:
 
     overlaps = False
     resizable = False
-    card: Mapping[str, Any] = Detr.card
+    card: Mapping[str, object] = Detr.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -190,8 +190,8 @@ def _pairs(
     scores: Floats,
     boxes: Floats,
     canvas: tuple[int, int],
-    queries: np.ndarray[Any, np.dtype[np.intp]],
-    classes: np.ndarray[Any, np.dtype[np.intp]],
+    queries: NDArray[np.intp],
+    classes: NDArray[np.intp],
 ) -> Detections:
     size = np.array(canvas * 2, np.float32)
     return Detections(

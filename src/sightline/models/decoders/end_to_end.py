@@ -6,7 +6,6 @@ Output (N, K, 6): x1, y1, x2, y2 in canvas pixels, score, class id. Unused rows 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ class EndToEnd:
 
     overlaps = False
     resizable = False  # K does not follow the input size, so nothing tells whether the rest did
-    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
+    card: Mapping[str, object] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
     def fit(
         self,

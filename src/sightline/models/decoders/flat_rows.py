@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from sightline.model_inputs import plain_name
-from sightline.types import Detections, Fit, Floats, TensorSpec
+from sightline.types import Detections, Fit, Floats, Ints, TensorSpec
 
-LETTERBOX: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
+LETTERBOX: Mapping[str, object] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
 
 class Yolov7EndToEnd:
@@ -22,7 +21,7 @@ class Yolov7EndToEnd:
 
     overlaps = False
     resizable = False
-    card: Mapping[str, Any] = LETTERBOX
+    card: Mapping[str, object] = LETTERBOX
     class_at, score_at = 5, 6
 
     def fit(
@@ -70,7 +69,7 @@ class Ssd:
 
     overlaps = False
     resizable = False
-    card: Mapping[str, Any] = {
+    card: Mapping[str, object] = {
         "order": "bgr",
         "scale": 1.0,
         "resize": "stretch",
@@ -107,7 +106,7 @@ class Paddle:
 
     overlaps = False
     resizable = False
-    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
+    card: Mapping[str, object] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -138,7 +137,9 @@ class Paddle:
         return by_picture(pictures, rows[:, 2:6], rows[:, 1], rows[:, 0])
 
 
-def by_picture(pictures: Any, boxes: Floats, scores: Floats, classes: Floats) -> list[Detections]:
+def by_picture(
+    pictures: Floats | Ints, boxes: Floats, scores: Floats, classes: Floats
+) -> list[Detections]:
     """Rows as objects of each picture, up to the last one that has any."""
     class_ids = classes.astype(np.int64)
     count = int(pictures.max()) + 1 if len(pictures) else 0

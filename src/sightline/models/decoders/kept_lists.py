@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
-from sightline.types import Floats, Mask
+from sightline.types import Floats, Ints, Mask
 
 
-def kept_lists(outputs: Sequence[Floats], conf: float) -> Iterator[tuple[Floats, Floats, Any]]:
+def kept_lists(outputs: Sequence[Floats], conf: float) -> Iterator[tuple[Floats, Floats, Ints]]:
     """Boxes, scores and class ids above ``conf`` of each picture, without what lies after the count."""
     for boxes, scores, class_ids, _ in kept_rows(outputs, conf):
         yield boxes, scores, class_ids
 
 
-def kept_rows(outputs: Sequence[Floats], conf: float) -> Iterator[tuple[Floats, Floats, Any, Mask]]:
+def kept_rows(
+    outputs: Sequence[Floats], conf: float
+) -> Iterator[tuple[Floats, Floats, Ints, Mask]]:
     """As ``kept_lists``, and which rows of each picture's lists they are."""
     boxes, scores, classes, *counts = outputs
     if boxes.ndim == 2:

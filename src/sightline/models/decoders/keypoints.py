@@ -8,7 +8,6 @@ card's ``keypoint_shape``, which Ultralytics' exports tell as ``kpt_shape``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class YoloV8Pose:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = {**YoloV8.card, "keypoint_shape": COCO_SHAPE}
+    card: Mapping[str, object] = {**YoloV8.card, "keypoint_shape": COCO_SHAPE}
 
     def __init__(self, keypoint_shape: KeypointShape = COCO_SHAPE) -> None:
         self._shape = keypoint_shape
@@ -74,7 +73,7 @@ class EndToEndPose:
 
     overlaps = False
     resizable = False
-    card: Mapping[str, Any] = {**EndToEnd.card, "keypoint_shape": COCO_SHAPE}
+    card: Mapping[str, object] = {**EndToEnd.card, "keypoint_shape": COCO_SHAPE}
 
     def __init__(self, keypoint_shape: KeypointShape = COCO_SHAPE) -> None:
         self._shape = keypoint_shape

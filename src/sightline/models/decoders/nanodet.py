@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +29,7 @@ class NanoDet:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = {
+    card: Mapping[str, object] = {
         "order": "bgr",
         "scale": 1.0,
         "mean": (103.53, 116.28, 123.675),
@@ -77,7 +76,7 @@ class NanoDetHeads:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = NanoDet.card
+    card: Mapping[str, object] = NanoDet.card
     strides: tuple[int, ...] = FIRST
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
@@ -108,7 +107,7 @@ class NanoDetHeads:
 class PicoDetHeads(NanoDetHeads):
     """PicoDet without its post-processing: the same for four levels."""
 
-    card: Mapping[str, Any] = {
+    card: Mapping[str, object] = {
         "order": "rgb",
         "scale": 1 / 255,
         "mean": (0.485, 0.456, 0.406),

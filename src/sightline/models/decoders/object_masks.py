@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sightline.models.decoders.kept_lists import kept_rows
+from sightline.models.decoders.kept_lists import kept_lists, kept_rows
 from sightline.models.decoders.roles import Shape, fits
 from sightline.models.postprocess.unplaced_masks import BoxMasks, PlaneMasks
 from sightline.types import Detections, Fit, Floats, Masks, TensorSpec
@@ -36,7 +36,7 @@ def masked_objects(
 ) -> list[Detections]:
     """The objects of each picture above ``conf``, with their masks where ``masks`` has an array."""
     if not masks:
-        return [Detections(*objects) for *objects, _ in kept_rows(lists, conf)]
+        return [Detections(*objects) for objects in kept_lists(lists, conf)]
     width, height = masks[0].shape[-1], masks[0].shape[-2]
     count = lists[0].shape[-2]
     pictures = masks[0].reshape(-1, count, height, width) if count else [masks[0]]

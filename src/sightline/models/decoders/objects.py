@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ class EfficientNms:
 
     overlaps = False
     resizable = False
-    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
+    card: Mapping[str, object] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
     def fit(
         self,
@@ -64,7 +63,7 @@ class LabelledBoxes(EfficientNms):
     Their second input ``orig_target_sizes`` is filled with the canvas.
     """
 
-    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
+    card: Mapping[str, object] = {"order": "rgb", "scale": 1 / 255, "resize": "stretch"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -81,7 +80,7 @@ class TorchVision(EfficientNms):
     background.
     """
 
-    card: Mapping[str, Any] = {**EfficientNms.card, "class_names": COCO_CATEGORIES}
+    card: Mapping[str, object] = {**EfficientNms.card, "class_names": COCO_CATEGORIES}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -104,7 +103,7 @@ class TensorFlow:
 
     overlaps = False
     resizable = False
-    card: Mapping[str, Any] = {
+    card: Mapping[str, object] = {
         "order": "rgb",
         "scale": 1.0,
         "resize": "stretch",
@@ -139,7 +138,7 @@ class TensorFlow:
 class CustomVision(TensorFlow):
     """Azure Custom Vision: boxes relative to the canvas, x first; classes from 0."""
 
-    card: Mapping[str, Any] = {"order": "bgr", "scale": 1.0, "resize": "stretch"}
+    card: Mapping[str, object] = {"order": "bgr", "scale": 1.0, "resize": "stretch"}
     names = ("detected_boxes", "detected_scores", "detected_classes", "num_detections")
     order = (0, 1, 2, 3)
 
@@ -154,7 +153,7 @@ class MmDet:
 
     overlaps = False
     resizable = False
-    card: Mapping[str, Any] = {
+    card: Mapping[str, object] = {
         "order": "rgb",
         "scale": 1.0,
         "mean": (123.675, 116.28, 103.53),
@@ -189,7 +188,7 @@ class Otx(MmDet):
     The graph normalises its pictures itself.
     """
 
-    card: Mapping[str, Any] = {"order": "bgr", "scale": 1.0, "resize": "stretch"}
+    card: Mapping[str, object] = {"order": "bgr", "scale": 1.0, "resize": "stretch"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""

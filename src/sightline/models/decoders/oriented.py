@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,7 @@ class YoloV8Obb:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = YoloV8.card
+    card: Mapping[str, object] = YoloV8.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -50,7 +49,7 @@ class EndToEndObb:
 
     overlaps = False
     resizable = False
-    card: Mapping[str, Any] = EndToEnd.card
+    card: Mapping[str, object] = EndToEnd.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:  # noqa: ARG002
         """How the outputs fit this family, or None; see ``Decoder.fit``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class YoloV8Segment:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = YoloV8.card
+    card: Mapping[str, object] = YoloV8.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -57,7 +57,7 @@ class YoloV5Segment:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = YoloV5.card
+    card: Mapping[str, object] = YoloV5.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""
@@ -75,7 +75,7 @@ class EndToEndSegment:
 
     overlaps = False
     resizable = False
-    card: Mapping[str, Any] = EndToEnd.card
+    card: Mapping[str, object] = EndToEnd.card
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""

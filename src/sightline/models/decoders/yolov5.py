@@ -6,7 +6,6 @@ Output (N, A, 5 + C): centre x, centre y, width, height in canvas pixels, object
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sightline.geometry import cxcywh_to_xyxy
 from sightline.models.decoders.grid import PYRAMIDS, TINY, cells, only_decoded
@@ -21,7 +20,7 @@ class YoloV5:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
+    card: Mapping[str, object] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:
         """How the outputs fit this family, or None; see ``Decoder.fit``."""

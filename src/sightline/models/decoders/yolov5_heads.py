@@ -8,14 +8,13 @@ card says otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from sightline.geometry import cxcywh_to_xyxy
 from sightline.models.decoders.grid import PYRAMIDS, TINY
 from sightline.models.decoders.yolov5 import ANCHORS
-from sightline.types import Detections, Fit, Floats, TensorSpec
+from sightline.types import Detections, Fit, Floats, Ints, TensorSpec
 
 Anchors = Sequence[Sequence[tuple[float, float]]]
 
@@ -48,7 +47,7 @@ class YoloV5Heads:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = {
+    card: Mapping[str, object] = {
         "order": "rgb",
         "scale": 1 / 255,
         "resize": "letterbox",
@@ -111,7 +110,7 @@ def _five(head: Floats) -> Floats:
 
 def _candidates(
     head: Floats, anchors: Floats, canvas: tuple[int, int], conf: float
-) -> list[tuple[Floats, Floats, Any]]:
+) -> list[tuple[Floats, Floats, Ints]]:
     """Boxes, scores and class ids of one level for each picture."""
     stride = canvas[1] // head.shape[2]
     # Comparing logits spares a sigmoid over all cells.
@@ -131,6 +130,6 @@ def _candidates(
     return found
 
 
-def _joined(parts: Sequence[tuple[Floats, Floats, Any]]) -> Detections:
+def _joined(parts: Sequence[tuple[Floats, Floats, Ints]]) -> Detections:
     boxes, scores, class_ids = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return Detections(boxes, scores, class_ids)

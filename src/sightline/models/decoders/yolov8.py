@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ class YoloV8:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
+    card: Mapping[str, object] = {"order": "rgb", "scale": 1 / 255, "resize": "letterbox"}
     may_be_tiny = True  # YOLOv3-tiny with this head
 
     def fit(self, outputs: Sequence[TensorSpec], canvas: tuple[int, int]) -> Fit | None:

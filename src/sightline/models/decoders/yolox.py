@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class YoloX:
 
     overlaps = True
     resizable = True
-    card: Mapping[str, Any] = {"order": "bgr", "scale": 1.0, "resize": "letterbox-top-left"}
+    card: Mapping[str, object] = {"order": "bgr", "scale": 1.0, "resize": "letterbox-top-left"}
 
     def __init__(self) -> None:
         self._decoded = Hint(

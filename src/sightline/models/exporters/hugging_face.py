@@ -98,16 +98,16 @@ _WHOLE_FROM = 384
 """ConvNeXT's pictures of this size and more are stretched, not cut."""
 
 
-def _side(size: Any) -> int | None:
+def _side(size: object) -> int | None:
     """A side in pixels from ``224``, ``{"height": 224, "width": 224}`` or ``{"shortest_edge": 256}``."""
     if isinstance(size, dict):
         size = size.get("shortest_edge", size.get("height"))
     return size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
 
 
-def _timm(how: Mapping[str, Any]) -> dict[str, Any]:
+def _timm(how: Mapping[str, object]) -> dict[str, Any]:
     """What timm says of how a model is fed."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     mean, std = _colours(how.get("mean")), _colours(how.get("std"))
     if mean and std:
         found |= {"mean": mean, "std": std}
@@ -123,7 +123,7 @@ def _timm(how: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _texts(names: Any) -> bool:
+def _texts(names: object) -> bool:
     return isinstance(names, list) and bool(names) and all(isinstance(n, str) for n in names)
 
 
@@ -146,9 +146,9 @@ def _names(labels: object) -> dict[int, str]:
     return {int(i): str(name) for i, name in labels.items()}
 
 
-def _pixels(how: Mapping[str, Any]) -> dict[str, Any]:
+def _pixels(how: Mapping[str, object]) -> dict[str, Any]:
     """Scale, mean and deviation, as far as they are said."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     factor = how.get("rescale_factor") if how.get("do_rescale", True) else 1.0
     if isinstance(factor, int | float) and factor > 0:
         found["scale"] = factor

@@ -55,13 +55,13 @@ def from_metadata(metadata: Mapping[str, str], tasks: Sequence[str], path: Path)
 
     Raises ModelError, which names ``path``: the task is none of ``tasks``, or a word is unreadable.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     if "task" in metadata:
         refuse_task(metadata["task"], tasks, path)
         found["task"] = metadata["task"]
     if found.get("task") == "classify" and metadata.get("author") == "Ultralytics":
         found |= {"resize": "centre-crop", "crop": 1.0}  # torchvision's Resize and CenterCrop
-    readers: dict[str, tuple[str, Callable[[str], Any]]] = {
+    readers: dict[str, tuple[str, Callable[[str], object]]] = {
         "names": ("class_names", _names),
         "stride": ("stride", lambda text: int(float(text))),
         "imgsz": ("size", _width_height),

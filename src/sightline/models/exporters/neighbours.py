@@ -47,12 +47,12 @@ def neighbour(model: Path, family: str, classes: int | None) -> Neighbour | None
     return None
 
 
-def _paddle(content: Mapping[str, Any]) -> dict[str, Any]:
+def _paddle(content: Mapping[str, object]) -> dict[str, Any]:
     """How PaddleDetection feeds a model, and its ``label_list``."""
     steps = {str(step.get("type")): step for step in _mappings(content.get("Preprocess"))}
     if "Resize" not in steps:
         return {}
-    found: dict[str, Any] = {"order": "rgb"}
+    found: dict[str, object] = {"order": "rgb"}
     ratio = bool(steps["Resize"].get("keep_ratio"))
     found |= {"resize": "letterbox-top-left", "pad": 0} if ratio else {"resize": "stretch"}
     norm = steps.get("NormalizeImage")
@@ -68,7 +68,7 @@ def _paddle(content: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _mmdeploy(content: Mapping[str, Any]) -> dict[str, Any]:
+def _mmdeploy(content: Mapping[str, object]) -> dict[str, Any]:
     """How MMDeploy feeds a model."""
     pipeline = content.get("pipeline")
     tasks = _mappings(pipeline.get("tasks") if isinstance(pipeline, Mapping) else None)
@@ -81,7 +81,7 @@ def _mmdeploy(content: Mapping[str, Any]) -> dict[str, Any]:
     norm = steps.get("Normalize")
     if norm is None:
         return {}
-    found: dict[str, Any] = {"order": "rgb" if norm.get("to_rgb", True) else "bgr", "scale": 1.0}
+    found: dict[str, object] = {"order": "rgb" if norm.get("to_rgb", True) else "bgr", "scale": 1.0}
     found |= _mean_and_std(norm)
     centred = next((steps[name] for name in _CENTRED if name in steps), None)
     if centred is not None:
@@ -107,7 +107,7 @@ def _pad(value: Any) -> dict[str, int]:
 _PLAIN: Mapping[str, Any] = {"mean": (0.0,) * 3, "std": (1.0,) * 3}
 
 
-def _mean_and_std(norm: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+def _mean_and_std(norm: Mapping[str, object]) -> dict[str, tuple[float, ...]]:
     """Mean and deviation of three channels, where both are whole."""
     found: dict[str, tuple[float, ...]] = {}
     for key in ("mean", "std"):
@@ -120,7 +120,7 @@ def _mean_and_std(norm: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     return found if min(found["std"]) > 0 else {}
 
 
-def _mappings(values: Any) -> Iterator[Mapping[str, Any]]:
+def _mappings(values: object) -> Iterator[Mapping[str, Any]]:
     yield from (v for v in (values if isinstance(values, list) else ()) if isinstance(v, Mapping))
 
 

@@ -8,12 +8,15 @@ picture itself, and runtimes run it faster: slices of stride 2 are among their s
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sightline.models.file import ModelFile, copied
 from sightline.types import Floats, Ints
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto
 
 CELL = 2
 TO_THE_END = 2**31 - 1
@@ -21,8 +24,8 @@ TO_THE_END = 2**31 - 1
 
 
 class _Stem(NamedTuple):
-    conv: Any  # the ONNX node that follows the sorting
-    sorting: list[Any]  # the nodes that it makes needless
+    conv: NodeProto  # the ONNX node that follows the sorting
+    sorting: list[NodeProto]  # the nodes that it makes needless
     origins: list[tuple[int, int, int]]  # of its input channels: channel, row, column in a cell
 
 
@@ -59,7 +62,7 @@ def _stem(file: ModelFile) -> _Stem | None:
     height, width = 2 * CELL, 3 * CELL  # any picture shows where each pixel goes
     ids = np.arange(3 * height * width).reshape(3, height, width)
     moved: dict[str, Ints] = {file.input.name: ids}
-    sorting: list[Any] = []
+    sorting: list[object] = []
     for node in graph.node:
         if not any(name in moved for name in node.input):
             continue
@@ -78,7 +81,7 @@ def _stem(file: ModelFile) -> _Stem | None:
     return None
 
 
-def _moved(node: Any, moved: dict[str, Ints], constants: dict[str, Any]) -> Ints | None:
+def _moved(node: NodeProto, moved: dict[str, Ints], constants: dict[str, Any]) -> Ints | None:
     """What a Slice or a Concat makes of pixels; None for another node, or slices of a certain size."""
     import onnx
 
@@ -122,7 +125,7 @@ def _origins(ids: Ints, moved: Ints) -> list[tuple[int, int, int]] | None:
     return origins
 
 
-def _plain(conv: Any, kernel: tuple[int, ...]) -> bool:
+def _plain(conv: NodeProto, kernel: tuple[int, ...]) -> bool:
     """Whether it reads all sorted channels, with stride 1, no dilation, one group, and says its padding."""
     import onnx
 
@@ -137,7 +140,7 @@ def _plain(conv: Any, kernel: tuple[int, ...]) -> bool:
     )
 
 
-def _only_reader(graph: Any, sorting: list[Any], conv: Any) -> bool:
+def _only_reader(graph: GraphProto, sorting: list[NodeProto], conv: NodeProto) -> bool:
     """Whether sorted pixels go to this convolution and nowhere else."""
     inner = {name for node in sorting for name in node.output}
     readers = [n for n in graph.node if inner.intersection(n.input) and inner.isdisjoint(n.output)]
@@ -160,7 +163,7 @@ def _replace(stem: _Stem, picture: str, weights: Any) -> None:
     stem.conv.input[1] = f"{weights.name}_unfocused"
 
 
-def _add_weights(graph: Any, old: Any, stem: _Stem) -> None:
+def _add_weights(graph: GraphProto, old: Any, stem: _Stem) -> None:
     """Put every weight where its pixel is in the picture."""
     import onnx
 
@@ -172,7 +175,7 @@ def _add_weights(graph: Any, old: Any, stem: _Stem) -> None:
     graph.initializer.append(onnx.numpy_helper.from_array(spread, stem.conv.input[1]))
 
 
-def _used(graph: Any) -> set[str]:
+def _used(graph: GraphProto) -> set[str]:
     """Names that a graph reads, those of the branches and loops within it among them."""
     names = {o.name for o in graph.output}
     for node in graph.node:

@@ -7,16 +7,19 @@ of the graph; inputs that tell a size or a scale become nodes that read it from 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sightline.model_inputs import LUMA, PLACES, Fill, ModelInputs
 
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto
+
 PREFIX = "sightline_"
 
 
-def take_one_picture(graph: Any, inputs: ModelInputs) -> None:
+def take_one_picture(graph: GraphProto, inputs: ModelInputs) -> None:
     """Change an ``onnx.ModelProto`` in place. ``inputs`` are those that are no weights, in order.
 
     A grey picture is made of red, green and blue, in this order.
@@ -49,7 +52,7 @@ def _pixel_nodes(name: str, given: str, elem_type: int, inputs: ModelInputs) -> 
     import onnx
 
     helper, types = onnx.helper, onnx.TensorProto
-    nodes: list[Any] = []
+    nodes: list[NodeProto] = []
     last = name
 
     def add(op: str, *more: str, **attributes: Any) -> None:
@@ -132,7 +135,7 @@ def _constant(name: str, value: object) -> Any:
     )
 
 
-def _rename(graph: Any, old: str, new: str) -> None:
+def _rename(graph: GraphProto, old: str, new: str) -> None:
     """Let every node of a graph, and of the graphs within it, read another tensor."""
     for node in graph.node:
         for i, name in enumerate(node.input):

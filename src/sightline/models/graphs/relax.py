@@ -7,7 +7,7 @@ new shapes are proved by shape inference: the outputs must follow as the model's
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sightline.models.file import (
     ModelFile,
@@ -17,6 +17,9 @@ from sightline.models.file import (
     set_input_shape,
 )
 from sightline.protocols import Decoder
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
 
 BATCH = 2  # any number but 1 shows whether a batch stays a batch
 
@@ -53,7 +56,7 @@ def _follows(
     return decoder.fit(outputs, canvas) is not None
 
 
-def _free_batch(graph: Any, batch: int) -> None:
+def _free_batch(graph: GraphProto, batch: int) -> None:
     """Let every Reshape that says "1, …", where that is the batch, say "as many as came in, …"."""
     import onnx
 

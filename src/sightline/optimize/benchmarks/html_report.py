@@ -105,7 +105,7 @@ def _bars(rows: Sequence[Mapping[str, Any]]) -> str:
     return _svg(figure)
 
 
-def _blocks(rows: Sequence[Mapping[str, Any]]) -> str:
+def _blocks(rows: Sequence[Mapping[str, object]]) -> str:
     figure, axes = _figure(4.0)
     for row in rows:
         axes.plot(row["block_medians_ms"], marker=".", label=setup_name(row))

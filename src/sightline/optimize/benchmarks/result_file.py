@@ -124,5 +124,5 @@ def with_earlier(
     return pairs
 
 
-def _key(row: Mapping[str, Any]) -> str:
+def _key(row: Mapping[str, object]) -> str:
     return json.dumps([row[key] for key in _SAME])

@@ -183,7 +183,7 @@ def _load_weights(network: Any, path: Path) -> None:
         ) from exc
 
 
-def _state_dicts(content: Any, key: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _state_dicts(content: object, key: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every mapping of tensors in a checkpoint, by where it stands."""
     if not isinstance(content, Mapping):
         return
@@ -193,7 +193,7 @@ def _state_dicts(content: Any, key: str = "") -> Iterator[tuple[str, Mapping[str
         yield from _state_dicts(value, f"{key}/{name}".lstrip("/"))
 
 
-def _misfit(found: Mapping[str, Mapping[str, Any]], wanted: set[str]) -> str:
+def _misfit(found: Mapping[str, Mapping[str, object]], wanted: set[str]) -> str:
     if not found:
         return "there are no weights in it"
     nearest = max(found.values(), key=lambda state: len(wanted & set(state)))
@@ -219,7 +219,7 @@ def looked_up(path: str) -> Any:
         module_name = file.stem
         sys.path.insert(0, str(file.parent.resolve()))  # as `python FILE` does
     try:
-        found: Any = importlib.import_module(module_name)
+        found: object = importlib.import_module(module_name)
         for name in attribute.split("."):
             found = getattr(found, name)
     except ImportError as exc:

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sightline.errors import ConfigError, ModelError
 from sightline.models.file import copied, set_input_shape
@@ -23,6 +23,9 @@ from sightline.optimize.export.tracing import (
     traced,
     unsupported,
 )
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
 
 OPSET = 17
 """What every runtime of the last years reads."""
@@ -140,7 +143,7 @@ def _of_onnx(request: ExportRequest) -> Any:
     return onnx.shape_inference.infer_shapes(graph)
 
 
-def _check_opset(graph: Any, wanted: int, request: ExportRequest) -> None:
+def _check_opset(graph: GraphProto, wanted: int, request: ExportRequest) -> None:
     found = next(o.version for o in graph.opset_import if o.domain in {"", "ai.onnx"})
     if found != wanted:
         raise ModelError(
@@ -148,7 +151,7 @@ def _check_opset(graph: Any, wanted: int, request: ExportRequest) -> None:
         )
 
 
-def _rename(graph: Any, request: ExportRequest) -> None:
+def _rename(graph: GraphProto, request: ExportRequest) -> None:
     """Give input and outputs the names that are wanted, in place. Raises ConfigError."""
     weights = {w.name for w in graph.graph.initializer}
     (given,) = [i for i in graph.graph.input if i.name not in weights]

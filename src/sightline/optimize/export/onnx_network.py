@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -15,6 +15,15 @@ import torch
 from torch.nn import functional
 
 from sightline.errors import ModelError
+
+Value: TypeAlias = Any
+"""What a node takes or gives: a tensor, an array of sizes, a list of them, or none."""
+
+Attributes: TypeAlias = Mapping[str, Any]
+"""The attributes of a node, by name."""
+
+Operator: TypeAlias = Callable[..., Value]
+"""Runs a node: takes its attributes and inputs, gives its output, or a tuple of them."""
 
 
 class OnnxNetwork(torch.nn.Module):  # type: ignore[misc]  # torch is seen as untyped
@@ -27,13 +36,13 @@ class OnnxNetwork(torch.nn.Module):  # type: ignore[misc]  # torch is seen as un
     Raises ModelError: it has an operator that is not known here; it is named, with its layer.
     """
 
-    def __init__(self, model: Path | bytes | Any, *, fixed: bool = False) -> None:
+    def __init__(self, model: Path | bytes | onnx.ModelProto, *, fixed: bool = False) -> None:
         super().__init__()
         if isinstance(model, bytes):
             model = onnx.load_from_string(model)
         graph = (onnx.load(str(model)) if isinstance(model, Path) else model).graph
         self._names: dict[str, str] = {}
-        self._sizes: dict[str, Any] = {}  # whole numbers stay outside: they are no weights
+        self._sizes: dict[str, Value] = {}  # whole numbers stay outside: they are no weights
         for i, weight in enumerate(graph.initializer):
             value = onnx.numpy_helper.to_array(weight).copy()
             if np.issubdtype(value.dtype, np.integer):
@@ -46,9 +55,9 @@ class OnnxNetwork(torch.nn.Module):  # type: ignore[misc]  # torch is seen as un
         self._input = next(i.name for i in graph.input if i.name not in weights)
         self._outputs = [output.name for output in graph.output]
 
-    def forward(self, images: torch.Tensor) -> Any:
+    def forward(self, images: torch.Tensor) -> Value:
         """The model's outputs: a tensor, or a tuple of them."""
-        values: dict[str, Any] = {name: getattr(self, own) for name, own in self._names.items()}
+        values: dict[str, object] = {name: getattr(self, own) for name, own in self._names.items()}
         values |= self._sizes | {self._input: images, "": None}
         for run, inputs, outputs in self._nodes:
             result = run(*(values[name] for name in inputs))
@@ -62,7 +71,7 @@ _FIXED = "sizes are plain numbers"
 """Beside a node's own attributes."""
 
 
-def _node(node: Any, *, fixed: bool) -> tuple[Callable[..., Any], list[str], list[str]]:
+def _node(node: onnx.NodeProto, *, fixed: bool) -> tuple[Operator, list[str], list[str]]:
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     attributes[_FIXED] = fixed
     operator = OPERATORS.get(node.op_type)
@@ -74,23 +83,25 @@ def _node(node: Any, *, fixed: bool) -> tuple[Callable[..., Any], list[str], lis
     return (lambda *inputs: operator(attributes, *inputs)), list(node.input), list(node.output)
 
 
-def _ints(value: Any) -> list[int]:
+def _ints(value: Value) -> list[int]:
     return [int(i) for i in value.tolist()]
 
 
-def _pads(a: Mapping[str, Any]) -> list[int]:
+def _pads(a: Attributes) -> list[int]:
     pads = list(a.get("pads", [0, 0, 0, 0]))
     if pads[:2] != pads[2:]:
         raise ModelError("padding that differs between the sides cannot be turned into PyTorch's")
     return pads[:2]
 
 
-def _conv(a: Mapping[str, Any], x: Any, weight: Any, bias: Any = None) -> Any:
+def _conv(a: Attributes, x: Value, weight: Value, bias: Value = None) -> Value:
     stride, dilation = list(a.get("strides", [1, 1])), list(a.get("dilations", [1, 1]))
     return functional.conv2d(x, weight, bias, stride, _pads(a), dilation, a.get("group", 1))
 
 
-def _slice(_: Any, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
+def _slice(
+    _: Value, x: Value, starts: Value, ends: Value, axes: Value = None, steps: Value = None
+) -> Value:
     begin, end = _ints(starts), _ints(ends)
     along = _ints(axes) if axes is not None else list(range(len(begin)))
     step = _ints(steps) if steps is not None else [1] * len(begin)
@@ -100,17 +111,17 @@ def _slice(_: Any, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any 
     return x[tuple(index)]
 
 
-def _shape(a: Mapping[str, Any], x: Any) -> list[Any]:
+def _shape(a: Attributes, x: Value) -> list[Value]:
     """The sides of a tensor: numbers, or what a trace works out anew for each input."""
     return [int(side) for side in x.shape] if a[_FIXED] else list(x.shape)
 
 
-def _reshape(a: Mapping[str, Any], x: Any, shape: Any) -> Any:
+def _reshape(a: Attributes, x: Value, shape: Value) -> Value:
     own = _shape(a, x)
     return x.reshape([own[i] if side == 0 else side for i, side in enumerate(_ints(shape))])
 
 
-def _resize(a: Mapping[str, Any], x: Any, _: Any, scales: Any, sizes: Any = None) -> Any:
+def _resize(a: Attributes, x: Value, _: Value, scales: Value, sizes: Value = None) -> Value:
     if a["mode"] != b"nearest" or a.get("nearest_mode", b"floor") != b"floor":
         raise ModelError("a Resize other than to the nearest cannot be turned into PyTorch's")
     if sizes is not None:
@@ -122,35 +133,35 @@ def _resize(a: Mapping[str, Any], x: Any, _: Any, scales: Any, sizes: Any = None
     return functional.interpolate(x, size=size)
 
 
-def _split(a: Mapping[str, Any], x: Any, sizes: Any = None) -> Any:
+def _split(a: Attributes, x: Value, sizes: Value = None) -> Value:
     return tuple(x.split(_ints(sizes), a["axis"]))
 
 
-def _constant(a: Mapping[str, Any]) -> Any:
+def _constant(a: Attributes) -> Value:
     return torch.from_numpy(np.array(onnx.numpy_helper.to_array(a["value"])))
 
 
-def _filled(a: Mapping[str, Any], shape: Any) -> Any:
+def _filled(a: Attributes, shape: object) -> Value:
     value = onnx.numpy_helper.to_array(a["value"]).item() if "value" in a else 0.0
     return torch.full(_ints(shape), value)
 
 
-def _unsqueeze(a: Mapping[str, Any], x: Any, axes: Any = None) -> Any:
+def _unsqueeze(a: Attributes, x: Value, axes: Value = None) -> Value:
     for axis in sorted(_ints(axes) if axes is not None else a["axes"]):
         x = x.unsqueeze(axis)
     return x
 
 
-def _squeeze(a: Mapping[str, Any], x: Any, axes: Any = None) -> Any:
+def _squeeze(a: Attributes, x: Value, axes: Value = None) -> Value:
     along = _ints(axes) if axes is not None else a.get("axes")
     return x.squeeze() if along is None else x.squeeze(tuple(along))
 
 
-def _gather(a: Mapping[str, Any], x: Any, indices: Any) -> Any:
+def _gather(a: Attributes, x: Value, indices: Value) -> Value:
     return torch.as_tensor(np.take(x.cpu().numpy(), np.asarray(indices), a.get("axis", 0)))
 
 
-def _cast(a: Mapping[str, Any], x: Any) -> Any:
+def _cast(a: Attributes, x: Value) -> Value:
     # A graph casts sizes to whole numbers and pixels to floats; the latter keep their precision.
     whole = {onnx.TensorProto.INT64: torch.int64, onnx.TensorProto.INT32: torch.int32}
     return (
@@ -158,10 +169,10 @@ def _cast(a: Mapping[str, Any], x: Any) -> Any:
     )
 
 
-def _arithmetic(operate: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+def _arithmetic(operate: Callable[[Value, Value], Value]) -> Operator:
     """Constants that the graph holds in float32 follow the network's precision and device."""
 
-    def run(_: Any, x: Any, y: Any) -> Any:
+    def run(_: Value, x: Value, y: Value) -> Value:
         x, y = torch.as_tensor(x), torch.as_tensor(y)
         if x.is_floating_point() and y.is_floating_point():
             main = x if x.ndim >= y.ndim else y
@@ -171,23 +182,23 @@ def _arithmetic(operate: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return run
 
 
-def _gemm(a: Mapping[str, Any], x: Any, y: Any, bias: Any = None) -> Any:
+def _gemm(a: Attributes, x: Value, y: Value, bias: Value = None) -> Value:
     x, y = (x.T if a.get("transA") else x), (y.T if a.get("transB") else y)
     found = a.get("alpha", 1.0) * (x @ y)
     return found if bias is None else found + a.get("beta", 1.0) * bias
 
 
-def _reduction(reduce: Callable[..., Any]) -> Callable[..., Any]:
+def _reduction(reduce: Operator) -> Operator:
     """Over axes that are an attribute, or since opset 13 or 18 an input."""
 
-    def run(a: Mapping[str, Any], x: Any, axes: Any = None) -> Any:
+    def run(a: Attributes, x: Value, axes: Value = None) -> Value:
         along = _ints(axes) if axes is not None else list(a.get("axes", range(x.ndim)))
         return reduce(x, dim=along, keepdim=bool(a.get("keepdims", 1)))
 
     return run
 
 
-OPERATORS: dict[str, Callable[..., Any]] = {
+OPERATORS: dict[str, Operator] = {
     "Add": _arithmetic(torch.add),
     "Cast": _cast,
     "AveragePool": lambda a, x: functional.avg_pool2d(

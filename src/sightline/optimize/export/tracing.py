@@ -85,7 +85,9 @@ def chosen_names(own: list[str], wanted: tuple[str, ...]) -> list[str]:
     return list(wanted or own)
 
 
-def unsupported(request: ExportRequest, program: Any, error: Exception, target: str) -> ModelError:
+def unsupported(
+    request: ExportRequest, program: object, error: Exception, target: str
+) -> ModelError:
     """What to raise where a converter has no rule for an operator: its name and its layer."""
     found = _OPERATOR.search(str(error))
     if found is None:

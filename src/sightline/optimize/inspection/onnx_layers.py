@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sightline.models.file import copied, load_onnx
 from sightline.optimize.inspection.layers import Inspection, Layer, Weight, shortened
 from sightline.types import TensorSpec
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto
 
 Shape = tuple[int | None, ...]
 ShapeOf = Callable[[str], Shape | None]
@@ -86,7 +89,7 @@ def _dims(tensor: Any) -> Shape:
 
 
 def _inferred(
-    graph: Any, declared: tuple[TensorSpec, ...], size: tuple[int, int] | None
+    graph: GraphProto, declared: tuple[TensorSpec, ...], size: tuple[int, int] | None
 ) -> tuple[tuple[int, int] | None, ShapeOf, list[str]]:
     """The picture size that was set (None: no input is open), the shape of each tensor, and notes."""
     import onnx
@@ -110,7 +113,7 @@ def _inferred(
     return at, known.get, notes
 
 
-def _input_shapes(graph: Any) -> list[Shape]:
+def _input_shapes(graph: GraphProto) -> list[Shape]:
     weights = {w.name for w in graph.graph.initializer}
     return [
         _dims(i.type.tensor_type)
@@ -120,7 +123,7 @@ def _input_shapes(graph: Any) -> list[Shape]:
 
 
 def _fix_inputs(
-    graph: Any, declared: tuple[TensorSpec, ...], size: tuple[int, int] | None
+    graph: GraphProto, declared: tuple[TensorSpec, ...], size: tuple[int, int] | None
 ) -> tuple[int, int] | None:
     """One picture of ``size`` where inputs are open; the size of the picture that results."""
     at = None
@@ -157,7 +160,7 @@ def _rows(shape: Shape) -> int | None:
     return 1 if shape[3] in _CHANNELS else None
 
 
-def _layers(graph: Any, shape_of: ShapeOf) -> Iterator[Layer]:
+def _layers(graph: GraphProto, shape_of: ShapeOf) -> Iterator[Layer]:
     """The nodes of a graph, and those of graphs in them, whose work is not known."""
     nodes = list(graph.node)
     owned = _owners(graph, nodes)
@@ -170,24 +173,24 @@ def _layers(graph: Any, shape_of: ShapeOf) -> Iterator[Layer]:
             yield from _layers(inner, lambda _: None)
 
 
-def layer_name(node: Any) -> str:
+def layer_name(node: NodeProto) -> str:
     """What a node is called; one without a name is called as its first output."""
     return node.name or next(iter(node.output), "") or node.op_type
 
 
-def operator_name(node: Any) -> str:
+def operator_name(node: NodeProto) -> str:
     """A node's operator, with its domain where that is not ONNX's own."""
     return node.op_type if node.domain in {"", "ai.onnx"} else f"{node.domain}.{node.op_type}"
 
 
-def _inner(node: Any) -> Iterator[Any]:
+def _inner(node: NodeProto) -> Iterator[Any]:
     for attribute in node.attribute:
         if attribute.HasField("g"):
             yield attribute.g
         yield from attribute.graphs
 
 
-def _owners(graph: Any, nodes: Sequence[Any]) -> dict[int, list[Any]]:
+def _owners(graph: GraphProto, nodes: Sequence[NodeProto]) -> dict[int, list[Any]]:
     """The constant tensors of each node, by its place; each tensor counts once."""
     takers: dict[str, int] = {}
     for place, node in enumerate(nodes):
@@ -208,7 +211,7 @@ def _owners(graph: Any, nodes: Sequence[Any]) -> dict[int, list[Any]]:
     return owned
 
 
-def _constants(graph: Any, nodes: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+def _constants(graph: GraphProto, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, Any]]:
     """The tensors that are weights, by name: initializers, and floats of ``Constant`` nodes."""
     for tensor in graph.initializer:
         yield tensor.name, tensor
@@ -219,7 +222,7 @@ def _constants(graph: Any, nodes: Sequence[Any]) -> Iterator[tuple[str, Any]]:
                     yield node.output[0], attribute.t
 
 
-def _captured(graph: Any) -> Iterator[str]:
+def _captured(graph: GraphProto) -> Iterator[str]:
     """Names that the nodes of an inner graph take, its own among them."""
     for node in graph.node:
         yield from node.input
@@ -252,28 +255,28 @@ def _product(shape: Shape | None) -> int | None:
     return None if shape is None or None in shape else math.prod(s for s in shape if s is not None)
 
 
-def _conv(node: Any, shape_of: ShapeOf) -> int | None:
+def _conv(node: NodeProto, shape_of: ShapeOf) -> int | None:
     """Each output takes one product for each weight of its channel: (in / groups) × kernel."""
     weight = shape_of(node.input[_CONV_WEIGHT[node.op_type]])
     out, each = _product(shape_of(node.output[0])), _product(weight[1:] if weight else None)
     return None if out is None or each is None else out * each
 
 
-def _conv_transpose(node: Any, shape_of: ShapeOf) -> int | None:
+def _conv_transpose(node: NodeProto, shape_of: ShapeOf) -> int | None:
     """Each input gives one product for each weight of its channel: (out / groups) × kernel."""
     weight = shape_of(node.input[1])
     given, each = _product(shape_of(node.input[0])), _product(weight[1:] if weight else None)
     return None if given is None or each is None else given * each
 
 
-def _matmul(node: Any, shape_of: ShapeOf) -> int | None:
+def _matmul(node: NodeProto, shape_of: ShapeOf) -> int | None:
     given, out = shape_of(node.input[0]), _product(shape_of(node.output[0]))
     transposed = any(a.name == "transA" and a.i for a in node.attribute)
     inner = given[-2 if transposed and len(given) > 1 else -1] if given else None
     return None if out is None or inner is None else out * inner
 
 
-def _einsum(node: Any, shape_of: ShapeOf) -> int | None:
+def _einsum(node: NodeProto, shape_of: ShapeOf) -> int | None:
     """Two operands: one product for each value of all their letters together."""
     equation = next((a.s.decode() for a in node.attribute if a.name == "equation"), "")
     terms = equation.replace(" ", "").partition("->")[0].split(",")
@@ -295,7 +298,7 @@ _COUNTED: Mapping[str, Callable[[Any, ShapeOf], int | None]] = {
 }
 
 
-def _uncounted(graph: Any, layers: tuple[Layer, ...]) -> Iterator[str]:
+def _uncounted(graph: GraphProto, layers: tuple[Layer, ...]) -> Iterator[str]:
     """What the number of multiply-accumulates leaves out."""
     missing = sorted({la.operator for la in layers if la.operator.rpartition(".")[2] in _RECURRENT})
     if missing:

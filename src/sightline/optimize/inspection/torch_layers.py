@@ -120,7 +120,7 @@ def _weight(tensor: Any) -> Weight:
     )
 
 
-def _by_module(weights: dict[str, Any]) -> list[Layer]:
+def _by_module(weights: dict[str, object]) -> list[Layer]:
     """The modules that have weights, where nothing is known of how they are used."""
     modules: dict[str, list[Weight]] = {}
     for name, tensor in weights.items():

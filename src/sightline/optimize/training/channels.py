@@ -206,7 +206,7 @@ def _shapes(network: nn.Module, example: Tensor) -> list[tuple[int, ...]]:
     return [tuple(one.shape) for one in tensors(found)]
 
 
-def tensors(found: Any) -> Iterator[Tensor]:
+def tensors(found: object) -> Iterator[Tensor]:
     """All tensors of what a network answers with."""
     if isinstance(found, Tensor):
         yield found
@@ -223,7 +223,7 @@ def layer_costs(network: nn.Module, example: Tensor) -> dict[str, float]:
     costs: dict[str, float] = {}
 
     def hook(name: str) -> Any:
-        def count(module: nn.Module, _: Any, output: Tensor) -> None:
+        def count(module: nn.Module, _: object, output: Tensor) -> None:
             places = output.numel() / output.shape[1 if output.ndim == 4 else -1]
             costs[name] = costs.get(name, 0.0) + places * module.weight.numel()
 

@@ -148,7 +148,7 @@ class FineTuning:
             for layer in _normalizations(self._network):
                 layer.eval()
 
-    def _update(self, batch: Any, progress: float) -> None:
+    def _update(self, batch: object, progress: float) -> None:
         shape = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
         warm = min(1.0, (self._step - self._round_began + 1) / WARM_UP)
         for group in self._optimizer.param_groups:

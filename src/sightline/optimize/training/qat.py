@@ -102,5 +102,5 @@ def _layers(network: nn.Module) -> Iterator[Any]:
             yield layer
 
 
-def _rounded(layer: Any, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _rounded(layer: object, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return (getattr(layer, _READ)(given[0]), *given[1:])

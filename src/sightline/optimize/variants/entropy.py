@@ -9,17 +9,22 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sightline.errors import ModelError
 from sightline.temporary_files import temporary_folder
 from sightline.types import Floats
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
 LAYERS = ["Conv", "Gemm", "MatMul"]
 _BINS = 512
 
 
-def quantized_by_entropy(model: Any, pictures: Iterator[Floats], in_floats: Sequence[str]) -> Any:
+def quantized_by_entropy(
+    model: ModelProto, pictures: Iterator[Floats], in_floats: Sequence[str]
+) -> Any:
     """A model whose layers with weights compute in INT8, as an ``onnx.ModelProto``.
 
     Args:

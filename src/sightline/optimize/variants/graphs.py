@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sightline.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto
 
 OPSET = 17
 """The version that older graphs are brought to: from 13 on, each channel may have its own scale."""
@@ -25,7 +28,7 @@ def load_graph(content: Path | bytes) -> Any:
         raise ModelError(f"{where}: not an ONNX model with all its weights: {exc}") from exc
 
 
-def slimmed(model: Any) -> Any:
+def slimmed(model: ModelProto) -> Any:
     """The same model with fewer nodes: constants folded, what does nothing taken out. The work is onnxslim's.
 
     Raises ConfigError: onnxslim is not installed.
@@ -45,7 +48,7 @@ def slimmed(model: Any) -> Any:
     return slim
 
 
-def prepared(model: Any) -> Any:
+def prepared(model: ModelProto) -> Any:
     """A slimmed model of which every node has a name, in opset 17 or later.
 
     Raises:
@@ -69,7 +72,7 @@ def prepared(model: Any) -> Any:
     return slim
 
 
-def drop_unused_weights(model: Any) -> None:
+def drop_unused_weights(model: ModelProto) -> None:
     """Remove the initializers of a graph that no node reads."""
     used = {name for node in model.graph.node for name in node.input}
     used |= {output.name for output in model.graph.output}
@@ -79,7 +82,7 @@ def drop_unused_weights(model: Any) -> None:
         model.graph.initializer.remove(entry)
 
 
-def _inner_graphs(graph: Any) -> Any:
+def _inner_graphs(graph: GraphProto) -> Any:
     """The graphs within nodes (If, Loop), at any depth."""
     for node in graph.node:
         for attribute in node.attribute:
@@ -89,7 +92,7 @@ def _inner_graphs(graph: Any) -> Any:
                 yield from _inner_graphs(one)
 
 
-def _keep_metadata(model: Any, changed: Any) -> None:
+def _keep_metadata(model: ModelProto, changed: Any) -> None:
     """Give the changed model what the exporter wrote about the first one."""
     there = {entry.key for entry in changed.metadata_props}
     for entry in model.metadata_props:
@@ -97,7 +100,7 @@ def _keep_metadata(model: Any, changed: Any) -> None:
             changed.metadata_props.add(key=entry.key, value=entry.value)
 
 
-def _name_nodes(model: Any) -> None:
+def _name_nodes(model: ModelProto) -> None:
     """Every node has a name of its own, by which layers are spoken of."""
     taken: set[str] = set()
     for number, node in enumerate(model.graph.node):

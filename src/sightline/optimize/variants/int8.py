@@ -12,7 +12,7 @@ import io
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from sightline.optimize.variants.entropy import quantized_by_entropy
 from sightline.optimize.variants.graphs import drop_unused_weights
 from sightline.temporary_files import temporary_folder
 from sightline.types import Floats
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
 
 Ranges: TypeAlias = Literal["mean-minmax", "minmax", "percentile", "entropy"]
 """How the range of a layer's values follows from what it was in each picture."""
@@ -101,7 +104,7 @@ class QuantizedGraph:
 
 
 def quantized(
-    model: Any,
+    model: ModelProto,
     pictures: Callable[[], Iterator[Floats]],
     count: int,
     *,
@@ -149,7 +152,7 @@ def quantized(
     return QuantizedGraph(model, made)
 
 
-def quantized_weights(model: Any) -> bytes:
+def quantized_weights(model: ModelProto) -> bytes:
     """The serialised model with weights in INT8, and scales of layers' values found while it runs.
 
     The work is ONNX Runtime's. Only matrix products become faster by it: it is for transformers.
@@ -168,7 +171,7 @@ def quantized_weights(model: Any) -> bytes:
         return path.read_bytes()
 
 
-def arithmetic(model: Any) -> set[str]:
+def arithmetic(model: ModelProto) -> set[str]:
     """Names of the nodes behind the last layers with weights: no such layer comes after them."""
     sizes = _sizes(model)
     reaches: set[str] = set()  # tensors that a layer with weights comes of
@@ -181,11 +184,11 @@ def arithmetic(model: Any) -> set[str]:
     return behind
 
 
-def _sizes(model: Any) -> dict[str, int]:
+def _sizes(model: ModelProto) -> dict[str, int]:
     return {entry.name: int(np.prod(entry.dims)) for entry in model.graph.initializer}
 
 
-def _weights(node: Any, sizes: dict[str, int]) -> int:
+def _weights(node: NodeProto, sizes: dict[str, int]) -> int:
     return sum(sizes.get(name, 0) for name in node.input) if node.op_type in WEIGHTED else 0
 
 
@@ -238,7 +241,7 @@ def _parameters(nncf: Any, ranges: Ranges, *, corrected: bool) -> Any:
     )
 
 
-def _drop_unread(model: Any) -> None:
+def _drop_unread(model: ModelProto) -> None:
     """Remove nodes whose outputs nobody reads, from the end to the beginning."""
     read = {output.name for output in model.graph.output}
     read |= {name for node in model.graph.node for name in node.input}

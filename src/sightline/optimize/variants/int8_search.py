@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sightline.errors import InferenceError, ModelError
 from sightline.optimize.export.runners import engine_runner
@@ -15,6 +15,9 @@ from sightline.optimize.variants.int8 import Ranges, quantized
 from sightline.optimize.variants.layer_choice import FloatLayer, LayerSearch
 from sightline.optimize.variants.original import Judge, Original, TellProgress
 from sightline.types import Floats
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Int8Search:
     backend: Callable[[bytes], str]
     progress: TellProgress
 
-    def run(self, graph: Any, *, corrected: bool = True) -> Int8Graph:
+    def run(self, graph: GraphProto, *, corrected: bool = True) -> Int8Graph:
         """The best that is found.
 
         Args:

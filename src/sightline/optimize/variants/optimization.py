@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from sightline.engines.graphs.half import to_half
 from sightline.errors import ConfigError, EngineError, ModelError, SightlineError
@@ -163,7 +162,7 @@ class Optimization:
     def _in_int8(
         self,
         name: str,
-        graph: Any,
+        graph: object,
         engines: dict[str, Engine],
         stack: ExitStack,
         *,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sightline.optimize.variants.gate import Verdict
 from sightline.optimize.variants.pictures import NetworkPictures, network_input
 from sightline.protocols import Engine
 from sightline.types import Floats, Normalization, Pixels
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
 
 COMPARED = 4
 """Pictures on which outputs themselves are compared."""
@@ -39,7 +42,7 @@ class Original:
         places: those of them that scales are found on.
     """
 
-    graph: Any
+    graph: GraphProto
     size_bytes: int
     normalization: Normalization
     backends: tuple[str, ...]

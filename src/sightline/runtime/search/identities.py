@@ -150,7 +150,7 @@ def _tracks(searcher: Searcher, narrowing: Narrowing) -> dict[str, _Tracks]:
         .where(e.embedder_id == searcher.number)
         .order_by(e.id)
     )
-    by_stream: dict[str, list[Any]] = {}
+    by_stream: dict[str, list[object]] = {}
     for row in searcher.stored.rows(narrowed(found, narrowing)):
         by_stream.setdefault(row.name, []).append(row)
     return {name: _of_rows(rows, searcher) for name, rows in by_stream.items()}

@@ -116,7 +116,7 @@ class Guard:
         named = headers.get("host")
         host = named or ""
         name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
-        if self._open_to_clients and named is not None and not is_loopback(name):
+        if self._open_to_clients and named is not None and not is_loopback(name.lower()):
             # A page may have its own name resolved to this computer; its browser still says it.
             # Without any name it is no browser: probes of HAProxy and others speak HTTP/1.0.
             raise Forbidden("without a token this service is called by localhost only")
@@ -147,9 +147,10 @@ def may_embed(headers: Headers, query: bytes, origins: Sequence[str]) -> bool:
 
 def _is_from(origin: str, host: str) -> bool:
     try:
-        return urlsplit(origin).netloc == host
+        own = urlsplit(origin).netloc
     except ValueError:
         return False
+    return bool(own) and own == host  # a page without an origin says "null"
 
 
 def check_stream_source(source: str, options: ServingOptions) -> str:

@@ -191,7 +191,7 @@ def _from_form(request: Request, body: bytes, asked: P, limits: LimitOptions) ->
     return Upload(pictures, _merged(asked, _checked(type(asked), fields)) if fields else asked)
 
 
-def _checked(model: type[P], values: dict[str, Any]) -> P:
+def _checked(model: type[P], values: dict[str, object]) -> P:
     try:
         return model.model_validate(values)
     except ValidationError as exc:

@@ -118,7 +118,7 @@ def _in_words(one: Any, names: Callable[[Sequence[Any]], Collection[str]]) -> st
     return told
 
 
-def _fields_at(model: object, at: Iterable[Any]) -> Collection[str]:
+def _fields_at(model: object, at: Iterable[object]) -> Collection[str]:
     """Names of the fields of the model at a place within a model; none where there is none."""
     for part in at:
         fields = getattr(model, "model_fields", {})
@@ -171,7 +171,7 @@ def _texts(found: BaseModel) -> int:
 
 
 def _check_names(body: bytes) -> None:
-    def once(pairs: list[tuple[str, Any]]) -> None:
+    def once(pairs: list[tuple[str, object]]) -> None:
         names: set[str] = set()
         for name, _ in pairs:
             if name in names:

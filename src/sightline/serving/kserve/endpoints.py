@@ -20,7 +20,6 @@ from operator import itemgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.config import LimitOptions
 from sightline.errors import ConfigError, InvalidRequest
@@ -41,7 +40,7 @@ from sightline.serving.kserve.tensors import (
     wrong,
 )
 from sightline.sources.encoded import EncodedPicture
-from sightline.types import Detections, Floats, Frame, TensorSpec
+from sightline.types import Array, Detections, Floats, Frame, TensorSpec
 
 T = TypeVar("T")
 
@@ -261,7 +260,7 @@ class Tensors:
     ) -> Work[T]:
         """The jobs of a request, and what writes its answer. Raises InvalidRequest: a tensor does not fit."""
         specs = {spec.name: spec for spec in self.inputs}
-        feed: dict[str, NDArray[Any]] = {}
+        feed: dict[str, Array] = {}
         for tensor in tensors:
             if tensor.name not in specs:
                 raise wrong(tensor, f"the model has no such input; it takes {_listed(specs)}")
@@ -276,13 +275,13 @@ class Tensors:
         rows = self._rows(feed)
         outputs = self._native.engine.outputs
 
-        def read(arrays: Sequence[NDArray[Any]]) -> T:
+        def read(arrays: Sequence[Array]) -> T:
             return write([Output(s.name, a) for s, a in zip(outputs, arrays, strict=True)])
 
         job = partial(self._native.infer, feed, rows, terms, read)
         return Work([job], itemgetter(0), rows)
 
-    def _rows(self, feed: Mapping[str, NDArray[Any]]) -> int:
+    def _rows(self, feed: Mapping[str, Array]) -> int:
         """Rows of a batch, 1 where the model knows none. Raises InvalidRequest: inputs differ in it."""
         if not self.batched:
             return 1

@@ -17,10 +17,9 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.errors import InferenceError, InvalidRequest
-from sightline.types import JsonObject, Pixels
+from sightline.types import Array, JsonObject, Pixels
 
 DATATYPES = {
     "bool": "BOOL",
@@ -116,7 +115,7 @@ class Output:
     """A tensor of an answer; ``array`` is contiguous. With a ``place`` its bytes are there already."""
 
     name: str
-    array: NDArray[Any]
+    array: Array
     place: Place | None = None
 
     @property
@@ -178,7 +177,7 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
 }
 
 
-def array(tensor: InputTensor, spec: Spec) -> NDArray[Any]:
+def array(tensor: InputTensor, spec: Spec) -> Array:
     """An input as an array of the type and shape that a model declares; read-only where it came as
     bytes, which are not copied. Sides that are left open may be 0.
 
@@ -210,7 +209,7 @@ def array(tensor: InputTensor, spec: Spec) -> NDArray[Any]:
     return flat.reshape(tensor.shape)
 
 
-def _numbers(tensor: InputTensor, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _numbers(tensor: InputTensor, dtype: np.dtype[Any]) -> Array:
     if dtype == np.float16:
         raise wrong(tensor, "FP16 has no form as numbers: send it as binary data")
     values = _flat(tensor)
@@ -230,10 +229,10 @@ def _numbers(tensor: InputTensor, dtype: np.dtype[Any]) -> NDArray[Any]:
         raise wrong(tensor, f"its elements must be numbers that {dtype.name} holds") from exc
 
 
-def _texts(tensor: InputTensor, wanted: int) -> NDArray[Any]:
+def _texts(tensor: InputTensor, wanted: int) -> Array:
     """The elements of BYTES as texts: ONNX has no other strings than UTF-8."""
     if tensor.raw is not None:
-        items: Sequence[Any] = _split(tensor, wanted)
+        items: Sequence[object] = _split(tensor, wanted)
     else:
         items = _flat(tensor)
     if len(items) != wanted:

@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -245,7 +245,7 @@ def _mapped(name: str) -> Iterator[None]:
         raise SinkError(f"cannot write {name}: {sqlite_file.reason(error)}") from error
 
 
-def _inserted(connection: sa.Connection, table: sa.Table, **values: Any) -> int:
+def _inserted(connection: sa.Connection, table: sa.Table, **values: object) -> int:
     """The id of a new row."""
     key = connection.execute(table.insert().values(**values)).inserted_primary_key
     assert key is not None

@@ -14,7 +14,6 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -178,7 +177,7 @@ def checkpoint(connection: sa.Connection, mode: str = "FULL") -> bool:
     return not busy and logged == done
 
 
-def let_go(engine: sa.Engine, end: Callable[[sa.Connection], Any]) -> bool:
+def let_go(engine: sa.Engine, end: Callable[[sa.Connection], object]) -> bool:
     """Bring all rows into a file that others have moved, and note there that the run ended.
 
     Returns whether the file is whole; then the engine is disposed of. It is not while a reader holds on

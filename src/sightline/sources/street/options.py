@@ -133,7 +133,7 @@ def _nearest(word: str, words: Any) -> str:
     return f"; did you mean {found[0]!r}?" if found else f"; there are {', '.join(known)}"
 
 
-def _explain(where: str, key: str, values: dict[str, Any], message: str) -> str:
+def _explain(where: str, key: str, values: dict[str, object], message: str) -> str:
     if key not in StreetOptions.model_fields:
         return f"{where}: no option {key!r}{_nearest(key, StreetOptions.model_fields)}"
     value = values.get(key)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
-from sightline.types.arrays import Floats, Ints, Mask
+from sightline.types.arrays import Array, Floats, Ints, Mask
 from sightline.types.shapes.run_lengths import packed, run_lengths
 
 
@@ -117,7 +117,7 @@ class Masks(NDArrayOperatorsMixin):
         self, index: slice | Mask | NDArray[np.integer[Any]] | Sequence[int] | Sequence[bool]
     ) -> Masks: ...
     @overload
-    def __getitem__(self, index: object) -> Any: ...
+    def __getitem__(self, index: Any) -> Any: ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return self._taken(self.crops[index], self.corners[index])
@@ -146,7 +146,7 @@ class Masks(NDArrayOperatorsMixin):
         height, width = self.crops[number].shape
         return slice(y, y + height), slice(x, x + width)
 
-    def paste(self, number: int, picture: NDArray[Any], value: object) -> None:
+    def paste(self, number: int, picture: Array, value: object) -> None:
         """Write ``value`` to one object's pixels of a picture (height, width, ...)."""
         picture[self.window(number)][self.crops[number]] = value
 
@@ -173,7 +173,7 @@ class Masks(NDArrayOperatorsMixin):
         width, height = self.size
         return {"size": [height, width], "counts": packed(self.run_lengths(number))}
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """All whole masks, (N, height, width). Raises ValueError where no copy may be made."""
         if copy is False:
             raise ValueError("whole masks are always made anew: they are kept as crops")
@@ -197,7 +197,7 @@ class Masks(NDArrayOperatorsMixin):
             return getattr(np.asarray(self), name)
 
 
-def as_masks(masks: Masks | NDArray[Any], boxes: Floats) -> Masks:
+def as_masks(masks: Masks | Array, boxes: Floats) -> Masks:
     """Masks of either form. Raises ValueError: there is not one for each box."""
     if masks.ndim != 3 or len(masks) != len(boxes):
         raise ValueError(

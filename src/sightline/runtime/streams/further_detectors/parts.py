@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sightline.types import Detections, Ints, Masks
+from sightline.types import Array, Detections, Ints, Masks
 
 
 def joined_names(names: Sequence[str], further: Sequence[str]) -> tuple[str, ...]:
@@ -85,9 +84,7 @@ def _keypoints(objects: Detections, parts: Detections) -> dict[str, Any]:
     return {} if keypoints is None else {"keypoints": keypoints, "keypoint_names": names}
 
 
-def _rows(
-    ours: NDArray[Any] | None, theirs: NDArray[Any] | None, count: int, further: int
-) -> NDArray[Any] | None:
+def _rows(ours: Array | None, theirs: Array | None, count: int, further: int) -> Array | None:
     """The rows of two arrays; zeros where only one is there."""
     if ours is None and theirs is None:
         return None
