@@ -141,12 +141,8 @@ def inputs(
     given: dict[str, object] = {"options": live, "loop": 0 if loop else 1, "fps": fps, "turn": turn}
     found: list[SourceInput] = []
     taken: set[str] = set()
-    if any(not spec.strip() for spec in specs):
-        raise ConfigError(
-            "source: it is empty: give a file, an address, a camera's number, a folder or street://"
-        )
     for spec in specs:
-        _check_length(spec)
+        _check_word(spec)
     for number, spec in enumerate(specs if names else itertools.chain(*map(_expanded, specs))):
         kind = source_kind(spec)
         first = names[number] if names else _stream_name(spec, kind)
@@ -237,8 +233,12 @@ def dated(source: Source, start: datetime) -> Source:
     return DatedSource(source, start)
 
 
-def _check_length(spec: str) -> None:
-    """Raise ConfigError for what no file system takes as a path."""
+def _check_word(spec: str) -> None:
+    """Raise ConfigError for an empty word, and for what no file system takes as a path."""
+    if not spec.strip():
+        raise ConfigError(
+            "source: it is empty: give a file, an address, a camera's number, a folder or street://"
+        )
     try:
         possible_path(spec)
     except ValueError as exc:

@@ -48,7 +48,7 @@ class IndexFile:
             said = json.loads(head[:_LONGEST_HEAD])
             kind, version, digest = said["file"], said["version"], said["embedder"]
             sound = said["sha256"] == hashlib.sha256(content).hexdigest()
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             kind, version, digest, sound = "", 0, "", False
         if kind != _MAGIC or not sound:
             self.set_aside("it is damaged")
