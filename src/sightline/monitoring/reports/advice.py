@@ -125,7 +125,7 @@ def _of_all(facts: ReportFacts) -> Iterator[str]:
     length = facts.time.before - facts.time.after
     if facts.time.recorded_s and facts.time.recorded_s < 0.98 * length:
         yield (
-            f"Of {duration(length)}, {duration(facts.time.recorded_s)} were recorded: in the rest the service did not run, "
+            f"Of {duration(length)}, {percent(facts.time.recorded_s / length)} were recorded: in the rest the service did not run, "
             "or its database could not be written"
         )
     if facts.service.clock_jumps:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from typing import Any
 
 from sightline.monitoring.drift.causes import CAUSES, UNKNOWN
 from sightline.monitoring.history.latency import percentile_s
-from sightline.monitoring.history.series import SERVICE, Series, StoredSummary, step_of
+from sightline.monitoring.history.series import SERVICE, StoredSummary, step_of
 from sightline.monitoring.history.summary import MICRO, PeriodSummary, added
 from sightline.monitoring.reports.quality import QualityProblem, mean_of, quality_problems
 
@@ -113,6 +114,11 @@ class ReportFacts:
     empty: str | None = None
     recommendations: list[str] = field(default_factory=list)
 
+    @property
+    def anything(self) -> bool:
+        """Whether anything is known of its time."""
+        return bool(self.streams or self.models or self.service.up_s or self.service.requests)
+
     def to_do(self) -> list[tuple[str, str]]:
         """All recommendations, each with the name of its stream; empty: it is of no one stream."""
         found = [("", words) for words in self.recommendations]
@@ -131,24 +137,25 @@ def report_facts(
     Args:
         database: its name, for the report.
         after, before: Unix times of its beginning and end.
-        found: what is known of it.
+        found: what is known of it; the summaries of one name follow one another.
     """
-    by_series: dict[Series, list[StoredSummary]] = {}
-    for one in found:
-        by_series.setdefault(one.series, []).append(one)
     step = step_of(before - after)
-    streams: dict[str, list[StoredSummary]] = {}
-    for series, rows in by_series.items():
-        if series.kind == "stream":
-            streams.setdefault(series.name, []).extend(rows)
-    service = _service(by_series.get(SERVICE, []))
-    recorded = service.up_s or max((_known_s(rows) for rows in streams.values()), default=0.0)
+    service, streams, models, known_s = _service([]), [], [], 0.0
+    for (kind, name), rows in groupby(found, lambda one: (one.series.kind, one.series.name)):
+        if kind == "stream":
+            own = list(rows)
+            streams.append(_stream(name, own, step))
+            known_s = max(known_s, _known_s(own))
+        elif kind == "model":
+            models.append(_model(name, list(rows)))
+        elif kind == SERVICE.kind:
+            service = _service(list(rows))
     return ReportFacts(
         database,
-        ReportTime(after - after % step, before, step, recorded),
+        ReportTime(after - after % step, before, step, service.up_s or known_s),
         service,
-        [_stream(name, streams[name], step) for name in sorted(streams)],
-        [_model(s.name, rows) for s, rows in sorted(by_series.items()) if s.kind == "model"],
+        sorted(streams, key=lambda one: one.name),
+        sorted(models, key=lambda one: one.name),
     )
 
 

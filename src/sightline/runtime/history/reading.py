@@ -73,10 +73,11 @@ class StoredHistory:
         before: int,
         streams: Sequence[str] = (),
         models: Sequence[str] = (),
-    ) -> list[StoredSummary]:
+    ) -> Iterator[StoredSummary]:
         """The summaries of a time, as fine as suits its length: minutes, hours or days.
 
-        Where finer ones are no longer kept, coarser ones stand for them. Damaged ones are left out, which the log says.
+        Those of one stream follow one another, and only one series is in memory at a time: a week of a hundred cameras
+        takes hundreds of megabytes. Where finer ones are no longer kept, coarser ones stand for them. Damaged ones are left out, which the log says.
 
         Args:
             after, before: Unix times of its beginning and end.
@@ -86,7 +87,7 @@ class StoredHistory:
         Raises ConfigError: it cannot be read.
         """
         wanted = step_of(before - after)
-        found, damaged = [], 0
+        damaged = 0
         with self._reading() as connection:
             names = read_names(connection)
             for number, series in _series(connection):
@@ -98,10 +99,9 @@ class StoredHistory:
                     except ValueError:  # all others are still of use
                         damaged += 1
                     else:
-                        found.append(StoredSummary(series, start, seconds, summary))
+                        yield StoredSummary(series, start, seconds, summary)
         if damaged:
             log.warning("%s: %d summaries are damaged, and left out", self.name, damaged)
-        return found
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
@@ -140,8 +140,10 @@ class StoredHistory:
 
 
 def _series(connection: sa.Connection) -> list[tuple[int, Series]]:
+    """What summaries are kept of, by kind and name, with its number."""
     rows = connection.execute(sa.select(schema.history_series)).all()
-    return sorted((row.id, Series(row.kind, row.name, row.model)) for row in rows)
+    found = [(row.id, Series(row.kind, row.name, row.model)) for row in rows]
+    return sorted(found, key=lambda one: one[1])
 
 
 def _concerns(series: Series, streams: Sequence[str], models: Sequence[str]) -> bool:

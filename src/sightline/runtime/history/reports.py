@@ -73,7 +73,7 @@ def make_report(
     _check_names(stored, "model", asked.models)
     found = stored.read(after, before, asked.streams, asked.models)
     facts = report_facts(stored.name, after, before, found)
-    if found:
+    if facts.anything:
         advise(facts)
     else:
         facts.empty = _why_empty(stored, after, before)

@@ -26,6 +26,7 @@ def report(series: Series = GATE, **counts: int) -> ReportFacts:
     up.count("up_ms", 4 * HOUR_S * 1000)
     rows = [StoredSummary(GATE, START, HOUR_S, usual), StoredSummary(SERVICE, START, HOUR_S, up)]
     rows.append(StoredSummary(series, START, HOUR_S, other))
+    rows.sort(key=lambda row: row.series)  # as they are read
     facts = report_facts("x", START, START + 4 * HOUR_S, rows)
     advise(facts)
     return facts
@@ -66,7 +67,7 @@ def test_a_stream(counts: dict[str, int], words: str) -> None:
             "9 pictures were refused", id="refused",
         ),
         pytest.param(SERVICE, {"clock_jumps": 2}, "The clock was set 2 times", id="clock"),
-        pytest.param(SERVICE, {"up_ms": -8_000_000}, "were recorded", id="gap"),
+        pytest.param(SERVICE, {"up_ms": -8_000_000}, " % were recorded", id="gap"),
     ],
 )  # fmt: skip
 def test_all(series: Series, counts: dict[str, int], words: str) -> None:

@@ -105,3 +105,20 @@ def test_a_damaged_summary_is_left_out_and_told(
     rows = StoredHistory(path).read(START, START + 180)
     assert [row.start for row in rows] == [START + 60, START + 120]
     assert "1 summaries are damaged" in caplog.text
+
+
+def test_one_series_is_in_memory_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    one = PeriodSummary()
+    one.count("read", 5)
+    found = {
+        Series("stream", name, model): one for name, model in (("b", "x"), ("a", "x"), ("a", "y"))
+    }
+    for minute in range(2):
+        HistoryStore(path, HistoryOptions(database=str(path))).add(
+            START + 60 * minute, dict(reversed(found.items()))
+        )
+    rows = StoredHistory(path).read(START, START + 120)
+    assert iter(rows) is rows  # made as they are asked for
+    order = [(row.series.name, row.series.model) for row in rows]
+    assert order == [(name, model) for name, model in ("ax", "ay", "bx") for _ in range(2)]

@@ -96,7 +96,7 @@ def test_the_old_is_removed_and_what_is_coarser_stands_for_it(tmp_path: Path) ->
     for day in range(6):
         for minute in (0, 1, 61):
             writer.add(START + day * DAY_S + minute * MINUTE_S, {GATE: one(2)})
-    everything = StoredHistory(path).read(START, START + 6 * DAY_S)
+    everything = list(StoredHistory(path).read(START, START + 6 * DAY_S))
     assert sum(row.summary.counts["read"] for row in everything) == 36
     writer.prune(START + 6 * DAY_S + 30)
     with sqlite3.connect(path) as connection:
@@ -105,12 +105,12 @@ def test_the_old_is_removed_and_what_is_coarser_stands_for_it(tmp_path: Path) ->
             for seconds, table in schema.history.items()
         }
     assert left == {MINUTE_S: 3, HOUR_S: 6, DAY_S: 6}
-    after = StoredHistory(path).read(START, START + 6 * DAY_S)
+    after = list(StoredHistory(path).read(START, START + 6 * DAY_S))
     assert {row.seconds for row in after} == {HOUR_S, DAY_S}
     assert sum(row.summary.counts["read"] for row in after) == 36
-    minutes = StoredHistory(path).read(START + 5 * DAY_S, START + 5 * DAY_S + HOUR_S)
+    minutes = list(StoredHistory(path).read(START + 5 * DAY_S, START + 5 * DAY_S + HOUR_S))
     assert [row.seconds for row in minutes] == [MINUTE_S, MINUTE_S]
-    old = StoredHistory(path).read(START, START + HOUR_S)
+    old = list(StoredHistory(path).read(START, START + HOUR_S))
     assert [row.seconds for row in old] == [DAY_S]
 
 
