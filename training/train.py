@@ -24,6 +24,8 @@ from loss import DetectionLoss, Losses, Targets
 from model import StreetDetector, centres
 from torch import Tensor, nn
 
+from sightline.optimize.training.interruption import held_interrupts, told_interrupts
+
 CHECKPOINT = "checkpoint.pt"
 
 
@@ -195,7 +197,10 @@ def train(
 
 
 def run(training: Training, crops: Batches, out: Path) -> None:
-    """Train until the recipe's end; a checkpoint in ``out`` is gone on with."""
+    """Train until the recipe's end; a checkpoint in ``out`` is gone on with.
+
+    Raises KeyboardInterrupt: Ctrl-C or SIGTERM came; the checkpoint has all steps.
+    """
     out.mkdir(parents=True, exist_ok=True)
     recipe, checkpoint = training.recipe, out / CHECKPOINT
     if checkpoint.exists():
@@ -203,7 +208,7 @@ def run(training: Training, crops: Batches, out: Path) -> None:
     saved = time.monotonic()
     sums: Counter[str] = Counter()
     since = training.step
-    with (out / "log.txt").open("a", encoding="utf-8") as log:
+    with (out / "log.txt").open("a", encoding="utf-8") as log, held_interrupts() as interrupted:
         while recipe.progress(training.step, training.seconds) < 1:
             drawn = time.monotonic()
             batch = crops.batch(training.step, recipe.batch)
@@ -220,6 +225,10 @@ def run(training: Training, crops: Batches, out: Path) -> None:
             if time.monotonic() - saved > 120:
                 training.save(checkpoint)
                 saved = time.monotonic()
+            if interrupted():
+                training.save(checkpoint)
+                kept = f"{training.step} steps are kept in {checkpoint}"
+                raise KeyboardInterrupt(f"{kept}: the same command goes on from there")
     training.save(checkpoint)
 
 
@@ -256,4 +265,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with told_interrupts():
+        main()

@@ -20,6 +20,8 @@ from model import centres
 from torch import nn
 from train import CHECKPOINT, Recipe, Training, options, recipe_of, run
 
+from sightline.optimize.training.interruption import told_interrupts
+
 
 class MaskTraining(Training):
     """A ``Training`` of a ``StreetSegmenter``."""
@@ -64,4 +66,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with told_interrupts():
+        main()

@@ -1,13 +1,20 @@
-"""What may be written over: an older file of the same kind, and never something else that has the name by mistake."""
+"""What may be written over: an older file of the same kind, and never something else that has the name by mistake.
+
+Several files that belong together are put in their places at once, or none of them is.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sightline.errors import ConfigError
-from sightline.whole_files import check_writable, sink_error
+from sightline.whole_files import check_writable, move_into_place, sink_error
 
 _HEAD = 4096
 """Bytes in which a file says what it is."""
@@ -59,3 +66,49 @@ def is_binary(path: Path) -> bool:
             return b"\0" in there.read(_HEAD)
     except OSError:  # there is none, or whoever opens it says what is wrong
         return False
+
+
+def place_all(made: Sequence[tuple[Path, Path]]) -> None:
+    """Move what was made, each to its place, in this order; the last is what others look for.
+
+    Where one cannot be moved, or the process is interrupted, those before are taken back and the files that they
+    replaced are there again. A folder takes no other's place.
+
+    Args:
+        made: pairs of a path in a scratch folder and the place on the same file system.
+
+    Raises SinkError.
+    """
+    placed: list[tuple[Path, Path]] = []
+    try:
+        for source, target in made:
+            before = source.with_name(f"{source.name}.before")
+            placed.append((before, target))
+            if target.is_file():
+                _keep(target, before)
+            move_into_place(source, target)
+    except BaseException:
+        for before, target in reversed(placed):
+            _take_back(before, target)
+        raise
+
+
+def _keep(file: Path, copy: Path) -> None:
+    try:
+        os.link(file, copy)
+    except OSError:  # the file system has no hard links
+        try:
+            shutil.copy2(file, copy)
+        except OSError as error:
+            raise sink_error(copy, error) from error
+
+
+def _take_back(before: Path, target: Path) -> None:
+    """What is at a place is removed, or is again what it was."""
+    with contextlib.suppress(OSError):  # the first failure is raised
+        if before.exists():
+            before.replace(target)
+        elif target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)

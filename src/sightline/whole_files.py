@@ -144,6 +144,28 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+@contextlib.contextmanager
+def made_for(folder: Path) -> Iterator[None]:
+    """A folder that the block may write to. Where it, or a parent, was made for that and stays empty, it is removed.
+
+    Raises SinkError.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    make_folder(folder)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # something was written there
+            for one in missing:
+                one.rmdir()
+
+
+def check_folder(folder: Path) -> None:
+    """Raise SinkError where no file can be written in a folder: asked before an hour's work. It is not made yet."""
+    with made_for(folder):
+        writable_folder(folder)
+
+
 def writable_folder(folder: Path) -> Path:
     """As ``make_folder``; also raises SinkError where no file can be written there.
 
@@ -159,14 +181,14 @@ def writable_folder(folder: Path) -> Path:
 
 
 def check_writable(path: Path) -> None:
-    """Raise SinkError where no whole file can be written at a path: asked before an hour's work. Its folder is made."""
+    """Raise SinkError where no whole file can be written at a path: asked before an hour's work."""
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "")
         _check_kind(path)
     except OSError as error:
         raise sink_error(path, error) from error
-    writable_folder(path.parent)
+    check_folder(path.parent)
 
 
 def _check_kind(path: Path) -> None:
@@ -312,9 +334,15 @@ def _write(descriptor: int, data: bytes) -> None:
 def scratch_beside(target: Path) -> Iterator[Path]:
     """A new folder on the file system of ``target``, which is gone afterwards. Raises SinkError.
 
-    Those of processes that were killed while they made the same target are removed.
+    So is a parent that was made for it, where nothing was moved there. Folders of processes that were killed while
+    they made the same target are removed.
     """
-    make_folder(target.parent)
+    with made_for(target.parent), _scratch_in(target) as scratch:
+        yield scratch
+
+
+@contextlib.contextmanager
+def _scratch_in(target: Path) -> Iterator[Path]:
     name = target.name[:40]
     try:
         _remove_abandoned(target.parent, re.compile(rf"\.{re.escape(name)}\.\w{{8}}\.part"))

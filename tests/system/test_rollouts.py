@@ -263,3 +263,30 @@ def test_other_classes_are_refused_by_name(
     }
     with pytest.raises(ConfigError, match=message), running(models):
         pytest.fail("it was not refused")
+
+
+def test_a_canary_whose_model_is_loaded_again_is_judged_anew_and_no_request_fails(
+    broken: Path, pictures: list[bytes], tmp_path: Path
+) -> None:
+    """The file is another one after the reload: the figures are of that alone."""
+    file = tmp_path / "next.onnx"
+    file.write_bytes(STREET.read_bytes())
+    models = {
+        "street": {
+            "model": "street", **PLAIN,
+            "canary": {"model": "next", "steps": [0.5], "pictures": 1000, "compare": 1.0},
+        },
+        "next": {"model": str(file), **PLAIN},
+    }  # fmt: skip
+    with running(models) as site, asking_all_the_time(site, pictures[0]):
+        wait_for(lambda: site.rollout()["compared"] >= 20, timeout_s=60)
+        before = site.rollout()
+        assert before["per_class"]["person"]["agreement"] == 1.0
+        file.write_bytes(broken.read_bytes())
+        loaded = site.client.post("/models/next/reload")
+        assert loaded.status_code == 200, loaded.text
+        wait_for(lambda: site.rollout()["state"] == "rolled back", timeout_s=60)
+        told = site.rollout()
+        assert told["per_class"]["person"]["agreement"] == 0.0
+        assert told["since"] > before["since"]
+        assert told["second"]["failed"] == 0

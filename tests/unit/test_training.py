@@ -208,6 +208,27 @@ def test_an_interrupted_training_goes_on_where_it_was(recipe, frames, small, tmp
         torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-2)
 
 
+def test_ctrl_c_keeps_the_steps_so_far(recipe, frames, small, tmp_path):
+    import signal
+
+    import torch
+
+    crops = recipe.data.Crops(frames, (192, 128), small.seed)
+
+    class Pressed:
+        """Batches during the second of which Ctrl-C comes."""
+
+        def batch(self, step, count):
+            if step == 1:
+                signal.raise_signal(signal.SIGINT)
+            return crops.batch(step, count)
+
+    training = recipe.train.Training(replace(small, steps=4))
+    with pytest.raises(KeyboardInterrupt, match=r"2 steps are kept in .*checkpoint\.pt: the same"):
+        recipe.train.run(training, Pressed(), tmp_path)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
+
+
 def test_a_training_may_start_from_weights_that_fit(recipe, trained, small, tmp_path):
     import torch
 

@@ -148,3 +148,32 @@ def test_ranking_prefers_nobody(recipe):
     assert not any(first for _, first, _ in recipe.evaluate.rank(pairs(perfect=False)))
     with pytest.raises(ValueError, match="more streets"):
         recipe.evaluate.rank(pairs(perfect=True)[:40])
+
+
+def test_a_training_that_is_interrupted_goes_on_where_it_was(recipe, folder, tmp_path, monkeypatch):
+    import signal
+
+    import torch
+
+    options = recipe.train.Recipe("classifier", steps=4, batch=8, warm_up=2)
+    update = recipe.train.Training.update
+
+    def pressed(self, batch, progress):
+        if self.step == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return update(self, batch, progress)
+
+    out, kept = tmp_path / "net.pt", tmp_path / "net.checkpoint"
+    with monkeypatch.context() as patch:
+        patch.setattr(recipe.train.Training, "update", pressed)
+        with pytest.raises(KeyboardInterrupt, match="2 steps are kept in"):
+            recipe.train.train([folder], out, options)
+    assert not out.exists()
+    with pytest.raises(ValueError, match="give those options"):
+        recipe.train.train([folder], out, recipe.train.Recipe("classifier", steps=5))
+    resumed = recipe.train.train([folder], out, options)
+    whole = recipe.train.train([folder], tmp_path / "whole.pt", options)
+    assert resumed.step == whole.step == 4
+    assert not kept.exists()
+    for a, b in zip(whole.average.parameters(), resumed.average.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-2)

@@ -3,7 +3,7 @@
     python -m training.attributes.train classifier OUT.pt DATA... --minutes 12     # or --steps 9000
     python -m training.attributes.train embedder   OUT.pt DATA... --minutes 12
 
-DATA are folders that ``data.py`` wrote.
+DATA are folders that ``data.py`` wrote. What was interrupted goes on where it was when the same command is given again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
@@ -24,6 +25,10 @@ from torch import Tensor, nn
 from training.attributes.batches import Batch, Crops
 from training.attributes.data import COLOURS
 from training.attributes.model import AttributeNet, EmbeddingNet
+
+from sightline.optimize.training.interruption import held_interrupts, told_interrupts
+
+SAVED_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Training:
         others = [p for p in self.net.parameters() if p.ndim <= 1]
         groups = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.rate, weight_decay=recipe.decay)
-        self.step = 0
+        self.step, self.seconds = 0, 0.0
 
     def start(self, checkpoint: Path) -> None:
         """Begin with the weights of a finished training, of the other task as far as they fit."""
@@ -100,6 +105,30 @@ class Training:
             own = net.state_dict()
             own.update({k: v for k, v in state.items() if k in own and v.shape == own[k].shape})
             net.load_state_dict(own)
+
+    def save(self, checkpoint: Path) -> None:
+        """Keep everything, to be gone on with; a crash leaves the checkpoint before whole."""
+        state: dict[str, Any] = {
+            "recipe": asdict(self.recipe), "step": self.step, "seconds": self.seconds,
+            "net": self.net.state_dict(), "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(), "random": torch.get_rng_state(),
+        }  # fmt: skip
+        fresh = checkpoint.with_suffix(".new")
+        torch.save(state, fresh)
+        fresh.replace(checkpoint)
+
+    def load(self, checkpoint: Path) -> None:
+        """Go on where a checkpoint was written. Raises ValueError: it is of another recipe."""
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        if state["recipe"] != asdict(self.recipe):
+            raise ValueError(
+                f"{checkpoint} is of {state['recipe']}: remove it, or give those options"
+            )
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])  # which inputs are left out (dropout)
 
     def update(self, batch: Batch, progress: float) -> float:
         """One step of the optimiser; returns the loss."""
@@ -139,14 +168,14 @@ _TASKS: dict[str, tuple[type[nn.Module], Loss]] = {
 }
 
 
-def batches(crops: Crops, recipe: Recipe) -> Iterator[Batch]:
-    """Batch after batch, each made while the one before it is taught."""
+def batches(crops: Crops, recipe: Recipe, first: int = 0) -> Iterator[Batch]:
+    """Batch after batch, from that of step ``first`` on, each made while the one before it is taught."""
     draw = crops.vehicles if recipe.task == "classifier" else crops.pairs
     ready: queue.Queue[Batch] = queue.Queue(maxsize=4)
     ended = threading.Event()
 
     def make() -> None:
-        step = 0
+        step = first
         while not ended.is_set():
             ready.put(draw(step, recipe.batch))
             step += 1
@@ -162,24 +191,51 @@ def batches(crops: Crops, recipe: Recipe) -> Iterator[Batch]:
 
 
 def train(data: Sequence[Path], out: Path, recipe: Recipe, start: Path | None = None) -> Training:
-    """Train, and write the averaged network to ``out``; see ``Training.start`` for ``start``."""
+    """Train, and write the averaged network to ``out``; see ``Training.start`` for ``start``.
+
+    A training that was interrupted is gone on with: it is kept beside ``out``, in ``OUT.checkpoint``.
+
+    Raises KeyboardInterrupt: Ctrl-C or SIGTERM came; the checkpoint has all steps.
+    """
     crops, training = Crops(data, recipe.seed), Training(recipe)
-    if start is not None:
+    checkpoint = out.with_suffix(".checkpoint")
+    if checkpoint.exists():
+        training.load(checkpoint)
+    elif start is not None:
         training.start(start)
-    started, total = time.monotonic(), 0.0
-    for batch in batches(crops, recipe):
-        seconds = time.monotonic() - started
-        progress = recipe.progress(training.step, seconds)
-        if progress >= 1:
-            break
-        total += training.update(batch, progress)
-        if training.step % 100 == 0:
-            print(f"step {training.step} {seconds:.0f} s loss {total / 100:.4f}", flush=True)
-            total = 0.0
     out.parent.mkdir(parents=True, exist_ok=True)
+    with held_interrupts() as interrupted:
+        _teach(training, crops, checkpoint, interrupted)
     state = {"recipe": asdict(recipe), "step": training.step}
     torch.save(state | {"average": training.average.state_dict()}, out)
+    checkpoint.unlink(missing_ok=True)
     return training
+
+
+def _teach(
+    training: Training, crops: Crops, checkpoint: Path, interrupted: Callable[[], bool]
+) -> None:
+    recipe, before = training.recipe, training.seconds
+    started = saved = time.monotonic()
+    total = 0.0
+    for batch in batches(crops, recipe, training.step):
+        training.seconds = before + time.monotonic() - started
+        progress = recipe.progress(training.step, training.seconds)
+        if progress >= 1:
+            return
+        total += training.update(batch, progress)
+        if training.step % 100 == 0:
+            print(
+                f"step {training.step} {training.seconds:.0f} s loss {total / 100:.4f}", flush=True
+            )
+            total = 0.0
+        ends = interrupted()
+        if ends or time.monotonic() - saved > SAVED_EVERY_S:
+            training.save(checkpoint)
+            saved = time.monotonic()
+        if ends:
+            kept = f"{training.step} steps are kept in {checkpoint}"
+            raise KeyboardInterrupt(f"{kept}: the same command goes on from there")
 
 
 def main() -> None:
@@ -202,4 +258,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with told_interrupts():
+        main()

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
-import time
 import traceback
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -37,6 +34,7 @@ from sightline.cli.operation.collect import collect
 from sightline.cli.operation.report import report
 from sightline.cli.operation.rollout import rollout
 from sightline.cli.terminal import standard_streams
+from sightline.cli.terminal.interrupts import Interrupts
 from sightline.cli.toolchain import deploy, package
 from sightline.cli.toolchain.export import export
 from sightline.cli.toolchain.inspect import inspect
@@ -44,8 +42,6 @@ from sightline.cli.toolchain.optimize import optimize
 from sightline.cli.toolchain.tune import tune
 from sightline.errors import ConfigError, SightlineError
 from sightline.redaction import printable
-
-_ONE_PRESS_S = 1.0
 
 app = typer.Typer(
     name="sightline",
@@ -117,29 +113,14 @@ def main() -> None:
     # Its handlers of forks print a line for each one. No fork of ours goes on with a connection.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     standard_streams.set_up()
-    signal.signal(signal.SIGINT, _Interrupts())
+    interrupts = Interrupts()
+    interrupts.listen()
     code = _run()
+    interrupts.end()
     standard_streams.flush()
     # Commands have closed what they opened. Unloading the runtimes would take as long as one
     # detection in a picture, and gives back only what the system takes back anyway.
     os._exit(code)
-
-
-class _Interrupts:
-    """Ctrl-C, for once: while outputs are being closed, another within a second is not heard.
-
-    One press often arrives twice (from the terminal and from whoever started the command), and the
-    second would cut off what makes the outputs valid. After that second it ends the command at once.
-    """
-
-    def __init__(self) -> None:
-        self._first: float | None = None
-
-    def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if self._first is None or now - self._first > _ONE_PRESS_S:
-            self._first = self._first or now
-            raise KeyboardInterrupt
 
 
 def _run() -> int:
@@ -154,7 +135,9 @@ def _run() -> int:
     except SightlineError as exc:
         typer.secho(f"error: {printable(str(exc))}", fg="red", err=True)
         return 2 if isinstance(exc, ConfigError) else 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as exc:
+        if exc.args:
+            typer.echo(f"interrupted: {printable(str(exc))}", err=True)
         return 130
     except BrokenPipeError:
         standard_streams.forget(sys.stdout)

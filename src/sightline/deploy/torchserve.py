@@ -11,7 +11,8 @@ from pathlib import Path
 from sightline._version import __version__
 from sightline.deploy.names import server_host, server_word
 from sightline.errors import ConfigError
-from sightline.whole_files import move_into_place, scratch_beside, write_whole
+from sightline.replaced_files import place_all
+from sightline.whole_files import scratch_beside, write_whole
 
 HANDLER = "sightline_handler"
 STORE = "models"
@@ -91,8 +92,7 @@ def write_archive(
     with scratch_beside(folder / STORE) as scratch:
         write_whole(scratch / "mar", _archive(model, card, serves, options))
         write_whole(scratch / "properties", _configuration(options).encode())
-        move_into_place(scratch / "mar", archive)
-        move_into_place(scratch / "properties", configuration)
+        place_all(((scratch / "properties", configuration), (scratch / "mar", archive)))
     return archive, configuration
 
 

@@ -20,9 +20,10 @@ from sightline.build.toolchain.export_sources import (
 )
 from sightline.config import ModelOptions
 from sightline.errors import ConfigError
+from sightline.replaced_files import place_all
 from sightline.tables import EXPORTERS, load
 from sightline.tables.entries import ExporterEntry
-from sightline.whole_files import move_into_place, scratch_beside
+from sightline.whole_files import scratch_beside
 
 if TYPE_CHECKING:
     from sightline.models.history import HistoryStep
@@ -124,17 +125,19 @@ def _step(
 def _place(
     made: Path, to: Path, entry: ExporterEntry, card: ModelCard, model: ModelOptions
 ) -> None:
-    """Move what was written to its place: parts first, the file itself, then its card."""
+    """Move what was written to its place: its card and parts first, then the file itself."""
     from sightline.models.model_card import card_path, write_card
 
-    for suffix in entry.companions:
-        move_into_place(made.with_suffix(suffix), to.with_suffix(suffix))
-    move_into_place(made, to)
+    parts = [
+        *((made.with_suffix(suffix), to.with_suffix(suffix)) for suffix in entry.companions),
+        (made, to),
+    ]
     if _shares_card(model, to):
+        place_all(parts)
         log.warning("%s is the card of both, so it does not tell how %s was made: another name gets its own", card_path(to), to.name)  # fmt: skip
         return
     write_card(card, made)
-    move_into_place(card_path(made), card_path(to))
+    place_all([(card_path(made), card_path(to)), *parts])
 
 
 def _own_card(model: ModelOptions) -> Path:

@@ -64,16 +64,17 @@ class VariantTrials:
 
     def _of(self, family: VariantFamily) -> Iterator[PackageTrial]:
         made = _smaller_ones(family.files)
-        files: list[VariantFile] = []
+        slow: list[VariantFile] = []
         for size in family.sizes:
             kept = 0.0
-            for file in made if size is None else files:
-                if size is None:  # a variant is made when the ones before have not met the limits
-                    files.append(file)
+            for file in made if size is None else slow:
+                # With its own input, a variant is made when the ones before have not met the limits.
                 trial = self._tried(file, size)
                 if trial is not None:
                     yield trial
                     kept = max(kept, trial.kept)
+                    if size is None and trial.latency_ms > self._target.latency_ms:
+                        slow.append(file)  # what a smaller input helps; no file is smaller for it
             if kept < self._target.kept:
                 return  # a still smaller input loses more
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from typing import Self
 
 import typer
 
@@ -12,7 +13,10 @@ LINE_EVERY_S = 5.0
 
 
 class ProgressLine:
-    """Tells on stderr what is being done: on one line of a terminal, elsewhere on a new line now and then."""
+    """Tells on stderr what is being done: on one line of a terminal, elsewhere on a new line now and then.
+
+    As a context it leaves the line at the end.
+    """
 
     def __init__(self) -> None:
         self._told_at = -math.inf
@@ -26,6 +30,12 @@ class ProgressLine:
             typer.echo(f"{what} …", err=True)
             self._told_at = time.monotonic()
         self._part = part
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def end(self) -> None:
         """Leave the line."""

@@ -33,7 +33,8 @@ from sightline.optimize.variants.optimization import Optimization, Variant
 from sightline.optimize.variants.original import Original
 from sightline.optimize.variants.report import draw, report, variant_path, write_variants
 from sightline.protocols import Engine
-from sightline.whole_files import writable_folder, write_whole
+from sightline.replaced_files import place_all
+from sightline.whole_files import check_folder, scratch_beside, write_whole
 
 if TYPE_CHECKING:
     from sightline.models.model_card import ModelCard
@@ -62,10 +63,10 @@ def optimized(request: OptimizeRequest) -> dict[str, Any]:
             f"{path}: variants are made of ONNX models; give the .onnx file that this one was made of"
         )
     _check_task(request, reading.card)
-    progress = ProgressLine()
     with ExitStack() as stack:
+        progress = stack.enter_context(ProgressLine())
         evidence = _evidence(request, options, reading.card, progress, stack)
-        writable_folder(request.output)
+        check_folder(request.output)
         original = original_of(request, options, reading, evidence)
         train = None
         if task is not None and request.training is not None:
@@ -79,7 +80,6 @@ def optimized(request: OptimizeRequest) -> dict[str, Any]:
             progress,
             train,
         ).run(request.variants)
-        progress.end()
         shown = len(evidence.shown)
     made = _written(request, path, reading, variants, shown)
     for name in request.variants:
@@ -200,12 +200,21 @@ def _written(
         "min_agreement": request.limits.agreement,
         **({} if request.training is None else request.training.options()),
     }
-    paths = write_variants(variants, reading.card, model, reading.file.sha256, request.output, how)
     facts = {"model": str(model), "sha256": reading.file.sha256, **how}
-    made = report(variants, paths, facts)
-    write_whole(request.output / "report.json", json.dumps(made, indent=2).encode())
-    try:
-        draw(variants, model.name, request.output / "report.png")
-    except ConfigError as exc:  # a picture less is no reason to lose the rest
-        typer.echo(f"report.png is not drawn: {exc}", err=True)
+    with scratch_beside(request.output / "report.json") as scratch:
+        drafts = write_variants(variants, reading.card, model, reading.file.sha256, scratch, how)
+        paths = {
+            name: request.output / path.name if path.parent == scratch else path
+            for name, path in drafts.items()
+        }
+        made = report(variants, paths, facts)
+        try:
+            draw(variants, model.name, scratch / "report.png")
+        except ConfigError as exc:  # a picture less is no reason to lose the rest
+            typer.echo(f"report.png is not drawn: {exc}", err=True)
+        files = sorted(scratch.iterdir())
+        write_whole(scratch / "report.json", json.dumps(made, indent=2).encode())
+        place_all(
+            [(file, request.output / file.name) for file in (*files, scratch / "report.json")]
+        )
     return made

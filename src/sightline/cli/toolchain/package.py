@@ -117,8 +117,8 @@ def write(
         progress.end()
         typer.echo(line, err=True)
 
-    packed = package(how, output, options, tell, progress)
-    progress.end()
+    with progress:
+        packed = package(how, output, options, tell, progress)
     for gap in packed.missed:
         typer.secho(f"missed: {gap}", fg="yellow", err=True)
     typer.echo(packed.path)

@@ -14,8 +14,9 @@ from pathlib import Path
 from sightline.deploy.names import server_word
 from sightline.deploy.triton.configuration import Tensor, TritonModel, config_text
 from sightline.errors import ConfigError
+from sightline.replaced_files import place_all
 from sightline.types import EngineInfo
-from sightline.whole_files import move_into_place, scratch_beside, write_whole
+from sightline.whole_files import made_for, scratch_beside, write_whole
 
 PICTURE_MODEL = (
     '"""Pictures in, objects out: run by Triton\'s Python backend. Needs the package sightline."""\n\n'
@@ -117,7 +118,7 @@ def write_repository(
             )
     models = {outer: _picture_model(network, options), inner: _network_model(network, options)}
     version = str(options.version)
-    with scratch_beside(outer) as scratch:
+    with scratch_beside(outer) as scratch, made_for(inner), made_for(outer):
         for place, model in models.items():
             made = scratch / place.name / version
             write_whole(scratch / place.name / "config.pbtxt", config_text(model).encode())
@@ -128,9 +129,13 @@ def write_repository(
                 write_whole(made / "model.onnx", network.content)
                 if options.backend == "python":
                     write_whole(made / "model.py", NETWORK_MODEL.encode())
-        for place in (inner, outer):  # whoever polls the folder finds the network first
-            move_into_place(scratch / place.name / version, place / version)
-            move_into_place(scratch / place.name / "config.pbtxt", place / "config.pbtxt")
+        place_all(
+            [
+                (scratch / place.name / part, place / part)
+                for place in (inner, outer)  # whoever polls the folder finds the network first
+                for part in (version, "config.pbtxt")
+            ]
+        )
     return outer, inner
 
 

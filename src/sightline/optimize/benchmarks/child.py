@@ -162,7 +162,8 @@ class SetupRuns:
 
 def _serve(pipe: Connection, make: MakeEngine, setup: EngineSetup) -> None:
     """Answer calls until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, who ends this process
+    for number in (signal.SIGINT, signal.SIGTERM):  # they go to the parent, who ends this process
+        signal.signal(number, signal.SIG_IGN)
     runs = SetupRuns(make, setup)
     with contextlib.suppress(EOFError, ConnectionError):
         while True:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,11 @@ def write_mlpackage(request: ExportRequest) -> None:
     program = traced(request)
     precision = ct.precision.FLOAT16 if request.fp16 else ct.precision.FLOAT32
     try:
-        with quiet(), contextlib.redirect_stderr(io.StringIO()):  # its bars
+        with (
+            quiet(),
+            contextlib.redirect_stderr(io.StringIO()),
+            _temporary_files_in(request.path.parent),
+        ):
             model = ct.convert(
                 program,
                 convert_to="mlprogram",
@@ -68,6 +74,17 @@ def write_mlpackage(request: ExportRequest) -> None:
     except Exception as exc:  # whatever its converters raise
         raise unsupported(request, program, exc, "Core ML") from exc
     check_package(request.path, names)
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """coremltools removes its drafts when the interpreter ends, which the command does not wait for."""
+    before = tempfile.tempdir
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def check_package(path: Path, outputs: list[str]) -> Any:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError, ModelError
+from sightline.optimize.training.interruption import held_interrupts
 from sightline.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -92,8 +93,21 @@ class FineTuning:
             ModelError: the loss is not a number any more, or the network cannot be made smaller.
             ConfigError: the checkpoint is of another training, or the task's batches end.
             SinkError: a checkpoint cannot be written.
+            KeyboardInterrupt: Ctrl-C or SIGTERM came; the checkpoint has all steps.
         """
         self._resume()
+        with held_interrupts() as interrupted:
+            self._teach(interrupted)
+        if not all(bool(weight.isfinite().all()) for weight in self._average.parameters()):
+            raise ModelError(self._no_number("a weight"))
+        self._save()
+        network = self._average.eval()
+        figures = dict(self._compression.figures(network))
+        self._compression.remove(network)
+        told = {"loss": self._loss, "steps": self._step, "minutes": self._seconds / 60}
+        return FineTuned(network, figures | told)
+
+    def _teach(self, interrupted: Callable[[], bool]) -> None:
         batches = None
         while (
             progress := self._length.progress(self._step, self._seconds)
@@ -111,14 +125,11 @@ class FineTuning:
             self._update(batch, progress)
             self._seconds += min(PAUSED_S, time.monotonic() - started)
             self._tell()
-        if not all(bool(weight.isfinite().all()) for weight in self._average.parameters()):
-            raise ModelError(self._no_number("a weight"))
-        self._save()
-        network = self._average.eval()
-        figures = dict(self._compression.figures(network))
-        self._compression.remove(network)
-        told = {"loss": self._loss, "steps": self._step, "minutes": self._seconds / 60}
-        return FineTuned(network, figures | told)
+            if interrupted():
+                self._save()
+                raise KeyboardInterrupt(
+                    f"{self._step} steps are kept in {self._checkpoint}: the same command goes on from there"
+                )
 
     def _begin(self, number: int) -> float:
         """The progress at which a round begins."""

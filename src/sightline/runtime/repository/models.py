@@ -211,6 +211,8 @@ class ModelRepository:
                 served.rollout = self._rollouts.get(name)
             self._served[name] = served
             self._states[name] = ModelState(name, "ready")
+        for rule in self._rollouts.values():
+            rule.loaded_again(name)
         return served
 
     def load_for_client(self, name: str) -> SharedModel | ServedTensors:

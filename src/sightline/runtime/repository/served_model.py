@@ -86,6 +86,9 @@ class TrafficRule(Protocol):
     def around(self, first: Detector, call: ModelCall) -> Detector:
         """The detector that answers in the place of ``first``."""
 
+    def loaded_again(self, name: str) -> None:
+        """A model has been loaded, in the place of one of that name or for the first time."""
+
 
 class SharedModel:
     """A detector whose inferences go through the scheduler.

@@ -93,7 +93,7 @@ class Comparisons:
             found: by it, with its own classes.
             in_background: the other has a process for this alone, whose times are its own.
         """
-        job = partial(self._compare, frame, wanted, second, found, in_background)
+        job = partial(self._compare, self.tally.era, frame, wanted, second, found, in_background)
         if not self._thread.put(job):
             self.tally.drop("busy")
 
@@ -113,7 +113,13 @@ class Comparisons:
         self._thread.close()
 
     def _compare(
-        self, frame: Frame, wanted: Wanted, second: bool, found: Detections, in_background: bool
+        self,
+        era: int,
+        frame: Frame,
+        wanted: Wanted,
+        second: bool,
+        found: Detections,
+        in_background: bool,
     ) -> None:
         try:
             other = self._models.show(not second, frame, wanted)
@@ -128,6 +134,9 @@ class Comparisons:
             self.tally.failed(not second)
             self.tally.drop("failed")
             self._look()
+            return
+        if self.tally.era != era:  # one of the two models is another by now
+            self.tally.drop("restarting")
             return
         self.tally.shown(not second, other.seconds if in_background else None, other.cpu_s)
         theirs = self._mapping(found if second else other.objects)

@@ -40,8 +40,8 @@ class Rules(Protocol):
     ) -> None:
         """One of the models has answered a picture."""
 
-    def failed(self, *, second: bool) -> None:
-        """One of the models has failed to answer a picture."""
+    def failed(self, *, second: bool, seconds: float) -> None:
+        """One of the models has failed to answer a picture, after so long."""
 
 
 class RolloutDetector:
@@ -86,7 +86,7 @@ class RolloutDetector:
         except FAULTS_OF_OTHERS:
             raise
         except Exception as exc:  # noqa: BLE001 - whatever it is: the first model answers, and it is counted
-            self._count(exc)
+            self._count(exc, begun)
             return self._by_first(frames, begun)
         answer = _Answer(future)
         future.add_done_callback(partial(self._settle, answer, frames, begun))
@@ -107,7 +107,7 @@ class RolloutDetector:
             self._note(frames, begun, True, future)
             answer.take(future, self._rules.mapping)
             return
-        self._count(error)
+        self._count(error, begun)
         # Not here: this may be an engine's thread, which must not submit.
         if not self._rules.again.put(partial(self._ask_first, answer, frames, begun)):
             answer.take(future, None)
@@ -121,10 +121,10 @@ class RolloutDetector:
         answer.now(future)
         future.add_done_callback(lambda done: answer.take(done, None))
 
-    def _count(self, error: BaseException) -> None:
+    def _count(self, error: BaseException, begun: float) -> None:
         """That it is full or being loaded is no fault of the model's."""
         if not isinstance(error, Overloaded | RequestError):
-            self._rules.failed(second=True)
+            self._rules.failed(second=True, seconds=time.monotonic() - begun)
 
     def _note(
         self,
@@ -137,7 +137,7 @@ class RolloutDetector:
             return
         if (error := future.exception()) is not None:
             if not isinstance(error, (*FAULTS_OF_OTHERS, Overloaded)):
-                self._rules.failed(second=second)
+                self._rules.failed(second=second, seconds=time.monotonic() - begun)
             return
         rules, call = self._rules, self._call
         if call.terms.answered_by is not None:

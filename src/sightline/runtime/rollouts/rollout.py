@@ -108,8 +108,6 @@ class Rollout:
         assert isinstance(self._options, ShadowOptions | SplitOptions)
         return self._options.share
 
-    # The way of a picture.
-
     def around(self, first: Detector, call: ModelCall) -> Detector:
         """See ``TrafficRule.around``."""
         return RolloutDetector(self, first, call)
@@ -126,17 +124,22 @@ class Rollout:
         self, frame: Frame, wanted: Wanted, *, second: bool, seconds: float, found: Detections
     ) -> None:
         """One of the models has answered a picture. From any thread; returns at once."""
-        self._tally.answered(second, seconds)
-        if self._compares(wanted):
+        if self._tally.answered(second, seconds) and self._compares(wanted):
             self._comparisons.begin(
                 frame, wanted, second=second, found=found, in_background=self.kind == "shadow"
             )
 
-    def failed(self, *, second: bool) -> None:
-        """One of the models has failed to answer a picture."""
-        self._tally.failed(second)
-        if second:
+    def failed(self, *, second: bool, seconds: float) -> None:
+        """One of the models has failed to answer a picture, after so long."""
+        if self._tally.failed(second, seconds) and second:
             self._comparisons.look_soon()
+
+    def loaded_again(self, name: str) -> None:
+        """See ``TrafficRule.loaded_again``: what was counted says nothing of the new model, so it begins anew."""
+        with self._lock:
+            if name in (self.name, self.second_model) and self._state == "running":
+                self._begin()
+                log.info("%s %s of model %s begins anew: %s was loaded again", self.kind, self.second_model, self.name, name)  # fmt: skip
 
     def _compares(self, wanted: Wanted) -> bool:
         if self._state != "running" or not self.understands(wanted):
@@ -144,8 +147,6 @@ class Rollout:
         options = self._options
         share = options.share if isinstance(options, ShadowOptions) else options.compare
         return self._chance() < share
-
-    # What follows.
 
     def _look(self) -> None:
         """Hold the figures against the rules. In the thread of comparisons."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -46,22 +47,35 @@ class Tally:
 
     def __init__(self, class_names: Sequence[str]) -> None:
         self._names = tuple(class_names)
+        self.era = 0
+        """Grows when it begins anew."""
         self._lock = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
         """Begin anew."""
         with self._lock:
+            self.era += 1
+            self._begun = time.monotonic()
             self._models = (_Model(), _Model())
             self._pairs = PairCounts.none(len(self._names))
             self.compared = 0
             self.dropped: Counter[str] = Counter()
 
-    def answered(self, second: bool, seconds: float) -> None:
-        """One of the models has answered a picture of the traffic after so long."""
+    def answered(self, second: bool, seconds: float) -> bool:
+        """One of the models has answered a picture of the traffic after so long.
+
+        False: it was asked before this began, perhaps of a model that is gone, and does not count.
+        """
         with self._lock:
+            if self._is_of_before(seconds):
+                return False
             self._models[second].answered += 1
             self._models[second].latencies.append(seconds)
+        return True
+
+    def _is_of_before(self, seconds: float) -> bool:
+        return time.monotonic() - seconds < self._begun
 
     def shown(self, second: bool, seconds: float | None, cpu_s: float | None) -> None:
         """One of the models has seen a picture beside the other.
@@ -77,10 +91,13 @@ class Tally:
                 model.cpu_s += cpu_s
                 model.measured += 1
 
-    def failed(self, second: bool) -> None:
-        """One of the models has failed at a picture."""
+    def failed(self, second: bool, seconds: float = 0.0) -> bool:
+        """One of the models has failed at a picture, after so long. False: see ``answered``."""
         with self._lock:
+            if self._is_of_before(seconds):
+                return False
             self._models[second].failed += 1
+        return True
 
     def pair(self, counts: PairCounts) -> None:
         """Both have seen a picture."""

@@ -147,6 +147,16 @@ def test_a_smaller_input_is_written_into_the_configuration(
 
 
 @pytest.mark.usefixtures("without_int8")
+def test_smaller_inputs_are_not_tried_where_the_file_is_what_is_too_large(tmp_path: Path) -> None:
+    told: list[str] = []
+    limits = Target(size_mb=0.1, latency_ms=10_000)
+    options = PackageOptions(target="gate", limits=limits, data=DATA)
+    with pytest.raises(ModelError, match=r"size .* MB above 0\.1"):
+        package(ModelOptions(model="street"), tmp_path / "gate", options, told.append)
+    assert [line.partition(":")[0] for line in told if "kept" in line] == ["fp32"]
+
+
+@pytest.mark.usefixtures("without_int8")
 def test_limits_that_nothing_meets_are_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,29 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
         assert torch.equal(value, resumed.network.state_dict()[name]), name
     assert resumed.figures["loss"] == whole.figures["loss"]
     assert resumed.figures["steps"] == 12
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_training_keeps_its_last_step_and_says_how_to_go_on(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fine_tuning, "TOLD_EVERY_S", 0.0)
+    before = signal.getsignal(number)
+    whole = tuned(KINDS[3], tmp_path / "whole.pt")
+
+    def press(what: str) -> None:
+        if what.startswith("step 7,"):
+            signal.raise_signal(number)
+
+    kept = tmp_path / "parts.pt"
+    with pytest.raises(KeyboardInterrupt, match=rf"7 steps are kept in {kept}: the same command"):
+        tuned(KINDS[3], kept, progress=press)
+    assert signal.getsignal(number) is before
+    told: list[str] = []
+    resumed = tuned(KINDS[3], kept, progress=told.append)
+    assert told[0].startswith("step 8,")
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
 
 
 @pytest.mark.parametrize(

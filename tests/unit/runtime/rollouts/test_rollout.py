@@ -112,6 +112,35 @@ def test_a_good_canary_is_promoted(rollout: Make) -> None:
     assert (canary.stats().state, canary.stats().compared, canary.share) == ("running", 0, 0.1)
 
 
+@pytest.mark.parametrize("loaded", ["street", "next"])
+def test_a_model_that_is_loaded_again_is_judged_anew(rollout: Make, loaded: str) -> None:
+    pair = FakePair(HeldDetector())
+    pair.found = objects(0, 1)
+    canary = rollout("canary", pair, compare=1.0, pictures=5, steps=(0.1, 0.2), chance=lambda: 0.99)
+    for _ in range(6):
+        answer(canary)
+        wait_for(lambda: canary._comparisons.idle)
+    wait_for(lambda: canary.share == 0.2)
+    late = HeldDetector()  # of the model before
+    canary.around(late, call()).submit((frame(),))
+    pair.free.clear()
+    answer(canary)  # is being compared
+    canary.loaded_again("another")
+    assert canary.share == 0.2
+    canary.loaded_again(loaded)
+    pair.free.set()
+    late.asked[0].set_exception(InferenceError("broken"))
+    wait_for(lambda: canary.stats().dropped == {"restarting": 1})
+    stats = canary.stats()
+    assert (stats.state, stats.compared, stats.share, stats.step) == ("running", 0, 0.1, 1)
+    assert (stats.first.answered, stats.first.failed) == (0, 0)
+    answer(canary)
+    wait_for(lambda: canary.stats().compared == 1)
+    canary.roll_back(BY_HAND)
+    canary.loaded_again(loaded)  # what has ended stays so until somebody restarts it
+    assert canary.stats().state == "rolled back"
+
+
 def test_one_that_cannot_take_its_place_is_rolled_back(rollout: Make) -> None:
     pair = FakePair(HeldDetector())
     pair.found = objects(0, 1)
