@@ -9,39 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.evaluation.track_frames import FAR, PERFECT, A, B, Frames, N, frame, numbers, still
 
 from sightline.evaluation.comparison import overlaps, real_boxes
-from sightline.evaluation.tracking import TrackingScores, score_sequences, score_tracks
+from sightline.evaluation.tracking import score_sequences, score_tracks
 from sightline.evaluation.tracks import mot
 from sightline.tracking.bytetrack import ByteTrack
 from sightline.types import Detections
-
-Frames = list[Detections]
-
-A, B, FAR = [0, 0, 10, 10], [100, 0, 110, 10], [500, 500, 510, 510]
-N = 10
-
-
-def frame(ids: list[int], boxes: list[list[float]], classes: list[int] | None = None) -> Detections:
-    return Detections(
-        np.array(boxes, np.float32).reshape(-1, 4),
-        np.ones(len(ids), np.float32),
-        np.zeros(len(ids), np.int64) if classes is None else np.array(classes, np.int64),
-        np.array(ids, np.int64),
-    )
-
-
-def still(n: int = N, ids: tuple[int, ...] = (1, 2)) -> Frames:
-    """Two objects that stay where they are for ``n`` frames."""
-    return [frame(list(ids), [A, B])] * n
-
-
-PERFECT = {
-    "hota": 1, "deta": 1, "assa": 1, "loca": 1, "mota": 1, "motp": 1, "idf1": 1, "idp": 1, "idr": 1,
-    "switches": 0, "fragments": 0, "mostly_tracked": 2, "mostly_lost": 0, "false_positives": 0,
-    "misses": 0,
-}  # fmt: skip
-
 
 CASES = (
         pytest.param(still(ids=(8, 7)), {}, id="perfect"),
@@ -119,26 +93,6 @@ def test_by_hand(found: Frames, expected: dict[str, float]) -> None:
     assert numbers(scores.per_class["0"]) == numbers(scores)
 
 
-INTRUDER = (
-    [frame([1], [A])] * N,
-    [*[frame([1], [A])] * (N - 1), frame([1, 2], [[0, 0, 10, 6.2], A])],
-)
-"""In the last frame a newcomer lies better on the object than the track that it has had."""
-
-
-def test_the_track_so_far_is_preferred() -> None:
-    scores = numbers(score_tracks(*INTRUDER))
-    assert (scores["switches"], scores["false_positives"]) == (0, 1)
-    assert scores["mota"] == pytest.approx(0.9)
-    assert scores["idf1"] == pytest.approx(20 / 21)
-    # The last match holds up to an overlap of 0.6: twelve alphas of nineteen.
-    assert scores["assa"] == pytest.approx((12 + 7 * 9 / 11) / 19)
-    assert scores["deta"] == pytest.approx((12 * 10 / 11 + 7 * 9 / 12) / 19)
-    assert scores["hota"] == pytest.approx(
-        (12 * np.sqrt(10 / 11) + 7 * np.sqrt(9 / 12 * 9 / 11)) / 19
-    )
-
-
 @pytest.mark.parametrize(("found", "_expected"), CASES)
 def test_cases_equal_trackeval(found: Frames, _expected: dict[str, float]) -> None:
     assert numbers(score_tracks(still(), found)) == pytest.approx(by_trackeval([(still(), found)]))
@@ -172,25 +126,6 @@ def test_classes_do_not_match_each_other() -> None:
     assert scores.per_class["0"].false_positives == 10
     assert scores.per_class["4"].misses == 20
     assert scores.per_class["4"].false_positives == 0
-
-
-@pytest.mark.parametrize(
-    ("found", "message"),
-    [
-        pytest.param(still(3), "10 frames, what was found has 3", id="lengths"),
-        pytest.param([frame([1, 1], [A, B])] * N, "holds track 1 twice", id="twice"),
-        pytest.param(
-            [Detections.empty()[:0], *still(9)][:N], "frame 0 of what was found", id="no ids"
-        ),
-    ],
-)
-def test_bad_input(found: Frames, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        score_tracks(still(), found)
-
-
-def numbers(scores: TrackingScores) -> dict[str, float]:
-    return {name: getattr(scores, name) for name in PERFECT}
 
 
 def walk(seed: int, frames: int = 40, tracks: int = 6) -> tuple[Frames, Frames]:
