@@ -59,7 +59,7 @@ def find_target(name: str, targets: Mapping[str, Target]) -> Target:
     near = difflib.get_close_matches(name.lower(), targets, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(targets)}"
     raise ConfigError(
-        f"--target {name}: there is no such machine; {hint} --targets FILE adds others"
+        f"--target {name}: there is no such machine; {hint}; --targets FILE adds others"
     )
 
 

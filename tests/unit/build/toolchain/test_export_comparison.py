@@ -98,3 +98,22 @@ def test_an_export_that_has_lost_objects_is_not_kept(
     with pytest.raises(ModelError, match=r"has lost too much of model\.onnx .* agrees with the original by 0\.000"):  # fmt: skip
         exported()
     assert not list(tmp_path.glob("made*"))
+
+
+def test_of_a_classifier_it_is_said_that_outputs_alone_were_compared(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph = exported_graphs.Graph()
+    values = (
+        graph.value(np.ones((1, 2), np.float32)),
+        graph.value(0.01),
+        graph.value(0, np.uint16),
+    )
+    small = graph.add("QuantizeLinear", *values)
+    graph.output("logits", graph.add("DequantizeLinear", small, *values[1:]), (1, 2))
+    model = graph.save(tmp_path / "kinds.onnx", opsets={"": 21})
+    card = {"task": "classify", "size": list(exported_graphs.CANVAS), "class_names": ["car", "van"]}
+    model.with_suffix(".yaml").write_text(yaml.safe_dump(card))
+    export(ModelOptions(model=str(model)), tmp_path / "made.onnx", ExportOptions(data=DATA))
+    assert "only the raw outputs of a model with the task classify were compared" in caplog.text
+    assert "optimize --crops" in caplog.text
