@@ -120,12 +120,10 @@ def serve(
 
     sightline serve site.yaml --port 9000
     """
-    if (config is None) == (model is None):
-        raise ConfigError("give either a configuration file or --model")
-    if config is not None and save_config is not None:
-        raise ConfigError(f"--save-config: {config} is a configuration file already")
+    _check_served(config, model, save_config)
+    ports = _ports(host, port, grpc_port)
     if config is not None:
-        configuration = _served_file(config, _given(context), _ports(host, port, grpc_port))
+        configuration = _served_file(config, _given(context), ports)
     else:
         assert model is not None
         options = model_options(
@@ -133,10 +131,17 @@ def serve(
             agnostic_nms=agnostic_nms, backend=backend, precision=precision, device=device,
             models_dir=models_dir,
         )  # fmt: skip
-        serving = _ports(host, port, grpc_port)
-        configuration = _one_model(options, serving, save_config)
+        configuration = _one_model(options, ports, save_config)
     read = {} if config is None else {"the configuration": config}
     _run(configuration, read, quiet=quiet, verbose=verbose)
+
+
+def _check_served(config: Path | None, model: str | None, save_config: Path | None) -> None:
+    """Raise ConfigError: not exactly one of a file and a model is given, or a file is to be saved again."""
+    if (config is None) == (model is None):
+        raise ConfigError("give either a configuration file or --model")
+    if config is not None and save_config is not None:
+        raise ConfigError(f"--save-config: {config} is a configuration file already")
 
 
 def _given(context: typer.Context) -> set[str]:

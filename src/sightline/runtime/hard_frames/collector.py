@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -205,7 +205,7 @@ class HardFrameCollector:
         choice = self._selection.choose(HardFrame(reasons, looks, draft))
         if choice is None:
             return
-        shown = replace(seen, frame=replace(seen.frame, picture=self._picture(seen)))
+        shown = replace(seen, frame=replace(seen.frame, picture=_picture(seen, self._kept.blur)))
         stored = self._folder.write(name, shown, utc, reasons, looks)
         self._stock.add(stored)
         self._kinds.update(list(reasons))
@@ -213,13 +213,6 @@ class HardFrameCollector:
         for old in choice.replaced:
             self._stock.remove(old.item)
         self._retain()
-
-    def _picture(self, seen: Observation) -> ArrayPicture:
-        pixels = seen.frame.image
-        if self._kept.blur:
-            hidden = np.isin(seen.detections.class_ids, self._kept.blur)
-            pixels = blurred(pixels, seen.detections.boxes[hidden])
-        return ArrayPicture(pixels)
 
     def _open(self, utc: float) -> None:
         """Open the folder unless it is open, and begin the day unless it has begun. Raises SinkError."""
@@ -256,3 +249,12 @@ class HardFrameCollector:
             self._status = HardFrameStatus(
                 today, kept, size, dict(self._kinds), dict(self._dropped), self._error
             )
+
+
+def _picture(seen: Observation, blur: Sequence[int]) -> ArrayPicture:
+    """The picture that is written; objects of the classes ``blur`` are made unrecognisable."""
+    pixels = seen.frame.image
+    if blur:
+        hidden = np.isin(seen.detections.class_ids, blur)
+        pixels = blurred(pixels, seen.detections.boxes[hidden])
+    return ArrayPicture(pixels)
