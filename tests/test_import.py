@@ -85,3 +85,16 @@ def test_nothing_is_sent_by_what_is_imported(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], env=ours | home, timeout=60, check=False)
     assert done.returncode == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_onnx_runtime_sends_nothing(tmp_path: Path) -> None:
+    """Its telemetry keeps a file of its session where temporary files are, from its import on."""
+    program = "import sightline, onnxruntime, tempfile; assert tempfile.gettempdir() == {!r}"
+    told = {"CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS"}  # by which it is turned off
+    ours = {name: value for name, value in os.environ.items() if name not in told}
+    done = subprocess.run(
+        [sys.executable, "-c", program.format(str(tmp_path))],
+        env=ours | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ What is exported here is the public interface. It is imported when it is first u
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ from sightline._version import __version__
 # OpenVINO reports each import of it to Google Analytics, and NNCF each use, by a package of their own. Where that
 # cannot be imported, they do without.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+# ONNX Runtime sends what it runs to Microsoft, on Linux, too, unless this is set before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from sightline.api import (
