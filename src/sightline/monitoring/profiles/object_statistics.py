@@ -61,7 +61,7 @@ class ObjectStatistics:
     def __init__(self) -> None:
         self._tracks: dict[int, _Track] = {}
         self._number = 0
-        self._before: deque[tuple[Floats, Ints]] = deque(maxlen=_STANDING)
+        self._before: deque[Floats] = deque(maxlen=_STANDING)
         self._vectors: dict[str, list[Floats]] = {}
 
     def see(self, seen: Observation) -> None:
@@ -101,13 +101,14 @@ class ObjectStatistics:
 
     def _arrived(self, boxes: Floats, class_ids: Ints) -> Mask:
         """Which objects were not there in the samples before."""
+        # Boxes of other classes lie elsewhere, so they do not overlap.
+        apart = boxes.copy()
+        apart[:, ::2] += 2 * class_ids[:, None]
         arrived = np.ones(len(boxes), np.bool_)
         if len(boxes) and self._before:
-            others = np.concatenate([boxes for boxes, _ in self._before])
-            other_ids = np.concatenate([ids for _, ids in self._before])
-            same = class_ids[:, None] == other_ids
-            arrived = ~np.any((iou_matrix(boxes, others) > _OVERLAP) & same, axis=1)
-        self._before.append((boxes, class_ids))
+            shares = iou_matrix(apart, np.concatenate(self._before))
+            arrived = ~np.any(shares > _OVERLAP, axis=1)
+        self._before.append(apart)
         return arrived
 
     def _tracked(self, found: Detections, boxes: Floats, time: float) -> dict[str, Floats]:

@@ -119,18 +119,21 @@ def _pixels(frame: Frame) -> tuple[Pixels, Pixels, Pixels]:
         chroma = cv2.resize(small[..., :0:-1], _COLOUR, interpolation=cv2.INTER_NEAREST)
         return luma, chroma, _patches_of(frame)
     brightness, blue, red = planes
-    luma = brightness[_middles(len(brightness), _SMALL[1])]
-    luma = luma.take(_middles(luma.shape[1], _SMALL[0]), axis=1)
-    colours = [cv2.resize(plane, _COLOUR, interpolation=cv2.INTER_NEAREST) for plane in (blue, red)]
     height, width = brightness.shape
+    luma = brightness[_middles(height, _SMALL[1])][:, _middles(width, _SMALL[0])]
+    luma = np.ascontiguousarray(luma)
+    colours = [cv2.resize(plane, _COLOUR, interpolation=cv2.INTER_NEAREST) for plane in (blue, red)]
     places = _patch_places(width, height)
     patches = np.concatenate([brightness[y : y + h, x : x + w] for x, y, w, h in places])
     return luma, cv2.merge(colours), patches.reshape(len(places), *places[0][:1:-1])
 
 
 @lru_cache(maxsize=256)
-def _middles(length: int, parts: int) -> NDArray[np.intp]:
-    """The middle of each part of so many pixels, (parts,)."""
+def _middles(length: int, parts: int) -> NDArray[np.intp] | slice:
+    """The middle of each part of so many pixels: their (parts,) places, or steps where those are even."""
+    step, rest = divmod(length, parts)
+    if step and not rest:
+        return slice(step // 2, None, step)
     return ((np.arange(parts) + 0.5) * (length / parts)).astype(np.intp)
 
 
@@ -183,7 +186,6 @@ def _fine_statistics(patches: Pixels) -> dict[str, float]:
         return {}
     rows = patches.reshape(number * height, width)
     across = cv2.absdiff(rows[:, 1:], rows[:, :-1])
-    by_column = cv2.reduce(across, 0, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
     by_row = cv2.reduce(across, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
     by_patch = by_row.reshape(number, height).sum(axis=1)
     mean_across = cv2.mean(across)[0]
@@ -196,7 +198,7 @@ def _fine_statistics(patches: Pixels) -> dict[str, float]:
         "streaks": float(np.log2(mean_across / mean_down)) if seen and mean_down > 0 else 0.0,
         "sharpness": mean_second / mean_across if seen else 0.0,
         "noise": _noise(patches[np.argsort(by_patch)[:_FLATTEST]]),
-        "blockiness": _blockiness(by_column),
+        "blockiness": _blockiness(across, mean_across),
     }
 
 
@@ -206,13 +208,13 @@ def _within(number: int, height: int) -> NDArray[np.int32]:
     return np.asarray(np.arange(1, number * height) % height != 0, np.int32)
 
 
-def _blockiness(steps: NDArray[np.float32]) -> float:
-    """Mean steps at the borders of blocks over those within, minus 1; ``steps`` are those by column."""
-    borders = steps[_BLOCK - 1 :: _BLOCK]
-    at_borders = float(borders.sum())
-    others = len(steps) - len(borders)
-    inner = (float(steps.sum()) - at_borders) / others if others else 0.0
-    return at_borders / len(borders) / inner - 1 if inner > 0 and len(borders) else 0.0
+def _blockiness(across: Pixels, mean: float) -> float:
+    """Mean steps at the borders of blocks over those within, minus 1; ``across`` (N, W) are all, ``mean`` their mean."""
+    borders = across[:, _BLOCK - 1 :: _BLOCK]
+    at_borders = float(np.add.reduce(borders, axis=None, dtype=np.int64))
+    others = across.size - borders.size
+    inner = (mean * across.size - at_borders) / others if others else 0.0
+    return at_borders / borders.size / inner - 1 if inner > 0 and borders.size else 0.0
 
 
 def _noise(patches: Pixels) -> float:
