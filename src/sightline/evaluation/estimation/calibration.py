@@ -137,6 +137,10 @@ class AccuracyCalibration:
                     f"{path} is no calibration: it is no file, or one of more than 1 MiB"
                 )
             values = json.loads(path.read_bytes())
+        except FileNotFoundError as exc:
+            raise ConfigError(
+                f"there is no calibration {path}: `sightline evaluate calibrate` makes one"
+            ) from exc
         except OSError as exc:
             raise ConfigError(f"cannot read the calibration {path}: {exc.strerror}") from exc
         except (ValueError, RecursionError) as exc:

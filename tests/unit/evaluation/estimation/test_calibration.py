@@ -70,5 +70,5 @@ def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(ConfigError, match="no calibration"):
         AccuracyCalibration.load(path)
-    with pytest.raises(ConfigError, match="cannot read"):
+    with pytest.raises(ConfigError, match="`sightline evaluate calibrate` makes one"):
         AccuracyCalibration.load(tmp_path / "absent.json")
