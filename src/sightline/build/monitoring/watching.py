@@ -91,6 +91,8 @@ class WatchMaker:
         answering = model if rollout is None else rollout.sharing.model_of_stream(name)
         estimate = self._get_estimate(name, options, answering, stream.found)
         ends = [estimate.end]
+        if drift is not None:
+            ends.append(drift.end)
         with ended_on_failure(ends):
             collector = self._collector(stream, get_embedder)
         if collector is not None:

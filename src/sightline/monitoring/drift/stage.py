@@ -105,6 +105,11 @@ class WatchDrift:
         with self._lock:
             return self._status
 
+    def end(self) -> None:
+        """The stream has ended: what was learnt of it so far is kept."""
+        if self._learner is not None and self._learner.samples:
+            self._write_progress(self._learner)
+
     def _begin(self, size: tuple[int, int]) -> None:
         camera = self._camera
         if self._learner is not None:
@@ -184,9 +189,12 @@ class WatchDrift:
         if learner.seconds < self._kept_at:
             return
         self._kept_at = learner.seconds + _KEPT_S
+        self._write_progress(learner)
+
+    def _write_progress(self, learner: ReferenceLearner) -> None:
         try:
             learner.save(self._progress)
-        except SinkError as exc:  # it is tried again in an hour; the camera goes on
+        except SinkError as exc:  # the camera goes on; it is tried again
             log.error("stream %s: what was learnt is not kept: %s", self._camera.stream, exc)
 
     def _judge(

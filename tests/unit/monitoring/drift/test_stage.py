@@ -192,3 +192,16 @@ def test_what_was_learnt_is_kept_while_it_is_learnt(tmp_path: Path) -> None:
         second.settle(stream.next(), None)
     assert path.exists()
     assert not kept.exists()
+
+
+def test_what_was_learnt_is_kept_when_the_stream_ends(tmp_path: Path) -> None:
+    clock, stream, path = Clock(), Stream(), tmp_path / "gate.json"
+    first = watch(path, clock, learn_days=0.1)
+    first.end()
+    assert not list(tmp_path.iterdir())  # nothing was learnt
+    run(first, stream, clock, 40)
+    first.end()
+    second = watch(path, clock, learn_days=0.1)
+    run(second, stream, clock, 1)
+    assert second.status().samples == 41
+    assert second.status().learnt == pytest.approx(41 / 8640, rel=0.05)
