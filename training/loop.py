@@ -168,6 +168,8 @@ def camera_days(options: LoopOptions, out: Path) -> list[CameraDay]:
             "day": options.by_day, "dusk": options.at_dusk, "night": options.at_night,
         }  # fmt: skip
         for light, seconds in parts.items():
+            if not seconds:  # to a street, 0 is endless
+                continue
             part = {"light": light, "duration": seconds, "start": len(truth)}
             for frame in StreetSource(street.model_copy(update=part)):
                 path, quality = day.picture(len(truth)), [cv2.IMWRITE_JPEG_QUALITY, 95]

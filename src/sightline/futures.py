@@ -35,23 +35,30 @@ def joined(futures: Sequence[Future[T]], join: Callable[[list[T]], R]) -> Future
     """
     whole: Future[R] = Future()
     done = itertools.count(1)  # next() is atomic, and the callbacks come from several threads
+    # Each part's callback knows the whole. The whole forgets the parts when they are done: else all would live, with
+    # their pictures, until the garbage collector comes.
+    waiting, count = list(futures), len(futures)
 
     def collect(_: Future[T] | None = None) -> None:
-        if next(done) < len(futures) or not whole.set_running_or_notify_cancel():
+        if next(done) < count:
+            return
+        parts = waiting.copy()
+        waiting.clear()
+        if not whole.set_running_or_notify_cancel():
             return
         try:
-            for future in futures:
-                if not future.cancelled() and (error := future.exception()):
+            for part in parts:
+                if not part.cancelled() and (error := part.exception()):
                     whole.set_exception(error)
                     return
-            whole.set_result(join([future.result() for future in futures]))
+            whole.set_result(join([part.result() for part in parts]))
         except BaseException as exc:  # noqa: BLE001 - the caller gets it, whatever it is
             whole.set_exception(exc)
 
     def cancel(ended: Future[R]) -> None:
         if ended.cancelled():
-            for future in futures:
-                future.cancel()
+            for part in waiting.copy():
+                part.cancel()
 
     whole.add_done_callback(cancel)
     for future in futures:

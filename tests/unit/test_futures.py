@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from tests.circles import without_collector
 
 from sightline.errors import Overloaded
 from sightline.futures import all_begun, joined
@@ -103,3 +105,28 @@ def test_all_begin_or_none() -> None:
     with pytest.raises(Overloaded):
         all_begun([begin, refuse, begin])
     assert [future.cancelled() for future in begun] == [False, False, True]
+
+
+class Found:
+    """A result that is large."""
+
+
+@pytest.mark.parametrize("outcome", ["done", "failed", "cancelled"])
+def test_what_was_joined_goes_with_its_last_owner(outcome: str) -> None:
+    """Not with the garbage collector: results know the pictures that they were found in."""
+    with without_collector():
+        parts: list[Future[Found]] = [Future(), Future()]
+        whole = joined(parts, list)
+        found = [Found(), Found()]
+        left = [weakref.ref(one) for one in (*found, *parts, whole)]
+        if outcome == "cancelled":
+            assert whole.cancel()
+        else:
+            parts[0].set_result(found[0])
+            if outcome == "failed":
+                parts[1].set_exception(Overloaded("full"))
+            else:
+                parts[1].set_result(found[1])
+        assert whole.done()
+        del parts, whole, found
+        assert [one() for one in left] == [None] * 5

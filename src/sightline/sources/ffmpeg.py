@@ -15,9 +15,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from sightline.errors import DecodeError
+from sightline.sources.display_shape import UPRIGHT, DisplayMatrix, Orientation, PixelAspect
 from sightline.sources.network.read_allowance import ReadAllowance
 from sightline.sources.network.web_streams import OpenFile
-from sightline.sources.pixel_aspect import PixelAspect
+from sightline.sources.pictures import Scalers, VideoPicture
 from sightline.sources.places import FramePlaces
 from sightline.sources.sender_clock import SenderClock
 from sightline.sources.turn import EveryPacket, Turn
@@ -39,13 +40,18 @@ _MAX_FAILURES = 100
 class DecodedFrame(NamedTuple):
     """A frame as the decoder left it.
 
-    ``pixel_aspect`` is the width of its pixels over their height, ``place`` the number of frames
-    before it in the stream, those included that were damaged or not decoded.
+    ``pixel_aspect`` is the width of its pixels over their height, ``orientation`` how it becomes the picture that
+    is shown, ``place`` the number of frames before it in the stream, those included that were damaged or not decoded.
     """
 
     frame: VideoFrame
     pixel_aspect: float
+    orientation: Orientation = UPRIGHT
     place: int = 0
+
+    def picture(self, scalers: Scalers) -> VideoPicture:
+        """The picture that is shown, made when somebody looks; ``scalers`` are those of the source."""
+        return VideoPicture(self.frame, scalers, self.pixel_aspect, self.orientation)
 
 
 def explain(error: av.FFmpegError | OSError) -> str:
@@ -111,6 +117,7 @@ class VideoReader:
         codec = stream.codec_context
         codec.options = {**codec.options, "max_pixels": str(LIMIT_PIXELS)}
         self._aspect = PixelAspect(stream)
+        self._matrix = DisplayMatrix()
         rate = frame_rate(stream)
         step = 1 / (rate * stream.time_base) if rate and stream.time_base else None
         self._places = FramePlaces(step, timed=tells_order(container, stream))
@@ -294,7 +301,7 @@ class VideoReader:
                     # The timestamp of the packet with which it came out: they come out as they are
                     # shown. The last ones come out without a packet; they have no time.
                     frame.pts = frame.dts
-                self._decoded.append(DecodedFrame(frame, aspect, place))
+                self._decoded.append(DecodedFrame(frame, aspect, self._matrix.of(frame), place))
 
     def _note_end(self, packet: Packet[VideoStream]) -> None:
         self.cut_off = packet.is_corrupt

@@ -15,7 +15,7 @@ from sightline.errors import DecodeError, SourceError
 from sightline.sources.clock import StreamClock
 from sightline.sources.ffmpeg import DecodedFrame, VideoReader, explain
 from sightline.sources.image_header import HEAD_BYTES, other_kind
-from sightline.sources.pictures import Scalers, VideoPicture
+from sightline.sources.pictures import Scalers
 from sightline.sources.turn import Turn
 from sightline.sources.video_track import (
     STATED_SIZE_BYTES,
@@ -120,7 +120,7 @@ class FileSource:
             while (decoded := self._next(info)) is not None:
                 index, self._handed = began_at + decoded.place, self._handed + 1
                 now = clock.tick(decoded.frame.time, step_s)
-                picture = VideoPicture(decoded.frame, scalers, decoded.pixel_aspect)
+                picture = decoded.picture(scalers)
                 yield Frame(self._name, index, now, time.monotonic(), picture)
             if loop == self._loop or not self._rewind():
                 break
@@ -168,7 +168,7 @@ class FileSource:
         self._reader = reader = _open_reader(self._path, self._threads, self._turn)
         expected = expected_frames(reader.container, reader.stream)
         self._first = _first_frame(reader, self._path)
-        picture = VideoPicture(self._first.frame, Scalers(), self._first.pixel_aspect)
+        picture = self._first.picture(Scalers())
         return StreamInfo(
             self._name,
             picture.width,

@@ -19,6 +19,7 @@ import numpy as np
 
 from sightline.errors import ConfigError, DecodeError, SourceError
 from sightline.media_suffixes import PICTURES, UNREAD_PICTURES, VIDEOS
+from sightline.sources.display_shape import DisplayMatrix
 from sightline.sources.image_header import (
     HEAD_BYTES,
     ImageHeader,
@@ -125,7 +126,8 @@ def _last_decoder(data: bytes, kind: str, limit_pixels: int, name: str) -> Pixel
     try:
         with av.open(io.BytesIO(data), mode="r", format=demuxer, options=options) as file:
             file.streams.video[0].codec_context.options = options
-            picture = VideoPicture(next(file.decode(video=0)), Scalers())
+            frame = next(file.decode(video=0))
+            picture = VideoPicture(frame, Scalers(), orientation=DisplayMatrix().of(frame))
             return picture.scaled(picture.width, picture.height, "bgr")
     except (av.FFmpegError, StopIteration, ValueError, IndexError) as exc:
         raise DecodeError(f"{name} is a damaged {kind}: copy it again ({exc})") from exc

@@ -11,7 +11,7 @@ from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.sources.network.connection import StreamTarget
 from sightline.sources.network.reading_session import LiveState, ReadingSession, Taken
-from sightline.sources.pictures import Scalers, VideoPicture
+from sightline.sources.pictures import Scalers
 from sightline.sources.turn import Turn
 from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
 
@@ -89,7 +89,7 @@ class NewestFrameSource:
         self._iterated = True
         scalers = Scalers()
         while (taken := self._take()) is not None:
-            picture = VideoPicture(taken.decoded.frame, scalers, taken.decoded.pixel_aspect)
+            picture = taken.decoded.picture(scalers)
             # Of a recording damaged frames count; what a camera sent and nobody took does not.
             info = self._live.info
             live = info is None or info.live

@@ -6,21 +6,19 @@ the caller's, and may be read by several threads at once.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from threading import Lock
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from sightline.imaging.cropped import canvas, scaled_pixels
-from sightline.sources.pixel_aspect import SQUARE, displayed_width
+from sightline.sources.display_shape import SQUARE, UPRIGHT, Orientation, displayed_width
 from sightline.types import ChannelOrder, Pixels
 
 if TYPE_CHECKING:
     from av import VideoFrame
-    from av.sidedata.sidedata import SideData
     from av.video.plane import VideoPlane
     from av.video.reformatter import VideoReformatter
 
@@ -149,17 +147,24 @@ class VideoPicture:
         frame: from the decoder, in its own pixel format.
         scalers: the pool of its source.
         pixel_aspect: the width of its pixels over their height.
+        orientation: how the frame becomes the picture that is shown.
 
     The picture is the one that a player shows. Pixels that are not square are made so: the width
     is scaled, in the one pass that scales anyway. A display matrix (a telephone held upright, a camera
     that looks into a mirror) is honoured: width, height and pixels are turned and mirrored.
     """
 
-    def __init__(self, frame: VideoFrame, scalers: Scalers, pixel_aspect: float = SQUARE) -> None:
+    def __init__(
+        self,
+        frame: VideoFrame,
+        scalers: Scalers,
+        pixel_aspect: float = SQUARE,
+        orientation: Orientation = UPRIGHT,
+    ) -> None:
         self._frame = frame
         self._scalers = scalers
         self._lock = Lock()
-        self._turn, self._mirrored = _orientation(frame)
+        self._turn, self._mirrored = orientation
         width, height = displayed_width(frame.width, pixel_aspect), frame.height
         self._size = (width, height) if self._turn % 180 == 0 else (height, width)
 
@@ -241,25 +246,6 @@ class VideoPicture:
             return None
         luma, blue, red = (_rows(plane, plane.height, plane.width) for plane in frame.planes)
         return luma, blue, red
-
-
-def _orientation(frame: VideoFrame) -> tuple[int, bool]:
-    """How a decoded frame becomes the picture that is shown, by its display matrix.
-
-    Returns:
-        Degrees counter-clockwise, a multiple of 90, and whether left and right change places after that.
-    """
-    try:
-        stated = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
-    except ValueError:  # PyAV does not know another kind of side data beside it: EXIF data, for one
-        return round(frame.rotation / 90) * 90 % 360, False
-    if stated is None:
-        return 0, False
-    # 3 x 3 numbers by rows: x' = a x + c y and y' = b x + d y, y downwards (libavutil/display.h).
-    a, b, _, c, d = (float(number) for number in np.frombuffer(bytes(stated), np.int32)[:5])
-    mirrored = a * d - b * c < 0
-    clockwise = math.degrees(math.atan2(b, -a if mirrored else a))
-    return round(-clockwise / 90) * 90 % 360, mirrored
 
 
 def _part_of_planes(frame: VideoFrame, part: Part) -> tuple[Any, Any]:

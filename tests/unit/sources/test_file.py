@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from tests.circles import without_collector
 from tests.waiting import wait_for
 
 from sightline.errors import DecodeError, SourceError
@@ -547,3 +549,19 @@ def test_closing_does_not_wait_for_a_disk_that_hangs(
         assert (source.status.state, errors) == (SourceState.ENDED, [])
     else:
         assert "brought nothing that is a video" in errors[0]
+
+
+def video_frames() -> list[av.VideoFrame]:
+    return [one for one in gc.get_objects() if isinstance(one, av.VideoFrame)]
+
+
+def test_decoded_frames_go_with_their_pictures(make_video: MakeVideo) -> None:
+    """A frame in a circle would live until the garbage collector comes, a hundred others with it."""
+    path = make_video("street.mp4", 30)
+    with without_collector():
+        before = len(video_frames())
+        source = FileSource(path)
+        source.open()
+        assert sum(1 for frame in source if frame.image.any()) == 30
+        source.close()
+        assert len(video_frames()) - before <= 1  # the one whose display matrix was read

@@ -64,7 +64,7 @@ class ScriptedReader:
         frame = av.VideoFrame(32, 16, "yuv420p")
         frame.pts, frame.time_base = round(step * 1000), Fraction(1, 1000)
         self.decoded += 1
-        return DecodedFrame(frame, 1.0, self.decoded - 1)
+        return DecodedFrame(frame, 1.0, place=self.decoded - 1)
 
     def close(self) -> None:
         self.closed = True

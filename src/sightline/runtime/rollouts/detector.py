@@ -90,7 +90,7 @@ class RolloutDetector:
             return self._by_first(frames, begun)
         answer = _Answer(future)
         future.add_done_callback(partial(self._settle, answer, frames, begun))
-        return answer.whole
+        return answer
 
     def _settle(
         self,
@@ -147,18 +147,25 @@ class RolloutDetector:
             rules.answered(frame, call.wanted, second=second, seconds=seconds, found=found)
 
 
-class _Answer:
-    """The future of an answer that the first model gives where the second fails."""
+class _Answer(Future[list[Detections]]):
+    """An answer that the first model gives where the second fails."""
 
     def __init__(self, future: Future[list[Detections]]) -> None:
-        self.whole: Future[list[Detections]] = Future()
-        self._now = future
-        self.whole.add_done_callback(self._cancel)
+        super().__init__()
+        self._now: Future[list[Detections]] | None = future
+
+    def cancel(self) -> bool:
+        """See ``Future.cancel``; what is waited for is cancelled as well."""
+        cancelled, now = super().cancel(), self._now
+        if cancelled and now is not None:
+            now.cancel()
+        return cancelled
 
     def now(self, future: Future[list[Detections]]) -> None:
-        """Another one is waited for; it is cancelled where the whole was meanwhile."""
+        """Another one is waited for; it is cancelled where this one was meanwhile."""
         self._now = future
-        self._cancel(self.whole)
+        if self.cancelled():
+            future.cancel()
 
     def take(
         self,
@@ -166,20 +173,18 @@ class _Answer:
         change: Callable[[Detections], Detections] | None,
     ) -> None:
         """Hand on what a future holds, changed."""
-        if future.cancelled() or not self.whole.set_running_or_notify_cancel():
-            self.whole.cancel()
+        self._now = None  # it knows this one, and its frames: no circle
+        if future.cancelled() or not self.set_running_or_notify_cancel():
+            self.cancel()
             return
         if (error := future.exception()) is not None:
-            self.whole.set_exception(error)
+            self.set_exception(error)
             return
         found = future.result()
-        self.whole.set_result(found if change is None else [change(one) for one in found])
+        self.set_result(found if change is None else [change(one) for one in found])
 
     def fail(self, error: Exception) -> None:
         """There will be no answer."""
-        if self.whole.set_running_or_notify_cancel():
-            self.whole.set_exception(error)
-
-    def _cancel(self, whole: Future[list[Detections]]) -> None:
-        if whole.cancelled():
-            self._now.cancel()
+        self._now = None
+        if self.set_running_or_notify_cancel():
+            self.set_exception(error)

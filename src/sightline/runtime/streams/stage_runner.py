@@ -88,25 +88,29 @@ class StageRunner(Generic[T]):
             if self._ending.is_set():
                 awaited.cancel()
             try:
-                found, begun = awaited.result(self._wait_s if self._live else None), None
-                self.error = None
+                error = awaited.exception(self._wait_s if self._live else None)
             except CancelledError:  # the stream ends, and the frame still waited for its turn
                 reason = "stopped"
-            except DeadlineExceeded:
+                continue
+            except TimeoutError:
+                self._late, reason = awaited, "late"
+                continue
+            # Not raised: its traceback would know this frame's picture, and the future that knows it.
+            if error is None:
+                found, begun, self.error = awaited.result(), None, None
+            elif isinstance(error, DeadlineExceeded):
                 reason = "stale"
-            except Overloaded as exc:  # it was accepted, then had to make room for more urgent work
+            elif isinstance(error, Overloaded):  # accepted, then it made room for more urgent work
                 if self._live:
                     reason = "overloaded"
                 else:
-                    seen, begun = self._again(seen, exc)
-            except InferenceError as exc:
+                    seen, begun = self._again(seen, error)
+            elif isinstance(error, InferenceError):
                 if not self._live:
-                    return self._without(seen, "failed"), None, exc
-                self.error, reason = str(exc), "failed"
-            except TimeoutError:
-                if awaited.done():  # the stage's own error
-                    raise
-                self._late, reason = awaited, "late"
+                    return self._without(seen, "failed"), None, error
+                self.error, reason = str(error), "failed"
+            else:  # the stage's own error
+                raise error
         return (seen if reason is None else self._without(seen, reason)), found, None
 
     def end(self) -> None:
@@ -124,7 +128,7 @@ class StageRunner(Generic[T]):
             try:
                 return self.submit(seen)
             except Overloaded as exc:
-                refused = exc
+                refused = exc.with_traceback(None)  # else this frame would keep itself
 
     def _without(self, seen: Observation, reason: str) -> Observation:
         self.missing[reason] += 1

@@ -13,7 +13,7 @@ from sightline.errors import DecodeError, SourceError
 from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.network.connection import StreamTarget, connect, meaning
 from sightline.sources.network.recordings import Replay, is_recording
-from sightline.sources.pictures import Scalers, VideoPicture
+from sightline.sources.pictures import Scalers
 from sightline.sources.turn import Turn
 from sightline.sources.video_track import expected_frames, frame_rate
 from sightline.types import Clock, StreamInfo
@@ -72,7 +72,7 @@ class LiveConnection:
 
     def describe(self, name: str, decoded: DecodedFrame) -> StreamInfo:
         """What the stream is, by one of its frames."""
-        picture = VideoPicture(decoded.frame, Scalers(), decoded.pixel_aspect)
+        picture = decoded.picture(Scalers())
         reader = self._reader
         return StreamInfo(
             name,

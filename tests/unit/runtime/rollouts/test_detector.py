@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from tests.circles import without_collector
 from tests.unit.runtime.rollouts.conftest import FakePair, HeldDetector, call, frame, objects
 from tests.waiting import wait_for
 
@@ -142,3 +144,26 @@ def test_objects_have_the_first_models_classes(rollout: Make) -> None:
     # Names of classes are the first model's own: who asks for some is answered by it.
     split.around(first, call(classes=("car",))).submit((frame(),))
     assert len(first.asked) == 1
+
+
+@pytest.mark.parametrize("error", [None, InferenceError("broken")], ids=["answers", "fails"])
+def test_frames_that_the_second_model_was_shown_go_with_their_answer(
+    rollout: Make, error: Exception | None
+) -> None:
+    first, second = HeldDetector(), HeldDetector()
+    split = rollout("split", FakePair(second), share=0.5, chance=lambda: 0.1)
+    with without_collector():
+        shown = frame()
+        left = weakref.ref(shown.picture)
+        future = split.around(first, call()).submit((shown,))
+        if error is None:
+            second.asked[0].set_result([objects(1)])
+        else:
+            second.asked[0].set_exception(error)
+            wait_for(lambda: bool(first.asked))
+            first.asked[0].set_result([objects(1)])
+        assert len(future.result(1)[0]) == 1
+        for model in (first, second):
+            model.asked.clear()
+        del shown, future
+        wait_for(lambda: left() is None)  # a thread that handed it on may still be on its way out

@@ -1,13 +1,18 @@
-"""The shape of a video's pixels (sample aspect ratio, SAR): frame by frame, as a player takes it."""
+"""How the decoded frames of a video are shown, as a player does it: the shape of their pixels (sample aspect ratio, SAR),
+and whether they are turned or seen in a mirror (display matrix)."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import numpy as np
 
 if TYPE_CHECKING:  # pictures that are files know their pixels to be square, and need no FFmpeg
     from av import Packet, VideoFrame
+    from av.sidedata.sidedata import SideData
     from av.video.stream import VideoStream
 
 SQUARE = 1.0
@@ -67,3 +72,49 @@ def usable_aspect(ratio: Fraction | None) -> float:
 def displayed_width(width: int, aspect: float) -> int:
     """How wide a picture is when its pixels are square: even, as ffplay rounds it."""
     return width if aspect == SQUARE else max(2, round(width * aspect) & ~1)
+
+
+class Orientation(NamedTuple):
+    """``turn`` is in degrees counter-clockwise, a multiple of 90; left and right change places after it where
+    the picture is ``mirrored``."""
+
+    turn: int = 0
+    mirrored: bool = False
+
+
+UPRIGHT = Orientation()
+
+
+class DisplayMatrix:
+    """Tells the orientation of the frames of one decoder, in their order.
+
+    The matrix is read from the first frame, and again from the first one whose rotation has changed. Not from
+    each: PyAV's ``frame.side_data`` and the frame know each other, so that a frame that was asked for it lives, and
+    FFmpeg makes new memory instead of its own, until the garbage collector comes.
+    """
+
+    def __init__(self) -> None:
+        self._rotation: float | None = None
+        self._current = UPRIGHT
+
+    def of(self, frame: VideoFrame) -> Orientation:
+        """The orientation of the next frame."""
+        rotation = frame.rotation
+        if rotation != self._rotation:
+            self._rotation = rotation
+            self._current = _read(frame)
+        return self._current
+
+
+def _read(frame: VideoFrame) -> Orientation:
+    try:
+        stated = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
+    except ValueError:  # PyAV does not know another kind of side data beside it: EXIF data, for one
+        return Orientation(round(frame.rotation / 90) * 90 % 360)
+    if stated is None:
+        return UPRIGHT
+    # 3 x 3 numbers by rows: x' = a x + c y and y' = b x + d y, y downwards (libavutil/display.h).
+    a, b, _, c, d = (float(number) for number in np.frombuffer(bytes(stated), np.int32)[:5])
+    mirrored = a * d - b * c < 0
+    clockwise = math.degrees(math.atan2(b, -a if mirrored else a))
+    return Orientation(round(-clockwise / 90) * 90 % 360, mirrored)

@@ -1,4 +1,4 @@
-"""The shape of a video's pixels."""
+"""The shape of a video's pixels, and how its frames are turned."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from sightline.sources.pixel_aspect import PixelAspect, displayed_width, usable_aspect
+from sightline.sources.display_shape import (
+    DisplayMatrix,
+    PixelAspect,
+    displayed_width,
+    usable_aspect,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +77,50 @@ def test_a_change_before_the_first_picture_holds_at_once() -> None:
     video.codec_context.sample_aspect_ratio = Fraction(4, 3)
     aspect.note(SimpleNamespace(pts=9))  # type: ignore[arg-type]
     assert frames(aspect, 0) == [4 / 3]
+
+
+class Shown:
+    """A decoded frame with a display matrix, which counts how often it is asked for it."""
+
+    def __init__(self, rotation: float, matrix: tuple[int, ...] | None) -> None:
+        self.rotation = rotation
+        self._matrix = matrix
+        self.asked = 0
+
+    @property
+    def side_data(self) -> dict[str, bytes]:
+        self.asked += 1
+        return (
+            {}
+            if self._matrix is None
+            else {"DISPLAYMATRIX": np.array(self._matrix, np.int32).tobytes()}
+        )
+
+
+ONE = 1 << 16
+
+
+@pytest.mark.parametrize(
+    ("rotation", "matrix", "orientation"),
+    [
+        pytest.param(0, None, (0, False), id="none"),
+        pytest.param(-90, (0, ONE, 0, -ONE, 0, 0, 0, 0, 1 << 30), (270, False), id="a quarter"),
+        pytest.param(
+            0, (ONE, 0, 0, 0, -ONE, 0, 0, 0, 1 << 30), (180, True), id="upside down in a mirror"
+        ),
+    ],
+)
+def test_the_display_matrix(
+    rotation: float, matrix: tuple[int, ...] | None, orientation: tuple[int, bool]
+) -> None:
+    shown: Any = Shown(rotation, matrix)
+    assert DisplayMatrix().of(shown) == orientation
+
+
+def test_the_matrix_is_read_again_where_the_rotation_changes() -> None:
+    """Reading it keeps the frame until the garbage collector comes."""
+    matrix = DisplayMatrix()
+    plain: list[Any] = [Shown(0, None) for _ in range(3)]
+    turned: list[Any] = [Shown(-90, (0, ONE, 0, -ONE, 0, 0, 0, 0, 1 << 30)) for _ in range(2)]
+    assert [matrix.of(one).turn for one in (*plain, *turned, plain[0])] == [0, 0, 0, 270, 270, 0]
+    assert [one.asked for one in (*plain, *turned)] == [2, 0, 0, 1, 0]
