@@ -80,13 +80,13 @@ def learnt(number: int) -> str:
     return "&".join(f"{name}={value}" for name, value in options.items())
 
 
-def looks(options: str) -> Iterator[tuple[Frame, bool]]:
+def looks(options: str, count: int) -> Iterator[tuple[Frame, bool]]:
     """Three frames of each look in a row, and whether one is the middle one."""
-    street = StreetSource(f"street://?fps={FPS}&duration={LOOKS * APART_S:g}&{options}").options
+    street = StreetSource(f"street://?fps={FPS}&duration={count * APART_S:g}&{options}").options
     renderer = Renderer(street)
     world = World(street, renderer.street)
     number = 0
-    for _ in range(LOOKS):
+    for _ in range(count):
         for place in range(3):
             picture = StreetPicture(*renderer.frame(world))
             yield Frame("street", number, number / FPS, 0.0, picture), place == 1
@@ -95,10 +95,10 @@ def looks(options: str) -> Iterator[tuple[Frame, bool]]:
         world.advance(APART_S - 3 / FPS)
 
 
-def look(options: str, own: Detector, reference: Detector) -> LabelledFootage:
+def look(options: str, count: int, own: Detector, reference: Detector) -> LabelledFootage:
     """What both find in a street, and its truth."""
     seen, truths, uncounted = [], [], []
-    for frame, middle in looks(options):
+    for frame, middle in looks(options, count):
         (found,) = own.submit((frame,)).result()
         theirs = reference.submit((frame,)).result()[0] if middle else None
         seen.append(SeenFrame(found, theirs))
@@ -123,7 +123,7 @@ def _model(size: int | tuple[int, int] | None) -> Detector:
 
 
 def _kept(
-    folder: Path, name: str, options: str, models: list[Detector], size: int
+    folder: Path, name: str, options: str, count: int, models: list[Detector], size: int
 ) -> LabelledFootage:
     path = folder / f"{name}.pickle"
     if path.exists():
@@ -131,7 +131,7 @@ def _kept(
         return made
     if not models:
         models += [_model(size or None), _model(REFERENCE_SIZE)]
-    made = look(options, *models)
+    made = look(options, count, *models)
     path.write_bytes(pickle.dumps(made))
     print(f"  {name}: {options}: {made.map50:.3f}", flush=True)
     return made
@@ -157,6 +157,7 @@ def main() -> None:
     parser.add_argument("--calibrate", type=int, default=80)
     parser.add_argument("--conditions", type=int, default=len(CONDITIONS))
     parser.add_argument("--own-size", type=int, default=384, help="0: the model's own")
+    parser.add_argument("--looks", type=int, default=LOOKS, help="at each tested street")
     parser.add_argument("--seed", type=int, default=TESTED_SEED, help="first of the tested streets")
     arguments = parser.parse_args()
     seed = max(HELD_OUT_SEED, arguments.seed)
@@ -166,11 +167,13 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     models: list[Detector] = []
     learning = [
-        _kept(folder, f"learnt{number:02}", learnt(number), models, size)
+        _kept(folder, f"learnt{number:02}", learnt(number), LOOKS, models, size)
         for number in range(arguments.calibrate)
     ]
     testing = [
-        _kept(folder, f"tested{seed + number}", tested(number, seed), models, size)
+        _kept(
+            folder, f"tested{seed + number}-{arguments.looks}", tested(number, seed), arguments.looks, models, size
+        )
         for number in range(arguments.conditions)
     ]
     calibration = learn_calibration(learning, NAMES, "street", "street at 960")

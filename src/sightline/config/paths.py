@@ -35,8 +35,10 @@ def possible_path(text: str) -> str:
 
     Raises ValueError: no file system has such a long name; asking it is an error, not a no.
     """
-    longest = max(len(part.encode()) for part in text.split("/"))
-    if "://" not in text and (longest > _LONGEST_NAME or len(text.encode()) > _LONGEST_PATH):
+    # A byte of a name that is no UTF-8 is one character of the text.
+    path = text.encode("utf-8", "replace")
+    longest = max(len(part) for part in path.split(b"/"))
+    if "://" not in text and (longest > _LONGEST_NAME or len(path) > _LONGEST_PATH):
         raise ValueError(
             f"{text[:40]}… is too long for a file: a name has {_LONGEST_NAME} bytes at most, a path "
             f"{_LONGEST_PATH}"

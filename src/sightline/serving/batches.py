@@ -26,13 +26,12 @@ async def run_all(jobs: Sequence[Callable[[], Future[T]]]) -> list[T]:
         for job in jobs:
             while True:
                 try:
-                    future = job()
+                    under_way.append(asyncio.wrap_future(job()))
                     break
                 except Overloaded:
                     if not under_way:
                         raise
                     results.append(await under_way.popleft())
-            under_way.append(asyncio.wrap_future(future))
         while under_way:
             results.append(await under_way.popleft())
         return results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -82,3 +83,10 @@ def test_what_no_file_system_takes(text: str) -> None:
     assert len(str(caught.value)) < 200
     for options, field in ((ModelOptions, "model"), (StreamOptions, "source")):
         assert refusal(options, **{field: text}).startswith(f"{field}: ")
+
+
+def test_bytes_of_a_name_that_is_no_utf_8_count_once() -> None:
+    name = os.fsdecode(b"\xff" * 250)
+    assert possible_path(name) == name
+    with pytest.raises(ValueError, match="too long for a file"):
+        possible_path(os.fsdecode(b"\xff" * 256))

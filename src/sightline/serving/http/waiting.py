@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -33,6 +34,21 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     finally:
         working.cancel()
         gone.cancel()
+        del (
+            working
+        )  # the trace of its error holds this function, and the request's picture: no circle
+
+
+async def answered(future: concurrent.futures.Future[T]) -> T:
+    """What a future comes to. Raises what it failed with.
+
+    Callers must not hold the future: the trace of its error would hold them, and the pictures that they know, until
+    the garbage collector comes.
+    """
+    try:
+        return await asyncio.wrap_future(future)
+    finally:
+        del future
 
 
 @asynccontextmanager

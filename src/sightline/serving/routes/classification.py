@@ -15,7 +15,7 @@ from sightline.serving.http.schemas import Classified, ClassifyRequest, OneToCla
 from sightline.serving.http.state import state_of
 from sightline.serving.http.uploads import frame_of, read_one
 from sightline.serving.http.validation import check_query
-from sightline.serving.http.waiting import unless_gone, until
+from sightline.serving.http.waiting import answered, unless_gone, until
 from sightline.serving.routes.openapi import CLASSIFY_BODY, FAILURES
 from sightline.serving.routes.queue_time import QueueTime, request_terms
 from sightline.sinks.jsonl import label_fields
@@ -44,11 +44,10 @@ async def classify(request: Request, parameters: Asked) -> Response:
 
         async def answer() -> tuple[Label, ...]:
             async with until(terms.deadline):
-                future = await asyncio.to_thread(
+                return await answered(await asyncio.to_thread(
                     service.classifiers.submit, name, frame, terms, conf=asked.conf, top=asked.top,
                     started=queued.started,
-                )  # fmt: skip
-                return await asyncio.wrap_future(future)
+                ))  # fmt: skip
 
         queued = QueueTime()
         labels = await unless_gone(request, answer())

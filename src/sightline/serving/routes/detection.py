@@ -24,7 +24,7 @@ from sightline.serving.http.schemas import FoundInMany, PictureAnswer, PredictPa
 from sightline.serving.http.state import ServiceState, state_of
 from sightline.serving.http.uploads import frame_of, read_many, read_one
 from sightline.serving.http.validation import check_query
-from sightline.serving.http.waiting import unless_gone, until
+from sightline.serving.http.waiting import answered, unless_gone, until
 from sightline.serving.routes.openapi import FAILURES, MANY_BODY, ONE_BODY
 from sightline.serving.routes.queue_time import QueueTime, request_terms
 from sightline.types import Detections, Frame, JsonObject
@@ -144,12 +144,11 @@ class Job:
         terms = self._terms
         if self._served.rollout is not None:
             terms = dataclasses.replace(terms, answered_by=answering.note)
-        future = self._served.submit(
-            frame, terms, conf=parameters.conf, iou=parameters.iou, classes=parameters.classes,
-            started=queued.started,
-        )  # fmt: skip
         async with until(self._terms.deadline):
-            found = await asyncio.wrap_future(future)
+            found = await answered(self._served.submit(
+                frame, terms, conf=parameters.conf, iou=parameters.iou, classes=parameters.classes,
+                started=queued.started,
+            ))  # fmt: skip
         return DetectionAnswer(
             found, answering.model, queued.answered(trace, "detect", answering.model)
         )

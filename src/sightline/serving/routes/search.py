@@ -18,7 +18,7 @@ from sightline.serving.http.schemas import FoundAlike, OneToSearch, SearchReques
 from sightline.serving.http.state import state_of
 from sightline.serving.http.uploads import frame_of, read_one
 from sightline.serving.http.validation import check_query
-from sightline.serving.http.waiting import unless_gone, until
+from sightline.serving.http.waiting import answered, unless_gone, until
 from sightline.serving.routes.openapi import FAILURES, SEARCH_BODY
 from sightline.serving.routes.queue_time import QueueTime, request_terms
 from sightline.types import Match
@@ -46,10 +46,9 @@ async def search(request: Request, parameters: Annotated[SearchRequest, Query()]
 
         async def answer() -> list[Match]:
             async with until(terms.deadline):
-                future = await asyncio.to_thread(
-                    searched.embed, frame, asked.box, terms, queued.started
+                vector = await answered(
+                    await asyncio.to_thread(searched.embed, frame, asked.box, terms, queued.started)
                 )
-                vector = await asyncio.wrap_future(future)
                 return await asyncio.to_thread(
                     searched.search, vector, asked.count, _narrowing(asked)
                 )

@@ -116,7 +116,6 @@ def test_what_was_learnt_is_written_once_it_can_be(tmp_path: Path) -> None:
     clock, folder = Clock(), tmp_path / "away"
     stage, stream = watch(folder / "gate.json", clock), Stream()
     run(stage, stream, clock, 100)
-    folder.rmdir()
     folder.write_text("no folder")
     run(stage, stream, clock, 400)
     assert (stage.status().state, stage.status().learnt) == ("learning", 1.0)
