@@ -172,7 +172,12 @@ def main() -> None:
     ]
     testing = [
         _kept(
-            folder, f"tested{seed + number}-{arguments.looks}", tested(number, seed), arguments.looks, models, size
+            folder,
+            f"tested{seed + number}-{arguments.looks}",
+            tested(number, seed),
+            arguments.looks,
+            models,
+            size,
         )
         for number in range(arguments.conditions)
     ]

@@ -140,7 +140,9 @@ def test_an_estimate_is_in_the_api_in_metrics_and_in_reports(
         assert "estimate" in clients.json()["error"]["message"]
     done = run("report", database, "--json")
     (gate,) = json.loads(done.stdout)["streams"]
-    assert 0 <= gate["values"]["accuracy/low"]["mean"] < gate["values"]["accuracy/map50"]["mean"] < 1
+    assert (
+        0 <= gate["values"]["accuracy/low"]["mean"] < gate["values"]["accuracy/map50"]["mean"] < 1
+    )
     assert 0 < gate["values"]["accuracy/ap50 of car"]["mean"] <= 1
     page = run("report", database, "--output", "page.html")
     assert page.returncode == 0, page.stderr
