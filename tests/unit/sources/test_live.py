@@ -19,7 +19,6 @@ from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.live import CameraSource, LiveSource
 from sightline.sources.network import live_connection
 from sightline.sources.network.connection import AuthenticationError
-from sightline.sources.network.reading_session import pause_s
 from sightline.types import SourceState
 
 QUICK = LiveOptions(
@@ -269,15 +268,6 @@ def test_wrong_password_is_tried_slowly(monkeypatch: pytest.MonkeyPatch) -> None
     opener.join(5)
     assert not opener.is_alive()
     assert min(b - a for a, b in itertools.pairwise(attempts)) >= QUICK.auth_retry_s
-
-
-def test_pauses_grow_and_vary() -> None:
-    options = LiveOptions(backoff_first_s=1, backoff_max_s=20)
-    lost = SourceError("lost")
-    for attempts, longest in ((0, 1), (1, 2), (2, 4), (3, 8), (5, 20), (10_000, 20)):
-        pauses = {pause_s(options, lost, attempts) for _ in range(50)}
-        assert len(pauses) > 40
-        assert longest / 2 <= min(pauses) < max(pauses) <= longest
 
 
 def test_open_fails_at_once_where_nobody_waits(

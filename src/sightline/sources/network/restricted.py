@@ -177,8 +177,12 @@ def check_redirect(address: Address, onward: Address, label: str) -> Address:
             f"{label}: the server redirects to {onward.scheme}://, which is not followed from "
             f"{address.scheme}://"
         )
-    same = (onward.host, onward.port) == (address.host, address.port)
-    # The login is for the server that it was given for.
+    # The login is for the server that it was given for; cameras write out the port that is usual.
+    same = _server(onward) == _server(address)
     return Address(
         onward.scheme, address.login if same else "", onward.host, onward.port, onward.target
     )
+
+
+def _server(address: Address) -> tuple[str, int]:
+    return address.host, address.port or redirects.PORTS[address.scheme]

@@ -36,12 +36,13 @@ class WebFile:
         address: of the file, where redirects have led.
         response: from ``start`` on.
         start: bytes before it.
+        end: where the part ends that was asked for; None: it is the rest of the file.
         in_parts: whether the server sends parts of the file; None: as its answer tells.
     """
 
     def __init__(
         self, client: WebClient, address: Address, response: http.client.HTTPResponse,
-        start: int = 0, *, in_parts: bool | None = None,
+        start: int = 0, end: int | None = None, *, in_parts: bool | None = None,
     ) -> None:  # fmt: skip
         self.name = f"{address.scheme}://{address.authority}{address.target}"  # without its login
         self.content_type = response.headers.get_content_type()
@@ -54,6 +55,7 @@ class WebFile:
         )
         self._in_parts = self.length is not None and (told if in_parts is None else in_parts)
         self._at = start
+        self._end = min(self.length or 0, self.length or 0 if end is None else end)
         self._head = b""
 
     @property
@@ -83,7 +85,7 @@ class WebFile:
             data, self._head = self._head[:size], self._head[size:]
         else:
             data = self._piece(size)
-            if not data and self._at < (self.length or 0):
+            if not data and self._at < self._end:
                 raise OSError(errno.EIO, "the download broke off")
         self._at += len(data)
         return data

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
+from sightline.addresses import read_address
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.sources.network import restricted
@@ -264,6 +265,35 @@ def test_a_manifest_is_judged(web: Callable[..., Web]) -> None:
     bomb = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><MPD>&b;</MPD>'
     with pytest.raises(SourceError, match="defines entities"):
         opens(f"http://{web(content(bomb.encode())).place}/live.mpd")
+
+
+@pytest.mark.parametrize(
+    ("asked", "to", "login"),
+    [
+        pytest.param("rtsp://cam/a", "rtsp://cam/b", "joe:x", id="the same server"),
+        pytest.param("rtsp://cam/a", "rtsp://cam:554/b", "joe:x", id="its usual port, written out"),
+        pytest.param("rtsp://cam:554/a", "rtsp://cam/b", "joe:x", id="its usual port, left out"),
+        pytest.param("http://cam/a", "http://cam:80/b", "joe:x", id="of http"),
+        pytest.param("rtsp://cam/a", "rtsp://cam:8554/b", "", id="another port"),
+        pytest.param("rtsp://cam/a", "rtsps://cam/b", "", id="the port of another scheme"),
+        pytest.param("rtsp://cam/a", "rtsp://cam2/b", "", id="another host"),
+    ],
+)
+def test_a_login_is_for_one_host_and_port(asked: str, to: str, login: str) -> None:
+    address = read_address(asked.replace("://", "://joe:x@"))
+    onward = restricted.check_redirect(address, read_address(to), "cam")
+    assert (onward.login, onward.at(onward.host).target) == (login, "/b")
+
+
+@pytest.mark.parametrize(
+    ("asked", "to"),
+    [("https", "http"), ("rtsps", "rtsp"), ("http", "rtsp"), ("rtsp", "http"), ("http", "rtmp")],
+)
+def test_redirects_to_less_are_not_followed(asked: str, to: str) -> None:
+    with pytest.raises(SourceError, match=f"redirects to {to}://, which is not followed"):
+        restricted.check_redirect(
+            read_address(f"{asked}://cam/a"), read_address(f"{to}://cam/a"), "cam"
+        )
 
 
 class Rtsp:
