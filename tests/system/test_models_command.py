@@ -129,7 +129,10 @@ def test_pull_list_show(
     listed = runner.invoke(models.app, ["list"]).stdout
     rows = {line.split()[1]: line.split()[-2] for line in listed.splitlines() if "MB" in line}
     assert rows == {
-        "street": "Sightline",  # comes with it
+        "street": "Sightline",
+        "colours": "--embedder",
+        "street-embedder": "--embedder",
+        "street-attributes": "--classify",  # these four come with it
         "yolox_nano": "no",
         "yolox_tiny": "no",
         "yolox_s": "hand",
@@ -205,7 +208,9 @@ def test_models_alone_lists_what_is_here_first(
     rows = [line.split("│") for line in runner.invoke(models.app, []).stdout.splitlines()]
     found = [(row[1].strip(), row[6].strip()) for row in rows if len(row) > 6]
     assert found == [
-        ("street", "comes with Sightline"), ("people", "comes with OpenCV"),
+        ("street", "comes with Sightline"), ("colours", "comes with Sightline, for --embedder"),
+        ("street-attributes", "comes with Sightline, for --classify"),
+        ("street-embedder", "comes with Sightline, for --embedder"), ("people", "comes with OpenCV"),
         ("yolox_m", "by hand"), ("own", "by hand"),
         ("yolox_nano", "no"), ("yolox_tiny", "no"), ("yolox_s", "no"),
         ("./ir.xml", "in this folder"), ("./mine.onnx", "in this folder"),

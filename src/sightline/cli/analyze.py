@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -338,13 +337,10 @@ def run_streams(
     from sightline.cli.terminal.progress import progress
     from sightline.runtime.parallel import run_all
 
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         results = [stream.result for stream in streams]
         with progress(results, quiet=quiet, on_stdout=on_stdout) as display:
             run_all(streams, turns=turns, jobs=jobs, tick=display.show)
     except KeyboardInterrupt:
         return True
-    finally:
-        signal.signal(signal.SIGTERM, before)
     return False

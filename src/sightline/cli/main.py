@@ -1,12 +1,14 @@
 """The command line's entry: commands by name, and errors as exit codes.
 
-0 done; 1 a source, model or sink failed; 2 bad usage or configuration; 130 interrupted.
+0 done; 1 a source, model or sink failed; 2 bad usage or configuration; 130 interrupted. SIGTERM is how a
+supervisor (systemd, Docker) ends what runs until it is told to: there it is no failure, from the first moment on.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import traceback
 from typing import Annotated
@@ -104,6 +106,12 @@ app.add_typer(monitor.app)
 app.add_typer(street.app, name="street")
 
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C or SIGTERM."""
+
+_UNTIL_ENDED = ("run", "serve")
+
+
 def main() -> None:
     """Run the command line and exit."""
     # Little of what start-up makes is garbage: looking for it costs a tenth of a quick command.
@@ -116,11 +124,18 @@ def main() -> None:
     interrupts = Interrupts()
     interrupts.listen()
     code = _run()
+    if code == INTERRUPTED and interrupts.first == signal.SIGTERM and _runs_until_ended():
+        code = 0
     interrupts.end()
     standard_streams.flush()
     # Commands have closed what they opened. Unloading the runtimes would take as long as one
     # detection in a picture, and gives back only what the system takes back anyway.
     os._exit(code)
+
+
+def _runs_until_ended() -> bool:
+    """Whether the command is one that a supervisor starts and ends. Options come after the command's name."""
+    return sys.argv[1:2] in ([name] for name in _UNTIL_ENDED)
 
 
 def _run() -> int:
@@ -138,7 +153,7 @@ def _run() -> int:
     except KeyboardInterrupt as exc:
         if exc.args:
             typer.echo(f"interrupted: {printable(str(exc))}", err=True)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         standard_streams.forget(sys.stdout)
     except Exception:  # noqa: BLE001 - a defect: the trace is for its report

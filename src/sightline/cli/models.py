@@ -75,7 +75,7 @@ def show_progress(name: str) -> Iterator[Progress]:
 
 @app.command("list")
 def list_models(models_dir: ModelsDir = None, folder: Folder = None) -> None:
-    """List what --model can be: models on this machine, then those that can be pulled."""
+    """List models by name: those on this machine, then those that can be pulled."""
     from rich.console import Console
     from rich.table import Table
 
@@ -89,13 +89,15 @@ def list_models(models_dir: ModelsDir = None, folder: Folder = None) -> None:
 def model_rows(folder: Path) -> Iterator[tuple[str, str, str, str, str, str]]:
     """Name, licence, size, input, mAP and where it is: of each model that comes with Sightline, is in
     the folder of pulled models or in the current one, or can be pulled."""
-    from sightline.build.model_files import bundled_names
+    from sightline.build.model_files import bundled_files, bundled_names
     from sightline.models import zoo
     from sightline.tables import BUNDLED
 
-    for name in bundled_names():
+    detectors = bundled_names()
+    for name in (*detectors, *(one for one in bundled_files() if one not in detectors)):
         path = BUNDLED / f"{name}.onnx"
-        yield name, _licence(path), _size(path), "", "", "comes with Sightline"
+        origin = f"comes with Sightline{_use_of_bundled(path)}"
+        yield name, _licence(path), _size(path), "", "", origin
     yield "people", "Apache-2.0", "", "", "", "comes with OpenCV"
     known = sorted(zoo.names(folder), key=lambda name: _state(name, folder) == "no")
     for name in known:
@@ -111,6 +113,14 @@ def model_rows(folder: Path) -> Iterator[tuple[str, str, str, str, str, str]]:
         yield f"./{path.name}", _licence(path), _size(path), "", "", "in this folder"
 
 
+def _use_of_bundled(path: Path) -> str:
+    """Where the name of a bundled model is given, unless it is a detector, which is a ``--model``."""
+    from sightline.models.graphs import fields
+
+    uses = {"classify": ", for --classify", "embed": ", for --embedder"}
+    return uses.get(fields.metadata(path).get("task", ""), "")
+
+
 def _is_model(path: Path) -> bool:
     """A file that can be given as --model; an .xml without its weights is something else."""
     suffix = path.suffix.lower()
@@ -121,7 +131,8 @@ def _is_model(path: Path) -> bool:
 
 def _size(path: Path) -> str:
     files = [path, path.with_suffix(".bin")] if path.suffix.lower() == ".xml" else [path]
-    return f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
+    size_mb = sum(file.stat().st_size for file in files) / 1e6
+    return f"{size_mb:.{1 if size_mb >= 0.05 else 2}f} MB"
 
 
 def _licence(path: Path, published: str = "") -> str:

@@ -65,7 +65,8 @@ def run(
     """Run what a configuration file says: its streams, its service, its alerts.
 
     It ends when every stream has ended, and with a service only when it is told to: on SIGTERM or
-    Ctrl-C it finishes what it has accepted.
+    Ctrl-C it finishes what it has accepted. To be ended by SIGTERM is no failure: the exit code is 0,
+    or 1 where a stream has failed.
 
     [bold]Examples[/bold]
 
@@ -219,7 +220,7 @@ def _grpc_port(text: str) -> int | str | None:
 def _run(
     configuration: Configuration, read: Mapping[str, Path], *, quiet: bool, verbose: int
 ) -> None:
-    """Run to the end, then exit: 1 where a stream failed, 130 when interrupted without a service."""
+    """Run to the end, then exit: 1 where a stream failed, 130 after Ctrl-C without a service."""
     from sightline.build.files.written import WrittenFiles, of_configuration
     from sightline.build.service import Installation
     from sightline.cli.terminal.fleet_view import fleet_view, summary
@@ -230,7 +231,7 @@ def _run(
     logs.set_up(verbose + 1)
     files = WrittenFiles(of_configuration(configuration))
     installation = Installation(configuration, read)
-    interrupted = _end_on_signals(installation) if configuration.serving is None else []
+    came = _end_on_signals(installation) if configuration.serving is None else []
     fleet = installation.site.fleet
     with fleet_view(installation, quiet=quiet), reopen_on_hangup(fleet.reopen):
         installation.run()
@@ -242,7 +243,7 @@ def _run(
         summary(installation.last)
         show_written(files)
     _tell_rollouts(installation)
-    if interrupted:
+    if came[:1] == [signal.SIGINT]:
         raise typer.Exit(130)
     if installation.site.failed or any(one.state == "failed" for one in installation.last.values()):
         raise typer.Exit(1)
@@ -267,7 +268,7 @@ def _tell_rollouts(installation: Installation) -> None:
 
 
 def _end_on_signals(installation: Installation) -> list[int]:
-    """Without a service: the first signal ends the streams. What came is in the list."""
+    """Without a service: the first signal ends the streams. The numbers of those that came are in the list."""
     came: list[int] = []
 
     def end(number: int, _frame: FrameType | None) -> None:

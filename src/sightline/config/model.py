@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, SupportsIndex, SupportsInt
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    Self,
+    SupportsIndex,
+    SupportsInt,
+    TypeGuard,
+)
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
@@ -50,12 +59,29 @@ ClassNames = Annotated[
 """Names or ids of classes: a list, or text with commas."""
 
 
+LARGEST_SIDE = 8192
+"""Of an input or a tile, in pixels. Activations at this side take gigabytes already; what is larger is a slip
+of the finger, and would exhaust the memory of the machine."""
+
+
 def _size_of(value: object) -> object:
     """One side or two; also as text on the command line: ``640``, or ``640x384`` for width and height."""
+    sides = _sides_of(value)
+    given = sides if isinstance(sides, list | tuple) else (sides,)
+    if any(_is_whole(side) and int(side) > LARGEST_SIDE for side in given):
+        raise ValueError(
+            f"a side has {LARGEST_SIDE} pixels at most, and {value!r} has more: small objects in large pictures "
+            "are found with tiles"
+        )
+    return sides
+
+
+def _sides_of(value: object) -> object:
+    """One side or two, read from text where it is text."""
     wrong = ValueError(f"give 640, or 640x384 for width and height, not {value!r}")
     if isinstance(value, str):
         sides = value.lower().replace("×", "x").split("x")
-        if not all(side.strip().isdecimal() for side in sides) or len(sides) > 2:
+        if not all(side.strip().isdecimal() and len(side) < 10 for side in sides) or len(sides) > 2:
             raise wrong
         numbers = tuple(map(int, sides))
         return numbers[0] if len(numbers) == 1 else numbers
@@ -69,7 +95,7 @@ def _size_of(value: object) -> object:
     return value
 
 
-def _is_whole(side: object) -> bool:
+def _is_whole(side: object) -> TypeGuard[SupportsInt]:
     if isinstance(side, bool) or not isinstance(side, SupportsInt):
         return False
     try:
@@ -78,20 +104,22 @@ def _is_whole(side: object) -> bool:
         return False
 
 
+_SIDE_SCHEMA: dict[str, Any] = {"type": "integer", "maximum": LARGEST_SIDE}
+
 SizeOption = Annotated[
     int | tuple[int, int],
     BeforeValidator(_size_of),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "integer"},
-                {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+                _SIDE_SCHEMA,
+                {"type": "array", "items": _SIDE_SCHEMA, "minItems": 2, "maxItems": 2},
                 {"type": "string", "pattern": r"^\d+\s*([xX×]\s*\d+)?$"},
             ]
         }
     ),
 ]
-"""The longer side, or width and height, in pixels; as text too: ``640x384``."""
+"""The longer side, or width and height, in pixels, up to ``LARGEST_SIDE``; as text too: ``640x384``."""
 
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from sightline.config.live import LiveOptions
+from sightline.config.model import LARGEST_SIDE
 from sightline.config.monitoring.collect import OF_DRIFT, CollectFramesOptions
 from sightline.config.monitoring.drift import DriftOptions
 from sightline.config.monitoring.estimate import EstimateAccuracyOptions
@@ -32,7 +33,7 @@ class AdaptiveOptions(Options):
     )
     target_fps: float | None = Field(None, gt=0, description="analysed per second that are wanted")
     max_latency_ms: float = Field(100.0, gt=0, description="p99 from decoded to analysed")
-    sizes: tuple[Annotated[int, Field(gt=0, multiple_of=32)], ...] = Field(
+    sizes: tuple[Annotated[int, Field(gt=0, le=LARGEST_SIDE, multiple_of=32)], ...] = Field(
         (), description="longer sides of the input, largest first, to go down and up by load"
     )
     max_fps: float | None = Field(

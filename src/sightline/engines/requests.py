@@ -192,7 +192,7 @@ class Workers:
             job.future.set_result(job.read(outputs))
         except BaseException as exc:  # noqa: BLE001 - the caller gets it, whatever it is
             let_go_of_frames(exc)
-            job.future.set_exception(exc)
+            job.future.set_exception(_said(exc, self._name, job.shape))
             del job  # the trace holds this function, and the future the trace: no circle
         self._room.release()
         return True
@@ -341,6 +341,18 @@ class WorkersEngine:
     def close(self) -> None:
         """See ``Engine.close``."""
         self._workers.close()
+
+
+def _said(error: BaseException, name: str, shape: Shape) -> BaseException:
+    """What a job failed with, as its caller is told: memory that is not there is not a defect."""
+    if not isinstance(error, MemoryError):
+        return error
+    n, height, width = shape
+    failure = InferenceError(
+        f"{name}: not enough memory for {n} picture{'s'[: n > 1]} of {width}×{height}: choose a smaller size or batch"
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def _none(shape: Shape) -> Request:

@@ -38,6 +38,17 @@ def test_what_is_no_size(size: object) -> None:
     assert said.startswith("size: give 640, or 640x384 for width and height, not ")
 
 
+@pytest.mark.parametrize("size", [8193, "100000", (640, 8224), "640x99999999", 1e18])
+def test_a_size_that_would_exhaust_memory(size: object) -> None:
+    said = refusal(ModelOptions, model="m", size=size)
+    assert said.startswith("size: a side has 8192 pixels at most, and ")
+    assert said.endswith("small objects in large pictures are found with tiles")
+
+
+def test_the_largest_size() -> None:
+    assert checked(ModelOptions, model="m", size="8192x8192").size == (8192, 8192)
+
+
 def test_a_mapping_that_is_given_as_size_is_not_told() -> None:
     assert "hunter2" not in refusal(ModelOptions, model="m", size={"token": "hunter2"})
 

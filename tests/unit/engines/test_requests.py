@@ -57,6 +57,30 @@ def test_a_hanging_inference_fails_and_the_engine_goes_on(
     engine.close()
 
 
+def test_memory_that_is_not_there_is_no_defect() -> None:
+    class Request:
+        input = np.zeros((1, 2, 2, 3), np.uint8)
+
+        def run(self) -> Sequence[Floats]:
+            return []
+
+    def make(shape: tuple[int, int, int]) -> Request:
+        if shape[1] > 1000:
+            raise MemoryError("Unable to allocate 21.0 GiB for an array")
+        return Request()
+
+    workers = Workers("cpu", 1, make)
+    try:
+        failed = workers.submit((2, 8192, 4096), lambda _: None, lambda _: None)
+        said = "cpu: not enough memory for 2 pictures of 4096×8192: choose a smaller size or batch"
+        with pytest.raises(InferenceError, match=said) as refused:
+            failed.result(timeout=20)
+        assert isinstance(refused.value.__cause__, MemoryError)
+        assert workers.submit((1, 2, 2), lambda _: None, list).result(timeout=20) == []
+    finally:
+        workers.close()
+
+
 def test_what_the_caller_does_is_not_watched(stand_in: Any) -> None:
     engine = stand_in(hang_s=0.05)
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.error
 import urllib.parse
-import urllib.request
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from sightline.addresses import web_address
 from sightline.errors import ConfigError, NotFound, SourceError
 from sightline.redaction import printable, redact_address
+
+if TYPE_CHECKING:
+    import urllib.error
 
 _LONGEST_S = 120.0
 """Promoting loads a model."""
@@ -75,6 +76,9 @@ def rollout(
 
 def _asked(url: str, *, post: bool = False) -> Any:
     """The service's answer. Raises SourceError: there is none; NotFound, ConfigError: what it says."""
+    import urllib.error
+    import urllib.request
+
     token = os.environ.get("SIGHTLINE_TOKEN")
     if post:
         token = os.environ.get("SIGHTLINE_ADMIN_TOKEN") or token

@@ -23,7 +23,9 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self._first: float | None = None
+        self.first: int | None = None
+        """The number of the signal that came first; None: none has come."""
+        self._pressed_at = 0.0
 
     def listen(self) -> None:
         """From now on. In the main thread."""
@@ -38,10 +40,10 @@ class Interrupts:
 
     def _pressed(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if self._first is None:
-            self._first = now
+        if self.first is None:
+            self.first, self._pressed_at = number, now
             self._raise(number, frame)
-        elif now - self._first > ONE_PRESS_S:
+        elif now - self._pressed_at > ONE_PRESS_S:
             raise KeyboardInterrupt
 
     def _raise(self, _number: int, frame: FrameType | None) -> None:

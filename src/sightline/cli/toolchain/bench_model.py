@@ -12,7 +12,15 @@ import typer
 from sightline.cli.options import Device, Json, Verbose, model_options, network_names
 from sightline.cli.terminal import logs
 from sightline.cli.terminal.cells import cell, table_console
-from sightline.cli.toolchain.value_lists import ALL_LOCAL, LOCAL, PRECISIONS, numbers, parts, words
+from sightline.cli.toolchain.value_lists import (
+    ALL_LOCAL,
+    LOCAL,
+    PRECISIONS,
+    input_size,
+    numbers,
+    parts,
+    words,
+)
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -108,7 +116,9 @@ def _setups(
     setups = grid(
         words("--backends", backends, LOCAL),
         words("--precisions", precisions, PRECISIONS),
-        [None] if sizes is None else [_size(text) for text in parts("--sizes", sizes)],
+        [None]
+        if sizes is None
+        else [input_size("--sizes", text) for text in parts("--sizes", sizes)],
         numbers("--batches", batches, least=1),
         numbers("--threads", threads, least=0),
     )
@@ -118,14 +128,6 @@ def _setups(
             "--sizes, --batches, --backends, --precisions or --threads"
         )
     return setups
-
-
-def _size(text: str) -> tuple[int, int]:
-    size = model_options("", size=text).size
-    assert size is not None
-    if 0 in (size, *(size if isinstance(size, tuple) else ())):
-        raise ConfigError(f"--sizes {text}: a side has at least one pixel")
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 def _check_output(options: ModelOptions, compare: Path | None, output: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from sightline.cli.options import Verbose, model_options, network_names, words
 from sightline.cli.terminal import logs
-from sightline.cli.toolchain.export import image_size
+from sightline.cli.toolchain.value_lists import input_size
 from sightline.errors import ConfigError
 
 app = typer.Typer(
@@ -155,7 +155,9 @@ def coreml(
     if output.suffix != ".mlpackage":
         raise ConfigError(f"--output {output}: a Core ML package ends in .mlpackage")
     how = {"compute_units": compute_units, "coreml_target": target}
-    options = ExportOptions(size=image_size(size), fp32=fp32, extra=how)
+    options = ExportOptions(
+        size=None if size is None else input_size("--size", size), fp32=fp32, extra=how
+    )
     typer.echo(export(model_options(model), output, options).path)
 
 

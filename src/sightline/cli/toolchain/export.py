@@ -10,6 +10,7 @@ import typer
 
 from sightline.cli.options import Verbose, model_options, network_names
 from sightline.cli.terminal import logs
+from sightline.cli.toolchain.value_lists import input_size
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def export(
         model_options(model),
         to,
         ExportOptions(
-            size=image_size(size), batch=batch, dynamic=_dynamic(dynamic), opset=opset,
+            size=None if size is None else input_size("--size", size), batch=batch, dynamic=_dynamic(dynamic), opset=opset,
             input_name=input_name, output_names=tuple(output_names.split(",")) if output_names else (),
             fp32=fp32, data=data or DATA, tolerance=tolerance, module=module, card=card,
             trust_pickle=trust_pickle,
@@ -186,16 +187,6 @@ def _say_compared(compared: ExportComparison | None) -> None:
     typer.echo(f"largest difference: {compared.difference}", err=True)
     if compared.verdict is not None:
         typer.echo(f"kept of what the model is sure of: {compared.verdict.kept:.3f}", err=True)
-
-
-def image_size(text: str | None) -> tuple[int, int] | None:
-    """Width and height of ``640x384``, or of a square of ``640``. Raises ConfigError."""
-    if text is None:
-        return None
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise ConfigError(f"--size {text}: give 640, or width and height such as 640x384")
-    return int(sides[0]), int(sides[-1])
 
 
 def _dynamic(text: str | None) -> frozenset[DynamicSide] | None:

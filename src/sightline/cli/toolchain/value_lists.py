@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sightline.cli.options import model_options
 from sightline.errors import ConfigError
 from sightline.tables import ENGINES
 
@@ -37,3 +38,16 @@ def numbers(option: str, text: str, *, least: int) -> list[int]:
             raise ConfigError(f"{option} {part}: a whole number from {least} to {_MOST} is needed")
         found.append(int(part))
     return found
+
+
+def input_size(option: str, text: str) -> tuple[int, int]:
+    """Width and height of ``640x384``, or of a square of ``640``. Raises ConfigError naming the option."""
+    try:
+        size = model_options("", size=text).size
+    except ConfigError as exc:
+        raise ConfigError(f"{option} {text}: {str(exc).removeprefix('size: ')}") from exc
+    assert size is not None
+    width, height = size if isinstance(size, tuple) else (size, size)
+    if not (width and height):
+        raise ConfigError(f"{option} {text}: a side has at least one pixel")
+    return width, height

@@ -20,6 +20,7 @@ LONGEST_S = 3600
 EXPIRES, SIGNATURE = "expires", "signature"
 CACHE_BUSTERS = {"_", "t", "ts"}
 """Parameters that web pages add so that a picture is fetched anew; they are not signed."""
+_NOT_SIGNED = {SIGNATURE, *CACHE_BUSTERS}
 
 _SIGNABLE = re.compile(r"/streams/[^/]+/(?:mjpeg|snapshot)|/events|/report")
 
@@ -44,9 +45,13 @@ class Signer:
     def sign(
         self, path: str, seconds: float, parameters: Sequence[tuple[str, str]]
     ) -> tuple[str, int]:
-        """The signed address of a path with its parameters, and when it expires (Unix time, s)."""
+        """The signed address of a path with its parameters, and when it expires (Unix time, s).
+
+        Parameters that ``check`` does not look at are left out: a page adds its own.
+        """
         expires = int(time.time() + seconds)
-        query = [*parameters, (EXPIRES, str(expires))]
+        query = [pair for pair in parameters if pair[0] not in _NOT_SIGNED]
+        query.append((EXPIRES, str(expires)))
         return f"{path}?{urlencode([*query, (SIGNATURE, self._signature(path, query))])}", expires
 
     def check(self, path: str, query: bytes) -> bool | None:
@@ -58,7 +63,7 @@ class Signer:
         expires = next((value for name, value in fields if name == EXPIRES), "")
         if not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
             return False
-        signed = [pair for pair in fields if pair[0] not in {SIGNATURE, *CACHE_BUSTERS}]
+        signed = [pair for pair in fields if pair[0] not in _NOT_SIGNED]
         good = hmac.compare_digest(
             given.encode("utf-8", "replace"), self._signature(path, signed).encode()
         )

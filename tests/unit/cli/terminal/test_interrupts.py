@@ -73,6 +73,16 @@ def test_a_press_counts_once_and_another_a_second_later_again(
         _press(signal.SIGTERM)
 
 
+def test_the_signal_that_came_first_is_known() -> None:
+    heard = Interrupts()
+    heard.listen()
+    assert heard.first is None
+    with pytest.raises(KeyboardInterrupt):
+        _press(signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert heard.first == signal.SIGTERM
+
+
 def test_after_the_command_nothing_is_heard() -> None:
     heard = Interrupts()
     heard.listen()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sightline.cli.toolchain.value_lists import numbers, parts, words
+from sightline.cli.toolchain.value_lists import input_size, numbers, parts, words
 from sightline.errors import ConfigError
 
 
@@ -12,6 +12,28 @@ def test_values() -> None:
     assert parts("--x", " a, b,,a ") == ["a", "b"]
     assert numbers("--x", "0,16,4", least=0) == [0, 16, 4]
     assert words("--x", "a", ("a", "b")) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("640", (640, 640)), ("640x384", (640, 384)), ("640×384", (640, 384))]
+)
+def test_a_size(text: str, size: tuple[int, int]) -> None:
+    assert input_size("--size", text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("640x", "give 640, or 640x384"),
+        ("-1", "give 640, or 640x384"),
+        ("0", "at least one pixel"),
+        ("640x0", "at least one pixel"),
+        ("100000", "8192 pixels at most"),
+    ],
+)
+def test_what_is_no_size_names_the_option(text: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^--size {text}: .*{why}"):
+        input_size("--size", text)
 
 
 @pytest.mark.parametrize("text", ["", ",", "1,x", "-1", "0", "1.5", "99999999999999999999", "²"])

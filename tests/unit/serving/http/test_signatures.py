@@ -40,6 +40,13 @@ def test_paths_that_can_be_signed(path: str, can: bool) -> None:
     assert is_signable(path) is can
 
 
+@pytest.mark.parametrize("name", ["t", "ts", "_", "signature"])
+def test_a_parameter_that_is_not_looked_at_is_not_signed(name: str) -> None:
+    query = signed(SNAPSHOT, 60, ("width", "320"), (name, "5"))
+    assert f"{name}=5".encode() not in query
+    assert signer().check(SNAPSHOT, query) is True
+
+
 def test_an_address_is_good_also_after_a_start() -> None:
     query = signed(SNAPSHOT, 60, ("width", "320"), ("class", "a b"))
     assert signer().check(SNAPSHOT, query) is True
