@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("any speed", deadline=None)
+settings.load_profile("any speed")
 
 pytest_plugins = ("tests.onnx_models",)
 

@@ -29,6 +29,7 @@ LEVELS: tuple[set[str], ...] = (
         "interpreter",
         "coco",
         "vocabulary",
+        "foreign_files",
         "csv_cells",
         "media_suffixes",
         "redaction",

@@ -335,7 +335,7 @@ def _validator_for(url: str, target: Path) -> str | None:
     try:
         origin = json.loads(_origin_of(target).read_text(encoding="utf-8"))
         return str(origin["validator"]) if origin["url"] == shown(url) else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None  # missing or torn by a crash: starting again is always right
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-import yaml
-
 from sightline.errors import ModelError
+from sightline.foreign_files.yaml_text import read_yaml
 from sightline.models.file import open_model
 from sightline.models.graphs import fields
 
@@ -24,24 +23,24 @@ def licence_of(path: Path) -> str | None:
 
 def _of_card(path: Path) -> str | None:
     try:
-        card = yaml.safe_load(path.with_suffix(".yaml").read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        card = read_yaml(path.with_suffix(".yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    return _found(card) if isinstance(card, dict) else None
+    return _found(card.items()) if isinstance(card, dict) else None
 
 
 def _of_file(path: Path) -> str | None:
     try:
         if path.suffix.lower() == ".onnx":
-            return _found(fields.metadata(path))
-        return _found(open_model(path).metadata) if path.suffix.lower() == ".xml" else None
+            return _found(fields.metadata(path).items())
+        return _found(open_model(path).metadata.items()) if path.suffix.lower() == ".xml" else None
     except (OSError, ValueError, ModelError):
         return None
 
 
-def _found(texts: Mapping[str, str]) -> str | None:
-    said = {str(key).lower(): str(value) for key, value in texts.items() if value}
-    return next((said[key] for key in said if key in _KEYS), None)
+def _found(texts: Iterable[tuple[object, object]]) -> str | None:
+    named = (value for key, value in texts if str(key).lower() in _KEYS)
+    return next((str(value) for value in named if value), None)
 
 
 def _line(text: str | None) -> str | None:

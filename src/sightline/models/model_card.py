@@ -26,6 +26,7 @@ from sightline import coco
 from sightline.config import TrackerOptions
 from sightline.config.value_errors import in_words
 from sightline.errors import ModelError
+from sightline.foreign_files.yaml_text import read_yaml
 from sightline.geometry import Resize
 from sightline.models.history import HistoryStep
 from sightline.redaction import one_line
@@ -208,11 +209,9 @@ def card_beside(path: Path) -> dict[str, Any]:
     beside = card_path(path)
     if not beside.is_file():
         return {}
-    import yaml  # only a model with a card pays for it
-
     try:
-        content = yaml.safe_load(beside.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        content = read_yaml(beside.read_text(encoding="utf-8"))
+    except ValueError as exc:
         raise ModelError(f"{beside}: not a model card: {exc}") from exc
     if not isinstance(content, dict):
         raise ModelError(

@@ -144,7 +144,7 @@ def recorded(name: str, folder: Path) -> Record | None:
         return Record(**json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError) as exc:
+    except (OSError, ValueError, TypeError, RecursionError) as exc:
         raise ModelError(
             f"cannot read {path}: {exc}; remove it, and the model is taken as it is"
         ) from exc

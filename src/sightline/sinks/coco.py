@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import logging
+import math
 import os
 import tempfile
 import threading
@@ -13,6 +14,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sightline.coco import KEYPOINT_NAMES, SKELETON
 from sightline.errors import SinkError
@@ -28,12 +31,44 @@ _VISIBLE = 0.5
 _log = logging.getLogger(__name__)
 
 
+class Categories:
+    """The categories of a file: the classes of the first model by their ids, then those of others by name.
+
+    A class of another model has the category of its name; a name that the first model does not know gets
+    the class's id where that is free, else the next free one. A class without a name is called by its number.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[int, str] = {}
+        """Name by category id."""
+        self._models: dict[tuple[str, ...], dict[int, int]] = {}
+
+    def ids_of(self, found: Detections) -> list[int]:
+        """The category id of each object."""
+        known = self._models.get(found.class_names)
+        if known is None:
+            # A model may have a name twice; those of models before are the same class.
+            before = {name: number for number, name in reversed(self.names.items())}
+            known = self._models[found.class_names] = {}
+            for class_id, name in enumerate(found.class_names):
+                known[class_id] = before[name] if name in before else self._free(class_id, name)
+        for class_id in set(found.class_ids.tolist()).difference(known):
+            known[class_id] = self._free(class_id, found.class_name(class_id))
+        return [known[class_id] for class_id in found.class_ids.tolist()]
+
+    def _free(self, class_id: int, name: str) -> int:
+        number = class_id if self.names.get(class_id, name) == name else max(self.names) + 1
+        self.names[number] = name
+        return number
+
+
 class CocoSink:
     """Writes one COCO file (Lin et al. 2014) for all streams of a run.
 
     Every frame is an image: ``file_name`` is the picture's own name, or ``STREAM/000012`` for frame
     12 of a video, ``date_captured`` its wall-clock time where that is known, and ``clock`` where it
-    is from. ``category_id`` is the class id. ``score`` and, after tracking, ``track_id`` stand
+    is from. ``category_id`` is the class id; where streams have models whose classes differ, see
+    ``Categories``. ``score`` and, after tracking, ``track_id`` stand
     beside the usual fields of an annotation, and labels as ``attributes`` ({"colour": "red"}), where
     labelling tools such as CVAT have them. Masks are ``segmentation`` (packed run lengths), and
     keypoints are as COCO has them, with names in the categories.
@@ -56,7 +91,7 @@ class CocoSink:
         self.lost = 0
         self._images = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - close() does
         self._videos: set[str] = set()
-        self._names: tuple[str, ...] = ()
+        self._categories = Categories()
         self._keypoints: tuple[str, ...] = ()
         self._image_count = self._annotation_count = 0
         self._whole = True  # every row that was given is in the files
@@ -72,8 +107,17 @@ class CocoSink:
                 self._begin()
 
     def write(self, observation: Observation) -> None:
-        """Write the annotations of one frame. Raises SinkError."""
+        """Write the annotations of one frame.
+
+        Raises:
+            SinkError: it cannot be written, or holds a number that JSON does not know (NaN, infinity).
+        """
         frame, found = observation.frame, observation.detections.upright
+        if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
+            raise SinkError(
+                f"frame {frame.index} of {frame.stream} cannot be written as JSON: "
+                "a box or a score is not a finite number"
+            )
         objects = found.to_dict()
         if found.masks is not None:
             for item, area in zip(objects, found.masks.areas.tolist(), strict=True):
@@ -85,7 +129,7 @@ class CocoSink:
                 self._begin()
             self._follow()
             assert self._file is not None
-            self._names = self._names or observation.detections.class_names
+            ids = self._categories.ids_of(found)
             self._note_keypoints(observation.detections)
             self._image_count += 1
             film = frame.stream in self._videos  # a picture carries its own name instead
@@ -99,7 +143,10 @@ class CocoSink:
                 image |= {"date_captured": utc_text(frame.utc), "clock": frame.clock}
             if observation.predicted:
                 image["predicted"] = True
-            rows = [self._annotation(item, observation.labels) for item in objects]
+            rows = [
+                self._annotation(item, category, observation.labels)
+                for item, category in zip(objects, ids, strict=True)
+            ]
             whole, self._whole = self._whole, False
             try:
                 self._images.write(json.dumps(image) + "\n")
@@ -179,7 +226,9 @@ class CocoSink:
             unnamed = KEYPOINT_NAMES if count == len(KEYPOINT_NAMES) else map(str, range(count))
             self._keypoints = found.keypoint_names or tuple(unnamed)
 
-    def _annotation(self, item: dict[str, Any], labels: Mapping[int, tuple[Label, ...]]) -> str:
+    def _annotation(
+        self, item: dict[str, Any], category: int, labels: Mapping[int, tuple[Label, ...]]
+    ) -> str:
         x1, y1, x2, y2 = item["box"]
         width, height = round(x2 - x1, 2), round(y2 - y1, 2)
         comma = "," if self._annotation_count else ""
@@ -187,7 +236,7 @@ class CocoSink:
         row = {
             "id": self._annotation_count,
             "image_id": self._image_count,
-            "category_id": item["class_id"],
+            "category_id": category,
             "bbox": [x1, y1, width, height],
             "area": round(width * height, 2),
             "iscrowd": 0,
@@ -219,14 +268,16 @@ class CocoSink:
             # COCO counts the points of a skeleton from 1.
             lines = [[a + 1, b + 1] for a, b in SKELETON] if people else []
             points = {"keypoints": self._keypoints, "skeleton": lines}
-        categories = [{"id": i, "name": name, **points} for i, name in enumerate(self._names)]
+        names = sorted(self._categories.names.items())
+        categories = [{"id": number, "name": name, **points} for number, name in names]
         file.write(f'],"categories":{json.dumps(categories)}}}\n')
 
 
 def _labelled(point: list[float]) -> tuple[float, float, int]:
     """A keypoint as COCO labels it: 2 is visible, 1 is there but hidden, 0 is not known."""
     x, y, score = point
-    if score <= 0:
+    # Not a number compares as False, and is not known either.
+    if not (score > 0 and math.isfinite(x) and math.isfinite(y)):
         return 0.0, 0.0, 0
     return x, y, 2 if score >= _VISIBLE else 1
 

@@ -97,7 +97,7 @@ class CsvSink:
             (
                 stream, frame.index, round(frame.time, 6), item.get("track_id", ""),
                 item["class_id"], safe_cell(item["class"]), item["score"], *item["box"],
-                *(*of_frame, safe_cell(label_text(labels.get(item.get("track_id", 0), ()))))[:later],
+                *(*of_frame, safe_cell(label_text(labels.get(item.get("track_id", -1), ()))))[:later],
             )
             for item in objects
         )  # fmt: skip

@@ -147,12 +147,13 @@ def _label_rows(found: Iterable[StoredObservation], stored: dict[int, TrackLabel
     rows: dict[tuple[int, int, str], dict[str, object]] = {}
     for item in found:
         before = stored.get(item.stream_id, {})
-        stored[item.stream_id] = item.labels
-        new = {track for track, given in item.labels.items() if given != before.get(track)}
-        if not new or item.track_ids is None:
-            continue
-        for track in new.intersection(item.track_ids.tolist()):
-            for label in item.labels[track]:
+        here = frozenset(() if item.track_ids is None else item.track_ids.tolist())
+        new = {t: given for t, given in item.labels.items() if given != before.get(t)}
+        # A label of a track that is not in this frame waits until it is: its row may not be there yet.
+        unseen = new.keys() - here
+        stored[item.stream_id] = {t: given for t, given in item.labels.items() if t not in unseen}
+        for track in new.keys() & here:
+            for label in new[track]:
                 rows[item.stream_id, track, label.attribute] = {
                     "stream_id": item.stream_id,
                     "track_id": track,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from sightline.errors import SinkError
+from sightline.foreign_files.yaml_text import read_yaml
 from sightline.imaging.picture_files import encoded
 from sightline.sinks.files import locked_folder
 from sightline.sinks.yolo_shapes import yolo_lines
@@ -113,15 +115,13 @@ class YoloDataset:
 
     def _describe(self, names: list[str], points: int | None) -> None:
         """Write what names the classes, unless it is there. Labels of an earlier run stay right."""
-        import yaml
-
         description = self._folder / "data.yaml"
         before: list[str] = []
         if description.is_file():
             try:
-                found = yaml.safe_load(description.read_text(encoding="utf-8"))
+                found: Any = read_yaml(description.read_text(encoding="utf-8"))
                 before = [str(name) for name in found["names"].values()]
-            except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as exc:
+            except (ValueError, KeyError, TypeError, AttributeError) as exc:
                 raise SinkError(
                     f"cannot write {self._folder}: its data.yaml does not name the classes: choose another folder"
                 ) from exc
@@ -133,6 +133,8 @@ class YoloDataset:
             )
         if known == len(names):
             return
+        import yaml
+
         # Without `path`, Ultralytics looks beside the file.
         text = yaml.safe_dump(
             {

@@ -4,7 +4,7 @@ import csv
 import io
 
 from sightline.sinks.csv_ import COLUMNS, CsvSink
-from sightline.types import StreamInfo
+from sightline.types import Label, StreamInfo
 
 
 def table(*observations) -> list[dict[str, str]]:
@@ -36,6 +36,15 @@ def test_frames_without_objects_have_no_row(observe):
 def test_untracked_objects_have_an_empty_track_id(observe):
     (row,) = table(observe(boxes=[[1, 2, 3, 4, 0.5, 2, 0]], tracked=False))
     assert row["track_id"] == ""
+
+
+def test_an_object_that_is_not_tracked_has_no_labels_of_another(observe):
+    labels = {0: (Label("colour", "red", 0.5),)}
+    one, other = table(
+        observe(boxes=[[1, 2, 3, 4, 0.5, 2, -1], [1, 2, 3, 4, 0.5, 2, 0]], labels=labels)
+    )
+    assert (one["track_id"], one["labels"]) == ("", "")
+    assert (other["track_id"], other["labels"]) == ("0", "colour=red")
 
 
 def test_names_with_commas_quotes_and_newlines_survive(observe):

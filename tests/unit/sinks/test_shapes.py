@@ -12,17 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
-from sightline.coco import KEYPOINT_NAMES
 from sightline.imaging.drawing import annotate
 from sightline.protocols import Sink
-from sightline.sinks.coco import CocoSink
 from sightline.sinks.csv_ import CsvSink
 from sightline.sinks.database import DatabaseSink
 from sightline.sinks.jsonl import JsonLinesSink, for_output
-from sightline.sinks.yolo_shapes import one_outline
-from sightline.sinks.yolo_txt import YoloTxtSink
 from sightline.types import Detections, Masks, Observation, OutputRequest, OutputStream, StreamInfo
 
 WIDTH, HEIGHT = 100, 50
@@ -75,38 +70,6 @@ def test_json_lines(observe: Observe, tmp_path: Path) -> None:
         assert observation.detections.to_dict(polygons=polygons)[0] == item
 
 
-def test_coco(observe: Observe, tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    written(CocoSink(path), seen(observe, **SHAPES["mask"], **SHAPES["keypoints"]))
-    whole = json.loads(path.read_text())
-    (row,) = whole["annotations"]
-    assert row["segmentation"]["size"] == [50, 100]
-    assert row["area"] == 200
-    assert row["keypoints"] == [20, 15, 2, 10, 45, 1, -5, 15, 2]
-    assert row["num_keypoints"] == 3
-    assert whole["categories"][1] == {
-        "id": 1,
-        "name": "b",
-        "keypoints": ["head", "middle", "tail"],
-        "skeleton": [],
-    }
-
-
-@pytest.mark.parametrize(
-    ("count", "names"), [(17, list(KEYPOINT_NAMES)), (2, ["0", "1"]), (1, ["0"])]
-)
-def test_keypoints_without_names_have_coco_s_or_numbers(
-    observe: Observe, tmp_path: Path, count: int, names: list[str]
-) -> None:
-    path = tmp_path / "a.json"
-    points = np.zeros((1, count, 3), np.float32)
-    written(CocoSink(path), seen(observe, keypoints=points))
-    whole = json.loads(path.read_text())
-    assert whole["categories"][0]["keypoints"] == names
-    assert len(whole["categories"][0]["skeleton"]) == (19 if count == 17 else 0)
-    assert whole["annotations"][0]["num_keypoints"] == 0
-
-
 def test_database(observe: Observe, tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     sink = DatabaseSink(path)
@@ -135,47 +98,6 @@ def test_csv_and_pandas_have_the_upright_box(observe: Observe, tmp_path: Path) -
     table = observation.detections.to_pandas()
     assert isinstance(table, pd.DataFrame)
     assert table[["x1", "y1", "x2", "y2"]].to_numpy().round(3).tolist() == [[15, 5, 25, 25]]
-
-
-YOLO = {
-    "mask": "1 0.100000 0.200000 0.100000 0.380000 0.290000 0.380000 0.290000 0.200000",
-    "keypoints": "1 0.200000 0.300000 0.200000 0.200000 0.200000 0.300000 2 0.100000 0.900000 1 0 0 0",
-    # A quarter turn: the upper left corner comes to the upper right.
-    "angle": "1 0.250000 0.100000 0.250000 0.500000 0.150000 0.500000 0.150000 0.100000",
-}
-
-
-@pytest.mark.parametrize("kind", list(YOLO))
-@pytest.mark.parametrize("scores", [False, True])
-def test_yolo_labels_are_those_of_ultralytics(
-    observe: Observe, tmp_path: Path, kind: str, scores: bool
-) -> None:
-    written(YoloTxtSink(tmp_path / "y", scores=scores), seen(observe, **SHAPES[kind]))
-    (line,) = (tmp_path / "y" / "labels" / "cam-000000.txt").read_text().splitlines()
-    assert line == YOLO[kind] + (" 0.900000 7" if scores else "")
-    description = yaml.safe_load((tmp_path / "y" / "data.yaml").read_text())
-    assert description.get("kpt_shape") == ([3, 3] if kind == "keypoints" else None)
-
-
-def test_a_mask_without_pixels_is_its_box(observe: Observe, tmp_path: Path) -> None:
-    empty = Masks((np.zeros((0, 0), np.bool_),), np.zeros((1, 2), np.int64), (WIDTH, HEIGHT))
-    written(YoloTxtSink(tmp_path / "y"), seen(observe, masks=empty))
-    (line,) = (tmp_path / "y" / "labels" / "cam-000000.txt").read_text().splitlines()
-    assert line == "1 0.100000 0.200000 0.300000 0.200000 0.300000 0.400000 0.100000 0.400000"
-    written(CocoSink(tmp_path / "a.json"), seen(observe, masks=empty))
-
-
-def test_parts_are_joined_where_they_are_nearest() -> None:
-    left = np.array([[0, 0], [0, 4], [4, 4], [4, 0]])
-    right = np.array([[10, 4], [10, 0], [6, 0], [6, 4]])
-    joined = one_outline([left, right])
-    x, y = joined.T.astype(float)
-    area = abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2
-    assert area == 32  # of both, and nothing between them
-    assert {tuple(p) for p in joined.tolist()} == {
-        tuple(p) for p in (*left.tolist(), *right.tolist())
-    }
-    assert one_outline([]).shape == (0, 2)
 
 
 def test_skeletons_are_drawn_between_points_that_are_seen() -> None:

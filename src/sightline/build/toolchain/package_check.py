@@ -128,7 +128,7 @@ def _promised(manifest: Path) -> _Promised:
                 one["class_id"], one["class"]
         limit_ms = float(content["limits"]["latency_ms"])
         return _Promised(str(content["model"]), task, content["expected"], limit_ms)
-    except (ValueError, LookupError, TypeError, AttributeError) as exc:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
         raise ModelError(
             f"{manifest}: not as `sightline package` writes it: copy the package again"
         ) from exc

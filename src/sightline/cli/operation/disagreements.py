@@ -56,6 +56,6 @@ def _draw(results: Path, target: Path) -> None:
         sides = side_by_side(image, told["first"], told["second"])
     except OSError as exc:
         raise SourceError(f"{exc.filename}: {exc.strerror}") from exc
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise SourceError(f"{results}: it is no example of a rollout: {exc!r}") from exc
     save_picture(target, sides, source)

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sightline.errors import ConfigError
+from sightline.foreign_files.yaml_text import read_yaml
 
 BUILT_IN = Path(__file__).with_name("targets.yaml")
 
@@ -64,13 +65,11 @@ def find_target(name: str, targets: Mapping[str, Target]) -> Target:
 
 
 def _read(path: Path) -> dict[str, Target]:
-    import yaml
-
     try:
-        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise ConfigError(f"{path}: {exc.strerror or exc}") from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+    except ValueError as exc:
         raise ConfigError(f"{path}: no YAML: {exc}") from exc
     if not isinstance(content, dict):
         raise ConfigError(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from sightline.errors import ModelError
+from sightline.foreign_files.archives import read_member
 
 MEMBERS = re.compile(
     r"models/model\.json|archive_format|archive_version|byteorder|\.data/(version|serialization_id)"
@@ -62,7 +63,15 @@ def archive_kind(content: Path | bytes) -> Literal["torchscript", "exported"]:
     except zipfile.BadZipFile as exc:
         # Before PyTorch 1.6 a checkpoint was a bare pickle, which cannot be told from anything else.
         raise ModelError(_refusal(name, "no TorchScript and no exported program")) from exc
-    except (OSError, ValueError, KeyError, RecursionError, SyntaxError) as exc:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        SyntaxError,
+    ) as exc:
         raise ModelError(f"{name} cannot be read: {exc}") from exc
     what = "a pickled checkpoint" if pickled else "no TorchScript and no exported program"
     raise ModelError(_refusal(name, what))
@@ -93,16 +102,16 @@ def _check_exported(file: zipfile.ZipFile, members: dict[str, str], name: str) -
         if not MEMBERS.fullmatch(member):
             raise ModelError(f"{name} has {member} in it, and only a graph and tensors are loaded")
         if member.endswith("_config.json"):
-            config = json.loads(file.read(members[member]))["config"]
+            config = json.loads(read_member(file, members[member]))["config"]
             if any(entry["use_pickle"] for entry in config.values()):
                 raise ModelError(f"{name} has pickled tensors in it: export the model again")
     if "data/sample_inputs/model.pt" in members:
-        sample = io.BytesIO(file.read(members["data/sample_inputs/model.pt"]))
+        sample = io.BytesIO(read_member(file, members["data/sample_inputs/model.pt"]))
         try:
             torch.load(sample, weights_only=True)
         except Exception as exc:  # whatever it is, these are no tensors
             raise ModelError(f"the sample inputs in {name} are no plain tensors") from exc
-    graph = json.loads(file.read(members["models/model.json"]))
+    graph = json.loads(read_member(file, members["models/model.json"]))
     for key, text in _strings(graph):
         if key in {"expr_str", "guards_code"} and not _is_arithmetic(text):
             raise ModelError(f"{name} has a size in it that is no arithmetic: {text[:80]!r}")

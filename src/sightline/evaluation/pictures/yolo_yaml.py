@@ -12,6 +12,7 @@ from pathlib import Path
 from sightline.errors import ConfigError
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.text_files import read_text, refuse
+from sightline.foreign_files.yaml_text import YamlTextError, read_yaml
 from sightline.types import MOST_CLASSES, JsonObject
 
 _NAMES_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
@@ -91,13 +92,10 @@ def _has_names(path: Path) -> bool:
 
 def _load(path: Path) -> JsonObject:
     """The content of a YAML file, all scalars as text: ``yes`` is a name, not a boolean."""
-    import yaml
-
     try:
-        content = yaml.load(read_text(path), Loader=yaml.BaseLoader)  # noqa: S506 - makes text only
-    except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        refuse(path, mark.line + 1 if mark else 1, f"this is not YAML: {exc}")
+        content = read_yaml(read_text(path), typed=False)
+    except YamlTextError as exc:
+        refuse(path, exc.line or 1, f"this is not YAML: {exc}")
     return content if isinstance(content, dict) else {}
 
 

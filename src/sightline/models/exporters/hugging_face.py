@@ -7,10 +7,11 @@ fed. Exporters leave them beside the model, or above its folder ``onnx``.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 FAMILIES = {
     "conditional_detr": "detr",
@@ -83,13 +84,18 @@ def classifier_config(model: Path) -> Mapping[str, Any]:
 def _cut(how: Mapping[str, Any]) -> dict[str, Any]:
     """How a picture is cut to the model's input, as far as it is said."""
     size, crop = _side(how.get("size")), _side(how.get("crop_size"))
-    if isinstance(how.get("crop_pct"), int | float) and size:  # ConvNeXT
-        share = float(how["crop_pct"]) if size < _WHOLE_FROM else 1.0
+    part = how.get("crop_pct")
+    if _is_number(part) and 0 < part <= 1 and size:  # ConvNeXT
+        share = float(part) if size < _WHOLE_FROM else 1.0
         return {"size": size, "resize": "centre-crop" if share < 1 else "stretch", "crop": share}
     if how.get("do_center_crop") and size and crop:
         return {"size": crop, "resize": "centre-crop", "crop": min(1.0, crop / size)}
     return {"size": size, "resize": "stretch"} if size else {}
 
+
+_CLASS_ID = re.compile(r"[0-9]{1,6}")
+_LARGEST = 1e6
+"""No scale, mean or deviation of pixels is above this."""
 
 _BICUBIC = 3
 """Pillow's number of it, as `preprocessor_config.json` has it."""
@@ -108,14 +114,14 @@ def _side(size: object) -> int | None:
 def _timm(how: Mapping[str, object]) -> dict[str, Any]:
     """What timm says of how a model is fed."""
     found: dict[str, object] = {}
-    mean, std = _colours(how.get("mean")), _colours(how.get("std"))
+    mean, std = _colours(how.get("mean")), _deviations(how.get("std"))
     if mean and std:
         found |= {"mean": mean, "std": std}
     sides = how.get("input_size")
     if isinstance(sides, list) and len(sides) == 3 and _side(sides[1]):
         found["size"] = _side(sides[1])
     share = how.get("crop_pct")
-    if isinstance(share, int | float) and 0 < share <= 1:
+    if _is_number(share) and 0 < share <= 1:
         squashed = how.get("crop_mode") == "squash"
         found |= {"resize": "stretch" if squashed else "centre-crop", "crop": float(share)}
     if how.get("interpolation") in {"bilinear", "bicubic"}:
@@ -141,7 +147,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _names(labels: object) -> dict[int, str]:
-    if not isinstance(labels, dict) or not all(str(i).isdecimal() for i in labels):
+    if not isinstance(labels, dict) or not all(_CLASS_ID.fullmatch(i) for i in labels):
         return {}
     return {int(i): str(name) for i, name in labels.items()}
 
@@ -150,9 +156,9 @@ def _pixels(how: Mapping[str, object]) -> dict[str, Any]:
     """Scale, mean and deviation, as far as they are said."""
     found: dict[str, object] = {}
     factor = how.get("rescale_factor") if how.get("do_rescale", True) else 1.0
-    if isinstance(factor, int | float) and factor > 0:
+    if _is_number(factor) and factor > 0:
         found["scale"] = factor
-    mean, std = _colours(how.get("image_mean")), _colours(how.get("image_std"))
+    mean, std = _colours(how.get("image_mean")), _deviations(how.get("image_std"))
     if how.get("do_normalize") is False:
         found |= {"mean": (0.0,) * 3, "std": (1.0,) * 3}
     elif how.get("do_normalize") and mean and std:
@@ -160,7 +166,20 @@ def _pixels(how: Mapping[str, object]) -> dict[str, Any]:
     return found
 
 
-def _colours(values: Any) -> tuple[float, ...] | None:
+def _colours(values: object) -> tuple[float, ...] | None:
     """A number for each of three channels."""
-    whole = isinstance(values, list) and len(values) == 3
-    return tuple(values) if whole and all(isinstance(v, int | float) for v in values) else None
+    if not isinstance(values, list) or len(values) != 3 or not all(map(_is_number, values)):
+        return None
+    return tuple(values)
+
+
+def _deviations(values: object) -> tuple[float, ...] | None:
+    """The same of numbers above 0."""
+    found = _colours(values)
+    return found if found is not None and min(found) > 0 else None
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """A finite one: JSON as Python reads it has NaN and infinity, too."""
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return known and abs(value) <= _LARGEST

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import ModelError
+from sightline.foreign_files.archives import read_member
+from sightline.foreign_files.yaml_text import read_yaml
 
 RTDETR = ("RTDETRDecoder", "rtdetr")
 """How Ultralytics' exports call RT-DETR: by its head, and in older ones by the model."""
@@ -97,12 +99,10 @@ def yaml_metadata(path: Path) -> dict[str, str]:
         raise ModelError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
     if "author: Ultralytics" not in text:
         return {}  # another program's file of this name
-    import yaml  # only a model with such a file pays for it
-
     try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as exc:
-        raise ModelError(f"{path}: not whole: {' '.join(str(exc).split())}") from exc
+        content = read_yaml(text)
+    except ValueError as exc:
+        raise ModelError(f"{path}: not whole: {exc}") from exc
     return {str(k): str(v) for k, v in content.items()} if isinstance(content, dict) else {}
 
 
@@ -111,9 +111,9 @@ def program_metadata(path: Path) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             name = next((n for n in archive.namelist() if n.endswith("/extra/config.txt")), None)
-            if name is None or archive.getinfo(name).file_size > _MOST_WORDS:
+            if name is None:
                 return {}
-            content = json.loads(archive.read(name))
+            content = json.loads(read_member(archive, name, _MOST_WORDS))
     except (OSError, zipfile.BadZipFile, *_UNREADABLE):
         return {}  # the engine says what is wrong with the file
     return {k: str(v) for k, v in content.items()} if isinstance(content, dict) else {}

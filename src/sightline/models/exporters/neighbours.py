@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sightline.foreign_files.yaml_text import read_yaml
+
 _MOST_BYTES = 10_000_000
 """Bytes of such a file; one from elsewhere may be of any size."""
 
@@ -146,11 +148,9 @@ def _yaml(path: Path) -> Mapping[str, Any]:
     text = _text(path)
     if text is None or "Preprocess" not in text:
         return {}
-    import yaml  # only a model with such a file pays for it
-
     try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
+        content = read_yaml(text)
+    except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
 
