@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -52,3 +54,13 @@ def observe() -> Callable[..., Observation]:
         return Observation(Frame(stream, index, at, 0.0, Still(image)), found, **rest)
 
     return make
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """The file of a small picture, ``in/one.png``."""
+    pixels = np.full((64, 96, 3), (30, 60, 90), np.uint8)
+    path = tmp_path / "in" / "one.png"
+    path.parent.mkdir()
+    cv2.imwrite(str(path), pixels)
+    return path

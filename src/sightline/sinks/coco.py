@@ -42,9 +42,14 @@ class Categories:
         self.names: dict[int, str] = {}
         """Name by category id."""
         self._models: dict[tuple[str, ...], dict[int, int]] = {}
+        self._keypoints: tuple[str, ...] = ()
 
     def ids_of(self, found: Detections) -> list[int]:
-        """The category id of each object."""
+        """The category id of each object; names of classes and keypoints are remembered."""
+        if found.keypoints is not None and not self._keypoints:
+            count = found.keypoints.shape[1]
+            unnamed = KEYPOINT_NAMES if count == len(KEYPOINT_NAMES) else map(str, range(count))
+            self._keypoints = found.keypoint_names or tuple(unnamed)
         known = self._models.get(found.class_names)
         if known is None:
             # A model may have a name twice; those of models before are the same class.
@@ -55,6 +60,16 @@ class Categories:
         for class_id in set(found.class_ids.tolist()).difference(known):
             known[class_id] = self._free(class_id, found.class_name(class_id))
         return [known[class_id] for class_id in found.class_ids.tolist()]
+
+    def rows(self) -> list[dict[str, object]]:
+        """The categories as they stand in a file. Keypoints that nobody names have their number."""
+        points: dict[str, object] = {}
+        if self._keypoints:
+            people = self._keypoints == KEYPOINT_NAMES
+            # COCO counts the points of a skeleton from 1.
+            lines = [[a + 1, b + 1] for a, b in SKELETON] if people else []
+            points = {"keypoints": self._keypoints, "skeleton": lines}
+        return [{"id": id_, "name": name, **points} for id_, name in sorted(self.names.items())]
 
     def _free(self, class_id: int, name: str) -> int:
         number = class_id if self.names.get(class_id, name) == name else max(self.names) + 1
@@ -92,7 +107,6 @@ class CocoSink:
         self._images = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - close() does
         self._videos: set[str] = set()
         self._categories = Categories()
-        self._keypoints: tuple[str, ...] = ()
         self._image_count = self._annotation_count = 0
         self._whole = True  # every row that was given is in the files
 
@@ -130,7 +144,6 @@ class CocoSink:
             self._follow()
             assert self._file is not None
             ids = self._categories.ids_of(found)
-            self._note_keypoints(observation.detections)
             self._image_count += 1
             film = frame.stream in self._videos  # a picture carries its own name instead
             image: dict[str, object] = {
@@ -219,13 +232,6 @@ class CocoSink:
                 self._guard.spare(path, os.lstat(path))
             self._part.replace(path)
 
-    def _note_keypoints(self, found: Detections) -> None:
-        """Remember the names of the keypoints: points that nobody names have their number."""
-        if found.keypoints is not None and not self._keypoints:
-            count = found.keypoints.shape[1]
-            unnamed = KEYPOINT_NAMES if count == len(KEYPOINT_NAMES) else map(str, range(count))
-            self._keypoints = found.keypoint_names or tuple(unnamed)
-
     def _annotation(
         self, item: dict[str, Any], category: int, labels: Mapping[int, tuple[Label, ...]]
     ) -> str:
@@ -262,15 +268,7 @@ class CocoSink:
         self._images.seek(0)
         for i, line in enumerate(self._images):
             file.write("," * bool(i) + line)
-        points: dict[str, object] = {}
-        if self._keypoints:
-            people = self._keypoints == KEYPOINT_NAMES
-            # COCO counts the points of a skeleton from 1.
-            lines = [[a + 1, b + 1] for a, b in SKELETON] if people else []
-            points = {"keypoints": self._keypoints, "skeleton": lines}
-        names = sorted(self._categories.names.items())
-        categories = [{"id": number, "name": name, **points} for number, name in names]
-        file.write(f'],"categories":{json.dumps(categories)}}}\n')
+        file.write(f'],"categories":{json.dumps(self._categories.rows())}}}\n')
 
 
 def _labelled(point: list[float]) -> tuple[float, float, int]:

@@ -424,11 +424,15 @@ def test_a_class_id_that_would_take_all_memory_is_refused(constant_model: MakeMo
         read(path)
 
 
-def test_aliases_in_class_names_are_not_written_out(model: Path) -> None:
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [(9, "class_names: the name of a class must be text"), (19, "holds more than 200000 values")],
+)
+def test_aliases_in_class_names_are_not_written_out(model: Path, levels: int, said: str) -> None:
     lines = ["class_names:", "  0: &a0 [x, x]"]
-    lines += [f"  {i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 19)]  # 2 ** 19 letters
+    lines += [f"  {i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, levels)]  # 2 ** 19 letters
     beside(model, "\n".join(lines))
-    with pytest.raises(ModelError, match="class_names: the name of a class must be text") as raised:
+    with pytest.raises(ModelError, match=said) as raised:
         read(model)
     assert len(str(raised.value)) < 300
 

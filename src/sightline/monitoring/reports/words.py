@@ -18,10 +18,10 @@ def duration(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage: exact near the ends, where it matters."""
+    """A share as a percentage: exact near the ends, which are told only where they are reached."""
     of_hundred = 100 * share
     if 0 < of_hundred < 1 or 99 < of_hundred < 100:
-        return f"{of_hundred:.2f} %"
+        return f"{min(max(of_hundred, 0.01), 99.99):.2f} %"
     return f"{of_hundred:.0f} %"
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from sightline.sources.street.layout import make_layout
 from sightline.sources.street.options import StreetOptions
-from sightline.sources.street.paths import Signals, make_paths
 from sightline.sources.street.people import Walker, Waypoint
 from sightline.sources.street.traffic import Vehicle
 from sightline.sources.street.world import SPEED_LIMITS, World
@@ -200,29 +199,3 @@ def test_no_traffic_without_density() -> None:
     world.advance(20)
     assert not world.vehicles
     assert not world.crowd.walkers
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_paths_are_continuous(seed: int) -> None:
-    for path in make_paths(make_layout(seed)):
-        previous = path.at(0.0)
-        for at in range(1, int(path.length * 4)):
-            x, y, hx, hy = path.at(at / 4)
-            assert math.hypot(x - previous[0], y - previous[1]) == pytest.approx(0.25, abs=0.01)
-            assert hx * previous[2] + hy * previous[3] > 0.99
-            previous = (x, y, hx, hy)
-
-
-def test_conflicting_signals_are_never_open_together() -> None:
-    signals = Signals(0.3)
-    opened = set()
-    for at in range(1200):
-        lights = signals.at(at / 10)
-        groups = {
-            "main" if gate in ("north", "south") else gate
-            for gate, colour in lights.items()
-            if colour != "red"
-        }
-        assert len(groups) <= 1
-        opened |= groups
-    assert opened == {"main", "west", "east", "walk"}

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sightline.config import DetectOptions
+from sightline.errors import ModelError
 from sightline.models.postprocess.nms import suppress
 from sightline.protocols import Detector
 from sightline.runtime.streams.further_detectors.object_detection import (
@@ -39,6 +40,8 @@ class DetectInObjects:
         class_names: of the objects that there are.
         class_ids: of the objects that it is shown; None: all.
         name: of this stage among those of its stream; not ``detect``, which is the stream's detector.
+
+    Raises ModelError: one of both has no class names.
     """
 
     def __init__(
@@ -49,6 +52,12 @@ class DetectInObjects:
         class_ids: Ints | None = None,
         name: str = "detect parts",
     ) -> None:
+        if not class_names or not detector.class_names:
+            whose = "its detector" if class_names else "the detector of the stream"
+            raise ModelError(
+                f"stage {name}: {whose} has no class names, so that objects and their parts cannot be told apart: "
+                "write `class_names` into the card of the model"
+            )
         self.name = name
         self._looking = ObjectDetection(detector, options, class_ids)
         self.class_names = joined_names(class_names, detector.class_names)

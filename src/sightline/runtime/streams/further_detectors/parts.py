@@ -11,8 +11,9 @@ from sightline.types import Array, Detections, Ints, Masks
 
 
 def joined_names(names: Sequence[str], further: Sequence[str]) -> tuple[str, ...]:
-    """The names of a detector's classes, and behind them those of another one that it has not."""
-    return tuple(dict.fromkeys((*names, *further)))
+    """The names of a detector's classes, by their ids, and behind them those of another one that it has not."""
+    own = tuple(names)  # a name may stand there twice ("N/A"), and ids keep their places
+    return own + tuple(name for name in dict.fromkeys(further) if name not in own)
 
 
 def class_map(joined: Sequence[str], names: Sequence[str]) -> Ints:

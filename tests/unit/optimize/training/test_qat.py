@@ -1,4 +1,4 @@
-"""Networks that compute with rounded numbers, or with zeros, while they are taught."""
+"""Networks that compute with rounded numbers while they are taught."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from sightline.optimize.training.qat import (  # noqa: E402
     RoundedValues,
     RoundedWeights,
 )
-from sightline.optimize.training.sparsity import WeightPruning  # noqa: E402
 
 
 def test_weights_are_rounded_by_the_scale_of_their_channel() -> None:
@@ -50,26 +49,3 @@ def test_what_is_left_has_floats_that_find_the_same_when_rounded() -> None:
     assert set(moved.state_dict()) == names
     assert (moved(example()) - rounded).abs().max() < 0.05
     assert qat.figures(moved) == {"layers": 4}
-
-
-def test_a_share_of_the_weights_becomes_zero_and_stays_so() -> None:
-    network, sparse = TinyTask().network(), WeightPruning(TinyTask(), 0.6)
-    for number in range(sparse.rounds):
-        sparse.apply(network, number)
-    assert sparse.figures(network)["zeros"] == pytest.approx(0.6, abs=1e-3)
-    loss = TinyTask().loss(network.train(), next(TinyTask().batches(0)), None)
-    loss.backward()
-    torch.optim.SGD(network.parameters(), 0.1).step()
-    sparse.remove(network)
-    assert sparse.figures(network)["zeros"] == pytest.approx(0.6, abs=1e-3)
-    assert set(network.state_dict()) == set(TinyTask().network().state_dict())
-
-
-def test_weights_that_matter_are_kept() -> None:
-    network = TinyTask().network()
-    with torch.no_grad():
-        network.back.weight[:, 3] = 0  # so that nothing reads this channel
-    sparse = WeightPruning(TinyTask(), 0.1)
-    for number in range(sparse.rounds):
-        sparse.apply(network, number)
-    assert (network.inner[0].weight[3] == 0).all()

@@ -21,7 +21,6 @@ from sightline.errors import ConfigError
 from sightline.evaluation.notes import Notes
 from sightline.evaluation.tracking import TrackingScores, score_sequences
 from sightline.evaluation.tracks import mot
-from sightline.evaluation.tracks.mot_pictures import frame_numbers
 
 Row = list[float]
 FRAMES = 30
@@ -267,25 +266,3 @@ def test_other_formats_are_refused(tracks: Tracks) -> None:
     (found / f"{tracks.sequence}.txt").write_text(kitti)
     with pytest.raises(ConfigError, match=r"MOT17-02.txt:1: this is KITTI's format"):
         scores(truth, found)
-
-
-@pytest.mark.parametrize(
-    ("names", "annotated", "expected", "note"),
-    [
-        pytest.param(["000001.jpg", "000002.jpg"], [1, 2], [1, 2], "", id="from 1"),
-        pytest.param(["000301.jpg", "000302.jpg"], [301, 302], [301, 302], "", id="from 301"),
-        pytest.param(["1.jpg", "6.jpg", "11.jpg"], [1, 6], [1, 6, 11], "", id="every fifth"),
-        pytest.param(["frame_0.png", "frame_1.png"], [1, 2], [1, 2], "", id="from 0"),
-        pytest.param(["cam2_0005.jpg", "cam2_0006.jpg"], [5, 6], [5, 6], "", id="other numbers"),
-        pytest.param(["000301.jpg", "000302.jpg"], [1, 2], [1, 2], "as frame 1", id="renumbered"),
-        pytest.param(["a.jpg", "b.jpg"], [1, 2], [1, 2], "", id="no numbers"),
-        pytest.param(["a1.jpg", "b1.jpg"], [1, 2], [1, 2], "", id="one number twice"),
-    ],
-)
-def test_frames_of_pictures(
-    names: list[str], annotated: list[int], expected: list[int], note: str
-) -> None:
-    notes = Notes()
-    assert frame_numbers(names, annotated, notes) == expected
-    assert note in "".join(notes.lines())
-    assert bool(notes.lines()) == bool(note)

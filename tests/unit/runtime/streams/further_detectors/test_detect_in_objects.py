@@ -2,96 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.runtime.streams.further_detectors.bright_detector import (
+    CAR,
+    HEIGHT,
+    NAMES,
+    OTHER,
+    WIDTH,
+    Bright,
+    detecting,
+    picture,
+    run,
+    seen,
+    segmenting,
+)
 
-from sightline.config import DetectOptions, SegmentOptions
+from sightline.config import DetectOptions
 from sightline.errors import ModelError, Overloaded
 from sightline.runtime.streams.further_detectors.detect_in_objects import DetectInObjects
-from sightline.runtime.streams.further_detectors.segment import SegmentObjects
-from sightline.sources.stills import still_frame
-from sightline.types import Detections, Frame, Masks, Observation
-
-NAMES = ("person", "car")
-WIDTH, HEIGHT = 320, 200
-
-
-class Bright:
-    """Finds what is brighter than 200 in each picture that it sees: class 0, with its mask."""
-
-    def __init__(self, *names: str, masks: bool = True) -> None:
-        self.class_names = names or ("plate",)
-        self.seen: list[tuple[int, int]] = []
-        self.refusals: list[Exception] = []
-        self._masks = masks
-
-    def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
-        if self.refusals:
-            raise self.refusals.pop()
-        self.seen += [(frame.width, frame.height) for frame in frames]
-        found: Future[list[Detections]] = Future()
-        found.set_result([self._look(frame.image[..., 0] > 200) for frame in frames])
-        return found
-
-    def _look(self, bright: np.ndarray) -> Detections:
-        count, marks, boxes, _ = cv2.connectedComponentsWithStats(bright.astype(np.uint8))
-        x, y, w, h = boxes[1:, :4].T.astype(np.float32)
-        masks = np.stack([marks == i for i in range(1, count)]) if count > 1 else None
-        return Detections(
-            np.stack((x, y, x + w, y + h), axis=1),
-            (0.5 + w * h / bright.size / 2).astype(np.float32),
-            np.zeros(count - 1, np.int64),
-            masks=masks if self._masks else None,
-            class_names=self.class_names,
-        )
-
-    def close(self) -> None: ...
-
-
-def picture(*bright: tuple[int, int, int, int]) -> np.ndarray:
-    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    for x0, y0, x1, y1 in bright:
-        image[y0:y1, x0:x1] = 255
-    return image
-
-
-def seen(
-    image: np.ndarray, *objects: tuple[float, float, float, float], index: int = 0, **fields: Any
-) -> Observation:
-    n = len(objects)
-    found = Detections(
-        np.array(objects, np.float32).reshape(n, 4),
-        np.full(n, 0.9, np.float32),
-        np.ones(n, np.int64),
-        np.arange(11, 11 + n),
-        class_names=NAMES,
-    )
-    return Observation(replace(still_frame(image), index=index), replace(found, **fields))
-
-
-def run(stage: DetectInObjects | SegmentObjects, observation: Observation) -> Detections:
-    begun = stage.submit(observation)
-    return stage.settle(observation, None if begun is None else begun.result(0)).detections
-
-
-def detecting(detector: Bright, ids: Sequence[int] | None = None, **options: Any) -> Any:
-    wanted = None if ids is None else np.array(ids, np.int64)
-    return DetectInObjects(detector, DetectOptions(model="m", **options), NAMES, wanted)
-
-
-def segmenting(detector: Bright, **options: Any) -> SegmentObjects:
-    return SegmentObjects(detector, SegmentOptions(model="m", **options), NAMES)
-
-
-CAR, OTHER = (100, 50, 200, 120), (210, 60, 300, 130)
 
 
 @pytest.mark.parametrize("crops", [True, False], ids=["crops", "the whole picture"])
@@ -210,39 +143,32 @@ def test_without_tracks_nobody_tells_the_parent() -> None:
     assert (len(found), found.track_ids, found.parent_ids) == (2, None, None)
 
 
-@pytest.mark.parametrize("crops", [True, False], ids=["crops", "the whole picture"])
-def test_masks_go_to_the_objects_that_they_overlap(crops: bool) -> None:
-    car, other = (102, 53, 198, 118), (211, 60, 300, 128)
-    stage = segmenting(Bright("car"), crops=crops)
-    found = run(stage, seen(picture(car, other, (5, 5, 30, 30)), OTHER, (10, 100, 60, 180), CAR))
-    assert found.masks is not None
-    assert found.masks.areas.tolist() == [89 * 68, 0, 96 * 65]
-    assert found.masks.corners[2].tolist() == [102, 53]
-    assert found.track_ids is not None
-    assert found.track_ids.tolist() == [11, 12, 13]
-
-
-def test_an_object_gets_a_mask_of_its_own_class_where_the_model_knows_it() -> None:
-    image = picture(CAR)
-    for names, area in ((("person", "car"), 0), (("vehicle",), 7000), (("car",), 7000)):
-        masks = run(segmenting(Bright(*names)), seen(image, CAR)).masks
-        assert masks is not None
-        assert masks.areas.tolist() == [area]
-
-
-def test_masks_that_there_were_stay_where_no_better_ones_come() -> None:
-    before = Masks.of(np.ones((2, HEIGHT, WIDTH), np.bool_))
-    found = run(segmenting(Bright("car")), seen(picture(CAR), CAR, OTHER, masks=before))
-    assert found.masks is not None
-    assert found.masks.areas.tolist() == [7000, WIDTH * HEIGHT]
-
-
-def test_a_model_without_masks_is_told() -> None:
-    with pytest.raises(ModelError, match="tells no masks"):
-        run(segmenting(Bright("car", masks=False)), seen(picture(CAR), CAR))
-
-
 def test_nothing_found_and_nothing_there_leave_the_objects_as_they_were() -> None:
     one = seen(picture(), CAR)
     assert run(segmenting(Bright("car")), one) is one.detections
     assert len(run(detecting(Bright()), one)) == 1
+
+
+def test_a_name_that_stands_there_twice_moves_no_other() -> None:
+    """As DETR's exports have "N/A" for each number that COCO leaves out."""
+    names = ("person", "N/A", "car", "N/A", "bus")
+    stage = DetectInObjects(Bright("plate"), DetectOptions(model="m"), names)
+    one = seen(picture((133, 91, 152, 97)), CAR, class_ids=np.array([4]), class_names=names)
+    found = run(stage, one)
+    assert [part.name for part in found] == ["bus", "plate"]
+
+
+@pytest.mark.parametrize(
+    ("names", "own", "said"),
+    [
+        pytest.param((), ("plate",), "stage parts: the detector of the stream", id="the stream's"),
+        pytest.param(NAMES, (), "stage parts: its detector has no class names", id="its own"),
+    ],
+)
+def test_detectors_without_names_are_refused(
+    names: tuple[str, ...], own: tuple[str, ...], said: str
+) -> None:
+    detector = Bright()
+    detector.class_names = own
+    with pytest.raises(ModelError, match=rf"{said}.*write `class_names`"):
+        DetectInObjects(detector, DetectOptions(model="m"), names, name="parts")
