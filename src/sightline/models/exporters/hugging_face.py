@@ -124,7 +124,7 @@ def _timm(how: Mapping[str, object]) -> dict[str, Any]:
     if _is_number(share) and 0 < share <= 1:
         squashed = how.get("crop_mode") == "squash"
         found |= {"resize": "stretch" if squashed else "centre-crop", "crop": float(share)}
-    if how.get("interpolation") in {"bilinear", "bicubic"}:
+    if how.get("interpolation") in ("bilinear", "bicubic"):  # it may be a list, too
         found["interpolation"] = how["interpolation"]
     return found
 

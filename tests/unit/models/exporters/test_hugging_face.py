@@ -129,6 +129,7 @@ NAMES = {"class_names": {0: "cat", 1: "dog"}}
             },
             id="timm",
         ),
+        pytest.param({"pretrained_cfg": {"interpolation": ["bicubic"]}}, None, {}, id="timm's lists"),
         pytest.param(
             {"pretrained_cfg": {"crop_pct": 1, "crop_mode": "squash"}}, None,
             {"resize": "stretch", "crop": 1.0}, id="timm's squash",
