@@ -181,5 +181,6 @@ def _deviations(values: object) -> tuple[float, ...] | None:
 
 def _is_number(value: object) -> TypeGuard[float]:
     """A finite one: JSON as Python reads it has NaN and infinity, too."""
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return known and abs(value) <= _LARGEST
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= _LARGEST
