@@ -152,11 +152,23 @@ def _unknown(text: str, options: ModelOptions, *, of_crops: bool) -> ConfigError
     detectors = bundled_names()
     of_others = [name for name in bundled_files() if name not in detectors]
     known = of_others if of_crops else _names(options)
-    near = difflib.get_close_matches(text.lower(), known, n=2)
+    near = [*_near_files(text, Path()), *difflib.get_close_matches(text.lower(), known, n=2)]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."
+    file = text if Path(text).suffix else f"{text}.onnx"
     return ConfigError(
-        f"no model is called {text!r}: {hint} For a file of yours give its path: ./{text}.onnx"
+        f"no model is called {text!r}: {hint} For a file of yours give its path: ./{file}"
     )
+
+
+def _near_files(name: str, folder: Path) -> list[str]:
+    """The model file in a folder, as a path, whose name is nearly this one; with its suffix or without."""
+    files = [one.name for one in folder.glob("*") if one.suffix.lower() in MODEL_SUFFIXES]
+    if not Path(name).suffix:
+        stems = {Path(file).stem: file for file in files}
+        near = [stems[stem] for stem in difflib.get_close_matches(name, stems, n=1)]
+    else:
+        near = difflib.get_close_matches(name, files, n=1)
+    return [str(folder / file) for file in near]
 
 
 def _absent(path: Path, options: ModelOptions) -> str:
@@ -164,8 +176,6 @@ def _absent(path: Path, options: ModelOptions) -> str:
     text = f"no model file at {path}"
     if path.stem in _names(options) and path.parent == Path():
         return f"{text}; the model's name is {path.stem}, without {path.suffix}"
-    beside = path.parent.glob("*") if path.parent.is_dir() else ()
-    files = [one.name for one in beside if one.suffix.lower() in MODEL_SUFFIXES]
-    if near := difflib.get_close_matches(path.name, files, n=1):
-        return f"{text}; did you mean {path.with_name(near[0])}?"
+    if path.parent.is_dir() and (near := _near_files(path.name, path.parent)):
+        return f"{text}; did you mean {near[0]}?"
     return f"{text}; `sightline models list` shows models that have a name"

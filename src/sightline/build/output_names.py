@@ -23,6 +23,10 @@ _FOREIGN: Mapping[str, frozenset[str]] = {
     "video": VIDEOS,
     "picture": PICTURES | UNREAD_PICTURES,
     "model": _MODELS,
+    "spreadsheet": frozenset({".xlsx", ".xls", ".ods", ".numbers"}),
+    "column table": frozenset({".parquet", ".feather", ".arrow"}),
+    "compressed file": frozenset({".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz"}),
+    "document": frozenset({".pdf", ".html", ".htm", ".docx"}),
 }
 _ALSO: Mapping[str, frozenset[str]] = {
     ".jsonl": frozenset({".json", ".ndjson"}),
@@ -35,8 +39,8 @@ _ALSO: Mapping[str, frozenset[str]] = {
 def check_name(output: ChosenOutput) -> None:
     """Say it where the name of a text file or a database is another output's or a misspelt one.
 
-    Raises ConfigError: it is the name of a video, a picture or a model, which might be lost; or a file is there that
-        is no text.
+    Raises ConfigError: it is the name of a video, a picture or a model, which might be lost, or of what no program
+        would open as such (a spreadsheet, a compressed file); or a file is there that is no text.
     """
     path, usual = output.path, output.entry.suffix
     if output.entry.takes not in {"path", "database"} or "://" in path or path == "-":
@@ -50,7 +54,7 @@ def check_name(output: ChosenOutput) -> None:
     suffix = file_suffix(path)
     if not suffix or not usual or usual in media or suffix in {usual, *_ALSO.get(usual, ())}:
         return
-    flag, right = flag_of(output.kind), Path(path).with_suffix(usual)
+    flag, right = flag_of(output.kind), _right_name(Path(path), usual)
     for what, suffixes in _FOREIGN.items():
         if suffix in suffixes:
             raise ConfigError(
@@ -68,3 +72,9 @@ def check_name(output: ChosenOutput) -> None:
         )
     elif sorted(suffix) == sorted(usual) or get_close_matches(suffix, [usual], 1, 0.6):
         log.warning("%s %s: is %s meant?", flag, path, right)
+
+
+def _right_name(path: Path, usual: str) -> Path:
+    """``out.csv`` for ``out.xlsx``, and for ``out.csv.gz``."""
+    inner = path.with_suffix("")
+    return inner if inner.suffix.lower() == usual else path.with_suffix(usual)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sightline.errors import ModelError
+from sightline.foreign_files.mistaken import file_mistaken_for
 from sightline.model_inputs import ModelInputs, read_inputs
 from sightline.models.exporters import other_formats
 from sightline.models.exporters.metadata import program_metadata, yaml_metadata
@@ -135,6 +136,7 @@ def open_model(path: Path) -> ModelFile:
             f"no model file at {path}; `sightline models list` shows models that can be pulled"
         )
     suffix = path.suffix.lower()
+    _refuse_mistaken(path)
     if suffix == ".onnx":
         model = _open_onnx(path)
     elif suffix == ".xml":
@@ -148,6 +150,18 @@ def open_model(path: Path) -> ModelFile:
             f"{path}: unknown model format {path.suffix or '(none)'}: it is {other_formats.about(path)}"
         )
     return model
+
+
+def _refuse_mistaken(path: Path) -> None:
+    """Raise ModelError where a download has brought something else in the model's place, and it is known what."""
+    other = file_mistaken_for(path)
+    if other is not None and not _is_torch_archive(path):
+        raise ModelError(f"{path}: no model, but {other}")
+
+
+def _is_torch_archive(path: Path) -> bool:
+    with path.open("rb") as file:
+        return path.suffix.lower() in {*TORCH_SUFFIXES, ".pt", ".pth"} and file.read(2) == b"PK"
 
 
 def onnx_output_shapes(graph: GraphProto, shape: tuple[int, int, int, int]) -> list[Shape] | None:
@@ -202,7 +216,7 @@ def load_onnx(path: Path) -> Any:
 
     try:
         graph = onnx.load(str(path))
-    except onnx.checker.ValidationError as exc:  # of external data alone: outside, a link, missing
+    except (onnx.checker.ValidationError, ValueError) as exc:  # of weights in files beside it alone
         raise ModelError(
             f"{path}: its weights cannot be used: {str(exc).rstrip('. ')}. They must be files in the model's own folder: put them "
             "there, or save the model in one file"

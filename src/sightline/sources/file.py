@@ -12,9 +12,10 @@ from threading import Lock
 import av
 
 from sightline.errors import DecodeError, SourceError
+from sightline.foreign_files.mistaken import HEAD_BYTES
 from sightline.sources.clock import StreamClock
 from sightline.sources.ffmpeg import DecodedFrame, VideoReader, explain
-from sightline.sources.image_header import HEAD_BYTES, other_kind
+from sightline.sources.image_header import other_kind
 from sightline.sources.pictures import Scalers
 from sightline.sources.turn import Turn
 from sightline.sources.video_track import (

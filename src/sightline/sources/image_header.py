@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from sightline.errors import DecodeError
+from sightline.foreign_files.mistaken import HEAD_BYTES, mistaken_for
 
 # Start of frame, without DHT (c4), JPG (c8) and DAC (cc), which lie between.
 _JPEG_SOF = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -32,7 +34,8 @@ _MOST_BLOCKS = 4096
 _QUARTER_TURNS = {5, 6, 7, 8}  # of EXIF's orientations
 _EXIF = b"Exif\0\0"
 _WEBP_ANIMATED = 0x02
-HEAD_BYTES = 4096
+LIMIT_BYTES = 1 << 30
+"""So much is read of a picture's file at most: pictures within the limit of pixels are smaller."""
 LIMIT_SCANS = 100
 """Most scans of a progressive JPEG; programs write about ten."""
 
@@ -53,6 +56,17 @@ class ImageHeader(NamedTuple):
     orientation: int = 1
     scans: int = 1
     animated: bool = False
+
+
+def picture_content(path: Path) -> bytes:
+    """The bytes of a picture's file; of one that is no picture, or of a device, the first ones only.
+
+    Raises OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        known = any(re.match(magic, head, re.DOTALL) for magic, _ in _FORMATS)
+        return head + file.read(LIMIT_BYTES) if known else head
 
 
 def read_header(data: bytes) -> ImageHeader | None:
@@ -101,13 +115,7 @@ def other_kind(head: bytes) -> str | None:
     Args:
         head: its first bytes, ``HEAD_BYTES`` are enough.
     """
-    if not head:
-        return "empty: copy it again from where it came from"
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:64].lower()
-    for magic, kind in _OTHER_KINDS:
-        if re.match(magic, head, re.DOTALL) or re.match(magic, text, re.DOTALL):
-            return kind
-    return None
+    return mistaken_for(head, _OTHER_KINDS)
 
 
 def is_animation(data: bytes) -> bool:
@@ -251,13 +259,7 @@ _FORMATS: tuple[tuple[bytes, Callable[[bytes], ImageHeader | None]], ...] = (
 _CONVERT = "convert it to JPEG or PNG"
 _SAVE_AGAIN = "is not read: save it again with another program"
 _OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
-    (rb"version https://git-lfs", "a pointer of Git LFS: `git lfs pull` fetches the file itself"),
-    (
-        rb"<!doctype html|<html|<head",
-        "a web page: it came in place of the file, of which the address or the login is wrong",
-    ),
     (rb"<\?xml.*<svg|<svg", f"an SVG drawing: {_CONVERT}"),
-    (rb"\{|\[\s*[{\"]", "JSON: an answer of a program in place of the file, perhaps its error"),
     (rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", f"a HEIC picture: {_CONVERT}"),
     (rb"....ftypavi[fs]", f"an AVIF picture: {_CONVERT}"),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", f"a JPEG XL picture: {_CONVERT}"),
@@ -271,7 +273,5 @@ _OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
     (rb"%PDF", f"a PDF: {_CONVERT}"),
     (rb"P[1-7]\s", f"a PNM picture (.ppm, .pgm): {_CONVERT}"),
     (rb"\0\0\x01\0", f"an icon: {_CONVERT}"),
-    (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive: unpack it"),
-    (rb"\0{64}", "only zeros: its copy was never finished, so copy it again"),
 )
 """What files begin with that people have under the names of pictures and videos, as regular expressions."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import io
 import logging
@@ -18,13 +19,14 @@ import cv2
 import numpy as np
 
 from sightline.errors import ConfigError, DecodeError, SourceError
+from sightline.foreign_files.mistaken import HEAD_BYTES
 from sightline.media_suffixes import PICTURES, UNREAD_PICTURES, VIDEOS
 from sightline.sources.display_shape import DisplayMatrix
 from sightline.sources.image_header import (
-    HEAD_BYTES,
     ImageHeader,
     check_header,
     is_animation,
+    picture_content,
 )
 from sightline.sources.jpeg import decode_jpeg
 from sightline.sources.pictures import ArrayPicture, Scalers, VideoPicture
@@ -95,7 +97,7 @@ def read_image(
         DecodeError: see ``decode_image``.
     """
     try:
-        data = Path(path).read_bytes()
+        data = picture_content(Path(path))
     except OSError as exc:
         raise SourceError(f"{path} cannot be read: {exc.strerror}: check the path") from exc
     if not again and is_animation(data):
@@ -333,12 +335,22 @@ def picture_paths(where: str | Path | Sequence[str | Path]) -> tuple[list[Path],
         left_out = ""
         if isinstance(where, str | Path) and Path(where).is_dir():
             left_out = "".join(f"; {what}" for what in _left_out(Path(where)))
+        elif isinstance(where, str | Path):
+            left_out = _in_other_case(str(where))
         raise SourceError(
             f"no pictures at {where}: give files, a folder or a glob of {kinds}{left_out}"
         )
     if len({path.is_absolute() for path in paths}) > 1:
         paths = [path.absolute() for path in paths]
     return paths, Path(os.path.commonpath([path.parent for path in paths]))
+
+
+def _in_other_case(pattern: str) -> str:
+    """What a glob would have found, did it not tell ``.jpg`` from ``.JPG``."""
+    alike = re.compile(fnmatch.translate(Path(pattern).name), re.IGNORECASE)
+    beside = (p for p in Path(pattern).parent.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    found = [path for path in beside if alike.match(path.name)]
+    return f"; {min(found)} fits but for capital letters, which count" if found else ""
 
 
 def _left_out(folder: Path) -> Iterator[str]:

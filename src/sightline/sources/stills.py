@@ -19,6 +19,7 @@ from sightline.errors import DecodeError, InvalidRequest, SourceError
 from sightline.imaging.pixels import bgr_pixels
 from sightline.redaction import redact_address
 from sightline.sources.encoded import EncodedPicture
+from sightline.sources.image_header import picture_content
 from sightline.sources.images import decode_image, read_image
 from sightline.sources.pictures import ArrayPicture
 from sightline.types import ChannelOrder, Detections, Frame, Observation, Pixels
@@ -132,7 +133,7 @@ def encoded_frame(image: Image) -> Frame:
         image = _bytes_of(image)
     if isinstance(image, (str, Path)):
         try:
-            image = Path(image).read_bytes()
+            image = picture_content(Path(image))
         except OSError as exc:
             raise SourceError(f"{name} cannot be read: {exc.strerror}: check the path") from exc
     if isinstance(image, bytes):

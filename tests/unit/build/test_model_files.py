@@ -71,6 +71,15 @@ WRONG = [
     pytest.param("zzz", ConfigError, "there are people, street, yolox_nano", id="unlike any"),
     pytest.param("yolox_s", ModelError, "sightline models pull yolox_s", id="not pulled yet"),
     pytest.param("vest.onnx", ModelError, "did you mean vests.onnx", id="misspelt file"),
+    pytest.param(
+        "vest", ConfigError, "did you mean vests.onnx", id="misspelt file without its suffix"
+    ),
+    pytest.param(
+        "vests.onx",
+        ConfigError,
+        r"did you mean vests.onnx\? For a file of yours give its path: ./vests.onx$",
+        id="misspelt suffix",
+    ),
     pytest.param("yolox_nano.onnx", ModelError, "name is yolox_nano, without", id="name as a file"),
     pytest.param("./street", ModelError, "a folder without a model that runs here", id="folder"),
     pytest.param(

@@ -40,6 +40,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("mot", "out/film.AVI", VIDEO, "--mot out/film.AVI: .avi is the name of a video, and this is none: give out/film.txt"),
         ("json_lines", "a.jpg", PICTURES, "--json a.jpg: .jpg is the name of a picture, and this is none: give a.jsonl"),
         ("database", "best.onnx", VIDEO, "--db best.onnx: .onnx is the name of a model, and this is none: give best.db"),
+        ("csv", "a.xlsx", VIDEO, "--csv a.xlsx: .xlsx is the name of a spreadsheet, and this is none: give a.csv"),
+        ("csv", "a.csv.gz", VIDEO, "--csv a.csv.gz: .gz is the name of a compressed file, and this is none: give a.csv, or"),
+        ("json_lines", "a.parquet", VIDEO, ".parquet is the name of a column table, and this is none: give a.jsonl"),
+        ("coco", "a.html", VIDEO, ".html is the name of a document, and this is none: give a.json"),
+        ("database", "run.zip", VIDEO, "--db run.zip: .zip is the name of a compressed file, and this is none: give run.db"),
         ("coco", "a.gif", VIDEO, "--coco a.gif: .gif is the name of a picture, and this is none: give a.json"),
     ],
 )  # fmt: skip

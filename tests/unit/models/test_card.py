@@ -117,6 +117,11 @@ def test_guessed_class_names_are_said_to_be_a_guess(
     assert not [r for r in caplog.records if r.levelno == logging.WARNING]
 
 
+def test_a_card_that_is_nested_too_deeply(model: Path) -> None:
+    with pytest.raises(ModelError, match=r"\.yaml: not a model card: it is nested too deeply"):
+        read(beside(model, "[" * 5000))
+
+
 def test_gaps_between_class_ids_are_filled_with_numbers(model: Path) -> None:
     card = read(beside(model, "class_names: {0: person, 3: car}")).card
     assert card.class_names == ("person", "1", "2", "car")

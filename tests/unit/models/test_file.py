@@ -90,10 +90,20 @@ def test_a_truncated_model_is_refused(data: Path, tmp_path: Path, keep: float) -
         open_model(path)
 
 
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 3800000\n"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        pytest.param("empty.onnx", b"", "not a whole ONNX model", id="empty"),
+        pytest.param("empty.onnx", b"", "no model, but empty: copy it again", id="empty"),
+        pytest.param("lfs.onnx", LFS, "but a pointer of Git LFS: `git lfs pull`", id="pointer"),
+        pytest.param("lfs.pt", LFS, "but a pointer of Git LFS", id="pointer as PyTorch's"),
+        pytest.param("lfs.engine", LFS, "but a pointer of Git LFS", id="pointer as TensorRT's"),
+        pytest.param("page.xml", b"<html/>", "but a web page", id="page"),
+        pytest.param("page.onnx", b"<!DOCTYPE html>", "but a web page", id="page as ONNX"),
+        pytest.param("all.onnx", b"PK\3\4", "but an archive: unpack it", id="archive"),
+        pytest.param("old.onnx", b"\n\0", "it holds no graph", id="no graph"),
         pytest.param("text.onnx", b"hello\n" * 99, "truncated, or another format", id="text"),
         pytest.param("ir.xml", b"<net/>", r"its weights ir\.bin are not beside it", id="no bin"),
     ],
@@ -112,7 +122,7 @@ def test_what_is_no_model_is_refused(
     ("content", "message"),
     [
         pytest.param("<net", "not a whole OpenVINO IR", id="broken"),
-        pytest.param("", "not a whole OpenVINO IR", id="empty"),
+        pytest.param("", "no model, but empty", id="empty"),
         pytest.param("<net/>", "one picture input", id="no input"),
         pytest.param("<svg/>", "one picture input", id="other xml"),
         pytest.param(
@@ -240,6 +250,19 @@ def test_external_weights_outside_the_folder_are_refused(
                 entry.value = location
     onnx.save(model, str(external))
     with pytest.raises(ModelError, match=r"model\.onnx.*(outside|relative path|symbolic link)"):
+        open_model(external)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("length", "99999999999"), ("offset", "-4"), ("offset", "99999999")]
+)
+def test_external_weights_that_are_not_all_there(external: Path, key: str, value: str) -> None:
+    model = onnx.load(str(external), load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        if entry.key == key:
+            entry.value = value
+    onnx.save(model, str(external))
+    with pytest.raises(ModelError, match=r"model\.onnx: its weights cannot be used: External data"):
         open_model(external)
 
 

@@ -342,6 +342,13 @@ def test_a_glob_that_matches_nothing(tmp_path: Path) -> None:
             ImageSource(where)
 
 
+def test_a_glob_that_differs_in_capitals_only(tmp_path: Path) -> None:
+    (tmp_path / "IMG_1.JPG").touch()
+    (tmp_path / "other.png").touch()
+    with pytest.raises(SourceError, match=r"; .*IMG_1\.JPG fits but for capital letters"):
+        ImageSource(str(tmp_path / "img_*.jpg"))
+
+
 def test_an_empty_list() -> None:
     with pytest.raises(SourceError, match=r"no pictures at \[\]: give files"):
         ImageSource([])
