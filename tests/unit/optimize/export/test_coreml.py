@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import pytest
 import yaml
-from onnx import TensorProto, helper
+from onnx import helper
 from tests.command import in_process
 
 from sightline.build.toolchain.export import export
@@ -109,38 +108,3 @@ def test_an_operator_that_is_not_known_is_named_with_its_layer(
         export(
             ModelOptions(model=str(tmp_path / "b.onnx")), tmp_path / "a.mlpackage", ExportOptions()
         )
-
-
-OPERATORS = [
-    pytest.param(helper.make_node("ReduceMean", ["images"], ["out"], axes=[2, 3]), id="ReduceMean"),
-    pytest.param(helper.make_node("ReduceMax", ["images"], ["out"], axes=[1], keepdims=0), id="ReduceMax"),
-    pytest.param(helper.make_node("GlobalAveragePool", ["images"], ["out"]), id="GlobalAveragePool"),
-    pytest.param(helper.make_node("LeakyRelu", ["images"], ["out"], alpha=0.3), id="LeakyRelu"),
-    pytest.param(helper.make_node("HardSigmoid", ["images"], ["out"], alpha=0.3, beta=0.1), id="HardSigmoid"),
-    pytest.param(helper.make_node("HardSwish", ["images"], ["out"]), id="HardSwish"),
-    pytest.param(helper.make_node("AveragePool", ["images"], ["out"], kernel_shape=[2, 2], strides=[2, 2]), id="AveragePool"),
-    pytest.param(helper.make_node("Flatten", ["images"], ["out"]), id="Flatten"),
-    pytest.param(helper.make_node("Tanh", ["images"], ["out"]), id="Tanh"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("node", OPERATORS)
-def test_an_operator_means_the_same_in_pytorch(node: Any) -> None:
-    import onnxruntime
-    import torch
-
-    from sightline.optimize.export.onnx_network import OnnxNetwork
-
-    graph = helper.make_graph(
-        [node],
-        "one",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, (1, 3, 4, 6))],
-        [helper.make_tensor_value_info("out", TensorProto.FLOAT, None)],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    picture = np.random.default_rng(0).normal(size=(1, 3, 4, 6)).astype(np.float32)
-    session = onnxruntime.InferenceSession(model.SerializeToString())
-    (expected,) = session.run(None, {"images": picture})
-    found = OnnxNetwork(model)(torch.from_numpy(picture)).numpy()
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() < 1e-6
