@@ -20,6 +20,7 @@ from sightline.errors import ConfigError, ModelError
 from sightline.futures import joined
 from sightline.geometry import Placement, place
 from sightline.models.canvas import Canvas, CanvasRule
+from sightline.models.finite import FiniteObjects
 from sightline.models.model_card import ModelCard
 from sightline.models.postprocess.nms import best, suppress
 from sightline.models.postprocess.placed import to_source
@@ -74,6 +75,7 @@ class EngineDetector:
         self.wanted_ids = None if classes is None else class_ids(card.class_names, classes)
         self._nothing = Detections.empty(card.class_names)
         self._unnamed: set[int] = set()  # shared with the detectors that are made of this one
+        self._finite = FiniteObjects(card.name)  # likewise
 
     def __str__(self) -> str:
         """Name, task, input size, classes and runtime, in one line."""
@@ -192,6 +194,8 @@ class EngineDetector:
         if self._read_outputs is not None:
             outputs = [outputs[i] for i in self._read_outputs]
         pictures = self._decoder.decode(outputs, canvas, self.conf)
+        if not any(map(len, pictures)):
+            self._finite.look(outputs)
         if (
             self._flat
         ):  # it tells neither of pictures without objects nor of those that fill a batch
@@ -217,7 +221,8 @@ class EngineDetector:
             found = suppress(found, self.iou, agnostic=self._agnostic, limit=self._limit)
         else:
             found = best(found, self._limit)
-        return to_source(found, spot, self.card.class_names, self.card.keypoint_names)
+        placed = to_source(found, spot, self.card.class_names, self.card.keypoint_names)
+        return self._finite.kept(placed)
 
     def _warn_of_unnamed(self, class_id: int) -> None:
         """Say once that a class has no name: where ids are values, shapes cannot tell how many."""

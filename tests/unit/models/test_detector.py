@@ -293,6 +293,50 @@ def test_replaced_leaves_the_first_as_it_was(
     assert detector.with_engines(lambda _: other).conf == detector.conf
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param((np.nan, 1, 30, 30, 0.9, 0), id="NaN in a box"),
+        pytest.param((1, 1, 30, 30, np.inf, 0), id="infinite score"),
+        pytest.param((-np.inf, 1, np.nan, 30, 0.9, 0), id="both"),
+    ],
+)
+def test_an_object_that_is_no_number_is_left_out_and_said_once(
+    build: Callable[..., EngineDetector],
+    frame_of: FrameOf,
+    broken: tuple[float, ...],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    detector = build(card(), rows((2, 2, 40, 40, 0.8, 2), broken))  # type: ignore[arg-type]
+    for _ in range(3):
+        (found,) = detect(detector, frame_of(noise(64, 64)))
+        assert found.boxes.tolist() == [[2, 2, 40, 40]]
+    said = [r.getMessage() for r in caplog.records if "no numbers" in r.getMessage()]
+    assert len(said) == 1
+    assert "model fake makes boxes or scores that are no numbers" in said[0]
+    assert "--precision fp32" in said[0]
+
+
+def test_a_network_whose_scores_are_all_nan_is_told(
+    build: Callable[..., EngineDetector], frame_of: FrameOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    detector = build(card(), np.full((10, 6), np.nan, np.float32))
+    for _ in range(5):
+        (found,) = detect(detector.replaced(conf=0.5), frame_of(noise(64, 64)))
+        assert not len(found)
+    said = [r.getMessage() for r in caplog.records if "NaN" in r.getMessage()]
+    assert len(said) == 1
+    assert "in which nothing can be found" in said[0]
+
+
+def test_a_network_that_finds_nothing_is_not_accused(
+    build: Callable[..., EngineDetector], frame_of: FrameOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    detector = build(card(), rows())
+    assert not len(detect(detector, frame_of(noise(64, 64)))[0])
+    assert not caplog.records
+
+
 def test_close_closes_the_engine(build: Callable[..., EngineDetector]) -> None:
     detector = build(card())
     detector.close()
