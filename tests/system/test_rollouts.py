@@ -290,3 +290,48 @@ def test_a_canary_whose_model_is_loaded_again_is_judged_anew_and_no_request_fail
         assert told["per_class"]["person"]["agreement"] == 0.0
         assert told["since"] > before["since"]
         assert told["second"]["failed"] == 0
+
+
+def test_a_canary_whose_file_was_exchanged_without_a_reload_is_not_promoted(
+    broken: Path, pictures: list[bytes], tmp_path: Path
+) -> None:
+    """What was judged is no longer there: the model that is there takes nobody's place."""
+    file = tmp_path / "next.onnx"
+    file.write_bytes(STREET.read_bytes())
+    canary = {"model": "next", "steps": [0.5], "pictures": 30, "compare": 1.0}
+    models = {
+        "street": {"model": "street", **PLAIN, "canary": canary},
+        "next": {"model": str(file), **PLAIN},
+    }
+    with running(models) as site, asking_all_the_time(site, pictures[0]):
+        file.write_bytes(broken.read_bytes())
+        wait_for(lambda: site.rollout()["state"] == "rolled back", timeout_s=60)
+        (reason,) = site.rollout()["reasons"]
+        assert reason["rule"] == "loading"
+        assert "the files on disk are not those that were loaded and judged" in reason["message"]
+        assert people(ask(site, pictures[0]))
+        by_hand = site.client.post("/models/street/rollout/promote")
+        assert by_hand.status_code == 409
+        assert "was judged): load that model again" in by_hand.text
+        site.client.post("/models/next/reload").raise_for_status()
+        assert site.client.post("/models/street/rollout/promote").json()["state"] == "promoted"
+        assert not people(ask(site, pictures[0]))
+
+
+def test_a_shadow_whose_file_was_exchanged_is_not_promoted(
+    broken: Path, pictures: list[bytes], tmp_path: Path
+) -> None:
+    file = tmp_path / "next.onnx"
+    file.write_bytes(STREET.read_bytes())
+    models = {
+        "street": {"model": "street", **PLAIN, "shadow": {"model": "next", "share": 1.0}},
+        "next": {"model": str(file), **PLAIN},
+    }
+    with running(models) as site:
+        file.write_bytes(broken.read_bytes())
+        refused = site.client.post("/models/street/rollout/promote")
+        assert refused.status_code == 409, refused.text
+        assert people(ask(site, pictures[0]))
+        site.client.post("/models/street/rollout/restart").raise_for_status()
+        assert site.client.post("/models/street/rollout/promote").json()["state"] == "promoted"
+        assert not people(ask(site, pictures[0]))

@@ -115,6 +115,7 @@ class Application:
             native=lambda name: native_engine(configuration.models[name].files[0]),
             described=[name for name, model in options.items() if _by_its_tensors(model)],
             expected=_expected(configuration) if expected is None else expected,
+            content=self.rollouts.content,
         )
         self.classifiers = ClassifierRepository(
             self.scheduler, self._classifier, configuration.classifiers, BUNDLED_CLASSIFIERS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from pathlib import Path
 
 from sightline.config import (
@@ -85,6 +86,17 @@ def model_identity(options: ModelOptions) -> str:
     if path is None:
         return options.model
     return f"{path.stem} {open_model(path).sha256[:12]}"
+
+
+def model_content(options: SharedModelOptions) -> str:
+    """The SHA-256 of the files that decide what a model says: networks, weights and cards beside them, of all its parts.
+
+    Raises ModelError, ConfigError: as ``model_path``, or a file cannot be read.
+    """
+    from sightline.models.file import open_model
+
+    found = [open_model(model_path(file)).weights_sha256 for file in options.files]
+    return found[0] if len(found) == 1 else hashlib.sha256("".join(found).encode()).hexdigest()
 
 
 def configured_identity(configuration: Configuration, name: str) -> str:

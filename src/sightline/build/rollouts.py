@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from sightline.build.model_files import PEOPLE, model_content
 from sightline.build.models import served_detector
 from sightline.config import (
     CanaryOptions,
@@ -54,7 +55,21 @@ class Rollouts:
                 second = self._configuration.models[options.model]
                 hang_s = self._configuration.scheduler.hang_s
                 make = partial(_shadow, logs.verbosity(), options.model, second, hang_s)
-                self._background[name] = BackgroundDetector(options.model, make)
+                self._background[name] = BackgroundDetector(
+                    options.model, make, content=partial(model_content, second)
+                )
+
+    def content(self, name: str) -> str | None:
+        """The SHA-256 of the files of a model that is in a rollout; None: it is in none.
+
+        Raises ModelError, ConfigError: see ``model_content``.
+        """
+        seconds = {options.model for _, options in self._wanted.values()}
+        if name not in self._wanted.keys() | seconds:
+            return None
+        options = self._configuration.models[name]
+        has_files = all(file.model != PEOPLE for file in options.files)  # others are refused later
+        return model_content(options) if has_files else None
 
     def open(self, repository: ModelRepository) -> None:
         """Begin with the rollouts of models that are loaded.

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sightline.errors import ConfigError, ModelError
 from sightline.optimize.training.interruption import held_interrupts
+from sightline.optimize.training.randomness import random_state, restore_random_state
 from sightline.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ CLIPPED = 10.0
 
 PAUSED_S = 10.0
 """A step counts as this long at most: a training that was paused is not shortened."""
+
+PARTS = frozenset({
+    "key", "round", "round_began", "step", "seconds", "loss", "network", "average", "optimizer", "random",
+})  # fmt: skip
+"""Of a checkpoint."""
 
 SAVED_EVERY_S = 60.0
 TOLD_EVERY_S = 1.0
@@ -221,6 +227,7 @@ class FineTuning:
             "key": self._key, "round": self._round, "round_began": self._round_began, "step": self._step,
             "seconds": self._seconds, "loss": self._loss, "network": self._network.state_dict(),
             "average": self._average.state_dict(), "optimizer": self._optimizer.state_dict(),
+            "random": random_state(),
         }  # fmt: skip
         content = io.BytesIO()
         torch.save(state, content)
@@ -230,13 +237,15 @@ class FineTuning:
         if not self._checkpoint.exists():
             return
         try:
-            state: dict[str, Any] = torch.load(
-                self._checkpoint, map_location="cpu", weights_only=True
-            )
+            state: Any = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
         except Exception as exc:  # its readers raise whatever comes along
             raise ModelError(
                 f"{self._checkpoint}: no checkpoint of a training ({exc}): remove it to begin again"
             ) from exc
+        if not isinstance(state, dict) or not state.keys() >= PARTS:
+            raise ModelError(
+                f"{self._checkpoint}: no checkpoint of such a training: remove it to begin again"
+            )
         if state["key"] != self._key:
             raise ConfigError(
                 f"{self._checkpoint} was left by a training with other options, {state['key']}: remove it, or "
@@ -250,6 +259,7 @@ class FineTuning:
         self._optimizer.load_state_dict(state["optimizer"])
         self._round, self._round_began = state["round"], state["round_began"]
         self._step, self._seconds, self._loss = state["step"], state["seconds"], state["loss"]
+        restore_random_state(state["random"])  # at the end: what is above may have drawn numbers
 
 
 def _normalizations(network: nn.Module) -> list[Any]:

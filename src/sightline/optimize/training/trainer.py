@@ -22,6 +22,7 @@ from sightline.optimize.training.fine_tuning import FineTuning
 from sightline.optimize.training.kinds import TrainedVariant, TrainingLength
 from sightline.optimize.training.pruning import ChannelPruning
 from sightline.optimize.training.qat import QuantizationAwareTraining
+from sightline.optimize.training.randomness import seed
 from sightline.optimize.training.sparsity import WeightPruning
 from sightline.optimize.variants.optimization import TrainedGraph
 from sightline.whole_files import scratch_beside
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from sightline.types import Floats
 
 SEED = 0
-"""Of PyTorch, before each training."""
+"""Of the random numbers of each training."""
 
 SAME = 0.05
 """How far the outputs of the task's network may be from the model's (see ``export.comparison``): its file may keep
@@ -89,7 +90,7 @@ class VariantTrainer:
             ModelError: the network cannot be changed so, or the loss is not a number any more.
             SinkError: a checkpoint cannot be written.
         """
-        torch.manual_seed(SEED)
+        seed(SEED)
         tuning = FineTuning(
             self.task, compression(variant, self.task, example), self.length,
             self.checkpoint(variant.name), {**self.key, "variant": variant.name},

@@ -40,6 +40,7 @@ class ModelLoader:
         native: Callable[[str], NativeEngine] | None,
         described: Collection[str],
         expected: Mapping[str, Expected] | None,
+        content: Callable[[str], str | None],
     ) -> None:
         self._scheduler = scheduler
         self._make = make
@@ -47,24 +48,34 @@ class ModelLoader:
         self._native = native
         self._described = described
         self._expected = expected
+        self._content = content
 
     def load(
-        self, name: str, before: SharedModel | ServedTensors | None
+        self,
+        name: str,
+        before: SharedModel | ServedTensors | None,
+        wanted: str | None = None,
     ) -> SharedModel | ServedTensors:
         """Load a model; where one answers ``before`` it, take its place without a failed job.
 
+        Args:
+            name: of the model.
+            before: what answers to that name now.
+            wanted: the SHA-256 that its files must have; None: any.
+
         Raises:
-            Conflict: it is of another kind than the one before, which goes on.
+            Conflict: it is of another kind than the one before, which goes on, or its files are not those wanted.
             ModelError, ConfigError, EngineError: it cannot be used.
         """
         try:
-            detector = self._make(name)
+            detector, content = self._made(name, wanted)
         except NotVision as exc:
             return self._exchange_tensors(name, before, exc)
         if isinstance(before, ServedTensors):
             detector.close()
             raise Conflict(f"the new model {name} takes pictures: give it a name of its own")
         served = self._around(name, detector, before)
+        served.content = content
         native = served.native
         try:
             if before is not None:
@@ -84,6 +95,22 @@ class ModelLoader:
             if native is not None and name in self._described:
                 native.load(measure=name not in self._cold)
         return served
+
+    def _made(self, name: str, wanted: str | None) -> tuple[SharedDetector, str | None]:
+        """A detector, and the SHA-256 of the files that it was made of."""
+        content = self._content(name)
+        if wanted is not None and content != wanted:
+            raise Conflict(
+                f"the files on disk are not those that were loaded and judged (SHA-256 {content!s:.12}, and "
+                f"{wanted:.12} was judged): load that model again, so that it is judged"
+            )
+        detector = self._make(name)
+        if self._content(name) != content:
+            detector.close()
+            raise ModelError(
+                f"files of model {name} were changed while it was loaded: load it again"
+            )
+        return detector, content
 
     def _around(
         self, name: str, detector: SharedDetector, before: SharedModel | None

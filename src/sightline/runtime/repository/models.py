@@ -68,6 +68,7 @@ class ModelRepository:
         described: those that are described by the file's own tensors.
         expected: who uses each model, where no clients come; None: clients with pictures of any
             shape may come to each.
+        content: the SHA-256 of the files of a model, for a name; None: it is in no rollout.
 
     Nothing is loaded yet: ``load`` does it, in the caller's thread, and takes seconds.
     """
@@ -82,6 +83,7 @@ class ModelRepository:
         native: Callable[[str], NativeEngine] | None = None,
         described: Collection[str] = (),
         expected: Mapping[str, Expected] | None = None,
+        content: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self.scheduler = scheduler
         self.names = tuple(names)
@@ -94,6 +96,7 @@ class ModelRepository:
             None if native is None else lambda name: native(self._made_of.get(name, name)),
             self.described,
             expected,
+            lambda name: content(self._made_of.get(name, name)),
         )
         self._rollouts: Mapping[str, TrafficRule] = {}
         self.users: Callable[[], Collection[str]] = tuple
@@ -174,7 +177,9 @@ class ModelRepository:
                 if isinstance(served, SharedModel):
                     served.rollout = rollouts.get(name)
 
-    def load(self, name: str, of: str | None = None) -> SharedModel | ServedTensors:
+    def load(
+        self, name: str, of: str | None = None, content: str | None = None
+    ) -> SharedModel | ServedTensors:
         """Load a model, or load it again; requests go on being answered meanwhile.
 
         Where a model of that name answers already, the new one takes its place once it has run;
@@ -183,10 +188,11 @@ class ModelRepository:
         Args:
             name: of the model.
             of: the name of the model whose file it runs from now on; None: the same as before.
+            content: the SHA-256 that its files must have; None: any.
 
         Raises:
             NotFound: there is no such model.
-            Conflict: the new one is of another kind than the one it should replace.
+            Conflict: the new one is of another kind than the one it should replace, or its files are others.
             ModelError, ConfigError, EngineError: it cannot be used.
         """
         name = self._full_name(name)
@@ -197,7 +203,7 @@ class ModelRepository:
             if before is None:
                 self._states[name] = ModelState(name, "loading")
             try:
-                served = self._loader.load(name, before)
+                served = self._loader.load(name, before, content)
             except Exception as exc:
                 self._made_of[name] = made_of
                 # Whatever it is, it goes on to the caller; the state must tell of it too.

@@ -105,6 +105,9 @@ class SharedModel:
     rollout: TrafficRule | None = None
     """Shows its traffic to a second model, or gives a part of it to that; None: there is none."""
 
+    content: str | None = None
+    """The SHA-256 of the files that it was loaded from; None: it is compared with no other."""
+
     has_tensors = False
     """Whether clients may give it tensors: a detector of several parts has none of its own."""
 

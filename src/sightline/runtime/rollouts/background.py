@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-from sightline.errors import EngineUnavailable, InferenceError, SightlineError
+from sightline.errors import EngineUnavailable, InferenceError, ModelError, SightlineError
 from sightline.protocols import AdjustableDetector, Detector
 from sightline.runtime.repository.served_model import Wanted
 from sightline.types import Detections, Frame
@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 MakeDetector = Callable[[], Detector]
 """Made anew in the process, so it must be picklable. Raises SightlineError."""
 
+ReadContent = Callable[[], str]
+"""The SHA-256 of the files that the detector is made of, found in the process: picklable. Raises SightlineError."""
+
 
 class ShownResult(NamedTuple):
     """The objects of a picture, and the seconds that they took: on the clock, and of the processor.
@@ -49,10 +52,14 @@ class ShownResult(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """What a process says of its model once that can be used."""
+    """What a process says of its model once that can be used.
+
+    ``content`` is the SHA-256 of what was loaded; None where nobody asked for it.
+    """
 
     class_names: tuple[str, ...]
     conf: float | None
+    content: str | None = None
 
 
 class Patience(NamedTuple):
@@ -80,6 +87,7 @@ class BackgroundDetector:
         name: of the model, for messages.
         make: makes the detector, in the process.
         patience: how long it may take.
+        content: tells one model from another: a process that dies is started again with the same only.
     """
 
     def __init__(
@@ -88,8 +96,12 @@ class BackgroundDetector:
         make: MakeDetector,
         clock: Callable[[], float] = time.monotonic,
         patience: Patience = USUAL,
+        content: ReadContent | None = None,
     ) -> None:
         self._name, self._make, self._clock, self._patience = name, make, clock, patience
+        self._read_content = content
+        self.content: str | None = None
+        """The SHA-256 of what was loaded; None: nothing was loaded yet, or nobody asked for it."""
         self._pause_s = _PAUSE_FIRST_S
         self._again_at = 0.0
         self._pipe: Connection | None = None
@@ -105,7 +117,16 @@ class BackgroundDetector:
             self._pause()
             raise answer
         assert isinstance(answer, Ready)
-        self._ready = answer
+        if self.content not in {None, answer.content}:
+            self._drop()
+            self._pause()
+            message = (
+                f"model {self._name}: its files are others than those that were loaded and judged: it is not used "
+                "until its rollout is restarted"
+            )
+            log.error("%s", message)
+            raise EngineUnavailable(message)
+        self._ready, self.content = answer, answer.content
         return answer
 
     def ready(self) -> Ready:
@@ -132,8 +153,9 @@ class BackgroundDetector:
         return answer
 
     def restart(self) -> Ready:
-        """Load the model again from its file. Raises what loading it raises."""
+        """Load the model again from its file, whatever is in it now. Raises what loading it raises."""
         self._drop()
+        self.content = None
         self._begin()
         return self.wait()
 
@@ -162,8 +184,9 @@ class BackgroundDetector:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         process = context.Process(
-            target=_serve, args=(theirs, self._make), name=f"sightline-{self._name}", daemon=True
-        )
+            target=_serve, args=(theirs, self._make, self._read_content),
+            name=f"sightline-{self._name}", daemon=True,
+        )  # fmt: skip
         try:
             process.start()
         except OSError as exc:
@@ -223,24 +246,34 @@ class BackgroundDetector:
         return InferenceError(f"model {self._name}: its process {how}")
 
 
-def _serve(pipe: Connection, make: MakeDetector) -> None:
+def _serve(pipe: Connection, make: MakeDetector, read: ReadContent | None) -> None:
     """Answer pictures until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, who ends this process
     with contextlib.suppress(EOFError, OSError):
         try:
-            detector = make()
+            detector, content = _loaded(make, read)
         except SightlineError as exc:
             pipe.send(exc)
             return
         conf = getattr(detector, "conf", None)
         _yield_processor()  # its threads, too: what is still to be made inherits it
-        pipe.send(Ready(detector.class_names, conf))
+        pipe.send(Ready(detector.class_names, conf, content))
         while True:
             frame, wanted = pipe.recv()
             pipe.send(_answer(detector, frame, wanted))
             del frame
     # The engine's threads end with the process: nobody waits for what hangs in one.
     os._exit(0)
+
+
+def _loaded(make: MakeDetector, read: ReadContent | None) -> tuple[Detector, str | None]:
+    """The detector, and what it was made of. Raises ModelError: that was changed meanwhile."""
+    if read is None:
+        return make(), None
+    content, detector = read(), make()
+    if read() != content:
+        raise ModelError("the model's files were changed while they were loaded: load it again")
+    return detector, content
 
 
 def _answer(detector: Detector, frame: Frame, wanted: Wanted) -> ShownResult | BaseException:

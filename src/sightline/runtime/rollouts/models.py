@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from sightline.types import Frame
 
 SHOW_S = 5.0
 """A picture that both are to see is given up after so long."""
+
+log = logging.getLogger(__name__)
 
 
 class ServedPair:
@@ -34,6 +37,7 @@ class ServedPair:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._repository, self._names, self._clock = repository, names, clock
+        self._before: str | None = None
 
     def second(self) -> SharedModel:
         """See ``RolloutModels.second``."""
@@ -51,14 +55,27 @@ class ServedPair:
         return ShownResult(found, self._clock() - begun)
 
     def promote(self) -> None:
-        """See ``RolloutModels.promote``: the repository loads the second's file in the first's place."""
+        """See ``RolloutModels.promote``: the repository loads the second's file in the first's place.
+
+        Raises Conflict: the file is another one than the one that was judged.
+        """
         first, second = self._names
-        self._repository.load(first, of=second)
+        self._before = self._repository.get(first).content
+        self._repository.load(first, of=second, content=self._judged())
 
     def restore(self) -> None:
-        """See ``RolloutModels.restore``."""
+        """See ``RolloutModels.restore``: the first's file, also where it is another one by now, which is logged."""
         first, _ = self._names
         self._repository.load(first, of=first)
+        if (now := self._repository.get(first).content) != self._before:
+            log.warning(
+                "model %s was rolled back to its file, which is not the one that it had before (SHA-256 %.12s, not "
+                "%.12s)", first, now, self._before,
+            )  # fmt: skip
+
+    def _judged(self) -> str | None:
+        """The SHA-256 of what the second model was loaded from."""
+        return self._repository.get(self._names[True]).content
 
     def restart(self) -> None:
         """Both are loaded already; clients reload them by their names."""
@@ -95,6 +112,9 @@ class ShadowPair(ServedPair):
         assert second, "the second model of a shadow answers nobody"
         with self._one_at_a_time:
             return self._background.detect(frame, wanted)
+
+    def _judged(self) -> str | None:
+        return self._background.content
 
     def restart(self) -> None:
         """Load the second from its file again."""

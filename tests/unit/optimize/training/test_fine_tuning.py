@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import random
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -19,6 +21,7 @@ from sightline.errors import ConfigError, ModelError  # noqa: E402
 from sightline.optimize.training import fine_tuning  # noqa: E402
 from sightline.optimize.training.fine_tuning import FineTuned, FineTuning  # noqa: E402
 from sightline.optimize.training.kinds import TrainedVariant, TrainingLength  # noqa: E402
+from sightline.optimize.training.randomness import seed  # noqa: E402
 from sightline.optimize.training.trainer import VariantTrainer, compression  # noqa: E402
 
 KINDS = (
@@ -62,6 +65,46 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
         assert torch.equal(value, resumed.network.state_dict()[name]), name
     assert resumed.figures["loss"] == whole.figures["loss"]
     assert resumed.figures["steps"] == 12
+
+
+class RandomTask(TinyTask):
+    """Augments with PyTorch's numbers, NumPy's and Python's own, as training code does, and drops values out."""
+
+    def network(self) -> Any:
+        network = super().network()
+        network.inner.append(torch.nn.Dropout(0.3))
+        return network
+
+    def loss(self, network: Any, batch: Any, teacher: Any) -> Any:
+        batch = batch * random.uniform(0.5, 1.5) + 0.1 * torch.randn_like(batch)
+        shift = float(np.random.normal(0, 0.1))  # noqa: NPY002 - as training code of others does
+        return super().loss(network, batch + shift, teacher)
+
+
+def test_a_training_with_random_numbers_goes_on_with_the_same_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fine_tuning, "TOLD_EVERY_S", 0.0)
+
+    def trained(name: str, progress: Callable[[str], None] = silent) -> FineTuned:
+        seed(5)
+        task = RandomTask()
+        made = compression(KINDS[2], task, example().numpy())
+        path = tmp_path / name
+        return FineTuning(task, made, TrainingLength(steps=12), path, {}, progress).run()
+
+    whole = trained("whole.pt")
+
+    def press(what: str) -> None:
+        if what.startswith("step 7,"):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        trained("parts.pt", press)
+    resumed = trained("parts.pt")
+    assert resumed.figures == whole.figures | {"minutes": resumed.figures["minutes"]}
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -121,6 +164,13 @@ def test_a_checkpoint_of_other_options_is_refused(tmp_path: Path) -> None:
 def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "it.pt").write_bytes(b"PK half of it")
     with pytest.raises(ModelError, match=r"it\.pt: no checkpoint"):
+        tuned(KINDS[3], tmp_path / "it.pt", 2)
+
+
+@pytest.mark.parametrize("content", [{"key": "other"}, [1, 2]])
+def test_a_checkpoint_of_another_program_is_named(content: object, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "it.pt")
+    with pytest.raises(ModelError, match=r"it\.pt: no checkpoint of such a training"):
         tuned(KINDS[3], tmp_path / "it.pt", 2)
 
 

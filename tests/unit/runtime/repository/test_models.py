@@ -291,3 +291,40 @@ def test_warming_up_is_no_inference(files: dict[str, Path]) -> None:
     finally:
         repository.close()
         scheduler.close()
+
+
+def test_a_model_whose_files_are_others_than_wanted_does_not_take_a_place(
+    files: dict[str, Path],
+) -> None:
+    scheduler = Scheduler(SchedulerOptions())
+    contents = {"street": "a" * 64, "yard": "b" * 64}
+    made = ModelRepository(
+        scheduler, partial(make_detector, files), list(files), cold=files, content=contents.get
+    )
+    try:
+        made.load_all()
+        assert made.get("yard").content == "b" * 64
+        contents["yard"] = "c" * 64
+        with pytest.raises(Conflict, match="SHA-256 cccccccccccc, and bbbbbbbbbbbb was judged"):
+            made.load("street", of="yard", content="b" * 64)
+        assert (made.made_of("street"), made.get("street").content) == ("street", "a" * 64)
+        made.load("street", of="yard", content="c" * 64)
+        assert (made.made_of("street"), made.get("street").content) == ("yard", "c" * 64)
+    finally:
+        made.close()
+        scheduler.close()
+
+
+def test_files_that_change_while_a_model_is_loaded_are_refused(files: dict[str, Path]) -> None:
+    scheduler = Scheduler(SchedulerOptions())
+    numbers = iter("abc")
+    made = ModelRepository(
+        scheduler, partial(make_detector, files), ["street"], cold=files,
+        content=lambda _: next(numbers),
+    )  # fmt: skip
+    try:
+        with pytest.raises(ModelError, match="files of model street were changed while"):
+            made.load("street")
+    finally:
+        made.close()
+        scheduler.close()

@@ -7,6 +7,8 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
 
 import pytest
 from tests.unit.runtime.rollouts.conftest import NAMES, frame, objects
@@ -93,6 +95,41 @@ def test_what_loading_raises_is_raised_and_the_process_ends() -> None:
         made.wait()
     assert not made._process.is_alive()
     made.close()
+
+
+def test_a_process_comes_back_with_the_files_that_were_judged_only(
+    tmp_path: Path, clock: Clock
+) -> None:
+    file = tmp_path / "next.onnx"
+    file.write_text("one")
+    made = BackgroundDetector("odd", Odd, clock, content=partial(file.read_text, "utf-8"))
+    assert made.wait() == Ready(NAMES, 0.4, "one")
+    file.write_text("two")
+    with pytest.raises(InferenceError, match="has died"):
+        made.detect(frame(3), Wanted())
+    clock.now += 1.5
+    with pytest.raises(EngineUnavailable, match="others than those that were loaded and judged"):
+        made.detect(frame(0), Wanted())
+    assert made.content == "one"
+    assert made.restart().content == "two"
+    assert len(made.detect(frame(0), Wanted()).objects) == 1
+    made.close()
+
+
+def test_files_that_change_while_they_are_loaded_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "next.onnx"
+    file.write_text("one")
+    made = BackgroundDetector(
+        "odd", partial(_changing, file), content=partial(file.read_text, "utf-8")
+    )
+    with pytest.raises(ModelError, match="changed while they were loaded"):
+        made.wait()
+    made.close()
+
+
+def _changing(file: Path) -> Odd:
+    file.write_text("two")
+    return Odd()
 
 
 def test_closing_ends_what_another_thread_waits_for() -> None:
