@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,6 +48,34 @@ def ids(tracked: Detections) -> list[int]:
     assert tracked.track_ids is not None
     assert tracked.track_ids.dtype == np.int64
     return tracked.track_ids.tolist()
+
+
+@every_tracker
+@pytest.mark.parametrize(
+    "time",
+    [np.zeros((9, 9, 3), np.uint8), "0.5", b"", [1.0]],
+    ids=["pixels", "text", "bytes", "list"],
+)
+def test_a_time_of_another_library_upsets_nothing(make: Make, time: Any) -> None:
+    """Others take the pixels in its place: taken for a time, they would spoil the clock for good."""
+    tracker = make()
+    assert ids(tracker.update(detections(walker(0)), 0.0)) == [1]
+    for call in (
+        lambda: tracker.update(detections(walker(1)), time),
+        lambda: tracker.predict(time),
+    ):
+        with pytest.raises(
+            ConfigError, match=r"^time: the seconds .* is needed, not .*leave it out"
+        ):
+            call()
+    assert ids(tracker.update(detections(walker(1)), np.float32(1 / 25))) == [1]
+
+
+@every_tracker
+@pytest.mark.parametrize("found", [None, [], np.zeros((1, 6))], ids=["none", "list", "array"])
+def test_detections_of_another_library_are_told_how_to_become_ours(make: Make, found: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^detections: .*from_supervision"):
+        make().update(found)
 
 
 @every_tracker

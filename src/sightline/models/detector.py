@@ -194,8 +194,7 @@ class EngineDetector:
         if self._read_outputs is not None:
             outputs = [outputs[i] for i in self._read_outputs]
         pictures = self._decoder.decode(outputs, canvas, self.conf)
-        if not any(map(len, pictures)):
-            self._finite.look(outputs)
+        self._finite.look(pictures, outputs)
         if (
             self._flat
         ):  # it tells neither of pictures without objects nor of those that fill a batch
@@ -221,8 +220,7 @@ class EngineDetector:
             found = suppress(found, self.iou, agnostic=self._agnostic, limit=self._limit)
         else:
             found = best(found, self._limit)
-        placed = to_source(found, spot, self.card.class_names, self.card.keypoint_names)
-        return self._finite.kept(placed)
+        return self._finite.kept(to_source(found, spot, self.class_names, self.card.keypoint_names))
 
     def _warn_of_unnamed(self, class_id: int) -> None:
         """Say once that a class has no name: where ids are values, shapes cannot tell how many."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 import numpy as np
 
@@ -43,8 +43,10 @@ class FiniteObjects:
         self._warn("boxes or scores that are no numbers, which are left out")
         return found[np.flatnonzero(finite)]
 
-    def look(self, outputs: Sequence[Floats]) -> None:
-        """The outputs of an inference in which nothing was found: the first of them, the second, fourth and so on."""
+    def look(self, pictures: Sequence[Sized], outputs: Sequence[Floats]) -> None:
+        """Outputs and what was found in them: where that is nothing, the first are looked at, the second, fourth and so on."""
+        if any(map(len, pictures)):
+            return
         self._empty += 1
         if self._said or self._empty & (self._empty - 1):
             return

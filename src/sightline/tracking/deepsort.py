@@ -22,6 +22,7 @@ from sightline.tracking.online import (
     OnlineTracker,
     associate,
     fraction,
+    frame_of,
     joined,
 )
 from sightline.tracking.tracks import Found, Tracks
@@ -122,8 +123,9 @@ class DeepSORTTracker(OnlineTracker):
 
         Raises:
             InferenceError: the embedder failed.
+            ConfigError: an argument is something else.
         """
-        frame = time if isinstance(time, Frame) else detections.frame
+        frame = frame_of(time, detections)
         if self.embedder is not None and detections.embeddings is None and frame is not None:
             rows = appearance.wanted(detections, self.embeds_from)
             vectors = appearance.submit(self.embedder, frame, detections, rows).result()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -120,9 +120,9 @@ class OnlineTracker(ABC):
             detector's, not the filter's) but for ``track_ids``, and ``class_ids`` with ``class_votes``.
 
         Raises:
-            ConfigError: ``camera_motion`` is on, and neither ``time`` nor the detections know a frame.
+            ConfigError: ``camera_motion`` is on, and no frame is known; or an argument is of another library.
         """
-        frame = time if isinstance(time, Frame) else detections.frame
+        frame = frame_of(time, detections)
         first = self._updated is None
         previous = self._clock if self._updated is None else self._updated
         self._advance(time)
@@ -233,6 +233,7 @@ class OnlineTracker(ABC):
 
     def _advance(self, time: float | Frame | None) -> None:
         """Move the clock to the next frame."""
+        _check_time(time)
         time = time.time if isinstance(time, Frame) else time
         elapsed = 0.0 if time is None or self._time is None else time - self._time
         self._clock += elapsed if 0 < elapsed < math.inf else 1 / self.frame_rate
@@ -243,6 +244,28 @@ class OnlineTracker(ABC):
         new = which.nonzero()[0]
         ids[new] = np.arange(self._next_id, self._next_id + len(new))
         self._next_id += len(new)
+
+
+def frame_of(time: object, detections: Detections) -> Frame | None:
+    """The frame that a tracker is given, or that its detections know.
+
+    Raises ConfigError: they are what another library found; it says how that becomes ours.
+    """
+    if not isinstance(detections, Detections):
+        raise ConfigError(
+            f"detections: Detections are needed, not {type(detections).__name__}: those of supervision become such with "
+            "sl.Detections.from_supervision(...), arrays with sl.Detections(boxes, scores, class_ids)"
+        )
+    return time if isinstance(time, Frame) else detections.frame
+
+
+def _check_time(time: object) -> None:
+    """Raise ConfigError for what trackers of other libraries take here: pixels would spoil the clock for good."""
+    if time is not None and not isinstance(time, (Real, Frame)):
+        raise ConfigError(
+            f"time: the seconds of the frame in its stream, or the Frame itself, is needed, not {type(time).__name__}: a "
+            "picture is not looked at, so leave it out"
+        )
 
 
 def _check_counts(minimum_hits: int, confirm_within: int | None, class_votes: int | None) -> None:

@@ -33,5 +33,6 @@ def test_outputs_are_looked_at_ever_more_rarely(monkeypatch: pytest.MonkeyPatch)
     real = np.isnan
     monkeypatch.setattr(np, "isnan", lambda array: (looked.append(now), real(array))[1])
     for now in range(1, 20):  # noqa: B007 - the lambda reads it
-        finite.look([np.zeros(3, np.float32)])
+        finite.look([[], []], [np.zeros(3, np.float32)])
+        finite.look([[], [1]], [])
     assert looked == [1, 2, 4, 8, 16]
