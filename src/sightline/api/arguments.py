@@ -14,7 +14,7 @@ from sightline.errors import ConfigError
 def whole_number(name: str, value: Any) -> int:
     """A whole number, 1 or more. Raises ConfigError."""
     try:
-        number = operator.index(value)
+        number = 0 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = 0
     if number < 1:
@@ -25,7 +25,7 @@ def whole_number(name: str, value: Any) -> int:
 def positive(name: str, value: Any, most: float = math.inf) -> float:
     """A finite number above 0, at most ``most``. Raises ConfigError."""
     try:
-        number = math.nan if isinstance(value, str) else float(value)
+        number = math.nan if isinstance(value, str | bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if math.isfinite(number) and 0 < number <= most:
@@ -50,7 +50,7 @@ def names(name: str, value: object, parted_by: str | None = None) -> tuple[str, 
 def track_key(value: object) -> tuple[str, int]:
     """The name of a stream and the id of a track. Raises ConfigError."""
     if isinstance(value, Sequence) and len(value) == 2 and isinstance(value[0], str):
-        stream, number = value
+        stream, number = value[0], None if isinstance(value[1], bool) else value[1]
         with contextlib.suppress(TypeError):  # told below
             return stream, operator.index(number)
     raise ConfigError(

@@ -235,7 +235,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
                     f"{shown(req.full_url)} leads to {shown(newurl)}, which is not https: refused"
                 )
             check_url(newurl, plain_http=self.plain_http)
-        except ModelError:
+        except (ConfigError, ModelError):
             fp.close()  # it holds the connection
             raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)

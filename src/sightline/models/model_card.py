@@ -39,7 +39,7 @@ _MOST_CLASSES = 100_000
 class ModelCard(BaseModel):
     """How to feed a model and how to read it. Sizes are (width, height) in pixels."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     task: Literal["detect", "segment", "pose", "obb", "classify", "embed"] = "detect"
@@ -54,7 +54,7 @@ class ModelCard(BaseModel):
     order: ChannelOrder = "rgb"
     scale: float = Field(1 / 255, gt=0, description="pixel × scale, before mean and std")
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (1.0, 1.0, 1.0)
     resize: Resize = "letterbox"
     pad: int = Field(114, ge=0, le=255, description="grey level around a letterboxed picture")
     first_class: int = Field(0, ge=0, description="the model's own id of the first class name")

@@ -225,6 +225,11 @@ def test_an_open_size_is_the_card_s_or_640(pyramid_model: MakeModel) -> None:
         ),
         pytest.param("order: gbr", ["tiny.yaml", "order", "'bgr'", "'gbr'"], id="unknown order"),
         pytest.param("mean: [1, 2]", ["tiny.yaml", "mean"], id="two means"),
+        pytest.param(
+            "mean: [.nan, 0, 0]", ["tiny.yaml", "mean.0", "finite"], id="a mean that is none"
+        ),
+        pytest.param("std: [1, 0, 1]", ["tiny.yaml", "std.1", "more than 0"], id="deviation 0"),
+        pytest.param("scale: .inf", ["tiny.yaml", "scale"], id="a scale without an end"),
         pytest.param("size: wide", ["tiny.yaml", "size", "'wide'"], id="size is a word"),
         pytest.param("size: [640]", ["tiny.yaml", "size"], id="half a size"),
         pytest.param("size: 640.5", ["tiny.yaml", "size"], id="size is a fraction"),

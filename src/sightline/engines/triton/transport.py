@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import math
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 from urllib.parse import quote
@@ -198,18 +200,22 @@ class HttpTransport:
 
     def models(self) -> list[str]:
         """The names of the models that are ready."""
-        index = json.loads(self._call("POST", "/v2/repository/index", [b"{}"])[1])
-        return [m["name"] for m in index if m.get("state") == "READY"]
+        content = self._call("POST", "/v2/repository/index", [b"{}"])[1]
+        with _understood():
+            return [str(m["name"]) for m in json.loads(content) if m.get("state") == "READY"]
 
     def metadata(self) -> dict[str, Any]:
         """``inputs`` and ``outputs`` of the model, as the Open Inference Protocol describes tensors."""
-        found = json.loads(self._call("GET", self._path)[1])
-        return {"inputs": found["inputs"], "outputs": found["outputs"]}
+        content = self._call("GET", self._path)[1]
+        with _understood():
+            found = json.loads(content)
+            return {key: [_tensor(one) for one in found[key]] for key in ("inputs", "outputs")}
 
     def max_batch(self) -> int:
         """Largest batch of the model's configuration; 0: the model has no dimension for batches."""
-        config = json.loads(self._call("GET", f"{self._path}/config")[1])
-        return int(config.get("max_batch_size", 0))
+        content = self._call("GET", f"{self._path}/config")[1]
+        with _understood():
+            return int(json.loads(content).get("max_batch_size", 0))
 
     def infer(self, name: str, tensor: Array, datatype: str) -> dict[str, Array]:
         """The outputs of the model by name, for one input tensor."""
@@ -223,18 +229,8 @@ class HttpTransport:
             [header, np.ascontiguousarray(tensor).data.cast("B")],
             {"Inference-Header-Content-Length": str(len(header))},
         )
-        length = int(headers.get("Inference-Header-Content-Length", len(body)))
-        outputs, at = {}, length
-        for output in json.loads(body[:length])["outputs"]:
-            dtype, shape = NUMPY[output["datatype"]], output["shape"]
-            size = output.get("parameters", {}).get("binary_data_size")
-            if size is None:
-                outputs[output["name"]] = np.array(output["data"], dtype).reshape(shape)
-                continue
-            array: Array = np.frombuffer(body, dtype, math.prod(shape), at)
-            outputs[output["name"]] = array.reshape(shape)
-            at += size
-        return outputs
+        with _understood():
+            return _outputs(headers, body)
 
     def _is_ok(self, path: str) -> bool:
         try:
@@ -293,11 +289,46 @@ class HttpTransport:
         return response.headers, content
 
 
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    """What is wrong with an answer is one error: behind an address there may be any server. Raises Refused."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
+        raise Refused(
+            f"its answer is none of the Open Inference Protocol ({type(exc).__name__}: {str(exc)[:80]}): is the "
+            "address that of such a server?"
+        ) from exc
+
+
+def _tensor(told: dict[str, Any]) -> dict[str, Any]:
+    """One input or output as a server tells of it."""
+    sides = [int(side) for side in told["shape"]]
+    return {"name": str(told["name"]), "datatype": str(told["datatype"]), "shape": sides}
+
+
+def _outputs(headers: Any, body: bytes) -> dict[str, Array]:
+    """The arrays of an answer: as JSON, or behind it as bytes."""
+    length = int(headers.get("Inference-Header-Content-Length", len(body)))
+    outputs: dict[str, Array] = {}
+    at = length
+    for output in json.loads(body[:length])["outputs"]:
+        dtype, shape = NUMPY[output["datatype"]], output["shape"]
+        size = output.get("parameters", {}).get("binary_data_size")
+        if size is None:
+            outputs[output["name"]] = np.array(output["data"], dtype).reshape(shape)
+            continue
+        array: Array = np.frombuffer(body, dtype, math.prod(shape), at)
+        outputs[output["name"]] = array.reshape(shape)
+        at += size
+    return outputs
+
+
 def _message(text: str) -> str:
     """What the server says in its error: {"error": ...}, or the text itself."""
     try:
         return _shortened(str(json.loads(text)["error"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return _shortened(text)
 
 

@@ -271,8 +271,13 @@ def narrowed(found: sa.Select[Any], narrowing: Narrowing) -> sa.Select[Any]:
 
 
 def unix_time(stored: datetime | None) -> float | None:
-    """The Unix time of a moment of the database. SQLite does not keep its zone, which is always UTC."""
-    return None if stored is None else stored.replace(tzinfo=UTC).timestamp()
+    """The Unix time of a moment of the database.
+
+    SQLite does not keep its zone, which is always UTC; PostgreSQL tells it in that of the session.
+    """
+    if stored is None:
+        return None
+    return (stored if stored.tzinfo else stored.replace(tzinfo=UTC)).timestamp()
 
 
 def _match(row: sa.Row[Any], similarity: float) -> Match:
