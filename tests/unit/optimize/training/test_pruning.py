@@ -10,7 +10,6 @@ pytest.importorskip("torch_pruning", reason="torch-pruning is not installed")
 from tests.unit.optimize.training.tiny_task import TinyNetwork, TinyTask, example  # noqa: E402
 
 from sightline.errors import ModelError  # noqa: E402
-from sightline.optimize.training.channels import fit_shapes, layer_costs, removable  # noqa: E402
 from sightline.optimize.training.distillation import Distillation  # noqa: E402
 from sightline.optimize.training.pruning import ChannelPruning  # noqa: E402
 
@@ -19,20 +18,6 @@ def widths(network: TinyNetwork) -> tuple[int, int, int, int]:
     """Channels that the layers give out."""
     layers = (network.first[0], network.inner[0], network.back, network.head)
     return tuple(layer.weight.shape[0] for layer in layers)  # type: ignore[return-value]
-
-
-def test_outputs_keep_their_channels() -> None:
-    found = removable(TinyTask().network(), example())
-    assert len(found) == 2  # the inner ones, and those that are added
-    assert "inner.0" in found
-    assert "head" not in found
-
-
-def test_multiplications_of_layers() -> None:
-    costs = layer_costs(TinyTask().network(), example())
-    assert costs == {
-        "first.0": 8 * 8 * 8 * 27, "inner.0": 64 * 16 * 72, "back": 64 * 8 * 144, "head": 64 * 5 * 8,
-    }  # fmt: skip
 
 
 def test_channels_that_are_added_go_together() -> None:
@@ -69,21 +54,6 @@ def test_a_block_remains_of_each_layer() -> None:
     pruning = ChannelPruning(TinyTask(), example(), 0.99, block=4)
     pruning.apply(network, pruning.rounds - 1)
     assert widths(network) == (4, 4, 4, 5)
-
-
-def test_a_student_has_its_share_of_each_layer() -> None:
-    network = TinyTask().network()
-    Distillation(TinyTask(), example(), 0.5).apply(network, 0)
-    assert widths(network) == (4, 8, 4, 5)
-
-
-def test_a_whole_network_takes_the_shapes_of_a_pruned_one() -> None:
-    pruned, fresh = TinyTask().network(), TinyTask().network()
-    Distillation(TinyTask(), example(), 0.25).apply(pruned, 0)
-    fit_shapes(fresh, pruned.state_dict())
-    fresh.load_state_dict(pruned.state_dict())
-    assert torch.equal(fresh.eval()(example()), pruned.eval()(example()))
-    assert (fresh.first[0].out_channels, fresh.inner[0].in_channels) == (2, 2)
 
 
 def test_a_network_without_inner_channels_is_refused() -> None:
