@@ -53,7 +53,7 @@ def narrowing_of(
     from sightline.runtime.search.stored import Narrowing
 
     return Narrowing(
-        tuple(name.strip() for name in classes.split(",")) if classes else (),
+        tuple(name.strip() for name in (classes or "").split(",") if name.strip()),
         tuple(streams or ()),
         after=None if after is None else moment("--after", after),
         before=None if before is None else moment("--before", before),

@@ -170,7 +170,7 @@ def export(
         to,
         ExportOptions(
             size=None if size is None else input_size("--size", size), batch=batch, dynamic=_dynamic(dynamic), opset=opset,
-            input_name=input_name, output_names=tuple(output_names.split(",")) if output_names else (),
+            input_name=input_name, output_names=tuple(map(str.strip, output_names.split(","))) if output_names else (),
             fp32=fp32, data=data or DATA, tolerance=tolerance, module=module, card=card,
             trust_pickle=trust_pickle,
             engine=replace(wanted, data=data) if wanted != EngineSettings() else None,

@@ -25,4 +25,4 @@ def class_names(parameters: Mapping[str, Parameter]) -> tuple[str, ...] | None:
         return None
     if not isinstance(value, str):
         raise InvalidRequest("parameter 'classes' must be names with commas between them")
-    return tuple(name.strip() for name in value.split(","))
+    return tuple(name.strip() for name in value.split(",") if name.strip())
