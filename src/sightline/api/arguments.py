@@ -50,9 +50,10 @@ def names(name: str, value: object, parted_by: str | None = None) -> tuple[str, 
 def track_key(value: object) -> tuple[str, int]:
     """The name of a stream and the id of a track. Raises ConfigError."""
     if isinstance(value, Sequence) and len(value) == 2 and isinstance(value[0], str):
-        stream, number = value[0], None if isinstance(value[1], bool) else value[1]
+        stream, number = value
         with contextlib.suppress(TypeError):  # told below
-            return stream, operator.index(number)
+            if not isinstance(number, bool):
+                return stream, operator.index(number)
     raise ConfigError(
         f"track: it is the name of a stream and an id, ('gate', 17), not {value!r:.200}"
     )

@@ -90,7 +90,9 @@ class _Connection(asyncio.Protocol):
         self.transport = transport
 
     def ask(self, request: bytes) -> asyncio.Future[int]:
-        """Send a whole request; the future is the answer's status."""
+        """Send a whole request; the future is the answer's status. Raises ConnectionError: it is closed."""
+        if self.closed:
+            raise ConnectionError("the server hung up")
         self._data.clear()
         self.answer = asyncio.get_running_loop().create_future()
         self.transport.write(request)
@@ -143,6 +145,8 @@ async def open_loop(target: LoadTarget, rate: float, seconds: float) -> Load:
 
     async def one(due: float) -> None:
         try:
+            while free and free[-1].closed:  # the server has hung up meanwhile
+                free.pop()
             connection = free.pop() if free else await _connect(target)
             status = await connection.ask(target.request)
         except OSError:
