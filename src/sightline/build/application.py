@@ -125,8 +125,7 @@ class Application:
         self.search = None if wanted is None else ServedSearch(self.scheduler, find, wanted)
         self._meter, self.history = meter, History(configuration, self._guard)
         self._estimation = AccuracyEstimation(configuration, self.repository)
-        self._closing, self._opening = ExitStack(), Lock()
-        self._starts_streams = False
+        self._closing, self._opening, self._starts_streams = ExitStack(), Lock(), False
         self.stopped = False
         """``open`` was told to start no streams."""
         serving = configuration.serving

@@ -154,16 +154,16 @@ def _say_guesses(card: ModelCard, file: ModelFile, origin: Mapping[str, str], fi
     if card.class_names and origin["class_names"] not in _SAID and fit.classes is None:
         log.warning(
             "model %s: %s tells neither the names nor the number of its classes. They are called as those "
-            "of COCO, which is a guess: write into %s `class_names: [helmet, vest, ...]`, "
+            "of COCO, which is a guess: write into %s beside it `class_names: [helmet, vest, ...]`, "
             "or `class_names: %s` where it is right",
-            card.name, file.path.name, card_path(file.path),
+            card.name, file.path.name, card_path(file.path).name,
             "coco" if len(card.class_names) == len(coco.COCO_NAMES) else "coco91",
         )  # fmt: skip
     if card.anchors and origin["anchors"] not in _SAID:
         log.warning(
             "model %s: its heads are read with the anchors of YOLOv5 and YOLOv7-tiny, which is a guess: "
-            "write into %s `anchors: yolov7` where it is another YOLOv7, or `anchors: yolov5` where it is right",
-            card.name, card_path(file.path),
+            "write into %s beside it `anchors: yolov7` where it is another YOLOv7, or `anchors: yolov5` where it is right",
+            card.name, card_path(file.path).name,
         )  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def test_guessed_class_names_are_said_to_be_a_guess(
     assert read(model).card.class_names == COCO_NAMES
     (said,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert "which is a guess" in said
-    assert f"write into {model.with_suffix('.yaml')} `class_names: [" in said
+    assert f"write into {model.with_suffix('.yaml').name} beside it `class_names: [" in said
     caplog.clear()
     for text, names in (
         ("class_names: coco", COCO_NAMES),

@@ -245,7 +245,8 @@ def _inferred_card(
     try:
         card = read_any_card(file).card
     except ModelError as exc:
-        if said:
+        told_how = any(said.get(field) for field in ("decoder", "class_names", "attributes"))
+        if told_how or said.get("task") not in {None, "detect"}:
             raise
         log.info("%s: %s", request.source.name, exc)
         log.warning(

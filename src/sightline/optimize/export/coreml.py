@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from sightline.optimize.export.tracing import (
     INPUT,
     chosen_names,
     example,
+    exported,
     output_names,
     quiet,
     telling,
@@ -52,14 +52,12 @@ def write_mlpackage(request: ExportRequest) -> None:
     request, names = _as_network(request)
     program = traced(request)
     precision = ct.precision.FLOAT16 if request.fp16 else ct.precision.FLOAT32
-    try:
-        with (
-            quiet(),
-            contextlib.redirect_stderr(io.StringIO()),
-            _temporary_files_in(request.path.parent),
-        ):
-            model = ct.convert(
-                program,
+    with quiet(), _temporary_files_in(request.path.parent):
+        model = _converted(
+            request,
+            program,
+            lambda given: ct.convert(
+                given,
                 convert_to="mlprogram",
                 inputs=[_input(ct, request)],
                 outputs=[ct.TensorType(name=name) for name in names],
@@ -67,13 +65,31 @@ def write_mlpackage(request: ExportRequest) -> None:
                 compute_precision=precision,
                 compute_units=getattr(ct.ComputeUnit, request.compute_units),
                 skip_model_load=True,
-            )
-            # What it runs on is the app's to choose: the package can only tell it.
-            model.user_defined_metadata["sightline.compute_units"] = request.compute_units
-            model.save(str(request.path))
-    except Exception as exc:  # whatever its converters raise
-        raise unsupported(request, program, exc, "Core ML") from exc
+            ),
+        )
+        # What it runs on is the app's to choose: the package can only tell it.
+        model.user_defined_metadata["sightline.compute_units"] = request.compute_units
+        model.save(str(request.path))
     check_package(request.path, names)
+
+
+def _converted(request: ExportRequest, program: Any, convert: Callable[[Any], Any]) -> Any:
+    """What coremltools makes of a trace, or of an exported program where that fails: it knows more of these.
+
+    Raises ModelError, which tells of the trace.
+    """
+    import torch
+
+    try:
+        return convert(program)
+    except Exception as exc:  # whatever its converters raise
+        failure = unsupported(request, program, exc, "Core ML")
+        if isinstance(request.source.network, torch.jit.ScriptModule):
+            raise failure from exc
+        try:
+            return convert(exported(request).run_decompositions({}))
+        except Exception:  # noqa: BLE001 - the first failure is told
+            raise failure from exc
 
 
 @contextlib.contextmanager

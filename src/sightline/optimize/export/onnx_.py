@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from sightline.optimize.export.tracing import (
     example,
     exported,
     output_names,
+    plain_attention,
     quiet,
     telling,
     traced,
@@ -26,6 +28,8 @@ from sightline.optimize.export.tracing import (
 
 if TYPE_CHECKING:
     from onnx import GraphProto
+
+_NO_ADAPTER = re.compile(r"No Adapter From Version \$?(\d+) for (\w+)")
 
 OPSET = 17
 """What every runtime of the last years reads."""
@@ -63,13 +67,28 @@ def _of_network(request: ExportRequest) -> Any:
     import torch
 
     program, names = traced(request), output_names(request)
+    try:
+        content = _converted(program, names, request)
+    except torch.onnx.errors.UnsupportedOperatorError as exc:
+        opset = f"ONNX with opset {request.opset or OPSET}"
+        raise unsupported(request, program, exc, opset) from exc
+    except Exception as exc:  # whatever its symbolic functions raise
+        raise unsupported(request, program, exc, "ONNX") from exc
+    return onnx.load_from_string(content)
+
+
+def _converted(program: Any, names: list[str], request: ExportRequest) -> bytes:
+    """The bytes of an ONNX file. Raises what PyTorch's exporter raises."""
+    import torch
+
     sides = [(0, "batch", "batch"), (2, "size", "height"), (3, "size", "width")]
     axes = {axis: name for axis, what, name in sides if what in request.dynamic}
-    buffer = io.BytesIO()
-    try:
-        with quiet(), _silent_output():
+
+    def convert(network: Any) -> bytes:
+        buffer = io.BytesIO()
+        with quiet(), plain_attention(), _silent_output():
             torch.onnx.export(
-                program,
+                network,
                 (example(request),),
                 buffer,
                 dynamo=False,
@@ -79,12 +98,17 @@ def _of_network(request: ExportRequest) -> Any:
                 output_names=names,
                 dynamic_axes={request.input_name or INPUT: axes} if axes else None,
             )
-    except torch.onnx.errors.UnsupportedOperatorError as exc:
-        opset = f"ONNX with opset {request.opset or OPSET}"
-        raise unsupported(request, program, exc, opset) from exc
-    except Exception as exc:  # whatever its symbolic functions raise
-        raise unsupported(request, program, exc, "ONNX") from exc
-    return onnx.load_from_string(buffer.getvalue())
+        return buffer.getvalue()
+
+    try:
+        return convert(program)
+    except torch.onnx.errors.SymbolicValueError:
+        network = request.source.network
+        if isinstance(network, torch.jit.ScriptModule):
+            raise
+        return convert(
+            network
+        )  # a program has forgotten the ranks of tensors, which attention needs
 
 
 @contextlib.contextmanager
@@ -135,9 +159,13 @@ def _of_onnx(request: ExportRequest) -> Any:
         try:
             graph = onnx.version_converter.convert_version(graph, request.opset)
         except Exception as exc:  # its C++ raises RuntimeError, and others for wrong numbers
+            lacking = _NO_ADAPTER.search(str(exc))
+            why = telling(exc)
+            if lacking is not None:
+                why = f"ONNX's converter knows no other form of {lacking[2]} than that of opset {lacking[1]}"
             raise ModelError(
                 f"{request.source.name} cannot be converted from opset {request.source.file.opset} to "
-                f"{request.opset}: {telling(exc)}"
+                f"{request.opset}: {why}"
             ) from exc
         _check_opset(graph, request.opset, request)
     return onnx.shape_inference.infer_shapes(graph)

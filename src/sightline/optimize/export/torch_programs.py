@@ -19,13 +19,15 @@ def write_torchscript(request: ExportRequest) -> None:
             f"{request.source.name} is an exported program, which PyTorch does not turn into "
             "TorchScript: export the module that it was made from (`package.module:factory`)"
         )
+    program = traced(request, keep_names=True)
     with quiet():
-        torch.jit.freeze(traced(request).eval()).save(str(request.path))
+        torch.jit.freeze(program.eval()).save(str(request.path))
 
 
 def write_program(request: ExportRequest) -> None:
     """Write a ``torch.export`` program (.pt2). Raises ConfigError, ModelError."""
     import torch
 
+    program = exported(request)
     with quiet():
-        torch.export.save(exported(request), request.path)
+        torch.export.save(program, request.path)

@@ -7,33 +7,67 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from sightline.engines.pytorch.engine import named
 from sightline.errors import ConfigError, EngineUnavailable, ModelError
+from sightline.optimize.export.flat_outputs import flattened, is_plain
 from sightline.optimize.export.request import ExportRequest
+
+log = logging.getLogger(__name__)
 
 INPUT = "images"
 """What the input is called where nothing says otherwise."""
 
+_LOUD = (
+    "torch",
+    "torch.onnx",
+    "torch.export",
+    "torch.fx.experimental.symbolic_shapes",
+    "coremltools",
+)
+"""Loggers that tell of what an error says as well."""
+
+_DECIDES = re.compile(r"Converting a tensor to a Python (?:boolean|integer|float|index)")
+_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 _OPERATOR = re.compile(r"(?:aten|prim|torchvision)::\w+")
 
 
-def traced(request: ExportRequest) -> Any:
-    """The TorchScript of a request's network. Raises ModelError: it cannot be traced."""
+def traced(request: ExportRequest, *, keep_names: bool = False) -> Any:
+    """The TorchScript of a request's network, which answers with a tensor or a flat row of them.
+
+    What the network decides by its input's values or size is decided once, for the example: it is warned of.
+
+    Args:
+        request: what is exported.
+        keep_names: tensors of a dict stay in a dict, else in a tuple.
+
+    Raises ModelError: it cannot be traced.
+    """
     import torch
 
-    network = request.source.network
-    if isinstance(network, torch.jit.ScriptModule):
-        return network
+    network, picture = request.source.network, example(request)
     try:
         with quiet():
-            return torch.jit.trace(network, example(request), strict=False, check_trace=False)
+            plain = is_plain(network(picture))
+        if isinstance(network, torch.jit.ScriptModule) and plain:
+            return network
+        taken = network if plain else flattened(network, keep_names=keep_names)
+        with quiet() as warned, plain_attention():
+            program = torch.jit.trace(taken, picture, strict=False, check_trace=False)
     except Exception as exc:  # a network raises whatever it is written to raise
         raise ModelError(
             f"{request.source.name} does not run on an input of {shown(request)}: {telling(exc)}"
         ) from exc
+    for place in decisions(warned):
+        log.warning(
+            "%s: %s decides by its input, and the export always does what it did for an input of %s: where other "
+            "pictures or sizes go another way, write it with torch.where",
+            request.source.name, place, shown(request),
+        )  # fmt: skip
+    return program
 
 
 def exported(request: ExportRequest) -> Any:
@@ -51,12 +85,17 @@ def exported(request: ExportRequest) -> Any:
     if "batch" in request.dynamic and given.shape[0] == 1:
         given = given.repeat(2, 1, 1, 1)  # an example of one would fix the batch
     try:
-        with quiet():
+        with quiet(), plain_attention():
             return torch.export.export(
                 request.source.network, (given,), dynamic_shapes=_dynamic_sides(request)
             )
     except Exception as exc:  # whatever the network and the exporter raise
-        raise ModelError(f"{request.source.name} cannot be made a program: {telling(exc)}") from exc
+        what = telling(exc)
+        if "data-dependent" in str(exc):
+            what = (
+                f"it decides by what is in the picture{_place_in(exc)}: write that with torch.where"
+            )
+        raise ModelError(f"{request.source.name} cannot be made a program: {what}") from exc
 
 
 def output_names(request: ExportRequest) -> list[str]:
@@ -97,10 +136,10 @@ def unsupported(
     graph = getattr(program, "inlined_graph", None)
     nodes = graph.findAllNodes(found[0]) if graph is not None else []
     scope = nodes[0].scopeName() if nodes else ""
-    layer = scope.rpartition("::")[2].removeprefix("__module.") or "of its outermost module"
+    named_layer = scope.rpartition("::")[2].removeprefix("__module.")
+    layer = f"in the layer {named_layer}" if named_layer else "in its outermost module"
     return ModelError(
-        f"{request.source.name} cannot be converted to {target}, which has no operator for "
-        f"{found[0]}, in the layer {layer}"
+        f"{request.source.name} cannot be converted to {target}, which has no operator for {found[0]}, {layer}"
     )
 
 
@@ -114,22 +153,68 @@ def example(request: ExportRequest) -> Any:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without what PyTorch prints and warns of: what tracing leaves out shows in the comparison."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+def quiet() -> Iterator[list[warnings.WarningMessage]]:
+    """Without what PyTorch prints, logs and warns of; gives the warnings."""
+    loggers = [logging.getLogger(name) for name in _LOUD]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    nowhere = io.StringIO()
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
+        with (
+            warnings.catch_warnings(record=True) as warned,
+            contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere),
+        ):  # fmt: skip
+            warnings.simplefilter("always")
+            yield warned
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def plain_attention() -> Iterator[None]:
+    """Transformers as single operators: the one that PyTorch uses for all of a layer is known to no other format."""
+    import torch
+
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def decisions(warned: Iterable[warnings.WarningMessage]) -> list[str]:
+    """Where, in code that is not PyTorch's, a traced network asked for the value of a tensor: file and line."""
+    found = [
+        f"{Path(one.filename).name}:{one.lineno}"
+        for one in warned
+        if _DECIDES.match(str(one.message)) and not _of_torch(one.filename)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _place_in(error: BaseException) -> str:
+    """Where in the network's own code an error is from, for messages."""
+    places = [
+        f" ({Path(file).name}:{line})"
+        for file, line in _PLACE.findall(str(error))
+        if not _of_torch(file)
+    ]
+    return places[-1] if places else ""
+
+
+def _of_torch(file: str) -> bool:
+    import torch
+
+    return Path(torch.__file__).parent in Path(file).parents
 
 
 def telling(error: BaseException) -> str:
-    """The first line of an error that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The first line of an error that says something, without where in a graph it was raised."""
+    text = str(error).partition("  [Caused by")[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 

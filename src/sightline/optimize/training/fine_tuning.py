@@ -236,16 +236,7 @@ class FineTuning:
     def _resume(self) -> None:
         if not self._checkpoint.exists():
             return
-        try:
-            state: Any = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
-        except Exception as exc:  # its readers raise whatever comes along
-            raise ModelError(
-                f"{self._checkpoint}: no checkpoint of a training ({exc}): remove it to begin again"
-            ) from exc
-        if not isinstance(state, dict) or not state.keys() >= PARTS:
-            raise ModelError(
-                f"{self._checkpoint}: no checkpoint of such a training: remove it to begin again"
-            )
+        state = _read_checkpoint(self._checkpoint)
         if state["key"] != self._key:
             raise ConfigError(
                 f"{self._checkpoint} was left by a training with other options, {state['key']}: remove it, or "
@@ -269,3 +260,16 @@ def _normalizations(network: nn.Module) -> list[Any]:
         if isinstance(layer, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001 - the class of all of them
         and layer.track_running_stats
     ]
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    """What was saved. Raises ModelError: it is something else."""
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as exc:  # its readers raise whatever comes along
+        raise ModelError(
+            f"{path}: no checkpoint of a training ({exc}): remove it to begin again"
+        ) from exc
+    if not isinstance(state, dict) or not state.keys() >= PARTS:
+        raise ModelError(f"{path}: no checkpoint of such a training: remove it to begin again")
+    return state

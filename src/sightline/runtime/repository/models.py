@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sightline.errors import (
     ConfigError,
@@ -32,6 +32,8 @@ from sightline.runtime.scheduling.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from sightline.engines.native import NativeEngine
+
+Served: TypeAlias = SharedModel | ServedTensors
 
 State = Literal["ready", "loading", "unloaded", "failed"]
 
@@ -101,7 +103,7 @@ class ModelRepository:
         self._rollouts: Mapping[str, TrafficRule] = {}
         self.users: Callable[[], Collection[str]] = tuple
         """Gives the models that streams use, which are not unloaded."""
-        self._served: dict[str, SharedModel | ServedTensors] = {}
+        self._served: dict[str, Served] = {}
         self._states: dict[str, ModelState] = {n: ModelState(n, "unloaded") for n in self.names}
         self._changing = threading.Lock()
 
@@ -136,7 +138,7 @@ class ModelRepository:
         """Whether requests for a model are answered, whatever its last load came to."""
         return self._full_name(name) in self._served
 
-    def find(self, name: str = "default") -> SharedModel | ServedTensors:
+    def find(self, name: str = "default") -> Served:
         """The model of this name, whatever it takes. Raises NotFound and Loading, as ``get``."""
         served = self._served.get(name) or self._served.get(self._full_name(name))
         if served is None:
@@ -177,9 +179,7 @@ class ModelRepository:
                 if isinstance(served, SharedModel):
                     served.rollout = rollouts.get(name)
 
-    def load(
-        self, name: str, of: str | None = None, content: str | None = None
-    ) -> SharedModel | ServedTensors:
+    def load(self, name: str, of: str | None = None, content: str | None = None) -> Served:
         """Load a model, or load it again; requests go on being answered meanwhile.
 
         Where a model of that name answers already, the new one takes its place once it has run;
@@ -206,12 +206,10 @@ class ModelRepository:
                 served = self._loader.load(name, before, content)
             except Exception as exc:
                 self._made_of[name] = made_of
-                # Whatever it is, it goes on to the caller; the state must tell of it too.
-                # Clients see the state, so it names no files; the log does.
+                # It goes on to the caller. Clients see the state, which names no files; the log does.
                 log.error("model %s was not loaded: %s", name, exc)
-                state: State = "ready" if before else "failed"
                 error = f"the last load failed ({type(exc).__name__}): see the log"
-                self._states[name] = ModelState(name, state, error)
+                self._states[name] = ModelState(name, "ready" if before else "failed", error)
                 raise
             if isinstance(served, SharedModel):
                 served.rollout = self._rollouts.get(name)
@@ -221,11 +219,8 @@ class ModelRepository:
             rule.loaded_again(name)
         return served
 
-    def load_for_client(self, name: str) -> SharedModel | ServedTensors:
-        """As ``load``, but why a model cannot be used stays in the log: it names files of this computer.
-
-        Raises NotFound, Conflict.
-        """
+    def load_for_client(self, name: str) -> Served:
+        """As ``load``, but why a model cannot be used stays in the log. Raises NotFound, Conflict."""
         try:
             return self.load(name)
         except (ModelError, ConfigError, EngineError) as exc:

@@ -50,6 +50,29 @@ class Unusual(Detector):
 class NotANumber(Detector):
     def forward(self, x):
         return super().forward(x) * float('nan')
+class Deciding(Detector):
+    def forward(self, x):
+        return super().forward(x) * 2 if x.mean() > 0.9 else super().forward(x)
+class InDicts(torch.nn.Module):
+    '''As the detectors of torchvision: a list of dicts, one for each picture.'''
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.head = torch.nn.Conv2d(3, 6, 32, 32)
+    def forward(self, images):
+        rows = [self.head(one[None]).flatten(2)[0].T for one in images]
+        return [{'boxes': r[:, :4], 'labels': r[:, 4].long(), 'scores': r[:, 5]} for r in rows]
+class Attending(torch.nn.Module):
+    '''A transformer: PyTorch runs a layer of it as one operator, which no other format has.'''
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.patches = torch.nn.Conv2d(3, 16, 32, 32)
+        layer = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+        self.layers = torch.nn.TransformerEncoder(layer, 1)
+        self.head = torch.nn.Linear(16, 3)
+    def forward(self, x):
+        return self.head(self.layers(self.patches(x).flatten(2).transpose(1, 2)).mean(1))
 class Classifier(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -233,7 +256,7 @@ def test_a_full_disk_leaves_nothing(
     monkeypatch.setattr(os, "open", full)
     with pytest.raises(SinkError, match="the disk is full"):
         export(model, tmp_path / "out" / "a.onnx")
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_interrupted_export_leaves_the_old_file(
@@ -315,6 +338,57 @@ def test_a_checkpoint_of_ultralytics(
     assert "AGPL-3.0" in caplog.text
     assert card_of(to)["licence"] == "AGPL-3.0"
     assert not list(tmp_path.glob(".*"))
+
+
+def test_what_a_network_decides_by_its_picture_is_told_with_its_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    export("exported_nets:Deciding", tmp_path / "it.onnx", size=(96, 64))
+    line = 1 + NETS.splitlines().index(
+        "        return super().forward(x) * 2 if x.mean() > 0.9 else super().forward(x)"
+    )
+    assert f"exported_nets.py:{line} decides by its input, and the export always" in caplog.text
+    capfd.readouterr()
+    with pytest.raises(ModelError, match=rf"it decides .* \(exported_nets\.py:{line}\)"):
+        export("exported_nets:Deciding", tmp_path / "it.pt2", size=(96, 64))
+    assert capfd.readouterr().err == ""  # PyTorch prints the whole graph
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".torchscript", ".xml"])
+def test_outputs_in_dicts_are_outputs_by_name(
+    suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / f"boxes{suffix}"
+    made = export("exported_nets:InDicts", path, size=(96, 64), batch=1, fp32=True)
+    assert made.card.decoder == "torchvision"
+    assert "write into boxes.yaml beside it `class_names:" in caplog.text  # a place that lasts
+    if suffix == ".onnx":
+        assert [one.name for one in open_model(path).outputs] == ["boxes", "labels", "scores"]
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".torchscript", ".pt2", ".xml"])
+def test_a_transformer_is_exported(suffix: str, tmp_path: Path) -> None:
+    made = export("exported_nets:Attending", tmp_path / f"it{suffix}", size=(96, 64), fp32=True)
+    assert made.comparison is not None
+    assert made.comparison.figures()["largest_difference"]["distance"] < 1e-3
+
+
+def test_a_file_whose_card_holds_its_input_only_is_exported_again(tmp_path: Path) -> None:
+    export("exported_nets:Attending", tmp_path / "it.torchscript", size=(96, 64))
+    made = export(tmp_path / "it.torchscript", tmp_path / "again.xml")
+    assert (made.card.size, made.card.decoder) == ((96, 64), "")
+
+
+def test_an_operator_that_no_older_opset_has_is_named(
+    tmp_path: Path, pyramid_model: MakeModel
+) -> None:
+    model = onnx.load(pyramid_model(6, transposed=True))
+    model.graph.node.append(onnx.helper.make_node("Identity", [model.graph.output[0].name], ["i"]))
+    model.graph.node.append(onnx.helper.make_node("HardSwish", ["i"], ["swish"]))
+    model.graph.output[0].name = "swish"
+    onnx.save(model, tmp_path / "new.onnx")
+    with pytest.raises(ModelError, match="ONNX's converter knows no other form of"):
+        export(tmp_path / "new.onnx", tmp_path / "old.onnx", opset=9)
 
 
 def test_an_input_larger_than_memory_is_refused(tmp_path: Path) -> None:
