@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -118,6 +119,18 @@ streams:
         ("site.yaml:9:52", "'lorryy'"),
         ("site.yaml:10:50", "'99'"),
     ]
+
+
+def test_check_refuses_names_of_outputs_that_run_refuses(run: Run, tmp_path: Path) -> None:
+    outputs = "{csv: seen.xlsx, json_lines: seen.jsonl.gz}"
+    (tmp_path / "a.yaml").write_text(
+        f"models: {{m: {{model: street}}}}\nstreams: {{a: {{source: street://, outputs: {outputs}}}}}\n"
+    )
+    done = run("check", "a.yaml")
+    assert done.returncode == 2
+    assert re.search(r"^a\.yaml:2:\d+: --csv ", done.stderr, re.MULTILINE)
+    assert "seen.xlsx: .xlsx is the name of a spreadsheet, and this is none: give" in done.stderr
+    assert "seen.jsonl.gz: .gz is the name of a compressed file" in done.stderr
 
 
 def test_check_looks_into_a_street(run: Run, tmp_path: Path) -> None:

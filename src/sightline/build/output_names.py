@@ -28,6 +28,7 @@ _FOREIGN: Mapping[str, frozenset[str]] = {
     "compressed file": frozenset({".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz"}),
     "document": frozenset({".pdf", ".html", ".htm", ".docx"}),
 }
+_MEDIA = frozenset().union(*_FOREIGN.values())
 _ALSO: Mapping[str, frozenset[str]] = {
     ".jsonl": frozenset({".json", ".ndjson"}),
     ".txt": frozenset({".csv"}),
@@ -36,31 +37,36 @@ _ALSO: Mapping[str, frozenset[str]] = {
 """What the files of an output are called too, by its usual suffix."""
 
 
-def check_name(output: ChosenOutput) -> None:
-    """Say it where the name of a text file or a database is another output's or a misspelt one.
+def refuse_name(output: ChosenOutput) -> None:
+    """Refuse the name of a text file or a database that promises something else.
 
     Raises ConfigError: it is the name of a video, a picture or a model, which might be lost, or of what no program
         would open as such (a spreadsheet, a compressed file); or a file is there that is no text.
     """
-    path, usual = output.path, output.entry.suffix
-    if output.entry.takes not in {"path", "database"} or "://" in path or path == "-":
+    path, flag = output.path, flag_of(output.kind)
+    if not _is_judged(output):
         return
-    media = frozenset().union(*_FOREIGN.values())
-    if output.entry.takes == "path" and usual not in media and is_binary(Path(path)):
+    if output.entry.takes == "path" and is_binary(Path(path)):
         raise ConfigError(
-            f"{flag_of(output.kind)} {path}: a file is there that is no text, which would be lost: write to another "
+            f"{flag} {path}: a file is there that is no text, which would be lost: write to another "
             "place, or move it away"
         )
-    suffix = file_suffix(path)
-    if not suffix or not usual or usual in media or suffix in {usual, *_ALSO.get(usual, ())}:
-        return
-    flag, right = flag_of(output.kind), _right_name(Path(path), usual)
+    suffix = _odd_suffix(output)
     for what, suffixes in _FOREIGN.items():
         if suffix in suffixes:
             raise ConfigError(
-                f"{flag} {path}: {suffix} is the name of a {what}, and this is none: give {right}, or "
+                f"{flag} {path}: {suffix} is the name of a {what}, and this is none: give {_right_name(output)}, or "
                 f"{path}/ for a folder"
             )
+
+
+def check_name(output: ChosenOutput) -> None:
+    """As ``refuse_name``, and say it where the name is another output's or a misspelt one. Raises ConfigError."""
+    refuse_name(output)
+    path, usual, suffix = output.path, output.entry.suffix, _odd_suffix(output)
+    if not suffix or not usual:
+        return
+    flag, right = flag_of(output.kind), _right_name(output)
     others = {entry.suffix for entry in SINKS.values()} - {
         usual,
         ".txt",
@@ -74,7 +80,22 @@ def check_name(output: ChosenOutput) -> None:
         log.warning("%s %s: is %s meant?", flag, path, right)
 
 
-def _right_name(path: Path, usual: str) -> Path:
+def _is_judged(output: ChosenOutput) -> bool:
+    """Whether it is a file of text or a database: videos and pictures see to their own names."""
+    usual = output.entry.suffix
+    is_file = "://" not in output.path and output.path != "-"
+    return is_file and output.entry.takes in {"path", "database"} and usual not in _MEDIA
+
+
+def _odd_suffix(output: ChosenOutput) -> str:
+    """The suffix of its name, where that is not what files of its kind are called; else nothing."""
+    suffix, usual = file_suffix(output.path), output.entry.suffix
+    usual_ones = {usual, *_ALSO.get(usual, ())}
+    return suffix if _is_judged(output) and usual and suffix not in usual_ones else ""
+
+
+def _right_name(output: ChosenOutput) -> Path:
     """``out.csv`` for ``out.xlsx``, and for ``out.csv.gz``."""
+    path, usual = Path(output.path), output.entry.suffix
     inner = path.with_suffix("")
     return inner if inner.suffix.lower() == usual else path.with_suffix(usual)

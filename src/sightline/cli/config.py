@@ -121,6 +121,7 @@ def read(file: Path) -> ConfigurationFile:
 
 def _mistakes(found: ConfigurationFile) -> Iterator[tuple[Loc, str]]:
     """Models, sources and certificates that cannot be what they are called, each with its place."""
+    from sightline.build.output_names import refuse_name
     from sightline.build.sources import check_source
     from sightline.monitoring.mail import trusted
 
@@ -146,6 +147,11 @@ def _mistakes(found: ConfigurationFile) -> Iterator[tuple[Loc, str]]:
                 _stage_model(found, model_name)
             except ConfigError as exc:
                 yield ("streams", name, *at), str(exc)
+        for output in stream.outputs.chosen():
+            try:
+                refuse_name(output)
+            except ConfigError as exc:
+                yield ("streams", name, "outputs", output.kind), str(exc)
 
 
 def _with_models_dir(found: ConfigurationFile) -> ConfigurationFile:

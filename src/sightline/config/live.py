@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from sightline.config.options import Options
+from sightline.config.options import Inconsistency, Options, refuse_inconsistent
 from sightline.hosts import host_rule
 
 
@@ -56,3 +57,18 @@ class LiveOptions(Options):
         description="wall-clock time of frames: auto takes the camera's where it tells it (RTCP), else "
         "that of their arrival; arrival always the latter",
     )
+
+    @model_validator(mode="after")
+    def _waits_grow(self) -> Self:
+        refuse_inconsistent(_shrinking_waits(self))
+        return self
+
+
+def _shrinking_waits(options: LiveOptions) -> Iterator[Inconsistency]:
+    """A first wait that is longer than the longest would silently be cut to that."""
+    first, longest = options.backoff_first_s, options.backoff_max_s
+    if first > longest:
+        yield (
+            ("backoff_first_s",),
+            f"the first wait is {first:g} s, and backoff_max_s, the longest, is {longest:g} s: raise that too",
+        )

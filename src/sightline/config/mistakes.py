@@ -78,6 +78,8 @@ def _of(item: Any, nodes: Mapping[Loc, yaml.Node]) -> Iterator[Mistake]:
         yield Mistake(at, str(context["error"]))
     elif kind == "too_short" and at in {(), ("models",)}:
         yield Mistake(at, "at least one model is wanted: name: {model: ...}")
+    elif kind == "too_short" and context["field_type"] == "Value":  # of a secret
+        yield Mistake(at, f"it must have {context['min_length']} characters or more")
     elif kind == "too_short":
         yield Mistake(at, f"wants {context['min_length']} or more, not {context['actual_length']}")
     else:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -25,8 +25,72 @@ def _corners(value: object) -> object:
     return tuple(tuple(one) if isinstance(one, list) else one for one in value)
 
 
-Corners = Annotated[tuple[tuple[Share, Share], ...], Field(min_length=3), BeforeValidator(_corners)]
-"""Corners x, y of a polygon."""
+Point: TypeAlias = tuple[float, float]
+
+
+def _simple(corners: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """What is inside of a polygon whose sides cross is anybody's guess, and most often a slip in the order of its corners."""
+    fault = _polygon_fault(corners)
+    if fault is not None:
+        raise ValueError(fault)
+    return corners
+
+
+def _polygon_fault(corners: Sequence[Point]) -> str | None:
+    """What is wrong with a polygon: it has no area, or its sides cross or touch; None: nothing.
+
+    Args:
+        corners: x, y, finite, in order; the last is joined to the first. One that repeats the one before it counts
+            once, and so does a last that repeats the first.
+    """
+    ring = [one for n, one in enumerate(corners) if one != corners[n - 1]]
+    sides = [(ring[n - 1], ring[n]) for n in range(len(ring))]
+    if len(ring) < 3 or not any(_side_of(*sides[0], corner) for corner in ring):
+        return "its corners lie on one line: nothing is inside"
+    for n, side in enumerate(sides):
+        for m in range(n + 1, len(sides)):
+            neighbours = m == n + 1 or (n == 0 and m == len(sides) - 1)
+            if not neighbours and _meet(side, sides[m]):
+                return (
+                    f"its sides {_shown_side(side)} and {_shown_side(sides[m])} cross: give the corners in the order in which "
+                    "they follow one another around it"
+                )
+    return None
+
+
+def _shown_side(side: tuple[Point, Point]) -> str:
+    (x1, y1), (x2, y2) = side
+    return f"({x1:g}, {y1:g})–({x2:g}, {y2:g})"
+
+
+def _side_of(start: Point, end: Point, point: Point) -> float:
+    """Above 0 where the point is on one hand of the line, below on the other, 0 on it."""
+    return (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
+
+
+def _meet(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
+    """Whether two sides have a point in common."""
+    if any(
+        max(one[0][axis], one[1][axis]) < min(other[0][axis], other[1][axis])
+        or max(other[0][axis], other[1][axis]) < min(one[0][axis], one[1][axis])
+        for axis in (0, 1)
+    ):
+        return False
+    return (
+        _side_of(*one, other[0]) * _side_of(*one, other[1]) <= 0
+        and _side_of(*other, one[0]) * _side_of(*other, one[1]) <= 0
+    )
+
+
+MOST_CORNERS = 1000
+
+Corners = Annotated[
+    tuple[tuple[Share, Share], ...],
+    Field(min_length=3, max_length=MOST_CORNERS),
+    BeforeValidator(_corners),
+    AfterValidator(_simple),
+]
+"""Corners x, y of a polygon, whose sides do not cross."""
 
 
 class CropStageOptions(Options):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Literal
@@ -42,6 +43,27 @@ class AdaptiveOptions(Options):
     max_skip: int = Field(
         1, ge=1, le=100, description="at least every so many-th frame is analysed"
     )
+
+    @model_validator(mode="after")
+    def _goes_down(self) -> AdaptiveOptions:
+        refuse_inconsistent(_upside_down(self))
+        return self
+
+
+def _upside_down(options: AdaptiveOptions) -> Iterator[Inconsistency]:
+    """Under load a stream takes the next size, which must be smaller; and it cannot reach more than its limit."""
+    for number, (larger, smaller) in enumerate(itertools.pairwise(options.sizes)):
+        if smaller >= larger:
+            yield (
+                ("sizes", number + 1),
+                f"sizes get smaller from one to the next, and {smaller} comes after {larger}",
+            )
+    wanted, most = options.target_fps, options.max_fps
+    if wanted is not None and most is not None and wanted > most:
+        yield (
+            ("target_fps",),
+            f"{wanted:g} a second are wanted, but max_fps analyses {most:g} at most",
+        )
 
 
 Regions = Literal["motion"]

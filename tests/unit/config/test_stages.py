@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from tests.unit.config.refused import refusal
 from sightline.config import StreamOptions
 from sightline.config.options import checked
 from sightline.config.stages import (
+    MOST_CORNERS,
     Classify,
     ClassifyOptions,
     Detect,
@@ -92,3 +95,46 @@ def test_corners_as_lists_and_tuples(kind: str, corners: object) -> None:
 )
 def test_what_is_no_polygon(corners: object, message: str) -> None:
     assert refusal(ClassifyOptions, model="m", only_in=corners).startswith(message)
+
+
+SQUARE = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+CROSS = "cross: give the corners in the order"
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        pytest.param(SQUARE, id="square"),
+        pytest.param(SQUARE[::-1], id="the other way round"),
+        pytest.param([*SQUARE, SQUARE[0]], id="closed"),
+        pytest.param([SQUARE[0], *SQUARE], id="a corner twice"),
+        pytest.param([(0, 0), (1, 0), (1, 1), (0.5, 0.2), (0, 1)], id="dented"),
+        pytest.param([(0, 0), (0.5, 0), (1, 0), (1, 1)], id="a corner on a side"),
+    ],
+)
+def test_a_polygon_with_an_inside(corners: list[tuple[float, float]]) -> None:
+    assert checked(ClassifyOptions, model="m", only_in=corners).only_in == tuple(corners)
+
+
+@pytest.mark.parametrize(
+    ("corners", "said"),
+    [
+        pytest.param([(0, 0), (1, 1), (1, 0), (0, 1)], CROSS, id="hourglass"),
+        pytest.param([(0, 0), (1, 0), (0.5, 0), (0.5, 1), (0, 1)], CROSS, id="there and back"),
+        pytest.param([(0, 0), (1, 0), (0.5, 1), (0.5, 0), (0, 1)], CROSS, id="touches a side"),
+        pytest.param([(0, 0), (0.5, 0.5), (1, 1)], "on one line", id="line"),
+        pytest.param([(0, 0), (0, 0), (0, 0)], "on one line", id="point"),
+        pytest.param([(0, 0), (1, 0), (1, 0), (0, 0)], "on one line", id="two points"),
+    ],
+)
+def test_a_polygon_without(corners: list[tuple[float, float]], said: str) -> None:
+    assert said in refusal(ClassifyOptions, model="m", only_in=corners)
+
+
+def test_a_polygon_of_many_corners_takes_no_time() -> None:
+    turns = [a / MOST_CORNERS * 2 * math.pi for a in range(MOST_CORNERS)]
+    circle = [(0.5 + math.cos(a) / 2, 0.5 + math.sin(a) / 2) for a in turns]
+    began = time.process_time()
+    assert checked(ClassifyOptions, model="m", only_in=circle).only_in is not None
+    assert time.process_time() - began < 5
+    assert "1000" in refusal(ClassifyOptions, model="m", only_in=[*circle, (0.5, 0.5)])

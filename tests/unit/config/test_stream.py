@@ -41,6 +41,26 @@ COLLECT = {"folder": "hard"}
             id="two ways to choose an input",
         ),
         pytest.param(
+            {"adaptive": {"sizes": [640, 320, 320]}},
+            "adaptive.sizes.2: sizes get smaller from one to the next, and 320 comes after 320",
+            id="sizes that do not get smaller",
+        ),
+        pytest.param(
+            {"adaptive": {"target_fps": 50, "max_fps": 5}},
+            "adaptive.target_fps: 50 a second are wanted, but max_fps analyses 5 at most",
+            id="more wanted than allowed",
+        ),
+        pytest.param(
+            {"live": {"backoff_first_s": 60}},
+            "live.backoff_first_s: the first wait is 60 s, and backoff_max_s, the longest, is 2 s",
+            id="waits that shrink",
+        ),
+        pytest.param(
+            {"stages": [{"model": "m", "only_in": [[0, 0], [1, 1], [1, 0], [0, 1]]}]},
+            "stages.0.only_in: its sides (0, 0)–(1, 1) and (1, 0)–(0, 1) cross",
+            id="a polygon that crosses itself",
+        ),
+        pytest.param(
             {"estimate": {}, "adaptive": {"sizes": [640]}},
             "estimate: it is of whole pictures at one size",
             id="an estimate of several sizes",
