@@ -267,7 +267,7 @@ def _path_or_name(given: object) -> str:
 def track(
     source: SourceLike,
     model: Model | str | Path,
-    tracker: Tracker | TrackerKind | Mapping[str, Any] | str | None = None,
+    tracker: Tracker | TrackerKind | Mapping[str, object] | str | None = None,
     *,
     stages: Sequence[StageOptions | Stage[Any]] = (),
     conf: float | None = None,

@@ -136,7 +136,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
         save_config: SaveConfig = None,
         quiet: Quiet = False,
         verbose: Verbose = 0,
-        **flags: Any,
+        **flags: object,
     ) -> None:
         logs.set_up(verbose)
         word_hints.check_sources(sources, classes, size, context)
@@ -160,7 +160,7 @@ def _command(text: str, *, tracked: bool) -> Callable[..., None]:
 def _analyze_sources(
     sources: Sequence[str],
     model: ModelOptions,
-    flags: Mapping[str, Any],
+    flags: Mapping[str, object],
     *,
     tracked: bool,
     every: int,

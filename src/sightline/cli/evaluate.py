@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -254,7 +254,7 @@ def agree(
     compare_models(sources, compared, split_names(classes), frames, require, as_json=json)
 
 
-def _one_of(model: str | None, predictions: Any, frames: int | None) -> None:
+def _one_of(model: str | None, predictions: object, frames: int | None) -> None:
     if (model is None) == (not predictions):
         raise ConfigError("give either --model, to run it, or --predictions, that are there")
     if model is None and frames is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -167,8 +167,8 @@ def model_options(
     device: str = "auto",
     agnostic_nms: bool = False,
     models_dir: Path | None = None,
-    tiles: Mapping[str, Any] | None = None,
-    **others: Any,
+    tiles: Mapping[str, object] | None = None,
+    **others: object,
 ) -> ModelOptions:
     """The model options that these arguments mean; ``tiles`` are those of tiles, None: there are none.
 

@@ -67,7 +67,7 @@ def _output(name: str, entry: SinkEntry) -> Any:
     return Annotated[kind, made]
 
 
-def _parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
+def _parameter(name: str, annotation: object, default: object = None) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )
@@ -155,7 +155,7 @@ STAGE_FLAGS = {flag.name: flag for flag in _stage_flags()}
 
 
 def set_flags(
-    command: Callable[..., None], *, tracked: bool, said: Mapping[str, Any] | None = None
+    command: Callable[..., None], *, tracked: bool, said: Mapping[str, object] | None = None
 ) -> None:
     """Give a command that ends with ``**flags`` those of outputs, and of trackers where it tracks.
 
@@ -173,7 +173,7 @@ def set_flags(
     command.__annotations__ = {p.name: p.annotation for p in (*own, *more)}
 
 
-def tile_options(given: Mapping[str, Any]) -> dict[str, Any] | None:
+def tile_options(given: Mapping[str, object]) -> dict[str, Any] | None:
     """The options of tiles that flags mean; None: there are none."""
     told = {name: given[name] for name in _TILE_OPTIONS if given[name] is not None}
     return told if given["tiles"] or told else None
@@ -193,7 +193,7 @@ def further_stages(given: Mapping[str, Any], outputs: OutputOptions) -> tuple[St
     )
 
 
-def output_options(given: Mapping[str, Any]) -> OutputOptions:
+def output_options(given: Mapping[str, object]) -> OutputOptions:
     """The outputs that flags mean: JSON lines on standard output where there are none.
 
     Raises ConfigError naming the option.

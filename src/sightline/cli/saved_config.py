@@ -34,7 +34,7 @@ def of_command(
     outputs: OutputOptions,
     live: LiveOptions,
     tracker: TrackerKind | None,
-    how: Mapping[str, Any],
+    how: Mapping[str, object],
 ) -> dict[str, Any]:
     """The tree of a configuration that does what ``detect`` (no tracker) or ``track`` does.
 
@@ -76,7 +76,7 @@ def of_command(
     return {"models": {served_name(model.model): written}, "streams": streams}
 
 
-def of_service(model: ModelOptions, serving: Mapping[str, Any]) -> dict[str, Any]:
+def of_service(model: ModelOptions, serving: Mapping[str, object]) -> dict[str, Any]:
     """The tree of a configuration that does what ``serve`` does; tokens stay in the environment."""
     tokens = {"token": "SIGHTLINE_TOKEN", "admin_token": "SIGHTLINE_ADMIN_TOKEN"}
     kept = {
@@ -90,7 +90,7 @@ def of_service(model: ModelOptions, serving: Mapping[str, Any]) -> dict[str, Any
 def save(
     file: Path,
     command: str,
-    tree: Mapping[str, Any],
+    tree: Mapping[str, object],
     *,
     option: str = "--save-config",
     head: str = _HEAD,
@@ -174,7 +174,7 @@ def written_model(model: ModelOptions) -> dict[str, Any]:
     return written
 
 
-def _placed(tree: Mapping[str, Any], file: Path) -> dict[str, Any]:
+def _placed(tree: Mapping[str, object], file: Path) -> dict[str, Any]:
     """The tree with paths that mean the same from the folder of the file, and with ``${`` escaped."""
     from sightline.config.file import place
 
@@ -184,7 +184,7 @@ def _placed(tree: Mapping[str, Any], file: Path) -> dict[str, Any]:
     return escaped
 
 
-def _escaped(tree: Any) -> Any:
+def _escaped(tree: object) -> Any:
     """Texts as they must be written: ``${`` would be a variable. Tokens are meant as such."""
     if isinstance(tree, Mapping):
         return {

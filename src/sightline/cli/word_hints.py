@@ -68,7 +68,9 @@ class HintingGroup(TyperGroup):
             raise
 
 
-def check_sources(sources: Sequence[str], classes: str | None, size: str | None, ctx: Any) -> None:
+def check_sources(
+    sources: Sequence[str], classes: str | None, size: str | None, ctx: object
+) -> None:
     """Refuse what is no source but an option that is written in another way. Raises ConfigError."""
     hint = _assignment_hint(sources, ctx)
     if hint is not None:

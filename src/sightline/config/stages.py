@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -157,7 +157,7 @@ class Classify(ClassifyOptions):
         *,
         of: int | str | Sequence[int | str] = (),
         conf: float | None = None,
-        **options: Any,
+        **options: object,
     ) -> None:
         valid = checked(ClassifyOptions, model=fspath(model), of=of, conf=conf, **options)
         super().__init__(**valid.model_dump())
@@ -203,7 +203,7 @@ class Embed(EmbedOptions):
         model: str | PathLike[str],
         *,
         of: int | str | Sequence[int | str] = (),
-        **options: Any,
+        **options: object,
     ) -> None:
         valid = checked(EmbedOptions, model=fspath(model), of=of, **options)
         super().__init__(**valid.model_dump())
@@ -272,7 +272,7 @@ class Segment(SegmentOptions):
         of: int | str | Sequence[int | str] = (),
         crops: bool = False,
         conf: float | None = None,
-        **options: Any,
+        **options: object,
     ) -> None:
         valid = checked(
             SegmentOptions, model=fspath(model), of=of, crops=crops, conf=conf, **options
@@ -303,7 +303,7 @@ class Detect(DetectOptions):
         of: int | str | Sequence[int | str] = (),
         classes: int | str | Sequence[int | str] | None = None,
         conf: float | None = None,
-        **options: Any,
+        **options: object,
     ) -> None:
         valid = checked(
             DetectOptions, model=fspath(model), of=of, classes=classes, conf=conf, **options

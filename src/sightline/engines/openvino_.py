@@ -212,7 +212,7 @@ def precisions(core: Any, device: str) -> list[str]:
     return [p for p, name in CAPABILITIES.items() if name in has]
 
 
-def save_ir(model: Path | bytes | Any, path: Path, *, fp16: bool = True) -> None:
+def save_ir(model: Path | bytes | object, path: Path, *, fp16: bool = True) -> None:
     """Write an ONNX model, or an ``openvino.Model``, as OpenVINO IR: ``path`` .xml and a .bin beside
     it, weights in FP16.
 

@@ -181,7 +181,7 @@ _COCO_SIGMAS = (
 
 
 def _by_picture(
-    dataset: dict[str, Any], rows: Sequence[Sequence[Any]]
+    dataset: dict[str, Any], rows: Sequence[Sequence[object]]
 ) -> list[tuple[dict[str, Any], Any]]:
     """Each annotation with what is told of it; None of those of pictures of which nothing is told."""
     places = [0] * len(rows)

@@ -130,6 +130,6 @@ class _Https(urllib.request.HTTPSHandler):
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirect is an answer like any other: the secret goes where it was meant to go."""
 
-    def redirect_request(self, *_: object, **__: Any) -> None:
+    def redirect_request(self, *_: object, **__: object) -> None:
         """Follow no redirect: an alert goes to the address that was given."""
         return

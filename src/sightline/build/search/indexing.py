@@ -121,7 +121,7 @@ class IndexRun:
         one: SourceInput,
         files: Mapping[str, IndexedFile],
         already: int,
-        facts: Mapping[str, Any],
+        facts: Mapping[str, object],
     ) -> None:
         self.name, self.already = one.name, already
         self.takes_turns, self._source = one.takes_turns, one.source

@@ -97,7 +97,7 @@ def _step(
     entry: ExporterEntry,
     request: ExportRequest,
     compared: ExportComparison | None,
-    extra: Mapping[str, Any],
+    extra: Mapping[str, object],
 ) -> HistoryStep:
     from sightline.models.history import made_by
 

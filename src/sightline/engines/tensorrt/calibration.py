@@ -48,7 +48,7 @@ class Calibration:
 
     def __init__(
         self,
-        trt: Any,
+        trt: object,
         device: CudaDevice,
         pictures: CalibrationPictures,
         shape: Shape,

@@ -144,7 +144,7 @@ class CudaStream:
 class CudaGraph:
     """Work of a stream that is launched as one."""
 
-    def __init__(self, device: CudaDevice, graph: Any, stream: Any) -> None:
+    def __init__(self, device: CudaDevice, graph: object, stream: object) -> None:
         self._device, self._stream = device, stream
         self._executable = device.call("cudaGraphInstantiate", graph, 0)
         device.on_exit(self, "cudaGraphExecDestroy", self._executable)

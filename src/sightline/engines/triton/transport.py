@@ -169,7 +169,7 @@ class GrpcTransport:
         """Close all connections. Idempotent."""
         self._client.close()
 
-    def _call(self, method: str, *args: object, **options: Any) -> Any:
+    def _call(self, method: str, *args: object, **options: object) -> Any:
         from tritonclient.utils import InferenceServerException
 
         try:

@@ -81,7 +81,7 @@ def classifier_config(model: Path) -> Mapping[str, Any]:
     return {}
 
 
-def _cut(how: Mapping[str, Any]) -> dict[str, Any]:
+def _cut(how: Mapping[str, object]) -> dict[str, Any]:
     """How a picture is cut to the model's input, as far as it is said."""
     size, crop = _side(how.get("size")), _side(how.get("crop_size"))
     part = how.get("crop_pct")

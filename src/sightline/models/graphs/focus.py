@@ -163,7 +163,7 @@ def _replace(stem: _Stem, picture: str, weights: Any) -> None:
     stem.conv.input[1] = f"{weights.name}_unfocused"
 
 
-def _add_weights(graph: GraphProto, old: Any, stem: _Stem) -> None:
+def _add_weights(graph: GraphProto, old: object, stem: _Stem) -> None:
     """Put every weight where its pixel is in the picture."""
     import onnx
 

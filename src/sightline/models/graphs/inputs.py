@@ -55,7 +55,7 @@ def _pixel_nodes(name: str, given: str, elem_type: int, inputs: ModelInputs) -> 
     nodes: list[NodeProto] = []
     last = name
 
-    def add(op: str, *more: str, **attributes: Any) -> None:
+    def add(op: str, *more: str, **attributes: object) -> None:
         nonlocal last
         out = f"{PREFIX}picture_{len(nodes)}"
         nodes.append(helper.make_node(op, [last, *more], [out], **attributes))

@@ -81,7 +81,7 @@ class UnplacedMasks(Masks):
     boxes: Floats
 
     @abstractmethod
-    def _chosen(self, index: Any) -> Masks:
+    def _chosen(self, index: object) -> Masks:
         """Those of an index, a mask or a slice."""
 
     @abstractmethod
@@ -190,7 +190,7 @@ class UnplacedMasks(Masks):
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: object) -> Any:
         if isinstance(index, slice):
             return self._chosen(index)
         if isinstance(index, np.ndarray) and index.ndim == 1:

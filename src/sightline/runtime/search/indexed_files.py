@@ -27,7 +27,7 @@ class IndexedFiles:
         facts: how files are indexed: anything that JSON holds. Files that were indexed otherwise are not done.
     """
 
-    def __init__(self, stored: StoredEmbeddings, facts: Mapping[str, Any]) -> None:
+    def __init__(self, stored: StoredEmbeddings, facts: Mapping[str, object]) -> None:
         self._stored, self._facts = stored, dict(facts)
 
     def done(self, files: Iterable[IndexedFile]) -> set[IndexedFile]:
