@@ -34,6 +34,107 @@ SCHEDULER = {"max_batch": 1}
 STREET = "street://?seed={}&duration=0&fps=10&width=320&height=192"
 
 
+# First, since the fleet of the other tests, which lives as long as this module, draws four streets meanwhile.
+@contextmanager
+def service(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client, Path]]:
+    """A service with two workers in a process group of its own: the process, a client, its log."""
+    site, log, port = folder / "site.yaml", folder / "log", free_port()
+    bad = folder / "bad.mp4"
+    bad.write_text("no video")
+    (folder / "recordings").mkdir()
+    site.write_text(
+        f"""
+workers: 2
+models: {{street: {json.dumps(STREET_MODEL)}}}
+scheduler: {json.dumps(SCHEDULER)}
+serving: {{port: {port}, grpc_port: null, outputs_under: {folder / "recordings"}}}
+streams:
+  cam:
+    source: "{STREET.format(1)}"
+    realtime: true
+    outputs: {{annotated: {folder / "cam.mp4"}}}
+  away: {{source: "rtsp://joe:hunter2@127.0.0.1:{free_port()}/x"}}
+  bad: {{source: "{bad}"}}
+"""
+    )
+    with log.open("wb") as written:
+        command = [sys.executable, "-m", "sightline", "run", str(site)]
+        process = subprocess.Popen(command, stderr=written, start_new_session=True)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            wait_for(lambda: analyzed(client) > 3, "the stream does not run", timeout_s=240)
+            wait_for(lambda: state(client, "bad") == "failed", "what is no video does not fail")
+            yield process, client, log
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def analyzed(client: httpx.Client, stream: str = "cam") -> int:
+    try:
+        answer = client.get(f"/streams/{stream}")
+    except httpx.TransportError:
+        return 0
+    return int(answer.json()["analyzed"]) if answer.is_success else 0
+
+
+def state(client: httpx.Client, stream: str) -> str:
+    return str(client.get("/status").json()["streams"].get(stream))
+
+
+def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """The processes that were spawned; another child of the same parent tracks resources."""
+    children = Path(f"/proc/{process.pid}/task").glob("*/children")
+    pids = [int(pid) for file in children for pid in file.read_text().split()]
+    return [p for p in pids if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+
+
+def test_a_model_is_loaded_again_and_a_signal_to_the_group_ends_all(tmp_path: Path) -> None:
+    with service(tmp_path) as (process, client, log):
+        assert log.read_text().count("model street: inferred") == 3
+        assert client.post("/models/street/reload").is_success
+        assert log.read_text().count("model street: inferred") == 6, "the workers load it too"
+        before = analyzed(client)
+        wait_for(lambda: analyzed(client) > before + 3)
+        outputs = {"json_lines": "added.jsonl"}
+        added = {"name": "added", "source": STREET.format(2), "realtime": True, "outputs": outputs}
+        assert client.post("/streams", json=added).status_code == 201
+        added["outputs"] = {"csv": "added.jsonl"}
+        assert client.post("/streams", json={**added, "name": "over"}).status_code == 409
+        wait_for(lambda: analyzed(client, "added") > 3)
+        wait_for(lambda: b"Connection refused" in log.read_bytes(), "what is away is not told")
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.wait(20) == 1  # a stream has failed
+    lines = [json.loads(line) for line in log.read_text().splitlines()]  # workers log JSON, too
+    assert "bad" in {line.get("stream") for line in lines}
+    assert "hunter2" not in log.read_text()
+    assert "has died" not in log.read_text()
+    recorded = (tmp_path / "recordings" / "added.jsonl").read_text().splitlines()
+    assert {json.loads(line)["stream"] for line in recorded} == {"added"}
+    video = cv2.VideoCapture(str(tmp_path / "cam.mp4"))
+    assert video.read()[0]
+    video.release()
+
+
+def test_a_worker_that_hangs_does_not_hold_up_the_service(tmp_path: Path) -> None:
+    with service(tmp_path) as (process, client, log):
+        first, second = workers_of(process)
+        os.kill(first, signal.SIGSTOP)
+        os.kill(second, signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/streams/cam/pause", timeout=0.5)
+        assert client.get("/health").is_success
+        assert "sightline_streams 3.0" in client.get("/metrics").text
+        assert client.get("/status").json()["streams"]["cam"] == "running"
+        assert time.monotonic() - began < 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 1
+        assert time.monotonic() - began < 11
+    assert "starts again" not in log.read_text()
+
+
 @pytest.fixture(scope="module")
 def meter() -> PrometheusMeter:
     return PrometheusMeter(hardware=False)
@@ -166,103 +267,3 @@ def test_a_model_that_cannot_be_used_is_said_at_the_start(tmp_path: object) -> N
     )
     with pytest.raises(ModelError, match="gone"):
         Application(configuration).open()
-
-
-@contextmanager
-def service(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client, Path]]:
-    """A service with two workers in a process group of its own: the process, a client, its log."""
-    site, log, port = folder / "site.yaml", folder / "log", free_port()
-    bad = folder / "bad.mp4"
-    bad.write_text("no video")
-    (folder / "recordings").mkdir()
-    site.write_text(
-        f"""
-workers: 2
-models: {{street: {json.dumps(STREET_MODEL)}}}
-scheduler: {json.dumps(SCHEDULER)}
-serving: {{port: {port}, grpc_port: null, outputs_under: {folder / "recordings"}}}
-streams:
-  cam:
-    source: "{STREET.format(1)}"
-    realtime: true
-    outputs: {{annotated: {folder / "cam.mp4"}}}
-  away: {{source: "rtsp://joe:hunter2@127.0.0.1:{free_port()}/x"}}
-  bad: {{source: "{bad}"}}
-"""
-    )
-    with log.open("wb") as written:
-        command = [sys.executable, "-m", "sightline", "run", str(site)]
-        process = subprocess.Popen(command, stderr=written, start_new_session=True)
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            wait_for(lambda: analyzed(client) > 3, "the stream does not run", timeout_s=240)
-            wait_for(lambda: state(client, "bad") == "failed", "what is no video does not fail")
-            yield process, client, log
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def analyzed(client: httpx.Client, stream: str = "cam") -> int:
-    try:
-        answer = client.get(f"/streams/{stream}")
-    except httpx.TransportError:
-        return 0
-    return int(answer.json()["analyzed"]) if answer.is_success else 0
-
-
-def state(client: httpx.Client, stream: str) -> str:
-    return str(client.get("/status").json()["streams"].get(stream))
-
-
-def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
-    """The processes that were spawned; another child of the same parent tracks resources."""
-    children = Path(f"/proc/{process.pid}/task").glob("*/children")
-    pids = [int(pid) for file in children for pid in file.read_text().split()]
-    return [p for p in pids if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
-
-
-def test_a_model_is_loaded_again_and_a_signal_to_the_group_ends_all(tmp_path: Path) -> None:
-    with service(tmp_path) as (process, client, log):
-        assert log.read_text().count("model street: inferred") == 3
-        assert client.post("/models/street/reload").is_success
-        assert log.read_text().count("model street: inferred") == 6, "the workers load it too"
-        before = analyzed(client)
-        wait_for(lambda: analyzed(client) > before + 3)
-        outputs = {"json_lines": "added.jsonl"}
-        added = {"name": "added", "source": STREET.format(2), "realtime": True, "outputs": outputs}
-        assert client.post("/streams", json=added).status_code == 201
-        added["outputs"] = {"csv": "added.jsonl"}
-        assert client.post("/streams", json={**added, "name": "over"}).status_code == 409
-        wait_for(lambda: analyzed(client, "added") > 3)
-        wait_for(lambda: b"Connection refused" in log.read_bytes(), "what is away is not told")
-        os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(20) == 1  # a stream has failed
-    lines = [json.loads(line) for line in log.read_text().splitlines()]  # workers log JSON, too
-    assert "bad" in {line.get("stream") for line in lines}
-    assert "hunter2" not in log.read_text()
-    assert "has died" not in log.read_text()
-    recorded = (tmp_path / "recordings" / "added.jsonl").read_text().splitlines()
-    assert {json.loads(line)["stream"] for line in recorded} == {"added"}
-    video = cv2.VideoCapture(str(tmp_path / "cam.mp4"))
-    assert video.read()[0]
-    video.release()
-
-
-def test_a_worker_that_hangs_does_not_hold_up_the_service(tmp_path: Path) -> None:
-    with service(tmp_path) as (process, client, log):
-        first, second = workers_of(process)
-        os.kill(first, signal.SIGSTOP)
-        os.kill(second, signal.SIGSTOP)
-        began = time.monotonic()
-        with pytest.raises(httpx.ReadTimeout):
-            client.post("/streams/cam/pause", timeout=0.5)
-        assert client.get("/health").is_success
-        assert "sightline_streams 3.0" in client.get("/metrics").text
-        assert client.get("/status").json()["streams"]["cam"] == "running"
-        assert time.monotonic() - began < 3
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 1
-        assert time.monotonic() - began < 11
-    assert "starts again" not in log.read_text()
