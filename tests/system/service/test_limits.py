@@ -229,7 +229,7 @@ def test_work_of_a_client_that_left_is_cancelled(
         wait_for(lambda: "POST /detect 499" in caplog.text)
         service.engine.open.set()
         assert first.result().status_code == 200
-    assert service.outcomes("cancelled") == 1
+    wait_for(lambda: service.outcomes("cancelled") == 1)
     assert service.engine.started == before + 1  # it was never run
 
 

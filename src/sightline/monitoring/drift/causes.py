@@ -33,6 +33,7 @@ class CauseKind:
         decided_by: a statistic that leaves no doubt where it is beyond its limit.
         largest: only where it is also the largest change.
         unless: not where this statistic is beyond its limit as well.
+        needs: only where this statistic is higher than usual.
     """
 
     words: str
@@ -41,6 +42,7 @@ class CauseKind:
     decided_by: str | None = None
     largest: bool = False
     unless: str | None = None
+    needs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,12 @@ CAUSES: dict[str, CauseKind] = {
         "restart the camera or its encoder",
         {"frozen": 1, "motion": -0.8, "track_age": 0.8},
         decided_by="frozen",
+    ),
+    "hidden": CauseKind(
+        "a part of the picture, or all of it, shows nothing: tape, a bag, a hand or a wall is before the lens",
+        "look at the camera, and remove what hides its view",
+        {"hidden": 1, "places": 0.5, "edges": -0.5, "objects": -0.5},
+        decided_by="hidden",
     ),
     "zoomed": CauseKind(
         "the camera was zoomed, or another lens is in it",
@@ -114,6 +122,7 @@ CAUSES: dict[str, CauseKind] = {
         "the picture is compressed more than it was",
         "look at the camera's bit rate and quality, and at the network",
         {"blockiness": 1, "noise": -0.8, "colours": 0.7, "sharpness": -0.7},
+        needs="blockiness",  # a patch of one shade has no noise either
     ),
     "noisy": CauseKind(
         "the picture is noisier at the same light",
@@ -189,11 +198,15 @@ def causes(state: DriftState) -> list[Cause]:
             continue
         if decisive >= (most if kind.largest else 1) >= 1:
             return [Cause(name, 1.0, kind.words, kind.advice)]
-    fits = {name: _fit(kind.signature, effects) for name, kind in CAUSES.items()}
+    fits = {
+        name: _fit(kind.signature, effects)
+        for name, kind in CAUSES.items()
+        if kind.needs is None or effects.get(kind.needs, 0.0) >= _SEEN
+    }
     best = max(fits.values())
     if best < _LIKELY:
         return [Cause("unknown", 0.0, UNKNOWN.words, UNKNOWN.advice)]
-    near = [name for name in CAUSES if fits[name] >= max(_LIKELY, _NEAR * best)]
+    near = [name for name, fit in fits.items() if fit >= max(_LIKELY, _NEAR * best)]
     near.sort(key=lambda name: -fits[name])
     return [Cause(n, round(fits[n], 3), CAUSES[n].words, CAUSES[n].advice) for n in near]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.monitoring.drift.view import ViewChange, covered_share, view_change
+from sightline.monitoring.drift.view import ViewChange, covered_share, hidden_share, view_change
 from sightline.monitoring.profiles.profile import Profile
 from sightline.monitoring.profiles.statistic import BINS, CATEGORIES, LOOKS, NUMBERS, parts_of
 
@@ -44,6 +44,7 @@ VIEWS: dict[str, ViewStatistic] = {
     "view_shift": ViewStatistic("how far the view has moved, of the picture", 0.02, "moved"),
     "view_zoom": ViewStatistic("logarithm of the zoom", 0.03, "zoomed"),
     "covered": ViewStatistic("share of the picture that has lost its detail", 0.06, "covered"),
+    "hidden": ViewStatistic("share of the picture that shows nothing", 0.05, "hidden"),
     LOOKS: ViewStatistic(
         "maximum mean discrepancy of their embeddings", 0.15, "with objects that look different"
     ),
@@ -112,10 +113,13 @@ def effect_size(now: float, usual: float) -> float:
 
 def _of_views(now: Profile, usual: Profile, view: ViewChange) -> dict[str, float]:
     """How the view has changed. Cells are compared where they show the same: of a view that has not moved."""
-    if not view.known:
-        return {}
+    hidden = hidden_share(usual.view, now.view)
+    if (
+        not view.known or hidden >= VIEWS["hidden"].notable
+    ):  # what hides the scene hides where it is
+        return {"hidden": hidden}
     zoomed = abs(float(np.log(view.zoom)))
-    found = {"view_shift": view.distance, "view_zoom": zoomed}
+    found = {"view_shift": view.distance, "view_zoom": zoomed, "hidden": hidden}
     if view.distance < VIEWS["view_shift"].notable and not zoomed:
         found["covered"] = covered_share(usual.view, now.view)
     return found

@@ -26,6 +26,15 @@ _LOST = 0.55
 _DETAILED = 0.4
 """Of the mean detail: cells that usually show less cannot lose it."""
 
+_BLANK = 0.2
+"""Of its usual detail: a cell that shows less shows nothing."""
+_ALIKE = 0.5
+"""The correlation of its edges from which a cell shows what it usually does."""
+_AS_LIGHT = 15.0
+"""Grey levels that the brightness of such a cell differs by at most."""
+_OTHERWISE = 0.4
+"""Weather, light and a turned camera change more of the cells than this, without making them blank."""
+
 Reals = NDArray[np.float32]
 
 
@@ -94,16 +103,53 @@ def covered_share(before: Reals, now: Reals) -> float:
 
     Dirt, snow, or a leaf on the lens; fog takes the detail of all that is far, which is half at most.
     """
-    usual, left = _detail(before), _detail(now)
-    detailed = usual > _DETAILED * usual.mean()
-    if not detailed.any():
-        return 0.0
-    kept = left[detailed] / usual[detailed]
-    rest = float(np.median(kept))
+    kept = _kept(before, now)
+    rest = float(np.median(kept)) if kept.size else 0.0
     return float((kept < _LOST * rest).mean()) if rest > 0 else 0.0
+
+
+def hidden_share(before: Reals, now: Reals) -> float:
+    """The share of cells with detail in ``before`` (H, W) that show nothing, while most others look as usual.
+
+    Tape, a hand, a bag, a wall of boxes; up to 1, where all of the picture is hidden.
+    """
+    kept, alike = _kept(before, now), _alike(before, now)[_detailed(_detail(before))]
+    if not kept.size:
+        return 0.0
+    blank = (kept < _BLANK) & ~alike
+    otherwise = float((~alike & ~blank).mean())
+    return float(blank.mean()) if otherwise < _OTHERWISE else 0.0
+
+
+def _kept(before: Reals, now: Reals) -> Reals:
+    """Of each cell with detail, the part of it that is left (N,)."""
+    usual, left = _detail(before), _detail(now)
+    detailed = _detailed(usual)
+    return np.asarray(left[detailed] / usual[detailed])
+
+
+def _detailed(detail: Reals) -> NDArray[np.bool_]:
+    """Which cells have detail that they can lose."""
+    return np.asarray(detail > _DETAILED * detail.mean())
+
+
+def _alike(before: Reals, now: Reals) -> NDArray[np.bool_]:
+    """Which cells have the same edges in the same light."""
+    light = np.abs(_cells(now.astype(np.float32)) - _cells(before.astype(np.float32)))
+    edges, edges_now = _edges(before), _edges(now)
+    mean, mean_now = _cells(edges), _cells(edges_now)
+    together = _cells(edges * edges_now) - mean * mean_now
+    apart = (_cells(edges**2) - mean**2) * (_cells(edges_now**2) - mean_now**2)
+    correlation = together / np.sqrt(np.maximum(apart, 1e-12))
+    return np.asarray((correlation >= _ALIKE) & (light < _AS_LIGHT))
 
 
 def _detail(picture: Reals) -> Reals:
     small = picture.astype(np.float32)
     strength = cv2.magnitude(cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1))
-    return np.asarray(cv2.resize(strength, _CELLS, interpolation=cv2.INTER_AREA))
+    return _cells(strength)
+
+
+def _cells(values: Reals) -> Reals:
+    """The mean of each cell (9, 16)."""
+    return np.asarray(cv2.resize(values, _CELLS, interpolation=cv2.INTER_AREA))

@@ -55,3 +55,14 @@ def test_no_change_has_no_cause() -> None:
 def test_lorries_that_hide_the_street_are_no_dirt_on_the_lens() -> None:
     assert causes(state({"covered": 1.5, "classes/truck": 1.2, "edges": -0.5}))[0].name == "classes"
     assert causes(state({"covered": 1.5, "classes/truck": 0.8, "edges": -0.9}))[0].name == "covered"
+
+
+def test_what_hides_a_part_is_told_before_what_follows_from_it() -> None:
+    darker = {"noise": -3.8, "shadows": -3.7, "brightness": -2.5, "colours": 2.5, "covered": 2.5}
+    assert causes(state({**darker, "hidden": 1.1}))[0].name == "hidden"
+
+
+def test_without_blocks_nothing_is_compressed() -> None:
+    smoother = {"noise": -1.5, "colours": 1.1, "sharpness": -0.9}
+    assert causes(state({**smoother, "blockiness": 1.5}))[0].name == "compressed"
+    assert causes(state(smoother))[0].name != "compressed"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sightline.monitoring.drift.view import covered_share, view_change
+from sightline.monitoring.drift.view import covered_share, hidden_share, view_change
 
 View = NDArray[np.float32]
 
@@ -68,3 +68,45 @@ def test_what_is_covered_is_a_share_of_the_detail() -> None:
     assert 0.08 < share < 0.35
     assert covered_share(view(), view()) == 0
     assert covered_share(np.full((72, 128), 80, np.float32), view()) == 0  # nothing could be lost
+
+
+def covered_by(x: int, y: int, width: int, height: int, grey: float) -> View:
+    """The scene behind something of one shade; in cells of 8 x 8 pixels."""
+    found = view()
+    found[8 * y : 8 * (y + height), 8 * x : 8 * (x + width)] = grey
+    return found
+
+
+@pytest.mark.parametrize(
+    ("cell", "share"),
+    [((0, 0, 4, 9), 0.25), ((0, 0, 8, 9), 0.5), ((0, 0, 16, 3), 0.33), ((1, 1, 14, 8), 0.78), ((0, 0, 16, 9), 1.0)],
+    ids=["tape", "half", "top", "hand", "bag"],
+)  # fmt: skip
+@pytest.mark.parametrize("grey", [16, 90, 230])
+def test_what_hides_the_scene_is_a_share_of_it(
+    cell: tuple[int, int, int, int], share: float, grey: float
+) -> None:
+    found = hidden_share(view(), covered_by(*cell, grey))
+    assert share - 0.21 < found < share + 0.08  # the cells along its border show an edge: its own
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        view(),
+        view() * 0.4,
+        np.clip(view() * 1.6, 0, 255),
+        view() * 0.3 + 140,
+        cv2.GaussianBlur(view(), (0, 0), 2),
+        view(right=0.1),
+        view(zoom=1.15),
+        np.full((72, 128), 80, np.float32) + np.random.default_rng(0).normal(0, 9, (72, 128)),
+    ],
+    ids=["nothing", "dark", "bright", "haze", "blur", "turned", "zoomed", "noise"],
+)
+def test_what_changes_all_of_the_scene_hides_none_of_it(changed: View) -> None:
+    assert hidden_share(view(), changed.astype(np.float32)) == 0
+
+
+def test_of_a_scene_without_detail_nothing_is_hidden() -> None:
+    assert hidden_share(np.full((72, 128), 80, np.float32), view()) == 0
