@@ -161,6 +161,11 @@ def _names(options: ModelOptions) -> list[str]:
 
 
 def _unknown(text: str, options: ModelOptions, *, of_crops: bool) -> ConfigError:
+    if text == PEOPLE:
+        return ConfigError(
+            "`people` is a detector without a model file, for `detect`, `track` and streams: give a model file, or the "
+            "name of a model"
+        )
     detectors = bundled_names()
     of_others = [name for name in bundled_files() if name not in detectors]
     known = of_others if of_crops else _names(options)

@@ -25,6 +25,7 @@ from sightline.models.exporters.neighbours import FILES, neighbour
 from sightline.models.family import Clues, Family, recognise
 from sightline.models.file import ModelFile
 from sightline.models.graphs.focus import fold_focus
+from sightline.models.graphs.foreign import foreign_operators
 from sightline.models.graphs.relax import relax
 from sightline.models.model_card import ModelCard, card_beside, card_path, validated_card
 from sightline.models.task_fields import check_task, with_keypoints
@@ -199,9 +200,16 @@ def _family(
         told,
         task,
     )
+    outputs = file.outputs_at(size)
     try:
-        return recognise(file.outputs_at(size), decoders, clues)
+        return recognise(outputs, decoders, clues)
     except ModelError as exc:
+        foreign = [] if file.graph is None else foreign_operators(file.graph)
+        if foreign and any(not one.shape or None in one.shape for one in outputs):
+            raise ModelError(
+                f"{file.path}: ONNX does not know {', '.join(foreign)}, so nothing tells the shapes of its outputs, and "
+                "runtimes without that plugin cannot run it: export the model without it"
+            ) from exc
         raise ModelError(f"{file.path}: {exc}") from exc
 
 

@@ -12,8 +12,8 @@ from sightline.types import Detections, Floats
 log = logging.getLogger(__name__)
 
 _REMEDY = (
-    "its numbers overflow: run it in fp32 (--precision fp32, or `precision: fp32` of its engine), or export it again "
-    "without half precision"
+    "its numbers overflow in half precision, or its weights are damaged: run it in fp32 (--precision fp32, or "
+    "`precision: fp32` of its engine), or export it again, without half precision"
 )
 
 

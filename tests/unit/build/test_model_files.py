@@ -97,6 +97,11 @@ def test_a_wrong_name_suggests(
         sightline.load(model)
 
 
+def test_the_detector_without_a_file_has_no_path() -> None:
+    with pytest.raises(ConfigError, match="`people` is a detector without a model file"):
+        model_path(ModelOptions(model="people"))
+
+
 @pytest.mark.parametrize("text", ["", " "])
 def test_an_empty_name_is_not_the_model_of_the_working_folder(folder: Path, text: str) -> None:
     Path("gloves.pt2").unlink()

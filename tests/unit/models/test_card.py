@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import yaml
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from sightline.build import decoders
 from sightline.coco import COCO_CATEGORIES, COCO_NAMES
@@ -299,6 +300,22 @@ def test_unknown_outputs_are_listed_with_the_known_families(constant_model: Make
     message = str(caught.value)
     for part in ("tiny.onnx", "output0 1×7×7", "output1 1×9", "64×64", "tiny.yaml", *decoders()):
         assert part in message
+
+
+def test_an_operator_that_onnx_does_not_know_is_named_with_its_layer(
+    pyramid_model: MakeModel, tmp_path: Path
+) -> None:
+    model = onnx.load(pyramid_model(6, transposed=True))
+    (output,) = model.graph.output
+    for node in model.graph.node:
+        node.output[:] = ["before" if name == output.name else name for name in node.output]
+    node = helper.make_node("MyNms", ["before"], [output.name], name="/head/nms", domain="acme")
+    model.graph.node.append(node)
+    model.opset_import.append(helper.make_opsetid("acme", 1))
+    output.type.tensor_type.ClearField("shape")
+    onnx.save(model, tmp_path / "custom.onnx")
+    with pytest.raises(ModelError, match=r"does not know acme\.MyNms \(layer /head/nms\)"):
+        read_card(open_model(tmp_path / "custom.onnx"), decoders())
 
 
 def test_an_ir_has_a_card_too(pyramid_model: MakeModel, tmp_path: Path) -> None:

@@ -151,11 +151,18 @@ def _measured(
     from sightline import build
     from sightline.models.file import open_model
     from sightline.optimize.benchmarks.measurement import measure_setups
-    from sightline.optimize.benchmarks.result_file import read_results, result_json, with_earlier
+    from sightline.optimize.benchmarks.result_file import (
+        check_comparable,
+        read_results,
+        result_json,
+        with_earlier,
+    )
 
     path = build.model_path(options)
     is_result = compare is not None and compare.suffix.lower() == ".json"
     earlier = read_results(compare) if compare is not None and is_result else []
+    if compare is not None and is_result:
+        check_comparable(compare, setups, earlier)
     other: MakeEngine | None = None
     if compare is not None and not is_result:
         open_model(build.model_path(options.model_copy(update={"model": str(compare)})))

@@ -50,7 +50,7 @@ def archive_kind(content: Path | bytes) -> Literal["torchscript", "exported"]:
         ModelError: it is missing, broken, a pickled checkpoint, or an exported program with more in
             it than tensors and arithmetic.
     """
-    name = str(content) if isinstance(content, Path) else "the model"
+    name = str(content) if isinstance(content, Path) else "the graph of an .onnx"
     try:
         with zipfile.ZipFile(content if isinstance(content, Path) else io.BytesIO(content)) as file:
             members = _members(file)
@@ -78,6 +78,11 @@ def archive_kind(content: Path | bytes) -> Literal["torchscript", "exported"]:
 
 
 def _refusal(name: str, what: str) -> str:
+    if name.lower().endswith((".onnx", ".xml")):
+        return (
+            f"{name}: PyTorch does not run this format: use another backend, or export the network that it was made of "
+            "as .torchscript or .pt2"
+        )
     return (
         f"{name} is {what}. Loading a pickle runs whatever is in it, so save the model as a "
         "program: torch.jit.trace(model.eval(), example).save('model.torchscript'), or "

@@ -32,12 +32,8 @@ def html_report(facts: Mapping[str, Any]) -> str:
         f"<h1>{escape(printable(one_line(facts['model'])))}</h1>",
         f"<p>{escape(machine)}<br>SHA-256 {escape(facts['sha256'])}</p>",
         f"<p>Warm-up: {escape(facts['warm_up_rule'])}.</p>",
-        _table(rows),
-        *(
-            f'<p class="refused">{escape(f"{setup_name(row)}: {doubt}")}</p>'
-            for row in rows
-            for doubt in doubts(row)
-        ),
+        _table([row for row in rows if row["latency"] is not None]),
+        *_remarks(rows),
         *_plots(rows),
     ]
     return html_page(f"{facts['model']}: benchmark", "".join(parts), _STYLE)
@@ -50,19 +46,42 @@ def setup_name(row: Mapping[str, Any]) -> str:
     return f"{row['backend']} {row['precision']} {size}, batch {row['batch']}{threads}"
 
 
+def remarks(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """What is to be said beside the figures: each remark once, with the setups that it is about."""
+    said: dict[str, list[str]] = {}
+    for row in rows:
+        refused = [f"cannot run: {one_line(str(row['refused']))}"] if row["refused"] else []
+        for remark in (*refused, *doubts(row)):
+            said.setdefault(remark, []).append(setup_name(row))
+    return said
+
+
+def _remarks(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Each as a paragraph; setups that are many fold away."""
+    for remark, names in remarks(rows).items():
+        which = f": {names[0]}" if len(names) == 1 else f" ({len(names)} setups)"
+        yield f'<p class="refused">{escape(remark + which)}</p>'
+        if len(names) > 1:
+            listed = "".join(f"<li>{escape(name)}</li>" for name in names)
+            yield f"<details><summary>which</summary><ul>{listed}</ul></details>"
+
+
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    heads = ("setup", "mean ms", "std", "p50", "p95", "p99", "pictures/s", "peak MB", "compared")
+    """The measured rows, a column for each part of the setup; nothing where there are none."""
+    if not rows:
+        return ""
+    heads = (
+        "runtime", "precision", "input", "batch", "threads", "mean ms", "std", "p50", "p95", "p99", "pictures/s",
+        "peak MB", "compared",
+    )  # fmt: skip
     lines = ["<tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
     for row in rows:
-        name = f"<td>{escape(setup_name(row))}</td>"
-        if row["latency"] is None:
-            reason = escape(one_line(str(row["refused"])))
-            lines.append(f'<tr>{name}<td class="refused" colspan="8">{reason}</td></tr>')
-            continue
+        size = "×".join(map(str, row["size"])) if row["size"] else "own"
+        cells = [row["backend"], row["precision"], size, row["batch"], row["threads"] or "all"]
         latency = row["latency"]
-        figures = [f"{latency[f'{key}_ms']:.2f}" for key in ("mean", "std", "p50", "p95", "p99")]
-        figures += [f"{row['pictures_per_s']:.1f}", f"{row['peak_memory_mb']:.0f}", _compared(row)]
-        lines.append(f"<tr>{name}{''.join(f'<td>{figure}</td>' for figure in figures)}</tr>")
+        cells += [f"{latency[f'{key}_ms']:.2f}" for key in ("mean", "std", "p50", "p95", "p99")]
+        cells += [f"{row['pictures_per_s']:.1f}", f"{row['peak_memory_mb']:.0f}", _compared(row)]
+        lines.append(f"<tr>{''.join(f'<td>{escape(str(one))}</td>' for one in cells)}</tr>")
     return f"<table>{''.join(lines)}</table>"
 
 

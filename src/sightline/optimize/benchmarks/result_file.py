@@ -15,6 +15,7 @@ from sightline._version import __version__
 from sightline.errors import ConfigError
 from sightline.optimize.benchmarks.measurement import BenchResult
 from sightline.optimize.benchmarks.other_load import NOTABLE
+from sightline.optimize.benchmarks.setups import EngineSetup
 from sightline.optimize.benchmarks.statistics import LatencyComparison, compare
 from sightline.optimize.benchmarks.timing import WARM_UP_RULE
 from sightline.types import JsonObject
@@ -105,6 +106,52 @@ def read_results(path: Path) -> list[Mapping[str, Any]]:
     if not any(row["block_medians_ms"] for row in rows):
         raise ConfigError(f"--compare {path}: it holds no times: {remedy}")
     return list(rows)
+
+
+def check_comparable(
+    path: Path, setups: Sequence[EngineSetup], earlier: Sequence[Mapping[str, Any]]
+) -> None:
+    """Raise ConfigError where no earlier result can be of these setups: before anything is measured.
+
+    What a setup leaves open (``auto``, the model's own size) is known once it has run.
+    """
+    measured = [row for row in earlier if row["block_medians_ms"]]
+    if any(_may_be(setup, row) for setup in setups for row in measured):
+        return
+    wanted: dict[str, set[str]] = {}
+    has: dict[str, set[str]] = {}
+    for setup in setups:
+        for option, value in _options(asdict(setup)).items():
+            wanted.setdefault(option, set()).add(value)
+    for row in measured:
+        for option, value in _options(row).items():
+            has.setdefault(option, set()).add(value)
+    lacking = [
+        f"{option} {','.join(sorted(has[option]))}"
+        for option, values in wanted.items()
+        if "auto" not in values and not values & has[option]
+    ]
+    raise ConfigError(
+        f"--compare {path}: it holds none of these setups: measure with {' '.join(lacking) or 'those that it has'}"
+    )
+
+
+def _options(row: Mapping[str, Any]) -> dict[str, str]:
+    """A setup as options of the command say it."""
+    size = "x".join(map(str, row["size"])) if row["size"] else "auto"
+    return {
+        "--backends": str(row["backend"]), "--precisions": str(row["precision"]), "--sizes": size,
+        "--batches": str(row["batch"]), "--threads": str(row["threads"]),
+    }  # fmt: skip
+
+
+def _may_be(setup: EngineSetup, row: Mapping[str, Any]) -> bool:
+    return (
+        setup.backend in {"auto", row["backend"]}
+        and setup.precision in {"auto", row["precision"]}
+        and (setup.size is None or list(setup.size) == list(row["size"]))
+        and (setup.batch, setup.threads) == (row["batch"], row["threads"])
+    )
 
 
 def with_earlier(

@@ -179,3 +179,12 @@ def test_sample_inputs_that_are_a_pickle_are_refused_and_not_loaded(
     path = edited(exported(tmp_path / "good.pt2"), tmp_path / "evil.pt2", edit)
     with pytest.raises(ModelError, match="sample inputs"):
         TorchEngine(path, PLAIN)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+def test_a_graph_of_another_format_is_no_pickle(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"model{suffix}"
+    path.write_bytes(b"\x08\x07")
+    for content in (path, path.read_bytes()):
+        with pytest.raises(ModelError, match="PyTorch does not run this format: use another"):
+            archive_kind(content)

@@ -50,3 +50,13 @@ def test_figures_that_are_worth_little_are_said_to_be() -> None:
     disturbed = replace(result("openvino", 10.0), other_load=0.5)
     page = html_report(result_json(Path("m.onnx"), "f" * 64, [disturbed]))
     assert "other programs took 50% of the processor" in page
+
+
+def test_what_is_said_of_many_setups_is_said_once() -> None:
+    refused = [BenchResult(EngineSetup("torch", batch=n), refused="no ONNX") for n in (1, 2, 3)]
+    facts = result_json(Path("m.onnx"), "f" * 64, [result("openvino", 10.0), *refused])
+    page = html_report(facts)
+    assert page.count("no ONNX") == 1
+    assert "cannot run: no ONNX (3 setups)" in page
+    assert page.count("<li>torch auto") == 3
+    assert page.count("<tr>") == 2  # the head, and the row that has figures

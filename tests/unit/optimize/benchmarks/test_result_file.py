@@ -9,7 +9,12 @@ import pytest
 
 from sightline.errors import ConfigError
 from sightline.optimize.benchmarks.measurement import BenchResult
-from sightline.optimize.benchmarks.result_file import read_results, result_json, with_earlier
+from sightline.optimize.benchmarks.result_file import (
+    check_comparable,
+    read_results,
+    result_json,
+    with_earlier,
+)
 from sightline.optimize.benchmarks.setups import EngineSetup
 from sightline.optimize.benchmarks.statistics import Latency
 
@@ -64,3 +69,25 @@ def test_what_is_no_result_is_refused(tmp_path: Path, text: str) -> None:
         read_results(path)
     with pytest.raises(ConfigError, match="none"):
         read_results(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("setup", "remedy"),
+    [
+        pytest.param(EngineSetup("openvino"), None, id="what is left open may be the same"),
+        pytest.param(EngineSetup("openvino", "fp32", (64, 64)), None, id="the same"),
+        pytest.param(EngineSetup("openvino", threads=2), "--threads 0", id="threads"),
+        pytest.param(EngineSetup("torch", batch=4), "--backends openvino --batches 1", id="two"),
+        pytest.param(EngineSetup("openvino", "bf16", (32, 64)), "--precisions fp32 --sizes 64x64",
+                     id="precision and size"),
+    ],
+)  # fmt: skip
+def test_setups_that_an_earlier_result_lacks_are_refused_before_anything_is_measured(
+    setup: EngineSetup, remedy: str | None
+) -> None:
+    earlier = result_json(Path("m.onnx"), "0" * 64, [result("openvino", 10.0)])["results"]
+    if remedy is None:
+        check_comparable(Path("old.json"), [setup], earlier)
+        return
+    with pytest.raises(ConfigError, match=f"old.json: it holds none .*: measure with {remedy}$"):
+        check_comparable(Path("old.json"), [setup], earlier)
