@@ -43,6 +43,10 @@ METHODS = {"size", "stride", "storage_offset", "dim", "numel", "ndim", "shape"}
 TEXT = re.compile(r"[\w.+-]*")
 
 
+GRAPHS = {".onnx", ".xml"}
+"""Suffixes of formats that PyTorch writes, and does not run."""
+
+
 def archive_kind(content: Path | bytes) -> Literal["torchscript", "exported"]:
     """Which of the two formats a file holds.
 
@@ -50,7 +54,7 @@ def archive_kind(content: Path | bytes) -> Literal["torchscript", "exported"]:
         ModelError: it is missing, broken, a pickled checkpoint, or an exported program with more in
             it than tensors and arithmetic.
     """
-    name = str(content) if isinstance(content, Path) else "the graph of an .onnx"
+    name = str(content) if isinstance(content, Path) else "the model"
     try:
         with zipfile.ZipFile(content if isinstance(content, Path) else io.BytesIO(content)) as file:
             members = _members(file)
@@ -62,7 +66,11 @@ def archive_kind(content: Path | bytes) -> Literal["torchscript", "exported"]:
             pickled = "data.pkl" in members
     except zipfile.BadZipFile as exc:
         # Before PyTorch 1.6 a checkpoint was a bare pickle, which cannot be told from anything else.
-        raise ModelError(_refusal(name, "no TorchScript and no exported program")) from exc
+        graph = not isinstance(content, Path) or content.suffix.lower() in GRAPHS
+        text = (
+            _of_graph(name) if graph else _refusal(name, "no TorchScript and no exported program")
+        )
+        raise ModelError(text) from exc
     except (
         OSError,
         ValueError,
@@ -77,12 +85,15 @@ def archive_kind(content: Path | bytes) -> Literal["torchscript", "exported"]:
     raise ModelError(_refusal(name, what))
 
 
+def _of_graph(name: str) -> str:
+    """What to say of a graph: bytes that are no archive are one, too, which was changed in memory."""
+    return (
+        f"{name}: PyTorch does not run this format: use another backend, or export the network that it was made of as "
+        ".torchscript or .pt2"
+    )
+
+
 def _refusal(name: str, what: str) -> str:
-    if name.lower().endswith((".onnx", ".xml")):
-        return (
-            f"{name}: PyTorch does not run this format: use another backend, or export the network that it was made of "
-            "as .torchscript or .pt2"
-        )
     return (
         f"{name} is {what}. Loading a pickle runs whatever is in it, so save the model as a "
         "program: torch.jit.trace(model.eval(), example).save('model.torchscript'), or "
