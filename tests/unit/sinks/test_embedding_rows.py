@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from sightline.sinks import schema
 from sightline.sinks.embedding_rows import STORED, embedder_id, insert_embeddings
 from sightline.types import EmbedderInfo, Embedding
 
 FIRST, SECOND = EmbedderInfo("looks", "aa", 4), EmbedderInfo("looks", "bb", 4)
-
-
-@pytest.fixture
-def connection() -> Iterator[sa.Connection]:
-    engine = sa.create_engine("sqlite://")
-    with engine.begin() as made:
-        schema.prepare(made, "memory")
-        yield made
-    engine.dispose()
 
 
 def of(track: int | None, frame: int, info: EmbedderInfo = FIRST) -> Embedding:

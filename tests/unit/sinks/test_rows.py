@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,6 @@ import pytest
 import sqlalchemy as sa
 
 from sightline.errors import SinkError
-from sightline.sinks import schema
 from sightline.sinks.rows import StoredObservation, TrackLabels, insert
 from sightline.types import Event, Label, Observation
 
@@ -23,15 +22,6 @@ RED, BLUE, VAN = (
     Label("kind", "van", 1.0),
 )
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def connection() -> Iterator[sa.Connection]:
-    engine = sa.create_engine("sqlite://")
-    with engine.begin() as made:
-        schema.prepare(made, "memory")
-        yield made
-    engine.dispose()
 
 
 class Store:

@@ -140,8 +140,10 @@ class AdaptiveSelection:
             return False
         if frame.time < self._due:
             return True
-        # Due times go on from one another, so that the rate is kept though frames do not fit it.
-        self._due = max(self._due + 1 / most, frame.time + 0.5 / most)
+        # Due times go on from one another, so that the rate is kept though frames do not fit it: all but
+        # after a pause, which is not made up for.
+        paused = frame.time - self._due >= 2 / most
+        self._due = frame.time + 0.5 / most if paused else self._due + 1 / most
         return False
 
     def _judge(self) -> None:
