@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from weakref import WeakValueDictionary
 
 from sightline.monitoring.history.latency import latency_bin
 from sightline.monitoring.history.summary import MOST_NAMES, OTHER, PeriodSummary
@@ -68,29 +69,25 @@ class StreamCollector:
 
 
 class StreamCollectors:
-    """The collectors of all streams of a process, by name."""
+    """The collectors of all streams of a process, by name. They go with the streams that hold them."""
 
     def __init__(self, every_s: float) -> None:
         self.every_s = every_s
         self._lock = threading.Lock()
-        self._streams: dict[str, StreamCollector] = {}
+        self._streams: WeakValueDictionary[str, StreamCollector] = WeakValueDictionary()
 
     def of(self, stream: str) -> StreamCollector:
         """A new collector of a stream that begins."""
+        found = StreamCollector()
         with self._lock:
-            self._streams[stream] = StreamCollector()
-            return self._streams[stream]
+            self._streams[stream] = found
+        return found
 
     def take(self, stream: str) -> PeriodSummary:
         """What a stream's collector has; nothing where there is none."""
         with self._lock:
             found = self._streams.get(stream)
         return PeriodSummary() if found is None else found.take()
-
-    def forget(self, running: set[str]) -> None:
-        """Let go of streams that do not run any more."""
-        with self._lock:
-            self._streams = {name: one for name, one in self._streams.items() if name in running}
 
 
 class CollectHistory:

@@ -153,7 +153,6 @@ class HistoryRecorder:
             _count_stream(summary, before, one, passed_ms)
             summary.merge(self._collectors.take(name))
         self._before = dict(stats)
-        self._collectors.forget(set(stats))
         if self._models is not None:
             for series, found in self._models.take().items():
                 self._of(series).merge(found)

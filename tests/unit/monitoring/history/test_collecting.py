@@ -56,10 +56,11 @@ def test_ages_become_a_histogram() -> None:
     assert sorted(collector.take().histograms["latency"].values()) == [1, 2]
 
 
-def test_collectors_of_streams_that_are_gone_are_let_go() -> None:
+def test_collectors_go_with_the_streams_that_hold_them() -> None:
     collectors = StreamCollectors(1.0)
-    collectors.of("gate").analyzed(0.1)
-    collectors.of("yard").analyzed(0.1)
-    collectors.forget({"yard"})
+    gate, yard = collectors.of("gate"), collectors.of("yard")
+    gate.analyzed(0.1)
+    yard.analyzed(0.1)
+    del gate
     assert not collectors.take("gate")
     assert collectors.take("yard")

@@ -144,7 +144,8 @@ def test_estimates_of_accuracy_are_kept_while_the_stream_runs() -> None:
 def test_what_collectors_and_models_counted_is_kept() -> None:
     models = ModelCounts(_NoMeter())
     site = Site(models)
-    site.collectors.of("gate").analyzed(0.01)
+    gate = site.collectors.of("gate")
+    gate.analyzed(0.01)
     models.inferred("street", 4, 0.02, None)
     models.inferred("street", 1, 0.02, "InferenceError")
     models.refused("street", "normal", "deadline")
@@ -161,6 +162,21 @@ def test_what_collectors_and_models_counted_is_kept() -> None:
         "refused/deadline": 1,
     }
     assert site.store.total(SERVICE).counts == {"up_ms": 10_000, "requests/200": 1}
+
+
+def test_a_stream_that_takes_long_to_begin_is_counted_from_its_beginning() -> None:
+    site = Site()
+    gate = site.stats.pop("gate")
+    counted = site.collectors.of(
+        "gate"
+    )  # its pipeline is made, and it is no stream of the fleet yet
+    site.clock.wait(10)
+    site.recorder.look()
+    site.stats["gate"] = gate
+    counted.analyzed(0.01)
+    site.run(10)
+    site.recorder.close()
+    assert sum(site.store.total().histograms["latency"].values()) == 1
 
 
 def test_a_full_disk_stops_nothing_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
