@@ -88,7 +88,7 @@ def _opened(path: Path) -> BinaryIO:
         raise ModelError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
 
 
-def _words(path: Path, file: BinaryIO) -> dict[str, Any]:
+def _words(path: Path, file: BinaryIO) -> dict[str, object]:
     """The words, after which the file stands at the plan."""
     length = int.from_bytes(file.read(_LENGTH_BYTES), "little", signed=True)
     text = file.read(length) if 2 <= length <= _MOST_WORDS else b""

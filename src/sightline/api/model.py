@@ -312,7 +312,7 @@ def track(
     Leaving the loop early closes the source.
     """
     check_source(source)
-    how: dict[str, Any] = {"conf": conf, "iou": iou, "classes": classes}
+    how: dict[str, object] = {"conf": conf, "iou": iou, "classes": classes}
     return _observations(source, model, tracker, stages, how, every, regions, fps, start)
 
 

@@ -352,7 +352,7 @@ def _share(configuration: Configuration) -> Configuration:
         return engine if engine.threads else engine.model_copy(update={"threads": threads})
 
     def of_file(file: dict[str, Any]) -> dict[str, Any]:
-        engines: dict[str, Any] = {"engine": limited(file["engine"])}
+        engines: dict[str, object] = {"engine": limited(file["engine"])}
         if "fallback" in file:
             engines["fallback"] = tuple(limited(engine) for engine in file["fallback"])
         return engines

@@ -154,7 +154,7 @@ def stages(
     """
     given = (wanted,) if isinstance(wanted, StageOptions | Stage) else tuple(wanted)
     kinds = Counter(one.kind for one in given if isinstance(one, StageOptions))
-    found: list[Stage[Any]] = []
+    found: list[Stage[object]] = []
     names = tuple(detector.class_names)
     for one in given:
         if isinstance(one, type) or not isinstance(one, StageOptions | Stage):

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -308,7 +308,7 @@ def _exit(results: Sequence[StreamResult], *, interrupted: bool) -> None:
         raise typer.Exit(1)
 
 
-def _run_facts(model: ModelOptions, *, tracked: bool) -> dict[str, Any]:
+def _run_facts(model: ModelOptions, *, tracked: bool) -> dict[str, object]:
     """What the database notes of a run. Sources are its streams; their addresses hold passwords."""
     return {
         "command": "track" if tracked else "detect",

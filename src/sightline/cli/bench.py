@@ -102,7 +102,7 @@ def _stage_facts(
     batch: tuple[int, int, int],
     stages: Stages,
     rates: Sequence[tuple[float, float, float]],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What was measured; ``rates`` are those of the engine and of the stream, and their ratio, by round."""
     from statistics import median
 

@@ -6,7 +6,7 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -171,7 +171,7 @@ def _rows(found: Classification) -> str:
 
     frame, text = found.frame, io.StringIO()
     ranks: dict[str, int] = {}
-    rows: list[Sequence[Any]] = []
+    rows: list[Sequence[object]] = []
     for label in found.labels:
         rank = ranks[label.attribute] = ranks.get(label.attribute, 0) + 1
         rows.append(

@@ -55,7 +55,7 @@ def _option(name: str, option: Option, panel: str) -> Any:
     return Annotated[kind if option.default is not None else kind | None, made]
 
 
-def _output(name: str, entry: SinkEntry) -> Any:
+def _output(name: str, entry: SinkEntry) -> object:
     made = typer.Option(
         _flag(name),
         *entry.flags,
@@ -63,7 +63,7 @@ def _output(name: str, entry: SinkEntry) -> Any:
         show_default=False,
         rich_help_panel=RESULTS,
     )
-    kind: Any = bool if entry.takes == "nothing" else str | None
+    kind: object = bool if entry.takes == "nothing" else str | None
     return Annotated[kind, made]
 
 

@@ -55,7 +55,7 @@ def of_command(
     if model.backend == "auto" and build.few_pictures(inputs):
         written["backend"] = "onnxruntime"
         written["engine"] = {**written.get("engine", {}), "hint": "latency"}
-    same: dict[str, Any] = {} if tracker is not None else {"track": False}
+    same: dict[str, object] = {} if tracker is not None else {"track": False}
     if tracker is not None and tracker.model_fields_set:
         same["tracker"] = tracker.model_dump(exclude_none=True)
     same |= {

@@ -144,7 +144,7 @@ def compared_trackers(
 
     made: dict[str, TrackerKind] = {}
     for kind in kinds or [next(iter(TRACKERS))]:
-        how: dict[str, Any] = {"kind": kind, "camera_motion": camera_motion}
+        how: dict[str, object] = {"kind": kind, "camera_motion": camera_motion}
         if embedder is not None and kind in TRACKERS and "embedder" in TRACKERS[kind].options:
             how["embedder"] = embedder
         made[kind] = checked(TrackParameters, tracker=how).tracker

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 
@@ -44,7 +44,7 @@ _TYPES: Mapping[str, object] = {
 }
 
 
-def _fields() -> Iterator[tuple[str, Any]]:
+def _fields() -> Iterator[tuple[str, object]]:
     """The options of all sinks: type and default by name, in the order of the table."""
     for name, entry in SINKS.items():
         default = False if entry.takes == "nothing" else None

@@ -10,7 +10,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -87,7 +87,7 @@ def _paths(at: Loc, value: object, mark: PathField | None) -> Iterator[tuple[Loc
         yield at, str(value), mark
 
 
-def _inner(annotation: object) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _inner(annotation: object) -> Iterator[tuple[tuple[str, ...], object]]:
     """The types inside of a type, each with the stars that lead to it."""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:

@@ -10,7 +10,7 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -217,7 +217,7 @@ Regions: TypeAlias = Sequence[tuple[Mask, Reals]]
 
 def _dataset(
     pictures: Sequence[Detections], class_names: Sequence[str], regions: Regions | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Objects as COCO's JSON has them. ``regions`` are there for the truth only.
 
     Ids start at 1, since COCO's matching takes the id 0 for no match.

@@ -108,7 +108,7 @@ class ModelCard(BaseModel):
 
     @field_validator("anchors", mode="before")
     @classmethod
-    def _published(cls, value: object) -> Any:
+    def _published(cls, value: object) -> object:
         """The anchors of a published model by their name."""
         if not isinstance(value, str):
             return value
@@ -122,7 +122,7 @@ class ModelCard(BaseModel):
 
     @field_validator("class_names", mode="before")
     @classmethod
-    def _names_by_id(cls, value: object, info: ValidationInfo) -> Any:
+    def _names_by_id(cls, value: object, info: ValidationInfo) -> object:
         """Names may be a mapping of ids, as Ultralytics writes them.
 
         They are the model's own ids, so that its first one may be ``first_class``.
@@ -156,14 +156,14 @@ class ModelCard(BaseModel):
 
     @field_validator("mean", "std", mode="before")
     @classmethod
-    def _of_each_channel(cls, value: object) -> Any:
+    def _of_each_channel(cls, value: object) -> object:
         """One number is that of all channels, or of the one that a grey picture has."""
         numbers = value if isinstance(value, list | tuple) else [value]
         return tuple(numbers) * 3 if len(numbers) == 1 else value
 
     @field_validator("size", mode="before")
     @classmethod
-    def _square(cls, value: object) -> Any:
+    def _square(cls, value: object) -> object:
         return (value, value) if isinstance(value, int) else value
 
     def after(self, step: HistoryStep) -> ModelCard:

@@ -76,7 +76,7 @@ def with_keypoints(
             f"{card}: there are {len(points)} keypoint_names, but the model has {count} keypoints: "
             "name all of them in the model's order, or none"
         )
-    fields: dict[str, tuple[Any, str]] = {
+    fields: dict[str, tuple[object, str]] = {
         "keypoint_shape": (shape, "card" if said else "output shapes")
     }
     if not points and count == len(coco.KEYPOINT_NAMES):

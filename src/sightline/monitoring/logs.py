@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TextIO
 
 import structlog
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
@@ -124,7 +124,7 @@ class RateLimit:
     def __init__(self, most: int = MOST, period_s: float = PERIOD_S) -> None:
         self._most = most
         self._period_s = period_s
-        self._windows: OrderedDict[tuple[Any, ...], _Window] = OrderedDict()
+        self._windows: OrderedDict[tuple[object, ...], _Window] = OrderedDict()
 
     def admits(self, record: logging.LogRecord, now: float) -> bool:
         """Whether a record may be logged at ``now`` (seconds); those that may not are counted."""

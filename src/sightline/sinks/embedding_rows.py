@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -60,7 +59,7 @@ def embedder_id(connection: sa.Connection, info: EmbedderInfo) -> int:
     return int(connection.execute(found).scalar_one())
 
 
-def _row(embedder: int, stream_id: int, one: Embedding) -> dict[str, Any]:
+def _row(embedder: int, stream_id: int, one: Embedding) -> dict[str, object]:
     x1, y1, x2, y2 = one.box
     return {
         "embedder_id": embedder,

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from sightline.wall_time import utc_text
 from sightline.whole_files import OutputGuard
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     """NumPy scalars and arrays in an event's data, as plain numbers and lists."""
     if hasattr(value, "tolist"):
         return value.tolist()

@@ -88,7 +88,7 @@ def still_frame(image: Image, index: int = 0, name: str | None = None) -> Frame:
     name, image = name or picture_name(image), in_memory(image)
     if isinstance(image, str) and image.startswith("data:"):
         image = _bytes_of(image)
-    pixels: Any = image
+    pixels: object = image
     if isinstance(image, (str, Path)):
         pixels = _read(image)
     elif isinstance(image, bytes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sightline.build.sources import inputs
 from sightline.build.toolchain.package_variants import (
@@ -45,7 +45,7 @@ class VariantTrials:
         tell: Callable[[str], None],
     ) -> None:
         self._maker, self._subject, self._target, self._tell = maker, subject, target, tell
-        self._reference: Sequence[Any] = ()
+        self._reference: Sequence[object] = ()
 
     def __iter__(self) -> Iterator[PackageTrial]:
         """Those of the model itself, and then those that are taught, one network after another.

@@ -41,7 +41,7 @@ class _Handler(ABC):
             engine = EngineOptions(device="auto" if gpu is None else f"cuda:{gpu}")
             self._load(ModelOptions(model=str(path), engine=engine))
             self._loaded = True
-        answers: list[Any] = []
+        answers: list[object] = []
         for number, answered in enumerate(self._answered(data or ())):
             if isinstance(answered, SightlineError):
                 context.set_response_status(400, "Bad Request", number)
@@ -55,7 +55,7 @@ class _Handler(ABC):
         """Make the model ready."""
 
     @abstractmethod
-    def _answered(self, requests: Sequence[Mapping[str, object]]) -> list[Any]:
+    def _answered(self, requests: Sequence[Mapping[str, object]]) -> list[object]:
         """The objects of each request, or why there are none."""
 
 
@@ -67,7 +67,7 @@ class TorchServeDetector(_Handler):
     def _load(self, options: ModelOptions) -> None:
         self._detector = detector(options)
 
-    def _answered(self, requests: Sequence[Mapping[str, object]]) -> list[Any]:
+    def _answered(self, requests: Sequence[Mapping[str, object]]) -> list[object]:
         """All pictures of a batch are in flight before the first is waited for."""
         return [_objects(one) for one in [self._begun(request) for request in requests]]
 
@@ -86,17 +86,17 @@ class TorchServeCropModel(_Handler):
     def _load(self, options: ModelOptions) -> None:
         self._model = ServedCropModel(crop_model(options, onnx_card(Path(options.model)).card))
 
-    def _answered(self, requests: Sequence[Mapping[str, object]]) -> list[Any]:
+    def _answered(self, requests: Sequence[Mapping[str, object]]) -> list[object]:
         return [self._one(request) for request in requests]
 
-    def _one(self, request: Mapping[str, object]) -> Any:
+    def _one(self, request: Mapping[str, object]) -> object:
         try:
             return self._model.answer(_picture(request), _boxes(request)).objects
         except SightlineError as exc:
             return exc
 
 
-def _objects(begun: Future[list[Detections]] | SightlineError) -> Any:
+def _objects(begun: Future[list[Detections]] | SightlineError) -> object:
     if isinstance(begun, SightlineError):
         return begun
     try:

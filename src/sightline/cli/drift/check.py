@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -110,7 +110,7 @@ def _check_named(options: ModelOptions, learnt_with: str) -> None:
         ) from exc
 
 
-def _told(found: DriftCheck, source: str, reference: Path, model: str) -> dict[str, Any]:
+def _told(found: DriftCheck, source: str, reference: Path, model: str) -> dict[str, object]:
     """What ``--json`` prints."""
     from sightline.redaction import redact
 
@@ -143,7 +143,7 @@ def _told(found: DriftCheck, source: str, reference: Path, model: str) -> dict[s
     }  # fmt: skip
 
 
-def _change(change: Change, state: DriftState) -> dict[str, Any]:
+def _change(change: Change, state: DriftState) -> dict[str, object]:
     from sightline.monitoring.drift.two_sample import two_sample_measures
 
     measures = two_sample_measures(change.statistic, state.now, state.usual.profile)

@@ -80,7 +80,7 @@ def index(
     _exit(runs, interrupted=interrupted)
 
 
-def _told(db: str, runs: Sequence[IndexRun], objects: int) -> dict[str, Any]:
+def _told(db: str, runs: Sequence[IndexRun], objects: int) -> dict[str, object]:
     """What ``--json`` prints of it."""
     return {
         "database": redact_address(db),

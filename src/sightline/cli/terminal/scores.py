@@ -174,7 +174,7 @@ def _share(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     """Numbers that JSON knows: NaN becomes null."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}

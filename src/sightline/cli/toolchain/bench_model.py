@@ -144,7 +144,7 @@ def _check_output(options: ModelOptions, compare: Path | None, output: Path) -> 
 
 def _measured(
     options: ModelOptions, setups: list[EngineSetup], plan: Plan, compare: Path | None
-) -> tuple[dict[str, Any], list[LatencyComparison | None]]:
+) -> tuple[dict[str, object], list[LatencyComparison | None]]:
     """The results as JSON, and each row's comparison."""
     import hashlib
 

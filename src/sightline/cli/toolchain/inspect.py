@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -95,7 +95,7 @@ def _facts(
     reading: CardReading | None,
     reason: str | None,
     backends: list[BackendReport],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     import hashlib
     from dataclasses import asdict
 
@@ -138,5 +138,5 @@ def _facts(
     }
 
 
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
+def _tensor(spec: TensorSpec) -> dict[str, object]:
     return {"name": spec.name, "shape": spec.shape, "dtype": spec.dtype}

@@ -187,7 +187,7 @@ def _written(
     reading: CardReading,
     variants: Sequence[Variant],
     frames: int,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write accepted variants and the report, which is returned."""
     how = {
         "data": list(request.data),

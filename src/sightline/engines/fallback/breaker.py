@@ -78,7 +78,7 @@ class Fallback:
         self._waiting = 0  # items that are not answered yet
         self._candidates = FallbackEngines(engines, self._changed, retry_s, clock)
         self._trials = Trials(self._candidates, self._changed, retry_s, clock)
-        self._again: queue.SimpleQueue[PendingBatch[Any] | None] = queue.SimpleQueue()
+        self._again: queue.SimpleQueue[PendingBatch[object] | None] = queue.SimpleQueue()
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=target, name=f"fallback-{name}", daemon=True)
@@ -193,7 +193,7 @@ class Fallback:
         with self._changed:
             attempt.callers, attempt.since = False, self._clock()
 
-    def _read(self, attempt: Attempt, outputs: Sequence[Floats]) -> Any:
+    def _read(self, attempt: Attempt, outputs: Sequence[Floats]) -> object:
         with self._changed:
             if attempt.item.attempt is not attempt:
                 raise GivenUp

@@ -55,7 +55,7 @@ def dims(port: Any) -> tuple[int | None, ...]:
     return tuple(d.get_length() if d.is_static else None for d in shape)
 
 
-def _as_given(pixels: Any, own: Any, inputs: ModelInputs, ov: Any) -> Any:
+def _as_given(pixels: Any, own: Any, inputs: ModelInputs, ov: Any) -> object:
     """What the model takes, made of a picture (N, 3, H, W)."""
     from openvino import opset13 as ops
 
@@ -75,7 +75,7 @@ def _as_given(pixels: Any, own: Any, inputs: ModelInputs, ov: Any) -> Any:
     return node
 
 
-def _filled(pixels: Any, port: Any, fill: tuple[str, ...]) -> Any:
+def _filled(pixels: Any, port: Any, fill: tuple[str, ...]) -> object:
     """An input that tells the size of a picture, made of the picture's shape."""
     from openvino import opset13 as ops
 

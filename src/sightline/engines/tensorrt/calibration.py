@@ -116,7 +116,7 @@ class Calibration:
             self._failure = self._failure or exc
 
 
-def _calibrator(trt: Any, calibration: Calibration) -> Any:
+def _calibrator(trt: Any, calibration: Calibration) -> object:
     """The object that TensorRT calls. Its class is TensorRT's, so it is made where TensorRT is known."""
 
     class EntropyCalibrator(trt.IInt8EntropyCalibrator2):  # type: ignore[misc]

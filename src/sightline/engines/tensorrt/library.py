@@ -84,7 +84,7 @@ class TensorRtLog:
         """A ``tensorrt.Runtime``. Raises EngineUnavailable: TensorRT cannot start on this device."""
         return self._started("Runtime")
 
-    def _started(self, kind: str) -> Any:
+    def _started(self, kind: str) -> object:
         with self.errors() as errors:
             try:
                 return getattr(self._trt, kind)(self.logger)

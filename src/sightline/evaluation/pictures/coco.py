@@ -199,7 +199,7 @@ def _objects(
 ) -> dict[Id, list[_Object]]:
     places = {category: place for place, category in enumerate(categories)}
     found: dict[Id, list[_Object]] = defaultdict(list)
-    seen: set[tuple[Any, ...]] = set()
+    seen: set[tuple[object, ...]] = set()
     first: str | None = None
     for item in items:
         picture, category = plain_id(item.get("image_id")), plain_id(item.get("category_id"))

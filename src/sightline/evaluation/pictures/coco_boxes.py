@@ -106,7 +106,7 @@ def _box_around(outline: object, size: tuple[int, int] | None) -> Reals:
     return np.concatenate((low, high - low))
 
 
-def _flat(polygon: object) -> list[Any]:
+def _flat(polygon: object) -> list[object]:
     """``[x, y, x, y]`` of a polygon, also where it is a list of points."""
     if not isinstance(polygon, list):
         return [polygon]

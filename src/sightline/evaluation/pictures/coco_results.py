@@ -106,7 +106,7 @@ class _Pictures:
             self._ids |= {int(t): self._ids[t] for t in texts if int(t) not in self._ids}
         self._has_ids = dataset.has_ids
         self._names = PictureNames([picture.name for picture in dataset.pictures])
-        self._known: dict[tuple[Id, Any], int | None] = {}
+        self._known: dict[tuple[Id, object], int | None] = {}
 
     def place(self, item: dict[str, Any]) -> int:
         """The picture's place. Raises UnusableEntry where there is none, ConfigError if several."""

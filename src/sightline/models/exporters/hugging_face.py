@@ -81,7 +81,7 @@ def classifier_config(model: Path) -> Mapping[str, Any]:
     return {}
 
 
-def _cut(how: Mapping[str, object]) -> dict[str, Any]:
+def _cut(how: Mapping[str, object]) -> dict[str, object]:
     """How a picture is cut to the model's input, as far as it is said."""
     size, crop = _side(how.get("size")), _side(how.get("crop_size"))
     part = how.get("crop_pct")
@@ -111,7 +111,7 @@ def _side(size: object) -> int | None:
     return size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
 
 
-def _timm(how: Mapping[str, object]) -> dict[str, Any]:
+def _timm(how: Mapping[str, object]) -> dict[str, object]:
     """What timm says of how a model is fed."""
     found: dict[str, object] = {}
     mean, std = _colours(how.get("mean")), _deviations(how.get("std"))
@@ -138,7 +138,7 @@ def _folders(model: Path) -> tuple[Path, ...]:
     return (model.parent, *([model.parent.parent] if model.parent.name == "onnx" else []))
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def _read(path: Path) -> Mapping[str, object]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -152,7 +152,7 @@ def _names(labels: object) -> dict[int, str]:
     return {int(i): str(name) for i, name in labels.items()}
 
 
-def _pixels(how: Mapping[str, object]) -> dict[str, Any]:
+def _pixels(how: Mapping[str, object]) -> dict[str, object]:
     """Scale, mean and deviation, as far as they are said."""
     found: dict[str, object] = {}
     factor = how.get("rescale_factor") if how.get("do_rescale", True) else 1.0

@@ -138,7 +138,7 @@ def told_family(metadata: Mapping[str, str]) -> str | None:
     return head if head == "end-to-end" or metadata.get("head") == "Detect" else None
 
 
-def _names(text: str) -> Any:
+def _names(text: str) -> object:
     """Names by their ids, which JSON keeps as texts."""
     names = ast.literal_eval(text)
     if isinstance(names, dict) and all(isinstance(k, str) and k.isdecimal() for k in names):

@@ -49,7 +49,7 @@ def neighbour(model: Path, family: str, classes: int | None) -> Neighbour | None
     return None
 
 
-def _paddle(content: Mapping[str, object]) -> dict[str, Any]:
+def _paddle(content: Mapping[str, object]) -> dict[str, object]:
     """How PaddleDetection feeds a model, and its ``label_list``."""
     steps = {str(step.get("type")): step for step in _mappings(content.get("Preprocess"))}
     if "Resize" not in steps:
@@ -70,7 +70,7 @@ def _paddle(content: Mapping[str, object]) -> dict[str, Any]:
     return found
 
 
-def _mmdeploy(content: Mapping[str, object]) -> dict[str, Any]:
+def _mmdeploy(content: Mapping[str, object]) -> dict[str, object]:
     """How MMDeploy feeds a model."""
     pipeline = content.get("pipeline")
     tasks = _mappings(pipeline.get("tasks") if isinstance(pipeline, Mapping) else None)
@@ -122,7 +122,7 @@ def _mean_and_std(norm: Mapping[str, object]) -> dict[str, tuple[float, ...]]:
     return found if min(found["std"]) > 0 else {}
 
 
-def _mappings(values: object) -> Iterator[Mapping[str, Any]]:
+def _mappings(values: object) -> Iterator[Mapping[str, object]]:
     yield from (v for v in (values if isinstance(values, list) else ()) if isinstance(v, Mapping))
 
 
@@ -135,7 +135,7 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _json(path: Path) -> Mapping[str, Any]:
+def _json(path: Path) -> Mapping[str, object]:
     text = _text(path)
     try:
         content = json.loads(text) if text else {}
@@ -144,7 +144,7 @@ def _json(path: Path) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _yaml(path: Path) -> Mapping[str, Any]:
+def _yaml(path: Path) -> Mapping[str, object]:
     text = _text(path)
     if text is None or "Preprocess" not in text:
         return {}

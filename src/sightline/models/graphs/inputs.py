@@ -47,7 +47,7 @@ def take_one_picture(graph: GraphProto, inputs: ModelInputs) -> None:
         graph.graph.node.insert(i, node)
 
 
-def _pixel_nodes(name: str, given: str, elem_type: int, inputs: ModelInputs) -> list[Any]:
+def _pixel_nodes(name: str, given: str, elem_type: int, inputs: ModelInputs) -> list[object]:
     """Nodes from a picture (N, 3, H, W) to what the graph takes; none where that is the same."""
     import onnx
 
@@ -82,7 +82,7 @@ def _pixel_nodes(name: str, given: str, elem_type: int, inputs: ModelInputs) -> 
     return nodes
 
 
-def _fill_nodes(value: Any, picture: str, fill: Fill) -> list[Any]:
+def _fill_nodes(value: Any, picture: str, fill: Fill) -> list[object]:
     """Nodes that make an input which tells the size of ``picture``, under the input's own name."""
     import onnx
 
@@ -127,7 +127,7 @@ def _fill_nodes(value: Any, picture: str, fill: Fill) -> list[Any]:
     return nodes
 
 
-def _constant(name: str, value: object) -> Any:
+def _constant(name: str, value: object) -> object:
     import onnx
 
     return onnx.helper.make_node(
@@ -142,7 +142,7 @@ def _rename(graph: GraphProto, old: str, new: str) -> None:
             if name == old:
                 node.input[i] = new
         for attribute in node.attribute:
-            inner: Sequence[Any] = (*attribute.graphs, attribute.g)
+            inner: Sequence[object] = (*attribute.graphs, attribute.g)
             for one in inner:
                 _rename(one, old, new)
 

@@ -199,7 +199,7 @@ class ReferenceLearner:
         self._hours.update(hours)
         return True
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self) -> dict[str, object]:
         return {
             "camera": self.camera, "model": self.model, "size": list(self.size),
             "interval_s": self._interval_s,

@@ -190,7 +190,7 @@ def _stream(name: str, rows: Sequence[StoredSummary], step: int) -> StreamFacts:
     )
 
 
-def _step(start: int, found: PeriodSummary) -> dict[str, Any]:
+def _step(start: int, found: PeriodSummary) -> dict[str, object]:
     states, drift = found.parts("state"), found.parts("drift")
     return {
         "start": start,

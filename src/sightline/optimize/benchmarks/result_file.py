@@ -78,7 +78,7 @@ def doubts(row: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _row(result: BenchResult) -> dict[str, Any]:
+def _row(result: BenchResult) -> dict[str, object]:
     facts = asdict(result)
     setup = facts.pop("setup")
     asked = setup.pop("precision")
@@ -159,7 +159,7 @@ def with_earlier(
 ) -> list[tuple[dict[str, Any], LatencyComparison | None]]:
     """Each row of results with how it compares with the earlier one of the same setup, if any."""
     known = {_key(row): row for row in earlier if row["block_medians_ms"]}
-    pairs: list[tuple[dict[str, Any], LatencyComparison | None]] = []
+    pairs: list[tuple[dict[str, object], LatencyComparison | None]] = []
     for row in rows:
         other = known.get(_key(row)) if row["block_medians_ms"] else None
         found = None

@@ -223,7 +223,7 @@ def shown(request: ExportRequest) -> str:
     return "×".join(map(str, request.shape))
 
 
-def _dynamic_sides(request: ExportRequest) -> Any:
+def _dynamic_sides(request: ExportRequest) -> object:
     import torch
 
     sides = [(0, "batch"), (2, "size"), (3, "size")]

@@ -183,14 +183,14 @@ def operator_name(node: NodeProto) -> str:
     return node.op_type if node.domain in {"", "ai.onnx"} else f"{node.domain}.{node.op_type}"
 
 
-def _inner(node: NodeProto) -> Iterator[Any]:
+def _inner(node: NodeProto) -> Iterator[object]:
     for attribute in node.attribute:
         if attribute.HasField("g"):
             yield attribute.g
         yield from attribute.graphs
 
 
-def _owners(graph: GraphProto, nodes: Sequence[NodeProto]) -> dict[int, list[Any]]:
+def _owners(graph: GraphProto, nodes: Sequence[NodeProto]) -> dict[int, list[object]]:
     """The constant tensors of each node, by its place; each tensor counts once."""
     takers: dict[str, int] = {}
     for place, node in enumerate(nodes):
@@ -198,7 +198,7 @@ def _owners(graph: GraphProto, nodes: Sequence[NodeProto]) -> dict[int, list[Any
         for name in (*node.input, *inside):
             takers.setdefault(name, place)
     constants = dict(_constants(graph, nodes))
-    owned: dict[int, list[Any]] = {}
+    owned: dict[int, list[object]] = {}
     for name, tensor in constants.items():
         taker = takers.get(name)
         while taker is not None and nodes[taker].op_type in _FOLLOWED:
@@ -211,7 +211,7 @@ def _owners(graph: GraphProto, nodes: Sequence[NodeProto]) -> dict[int, list[Any
     return owned
 
 
-def _constants(graph: GraphProto, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, Any]]:
+def _constants(graph: GraphProto, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, object]]:
     """The tensors that are weights, by name: initializers, and floats of ``Constant`` nodes."""
     for tensor in graph.initializer:
         yield tensor.name, tensor

@@ -95,7 +95,7 @@ def _reshaped(model: Any, size: tuple[int, int] | None) -> tuple[int, int] | Non
 def _layers(model: Any) -> Iterator[Layer]:
     """The nodes that compute something of the input. Those that only make a weight of constants (its
     type, scale, shape) belong to the node that takes it; each constant counts once."""
-    constants: dict[str, Any] = {}
+    constants: dict[str, object] = {}
     counted: set[str] = set()
     for node in model.get_ordered_ops():
         kind, name = node.get_type_name(), node.get_name()

@@ -56,7 +56,7 @@ def training_task(word: str, data: str | None) -> TrainingTask[Any]:
     if wanted and data is None:
         raise ConfigError(f"--training {word}: it needs the data to train with: --training-data")
     try:
-        task: TrainingTask[Any] = factory(data) if wanted else factory()
+        task: TrainingTask[object] = factory(data) if wanted else factory()
     except Exception as exc:  # whatever the user's own code raises
         raise ConfigError(
             f"--training {word}: it cannot be made: {type(exc).__name__}: {exc}"

@@ -124,7 +124,7 @@ def compression(variant: TrainedVariant, task: TrainingTask[Any], example: Float
     return kinds[variant.kind]()
 
 
-def _tensor(values: Floats) -> Any:
+def _tensor(values: Floats) -> object:
     return torch.from_numpy(np.ascontiguousarray(values, np.float32))
 
 

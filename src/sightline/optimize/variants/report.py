@@ -82,7 +82,7 @@ def report(
     return {**facts, "variants": rows}
 
 
-def _figures(variant: Variant) -> dict[str, Any]:
+def _figures(variant: Variant) -> dict[str, object]:
     speed = variant.speed
     kept = variant.verdict.kept
     return {

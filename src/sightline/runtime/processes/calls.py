@@ -27,7 +27,7 @@ class ProcessCalls:
         self.lock = threading.Lock()
         self._name = name
         self._numbers = itertools.count()
-        self._waiting: dict[int, Future[Any]] = {}
+        self._waiting: dict[int, Future[object]] = {}
 
     def __len__(self) -> int:
         """How many wait for an answer."""
@@ -44,7 +44,7 @@ class ProcessCalls:
 
         Raises what ``permitted`` or the method raises, or Overloaded: there is no answer.
         """
-        future: Future[Any] = Future()
+        future: Future[object] = Future()
         number = next(self._numbers)
         with self.lock:
             if not permitted():

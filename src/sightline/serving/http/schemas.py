@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -12,7 +12,7 @@ from sightline.runtime.history.reports import Last
 PictureFormat = Literal["json", "jpeg", "png"]
 
 
-def _by_commas(value: object) -> Any:
+def _by_commas(value: object) -> object:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
@@ -60,7 +60,7 @@ class ClassifyRequest(PictureParameters):
     conf: float = Field(0.0, ge=0, le=1, description="lowest score of a name")
 
 
-def _four(value: object) -> Any:
+def _four(value: object) -> object:
     """A box in an address or a form is a text with commas; in JSON it is a list."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
