@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import re
 import tarfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,10 @@ from sightline.whole_files import sink_error
 MANIFEST, SUMS, CONFIGURATION = "package.json", "SHA256SUMS", "sightline.yaml"
 SAMPLE = "sample.png"
 EXECUTABLE = ("start.sh",)
+
+MOST_UNPACKED = 50
+"""An archive unpacks to so many times its size at most, and to ``SMALL_BYTES`` more."""
+SMALL_BYTES = 100_000_000
 
 ANY_DETECTOR = "street"
 """A bundled one, for a service that only classifies."""
@@ -261,13 +267,14 @@ def unpacked(archive: Path, folder: Path) -> Path:
     """The package's folder of an archive, below ``folder``.
 
     Raises:
-        ConfigError: it is no archive of a package.
+        ConfigError: it is no archive of a package, is damaged, or would unpack to far more than a package does.
         OSError: there is no room for it.
     """
     try:
         with tarfile.open(archive) as file:
+            _check_unpacked_size(file, archive)
             file.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError, EOFError) as exc:
+    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as exc:
         if isinstance(exc, OSError) and exc.errno in NO_ROOM:
             raise
         raise ConfigError(f"{archive}: no archive of a package: {one_line(str(exc))}") from exc
@@ -275,6 +282,18 @@ def unpacked(archive: Path, folder: Path) -> Path:
     if len(inside) != 1:
         raise ConfigError(f"{archive}: no archive of a package: it holds {len(inside)} folders")
     return inside[0]
+
+
+def _check_unpacked_size(file: tarfile.TarFile, archive: Path) -> None:
+    """Raise ConfigError for a bomb, before anything is written. Models hardly get smaller when they are packed."""
+    most = MOST_UNPACKED * archive.stat().st_size + SMALL_BYTES
+    size = 0
+    for member in file:
+        size += member.size
+        if size > most:
+            raise ConfigError(
+                f"{archive}: no archive of a package: it would unpack to more than {MOST_UNPACKED} times its size"
+            )
 
 
 def _files(folder: Path) -> list[Path]:

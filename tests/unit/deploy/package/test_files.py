@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import shutil
 import subprocess
 import tarfile
@@ -103,3 +104,37 @@ def test_listings_of_sha256sum_in_binary_mode_are_read(folder: Path) -> None:
     listing = folder / "SHA256SUMS"
     listing.write_bytes(listing.read_bytes().replace(b"  ", b" *").replace(b"\n", b"\r\n"))
     assert check_checksums(folder) == 4
+
+
+@pytest.mark.parametrize("members", [1, 40])
+def test_a_bomb_is_refused_before_anything_is_written(
+    members: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.deploy.package.files.SMALL_BYTES", 1_000_000)
+    bomb, zeros = tmp_path / "bomb.tar.gz", bytes(40_000_000 // members)
+    with tarfile.open(bomb, "w:gz") as file:
+        for number in range(members):
+            member = tarfile.TarInfo(f"gate/{number}.onnx")
+            member.size = len(zeros)
+            file.addfile(member, io.BytesIO(zeros))
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(ConfigError, match=r"bomb\.tar\.gz: .*more than 50 times its size"):
+        unpacked(bomb, out)
+    assert not list(out.iterdir())
+
+
+@pytest.mark.parametrize("packed", ["gz", "xz", "bz2"])
+def test_an_archive_that_is_damaged_in_its_middle(
+    packed: str, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "a.onnx").write_bytes(bytes(random.Random(1).choices(b"abcdefgh", k=900_000)))
+    archive = tmp_path / f"gate.tar.{packed}"
+    with tarfile.open(archive, f"w:{packed}") as file:  # type: ignore[call-overload]
+        file.add(folder, folder.name)
+    content = bytearray(archive.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = random.Random(2).randbytes(2000)
+    archive.write_bytes(content)
+    with pytest.raises(ConfigError, match="no archive of a package"):
+        unpacked(archive, tmp_path / "out")
