@@ -196,6 +196,23 @@ def test_nothing_is_found_in_what_is_indexed(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--classes", "caar"), "nothing of the class 'caar' is indexed; did you mean car?"),
+        (("--classes", "zebra"), "nothing of the class 'zebra' is indexed; there are "),
+        (("--stream", "gate", "--classes", "car"), "nothing of the stream 'gate' is indexed"),
+        (("--before", "1999-01-01T00:00:00Z"), "nothing is indexed that the options let through"),
+    ],
+)
+def test_why_nothing_was_found(
+    indexed: Path, pictures: Path, words: tuple[str, ...], said: str
+) -> None:
+    result = search("query", str(pictures / "0.png"), "--db", str(indexed), *words)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert said in result.stderr
+
+
 WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "no area": (("--box", "10,10,10,40"), r"box: .* has no pixels in the picture"),
     "outside": (

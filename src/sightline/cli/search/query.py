@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -31,7 +32,10 @@ from sightline.redaction import printable
 
 if TYPE_CHECKING:
     from sightline.runtime.search.searcher import Searcher
+    from sightline.runtime.search.stored import Narrowing
     from sightline.types import Floats, Frame, Match
+
+_MOST_NAMED = 10
 
 Image = Annotated[
     str | None, typer.Argument(help="A picture of what is looked for.", show_default=False)
@@ -87,6 +91,7 @@ def query(
         )
         found = searcher.search(vector, count, narrowing)
         of = searcher.embedder
+        unknown = "" if found else _unknown(narrowing, *searcher.names())
     if sheet is not None:
         _write_sheet(sheet, image, frame, box, found)
     if json_:
@@ -96,7 +101,25 @@ def query(
     for rank, match in enumerate(found, 1):
         typer.echo(printable(f"{rank:3d}  {line(match)}"))
     if not found:
-        typer.secho("nothing was found: nothing is indexed that the options let through", err=True)
+        why = unknown or "nothing is indexed that the options let through"
+        typer.secho(printable(f"nothing was found: {why}"), err=True)
+
+
+def _unknown(narrowing: Narrowing, classes: Sequence[str], streams: Sequence[str]) -> str:
+    """Which class or stream of those asked for is not in the database, and what is; nothing where all are."""
+    for kind, asked, known in (
+        ("class", narrowing.classes, classes),
+        ("stream", narrowing.streams, streams),
+    ):
+        for name in asked:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                listed = ", ".join(known[:_MOST_NAMED]) + (
+                    ", ..." if len(known) > _MOST_NAMED else ""
+                )
+                hint = f"did you mean {near[0]}?" if near else f"there are {listed or 'none'}"
+                return f"nothing of the {kind} {name!r} is indexed; {hint}"
+    return ""
 
 
 def _asked(

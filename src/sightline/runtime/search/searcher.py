@@ -9,10 +9,12 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import sqlalchemy as sa
 
 from sightline.errors import SearchError
 from sightline.runtime.search.following import FollowingIndex, IndexKind
 from sightline.runtime.search.stored import Narrowing, StoredEmbeddings, chosen_embedder
+from sightline.sinks.schema import embeddings, streams
 from sightline.types import EmbedderInfo, Floats, Match
 
 
@@ -90,6 +92,16 @@ class Searcher:
             f"{self.stored.name} has no vector of track {track_id} of {stream!r}: the table `embeddings` "
             "lists the tracks that have one"
         )
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """The classes and the streams of which there are vectors, in alphabetical order. Raises SearchError."""
+        of_model = embeddings.c.embedder_id == self.number
+        classes = sa.select(embeddings.c["class"]).where(of_model).distinct()
+        seen_in = sa.select(streams.c.name).join(embeddings).where(of_model).distinct()
+        first, second = (
+            sorted(row[0] for row in self.stored.rows(one)) for one in (classes, seen_in)
+        )
+        return first, second
 
     def close(self) -> None:
         """Close the database. Idempotent."""

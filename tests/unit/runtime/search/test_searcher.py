@@ -51,6 +51,14 @@ def test_what_was_stored_is_found(store: Store, database: Path, kind: str) -> No
     searcher.close()
 
 
+def test_the_names_that_a_search_can_be_narrowed_by(store: Store, database: Path) -> None:
+    first, second = units(2)
+    store([embedding(first, 1), embedding(second, 2)])
+    searcher = open_searcher(database)
+    assert searcher.names() == (["car"], ["gate"])
+    searcher.close()
+
+
 def test_a_better_crop_takes_the_place_of_the_one_before(store: Store, database: Path) -> None:
     old, new, other = units(3)
     store([embedding(old, 1), embedding(other, 2)], [embedding(new, 1, frame=1)])
