@@ -201,7 +201,7 @@ def test_nothing_is_found_in_what_is_indexed(tmp_path: Path) -> None:
     [
         (("--classes", "caar"), "nothing of the class 'caar' is indexed; did you mean car?"),
         (("--classes", "zebra"), "nothing of the class 'zebra' is indexed; there are "),
-        (("--stream", "gate", "--classes", "car"), "nothing of the stream 'gate' is indexed"),
+        (("--stream", "nowhere", "--classes", "car"), "nothing of the stream 'nowhere' is indexed"),
         (("--before", "1999-01-01T00:00:00Z"), "nothing is indexed that the options let through"),
     ],
 )
