@@ -7,13 +7,14 @@ ones.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from sightline.errors import ModelError, SourceError
+from sightline.errors import EngineError, ModelError, SourceError
 from sightline.optimize.export.request import DynamicSide, Runner
 from sightline.types import Floats, Frame, Pixels
 
@@ -22,6 +23,9 @@ EVERY = 5
 
 BATCHES = 4
 """So many inputs are compared."""
+
+_FAILED_LAYER = re.compile(r"running (\w+) node\. Name:'([^']+)'")
+"""What ONNX Runtime says of the layer that failed."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +104,12 @@ def compare(reference: Runner, other: Runner, batches: Iterable[Pixels]) -> Diff
             not of the same shapes.
     """
     worst: Difference | None = None
-    for batch in batches:
-        was, became = reference(batch), other(batch)
+    for number, batch in enumerate(batches):
+        was = reference(batch)
+        try:
+            became = other(batch)
+        except EngineError as exc:
+            raise _failure(exc, batch, first=number == 0) from exc
         if len(was) != len(became):
             raise ModelError(
                 f"the new model has {len(became)} outputs, and the model has {len(was)}"
@@ -113,6 +121,21 @@ def compare(reference: Runner, other: Runner, batches: Iterable[Pixels]) -> Diff
     if worst is None:
         raise ModelError("there is nothing to compare: the model has no outputs")
     return worst
+
+
+def _failure(error: EngineError, batch: Pixels, *, first: bool) -> ModelError:
+    """What to raise where the new model fails: with the layer, and what may help where it runs on another input."""
+    n, height, width = batch.shape[:3]
+    layer = _FAILED_LAYER.search(str(error))
+    why = f"its layer {layer[2]} ({layer[1]}) fails" if layer else str(error)
+    remedy = (
+        ""
+        if first
+        else ", and it does on others: something in it has one size, so fix the input with --dynamic batch or none"
+    )
+    return ModelError(
+        f"the new model does not run on an input of {n}×{width}×{height}: {why}{remedy}"
+    )
 
 
 def _difference(

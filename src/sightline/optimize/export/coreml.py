@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from sightline.optimize.export.tracing import (
     traced,
     unsupported,
 )
+
+log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-3
 """How far a module that is made of an ONNX file may be from it."""
@@ -51,6 +54,8 @@ def write_mlpackage(request: ExportRequest) -> None:
         raise ConfigError(f"--target {request.coreml_target}: there are {known}")
     request, names = _as_network(request)
     program = traced(request)
+    if request.fp16:
+        check_half(request)
     precision = ct.precision.FLOAT16 if request.fp16 else ct.precision.FLOAT32
     with quiet(), _temporary_files_in(request.path.parent):
         model = _converted(
@@ -71,6 +76,33 @@ def write_mlpackage(request: ExportRequest) -> None:
         model.user_defined_metadata["sightline.compute_units"] = request.compute_units
         model.save(str(request.path))
     check_package(request.path, names)
+
+
+def check_half(request: ExportRequest) -> None:
+    """Run the network in FP16 on noise, since Core ML computes so and nothing here runs its packages.
+
+    Networks that PyTorch cannot run so on this processor are not checked.
+
+    Raises ModelError: a number overflows.
+    """
+    import torch
+
+    norm, steps = request.normalization, (1, 3, 1, 1)
+    picture = example(request) * 255 * norm.scale - torch.tensor(norm.mean).reshape(steps)
+    picture = (picture / torch.tensor(norm.std).reshape(steps)).half()
+    try:
+        with torch.inference_mode(), quiet():
+            whole = named(request.source.network(picture.float()))
+            halves = named(copy.deepcopy(request.source.network).half()(picture))
+    except Exception as exc:  # noqa: BLE001 - whatever a network raises of numbers that it does not know
+        log.info("%s: its FP16 was not tried: %s", request.source.name, telling(exc))
+        return
+    for (name, before), (_, after) in zip(whole, halves, strict=True):
+        if bool(before.isfinite().all()) and not bool(after.isfinite().all()):
+            raise ModelError(
+                f"{request.source.name} overflows in FP16, in which Core ML computes: its output {name} has numbers that "
+                "are not finite: give --fp32"
+            )
 
 
 def _converted(request: ExportRequest, program: Any, convert: Callable[[Any], Any]) -> Any:

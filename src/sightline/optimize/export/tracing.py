@@ -186,11 +186,11 @@ def plain_attention() -> Iterator[None]:
 
 
 def decisions(warned: Iterable[warnings.WarningMessage]) -> list[str]:
-    """Where, in code that is not PyTorch's, a traced network asked for the value of a tensor: file and line."""
+    """Where, in its own code, a traced network asked for the value of a tensor: file and line."""
     found = [
         f"{Path(one.filename).name}:{one.lineno}"
         for one in warned
-        if _DECIDES.match(str(one.message)) and not _of_torch(one.filename)
+        if _DECIDES.match(str(one.message)) and not _of_libraries(one.filename)
     ]
     return list(dict.fromkeys(found))
 
@@ -200,15 +200,19 @@ def _place_in(error: BaseException) -> str:
     places = [
         f" ({Path(file).name}:{line})"
         for file, line in _PLACE.findall(str(error))
-        if not _of_torch(file)
+        if not _of_libraries(file)
     ]
     return places[-1] if places else ""
 
 
-def _of_torch(file: str) -> bool:
+def _of_libraries(file: str) -> bool:
+    """Whether code is PyTorch's, or of this package: graphs as networks look at shapes that are fixed by then."""
     import torch
 
-    return Path(torch.__file__).parent in Path(file).parents
+    import sightline
+
+    libraries = {Path(torch.__file__).parent, Path(sightline.__file__).parent}
+    return not libraries.isdisjoint(Path(file).parents)
 
 
 def telling(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sightline.errors import ModelError, SourceError
+from sightline.errors import InferenceError, ModelError, SourceError
 from sightline.optimize.export.comparison import BATCHES, compare, pictures, shapes
 from sightline.types import Frame, Pixels
 
@@ -97,3 +97,19 @@ def test_pictures_are_those_of_the_frames(frame_of: Callable[..., Frame]) -> Non
 def test_data_without_frames_is_refused() -> None:
     with pytest.raises(SourceError, match="no frame"):
         pictures(iter(()), [(1, 4, 6)], "rgb")
+
+
+def test_an_input_that_the_new_model_cannot_run_is_told_with_the_layer() -> None:
+    said = "[ONNXRuntimeError] : 1 : FAIL : while running Reshape node. Name:'/body/Reshape_4' Status Message: 12 lines"
+
+    def failing(batch: Pixels) -> list[tuple[str, Any]]:
+        if len(batch) == 1:
+            return [("a", np.zeros(1, np.float32))]
+        raise InferenceError(f"ONNX Runtime failed: {said}")
+
+    both = [BATCH[:1], BATCH]
+    message = r"an input of 2×6×4: its layer /body/Reshape_4 \(Reshape\) fails, and it does on others: .* --dynamic"
+    with pytest.raises(ModelError, match=message):
+        compare(answering(a=[0.0]), failing, both)
+    with pytest.raises(ModelError, match=r"\(Reshape\) fails$"):
+        compare(answering(a=[0.0]), failing, [BATCH])

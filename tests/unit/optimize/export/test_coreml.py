@@ -108,3 +108,56 @@ def test_an_operator_that_is_not_known_is_named_with_its_layer(
         export(
             ModelOptions(model=str(tmp_path / "b.onnx")), tmp_path / "a.mlpackage", ExportOptions()
         )
+
+
+@pytest.mark.parametrize(
+    ("factor", "fp32", "message"),
+    [(1e6, False, "overflows in FP16, in which Core ML computes"), (1e6, True, None), (1e3, False, None)],
+)  # fmt: skip
+def test_numbers_that_overflow_in_fp16_are_told(
+    factor: float, fp32: bool, message: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "large_nets.py").write_text(
+        "import torch\n"
+        "class Large(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.head = torch.nn.Conv2d(3, 4, 32, 32)\n"
+        "        torch.nn.init.constant_(self.head.weight, 1e-3)\n"
+        f"    def forward(self, x): return self.head(x) * {factor} / {factor}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = tmp_path / "a.mlpackage"
+    options = ExportOptions(size=(96, 64), fp32=fp32)
+    try:
+        if message is None:
+            export(ModelOptions(model="large_nets:Large"), made, options)
+        else:
+            with pytest.raises(ModelError, match=message):
+                export(ModelOptions(model="large_nets:Large"), made, options)
+    finally:
+        sys.modules.pop("large_nets", None)
+    assert made.exists() == (message is None)
+
+
+def test_a_transformer_is_converted_as_an_exported_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """coremltools fails at what a trace makes of attention."""
+    (tmp_path / "attending_nets.py").write_text(
+        "import torch\n"
+        "class Attending(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.patches = torch.nn.Conv2d(3, 16, 32, 32)\n"
+        "        self.layer = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)\n"
+        "    def forward(self, x): return self.layer(self.patches(x).flatten(2).transpose(1, 2)).mean(1)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        options = ExportOptions(size=(96, 64), output_names=("vector",))
+        export(ModelOptions(model="attending_nets:Attending"), tmp_path / "a.mlpackage", options)
+    finally:
+        sys.modules.pop("attending_nets", None)
+    assert [o.name for o in package(tmp_path / "a.mlpackage").description.output] == ["vector"]
+    assert "decides by its input" not in caplog.text
