@@ -34,9 +34,9 @@ class Detects:
 @pytest.mark.parametrize(
     "source",
     [
-        "street.mp4", "rtsp://cam/live", Path("pictures"), 0, np.int64(2), ["a.jpg", Path("b.PNG")], ("c.tif",), Own(),
+        "street.mp4", "rtsp://cam/live", Path("pictures"), 0, np.int64(2), ["a.jpg", Path("b.PNG")], ("c.tif",),
+        pytest.param(Own(), id="somebody's own"),
     ],
-    ids=str,
 )  # fmt: skip
 def test_sources(source: object) -> None:
     check_source(source)
