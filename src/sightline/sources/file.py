@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import logging
 import time
@@ -254,6 +255,8 @@ def _open_reader(path: Path, threads: int, turn: Turn | None) -> VideoReader:
         # "file:" so that no name can pass for another protocol.
         container = av.open(f"file:{path}", mode="r", options={"protocol_whitelist": "file"})
     except PermissionError as exc:
+        if exc.errno == errno.EPERM:  # FFmpeg's: it would open others
+            raise DecodeError(f"{path} {_what_it_is(path)}") from exc
         raise SourceError(f"{path} may not be read: check its permissions") from exc
     except av.EOFError as exc:
         raise DecodeError(f"{path} ends before its first frame: record or copy it again") from exc

@@ -273,5 +273,8 @@ _OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
     (rb"%PDF", f"a PDF: {_CONVERT}"),
     (rb"P[1-7]\s", f"a PNM picture (.ppm, .pgm): {_CONVERT}"),
     (rb"\0\0\x01\0", f"an icon: {_CONVERT}"),
+    (rb"#extm3u", "a playlist: give the files that it names, or its address on a server"),
+    (rb"ffconcat version", "a list of files, which is not followed: give the files themselves"),
+    (rb"v=0\r?\no=", "the description of a stream: its name must end in .sdp"),
 )
 """What files begin with that people have under the names of pictures and videos, as regular expressions."""

@@ -76,6 +76,24 @@ def test_real_video(data: Path) -> None:
         pytest.param(b"", DecodeError, "is empty: copy it again", id="empty"),
         pytest.param(b"\n<!DOCTYPE html><html>", DecodeError, "is a web page", id="web page"),
         pytest.param(
+            b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n",
+            DecodeError,
+            "is a playlist: give the files",
+            id="playlist",
+        ),
+        pytest.param(
+            b"ffconcat version 1.0\nfile /etc/passwd\n",
+            DecodeError,
+            "is a list of files, which is not followed",
+            id="list of files",
+        ),
+        pytest.param(
+            b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\n",
+            DecodeError,
+            "must end in .sdp",
+            id="description of a stream",
+        ),
+        pytest.param(
             b"version https://git-lfs.github.com/spec/v1\n", DecodeError, "git lfs pull", id="LFS"
         ),
         pytest.param(bytes(9000), DecodeError, "only zeros", id="zeros"),
