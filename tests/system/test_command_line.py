@@ -393,7 +393,7 @@ def test_bench_model(run: Run, tmp_path: Path) -> None:
     assert measured["pictures_per_s"] > 0
     assert 50 < measured["peak_memory_mb"] < 1000
     assert 0 <= measured["other_load"] <= 1
-    assert "TorchScript" in refused["refused"]
+    assert "as .torchscript or .pt2" in refused["refused"]
     page = (tmp_path / "report.html").read_text()
     assert page.count("<svg") == 2
     (tmp_path / "old.json").write_text(done.stdout)
