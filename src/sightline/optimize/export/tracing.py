@@ -209,9 +209,7 @@ def _of_libraries(file: str) -> bool:
     """Whether code is PyTorch's, or of this package: graphs as networks look at shapes that are fixed by then."""
     import torch
 
-    import sightline
-
-    libraries = {Path(torch.__file__).parent, Path(sightline.__file__).parent}
+    libraries = {Path(torch.__file__).parent, Path(__file__).parents[2]}
     return not libraries.isdisjoint(Path(file).parents)
 
 

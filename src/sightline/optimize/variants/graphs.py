@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,12 @@ if TYPE_CHECKING:
 
 OPSET = 17
 """The version that older graphs are brought to: from 13 on, each channel may have its own scale."""
+
+
+OLDEST = 7
+"""The oldest version that onnxslim reads."""
+
+log = logging.getLogger(__name__)
 
 
 def load_graph(content: Path | bytes) -> Any:
@@ -31,7 +38,9 @@ def load_graph(content: Path | bytes) -> Any:
 def slimmed(model: ModelProto) -> Any:
     """The same model with fewer nodes: constants folded, what does nothing taken out. The work is onnxslim's.
 
-    Raises ConfigError: onnxslim is not installed.
+    Raises:
+        ConfigError: onnxslim is not installed.
+        ModelError: it fails at this graph.
     """
     try:
         import onnxslim
@@ -43,7 +52,14 @@ def slimmed(model: ModelProto) -> Any:
 
     given = onnx.ModelProto()
     given.CopyFrom(model)
-    slim = onnxslim.slim(given)
+    if _version(model) < OLDEST:
+        given = _brought_to(OPSET, given)
+    try:
+        slim = onnxslim.slim(given)
+    except Exception as exc:  # whatever it stumbles over
+        raise ModelError(f"onnxslim fails at this graph: {type(exc).__name__}: {exc}") from exc
+    if slim is None:
+        raise ModelError("onnxslim fails at this graph, and does not say why")
     _keep_metadata(model, slim)
     return slim
 
@@ -57,19 +73,39 @@ def prepared(model: ModelProto) -> Any:
     """
     import onnx
 
-    slim = slimmed(model)
-    versions = [entry.version for entry in slim.opset_import if entry.domain in {"", "ai.onnx"}]
-    if versions and versions[0] < OPSET:
-        try:
-            slim = onnx.version_converter.convert_version(slim, OPSET)
-        except Exception as exc:  # of C++: its errors share no base but this one
-            raise ModelError(
-                f"the graph is of opset {versions[0]} and cannot be brought to {OPSET}: {exc}: export it "
-                f"again with opset {OPSET}"
-            ) from exc
+    try:
+        slim = slimmed(model)
+    except ModelError as exc:
+        log.warning("%s: it is gone on with as it is", exc)
+        slim = onnx.ModelProto()
+        slim.CopyFrom(model)
+    if _version(slim) < OPSET:
+        slim = _brought_to(OPSET, slim)
         _keep_metadata(model, slim)
     _name_nodes(slim)
     return slim
+
+
+def _version(model: ModelProto) -> int:
+    """The opset of a graph; a graph that says none has operators of other domains only."""
+    found = [entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}]
+    return int(found[0]) if found else OPSET
+
+
+def _brought_to(opset: int, model: ModelProto) -> Any:
+    """The model in a newer opset. Raises ModelError: ONNX cannot convert it."""
+    import onnx
+
+    given = onnx.ModelProto()
+    given.CopyFrom(model)
+    given.ir_version = max(4, model.ir_version)  # before, weights had to be inputs as well
+    try:
+        return onnx.version_converter.convert_version(given, opset)
+    except Exception as exc:  # of C++: its errors share no base but this one
+        raise ModelError(
+            f"the graph is of opset {_version(model)} and cannot be brought to {opset}: {exc}: export it again "
+            f"with opset {opset}"
+        ) from exc
 
 
 def drop_unused_weights(model: ModelProto) -> None:

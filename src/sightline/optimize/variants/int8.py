@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from sightline.errors import ConfigError, ModelError
+from sightline.errors import ConfigError, ModelError, SightlineError
 from sightline.optimize.variants.entropy import quantized_by_entropy
 from sightline.optimize.variants.graphs import drop_unused_weights
 from sightline.temporary_files import temporary_folder
@@ -143,12 +143,12 @@ def quantized(
                 ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
                 advanced_parameters=_parameters(nncf, ranges, corrected=corrected),
             )
-        except (
-            nncf.errors.ValidationError,
-            nncf.errors.UnsupportedModelError,
-            RuntimeError,
-        ) as exc:
-            raise ModelError(f"NNCF cannot quantise the model: {exc}") from exc
+        except SightlineError:  # of the pictures
+            raise
+        except Exception as exc:  # whatever it stumbles over in a graph
+            raise ModelError(
+                f"NNCF cannot quantise the model: {type(exc).__name__}: {exc}"
+            ) from exc
     return QuantizedGraph(model, made)
 
 
@@ -165,9 +165,14 @@ def quantized_weights(model: ModelProto) -> bytes:
         raise ModelError("no layer is a matrix product, and only those are quantised while running")
     with temporary_folder() as folder:
         path = folder / "int8.onnx"
-        quantize_dynamic(
-            model, path, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8
-        )
+        try:
+            quantize_dynamic(
+                model, path, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8
+            )
+        except Exception as exc:  # whatever it stumbles over in a graph
+            raise ModelError(
+                f"ONNX Runtime cannot quantise the model: {type(exc).__name__}: {exc}"
+            ) from exc
         return path.read_bytes()
 
 

@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from sightline.errors import ModelError
+from sightline.errors import DecodeError, ModelError
 from sightline.optimize.variants.graphs import prepared
 from sightline.optimize.variants.int8 import (
     QuantizedGraph,
@@ -116,3 +116,26 @@ def test_nobody_is_told_that_it_runs(graph: QuantizedGraph) -> None:
     from nncf.telemetry import telemetry
 
     assert not hasattr(telemetry, "MEASUREMENT_ID") or "Mock" in type(telemetry).__name__
+
+
+def test_whatever_nncf_fails_at_is_an_error_of_the_model_and_footage_s_stays_its_own(
+    network: Any, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import nncf
+
+    def failing(*_: object, **__: object) -> None:
+        raise KeyError("onnx::Conv_12")
+
+    monkeypatch.setattr(nncf, "quantize", failing)
+    with pytest.raises(ModelError, match=r"NNCF cannot quantise the model: KeyError: 'onnx::Conv"):
+        quantized(prepared(network), lambda: iter(pictures), len(pictures))
+
+    def reading(model: object, data: Any, **_: object) -> None:
+        list(data.get_inference_data())
+
+    def damaged() -> Any:
+        raise DecodeError("street.mp4: its end is missing")
+
+    monkeypatch.setattr(nncf, "quantize", reading)
+    with pytest.raises(DecodeError, match="its end is missing"):
+        quantized(prepared(network), damaged, len(pictures))
