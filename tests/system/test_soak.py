@@ -26,7 +26,7 @@ from sightline.sources.file import FileSource
 from sightline.types import Frame, SourceStatus, StreamInfo
 
 FRAMES, WARM = 100_000, 5_000
-WARM_S, WATCHED_S = 600, 3000
+WARM_S, WATCHED_S = 1200, 2400
 """How long a service runs before it is watched, and how long it is."""
 
 
