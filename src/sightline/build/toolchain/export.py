@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ from sightline.build.toolchain.export_sources import (
     export_request,
     read_source,
 )
-from sightline.config import ModelOptions
+from sightline.config import MODEL_SUFFIXES, ModelOptions
 from sightline.errors import ConfigError
 from sightline.replaced_files import place_all
 from sightline.tables import EXPORTERS, load
@@ -36,6 +37,10 @@ FOR_ENGINES = "--int8, --profile, --workspace-mb, --dla, --strongly-typed, --cac
 
 MOST_SIDE = 8192
 """Pixels of the longest side of an input: models are compared at that size, and memory ends."""
+
+
+_OF_EACH = {"name", "history", "sha256"}
+"""What a card says of one file: it need not be the same for two that share the card."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ def export(model: ModelOptions, to: Path, options: ExportOptions) -> Exported:
             raise ConfigError(_impossible(read.source, entry))
         _check_files(model, to, entry, options)
         request, card = export_request(read, scratch / to.name, entry, options)
+        if not _shares_card(model, to):
+            _check_siblings(card, to)
         load(entry.make)(request)
         compared = None
         if entry.backend:
@@ -149,6 +156,26 @@ def _shares_card(model: ModelOptions, to: Path) -> bool:
     """Whether the model has a card that is the export's, too: both have one name."""
     own, card = _own_card(model), to.with_suffix(".yaml")
     return own.exists() and card.exists() and own.samefile(card)
+
+
+def _check_siblings(card: ModelCard, to: Path) -> None:
+    """Refuse a card that would take the place of another model's and says something else."""
+    from sightline.models.model_card import card_beside, card_path, validated_card
+
+    models = (p for p in to.parent.glob(f"{glob.escape(to.stem)}.*") if p.name != to.name)
+    siblings = sorted(path.name for path in models if path.suffix.lower() in MODEL_SUFFIXES)
+    if not siblings:
+        return
+    said = card_beside(to)
+    kept = validated_card(to, {**card.model_dump(), **said})
+    differs = [
+        key for key in said if key not in _OF_EACH and getattr(kept, key) != getattr(card, key)
+    ]
+    if differs:
+        raise ConfigError(
+            f"{card_path(to)} is the card of {', '.join(siblings)} too, and says another {differs[0]}: "
+            f"{getattr(kept, differs[0])}, not {getattr(card, differs[0])}: give the export another name"
+        )
 
 
 def _check_files(

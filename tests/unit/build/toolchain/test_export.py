@@ -228,6 +228,23 @@ def test_a_card_of_both_is_kept_as_it_is(
         export(model, tmp_path / "best.xml")
 
 
+def test_a_card_that_says_something_else_of_a_sibling_is_kept(
+    tmp_path: Path, pyramid_model: MakeModel
+) -> None:
+    model = pyramid_model(6, transposed=True, name="net")
+    export(model, tmp_path / "best.onnx")
+    export(model, tmp_path / "best.onnx", size=(96, 96))  # nobody else has its card
+    export(model, tmp_path / "best.xml", size=(96, 96))  # the same in all that matters
+    with pytest.raises(ConfigError, match=r"best\.yaml is the card of best\.onnx too, .* size"):
+        export(model, tmp_path / "best.xml", size=(64, 64))
+    assert card_of(tmp_path / "best.onnx")["size"] == [96, 96]
+    (tmp_path / "other.xml").write_text("")
+    (tmp_path / "other.yaml").write_text("conf: 0.7\n")
+    with pytest.raises(ConfigError, match=r"says another conf: 0\.7"):
+        export(model, tmp_path / "other.onnx")
+    assert (tmp_path / "other.yaml").read_text() == "conf: 0.7\n"
+
+
 def test_weights_outside_of_the_model_s_folder_are_refused(
     tmp_path: Path, pyramid_model: MakeModel
 ) -> None:
