@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.evaluation.track_frames import FAR, PERFECT, A, B, Frames, N, frame, numbers, still
+from tests.unit.evaluation.trackeval_results import theirs
 
 from sightline.evaluation.comparison import overlaps, real_boxes
 from sightline.evaluation.tracking import score_sequences, score_tracks
@@ -204,17 +205,6 @@ def by_trackeval(sequences: list[tuple[Frames, Frames]]) -> dict[str, float]:
             )
         results |= each["0"] if len(each) == 1 else metric.combine_sequences(each)
     return theirs(results)
-
-
-def theirs(results: dict[str, Any]) -> dict[str, float]:
-    """TrackEval's results under our names."""
-    names = {
-        "hota": "HOTA", "deta": "DetA", "assa": "AssA", "loca": "LocA", "mota": "MOTA",
-        "motp": "MOTP", "idf1": "IDF1", "idp": "IDP", "idr": "IDR", "switches": "IDSW",
-        "fragments": "Frag", "mostly_tracked": "MT", "mostly_lost": "ML",
-        "false_positives": "CLR_FP", "misses": "CLR_FN",
-    }  # fmt: skip
-    return {own: float(np.mean(results[name])) for own, name in names.items()}
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.unit.evaluation.trackeval_results import theirs
 
 from sightline.errors import ConfigError
 from sightline.evaluation.notes import Notes
@@ -251,13 +252,7 @@ def by_trackeval(tracks: Tracks) -> dict[str, float]:
         found: dict[str, Any] = {}
         for metric in (metrics.HOTA(), metrics.CLEAR(quiet), metrics.Identity(quiet)):
             found |= metric.eval_sequence(data)
-    names = {
-        "hota": "HOTA", "deta": "DetA", "assa": "AssA", "loca": "LocA", "mota": "MOTA",
-        "motp": "MOTP", "idf1": "IDF1", "idp": "IDP", "idr": "IDR", "switches": "IDSW",
-        "fragments": "Frag", "mostly_tracked": "MT", "mostly_lost": "ML",
-        "false_positives": "CLR_FP", "misses": "CLR_FN",
-    }  # fmt: skip
-    return {own: float(np.mean(found[name])) for own, name in names.items()}
+    return theirs(found)
 
 
 def test_other_formats_are_refused(tracks: Tracks) -> None:
