@@ -245,7 +245,7 @@ def test_bad_usage(run: Run, clip: Path, nano: Path, args: list[str], code: int,
     ("content", "said"),
     [
         pytest.param(None, "no model file", id="missing"),
-        pytest.param(b"", "not a whole ONNX model", id="empty"),
+        pytest.param(b"", "no model, but empty", id="empty"),
         pytest.param(b"not a model" * 100, "not a whole ONNX model", id="text"),
     ],
 )

@@ -152,7 +152,7 @@ def test_what_is_not_there(indexed: str) -> None:
     [
         (
             {"kind": "detect", "model": "street", "size": 32 * 10**7},
-            "stages.0.size: .* 4096 or less",
+            r"stages\.0\.detect\.size: a side has 8192 pixels at most",
         ),
         ({"kind": "classify", "model": "street"}, "stages: a model cannot be used"),
     ],

@@ -34,6 +34,8 @@ class FiniteObjects:
 
     def kept(self, found: Detections) -> Detections:
         """The objects that can be drawn, tracked and written."""
+        if not len(found):
+            return found
         finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.scores)
         for part in (found.keypoints, found.angles):
             if part is not None:

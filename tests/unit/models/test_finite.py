@@ -27,6 +27,13 @@ def test_a_keypoint_or_an_angle_that_is_no_number() -> None:
     assert len(FiniteObjects("m").kept(objects(angles=angles))) == 1
 
 
+@pytest.mark.parametrize("part", ["keypoints", "angles"])
+def test_a_picture_without_objects(part: str) -> None:
+    shape = {"keypoints": (0, 17, 3), "angles": (0,)}[part]
+    none = objects(**{part: np.zeros((3, *shape[1:]), np.float32)})[np.zeros(0, np.int64)]
+    assert FiniteObjects("m").kept(none) is none
+
+
 def test_outputs_are_looked_at_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
     finite, now = FiniteObjects("m"), 0
