@@ -75,7 +75,7 @@ def calibration(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def site(estimate: dict[str, Any], **more: Any) -> Configuration:
-    stream = {"source": f"{STREET}&seed=7", "realtime": True, "model": "small"}
+    stream = {"source": f"{STREET}&seed=7&duration=0", "realtime": True, "model": "small"}
     return Configuration.model_validate(
         {
             "models": {"small": SMALL, "large": LARGE},
