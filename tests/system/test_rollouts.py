@@ -265,19 +265,23 @@ def test_other_classes_are_refused_by_name(
         pytest.fail("it was not refused")
 
 
+def with_second_file(folder: Path, **rollout: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """The same model twice, the second in a file of its own that a test may exchange: that file, and the models."""
+    file = folder / "next.onnx"
+    file.write_bytes(STREET.read_bytes())
+    models = {
+        "street": {"model": "street", **PLAIN, **rollout},
+        "next": {"model": str(file), **PLAIN},
+    }
+    return file, models
+
+
 def test_a_canary_whose_model_is_loaded_again_is_judged_anew_and_no_request_fails(
     broken: Path, pictures: list[bytes], tmp_path: Path
 ) -> None:
     """The file is another one after the reload: the figures are of that alone."""
-    file = tmp_path / "next.onnx"
-    file.write_bytes(STREET.read_bytes())
-    models = {
-        "street": {
-            "model": "street", **PLAIN,
-            "canary": {"model": "next", "steps": [0.5], "pictures": 1000, "compare": 1.0},
-        },
-        "next": {"model": str(file), **PLAIN},
-    }  # fmt: skip
+    canary = {"model": "next", "steps": [0.5], "pictures": 1000, "compare": 1.0}
+    file, models = with_second_file(tmp_path, canary=canary)
     with running(models) as site, asking_all_the_time(site, pictures[0]):
         wait_for(lambda: site.rollout()["compared"] >= 20, timeout_s=60)
         before = site.rollout()
@@ -296,13 +300,8 @@ def test_a_canary_whose_file_was_exchanged_without_a_reload_is_not_promoted(
     broken: Path, pictures: list[bytes], tmp_path: Path
 ) -> None:
     """What was judged is no longer there: the model that is there takes nobody's place."""
-    file = tmp_path / "next.onnx"
-    file.write_bytes(STREET.read_bytes())
     canary = {"model": "next", "steps": [0.5], "pictures": 30, "compare": 1.0}
-    models = {
-        "street": {"model": "street", **PLAIN, "canary": canary},
-        "next": {"model": str(file), **PLAIN},
-    }
+    file, models = with_second_file(tmp_path, canary=canary)
     with running(models) as site, asking_all_the_time(site, pictures[0]):
         file.write_bytes(broken.read_bytes())
         wait_for(lambda: site.rollout()["state"] == "rolled back", timeout_s=60)
@@ -321,12 +320,7 @@ def test_a_canary_whose_file_was_exchanged_without_a_reload_is_not_promoted(
 def test_a_shadow_whose_file_was_exchanged_is_not_promoted(
     broken: Path, pictures: list[bytes], tmp_path: Path
 ) -> None:
-    file = tmp_path / "next.onnx"
-    file.write_bytes(STREET.read_bytes())
-    models = {
-        "street": {"model": "street", **PLAIN, "shadow": {"model": "next", "share": 1.0}},
-        "next": {"model": str(file), **PLAIN},
-    }
+    file, models = with_second_file(tmp_path, shadow={"model": "next", "share": 1.0})
     with running(models) as site:
         file.write_bytes(broken.read_bytes())
         refused = site.client.post("/models/street/rollout/promote")

@@ -103,7 +103,7 @@ def covered_share(before: Reals, now: Reals) -> float:
 
     Dirt, snow, or a leaf on the lens; fog takes the detail of all that is far, which is half at most.
     """
-    kept = _kept(before, now)
+    _, kept = _kept(before, now)
     rest = float(np.median(kept)) if kept.size else 0.0
     return float((kept < _LOST * rest).mean()) if rest > 0 else 0.0
 
@@ -113,24 +113,20 @@ def hidden_share(before: Reals, now: Reals) -> float:
 
     Tape, a hand, a bag, a wall of boxes; up to 1, where all of the picture is hidden.
     """
-    kept, alike = _kept(before, now), _alike(before, now)[_detailed(_detail(before))]
+    detailed, kept = _kept(before, now)
     if not kept.size:
         return 0.0
+    alike = _alike(before, now)[detailed]
     blank = (kept < _BLANK) & ~alike
     otherwise = float((~alike & ~blank).mean())
     return float(blank.mean()) if otherwise < _OTHERWISE else 0.0
 
 
-def _kept(before: Reals, now: Reals) -> Reals:
-    """Of each cell with detail, the part of it that is left (N,)."""
+def _kept(before: Reals, now: Reals) -> tuple[NDArray[np.bool_], Reals]:
+    """Which cells have detail that they can lose (9, 16), and the part of it that each has left (N,)."""
     usual, left = _detail(before), _detail(now)
-    detailed = _detailed(usual)
-    return np.asarray(left[detailed] / usual[detailed])
-
-
-def _detailed(detail: Reals) -> NDArray[np.bool_]:
-    """Which cells have detail that they can lose."""
-    return np.asarray(detail > _DETAILED * detail.mean())
+    detailed = np.asarray(usual > _DETAILED * usual.mean())
+    return detailed, np.asarray(left[detailed] / usual[detailed])
 
 
 def _alike(before: Reals, now: Reals) -> NDArray[np.bool_]:
