@@ -5,14 +5,12 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-import supervision as sv
 from tests.unit.some_results import NAMES, found_in, some
 
 from sightline.errors import ConfigError, SourceError
@@ -166,58 +164,6 @@ def test_grey_pixels_are_drawn_on_as_well() -> None:
     grey = np.full((64, 96), 90, np.uint8)
     drawn = some().plot(grey)
     assert (drawn == some().plot(np.full((64, 96, 3), 90, np.uint8))).all()
-
-
-def test_names_survive_supervision() -> None:
-    found = replace(some(), class_ids=np.array([2, 0, 2]))
-    back = Detections.from_supervision(found.to_supervision())
-    assert back.class_names == NAMES
-    assert back.to_dict() == found.to_dict()
-    through = found.to_supervision()
-    through = through[through.confidence > 0.5]
-    assert Detections.from_supervision(through).class_names == NAMES
-    kept = found.to_supervision().with_nms(threshold=0.5, class_agnostic=True)
-    assert Detections.from_supervision(kept).class_names == NAMES
-    merged = sv.Detections.merge([found.to_supervision(), some().to_supervision()])
-    assert Detections.from_supervision(merged).class_names == NAMES
-    nothing = found.to_supervision()[np.zeros(3, bool)]
-    assert Detections.from_supervision(nothing).class_names == NAMES
-    assert Detections.from_supervision(found.to_supervision(), ["a", "b", "c"]).class_names == ("a", "b", "c")  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("class_ids", "names", "ids", "class_names"),
-    [
-        pytest.param([2, 0], ["car", "man"], [2, 0], ("man", "1", "car"), id="both, with a gap"),
-        pytest.param(None, ["car", "man"], [0, 1], ("car", "man"), id="names only"),
-        pytest.param([4, 1], None, [4, 1], (), id="ids only"),
-        pytest.param(None, None, [0, 0], (), id="neither"),
-        pytest.param([-1, 3], ["none", "x"], [-1, 3], (), id="a negative id"),
-        pytest.param([10**9, 3], ["a", "x"], [10**9, 3], (), id="a wild id"),
-        pytest.param([1, 1], ["x", "x"], [1, 1], ("0", "x"), id="one class twice"),
-    ],
-)
-def test_names_that_others_put_beside_each_object(
-    class_ids: Any, names: Any, ids: list[int], class_names: tuple[str, ...]
-) -> None:
-    others = sv.Detections(
-        np.array([[0, 0, 5, 5], [1, 1, 9, 9]]),
-        class_id=None if class_ids is None else np.array(class_ids),
-        data={} if names is None else {"class_name": np.array(names)},
-    )
-    found = Detections.from_supervision(others)
-    assert found.class_ids.tolist() == ids
-    assert found.class_names == class_names
-    if names is not None and class_names:
-        assert [one.name for one in found] == names
-
-
-def test_two_names_for_one_class_are_refused() -> None:
-    others = sv.Detections(
-        np.zeros((2, 4)), class_id=np.array([1, 1]), data={"class_name": np.array(["a", "b"])}
-    )
-    with pytest.raises(ValueError, match="class id 1 is called both 'a' and 'b'"):
-        Detections.from_supervision(others)
 
 
 def test_area_and_words_of_other_libraries_for_tables() -> None:

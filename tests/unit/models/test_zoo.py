@@ -1,134 +1,24 @@
-"""The zoo against a real server on loopback that does what servers do on bad days."""
+"""Models by name, fetched from a real server on loopback; how files arrive is in ``test_download.py``."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import http.server
-import io
-import json
-import random
 import re
 import threading
-from collections import namedtuple
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.ports import free_port
+from tests.unit.models.served_model import (
+    MODEL,
+    OTHER,
+    OTHER_SHA,
+    SHA,
+    Server,
+    left,
+)
 
 from sightline.errors import ConfigError, ModelError
 from sightline.models import download, zoo
 from sightline.models.model_card import ModelCard
-
-
-def onnx_bytes(size: int = 700_000, seed: int = 0) -> bytes:
-    """A ModelProto on its top level: ir_version 8, then a graph of random bytes."""
-    graph, length, rest = random.Random(seed).randbytes(size), b"", size
-    while True:
-        rest, low = rest >> 7, rest & 0x7F
-        length += bytes([low | (0x80 if rest else 0)])
-        if not rest:
-            return b"\x08\x08\x3a" + length + graph
-
-
-MODEL = onnx_bytes()
-OTHER = onnx_bytes(seed=1)
-SHA = hashlib.sha256(MODEL).hexdigest()
-OTHER_SHA = hashlib.sha256(OTHER).hexdigest()
-
-
-class Server:
-    """Serves ``body`` and misbehaves as its fields say. ``requests`` are the headers seen."""
-
-    def __init__(self) -> None:
-        self.body, self.etag = MODEL, '"one"'
-        self.cuts: list[int] = []  # after how many bytes to cut the next answers
-        self.statuses: list[int] = []  # what to answer first instead of 200
-        self.ranges, self.if_range, self.length = True, True, True
-        self.content_type, self.redirect = "application/octet-stream", ""
-        self.after: Callable[[], None] = lambda: None
-        self.gate: threading.Event | None = None
-        self.requests: list[dict[str, str]] = []
-        handler = type("Bound", (Handler,), {"server_state": self})
-        self.httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.url = f"http://127.0.0.1:{self.httpd.server_port}/mine.onnx"
-        self.thread = threading.Thread(target=self.httpd.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def close(self) -> None:
-        if self.gate:
-            self.gate.set()
-        self.httpd.shutdown()
-        self.thread.join()
-        self.httpd.server_close()
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server_state: Server
-
-    def log_message(self, *_args: object) -> None:
-        """Keep the test output quiet."""
-
-    def do_GET(self) -> None:
-        state = self.server_state
-        state.requests.append(dict(self.headers))
-        if state.redirect:
-            self.send_response(302)
-            self.send_header("Location", state.redirect)
-            self.end_headers()
-            return
-        if state.statuses:
-            self.send_error(state.statuses.pop(0))
-            return
-        body, start = state.body, 0
-        asked = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        fresh = not state.if_range or self.headers.get("If-Range") == state.etag
-        if asked and state.ranges and fresh:
-            start = int(asked[1])
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-        if state.length:
-            self.send_header("Content-Length", str(len(body) - start))
-        if state.etag:
-            self.send_header("ETag", state.etag)
-        self.send_header("Content-Type", state.content_type)
-        self.end_headers()
-        end = start + state.cuts.pop(0) if state.cuts else len(body)
-        with contextlib.suppress(OSError):  # the client may refuse what the headers say
-            self.wfile.write(body[start:end])
-            self.wfile.flush()
-        state.after()
-        if state.gate:
-            state.gate.wait(20)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "RETRY_DELAYS_S", (0.0, 0.0, 0.0))
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def left(folder: Path) -> set[str]:
-    """The files in the folder, without the lock."""
-    return {path.name for path in folder.iterdir()} - {"mine.lock"}
-
-
-def begin(folder: Path, server: Server, size: int = 100_000) -> None:
-    """A part as an earlier process leaves it."""
-    folder.mkdir(exist_ok=True)
-    (folder / "mine.onnx.part").write_bytes(MODEL[:size])
-    origin = {"url": server.url, "validator": '"one"'}
-    (folder / "mine.onnx.part.origin").write_text(json.dumps(origin))
 
 
 def test_pull_records_and_fetches_once(server: Server, tmp_path: Path) -> None:
@@ -165,112 +55,6 @@ def test_published_entries() -> None:
         card = ModelCard(name=name, size=entry.input_size, fixed_size=True, **entry.card)
         assert (card.decoder, card.order, card.scale, card.pad) == ("yolox", "bgr", 1.0, 114)
         assert card.resize == "letterbox-top-left"
-
-
-def test_cut_connection_is_continued(server: Server, tmp_path: Path) -> None:
-    server.cuts = [200_000, 100_000, 0, 50_000]
-    assert zoo.pull(server.url, tmp_path).read_bytes() == MODEL
-    assert [r.get("Range") for r in server.requests] == [
-        None,
-        "bytes=200000-",
-        "bytes=300000-",
-        "bytes=300000-",
-        "bytes=350000-",
-    ]
-
-
-def test_progress_starts_the_row_of_retries_again(server: Server, tmp_path: Path) -> None:
-    server.cuts = [60_000] * 10
-    assert zoo.pull(server.url, tmp_path).read_bytes() == MODEL
-
-
-def test_part_of_another_process_is_continued(server: Server, tmp_path: Path) -> None:
-    begin(tmp_path, server)
-    assert zoo.pull(server.url, tmp_path).read_bytes() == MODEL
-    assert server.requests[0]["Range"] == "bytes=100000-"
-    assert server.requests[0]["If-Range"] == '"one"'
-
-
-@pytest.mark.parametrize("honest", [True, False], ids=["if_range", "if_range_ignored"])
-def test_file_that_changed_in_between_starts_again(
-    server: Server, tmp_path: Path, honest: bool
-) -> None:
-    begin(tmp_path, server)
-    server.body, server.etag, server.if_range = OTHER, '"two"', honest
-    assert zoo.pull(server.url, tmp_path).read_bytes() == OTHER
-
-
-def test_file_that_changes_between_attempts(server: Server, tmp_path: Path) -> None:
-    server.cuts = [300_000]
-    server.after = lambda: server.__dict__.update(body=OTHER, etag='"two"')
-    assert zoo.pull(server.url, tmp_path).read_bytes() == OTHER
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        pytest.param(lambda s, _: setattr(s, "ranges", False), id="server_ignores_range"),
-        pytest.param(lambda _, f: (f / "mine.onnx.part.origin").write_text("{"), id="torn_origin"),
-        pytest.param(lambda _, f: (f / "mine.onnx.part.origin").unlink(), id="no_origin"),
-        pytest.param(
-            lambda _, f: (f / "mine.onnx.part.origin").write_text(
-                '{"url": "https://elsewhere/x", "validator": "\\"one\\""}'
-            ),
-            id="part_of_another_url",
-        ),
-        pytest.param(lambda s, _: s.statuses.append(416), id="range_refused"),
-    ],
-)
-def test_starts_again(
-    server: Server, tmp_path: Path, spoil: Callable[[Server, Path], object]
-) -> None:
-    begin(tmp_path, server)
-    (tmp_path / "mine.onnx.part").write_bytes(OTHER[:100_000])  # continued, it would be wrong
-    spoil(server, tmp_path)
-    assert zoo.pull(server.url, tmp_path, SHA).read_bytes() == MODEL
-
-
-def test_without_validator_nothing_is_continued(server: Server, tmp_path: Path) -> None:
-    server.etag, server.cuts = "", [300_000]
-    assert zoo.pull(server.url, tmp_path).read_bytes() == MODEL
-    assert all("Range" not in r for r in server.requests)
-
-
-def test_always_cut_at_the_same_place_ends(server: Server, tmp_path: Path) -> None:
-    server.ranges, server.cuts = False, [1000] * 50
-    with pytest.raises(ModelError, match=r"cut after 1,000 of 700,\d+ bytes.*save it as"):
-        zoo.pull(server.url, tmp_path)
-    assert len(server.requests) == 5  # one that brought something, then one more than the waits
-
-
-@pytest.mark.parametrize("status", [500, 503, 429])
-def test_busy_server_is_asked_again(server: Server, tmp_path: Path, status: int) -> None:
-    server.statuses = [status, status]
-    assert zoo.pull(server.url, tmp_path).read_bytes() == MODEL
-
-
-@pytest.mark.parametrize(("status", "asked"), [(404, 1), (403, 1), (500, 4)])
-def test_status_is_told(server: Server, tmp_path: Path, status: int, asked: int) -> None:
-    server.statuses = [status] * 20
-    with pytest.raises(ModelError, match=f"says {status} .*save it as .*mine.onnx"):
-        zoo.pull(server.url, tmp_path)
-    assert len(server.requests) == asked
-    assert left(tmp_path) == set()
-
-
-def test_silent_server_times_out_and_is_continued(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(download, "TIMEOUT_S", 0.2)
-    server.gate, server.cuts = threading.Event(), [1000]
-    assert zoo.pull(server.url, tmp_path).read_bytes() == MODEL
-    assert server.requests[1]["Range"] == "bytes=1000-"
-
-
-def test_network_away(tmp_path: Path) -> None:
-    url = f"http://127.0.0.1:{free_port()}/mine.onnx"
-    with pytest.raises(ModelError, match=r"no connection .* save it as .*mine\.onnx"):
-        zoo.pull(url, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -389,30 +173,6 @@ def test_bad_sha256(server: Server, tmp_path: Path) -> None:
     assert server.requests == []
 
 
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        pytest.param("file:///etc/passwd", "says 302", id="file"),
-        pytest.param("ftp://127.0.0.1/x.onnx", "not ftp", id="ftp"),
-        pytest.param("http://example.com/x.onnx", "plain http", id="plain_http_elsewhere"),
-    ],
-)
-def test_refused_redirects(server: Server, tmp_path: Path, target: str, message: str) -> None:
-    server.redirect = target
-    with pytest.raises((ConfigError, ModelError), match=message):
-        zoo.pull(server.url, tmp_path)
-
-
-def test_no_redirect_from_https_to_http() -> None:
-    request = download.urllib.request.Request("https://host/x?token=hush")
-    with pytest.raises(ModelError, match="not https") as caught:
-        download._Redirects(plain_http=True).redirect_request(
-            request, answer := io.BytesIO(), 302, "", None, "http://127.0.0.1/x?token=hush"
-        )
-    assert "hush" not in str(caught.value)
-    assert answer.closed
-
-
 def test_credentials_are_sent_but_neither_shown_nor_passed_on(
     server: Server, tmp_path: Path
 ) -> None:
@@ -431,35 +191,6 @@ def test_credentials_are_sent_but_neither_shown_nor_passed_on(
         assert not {"user", "h%40sh", "hush"} & set(re.findall(r"[\w%]+", str(caught.value)))
     finally:
         storage.close()
-
-
-def test_disk_too_full_is_seen_before(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = namedtuple("usage", "free")(1000)
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(ModelError, match=r"disk is too full .* 0\.7 MB are still to come"):
-        zoo.pull(server.url, tmp_path)
-    assert not (tmp_path / "mine.onnx").exists()
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-def test_disk_full_while_writing(server: Server, tmp_path: Path) -> None:
-    begin(tmp_path, server)
-    # Continued into a device whose every write says that there is no space.
-    part = tmp_path / "mine.onnx.part"
-    part.unlink()
-    part.symlink_to("/dev/full")
-    with pytest.raises(ModelError, match="disk is full"):
-        download._copy(
-            download.urllib.request.urlopen(server.url),
-            server.url,
-            tmp_path / "mine.onnx",
-            done=0,
-            total=len(MODEL),
-            progress=lambda *_: None,
-        )
-    assert left(tmp_path) == set()
 
 
 def test_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
