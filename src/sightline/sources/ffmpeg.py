@@ -159,11 +159,12 @@ class VideoReader:
                 continue
             # Checked here: FFmpeg answers a read that timed out with the packet that its
             # parser still held, as if it had come now, and only the next one with an error.
-            if time.monotonic() > deadline:
-                self.heard_at = time.monotonic() if packet.size else self.heard_at
-                raise TimeoutError(f"no picture for {timeout_s:g} s")
             # Not packet.stream_index: it is 0 in the packets that flush the decoders at the end.
-            if packet.stream.index != self.stream.index:
+            is_picture = packet.stream.index == self.stream.index
+            if time.monotonic() > deadline:
+                self.heard_at = time.monotonic() if packet.size and is_picture else self.heard_at
+                raise TimeoutError(f"no picture for {timeout_s:g} s")
+            if not is_picture:
                 continue
             if packet.size:
                 deadline = self._hear(packet, deadline, timeout_s)

@@ -12,7 +12,6 @@ from tests.waiting import wait_for
 
 from sightline.errors import SinkError
 from sightline.sinks.database import DatabaseSink
-from sightline.sinks.databases import sqlite_file
 from sightline.sinks.databases.database_run import DatabaseRun
 from sightline.types import StreamInfo
 
@@ -370,33 +369,3 @@ def test_a_file_that_goes_away_is_begun_anew(observe, tmp_path: Path, monkeypatc
         assert db.execute("SELECT state FROM runs").fetchall() == [("done",), ("done",)]
     if how == "renamed":
         assert frames_in(old) == [("a", 1), ("b", 1)]
-
-
-def test_a_new_file_that_is_not_whole_does_not_appear(tmp_path: Path) -> None:
-    """Its tables are in its log only, as on a disk that is full: without the log the file is damaged."""
-    held: list[sqlite3.Connection] = []
-
-    def fill(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("PRAGMA busy_timeout=0")
-        part = connection.exec_driver_sql("PRAGMA database_list").one()[2]
-        reader = sqlite3.connect(part, isolation_level=None)
-        reader.execute("BEGIN")
-        reader.execute("SELECT * FROM sqlite_master").fetchall()
-        held.append(reader)  # so that nothing can be brought into the file
-        connection.exec_driver_sql("CREATE TABLE rows (number INTEGER)")
-
-    with pytest.raises(SinkError, match="the disk is full"):
-        sqlite_file.create(tmp_path / "run.db", fill)
-    held.pop().close()
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_new_file_is_whole_without_its_log(tmp_path: Path) -> None:
-    def fill(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("CREATE TABLE rows (number INTEGER)")
-
-    sqlite_file.create(tmp_path / "run.db", fill)
-    assert [path.name for path in tmp_path.iterdir()] == ["run.db"]
-    with contextlib.closing(sqlite3.connect(tmp_path / "run.db")) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("SELECT count(*) FROM rows").fetchone() == (0,)

@@ -22,9 +22,9 @@ import sqlalchemy as sa
 
 from sightline.addresses import database_address
 from sightline.errors import SinkError
-from sightline.redaction import redact_address
 from sightline.sinks import schema
 from sightline.sinks.databases import sqlite_file
+from sightline.sinks.databases.location import name_and_file, url_of
 from sightline.sinks.databases.watched_sqlite import WatchedSqlite
 from sightline.sinks.rows import StoredObservation, TrackLabels, insert
 from sightline.types import IndexedFile, JsonObject, RunState
@@ -51,21 +51,17 @@ class DatabaseRun:
         guard: OutputGuard | None = None,
     ) -> None:
         try:
-            address = database_address(str(url))
-            self._url = sa.make_url(address) if "://" in address else None
+            self._url = url_of(database_address(str(url)))
         except (sa.exc.ArgumentError, ValueError) as error:
             # Its text may hold a password, so it is not repeated.
             scheme = str(url).split("://", 1)[0]
             why = f" ({error})" if type(error) is ValueError else ""
             raise SinkError(f"cannot write {scheme}://...: it is no database URL{why}") from None
-        if self._url is None:
-            self._url = sa.URL.create("sqlite", database=str(url))
-        self.name = redact_address(self._url.render_as_string(hide_password=True))
+        self.name, file = name_and_file(self._url)
         self._file: WatchedSqlite | None = None
-        if self._url.get_backend_name() == "sqlite":
+        if file is not None:
             if self._url.database in (None, "", ":memory:"):
                 raise SinkError("cannot write to a database in memory: give the name of a file")
-            self.name = str(self._url.database)
             self._file = WatchedSqlite(self._url, self._prepare, lock_timeout_s, guard)
         self._facts = dict(run or {})
         self._lock_timeout_s = lock_timeout_s
@@ -160,7 +156,6 @@ class DatabaseRun:
 
     def _connected(self) -> sa.Engine:
         """A connection to the database of a server."""
-        assert self._url is not None
         try:
             engine = sa.create_engine(self._url)
         except ImportError as error:

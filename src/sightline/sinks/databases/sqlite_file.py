@@ -73,7 +73,8 @@ def existing(url: sa.URL) -> sa.URL:
     Where SQLite made one it would clear the log and index of that name, and those may be in use by
     whoever writes to a file that was removed just now.
     """
-    path = quote(os.path.abspath(str(url.database)))  # noqa: PTH100 - links stay as they are
+    # As bytes: a file's name need not be UTF-8.
+    path = quote(os.fsencode(os.path.abspath(str(url.database))))  # noqa: PTH100 - links stay as they are
     return url.set(database=f"file:{path}").update_query_dict({"mode": "rw", "uri": "true"})
 
 
