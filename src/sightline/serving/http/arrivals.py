@@ -84,7 +84,7 @@ class Arrivals:
     async def arriving(
         self, address: str, within_s: float, what: str, expected: int = 0
     ) -> AsyncIterator[Arrival]:
-        """EngineWrapper the receiving of ``what``, which must be there within ``within_s``.
+        """Count a request while ``what`` is received, which must be there within ``within_s``.
 
         ``expected``: its bytes; 0: not known.
 
