@@ -8,8 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
-
-PACKAGE = Path(__file__).resolve().parent.parent / "src" / "sightline"
+from tests.package_trees import package_trees
 
 LEVELS: tuple[set[str], ...] = (
     {
@@ -77,16 +76,15 @@ def imports(tree: ast.AST) -> Iterator[str]:
         yield from imports(node)
 
 
-def modules() -> dict[str, ast.AST]:
-    found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        found[name] = ast.parse(path.read_text(encoding="utf-8"))
-    return found
+@pytest.fixture(scope="module")
+def modules() -> dict[str, ast.Module]:
+    """The tree of each module, by its full name."""
+    return {_full_name(path): tree for path, tree in package_trees().items()}
 
 
-MODULES = modules()
+def _full_name(path: str) -> str:
+    parts = ("sightline", *Path(path).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def allowed(importer: str, imported: str) -> bool:
@@ -96,18 +94,24 @@ def allowed(importer: str, imported: str) -> bool:
     return LEVEL[mine] == LEVEL[theirs] and LEVEL[mine] in SIBLINGS_MEET
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_imports_go_down(name: str) -> None:
-    assert part_of(name) in LEVEL, f"{name} has no place in the layers"
-    upward = [m for m in imports(MODULES[name]) if not allowed(name, m)]
-    assert not upward, f"{name} may not import {upward}"
+def test_every_module_has_a_level(modules: dict[str, ast.Module]) -> None:
+    assert {part_of(name) for name in modules} <= set(LEVEL)
 
 
-def test_no_circles() -> None:
+def test_imports_go_down(modules: dict[str, ast.Module]) -> None:
+    upward = {
+        name: wrong
+        for name, tree in modules.items()
+        if (wrong := [m for m in imports(tree) if not allowed(name, m)])
+    }
+    assert not upward, "these modules may not import what is listed for them"
+
+
+def test_no_circles(modules: dict[str, ast.Module]) -> None:
     def target(name: str) -> str:
-        return name if name in MODULES else name.rpartition(".")[0]
+        return name if name in modules else name.rpartition(".")[0]
 
-    graph = {name: {target(m) for m in imports(tree)} - {name} for name, tree in MODULES.items()}
+    graph = {name: {target(m) for m in imports(tree)} - {name} for name, tree in modules.items()}
     try:
         tuple(TopologicalSorter(graph).static_order())
     except CycleError as exc:

@@ -9,9 +9,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import sightline
+import pytest
+from tests.package_trees import PACKAGE, package_trees
 
-PACKAGE = Path(sightline.__file__).parent
 MOST_LINES = 400
 MOST_FILES = 20
 MOST_EXCEPTIONS = 5
@@ -34,10 +34,11 @@ LONGER_CLASSES = {
 MOST_OF_A_FUNCTION = 50
 MOST_OF_A_CLASS = 200
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-TREES = {
-    path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-    for path in sorted(PACKAGE.rglob("*.py"))
-}
+
+
+@pytest.fixture(scope="module")
+def trees() -> dict[str, ast.Module]:
+    return package_trees()
 
 
 def lines(path: Path) -> int:
@@ -67,10 +68,10 @@ def length(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
     return node.end_lineno - node.lineno + 1
 
 
-def test_functions_fit_on_a_screen() -> None:
+def test_functions_fit_on_a_screen(trees: dict[str, ast.Module]) -> None:
     long = {
         f"{name} {node.name}": length(node)
-        for name, tree in TREES.items()
+        for name, tree in trees.items()
         for node in ast.walk(tree)
         if isinstance(node, FUNCTIONS) and length(node) > MOST_OF_A_FUNCTION
     }
@@ -80,10 +81,10 @@ def test_functions_fit_on_a_screen() -> None:
     assert len(LONGER_FUNCTIONS) <= MOST_EXCEPTIONS
 
 
-def test_classes_hold_one_thing() -> None:
+def test_classes_hold_one_thing(trees: dict[str, ast.Module]) -> None:
     long = {
         f"{name} {node.name}": length(node)
-        for name, tree in TREES.items()
+        for name, tree in trees.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and length(node) > MOST_OF_A_CLASS
     }
@@ -93,10 +94,10 @@ def test_classes_hold_one_thing() -> None:
     assert len(LONGER_CLASSES) <= MOST_EXCEPTIONS
 
 
-def test_a_public_class_has_a_name_of_its_own() -> None:
+def test_a_public_class_has_a_name_of_its_own(trees: dict[str, ast.Module]) -> None:
     names = Counter(
         node.name
-        for tree in TREES.values()
+        for tree in trees.values()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
@@ -104,10 +105,10 @@ def test_a_public_class_has_a_name_of_its_own() -> None:
     assert not twice, f"two classes are called {twice}"
 
 
-def test_public_things_say_what_they_are() -> None:
+def test_public_things_say_what_they_are(trees: dict[str, ast.Module]) -> None:
     bare = [
         f"{name} {part.name}"
-        for name, tree in TREES.items()
+        for name, tree in trees.items()
         for node in tree.body
         for part in (node, *(node.body if isinstance(node, ast.ClassDef) else ()))
         if isinstance(part, (ast.ClassDef, *FUNCTIONS))
