@@ -9,23 +9,26 @@ import pytest
 from tests.unit.evaluation.estimation.simulated import NAMES, footage
 
 from sightline.evaluation.estimation.accuracy import estimate_accuracy
+from sightline.evaluation.estimation.calibration import AccuracyCalibration
 from sightline.evaluation.estimation.evidence import SeenFrame, evidence
 from sightline.evaluation.estimation.learning import learn_calibration
 from sightline.types import Detections
 
 SKILLS = (0.3, 0.45, 0.6, 0.7, 0.8, 0.9)
-LEARNT = learn_calibration(
-    [footage(number, skill=skill) for number, skill in enumerate(SKILLS * 2)],
-    NAMES,
-    "small",
-    "large",
-)
+
+
+@pytest.fixture(scope="module")
+def learnt() -> AccuracyCalibration:
+    footages = [footage(number, skill=skill) for number, skill in enumerate(SKILLS * 2)]
+    return learn_calibration(footages, NAMES, "small", "large")
 
 
 @pytest.mark.parametrize("skill", [0.35, 0.55, 0.75, 0.95])
-def test_what_a_reference_finds_tells_what_was_missed(skill: float) -> None:
+def test_what_a_reference_finds_tells_what_was_missed(
+    skill: float, learnt: AccuracyCalibration
+) -> None:
     of_test = footage(99, skill=skill)
-    estimate = estimate_accuracy(of_test.seen, NAMES, LEARNT, still=True)
+    estimate = estimate_accuracy(of_test.seen, NAMES, learnt, still=True)
     assert estimate.map50 == pytest.approx(of_test.map50, abs=0.05)
     assert estimate.low <= of_test.map50 <= estimate.high
     assert estimate.per_class.keys() == set(NAMES)
@@ -43,9 +46,9 @@ def test_a_calibration_corrects_scores_that_promise_too_much() -> None:
     assert corrected < 0.15 < plain
 
 
-def test_without_reference_it_says_what_it_lacks() -> None:
+def test_without_reference_it_says_what_it_lacks(learnt: AccuracyCalibration) -> None:
     of_test = footage(99, skill=0.6, reference=False)
-    estimate = estimate_accuracy(of_test.seen, NAMES, LEARNT, still=True)
+    estimate = estimate_accuracy(of_test.seen, NAMES, learnt, still=True)
     assert 0 < estimate.map50 < 1
     assert len(estimate.notes) == 1
     assert "Give a better one as reference" in estimate.notes[0]
@@ -62,9 +65,11 @@ def test_a_calibration_without_reference_does_not_use_one() -> None:
 
 
 @pytest.mark.parametrize("reference", [None, Detections.empty(NAMES)])
-def test_of_nothing_nothing_is_known(reference: Detections | None) -> None:
+def test_of_nothing_nothing_is_known(
+    reference: Detections | None, learnt: AccuracyCalibration
+) -> None:
     nothing = [SeenFrame(Detections.empty(NAMES), reference)] * 3
-    assert math.isnan(estimate_accuracy(nothing, NAMES, LEARNT).map50)
+    assert math.isnan(estimate_accuracy(nothing, NAMES, learnt).map50)
     assert math.isnan(estimate_accuracy(nothing, NAMES).map50)
 
 
