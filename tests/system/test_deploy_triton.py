@@ -126,8 +126,11 @@ def test_requests_of_several_clients_are_joined(client: Any, data: Path) -> None
 def test_what_is_no_picture_is_said(client: Any) -> None:
     import tritonclient.grpc
 
-    with pytest.raises(tritonclient.grpc.InferenceServerException, match="is no JPEG, PNG"):
+    with pytest.raises(
+        tritonclient.grpc.InferenceServerException, match="is no JPEG, PNG"
+    ) as caught:
         ask(client, "street", b"no picture")
+    assert "INVALID_ARGUMENT" in caught.value.status()
 
 
 def test_the_network_serves_this_program_s_engine_too(server: Any, data: Path) -> None:

@@ -32,7 +32,8 @@ def handle(data, context):
 _CONFIGURATION = """# Written by `sightline deploy torchserve`. Start TorchServe in this folder:
 #   torchserve --start --ncs --ts-config config.properties
 inference_address=http://{host}:{port}
-management_address=http://{host}:{management}
+# Whoever reaches the management can have any program run here: it is for this computer only.
+management_address=http://127.0.0.1:{management}
 metrics_address=http://{host}:{metrics}
 grpc_inference_port={grpc}
 grpc_management_port={grpc_management}

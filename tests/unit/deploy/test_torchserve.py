@@ -22,7 +22,9 @@ def test_an_archive_holds_the_model_its_card_and_a_handler(
     tmp_path: Path, pyramid_model: MakeModel
 ) -> None:
     model = ModelOptions(model=str(pyramid_model(6, transposed=True, name="mine")))
-    options = TorchServeOptions(name="it", version="2.1", batch=4, workers=3, port=9000)
+    options = TorchServeOptions(
+        name="it", version="2.1", batch=4, workers=3, port=9000, host="0.0.0.0"
+    )
     archive, configuration = deploy_torchserve(model, tmp_path / "out", options)
     with zipfile.ZipFile(archive) as file:
         manifest = json.loads(file.read("MAR-INF/MANIFEST.json"))["model"]
@@ -32,8 +34,9 @@ def test_an_archive_holds_the_model_its_card_and_a_handler(
     assert (card["decoder"], card["history"][0]["source"]) == ("yolov8", "mine.onnx")
     lines = configuration.read_text().splitlines()
     said = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
-    assert said["inference_address"] == "http://127.0.0.1:9000"
+    assert said["inference_address"] == "http://0.0.0.0:9000"
     assert said["disable_token_authorization"] == "false"
+    assert said["management_address"] == "http://127.0.0.1:9001"
     how = json.loads(said["models"])["it"]["2.1"]
     assert (how["batchSize"], how["maxWorkers"], how["marName"]) == (4, 3, "it.mar")
     with pytest.raises(ConfigError, match=r"it\.mar is there already"):

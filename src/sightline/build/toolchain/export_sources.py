@@ -19,7 +19,7 @@ from sightline.types import Normalization, TensorSpec
 if TYPE_CHECKING:
     from sightline.models.card import CardReading
     from sightline.models.model_card import ModelCard
-    from sightline.optimize.export.request import DynamicSide, ExportRequest, ExportSource
+    from sightline.optimize.export.request import DynamicSide, ExportRequest, ExportSource, Outputs
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,9 @@ DATA = "street://?seed=7&duration=4"
 
 SIZE = 640
 """Of the input of a network, where nothing tells it."""
+
+STRIDE = 32
+"""By so many pixels other inputs differ on which a network is tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +149,8 @@ def export_request(
     draft = ExportRequest(
         source=read.source, path=path, size=size, batch=batch, dynamic=dynamic, **extra
     )
+    if options.dynamic is None and read.source.kind == "network":
+        draft = replace(draft, dynamic=_borne(draft))
     card = _inferred_card(read, draft, said, path)
     made = replace(draft, normalization=card.normalization, order=card.order)
     return made, _fitted_card(card, made, list(card.outputs))
@@ -223,6 +228,31 @@ def _network_input(
     return own, _chosen_batch(options.batch, n, read.source.name), dynamic
 
 
+def _borne(request: ExportRequest) -> frozenset[DynamicSide]:
+    """What of the input can be left open, since the network runs on others; what it does not bear is told."""
+    from sightline.optimize.export.comparison import shapes
+
+    (n, height, width), *_ = shapes(request.size, request.batch, frozenset(), STRIDE)
+    borne: set[DynamicSide] = set()
+    for side in sorted(request.dynamic):
+        (_, *others) = shapes(request.size, request.batch, frozenset({side}), STRIDE)
+        try:
+            _answers(request, (n, height, width))
+        except ModelError:
+            return request.dynamic  # not even its own: that is told where it is run next
+        try:
+            for other in others:
+                _answers(request, other)
+        except ModelError as exc:
+            fixed = {"batch": f"batch of {request.batch}", "size": f"size of {width}×{height}"}[
+                side
+            ]
+            log.warning("%s, so %s has a fixed %s", exc, request.path.name, fixed)
+        else:
+            borne.add(side)
+    return frozenset(borne)
+
+
 def _pair(size: Any) -> tuple[int, int] | None:
     if size is None:
         return None
@@ -261,15 +291,22 @@ def _inferred_card(
     return card.model_copy(update={"size": request.size, **({} if said else {"name": path.stem})})
 
 
-def _output_specs(request: ExportRequest) -> tuple[TensorSpec, ...]:
+def _answers(request: ExportRequest, shape: tuple[int, int, int]) -> Outputs:
+    """What a network says of grey pictures (N, height, width). Raises ModelError: it does not run on them."""
     import numpy as np
 
     from sightline.optimize.export.runners import network_runner
+
+    return network_runner(request.source, Normalization(1 / 255))(
+        np.full((*shape, 3), 114, np.uint8)
+    )
+
+
+def _output_specs(request: ExportRequest) -> tuple[TensorSpec, ...]:
     from sightline.optimize.export.tracing import chosen_names
 
     width, height = request.size
-    run = network_runner(request.source, Normalization(1 / 255))
-    answers = run(np.full((request.batch, height, width, 3), 114, np.uint8))
+    answers = _answers(request, (request.batch, height, width))
     names = chosen_names([name for name, _ in answers], request.output_names)
     return tuple(
         TensorSpec(name, found.shape) for name, (_, found) in zip(names, answers, strict=True)

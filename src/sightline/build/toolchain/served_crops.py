@@ -63,10 +63,12 @@ class ServedCropModel:
         """
         if boxes is None:
             boxes = whole_box(frame.width, frame.height)
-        if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise InvalidRequest(
                 f"boxes must be rows of x1 y1 x2 y2 in pixels of the picture, not {boxes.shape}"
             )
+        if not np.isfinite(boxes).all():
+            raise InvalidRequest("boxes must be finite numbers: one of their sides is none")
         boxes = boxes.astype(np.float32)
         places = [[round(float(side), 2) for side in box] for box in boxes]
         if isinstance(self._model, CropEmbedder):

@@ -16,7 +16,7 @@ from sightline.build.toolchain.cards import onnx_card
 from sightline.build.toolchain.crops import crop_model
 from sightline.build.toolchain.served_crops import ServedCropModel
 from sightline.config import EngineOptions, ModelOptions
-from sightline.errors import InvalidRequest, SightlineError
+from sightline.errors import EngineError, InvalidRequest, SightlineError
 from sightline.protocols import Detector
 from sightline.sources.stills import still_frame
 from sightline.types import Detections, Floats, Frame
@@ -44,7 +44,9 @@ class _Handler(ABC):
         answers: list[object] = []
         for number, answered in enumerate(self._answered(data or ())):
             if isinstance(answered, SightlineError):
-                context.set_response_status(400, "Bad Request", number)
+                ours = isinstance(answered, EngineError)
+                status = (500, "Internal Server Error") if ours else (400, "Bad Request")
+                context.set_response_status(*status, number)
                 answers.append({"error": str(answered)})
             else:
                 answers.append({"objects": answered})

@@ -14,7 +14,7 @@ from sightline.build.models import card_decoder
 from sightline.build.toolchain.served_crops import ServedCropModel
 from sightline.deploy.triton.inside import InnerTritonEngine
 from sightline.engines.fixed_batch import FixedBatch
-from sightline.errors import SightlineError
+from sightline.errors import EngineError, SightlineError
 from sightline.models.detector import EngineDetector
 from sightline.models.model_card import ModelCard
 from sightline.protocols import Engine
@@ -53,10 +53,21 @@ def _network(triton: object, args: dict[str, str]) -> tuple[Engine, ModelCard, b
         input=TensorSpec(name, tuple(shape), "uint8"),
         outputs=outputs,
     )
-    engine: Engine = InnerTritonEngine(triton, told["network"], info)
+    engine: Engine = InnerTritonEngine(triton, told["network"], int(args["model_version"]), info)
     if flat or shape[0] not in {None, 1}:
         engine = FixedBatch(engine, shape[0] or 1, rows=not flat)
     return engine, card, flat
+
+
+def _refused(triton: Any, error: Exception) -> Any:
+    """An answer that says what is wrong, and whose fault it is: a client sends a bad picture again in vain."""
+    code = (
+        None if isinstance(error, EngineError) else getattr(triton.TritonError, "INVALID_ARG", None)
+    )
+    told = (
+        (str(error),) if code is None else (str(error), code)
+    )  # servers before 23.08 know no codes
+    return triton.InferenceResponse([], triton.TritonError(*told))
 
 
 class TritonDetector:
@@ -82,7 +93,7 @@ class TritonDetector:
             (picture,) = triton.get_input_tensor_by_name(request, "image").as_numpy().reshape(-1)
             (found,) = self._detector.submit([still_frame(bytes(picture))]).result()
         except (SightlineError, ValueError) as exc:
-            return triton.InferenceResponse([], triton.TritonError(str(exc)))
+            return _refused(triton, exc)
         objects = json.dumps(found.to_dict()).encode()
         return triton.InferenceResponse(
             [
@@ -120,7 +131,7 @@ class TritonCropModel:
                 still_frame(bytes(picture)), None if given is None else given.as_numpy()
             )
         except (SightlineError, ValueError) as exc:
-            return triton.InferenceResponse([], triton.TritonError(str(exc)))
+            return _refused(triton, exc)
         tensors = [triton.Tensor(n, np.ascontiguousarray(a)) for n, a in answer.arrays.items()]
         if not self._model.embeds:
             objects = json.dumps(answer.objects).encode()

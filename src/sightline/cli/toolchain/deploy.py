@@ -46,8 +46,8 @@ def triton(
     preferred: Annotated[str, typer.Option(help="Batches that are waited for: 4,8")] = "4,8",
     delay_ms: Annotated[float, typer.Option(min=0, help="So long at most.")] = 2.0,
     instances: Annotated[
-        str, typer.Option(help="Pictures prepared side by side, and networks: 2,1")
-    ] = "2,1",
+        str, typer.Option(help="Pictures prepared side by side, and networks: 4,1")
+    ] = "4,1",
     gpu: Annotated[bool, typer.Option("--gpu", help="The network runs on GPUs.")] = False,
     verbose: Verbose = 0,
 ) -> None:

@@ -124,6 +124,7 @@ def tune(
 
     sightline tune rtsp://camera/stream --model yolo11n.onnx --target-fps 10 --p99-ms 100 --json
     """
+    from sightline.optimize.benchmarks.other_load import OtherLoad
     from sightline.optimize.tuning.candidates import Limits
 
     logs.set_up(verbose)
@@ -133,13 +134,16 @@ def tune(
         _check_output(output, source, options)
     footage = _Footage(source, frames, every, labels, images)
     space = _space(options, backends, precisions, sizes, batches, threads, requests)
+    others = OtherLoad()
     found = _search(options, space, limits, footage, seconds, exhaustive=exhaustive)
-    trials, chosen = found["trials"], found["chosen"]
+    trials, chosen, other_load = found["trials"], found["chosen"], {"search": others.share()}
     if chosen is None:
-        raise InferenceError(tune_view.no_choice(trials, limits))
+        raise InferenceError(tune_view.no_choice(trials, limits, other_load["search"]))
     facts = _facts(options, limits, target_fps, found)
     if check:
         facts |= _cameras(found["options"], chosen, source, target_fps, limits, check)
+        other_load["cameras"] = others.share()
+    facts["other_load"] = other_load
     if output is not None:
         _write(output, found["options"], chosen, source, target_fps, limits)
     if json:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from sightline.cli.terminal.cells import table_console
+from sightline.optimize.benchmarks.other_load import NOTABLE
 from sightline.redaction import printable
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def show(facts: dict[str, Any], output: Path | None) -> None:
     )
     if "cameras" in facts:
         _show_cameras(facts)
+    if told := _others(facts["other_load"]):
+        typer.echo(told)
     if output is not None:
         typer.echo(printable(f"written: {output}"))
 
@@ -82,14 +85,29 @@ def _drops(load: dict[str, Any]) -> str:
     return f", dropped {', '.join(lost)}" if lost else ", nothing dropped"
 
 
-def no_choice(trials: Sequence[Trial], limits: Limits) -> str:
-    """Why nothing was chosen, and what comes nearest."""
+def _others(shares: Mapping[str, float | None]) -> str:
+    """That other programs used the machine while it was measured, and what that does to the figures; "" otherwise."""
+    most = max((share for share in shares.values() if share is not None), default=0.0)
+    if most < NOTABLE:
+        return ""
+    return (
+        f"other programs took {most:.0%} of the processor meanwhile: these figures are what they left; "
+        "tune again without them"
+    )
+
+
+def no_choice(trials: Sequence[Trial], limits: Limits, other_load: float | None = None) -> str:
+    """Why nothing was chosen, and what comes nearest. ``other_load``: see ``OtherLoad.share``."""
     measured = [trial for trial in trials if trial.seconds]
     if measured:
         nearest = min(measured, key=lambda trial: trial.p99_ms)
+        alone = any(trial.candidate.requests == 1 for trial in measured)
+        disturbed = _others({"search": other_load})
         return (
             f"no way to run the model keeps {limits.p99_ms:g} ms: the nearest is {nearest.candidate} with "
-            f"p99 {nearest.p99_ms:.0f} ms: allow more with --p99-ms, or fewer in flight with --requests 1"
+            f"p99 {nearest.p99_ms:.0f} ms: allow more with --p99-ms"
+            f"{'' if alone else ', or fewer in flight with --requests 1'}"
+            f"{f' ({disturbed})' if disturbed else ''}"
         )
     known = [trial for trial in trials if trial.accuracy is not None]
     if known:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 TYPES = {
+    "float64": "TYPE_FP64",
     "float32": "TYPE_FP32",
     "float16": "TYPE_FP16",
     "int64": "TYPE_INT64",
     "int32": "TYPE_INT32",
+    "int16": "TYPE_INT16",
+    "int8": "TYPE_INT8",
+    "uint64": "TYPE_UINT64",
+    "uint32": "TYPE_UINT32",
+    "uint16": "TYPE_UINT16",
     "uint8": "TYPE_UINT8",
     "bool": "TYPE_BOOL",
     "string": "TYPE_STRING",
@@ -79,6 +85,12 @@ def config_text(model: TritonModel) -> str:
             f"parameters {{ key: {_text(key)} value: {{ string_value: {_text(value)} }} }}"
         )
     return "\n".join(lines) + "\n"
+
+
+def described(lines: Iterable[str]) -> list[str]:
+    """The lines of ``config_text`` that every version of a model must share: how it is run, called and answers."""
+    shared = ("backend", "input", "output", "parameters")
+    return [line for line in lines if line.startswith(shared) and 'key: "most"' not in line]
 
 
 def _tensor(kind: str, tensor: Tensor) -> str:

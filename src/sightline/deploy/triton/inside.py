@@ -21,11 +21,12 @@ class InnerTritonEngine:
     Args:
         backend: Triton's module ``triton_python_backend_utils``.
         model: the other model's name; it takes pixels (N, H, W, 3) uint8.
+        version: of it. Without one Triton runs the newest, which may be another network.
         info: its input and outputs.
     """
 
-    def __init__(self, backend: Any, model: str, info: EngineInfo) -> None:
-        self._backend, self._model = backend, model
+    def __init__(self, backend: Any, model: str, version: int, info: EngineInfo) -> None:
+        self._backend, self._model, self._version = backend, model, version
         self.info = info
 
     def submit(
@@ -48,6 +49,7 @@ class InnerTritonEngine:
         names = [output.name for output in self.info.outputs]
         request = self._backend.InferenceRequest(
             model_name=self._model,
+            model_version=self._version,
             requested_output_names=names,
             inputs=[self._backend.Tensor(self.info.input.name, pixels)],
         )

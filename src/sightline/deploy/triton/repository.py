@@ -8,15 +8,18 @@ requests want into batches.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from sightline.deploy.names import server_word
-from sightline.deploy.triton.configuration import Tensor, TritonModel, config_text
+from sightline.deploy.triton.configuration import Tensor, TritonModel, config_text, described
 from sightline.errors import ConfigError
 from sightline.replaced_files import place_all
 from sightline.types import EngineInfo
 from sightline.whole_files import made_for, scratch_beside, write_whole
+
+log = logging.getLogger(__name__)
 
 PICTURE_MODEL = (
     '"""Pictures in, objects out: run by Triton\'s Python backend. Needs the package sightline."""\n\n'
@@ -66,7 +69,7 @@ class TritonOptions:
     max_batch: int = 8
     preferred: tuple[int, ...] = (4, 8)
     delay_ms: float = 2.0
-    instances: tuple[int, int] = (2, 1)
+    instances: tuple[int, int] = (4, 1)
     gpu: bool = False
 
     def __post_init__(self) -> None:
@@ -116,8 +119,11 @@ def write_repository(
                 f"{place} has a version {options.version} already: give another --model-version, "
                 "or another --name"
             )
+    _tell_unreached(network, options)
     models = {outer: _picture_model(network, options), inner: _network_model(network, options)}
     version = str(options.version)
+    for place, model in models.items():
+        _check_versions(place, model, options)
     with scratch_beside(outer) as scratch, made_for(inner), made_for(outer):
         for place, model in models.items():
             made = scratch / place.name / version
@@ -137,6 +143,45 @@ def write_repository(
             ]
         )
     return outer, inner
+
+
+def _tell_unreached(network: DeployedNetwork, options: TritonOptions) -> None:
+    """Each picture that is prepared is one of a batch: fewer side by side make no batch that is waited for."""
+    least = min(options.preferred, default=0)
+    if _joined(network, options) and options.instances[0] < least:
+        log.warning(
+            "%d pictures are prepared side by side, so no batch of %d comes together from them, and each waits %g ms "
+            "for one: --instances %d,%d or --preferred %d",
+            options.instances[0], least, options.delay_ms, least, options.instances[1], options.instances[0],
+        )  # fmt: skip
+
+
+def _check_versions(place: Path, model: TritonModel, options: TritonOptions) -> None:
+    """Raise ConfigError: versions are served together that cannot be described by one configuration.
+
+    Triton has one ``config.pbtxt`` for all versions of a model.
+    """
+    there = {int(p.name) for p in place.glob("*") if p.name.isdecimal() and p.is_dir()}
+    served = sorted({*there, options.version})[-options.kept_versions :]
+    if options.version not in served:
+        raise ConfigError(
+            f"{place} has newer versions ({', '.join(map(str, served))}), so that Triton would not serve "
+            f"{options.version}: give a higher --model-version, or keep more with --keep-versions"
+        )
+    others = [version for version in served if version != options.version]
+    path = place / "config.pbtxt"
+    if not others or not path.exists():
+        return
+    try:
+        said = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"{path}: it cannot be read: {exc}") from exc
+    differing = sorted(set(described(config_text(model).splitlines())) ^ set(described(said)))
+    if differing:
+        raise ConfigError(
+            f"{place}: version {others[-1]}, which is served beside {options.version}, takes or answers something "
+            f"else ({differing[0]}): give another --name, or --keep-versions 1"
+        )
 
 
 def _picture_model(network: DeployedNetwork, options: TritonOptions) -> TritonModel:

@@ -19,6 +19,7 @@ from typing import Any
 from sightline.engines.pytorch.archive import archive_kind
 from sightline.errors import ConfigError, EngineUnavailable, ModelError
 from sightline.models.exporters.other_formats import ultralytics_command
+from sightline.optimize.export.old_checkpoints import old_checkpoint_as_zip
 from sightline.optimize.export.request import ExportSource
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,15 @@ CHECKPOINTS = {".pt", ".pth", ".ckpt", ".pkl", ".bin"}
 """Suffixes of what ``torch.save`` writes."""
 
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-_AVERAGES = ("ema", "average", "averaged", "state_dict_ema", "ema_state_dict")
+_AVERAGES = (
+    "ema",
+    "ema_model",
+    "model_ema",
+    "average",
+    "averaged",
+    "state_dict_ema",
+    "ema_state_dict",
+)
 """Keys under which training programs keep the average of the weights, which is what is used."""
 
 
@@ -36,12 +45,15 @@ def is_import_path(text: str) -> bool:
     return _IMPORT_PATH.fullmatch(text) is not None
 
 
-def imported(path: str, checkpoint: Path | None = None) -> ExportSource:
+def imported(
+    path: str, checkpoint: Path | None = None, *, trust_pickle: bool = False
+) -> ExportSource:
     """The module that ``package.module:factory`` names; modules of the current folder count too.
 
     Args:
         path: of a ``torch.nn.Module``, or of a function or class that makes one.
         checkpoint: its weights: handed to a factory that needs one argument, else loaded.
+        trust_pickle: run what the checkpoint's pickle says.
 
     Raises:
         ConfigError: there is no such module or factory, or what it makes is no network.
@@ -61,7 +73,7 @@ def imported(path: str, checkpoint: Path | None = None) -> ExportSource:
             f"{path}: it makes {type(made).__name__}, and a torch.nn.Module is needed"
         )
     if checkpoint is not None and not takes_path:
-        _load_weights(made, checkpoint)
+        _load_weights(made, checkpoint, trust_pickle=trust_pickle)
     sha = _sha256(checkpoint) if checkpoint is not None else None
     name = checkpoint.name if checkpoint is not None else path
     return ExportSource("network", name, made.float().eval(), sha256=sha)
@@ -95,7 +107,7 @@ def checkpoint(path: Path, *, module: str | None, trust_pickle: bool) -> ExportS
         ModelError: it is broken, or holds no network.
     """
     if module is not None:
-        return imported(module, path)
+        return imported(module, path, trust_pickle=trust_pickle)
     if _is_torchscript(path):
         return program(path)
     names = foreign_globals(path)
@@ -123,7 +135,8 @@ def foreign_globals(path: Path) -> list[str]:
     """
     torch = _torch()
     try:
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
+        content = old_checkpoint_as_zip(path) or str(path)
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(content))
     except Exception as exc:  # its readers raise whatever comes along
         raise ModelError(f"{path}: no checkpoint of PyTorch (`torch.save`): {exc}") from exc
 
@@ -156,20 +169,24 @@ def _unpickled(path: Path, names: list[str]) -> ExportSource:
     return ExportSource("network", path.name, found.float().eval(), sha256=_sha256(path))
 
 
-def _load_weights(network: Any, path: Path) -> None:
+def _load_weights(network: Any, path: Path, *, trust_pickle: bool) -> None:
     torch = _torch()
+    _import_from_here()
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=not trust_pickle)
     except OSError as exc:
         raise ModelError(f"{path}: {exc.strerror or exc}") from exc
     except Exception as exc:  # its readers raise whatever comes along
+        if trust_pickle:
+            raise ModelError(f"{path}: it cannot be loaded: {type(exc).__name__}: {exc}") from exc
         names = _some(foreign_globals(path))
         raise ModelError(
             f"{path} holds more than weights: its pickle runs code of {names}: save "
-            "`model.state_dict()` where it was trained, and give that file"
+            "`model.state_dict()` where it was trained, and give that file; or say --trust-pickle, if you "
+            "know where it is from"
         ) from exc
     wanted = set(network.state_dict())
-    found = dict(_state_dicts(content))
+    found = {key: _unwrapped(state, wanted) for key, state in _state_dicts(content)}
     fitting = [key for key, state in found.items() if set(state) == wanted]
     if not fitting:
         raise ModelError(f"{path}: {_misfit(found, wanted)}")
@@ -188,9 +205,30 @@ def _state_dicts(content: object, key: str = "") -> Iterator[tuple[str, Mapping[
     if not isinstance(content, Mapping):
         return
     if content and all(hasattr(value, "ndim") for value in content.values()):
-        yield key, {str(name).removeprefix("module."): value for name, value in content.items()}
+        yield key, {str(name): value for name, value in content.items()}
     for name, value in content.items():
         yield from _state_dicts(value, f"{key}/{name}".lstrip("/"))
+
+
+def _unwrapped(state: Mapping[str, Any], wanted: set[str]) -> Mapping[str, Any]:
+    """Weights without what names of modules around the network have put in front of theirs.
+
+    Such as ``module.`` of several GPUs, ``_orig_mod.`` of ``torch.compile``, and the name that a training program
+    gives the network within its own. Weights of other parts beside it (a loss, a teacher) are left out.
+    """
+    if wanted <= set(state) or not wanted:
+        return state
+    some = min(wanted)
+    fronts = [name.removesuffix(some) for name in state if name.endswith(f".{some}")]
+    for front in sorted(fronts, key=lambda front: not set(front.split(".")) & set(_AVERAGES)):
+        inner = {
+            name.removeprefix(front): value
+            for name, value in state.items()
+            if name.startswith(front)
+        }
+        if set(inner) == wanted:
+            return inner
+    return state
 
 
 def _misfit(found: Mapping[str, Mapping[str, object]], wanted: set[str]) -> str:

@@ -33,6 +33,8 @@ _LOUD = (
 _DECIDES = re.compile(r"Converting a tensor to a Python (?:boolean|integer|float|index)")
 _PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 _OPERATOR = re.compile(r"(?:aten|prim|torchvision)::\w+")
+_NEWER = re.compile(r"was added in version (\d+)")
+"""How PyTorch tells the opset that has an operator."""
 
 
 def traced(request: ExportRequest, *, keep_names: bool = False) -> Any:
@@ -138,8 +140,10 @@ def unsupported(
     scope = nodes[0].scopeName() if nodes else ""
     named_layer = scope.rpartition("::")[2].removeprefix("__module.")
     layer = f"in the layer {named_layer}" if named_layer else "in its outermost module"
+    newer = _NEWER.search(str(error))
+    remedy = f": `--opset {newer[1]}` has one" if newer else ""
     return ModelError(
-        f"{request.source.name} cannot be converted to {target}, which has no operator for {found[0]}, {layer}"
+        f"{request.source.name} cannot be converted to {target}, which has no operator for {found[0]}, {layer}{remedy}"
     )
 
 

@@ -47,6 +47,12 @@ class Unusual(Detector):
         self.unusual = Layer()
     def forward(self, x):
         return super().forward(self.unusual(x))
+class Turned(Detector):
+    '''With an operator that ONNX has since opset 20.'''
+    def forward(self, x):
+        turn = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]) + 0 * x.mean()
+        grid = torch.nn.functional.affine_grid(turn, [1, 3, 64, 96], align_corners=False)
+        return super().forward(torch.nn.functional.grid_sample(x, grid, align_corners=False))
 class NotANumber(Detector):
     def forward(self, x):
         return super().forward(x) * float('nan')
@@ -171,6 +177,7 @@ def test_an_onnx_file_gets_another_opset_a_fixed_input_and_other_names(
         pytest.param("NotANumber", "a.onnx", {}, ModelError, r"itself answers with nan in output\[", id="NaN"),
         pytest.param("Unusual", "a.onnx", {}, ModelError, "no operator for aten::special_bessel_j0, in the layer unusual", id="operator of ONNX"),
         pytest.param("Unusual", "a.xml", {}, ModelError, "OpenVINO IR, which has no operator for aten::special_bessel_j0, in the layer unusual", id="operator of OpenVINO"),
+        pytest.param("Turned", "a.onnx", {"batch": 1, "opset": 17}, ModelError, "aten::affine_grid_generator, .*: `--opset 20` has one", id="newer opset"),
         pytest.param("Baked", "a.torchscript", {"dynamic": frozenset({"size"})}, ModelError, r"does not run on 1 pictures of 128×64", id="fixed inside"),
         pytest.param("Detector", "a.onnx", {"output_names": ("a", "b")}, ConfigError, "2 names are given, and the model has 1", id="names"),
         pytest.param("Detector", "a.onnx", {"tolerance": 0.0}, ModelError, r"more than 0 and was not kept: output\[\d+, \d+, \d+\] is", id="tolerance"),
@@ -184,6 +191,21 @@ def test_what_cannot_be_is_said_and_leaves_nothing(
     with pytest.raises(error, match=message):
         export(f"exported_nets:{model}", tmp_path / name, **{"size": (96, 64), **options})
     assert set(tmp_path.iterdir()) == before
+
+
+def test_a_network_that_bears_one_size_is_exported_with_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    card = tmp_path / "fields.yaml"
+    card.write_text("decoder: yolov8\nclass_names: [a, b]\nsize: [96, 64]\n")
+    to = tmp_path / "a.onnx"
+    export("exported_nets:Baked", to, card=card)
+    (given,) = onnx.load(to).graph.input
+    batch, *rest = given.type.tensor_type.shape.dim
+    assert (batch.dim_value, [d.dim_value for d in rest]) == (0, [3, 64, 96])
+    assert card_of(to)["fixed_size"] is True
+    assert "pictures of 128×64" in caplog.text
+    assert "so a.onnx has a fixed size of 96×64" in caplog.text
 
 
 def test_a_graph_goes_where_it_can_only(tmp_path: Path, pyramid_model: MakeModel) -> None:

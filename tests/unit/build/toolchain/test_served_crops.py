@@ -47,7 +47,14 @@ def test_vectors(frame: Frame) -> None:
     assert answer.objects[0]["vector"] == answer.arrays["vectors"][0].tolist()
 
 
-@pytest.mark.parametrize("boxes", [np.zeros(4), np.zeros((2, 3)), np.full((1, 4), np.nan)])
-def test_what_is_no_box(names: ServedCropModel, frame: Frame, boxes: Floats) -> None:
-    with pytest.raises(InvalidRequest, match="rows of x1 y1 x2 y2"):
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        (np.zeros(4), "rows of x1 y1 x2 y2"),
+        (np.zeros((2, 3)), "rows of x1 y1 x2 y2"),
+        (np.full((1, 4), np.nan), "finite"),
+    ],
+)
+def test_what_is_no_box(names: ServedCropModel, frame: Frame, boxes: Floats, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
         names.answer(frame, boxes)

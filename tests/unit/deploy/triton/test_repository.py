@@ -79,6 +79,33 @@ def test_the_card_tells_what_was_done(tmp_path: Path, pyramid_model: MakeModel) 
     ]
 
 
+def test_versions_that_are_served_together_take_and_answer_the_same(
+    tmp_path: Path, pyramid_model: MakeModel, constant_model: MakeModel
+) -> None:
+    fixed, opened = constant_model([np.zeros((1, 25, 6))]), pyramid_model(6, transposed=True)
+    deploy(opened, tmp_path)
+    with pytest.raises(ConfigError, match="version 1, which is served beside 2, takes or answers"):
+        deploy(fixed, tmp_path, version=2, kept_versions=2)
+    deploy(opened, tmp_path, version=2, kept_versions=2, max_batch=16)
+    deploy(fixed, tmp_path, version=4)
+    with pytest.raises(
+        ConfigError, match=r"newer versions \(4\), so that Triton would not serve 3"
+    ):
+        deploy(fixed, tmp_path, version=3)
+    assert not (tmp_path / "it" / "3").exists()
+
+
+def test_batches_that_no_pictures_fill_are_told(
+    tmp_path: Path, pyramid_model: MakeModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = pyramid_model(6, transposed=True)
+    deploy(model, tmp_path / "a")
+    assert not caplog.records
+    deploy(model, tmp_path / "b", instances=(2, 1))
+    assert "no batch of 4 comes together" in caplog.text
+    assert "--instances 4,1 or --preferred 2" in caplog.text
+
+
 def test_what_cannot_be_is_said(tmp_path: Path, identity_model: MakeModel) -> None:
     with pytest.raises(
         ConfigError, match="preferred batch of 9 is not between 1 and the largest, 8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +92,20 @@ def test_words_that_are_import_paths(text: str, *, expected: bool) -> None:
         pytest.param(
             lambda good, _: {f"module.{k}": v for k, v in good.items()}, "", id="parallel"
         ),
+        pytest.param(
+            lambda good, _: {f"module._orig_mod.{k}": v for k, v in good.items()}, "", id="compiled"
+        ),
+        pytest.param(
+            lambda good, bad: {
+                "state_dict": {
+                    **{f"net.{k}": v for k, v in bad.items()},
+                    **{f"ema.module.{k}": v for k, v in good.items()},
+                    "loss.weight": torch.ones(3),
+                }
+            },
+            "",
+            id="within a training program",
+        ),
     ],
 )
 def test_weights_are_found_in_a_checkpoint(
@@ -132,12 +147,35 @@ def test_no_pickle_is_run_that_is_not_trusted(nets: Any, tmp_path: Path) -> None
     torch.save({"model": nets.Small(), "trap": Trap()}, path)
     with pytest.raises(ConfigError, match=r"a\.pt is a pickle that runs code of .*--trust-pickle"):
         networks.checkpoint(path, module=None, trust_pickle=False)
-    with pytest.raises(ModelError, match="holds more than weights"):
-        networks.checkpoint(path, module="user_nets:Small", trust_pickle=True)
+    with pytest.raises(ModelError, match=r"holds more than weights.*or say --trust-pickle"):
+        networks.checkpoint(path, module="user_nets:Small", trust_pickle=False)
     assert not (tmp_path / "sprung").exists()
     source = networks.checkpoint(path, module=None, trust_pickle=True)
     assert isinstance(source.network, nets.Small)
     assert (tmp_path / "sprung").exists()
+
+
+def test_a_trusted_pickle_gives_its_weights_to_a_module(nets: Any, tmp_path: Path) -> None:
+    """As most training programs write them: options beside the weights."""
+    weights = nets.Small().state_dict()
+    path = tmp_path / "a.pt"
+    torch.save({"model": weights, "args": argparse.Namespace(rate=0.1)}, path)
+    source = networks.checkpoint(path, module="user_nets:Small", trust_pickle=True)
+    assert torch.equal(source.network.body.weight, weights["body.weight"])
+
+
+def test_checkpoints_of_old_pytorch_are_told_as_todays(nets: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    torch.save({"a": Trap()}, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(ConfigError, match=r"is a pickle that runs code of .*--trust-pickle"):
+        networks.checkpoint(path, module=None, trust_pickle=False)
+    assert not (tmp_path / "sprung").exists()
+    torch.save(nets.Small(), path, _use_new_zipfile_serialization=False)
+    source = networks.checkpoint(path, module=None, trust_pickle=True)
+    assert isinstance(source.network, nets.Small)
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(ModelError, match="no checkpoint of PyTorch"):
+        networks.checkpoint(path, module=None, trust_pickle=False)
 
 
 def test_weights_without_a_program_and_other_files_are_named(tmp_path: Path) -> None:
