@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -62,7 +63,10 @@ class JobThread:
                 self._jobs.get_nowait()
             except queue.Empty:
                 break
-        self._jobs.put(None)
+        with contextlib.suppress(
+            queue.Full
+        ):  # by a job that came meanwhile: it is taken, and not done
+            self._jobs.put_nowait(None)
         if self._thread is not threading.current_thread():
             self._thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
