@@ -174,7 +174,7 @@ def model_options(
 
     Raises ConfigError naming the option.
     """
-    from sightline.config import ModelOptions, TiledModelOptions, checked
+    from sightline.config import EngineOptions, ModelOptions, TiledModelOptions, checked
 
     return checked(
         ModelOptions if tiles is None else TiledModelOptions,
@@ -182,7 +182,7 @@ def model_options(
         size=size,
         classes=classes or None,
         backend=backend,
-        engine={"precision": precision, "device": device},
+        engine=checked(EngineOptions, precision=precision, device=device),
         agnostic_nms=agnostic_nms or None,
         models_dir=models_dir or cache_folder(),
         **({} if tiles is None else {"kind": "tiles", **tiles}),

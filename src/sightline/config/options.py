@@ -7,9 +7,10 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, TypeAlias, TypeVar
+from pathlib import Path
+from typing import Annotated, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from sightline.config.value_errors import in_words
@@ -32,6 +33,11 @@ class Options(BaseModel):
         allow_inf_nan=False,
         hide_input_in_errors=True,
     )
+
+    @model_validator(mode="after")
+    def _without_nul(self) -> Self:
+        refuse_inconsistent(_texts_with_nul(self))
+        return self
 
 
 SomeOptions = TypeVar("SomeOptions", bound=Options)
@@ -121,6 +127,15 @@ def refuse_inconsistent(found: Iterable[Inconsistency]) -> None:
     if problems:
         text = "; ".join(f"{'.'.join(map(str, at))}: {what}" for at, what in problems)
         raise PydanticCustomError("inconsistent", "{text}", {"text": text, "problems": problems})
+
+
+def _texts_with_nul(options: Options) -> Iterator[Inconsistency]:
+    """Texts that the system ends at their NUL: no file, address or name can be called so."""
+    for name in options.model_fields_set:
+        value = getattr(options, name)
+        parts = value if isinstance(value, tuple | list) else (value,)
+        if any(isinstance(part, str | Path) and "\0" in str(part) for part in parts):
+            yield (name,), r"it holds the character NUL (\0): leave it out"
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]

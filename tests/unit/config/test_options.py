@@ -32,6 +32,16 @@ from sightline.config.stages import ClassifyOptions
             id="a word that is nearly an option of the kind",
         ),
         pytest.param(
+            {"source": "a\0.mp4"},
+            r"source: it holds the character NUL (\0): leave it out",
+            id="a text that no file can be called",
+        ),
+        pytest.param(
+            {"source": "a", "outputs": {"csv": "a\0.csv"}},
+            r"outputs.csv: it holds the character NUL (\0): leave it out",
+            id="a path that no file can have",
+        ),
+        pytest.param(
             {"source": "a", "bananas": 1}, "bananas: there is no such option", id="no such word"
         ),
     ],

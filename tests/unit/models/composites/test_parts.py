@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typing_extensions import get_protocol_members
 
 from sightline.errors import ConfigError
 from sightline.models.composites.parts import USUAL_CONF, conf_of, engines_wrapped, shared
@@ -39,9 +40,7 @@ def test_engines_of_a_part_are_wrapped() -> None:
 
 def test_the_lowest_score_is_the_parts_own_where_it_tells() -> None:
     assert conf_of(Plain()) == USUAL_CONF  # type: ignore[arg-type]
-    names = {
-        name for kind in TrackableDetector.__mro__ for name in getattr(kind, "__annotations__", {})
-    }
-    names |= {name for kind in TrackableDetector.__mro__ for name in vars(kind) if name[0] != "_"}
-    part = SimpleNamespace(**(dict.fromkeys(names) | {"conf": 0.4}))
+    part = SimpleNamespace(
+        **(dict.fromkeys(get_protocol_members(TrackableDetector), print) | {"conf": 0.4})
+    )
     assert conf_of(part) == 0.4  # type: ignore[arg-type]
