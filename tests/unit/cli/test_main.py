@@ -15,7 +15,6 @@ from sightline import __version__
 from sightline.cli import main
 from sightline.errors import ConfigError, InferenceError, ModelError, SinkError, SourceError
 
-
 COMMAND: Any = typer.main.get_command(main.app)
 
 
