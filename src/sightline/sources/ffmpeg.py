@@ -26,9 +26,10 @@ from sightline.sources.video_track import (
     DECODING_ORDER,
     LIMIT_PIXELS,
     STILL_CODECS,
-    frame_rate,
+    TrackTiming,
     is_cut_off,
     tells_order,
+    timing,
 )
 
 _DAMAGED_S = 10.0
@@ -85,6 +86,8 @@ class VideoReader:
         file: what the container reads from, closed with it.
         allowance: of what comes between two packets, where ``file`` counts it.
         length: of the file in bytes, where its server tells it.
+        told: the timing of a track that was opened again, as its header told it at first. Of one with a
+            fault, frames have no time.
 
     A frame of more than ``LIMIT_PIXELS`` is damaged: a camera may change its size at any time.
     """
@@ -93,7 +96,7 @@ class VideoReader:
         self, container: InputContainer, stream: VideoStream, threads: int = 1,
         turn: Turn | None = None, sender_clock: SenderClock | None = None, *,
         key_frame_s: float = 0.0, file: OpenFile | None = None,
-        allowance: ReadAllowance | None = None, length: int | None = None,
+        allowance: ReadAllowance | None = None, length: int | None = None, told: TrackTiming | None = None,
     ) -> None:  # fmt: skip
         self.sender_clock = sender_clock
         self._file = file
@@ -118,9 +121,10 @@ class VideoReader:
         codec.options = {**codec.options, "max_pixels": str(LIMIT_PIXELS)}
         self._aspect = PixelAspect(stream)
         self._matrix = DisplayMatrix()
-        rate = frame_rate(stream)
+        self.timing = timing(stream) if told is None else told
+        rate, self._timed = self.timing.fps, self.timing.fault is None
         step = 1 / (rate * stream.time_base) if rate and stream.time_base else None
-        self._places = FramePlaces(step, timed=tells_order(container, stream))
+        self._places = FramePlaces(step, timed=self._timed and tells_order(container, stream))
         self._in_decoding_order = container.format.name in DECODING_ORDER
         # Of all streams, so that read() keeps its deadline where only sound arrives.
         self._packets: Iterator[Packet[Any]] = container.demux()
@@ -302,6 +306,8 @@ class VideoReader:
                     # The timestamp of the packet with which it came out: they come out as they are
                     # shown. The last ones come out without a packet; they have no time.
                     frame.pts = frame.dts
+                if not self._timed:
+                    frame.pts = None
                 self._decoded.append(DecodedFrame(frame, aspect, self._matrix.of(frame), place))
 
     def _note_end(self, packet: Packet[VideoStream]) -> None:

@@ -6,11 +6,13 @@ import errno
 import itertools
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 
 import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from sightline.errors import DecodeError, SourceError
 from sightline.foreign_files.mistaken import HEAD_BYTES
@@ -20,16 +22,18 @@ from sightline.sources.image_header import other_kind
 from sightline.sources.pictures import Scalers
 from sightline.sources.turn import Turn
 from sightline.sources.video_track import (
+    DEFAULT_FPS,
     STATED_SIZE_BYTES,
+    WHOLE_TRACK,
     expected_frames,
-    frame_rate,
+    longest_step_s,
     size_error,
     stated_size,
+    timing,
     video_stream,
 )
 from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
 
-_DEFAULT_FPS = 25.0
 HUNG_S = 2.0
 """A read that takes longer is not waited for by who closes the file: no read of a good disk does."""
 
@@ -75,6 +79,7 @@ class FileSource:
         self._error: str | None = None
         self._iterated = False
         self._closing = False
+        self._clock = StreamClock()
         self._handed = 0
         self._corrupt_before = self._skipped_before = 0  # the reader that is open counts for itself
 
@@ -114,9 +119,9 @@ class FileSource:
         if self._iterated:
             raise SourceError(f"{self._path} was read already: make a new FileSource to read again")
         self._iterated = True
-        clock = StreamClock()
+        clock = self._clock
         scalers = Scalers()
-        step_s = 1 / (info.fps or _DEFAULT_FPS)
+        step_s = 1 / (info.fps or DEFAULT_FPS)
         began_at = index = 0
         for loop in itertools.count(1):
             while (decoded := self._next(info)) is not None:
@@ -168,16 +173,11 @@ class FileSource:
 
     def _open(self) -> StreamInfo:
         self._reader = reader = _open_reader(self._path, self._threads, self._turn)
-        expected = expected_frames(reader.container, reader.stream)
+        if reader.timing.fault is not None:  # not at each round of a loop
+            log.warning("%s: %s", self._path, reader.timing.fault)
+        self._clock = StreamClock(longest_step_s(reader.container), str(self._path))
         self._first = _first_frame(reader, self._path)
-        picture = self._first.picture(Scalers())
-        return StreamInfo(
-            self._name,
-            picture.width,
-            picture.height,
-            fps=frame_rate(reader.stream),
-            frames=expected * self._loop if expected and self._loop else None,
-        )
+        return _described(self._name, reader, self._first, self._loop)
 
     def _next(self, info: StreamInfo) -> DecodedFrame | None:
         """The next good frame; None at the end, or when somebody closed the source."""
@@ -191,7 +191,7 @@ class FileSource:
                 if self._closing:
                     self._end()
                     return None
-                if frame is None and reader.was_cut_off(_stated_size(self._path)):
+                if frame is None and self._cut_off(reader):
                     raise DecodeError("it breaks off; copy it again from where it came from")
             except (DecodeError, av.FFmpegError) as exc:
                 if self._closing:
@@ -207,6 +207,10 @@ class FileSource:
                 finally:
                     del error  # its trace holds this function: no circle
             return frame
+
+    def _cut_off(self, reader: VideoReader) -> bool:
+        """Whether it breaks off; timestamps that are wrong do not tell."""
+        return self._clock.doubt is None and reader.was_cut_off(_stated_size(self._path))
 
     def _read_so_far(self, info: StreamInfo) -> str:
         """``40 of 60 frames``; a duration that is wrong promises fewer than came."""
@@ -247,13 +251,25 @@ def _stated_size(path: Path) -> int | None:
 
 
 def _open_reader(path: Path, threads: int, turn: Turn | None) -> VideoReader:
+    container = _open_container(path, {})
+    stream = _stream(container, path)
+    told = timing(stream)
+    if told.fault is not None and path.is_file():  # a pipe cannot be read again
+        container.close()
+        container = _open_container(path, WHOLE_TRACK)
+        stream = _stream(container, path)
+    return VideoReader(container, stream, threads, turn, told=told)
+
+
+def _open_container(path: Path, more: Mapping[str, str]) -> InputContainer:
     try:
         if not path.exists():
             raise SourceError(f"{path} does not exist: check the path")
         if path.is_dir():
             raise SourceError(f"{path} is a folder, not a video file")
+        options = {"protocol_whitelist": "file", **more}
         # "file:" so that no name can pass for another protocol.
-        container = av.open(f"file:{path}", mode="r", options={"protocol_whitelist": "file"})
+        return av.open(f"file:{path}", mode="r", options=options)
     except PermissionError as exc:
         if exc.errno == errno.EPERM:  # FFmpeg's: it would open others
             raise DecodeError(f"{path} {_what_it_is(path)}") from exc
@@ -264,14 +280,24 @@ def _open_reader(path: Path, threads: int, turn: Turn | None) -> VideoReader:
         raise DecodeError(f"{path} {_what_it_is(path)}") from exc
     except (av.FFmpegError, OSError) as exc:
         raise SourceError(f"{path} cannot be opened: {explain(exc)}") from exc
+
+
+def _stream(container: InputContainer, path: Path) -> VideoStream:
+    """The track that is read. Raises DecodeError and closes the container: there is none."""
     stream = video_stream(container)
-    if stream is None:
+    error = None if stream is None else size_error(stream, str(path))
+    if stream is None or error is not None:
         container.close()
-        raise DecodeError(f"{path} has no video in it: give a file with a video track")
-    if (error := size_error(stream, str(path))) is not None:
-        container.close()
-        raise error
-    return VideoReader(container, stream, threads, turn)
+        raise error or DecodeError(f"{path} has no video in it: give a file with a video track")
+    return stream
+
+
+def _described(name: str, reader: VideoReader, first: DecodedFrame, loop: int) -> StreamInfo:
+    fps, fault = reader.timing
+    expected = expected_frames(reader.container, reader.stream, None if fault else fps)
+    picture = first.picture(Scalers())
+    frames = expected * loop if expected and loop else None
+    return StreamInfo(name, picture.width, picture.height, fps=fps, frames=frames)
 
 
 def _first_frame(reader: VideoReader, path: Path) -> DecodedFrame:

@@ -6,10 +6,11 @@ Knows what containers say of themselves; decodes nothing.
 from __future__ import annotations
 
 import re
-from typing import cast
+from typing import NamedTuple, cast
 
 import av
 from av.container import InputContainer
+from av.format import Flags
 from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
@@ -37,6 +38,18 @@ _UNKNOWN_RIFF = 0xFFFF_FFFF
 STILL_CODECS = {"mjpeg", "png", "bmp", "gif", "tiff", "webp"}
 """Each packet is a whole picture."""
 _ONE_PICTURE_S = 0.1
+WHOLE_TRACK = {"ignore_editlist": "1"}
+"""FFmpeg's option that reads all frames of an MP4 track, whatever its edit list says."""
+
+SLOWEST_FPS, FASTEST_FPS = 1 / 600, 300.0
+"""A rate outside of this is looked for elsewhere too: in FFmpeg's guess, and in the video itself."""
+
+DEFAULT_FPS = 25.0
+"""The rate of a recording of which nobody tells any."""
+
+_LONGEST_STEP_OF_ONE_S = 2.0
+_DAY_S = 86_400
+_LONGEST_STEP_S, _LONGEST_BREAK_S = 30 * 3600.0, 3600.0
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
@@ -92,15 +105,64 @@ def size_error(stream: VideoStream, label: str) -> DecodeError | None:
     )
 
 
-def frame_rate(stream: VideoStream) -> float | None:
-    """The nominal frames per second, or None where the container does not say."""
-    rate = stream.average_rate or stream.guessed_rate
-    return float(rate) if rate else None
+class TrackTiming(NamedTuple):
+    """What the header of a video track says of its time.
+
+    Attributes:
+        fps: nominal frames per second, None where nothing that is known can be right.
+        fault: what is wrong with the unit of time, None where it can be right. Time stamps say
+            nothing then, and an edit list leaves out frames that a player should show: such a file
+            is opened again with ``WHOLE_TRACK``.
+    """
+
+    fps: float | None
+    fault: str | None = None
+
+
+def timing(stream: VideoStream) -> TrackTiming:
+    """The timing of a track that was opened as it is, its edit list included."""
+    fault = _fault(stream)
+    fps = _frame_rate(stream, fault is not None)
+    if fault is not None:
+        fault = f"{fault}: frames are read as {fps or DEFAULT_FPS:g} a second"
+    return TrackTiming(fps, fault)
+
+
+def _frame_rate(stream: VideoStream, faulty: bool) -> float | None:
+    stated = [] if faulty else [stream.average_rate, stream.guessed_rate]
+    for rate in (*stated, stream.codec_context.framerate, _by_duration(stream)):
+        if rate and SLOWEST_FPS <= rate <= FASTEST_FPS:
+            return float(rate)
+    odd = next((rate for rate in stated if rate), None)
+    return float(odd) if odd and odd * _DAY_S >= 1 else None
+
+
+def _fault(stream: VideoStream) -> str | None:
+    """FFmpeg takes a time scale of 0, or one above 2³¹, for 1: frames are minutes or hours apart then."""
+    if "mov" not in stream.container.format.name.split(","):
+        return None  # elsewhere a wrong unit shows in the time stamps only
+    entries = stream.index_entries
+    held = len(entries)
+    if held > 1 and entries[0].timestamp == entries[-1].timestamp:
+        return "all its frames have the same time (stts in its header)"
+    rates = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
+    slowest = min(rates, default=1.0)
+    left_out = 0 < held < stream.frames
+    of_one = stream.time_base == 1 and (left_out or slowest * _LONGEST_STEP_OF_ONE_S < 1)
+    if of_one or max(rates, default=1.0) < SLOWEST_FPS:
+        return f"by its header (mdhd, stts) frames are {1 / slowest:,.0f} s apart"
+    return None
+
+
+def _by_duration(stream: VideoStream) -> float | None:
+    """Frames over the duration of the whole file, which has a unit of time of its own."""
+    duration = cast("InputContainer", stream.container).duration  # a stream that is read
+    return stream.frames * 1e6 / duration if stream.frames and duration else None
 
 
 def _ends_early(container: InputContainer, stream: VideoStream, end_s: float) -> bool:
     """Whether pictures are missing at the end of a file that lacks bytes there, which may be its index."""
-    rate = frame_rate(stream)
+    rate = timing(stream).fps
     if stream.frames and rate:  # FFmpeg takes the duration of a cut AVI from what is there
         promised_s = stream.frames / rate
     elif container.duration is not None:
@@ -108,6 +170,16 @@ def _ends_early(container: InputContainer, stream: VideoStream, end_s: float) ->
     else:
         return True
     return end_s < promised_s - 0.5 / (rate or 1)
+
+
+def longest_step_s(container: InputContainer) -> float:
+    """A longer step from one frame of a recording to the next is a timestamp that is wrong.
+
+    FFmpeg's own limit is 30 hours. MPEG-TS and its like, put together from pieces with counts of their
+    own, jump without having lasted so long.
+    """
+    joined = Flags(container.format.flags) & Flags.ts_discont
+    return _LONGEST_BREAK_S if joined else _LONGEST_STEP_S
 
 
 def tells_order(container: InputContainer, stream: VideoStream) -> bool:
@@ -121,14 +193,15 @@ def tells_order(container: InputContainer, stream: VideoStream) -> bool:
     return not (reorders and container.format.name in DECODING_ORDER)
 
 
-def expected_frames(container: InputContainer, stream: VideoStream) -> int | None:
-    """How many frames there should be: counted by the container, or from its duration."""
+def expected_frames(
+    container: InputContainer, stream: VideoStream, fps: float | None
+) -> int | None:
+    """How many frames there should be: counted by the container, or from its duration and its rate."""
     if stream.frames:
         return stream.frames
-    rate = frame_rate(stream)
-    if rate is None or container.duration is None or container.duration <= 0:
+    if fps is None or container.duration is None or container.duration <= 0:
         return None
-    return max(1, round(container.duration / av.time_base * rate))
+    return max(1, round(container.duration / av.time_base * fps))
 
 
 def stated_size(head: bytes) -> int | None:

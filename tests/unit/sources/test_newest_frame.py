@@ -19,6 +19,7 @@ from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.live import CameraSource, LiveSource
 from sightline.sources.network import live_connection
 from sightline.sources.network.connection import AuthenticationError
+from sightline.sources.video_track import TrackTiming
 from sightline.types import SourceState
 
 QUICK = LiveOptions(
@@ -47,9 +48,10 @@ class ScriptedReader:
         self.decoded = 0
         self.closed = False
         self.container = SimpleNamespace(
-            duration=self.duration, format=SimpleNamespace(name="none")
+            duration=self.duration, format=SimpleNamespace(name="none", flags=0)
         )
-        self.stream = SimpleNamespace(average_rate=25, guessed_rate=25, frames=0)
+        self.stream = SimpleNamespace(frames=0)
+        self.timing = TrackTiming(25.0)
 
     def was_cut_off(self) -> bool:
         return False

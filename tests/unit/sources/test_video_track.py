@@ -17,11 +17,11 @@ from sightline.errors import DecodeError
 from sightline.sources.video_track import (
     LIMIT_PIXELS,
     expected_frames,
-    frame_rate,
     is_cut_off,
     size_error,
     stated_size,
     tells_order,
+    timing,
     video_stream,
 )
 
@@ -67,7 +67,7 @@ def test_the_video_of_a_file_is_its_video() -> None:
     with opened(video("matroska", ("mpeg4", 5, 48))) as container:
         shown = video_stream(container)
         assert shown is container.streams.video[0]
-        assert frame_rate(shown) == 25
+        assert timing(shown) == (25, None)
 
 
 def test_a_sound_has_no_video() -> None:
@@ -124,16 +124,25 @@ def test_among_films_that_ffmpeg_does_not_choose_the_default_and_then_the_larges
 
 
 @pytest.mark.parametrize(
-    ("average", "guessed", "rate"),
+    ("average", "guessed", "own", "rate"),
     [
-        (Fraction(25), None, 25.0),
-        (None, Fraction(30000, 1001), 30000 / 1001),
-        (Fraction(0), Fraction(15), 15.0),
-        (None, None, None),
+        (Fraction(25), None, None, 25.0),
+        (None, Fraction(30000, 1001), None, 30000 / 1001),
+        (Fraction(0), Fraction(15), None, 15.0),
+        (Fraction(90000), Fraction(15), Fraction(12), 15.0),
+        (Fraction(1, 1000), Fraction(90000), Fraction(12), 12.0),
+        (Fraction(1, 1000), None, None, 0.001),
+        (Fraction(90000), None, None, 90000.0),
+        (Fraction(1, 90000), None, None, None),
+        (None, None, None, None),
     ],
 )
-def test_nominal_rate(average: Any, guessed: Any, rate: float | None) -> None:
-    assert frame_rate(track(average_rate=average, guessed_rate=guessed)) == rate
+def test_nominal_rate(average: Any, guessed: Any, own: Any, rate: float | None) -> None:
+    container = SimpleNamespace(format=SimpleNamespace(name="matroska"), duration=None)
+    stream = track(
+        average_rate=average, guessed_rate=guessed, container=container, codec={"framerate": own}
+    )
+    assert timing(stream) == (rate, None)
 
 
 @pytest.mark.parametrize(
@@ -153,8 +162,7 @@ def test_how_many_frames_there_should_be(
     frames: int, duration: int | None, rate: int | None, expected: int | None
 ) -> None:
     container: Any = SimpleNamespace(duration=duration)
-    stream = track(frames=frames, average_rate=rate, guessed_rate=None)
-    assert expected_frames(container, stream) == expected
+    assert expected_frames(container, track(frames=frames), rate) == expected
 
 
 def test_a_picture_at_the_limit_is_decoded_and_a_larger_one_is_named() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
@@ -27,7 +28,13 @@ from sightline.sources.network.session_description import check_hosts
 from sightline.sources.network.web_streams import PACKET_BYTES, WebStream, open_web
 from sightline.sources.sender_clock import SenderClock
 from sightline.sources.turn import Turn
-from sightline.sources.video_track import size_error, video_stream
+from sightline.sources.video_track import (
+    WHOLE_TRACK,
+    TrackTiming,
+    size_error,
+    timing,
+    video_stream,
+)
 
 # What a stream of each scheme may open in its turn (redirects, playlists, transports): never a
 # file, never a protocol with less protection than its own.
@@ -42,6 +49,9 @@ _PROTOCOLS = {
     "rtp": "rtp,udp",
 }
 _LOOKING_S = 2.0
+
+log = logging.getLogger(__name__)
+
 _CAMERAS = {
     "linux": ("v4l2", "/dev/video{}"),
     "darwin": ("avfoundation", "{}"),
@@ -169,7 +179,7 @@ def connect(
         raise _in_a_circle(target)
     started = time.monotonic()
     try:
-        opened = _opened(target, options, alive)
+        opened, told = _timed(target, options, alive)
     except SourceError:
         raise
     except (av.FFmpegError, OSError, ValueError, HTTPException) as exc:
@@ -180,7 +190,7 @@ def connect(
         if late and _is_endless(target):  # in a circle it runs until its time is over
             error = _in_a_circle(target)
     else:
-        return _reader(target, options, turn, opened)
+        return _reader(target, options, turn, opened, told)
     # Outside of the handler: FFmpeg's own exception quotes the address with its password.
     try:
         raise error
@@ -193,25 +203,41 @@ def _reader(
     options: LiveOptions,
     turn: Turn | None,
     opened: WebStream,
+    told: TrackTiming | None,
 ) -> VideoReader:
     """The reader of an open container. Raises SourceError and closes it: there is no video to read."""
     container, file = opened.container, opened.file
     stream = video_stream(container)
     too_large = None if stream is None else size_error(stream, target.label)
     if stream is not None and too_large is None:
-        told = SenderClock(target.label) if options.clock == "auto" else None
+        sender = SenderClock(target.label) if options.clock == "auto" else None
         return VideoReader(
-            container, stream, options.threads, turn, told,
+            container, stream, options.threads, turn, sender,
             key_frame_s=options.key_frame_timeout_s, file=file, allowance=opened.allowance,
-            length=opened.length,
+            length=opened.length, told=told,
         )  # fmt: skip
-    container.close()
-    if file is not None:
-        file.close()
+    opened.close()
     try:
         raise too_large or SourceError(f"{target.label} sends no video: check the address")
     finally:
         del too_large  # its trace holds this function: no circle
+
+
+def _timed(
+    target: StreamTarget, options: LiveOptions, alive: Callable[[], None]
+) -> tuple[WebStream, TrackTiming | None]:
+    """What was opened, and the timing of its video; raises as ``_opened``.
+
+    A recording whose unit of time is wrong is opened again, since its edit list leaves frames out.
+    """
+    opened = _opened(target, options, alive)
+    stream = video_stream(opened.container)
+    told = None if stream is None else timing(stream)
+    if told is not None and told.fault is not None and target.may_be_recording:
+        log.warning("%s: %s", target.label, told.fault)
+        opened.close()
+        opened = _opened(replace(target, options={**target.options, **WHOLE_TRACK}), options, alive)
+    return opened, told
 
 
 def _opened(target: StreamTarget, options: LiveOptions, alive: Callable[[], None]) -> WebStream:

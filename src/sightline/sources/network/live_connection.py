@@ -10,12 +10,13 @@ import av
 
 from sightline.config import LiveOptions
 from sightline.errors import DecodeError, SourceError
+from sightline.sources.clock import StreamClock
 from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.network.connection import StreamTarget, connect, meaning
 from sightline.sources.network.recordings import Replay, is_recording
 from sightline.sources.pictures import Scalers
 from sightline.sources.turn import Turn
-from sightline.sources.video_track import expected_frames, frame_rate
+from sightline.sources.video_track import expected_frames, longest_step_s
 from sightline.types import Clock, StreamInfo
 
 
@@ -44,6 +45,10 @@ class LiveConnection:
         opening_s = time.monotonic() - self._started
         self.recording = target.may_be_recording and is_recording(self._reader, opening_s)
         """Nothing of it is dropped, and it ends."""
+
+    def recording_clock(self) -> StreamClock:
+        """The clock of a recording, whose timestamps are believed as those of a file are."""
+        return StreamClock(longest_step_s(self._reader.container), self._target.label)
 
     @property
     def heard_at(self) -> float:
@@ -74,12 +79,14 @@ class LiveConnection:
         """What the stream is, by one of its frames."""
         picture = decoded.picture(Scalers())
         reader = self._reader
+        fps, fault = reader.timing
+        frames = expected_frames(reader.container, reader.stream, None if fault else fps)
         return StreamInfo(
             name,
             picture.width,
             picture.height,
-            fps=frame_rate(reader.stream),
-            frames=expected_frames(reader.container, reader.stream) if self.recording else None,
+            fps=fps,
+            frames=frames if self.recording else None,
             live=not self.recording,
         )
 

@@ -18,9 +18,8 @@ from sightline.sources.network.live_connection import LiveConnection
 from sightline.sources.network.recordings import Replay
 from sightline.sources.network.redirects import RedirectError
 from sightline.sources.turn import Turn
+from sightline.sources.video_track import DEFAULT_FPS
 from sightline.types import Clock, SourceState, StreamInfo
-
-_DEFAULT_FPS = 25.0
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +152,7 @@ class ReadingSession:
                 live.connection = connection
             live.time.restart()
             if connection.recording:
-                live.time = StreamClock()
+                live.time = connection.recording_clock()
         try:
             frames = iter(connection)
             while not self.dismissed() and (decoded := next(frames, None)) is not None:
@@ -180,7 +179,7 @@ class ReadingSession:
             if live.info is None:
                 live.info = connection.describe(self._name, decoded)
             if connection.recording:
-                step_s = 1 / (live.info.fps or _DEFAULT_FPS)
+                step_s = 1 / (live.info.fps or DEFAULT_FPS)
             live.dropped += connection.take_left_out()
             utc, clock = connection.wall_time(decoded)
             now = live.time.tick(decoded.frame.time, step_s)

@@ -50,6 +50,12 @@ class WebStream(NamedTuple):
     allowance: ReadAllowance | None = None
     length: int | None = None
 
+    def close(self) -> None:
+        """Free the container and what it reads from."""
+        self.container.close()
+        if self.file is not None:
+            self.file.close()
+
 
 def open_web(
     address: Address, allowed: AllowedHosts | None, options: LiveOptions,
@@ -81,7 +87,7 @@ def open_web(
         if kind is not None:
             return _playlist(client, file, kind, extra, options.stall_timeout_s)
         if not file.seekable() and index_is_last(file.peek):
-            return _spooled(file, options, label, allowance, alive)
+            return _spooled(file, options, ffmpeg, label, allowance, alive)
         if is_mp4(file.peek):
             allowance.renew(limit_bytes=INDEX_BYTES)
         # Its boundary is not looked for in other types, and one may begin with anything.
@@ -128,8 +134,8 @@ def _playlist(
 
 
 def _spooled(
-    file: WebFile, options: LiveOptions, label: str, allowance: ReadAllowance,
-    alive: Callable[[], None],
+    file: WebFile, options: LiveOptions, ffmpeg: Mapping[str, str], label: str,
+    allowance: ReadAllowance, alive: Callable[[], None],
 ) -> WebStream:  # fmt: skip
     allowance.looked(options.stall_timeout_s, PACKET_BYTES)
 
@@ -139,7 +145,7 @@ def _spooled(
 
     download = SpooledDownload(file, options.download_mb * 1_000_000, label, comes)
     try:
-        return WebStream(_container(download, "mov", {}), download, allowance, download.length)
+        return WebStream(_container(download, "mov", ffmpeg), download, allowance, download.length)
     except BaseException:
         download.close()
         raise

@@ -17,6 +17,7 @@ from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.live import LiveSource
 from sightline.sources.network import live_connection
 from sightline.sources.network.connection import RedirectError
+from sightline.sources.video_track import TrackTiming
 from sightline.types import SourceState
 
 QUICK = LiveOptions(open_timeout_s=2, backoff_first_s=0.01, backoff_max_s=0.02)
@@ -33,7 +34,8 @@ class Damaged:
         self.sender_clock = None
         self.heard_at, self.waits_for_key_frame = 0.0, False
         self.container = SimpleNamespace(duration=None)
-        self.stream = SimpleNamespace(average_rate=25, guessed_rate=25, frames=0)
+        self.stream = SimpleNamespace(frames=0)
+        self.timing = TrackTiming(25.0)
         self._damaged = damaged
         self._read = False
 
