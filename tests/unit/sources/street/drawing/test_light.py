@@ -24,7 +24,7 @@ def light_of(light: str, weather: str = "clear", seed: int = 1) -> Lighting:
     return make_lighting(StreetOptions(seed=seed, light=light, weather=weather).resolved())  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("light", "weather"), product(LIGHTS, WEATHERS))
+@pytest.mark.parametrize(("light", "weather"), list(product(LIGHTS, WEATHERS)))
 def test_every_light_is_possible(light: str, weather: str) -> None:
     found = light_of(light, weather)
     assert math.hypot(*found.direction) == pytest.approx(1.0)
