@@ -31,7 +31,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
-from sightline.serving.load import Load, LoadTarget, closed_loop, open_loop
+from sightline.runtime.load_generator import LoadResult, LoadTarget, closed_loop, open_loop
 
 STALLED = 100
 """Sockets that send headers and no body."""
@@ -200,13 +200,13 @@ def main() -> None:
         print("\n".join(f"{name:<28}{value:.2f}" for name, value in result.items()))
 
 
-def measure(target: LoadTarget, seconds: float) -> Load:
+def measure(target: LoadTarget, seconds: float) -> LoadResult:
     """Eight clients, after two seconds of warming up."""
     asyncio.run(closed_loop(target, 8, 2.0))
     return asyncio.run(closed_loop(target, 8, seconds))
 
 
-def show(load: Load) -> str:
+def show(load: LoadResult) -> str:
     return f"{load.rate:.1f}/s p50 {load.percentile(50):.0f} ms p99 {load.percentile(99):.0f} ms {dict(load.counts)}"
 
 

@@ -32,7 +32,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sightline.serving.load import Load, LoadTarget, closed_loop, open_loop
+from sightline.runtime.load_generator import LoadResult, LoadTarget, closed_loop, open_loop
 from sightline.sources.street.source import StreetSource
 
 CLIENTS = 8
@@ -94,12 +94,12 @@ def picture() -> bytes:
     return bytes(cv2.imencode(".jpg", frame.image)[1])
 
 
-def percentile(loads: list[Load], percent: float) -> float:
+def percentile(loads: list[LoadResult], percent: float) -> float:
     found = [latency for load in loads for latency in load.latencies.get(200, ())]
     return float(np.percentile(found, percent)) * 1e3
 
 
-def ratio(calm: dict[bool, list[Load]], percent: float) -> float:
+def ratio(calm: dict[bool, list[LoadResult]], percent: float) -> float:
     """Beside a shadow against without: the median over the rounds."""
     rounds = zip(calm[True], calm[False], strict=True)
     return median(percentile([a], percent) / percentile([b], percent) for a, b in rounds)
@@ -115,8 +115,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     body = picture()
-    calm: dict[bool, list[Load]] = {False: [], True: []}
-    full: dict[bool, list[Load]] = {False: [], True: []}
+    calm: dict[bool, list[LoadResult]] = {False: [], True: []}
+    full: dict[bool, list[LoadResult]] = {False: [], True: []}
     with service(asked.backend, None) as plain, service(asked.backend, asked.share) as shadowed:
         targets = {
             beside: LoadTarget.of(f"http://127.0.0.1:{port}/detect", body)

@@ -144,3 +144,12 @@ def test_the_walks_go_through_files_that_are_there() -> None:
         assert len(paths) >= 5
         missing = [path for path in paths if not (PACKAGE / path).is_file()]
         assert not missing, f"{walk} names {missing}"
+
+
+def test_the_glossary_has_each_word_once_and_in_order() -> None:
+    page = CONTRIBUTING.parent / "docs" / "reference" / "glossary.md"
+    rows = [
+        line.split("|")[1].strip() for line in page.read_text().splitlines() if line[:2] == "| "
+    ]
+    words = [word for word in rows if word not in {"word", "---"}]
+    assert words == sorted(set(words), key=str.lower)

@@ -19,8 +19,8 @@ from sightline.errors import ConfigError, InferenceError, SourceError
 if TYPE_CHECKING:
     from sightline.config import ModelOptions, StreamOptions
     from sightline.runtime.capacity import FleetLoad
+    from sightline.runtime.load_generator import LoadResult
     from sightline.runtime.measure import Stages
-    from sightline.serving.load import Load
     from sightline.types import EngineInfo
 
 
@@ -257,7 +257,7 @@ def serve(
     import asyncio
     import os
 
-    from sightline.serving.load import LoadTarget, closed_loop, open_loop
+    from sightline.runtime.load_generator import LoadTarget, closed_loop, open_loop
 
     try:
         target = LoadTarget.of(url, image.read_bytes(), token=os.environ.get("SIGHTLINE_TOKEN"))
@@ -279,7 +279,7 @@ def serve(
         _print_load(facts, load)
 
 
-def _print_load(facts: dict[str, Any], load: Load) -> None:
+def _print_load(facts: dict[str, Any], load: LoadResult) -> None:
     typer.echo(
         "{requests_per_s} answered a second, p50 {p50_ms} ms, p99 {p99_ms} ms".format(**facts)
     )

@@ -16,9 +16,9 @@ import httpx
 import pytest
 from tests.waiting import wait_for
 
+from sightline.runtime.load_generator import LoadTarget, closed_loop
 from sightline.runtime.streams.feed import FeedItem
 from sightline.serving.http import fetch, protocol
-from sightline.serving.load import LoadTarget, closed_loop
 from sightline.serving.routes import streams
 
 HEAD = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sightline.config import SchedulerOptions
-from sightline.serving.load import Load, LoadTarget, closed_loop, open_loop
+from sightline.runtime.load_generator import LoadResult, LoadTarget, closed_loop, open_loop
 
 PICTURE_S = 0.005
 
@@ -41,7 +41,7 @@ def slow(serve: Any) -> Callable[..., Any]:
     return start
 
 
-def run(service: Any, jpeg: bytes, clients: int, seconds: float = 2.0) -> Load:
+def run(service: Any, jpeg: bytes, clients: int, seconds: float = 2.0) -> LoadResult:
     return asyncio.run(closed_loop(LoadTarget.of(f"{service.url}/detect", jpeg), clients, seconds))
 
 
@@ -69,7 +69,7 @@ def test_a_deadline_that_cannot_be_met_is_refused_at_once(slow: Any, jpeg: bytes
     service = slow()
     run(service, jpeg, 2, 0.3)
 
-    async def both() -> tuple[Load, Load]:
+    async def both() -> tuple[LoadResult, LoadResult]:
         url = f"{service.url}/detect"
         crowd = asyncio.create_task(closed_loop(LoadTarget.of(url, jpeg), 60, 2.0))
         await asyncio.sleep(0.5)
@@ -85,7 +85,7 @@ def test_urgent_requests_go_first(slow: Any, jpeg: bytes) -> None:
     service = slow()
     run(service, jpeg, 2, 0.3)
 
-    async def both() -> tuple[Load, Load]:
+    async def both() -> tuple[LoadResult, LoadResult]:
         url = f"{service.url}/detect"
         crowd = asyncio.create_task(closed_loop(LoadTarget.of(url, jpeg), 60, 2.0))
         await asyncio.sleep(0.5)

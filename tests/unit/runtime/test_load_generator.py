@@ -12,13 +12,13 @@ import pytest
 from tests.ports import free_port
 
 from sightline.errors import ConfigError
-from sightline.serving.load import Load, LoadTarget, closed_loop, open_loop
+from sightline.runtime.load_generator import LoadResult, LoadTarget, closed_loop, open_loop
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 
 def test_what_came_back() -> None:
-    load = Load(2.0)
+    load = LoadResult(2.0)
     for milliseconds in range(1, 101):
         load.add(200, milliseconds / 1e3)
     load.add(503, 0.5)
@@ -54,11 +54,14 @@ def test_no_addresses(url: str) -> None:
 
 
 def against(
-    pieces: list[bytes], run: Callable[[LoadTarget], Awaitable[Load]], *, hangs_up: bool = False
-) -> tuple[Load, int]:
+    pieces: list[bytes],
+    run: Callable[[LoadTarget], Awaitable[LoadResult]],
+    *,
+    hangs_up: bool = False,
+) -> tuple[LoadResult, int]:
     """What a run finds of a server that answers in pieces, and how many connections it made."""
 
-    async def both() -> tuple[Load, int]:
+    async def both() -> tuple[LoadResult, int]:
         made = 0
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -18,7 +18,7 @@ from sightline.redaction import redact_address
 
 
 @dataclass
-class Load:
+class LoadResult:
     """What came back in so many ``seconds``.
 
     ``latencies`` are seconds of each answer by status; ``lost`` requests have got none.
@@ -122,9 +122,9 @@ async def _connect(target: LoadTarget) -> _Connection:
     return made
 
 
-async def closed_loop(target: LoadTarget, clients: int, seconds: float) -> Load:
+async def closed_loop(target: LoadTarget, clients: int, seconds: float) -> LoadResult:
     """So many clients; each asks again when it has its answer. Raises OSError."""
-    load, begin = Load(seconds), time.perf_counter()
+    load, begin = LoadResult(seconds), time.perf_counter()
 
     async def client() -> None:
         connection = await _connect(target)
@@ -137,9 +137,9 @@ async def closed_loop(target: LoadTarget, clients: int, seconds: float) -> Load:
     return load
 
 
-async def open_loop(target: LoadTarget, rate: float, seconds: float) -> Load:
+async def open_loop(target: LoadTarget, rate: float, seconds: float) -> LoadResult:
     """So many requests a second, whatever becomes of them; latency counts from when each was due."""
-    load = Load(seconds)
+    load = LoadResult(seconds)
     free: list[_Connection] = []
     begin = time.perf_counter()
 
