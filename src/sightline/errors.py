@@ -188,3 +188,11 @@ def let_go_of_frames(error: BaseException) -> None:
             seen.add(id(one))
             traceback.clear_frames(one.__traceback__)
             left += [one.__cause__, one.__context__]
+
+
+def defect(error: BaseException) -> BaseException | None:
+    """What the log shows with its trace: ``error``, unless Sightline raises it on purpose.
+
+    Such an error says all in its message; its trace, for each request or frame, would only hide it.
+    """
+    return None if isinstance(error, SightlineError) else error

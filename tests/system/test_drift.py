@@ -57,6 +57,35 @@ def test_a_street_that_goes_on_is_usual(run: Run, reference: Path) -> None:
     assert told["samples"] == 120
 
 
+def test_footage_that_is_too_short_is_told_before_it_is_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What is told when the first frame has been looked at; then reading is broken off."""
+
+    class Enough(Exception):
+        pass
+
+    def tell(_: str) -> None:
+        raise Enough
+
+    model = ModelOptions(model="street", backend="onnxruntime")
+    for source, options, told in (
+        (f"{STREET}&duration=30", {}, "the reference spans 30 s: of traffic, much that is usual"),
+        (f"{STREET}&duration=30", {}, "151 sampled frames at most are to be expected, and 200 are needed"),
+        (f"{STREET}&duration=600", {"interval_s": 30.0}, "21 sampled frames at most are to be"),
+        (f"{STREET}&duration=600", {"seconds": 60.0}, "61 sampled frames at most are to be expected, and 200 are"),
+    ):  # fmt: skip
+        caplog.clear()
+        with pytest.raises(Enough):
+            drifting.learn(source, model, drifting.SamplingOptions(**options), tell)
+        assert told in caplog.text
+    caplog.clear()
+    with pytest.raises(Enough):
+        drifting.learn(f"{STREET}&duration=600", model, drifting.SamplingOptions(), tell)
+    assert "spans" not in caplog.text
+    assert "expected" not in caplog.text
+
+
 def test_what_cannot_be_checked_is_refused_by_name(
     run: Run, reference: Path, tmp_path: Path
 ) -> None:

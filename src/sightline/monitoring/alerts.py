@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sightline.config import AlertOptions
+from sightline.errors import defect
 from sightline.monitoring.watched import Reading
 from sightline.types import JsonObject
 
@@ -163,8 +164,8 @@ class AlertRules:
         for notify in self._notify:
             try:
                 notify(rule, alert)
-            except Exception:  # one that fails must not silence the others
-                log.exception("alert %s could not be told", rule.name)
+            except Exception as exc:  # one that fails must not silence the others
+                log.error("alert %s could not be told: %s", rule.name, exc, exc_info=defect(exc))
 
     def _run(self, period_s: float) -> None:
         while not self._stop.wait(period_s):

@@ -107,6 +107,10 @@ def learn(
     with _opened(spec) as (source, info):
         interval = options.interval_s or _interval(source, info, FEWEST_LEARNT)
         name, identity = redact(source.name), model_identity(model)
+        length_s = _length_s(source, info, options)
+        _warn_of_too_few(name, source, info, length_s, interval, FEWEST_LEARNT)
+        if length_s is not None:
+            _warn_of_little(name, length_s)
         series = BlockSeries()
 
         def learnt() -> Reference:
@@ -123,11 +127,8 @@ def learn(
             if source.live and series.samples >= FEWEST_LEARNT + BLOCK:
                 keep(learnt())
             raise
-        if series.seconds < ENOUGH_S and not source.still:
-            log.warning(
-                "%s: the reference spans %.0f s: of traffic, much that is usual is not in it. Some minutes are "
-                "better, and days best", name, series.seconds,
-            )  # fmt: skip
+        if length_s is None and not source.still:
+            _warn_of_little(name, series.seconds)
         return learnt()
 
 
@@ -145,6 +146,8 @@ def check(
         reference.check_fits(camera, model_identity(model), (info.width, info.height))
         dense = _interval(source, info, FEWEST_CHECKED)
         interval = options.interval_s or min(reference.interval_s, dense)
+        length_s = _length_s(source, info, options)
+        _warn_of_too_few(redact(spec), source, info, length_s, interval, FEWEST_CHECKED)
         held = replace(reference, interval_s=max(interval, reference.interval_s))
         detector = DriftDetector(held, same_interval=interval == reference.interval_s)
         found = DriftCheck(interval)
@@ -175,6 +178,38 @@ def _interval(source: SourceInput, info: StreamInfo, fewest: int) -> float:
     if source.still or info.frames is None or not info.fps:
         return 0.0 if source.still else SAMPLE_S
     return min(SAMPLE_S, max(1, info.frames // (_DENSE * fewest)) / info.fps)
+
+
+def _length_s(source: SourceInput, info: StreamInfo, options: SamplingOptions) -> float | None:
+    """How much of the source is looked at, where that is known before; None also for pictures."""
+    if source.still:
+        return None
+    lengths = [] if options.seconds is None else [options.seconds]
+    if info.frames is not None and info.fps:
+        lengths.append(info.frames / info.fps)
+    return min(lengths, default=None)
+
+
+def _warn_of_too_few(
+    name: str, source: SourceInput, info: StreamInfo, length_s: float | None, interval: float, fewest: int
+) -> None:  # fmt: skip
+    """Say at once what will be an error at the end: no error yet, since a length may be stated wrongly."""
+    most = info.frames if source.still else None
+    if length_s is not None and interval:
+        most = int(length_s / interval) + 1
+    if most is not None and most < fewest:
+        log.warning(
+            "%s: %d sampled frames at most are to be expected, and %d are needed: give more footage, or look "
+            "more often with --every", name, most, fewest,
+        )  # fmt: skip
+
+
+def _warn_of_little(name: str, length_s: float) -> None:
+    if length_s < ENOUGH_S:
+        log.warning(
+            "%s: the reference spans %.0f s: of traffic, much that is usual is not in it. Some minutes are "
+            "better, and days best", name, length_s,
+        )  # fmt: skip
 
 
 def _samples(

@@ -74,16 +74,17 @@ def export(model: ModelOptions, to: Path, options: ExportOptions) -> Exported:
         read = read_source(model, to, options, scratch)
         if read.source.kind not in entry.sources:
             raise ConfigError(_impossible(read.source, entry))
-        _check_files(model, to, entry, options)
+        shared = _shares_card(model, to)
+        _check_files(model, to, entry, options, shared_card=shared)
         request, card = export_request(read, scratch / to.name, entry, options)
-        if not _shares_card(model, to):
+        if not shared:
             _check_siblings(card, to)
         load(entry.make)(request)
         compared = None
         if entry.backend:
             compared = compare_export(read, request, card, entry, options)
         step = _step(name, entry, request, compared, options.extra or {})
-        _place(request.path, to, entry, card.after(step), model)
+        _place(request.path, to, entry, card.after(step), shared_card=shared)
     return Exported(to, card.after(step), compared)
 
 
@@ -130,7 +131,7 @@ def _step(
 
 
 def _place(
-    made: Path, to: Path, entry: ExporterEntry, card: ModelCard, model: ModelOptions
+    made: Path, to: Path, entry: ExporterEntry, card: ModelCard, *, shared_card: bool
 ) -> None:
     """Move what was written to its place: its card and parts first, then the file itself."""
     from sightline.models.model_card import card_path, write_card
@@ -139,7 +140,7 @@ def _place(
         *((made.with_suffix(suffix), to.with_suffix(suffix)) for suffix in entry.companions),
         (made, to),
     ]
-    if _shares_card(model, to):
+    if shared_card:
         place_all(parts)
         log.warning("%s is the card of both, so it does not tell how %s was made: another name gets its own", card_path(to), to.name)  # fmt: skip
         return
@@ -179,13 +180,18 @@ def _check_siblings(card: ModelCard, to: Path) -> None:
 
 
 def _check_files(
-    model: ModelOptions, to: Path, entry: ExporterEntry, options: ExportOptions
+    model: ModelOptions,
+    to: Path,
+    entry: ExporterEntry,
+    options: ExportOptions,
+    *,
+    shared_card: bool,
 ) -> None:
     """Refuse files that would destroy the model or its card, or that a card says are others."""
     from sightline.models.model_card import card_beside
 
     card, own = to.with_suffix(".yaml"), _own_card(model)
-    if _shares_card(model, to) and card_beside(to).get("sha256"):
+    if shared_card and card_beside(to).get("sha256"):
         raise ConfigError(
             f"{card} is the card of {model.model} and holds its checksum: give the export another name"
         )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from sightline import interpreter
+from sightline.errors import defect
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class JobThread:
         while (job := self._jobs.get()) is not None and not self._closed:
             try:
                 job()
-            except Exception:
+            except Exception as exc:
                 # Whatever it is: it belongs to one picture, and those that follow are seen too.
-                log.exception("%s: a job broke off", self._thread.name)
+                log.error("%s: a job broke off: %s", self._thread.name, exc, exc_info=defect(exc))
             del job  # it holds a frame

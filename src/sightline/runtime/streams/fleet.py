@@ -159,6 +159,9 @@ class Member:
             if result.error is not None:
                 self._error = str(result.error)
                 log.error("stream %s has failed: %s", self.name, result.error)
+        except SightlineError as exc:
+            self._error = str(exc)
+            log.error("stream %s has failed: %s", self.name, exc)
         except Exception as exc:
             # A defect, not a stream's own failure: the others must go on, and everybody must see it.
             self._error = f"{type(exc).__name__}: {exc}"

@@ -17,6 +17,7 @@ from sightline.errors import (
     RequestError,
     SightlineError,
     Unauthorized,
+    defect,
 )
 from sightline.redaction import redact
 from sightline.types import JsonObject
@@ -52,7 +53,7 @@ def report(error: Exception, status: int, request_id: str) -> bool:
     """Log a fault of ours; False where it is the client's, or only the time that is wrong."""
     ours = status >= 500 and not isinstance(error, RequestError)
     if ours:
-        log.error("request %s failed", request_id, exc_info=error)
+        log.error("request %s failed: %s", request_id, error, exc_info=defect(error))
     return ours
 
 

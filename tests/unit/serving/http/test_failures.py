@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from sightline.errors import (
     ConfigError,
     DecodeError,
+    InferenceError,
     NotFound,
     Overloaded,
     Unauthorized,
@@ -71,7 +72,17 @@ def test_answers(
     assert body["message"] == message or "hunter2" in str(error)
     assert headers.items() <= dict(found.headers).items()
     logged = [r.getMessage() for r in caplog.records]
-    assert logged == ["request id1 failed"] * (status == 500)
+    assert logged == [f"request id1 failed: {error}"] * (status == 500)
+    assert [bool(record.exc_info) for record in caplog.records] == [True] * (status == 500)
+
+
+def test_a_failure_that_is_expected_is_one_line_without_a_trace(caplog: Any) -> None:
+    error = InferenceError("model m: an inference of 64×64 has not ended after 10 s")
+    found = answer(error, "id1", "/detect")
+    assert (found.status_code, json.loads(bytes(found.body))["error"]["message"]) == (500, OURS)
+    (record,) = caplog.records
+    assert record.getMessage() == f"request id1 failed: {error}"
+    assert not record.exc_info
 
 
 @pytest.mark.parametrize(
