@@ -22,6 +22,7 @@ from sightline.model_inputs import ModelInputs, read_inputs
 from sightline.models.exporters import other_formats
 from sightline.models.exporters.metadata import program_metadata, yaml_metadata
 from sightline.models.graphs.inputs import take_one_picture
+from sightline.models.zoo import missing_file
 from sightline.plan_file import PLAN_SUFFIXES, read_words, record_of
 from sightline.types import TensorSpec
 
@@ -132,9 +133,7 @@ def open_model(path: Path) -> ModelFile:
         ModelError: it is missing, broken, of another format, or does not take one picture input.
     """
     if not path.is_file():
-        raise ModelError(
-            f"no model file at {path}; `sightline models list` shows models that can be pulled"
-        )
+        raise missing_file(path)
     suffix = path.suffix.lower()
     _refuse_mistaken(path)
     if suffix == ".onnx":

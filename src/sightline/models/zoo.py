@@ -132,6 +132,15 @@ def unknown(name: str, folder: Path) -> ConfigError:
     )
 
 
+def missing_file(path: Path) -> ModelError:
+    """The error for a model file that is not there, with how to get it where it can be pulled."""
+    if path.suffix == ".onnx" and path.stem in ZOO:
+        return ModelError(f"no model file at {path}: `sightline models pull {path.stem}` gets it")
+    return ModelError(
+        f"no model file at {path}; `sightline models list` shows models that can be pulled"
+    )
+
+
 def recorded(name: str, folder: Path) -> Record | None:
     """What was recorded when the model came, or None: not pulled, or put there by hand.
 

@@ -18,7 +18,9 @@ from tests.unit.models.served_model import (
 
 from sightline.errors import ConfigError, ModelError
 from sightline.models import download, zoo
+from sightline.models.file import open_model
 from sightline.models.model_card import ModelCard
+from sightline.optimize.inspection.files import inspect_file
 
 
 def test_pull_records_and_fetches_once(server: Server, tmp_path: Path) -> None:
@@ -214,3 +216,18 @@ def test_two_at_once_fetch_once(server: Server, tmp_path: Path) -> None:
         thread.join(20)
     assert got == [MODEL] * 4
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("yolox_nano.onnx", ": `sightline models pull yolox_nano` gets it"),
+        ("mine.onnx", "; `sightline models list` shows models that can be pulled"),
+        ("yolox_nano.xml", "; `sightline models list` shows models that can be pulled"),
+    ],
+)
+def test_a_missing_file_tells_how_to_get_it(tmp_path: Path, name: str, remedy: str) -> None:
+    for read in (open_model, inspect_file):
+        with pytest.raises(ModelError) as failure:
+            read(tmp_path / name)
+        assert str(failure.value) == f"no model file at {tmp_path / name}{remedy}"

@@ -76,6 +76,7 @@ def rollout(
 
 def _asked(url: str, *, post: bool = False) -> Any:
     """The service's answer. Raises SourceError: there is none; NotFound, ConfigError: what it says."""
+    import http.client
     import urllib.error
     import urllib.request
 
@@ -93,8 +94,10 @@ def _asked(url: str, *, post: bool = False) -> Any:
         raise (NotFound if exc.code == 404 else SourceError)(
             f"{redact_address(url)}: {message}"
         ) from exc
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, http.client.HTTPException) as exc:
         reason = getattr(exc, "reason", exc)
+        if isinstance(exc, (ValueError, http.client.HTTPException)):  # not HTTP, or no JSON
+            reason = "something else does; give the address of `sightline run` or `serve` and its HTTP port"
         raise SourceError(
             f"{redact_address(url)}: no service answers there: {printable(str(reason))}"
         ) from exc

@@ -43,8 +43,10 @@ def print_report(made: dict[str, Any]) -> None:
             printable(f"\nNot judged, since fewer than 20 objects were seen: {', '.join(few)}")
         )
     written = [row for row in rows if row["accepted"] and row["path"] not in {None, made["model"]}]
+    if written:
+        typer.echo("")
     for row in written:
-        typer.echo(printable(f"\n{row['path']}"))
+        typer.echo(printable(row["path"]))
 
 
 def _print_layers(name: str, layers: list[dict[str, Any]]) -> None:

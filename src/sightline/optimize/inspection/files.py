@@ -7,6 +7,7 @@ from pathlib import Path
 from sightline.errors import ModelError
 from sightline.models.exporters import other_formats
 from sightline.models.file import TORCH_SUFFIXES
+from sightline.models.zoo import missing_file
 from sightline.optimize.inspection.layers import Inspection
 
 
@@ -22,9 +23,7 @@ def inspect_file(path: Path, size: tuple[int, int] | None = None) -> Inspection:
         EngineUnavailable: the runtime that reads this format is not installed.
     """
     if not path.is_file():
-        raise ModelError(
-            f"no model file at {path}; `sightline models list` shows models that can be pulled"
-        )
+        raise missing_file(path)
     suffix = path.suffix.lower()
     if suffix == ".onnx":
         from sightline.optimize.inspection.onnx_layers import inspect_onnx

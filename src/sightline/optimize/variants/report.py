@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sightline.errors import ConfigError
 from sightline.models.history import made_by
@@ -14,6 +15,11 @@ from sightline.models.model_card import ModelCard, write_card
 from sightline.optimize.variants.optimization import Variant
 from sightline.redaction import printable
 from sightline.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
 
 PACKAGES = (
     "onnx", "onnxruntime", "openvino", "tensorrt", "nncf", "onnxslim", "torch", "torch-pruning",
@@ -110,32 +116,43 @@ def draw(variants: Sequence[Variant], title: str, path: Path) -> None:
         ConfigError: matplotlib is not installed.
         SinkError: the picture cannot be written.
     """
+    drawn = io.BytesIO()
+    chart(variants, title).savefig(drawn, format="png")
+    write_whole(path, drawn.getvalue())
+
+
+def chart(variants: Sequence[Variant], title: str) -> Figure:
+    """The picture of ``draw``, in which no label lies on another. Raises ConfigError: matplotlib is not installed."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as exc:
         raise ConfigError("the picture needs matplotlib: pip install 'sightline[plots]'") from exc
-    import io
 
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     shown = [one for one in variants if one.speed and not math.isnan(one.verdict.kept)]
     largest = max((one.size_bytes for one in shown), default=1) or 1
+    labels = []
+    leader = {"arrowstyle": "-", "color": "#666666", "linewidth": 0.6}
     for one in shown:
         assert one.speed is not None
+        place = (one.speed.throughput, one.verdict.kept)
         colour = "#1a7f37" if one.accepted else "#b3261e"
         area = 60 + 900 * one.size_bytes / largest
-        axes.scatter(
-            one.speed.throughput, one.verdict.kept, s=area, color=colour, alpha=0.35, linewidths=0
-        )
-        axes.scatter(one.speed.throughput, one.verdict.kept, s=12, color=colour)
-        axes.annotate(
-            f"{one.name}\n{one.size_bytes / 1e6:.1f} MB",
-            (one.speed.throughput, one.verdict.kept),
-            xytext=(8, 8),
-            textcoords="offset points",
-            fontsize=9,
+        axes.scatter(*place, s=area, color=colour, alpha=0.35, linewidths=0)
+        axes.scatter(*place, s=12, color=colour)
+        text = f"{one.name}\n{one.size_bytes / 1e6:.1f} MB"
+        labels.append(
+            axes.annotate(
+                text,
+                place,
+                xytext=(8, 8),
+                textcoords="offset points",
+                fontsize=9,
+                arrowprops=leader,
+            )
         )
     axes.set_xlabel("pictures per second")
     axes.set_ylabel("accuracy kept")
@@ -145,6 +162,20 @@ def draw(variants: Sequence[Variant], title: str, path: Path) -> None:
     axes.set_ylim(min((one.verdict.kept for one in shown), default=1.0) - 0.02, 1.01)
     axes.set_yticks([tick for tick in axes.get_yticks() if tick <= 1])
     axes.set_ylim(top=1.01)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    write_whole(path, drawn.getvalue())
+    canvas.draw()  # where everything is, is known then
+    _set_apart(labels)
+    return figure
+
+
+def _set_apart(labels: Sequence[Annotation]) -> None:
+    """Move labels that lie on another one below their points, and farther down, until none does."""
+    from matplotlib.text import Text
+
+    placed: list[Bbox] = []
+    for label in labels:
+        for down in (8.0, *(-32.0 - 26 * step for step in range(len(labels)))):
+            label.xyann = (8.0, down)
+            box = Text.get_window_extent(label)  # without the line to its point
+            if not any(box.overlaps(other) for other in placed):
+                break
+        placed.append(box)
