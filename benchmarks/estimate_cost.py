@@ -35,32 +35,32 @@ def configuration(asked: argparse.Namespace) -> Configuration:
     )
 
 
-def block(site: Application, options: Configuration, every_s: float | None, seconds: float, alone: bool) -> tuple[dict[str, float], int, int]:  # fmt: skip
+def block(application: Application, options: Configuration, every_s: float | None, seconds: float, alone: bool) -> tuple[dict[str, float], int, int]:  # fmt: skip
     """What streams do in some seconds, how many frames were looked at, and how many were left out."""
     estimate = None
     if every_s is not None:
         reference = None if alone else "large"
         estimate = EstimateAccuracyOptions(reference=reference, every_s=every_s)
     for name, stream in options.streams.items():
-        site.fleet.add(name, stream.model_copy(update={"estimate": estimate}))
+        application.fleet.add(name, stream.model_copy(update={"estimate": estimate}))
     time.sleep(seconds)
-    stats = [one for one in site.fleet.stats().values() if one.name != "keeper"]
+    stats = [one for one in application.fleet.stats().values() if one.name != "keeper"]
     for one in stats:
-        site.fleet.remove(one.name)
+        application.fleet.remove(one.name)
     found = {name: sum(getattr(one, name) for one in stats) / len(stats) for name in MEASURED}
     told = [one.accuracy for one in stats if one.accuracy is not None]
     left_out = sum(sum(one.left_out.values()) for one in told)
     return found, sum(one.looked_at for one in told), left_out
 
 
-def keep(site: Application) -> None:
+def keep(application: Application) -> None:
     """Load the reference, and keep it."""
     estimate = {"reference": "large", "every_s": 86400}
     stream = {"source": KEEPER, "realtime": True, "model": "small", "estimate": estimate}
-    site.fleet.add("keeper", StreamOptions.model_validate(stream))
+    application.fleet.add("keeper", StreamOptions.model_validate(stream))
     deadline = time.monotonic() + 300
     while True:
-        told = site.fleet.stats()["keeper"].accuracy
+        told = application.fleet.stats()["keeper"].accuracy
         if told is not None and told.looked_at:
             return
         if time.monotonic() > deadline:
@@ -80,21 +80,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     asked = parser.parse_args()
     options = configuration(asked)
-    site = Application(options.model_copy(update={"streams": {}}))
-    site.open()
-    keep(site)
+    application = Application(options.model_copy(update={"streams": {}}))
+    application.open()
+    keep(application)
     kept: dict[bool, list[dict[str, float]]] = {False: [], True: []}
     looked_at = left_out = 0
     try:
-        block(site, options, None, 5.0, asked.alone)
+        block(application, options, None, 5.0, asked.alone)
         for number in range(asked.rounds):
             for beside in (False, True) if number % 2 else (True, False):
                 every_s = asked.every if beside else None
-                found, looks, missed = block(site, options, every_s, asked.seconds, asked.alone)
+                found, looks, missed = block(
+                    application, options, every_s, asked.seconds, asked.alone
+                )
                 kept[beside].append(found)
                 looked_at, left_out = looked_at + looks, left_out + missed
     finally:
-        site.close()
+        application.close()
     print(f"{looked_at} frames looked at, {left_out} left out")
     for name in MEASURED:
         plain, looked = (median(one[name] for one in kept[which]) for which in (False, True))

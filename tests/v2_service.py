@@ -28,7 +28,7 @@ LIBRARIES = {"http": triton_http, "grpc": triton_grpc}
 class Running:
     """A service that runs; ``addresses`` by transport."""
 
-    site: Application
+    application: Application
     addresses: dict[str, str]
 
     def client(self, transport: str, **more: Any) -> Any:
@@ -46,21 +46,23 @@ def running(models: dict[str, Any], **serving: Any) -> Iterator[Running]:
     )
     options = configuration.serving
     assert options is not None
-    site = Application(configuration)
-    site.open()
+    application = Application(configuration)
+    application.open()
     service = OpenInference(
-        site.repository, options.limits, regions=Regions() if options.shared_memory else None
+        application.repository, options.limits, regions=Regions() if options.shared_memory else None
     )
-    app = create_app(site.repository, site.scheduler, None, options, routers=[router(service)])
+    app = create_app(
+        application.repository, application.scheduler, None, options, routers=[router(service)]
+    )
     grpc = GrpcServer(service, options)
     server = Server(app, options, [grpc])
     server.start()
     try:
         http = server.url.removeprefix("http://")
-        yield Running(site, {"http": http, "grpc": f"127.0.0.1:{grpc.port}"})
+        yield Running(application, {"http": http, "grpc": f"127.0.0.1:{grpc.port}"})
     finally:
         server.stop()
-        site.close()
+        application.close()
 
 
 def tensors(transport: str, **feed: np.ndarray[Any, Any]) -> list[Any]:

@@ -20,7 +20,7 @@ def all_begun(calls: Iterable[Callable[[], Future[T]]]) -> list[Future[T]]:
     try:
         for call in calls:
             futures.append(call())  # noqa: PERF401 - those before a refusal count
-    except BaseException:  # whatever it is, it goes on; nobody would read the others' results
+    except BaseException:  # re-raised; nobody would read the others' results
         for future in futures:
             future.cancel()
         raise
@@ -52,7 +52,7 @@ def joined(futures: Sequence[Future[T]], join: Callable[[list[T]], R]) -> Future
                     whole.set_exception(error)
                     return
             whole.set_result(join([part.result() for part in parts]))
-        except BaseException as exc:  # noqa: BLE001 - the caller gets it, whatever it is
+        except BaseException as exc:  # noqa: BLE001 - the caller gets any error
             whole.set_exception(exc)
 
     def cancel(ended: Future[R]) -> None:

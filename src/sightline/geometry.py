@@ -109,7 +109,7 @@ def inside(points: Floats, polygon: Floats) -> Mask:
     x, y = points[:, :1], points[:, 1:]
     x0, y0 = polygon[:, 0], polygon[:, 1]
     x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
-    # Of edges that meet at a point's height, one counts.
+    # Where two edges meet at a point's height, only one counts.
     rises = (y0 > y) != (y1 > y)
     with np.errstate(divide="ignore", invalid="ignore"):
         left = x < (x1 - x0) * (y - y0) / (y1 - y0) + x0

@@ -89,7 +89,7 @@ def site(estimate: dict[str, Any], **more: Any) -> Configuration:
 def served(configuration: Configuration) -> Iterator[httpx.Client]:
     """A client of a service that runs."""
     installation = Installation(configuration)
-    running = installation.site
+    running = installation.application
     running.open()
     assert configuration.serving is not None
     app = create_app(
@@ -279,13 +279,13 @@ def test_a_model_that_is_loaded_again_begins_anew() -> None:
 def test_alerts_watch_estimates() -> None:
     rule = {"name": "worse", "metric": "accuracy", "below": 0.99, "for_s": 0}
     installation = Installation(site({}, alerts=[rule]))
-    installation.site.open()
+    installation.application.open()
     try:
-        wait_for(lambda: status(installation.site).state == "estimated", timeout_s=PATIENT_S)
+        wait_for(lambda: status(installation.application).state == "estimated", timeout_s=PATIENT_S)
         installation._alerts.evaluate()
         assert installation._alerts.firing == [("worse", "stream", "gate")]
     finally:
-        installation.site.close()
+        installation.application.close()
 
 
 @pytest.mark.parametrize(

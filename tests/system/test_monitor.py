@@ -60,7 +60,7 @@ def service(tmp_path: Path) -> Iterator[Server]:
     configuration = configuration.model_copy(update=update)
     assert configuration.serving is not None
     installation = Installation(configuration)
-    site, meter = installation.site, installation.meter
+    site, meter = installation.application, installation.meter
     site.open()
     app = create_app(
         site.repository, site.scheduler, site.fleet, configuration.serving, meter,

@@ -32,7 +32,7 @@ TRANSPORTS = {"http": triton_http, "grpc": triton_grpc}
 
 @dataclass(frozen=True)
 class Native:
-    site: Application
+    application: Application
     files: dict[str, Path]
     addresses: dict[str, str]
 
@@ -66,19 +66,21 @@ def native(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[Nat
             "serving": {"port": 0, "grpc_port": 0},
         }
     )
-    site = Application(configuration)
-    site.open()
+    application = Application(configuration)
+    application.open()
     options = configuration.serving
     assert options is not None
-    service = OpenInference(site.repository, options.limits)
-    app = create_app(site.repository, site.scheduler, None, options, routers=[router(service)])
+    service = OpenInference(application.repository, options.limits)
+    app = create_app(
+        application.repository, application.scheduler, None, options, routers=[router(service)]
+    )
     grpc = GrpcServer(service, options)
     server = Server(app, options, [grpc])
     server.start()
     http = server.url.removeprefix("http://")
-    yield Native(site, files, {"http": http, "grpc": f"127.0.0.1:{grpc.port}"})
+    yield Native(application, files, {"http": http, "grpc": f"127.0.0.1:{grpc.port}"})
     server.stop()
-    site.close()
+    application.close()
 
 
 @pytest.fixture(params=TRANSPORTS)
@@ -309,8 +311,8 @@ def test_grpc_asyncio_and_streams(native: Native) -> None:
 
 
 def test_reload_without_a_failed_request(native: Native) -> None:
-    native.site.repository.load("mlp")
-    native.site.repository.load("yolox")
+    native.application.repository.load("mlp")
+    native.application.repository.load("yolox")
     with triton_http.InferenceServerClient(native.addresses["http"]) as client:
         feed = {"features": np.ones((1, 4), np.float32)}
         assert client.infer("mlp", tensors(client, feed)).as_numpy("scores").tolist() == [

@@ -67,11 +67,11 @@ def pictures() -> list[bytes]:
     return [cv2.imencode(".jpg", frame.image)[1].tobytes() for frame in frames]
 
 
-class Site:
+class RunningService:
     """A service that runs."""
 
-    def __init__(self, site: Application, server: Server, grpc: GrpcServer) -> None:
-        self.site, self.url, self.grpc = site, server.url, f"127.0.0.1:{grpc.port}"
+    def __init__(self, application: Application, server: Server, grpc: GrpcServer) -> None:
+        self.application, self.url, self.grpc = application, server.url, f"127.0.0.1:{grpc.port}"
         self.client = httpx.Client(base_url=server.url, trust_env=False, timeout=60)
 
     def rollout(self, model: str = "street") -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Site:
 
 
 @contextmanager
-def running(models: dict[str, Any], **more: Any) -> Iterator[Site]:
+def running(models: dict[str, Any], **more: Any) -> Iterator[RunningService]:
     limits = {"queue_ms": 1e5, "timeout_ms": 1e5}  # on a busy computer nothing is refused
     serving = {"port": 0, "grpc_port": 0, "limits": limits}
     configuration = Configuration.model_validate({"models": models, "serving": serving, **more})
@@ -98,13 +98,13 @@ def running(models: dict[str, Any], **more: Any) -> Iterator[Site]:
     server = Server(app, options, [grpc])
     server.start()
     try:
-        yield Site(site, server, grpc)
+        yield RunningService(site, server, grpc)
     finally:
         server.stop()
         site.close()
 
 
-def ask(site: Site, picture: bytes, **headers: str) -> dict[str, Any]:
+def ask(site: RunningService, picture: bytes, **headers: str) -> dict[str, Any]:
     answer = site.client.post("/detect", content=picture, headers=JPEG | headers)
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
@@ -143,7 +143,7 @@ def test_a_canary_that_lost_a_class_is_rolled_back_and_no_request_fails(
 
 
 @contextmanager
-def asking_all_the_time(site: Site, picture: bytes) -> Iterator[None]:
+def asking_all_the_time(site: RunningService, picture: bytes) -> Iterator[None]:
     """Two clients beside the block, of whom none may see a failure."""
     over = threading.Event()
 
@@ -178,7 +178,7 @@ def test_a_split_of_streams_and_requests_and_whose_answer_it_is(
     source = {"source": "street://?seed=5&width=640&height=360&duration=1"}
     streams = {f"gate{number}": source for number in range(2)}
     with running(models, streams=streams) as site:
-        sharing = site.site.rollouts.by_model["street"].sharing
+        sharing = site.application.rollouts.by_model["street"].sharing
         for number in range(4):
             key = f"user {number}"
             model = "next" if sharing.chooses_second(key) else "street"
@@ -196,7 +196,7 @@ def test_a_split_of_streams_and_requests_and_whose_answer_it_is(
                 response = result.get_response()
                 name = response["model_name"] if transport == "http" else response.model_name
                 assert name == f"{model}.detect"
-        names = {name: stats.model for name, stats in site.site.fleet.stats().items()}
+        names = {name: stats.model for name, stats in site.application.fleet.stats().items()}
         assert names == {name: sharing.model_of_stream(name) for name in streams}
 
 

@@ -80,8 +80,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     models: dict[str, Any] = {name: {"model": str(file)} for name, file in files.items()}
     models["street"] = {"model": "street", "warm_up": False, "backend": "onnxruntime"}
     with running(models, shared_memory=True, admin_token="admin", limits={"body_mb": 1}) as found:
-        found.site.repository.unload("spare")
-        found.site.repository.unload("broken")
+        found.application.repository.unload("spare")
+        found.application.repository.unload("broken")
         files["broken"].write_bytes(b"no model")
         assert change("broken", "load").over_http(found, ADMIN).status == 409
         yield found
@@ -340,7 +340,7 @@ def test_too_large_and_shared_memory_that_is_off(tmp_path: Path) -> None:
         assert (http.status, grpc.status) == (501, StatusCode.UNIMPLEMENTED)
         assert "shared memory is off: set serving.shared_memory to true" in http.text == grpc.text
         # Last, as there is no way back: what is refused for load says when to come again.
-        service.site.scheduler.drain(0.0)
+        service.application.scheduler.drain(0.0)
         http, grpc = asking().over_http(service, {}), asking().over_grpc(service, {})
         assert (http.status, grpc.status) == (503, StatusCode.RESOURCE_EXHAUSTED)
         assert http.text == grpc.text
@@ -353,7 +353,7 @@ def test_a_model_that_is_being_loaded(tmp_path: Path, monkeypatch: pytest.Monkey
 
     models = {"mlp": {"model": str(native_models.perceptron(tmp_path / "mlp.onnx"))}}
     with running(models) as service:
-        repository = service.site.repository
+        repository = service.application.repository
         repository.unload("mlp")
         monkeypatch.setitem(repository._states, "mlp", ModelState("mlp", "loading"))
         http, grpc = asking().over_http(service, {}), asking().over_grpc(service, {})

@@ -131,7 +131,7 @@ class Ensemble(_OfModels):
                 how = checked(MemberOptions, weight=weight, class_map=class_map or {})
                 members.append(EnsembleMember(model.detector, how.weight, how.class_map))
             super().__init__(EnsembleDetector(members, options), own)
-        except BaseException:  # whatever it is, it goes on; the engines must not stay
+        except BaseException:  # re-raised once the engines are closed
             for model in own:
                 model.close()
             raise

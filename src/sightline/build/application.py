@@ -241,7 +241,7 @@ class Application:
             self.scheduler.add(key, loaded.engine)
             if options.warm_up:
                 self.scheduler.warm_up(key, loaded.card.size)
-        except BaseException:  # whatever it is, it goes on; the engine must not stay
+        except BaseException:  # re-raised once the engine is closed
             loaded.close()
             raise
         return loaded
@@ -367,16 +367,16 @@ def _share(configuration: Configuration) -> Configuration:
 class _Shard:
     """What runs in one worker."""
 
-    site: Application
+    application: Application
     fleet: Fleet
 
     def reload(self, model: str) -> None:
         """Load a model again in this worker. Raises what loading raises."""
-        self.site.repository.load(model)
+        self.application.repository.load(model)
 
     def close(self) -> None:
         """End the worker's streams and free its engines."""
-        self.site.close()
+        self.application.close()
 
 
 def _open_shard(
@@ -391,7 +391,7 @@ def _open_shard(
     from sightline.monitoring import logs
 
     logs.set_up(verbose)  # text on a terminal, JSON elsewhere: stderr is the parent's
-    site = Application(configuration, meter, limit, joined, expected, served)
-    site.open()
-    assert isinstance(site.fleet, Fleet)
-    return _Shard(site, site.fleet)
+    application = Application(configuration, meter, limit, joined, expected, served)
+    application.open()
+    assert isinstance(application.fleet, Fleet)
+    return _Shard(application, application.fleet)

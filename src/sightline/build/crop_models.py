@@ -59,7 +59,7 @@ def _of_crops(
     engine = engine_per_process(reading, options, read, stills=stills)
     try:
         return make(engine, reading)
-    except BaseException:  # whatever it is, it goes on; the engine must not stay
+    except BaseException:  # re-raised once the engine is closed
         engine.close()
         raise
 

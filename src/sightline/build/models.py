@@ -107,7 +107,7 @@ def _looking(options: ModelOptions, detector: D) -> D | TiledDetector:
 
     try:
         return TiledDetector(detector, options)
-    except BaseException:  # whatever it is, it goes on; the engine must not stay
+    except BaseException:  # re-raised once the engine is closed
         detector.close()
         raise
 
@@ -214,7 +214,7 @@ def _around(options: ModelOptions, make_engine: Callable[[CardReading], Engine])
                 include={"conf", "iou", "size", "classes", "max_detections", "agnostic_nms"}
             ),
         )
-    except BaseException:  # whatever it is, it goes on; the engine must not stay
+    except BaseException:  # re-raised once the engine is closed
         engine.close()
         raise
 

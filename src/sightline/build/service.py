@@ -1,4 +1,4 @@
-"""The service around a site: HTTP, gRPC, metrics, traces and alerts, as a configuration says."""
+"""The service around an application: HTTP, gRPC, metrics, traces and alerts, as a configuration says."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Installation:
-    """A site that is watched, and served where the configuration says so.
+    """An application that is watched, and served where the configuration says so.
 
     ``run`` does everything that ``sightline run`` and ``sightline serve`` promise.
 
@@ -56,8 +56,8 @@ class Installation:
             None if configuration.history is None else self._lost_minutes,
         )
         counts = ModelCounts(self.meter)
-        self.site = Application(configuration, counts)
-        self.site.history.models = self._counts = counts
+        self.application = Application(configuration, counts)
+        self.application.history.models = self._counts = counts
         self._webhook, self._mailer = Webhook(), Mailer(configuration.mail)
         self._alerts = self._rules()
         self.failure: Exception | None = None
@@ -78,7 +78,7 @@ class Installation:
             SightlineError: a model cannot be used, or the service cannot listen.
         """
         with ExitStack() as stack:
-            stack.callback(self.site.close)
+            stack.callback(self.application.close)
             stack.callback(self._note_streams)
             stack.callback(self._webhook.close)
             stack.callback(self._mailer.close)
@@ -98,7 +98,7 @@ class Installation:
         self._ended = True
 
     def _wait(self, opening: threading.Thread) -> None:
-        fleet = self.site.fleet
+        fleet = self.application.fleet
         while not self._ended:  # no Event: a signal's handler that waits for its lock would hang
             time.sleep(_LOOK_S)
             if not opening.is_alive() and all(
@@ -109,12 +109,12 @@ class Installation:
     def _end_opening(self, opening: threading.Thread) -> None:
         """Do not wait for models: what loads them ends with the process, which nothing can interrupt."""
         opening.join(_LOAD_S)
-        if opening.is_alive() and not self.site.stop_opening():
+        if opening.is_alive() and not self.application.stop_opening():
             opening.join()  # it starts streams, whose outputs must be closed
 
     def _note_streams(self) -> None:
-        self.last = self.site.fleet.stats()
-        self.last_rollouts = self.site.rollouts.stats()
+        self.last = self.application.fleet.stats()
+        self.last_rollouts = self.application.rollouts.stats()
 
     def _serve(self, stack: ExitStack, opening: threading.Thread) -> None:
         from sightline.monitoring.tracing import tracing
@@ -128,17 +128,17 @@ class Installation:
 
         options = self.configuration.serving
         assert options is not None
-        site = self.site
+        application = self.application
         traces = tracing(options.trace_to)
         stack.callback(traces.close)
         regions = Regions() if options.shared_memory else None
-        protocol = OpenInference(site.repository, options.limits, regions=regions)
+        protocol = OpenInference(application.repository, options.limits, regions=regions)
         app = create_app(
-            site.repository, site.scheduler, site.fleet, options, self.meter,
+            application.repository, application.scheduler, application.fleet, options, self.meter,
             routers=[router(protocol)], tracing=traces, told=partial(self._answered, "http"),
-            classifiers=site.classifiers, clash=partial(added_stream_conflict, self.configuration, self._files),
-            stage_models={*self.configuration.models, *bundled_files()}, search=site.search,
-            rollouts=lambda: site.rollouts.by_model, reports=site.history.reports,
+            classifiers=application.classifiers, clash=partial(added_stream_conflict, self.configuration, self._files),
+            stage_models={*self.configuration.models, *bundled_files()}, search=application.search,
+            rollouts=lambda: application.rollouts.by_model, reports=application.history.reports,
         )  # fmt: skip
         grpc = GrpcServer(protocol, options, partial(self._answered, "grpc"))
         server = Server(app, options, [] if options.grpc_port is None else [grpc])
@@ -150,10 +150,10 @@ class Installation:
 
     def _open(self) -> None:
         try:
-            self.site.open()
+            self.application.open()
             self._alerts.start()
         except Exception as exc:  # noqa: BLE001 - `run` raises it in the caller's thread
-            if not self.site.stopped:
+            if not self.application.stopped:
                 self.failure = exc
             self.end()
             self._stop_service()
@@ -163,19 +163,19 @@ class Installation:
         self._counts.answered(code, seconds)
 
     def _streams(self) -> Mapping[str, StreamStats]:
-        return self.site.fleet.stats()
+        return self.application.fleet.stats()
 
     def _queues(self) -> SchedulerStats:
-        return self.site.scheduler.stats()
+        return self.application.scheduler.stats()
 
     def _rollouts(self) -> Mapping[str, RolloutStats]:
-        return self.site.rollouts.stats()
+        return self.application.rollouts.stats()
 
     def _lost_minutes(self) -> int:
-        return self.site.history.lost_minutes
+        return self.application.history.lost_minutes
 
     def _restarts(self) -> int:
-        fleet = self.site.fleet
+        fleet = self.application.fleet
         return fleet.restarts if isinstance(fleet, ShardedFleet) else 0
 
     def _rules(self) -> AlertRules:

@@ -34,7 +34,7 @@ from sightline.protocols import (
     Stage,
 )
 from sightline.redaction import redact_address
-from sightline.runtime.repository.served_model import ModelCall, SharedModel, Wanted
+from sightline.runtime.repository.served_model import ModelCall, Overrides, SharedModel
 from sightline.runtime.rollouts.rollout import Rollout
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import (
@@ -171,7 +171,7 @@ class StreamMaker:
         load: StreamLoad,
         watching: Sequence[Stage[Any]],
     ) -> Pipeline:
-        terms = replace(terms, min_rate=0.0, live=False)  # of these, nobody is promised a rate
+        terms = replace(terms, min_rate=0.0, live=False)  # classifiers have no assured rate
         classifier = partial(_classifier, self._scheduler, self._get_classifier, terms)
         embedder = partial(_embedder, self._scheduler, self._get_embedder, terms)
         finder = partial(_stage_detector, self._scheduler, self._get_stage_detector, terms)
@@ -229,7 +229,7 @@ def _beside(
     """A stream's detector, with the second model that its model may have."""
     if rollout is None:
         return first
-    wanted = Wanted(conf=conf)
+    wanted = Overrides(conf=conf)
 
     def ask(other: SharedModel) -> Detector:
         return scheduled(other.detector.replaced(conf=conf), other.name)

@@ -232,7 +232,7 @@ def _run(
     files = WrittenFiles(of_configuration(configuration))
     installation = Installation(configuration, read)
     came = _end_on_signals(installation) if configuration.serving is None else []
-    fleet = installation.site.fleet
+    fleet = installation.application.fleet
     with fleet_view(installation, quiet=quiet), reopen_on_hangup(fleet.reopen):
         installation.run()
     # Elsewhere than on a terminal each stream has logged how it ended.
@@ -245,7 +245,9 @@ def _run(
     _tell_rollouts(installation)
     if came[:1] == [signal.SIGINT]:
         raise typer.Exit(130)
-    if installation.site.failed or any(one.state == "failed" for one in installation.last.values()):
+    if installation.application.failed or any(
+        one.state == "failed" for one in installation.last.values()
+    ):
         raise typer.Exit(1)
 
 

@@ -56,7 +56,7 @@ def _inside(at: Loc, other: Loc) -> bool:
 def _of(item: Any, nodes: Mapping[Loc, yaml.Node]) -> Iterator[Mistake]:
     kind, context = item["type"], item.get("ctx", {})
     at = _real(item["loc"], nodes)
-    if kind == "inconsistent":  # of our own: options that do not go together
+    if kind == "inconsistent":  # raised by refuse_inconsistent
         for inner, text in context["problems"]:
             yield Mistake(_real((*item["loc"], *inner), nodes), text)
     elif "[key]" in item["loc"]:
@@ -78,7 +78,7 @@ def _of(item: Any, nodes: Mapping[Loc, yaml.Node]) -> Iterator[Mistake]:
         yield Mistake(at, str(context["error"]))
     elif kind == "too_short" and at in {(), ("models",)}:
         yield Mistake(at, "at least one model is wanted: name: {model: ...}")
-    elif kind == "too_short" and context["field_type"] == "Value":  # of a secret
+    elif kind == "too_short" and context["field_type"] == "Value":  # a secret
         yield Mistake(at, f"it must have {context['min_length']} characters or more")
     elif kind == "too_short":
         yield Mistake(at, f"wants {context['min_length']} or more, not {context['actual_length']}")

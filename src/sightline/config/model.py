@@ -60,7 +60,7 @@ ClassNames = Annotated[
 
 
 LARGEST_SIDE = 8192
-"""Of an input or a tile, in pixels. Activations at this side take gigabytes already; what is larger is a slip
+"""Largest side of an input or a tile, in pixels. Activations at this side take gigabytes already; what is larger is a slip
 of the finger, and would exhaust the memory of the machine."""
 
 

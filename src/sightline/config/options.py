@@ -50,7 +50,7 @@ def checked(options: type[SomeOptions], **values: object) -> SomeOptions:
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         place, kind = _resolved(options, first["loc"])
-        if first["type"] == "inconsistent":  # of our own: each names its value
+        if first["type"] == "inconsistent":  # raised by refuse_inconsistent
             said = [(_dotted((*place, *at)), what) for at, what in first["ctx"]["problems"]]
             raise ConfigError("; ".join(f"{at}: {what}" for at, what in said)) from exc
         at, value = _dotted(place), first["input"]

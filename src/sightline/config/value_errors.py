@@ -44,7 +44,7 @@ _LIMITS = {
 def in_words(kind: str, context: Mapping[str, object], message: str) -> str:
     """A mistake by its pydantic type, context and message: "it must be a number"."""
     if kind.startswith("too_") and context.get("field_type") == "Value":
-        kind = f"string_{kind}"  # of a secret
+        kind = f"string_{kind}"  # a secret
     if kind in _LIMITS:
         key, text = _LIMITS[kind]
         value = context.get(key, "")

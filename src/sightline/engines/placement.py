@@ -58,7 +58,7 @@ def place(
                 message = f"replica {len(made) + 1} on {device}{budget}: {exc}"
                 raise type(exc)(message) from exc
         return made[0] if len(made) == 1 else Replicas(made)
-    except BaseException:  # whatever it is, it goes on; no engine must stay
+    except BaseException:  # re-raised once all engines are closed
         for engine in made:
             engine.close()
         raise
@@ -150,7 +150,7 @@ def _made_on(
 
     def work() -> None:
         try:
-            os.sched_setaffinity(0, processors)  # of this thread
+            os.sched_setaffinity(0, processors)  # it applies to this thread alone
             made.append(make(how))
         except BaseException as exc:  # noqa: BLE001 - raised in the caller's thread
             failed.append(exc)

@@ -79,7 +79,7 @@ class Replicas:
                 self._give_back(replica, exc)
                 if not last:
                     raise
-            except BaseException as exc:  # whatever it is, it goes on; the place is free again
+            except BaseException as exc:  # re-raised once the place is free again
                 self._give_back(replica, exc)
                 raise
             else:

@@ -190,7 +190,7 @@ class Workers:
             if outputs is None:
                 return False
             job.future.set_result(job.read(outputs))
-        except BaseException as exc:  # noqa: BLE001 - the caller gets it, whatever it is
+        except BaseException as exc:  # noqa: BLE001 - the caller gets any error
             let_go_of_frames(exc)
             job.future.set_exception(_said(exc, self._name, job.shape))
             del job  # the trace holds this function, and the future the trace: no circle

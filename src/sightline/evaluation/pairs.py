@@ -40,7 +40,7 @@ class PairCounts:
 
     @classmethod
     def none(cls, classes: int) -> PairCounts:
-        """Of no picture."""
+        """The counts of no picture: all are 0."""
         return cls(*(np.zeros(classes, np.int64) for _ in range(4)))
 
     def __add__(self, other: PairCounts) -> PairCounts:

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 
 MOST_BYTES = 100_000_000
-"""Of a member that is read as a whole: one from elsewhere may unpack to any size."""
+"""Largest member that is read as a whole: an archive from elsewhere may unpack to any size."""
 
 
 def read_member(archive: zipfile.ZipFile, name: str, most_bytes: int = MOST_BYTES) -> bytes:

@@ -6,7 +6,7 @@ MOST_VALUES = 200_000
 """Values of one text, each alias counted as what it stands for: a bomb is a few lines long."""
 
 _MOST_BITS = 10_000
-"""Of a number: Python shows none of many more than 4,300 digits."""
+"""Longest number: Python prints none of more than 4,300 digits."""
 
 
 class YamlTextError(ValueError):

@@ -30,9 +30,9 @@ _COLOURS = (
     "#4D8BFF", "#C6F432", "#E056FD", "#F7B7A3", "#3DDC5A", "#F4845F", "#8ECAE6", "#D4A5FF",
 )  # fmt: skip
 _CROWD = 8  # more objects than this crowd a picture
-_SMALL = 0.12  # of the picture's shorter side
+_SMALL = 0.12  # share of the picture's shorter side
 _TRACE_FRAMES = 30
-_OPACITY = 0.4  # of masks
+_OPACITY = 0.4  # masks are drawn so opaque
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 

@@ -352,7 +352,7 @@ def _size(path: Path) -> int:
 
 def _split(url: str) -> SplitResult:
     """The parts of a URL. Raises ConfigError where it is none."""
-    # Of a URL that cannot be read, nothing is repeated: the credential may be anywhere in it.
+    # A URL that cannot be read is not repeated: the credential may be anywhere in it.
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigError("the URL holds spaces or characters that must be percent-encoded")
     try:

@@ -215,7 +215,10 @@ def load_onnx(path: Path) -> Any:
 
     try:
         graph = onnx.load(str(path))
-    except (onnx.checker.ValidationError, ValueError) as exc:  # of weights in files beside it alone
+    except (
+        onnx.checker.ValidationError,
+        ValueError,
+    ) as exc:  # raised for weights in files beside it only
         raise ModelError(
             f"{path}: its weights cannot be used: {str(exc).rstrip('. ')}. They must be files in the model's own folder: put them "
             "there, or save the model in one file"

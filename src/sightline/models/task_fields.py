@@ -103,7 +103,7 @@ def _only_shape(fit: Fit, names: int | None, card: str) -> KeypointShape:
     """The one shape of keypoints that the values of a model's candidates allow."""
     values = fit.keypoint_values or 0
     if fit.class_scores:
-        values -= names or 1  # of a model whose classes nobody names, one is likeliest
+        values -= names or 1  # one class is likeliest where nobody names them
     if values == _COCO_SHAPE[0] * _COCO_SHAPE[1]:
         return _COCO_SHAPE
     able = [(values // each, each) for each in (3, 2) if values > 0 and values % each == 0]

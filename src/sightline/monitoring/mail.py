@@ -129,7 +129,7 @@ class Mailer:
                 for address, (code, words) in refused.items()
             }
         finally:
-            # What was taken is taken, whatever the server says to the farewell.
+            # A mail that was accepted counts, whatever the server answers to QUIT.
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 server.quit()
             server.close()

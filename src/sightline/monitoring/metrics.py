@@ -170,7 +170,7 @@ class PrometheusMeter:
         for sample in _buckets(self._inference_seconds):
             limit = float(sample.labels["le"])
             found[sample.labels["model"]].inference[limit] += sample.value
-        for sample in _buckets(self._queue_seconds):  # of all priorities together
+        for sample in _buckets(self._queue_seconds):  # all priorities together
             limit = float(sample.labels["le"])
             found[sample.labels["model"]].queue[limit] += sample.value
         return dict(found)
@@ -207,7 +207,7 @@ class _DetectionCounts:
 
     def add(self, stream: str, detections: Detections) -> None:
         """Count the objects of a frame by class; beyond ``MOST_STREAMS`` streams all others are one."""
-        # Of the few objects of a picture, quicker than anything that NumPy has.
+        # Quicker than NumPy for the few objects of a picture.
         counts = collections.Counter(detections.class_ids.tolist())
         with self._lock:
             if stream not in self._counts and len(self._counts) >= MOST_STREAMS:

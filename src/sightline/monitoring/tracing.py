@@ -120,7 +120,7 @@ class OpenTelemetry:
         span = self._tracer.start_span(name, context, SpanKind.SERVER)
         try:
             yield _Request(self._tracer, span)
-        except BaseException as exc:  # whatever it is, it goes on; the span tells of it
+        except BaseException as exc:  # re-raised; the span records it
             span.set_status(Status(StatusCode.ERROR, redact(f"{type(exc).__name__}: {exc}")))
             raise
         finally:

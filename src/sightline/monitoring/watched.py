@@ -17,7 +17,7 @@ from sightline.types import RolloutStats, StreamStats
 WINDOW_S = 60.0
 
 LEAST_OBJECTS = 20
-"""Of fewer objects nobody says how well two models agree."""
+"""Fewest objects from which the agreement of two models is told."""
 
 _Objects = tuple[int, int]
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class WatchedValues:
         self._clock = clock
         self._past: deque[tuple[float, dict[str, ModelTotals]]] = deque([(clock(), meter.totals())])
         self._up: dict[str, float] = {}
-        self._ages: dict[str, float] = {}  # of streams that have run: p99, as it was last
+        self._ages: dict[str, float] = {}  # the last p99 of streams that have run
 
     def __call__(self) -> list[Reading]:
         now = self._clock()

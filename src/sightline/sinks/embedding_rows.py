@@ -26,7 +26,7 @@ def insert_embeddings(connection: sa.Connection, found: Sequence[tuple[int, Embe
         return
     kinds = {one.embedder.digest: one.embedder for _, one in found}
     numbers = {digest: embedder_id(connection, info) for digest, info in kinds.items()}
-    # Of several of one track in a batch, the last is the best.
+    # Where a batch has several of one track, the last is the best.
     newest: dict[tuple[object, ...], dict[str, object]] = {}
     for place, (stream_id, one) in enumerate(found):
         number = numbers[one.embedder.digest]

@@ -59,7 +59,7 @@ streams = sa.Table(
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
     sa.Column("fps", sa.Float),
-    # Of a file that was indexed to search by:
+    # For files that were indexed to search by:
     sa.Column("path", Name),  # absolute
     sa.Column("size", sa.BigInteger),  # bytes
     sa.Column("modified_ns", sa.BigInteger),  # Unix time
@@ -91,11 +91,11 @@ objects = sa.Table(
     sa.Column("y1", sa.Float, nullable=False),
     sa.Column("x2", sa.Float, nullable=False),
     sa.Column("y2", sa.Float, nullable=False),
-    # Of models that tell more than boxes:
+    # For models that tell more than boxes:
     sa.Column("angle", sa.Float),  # radians by which the box is turned about its centre, clockwise
     sa.Column("keypoints", sa.JSON(none_as_null=True)),  # [[x, y, score], ...]
     sa.Column("mask", sa.JSON(none_as_null=True)),  # COCO's packed run lengths: size, counts
-    sa.Column("parent_id", sa.BigInteger),  # of a part of an object: the track of that object
+    sa.Column("parent_id", sa.BigInteger),  # the track of the object that this one is a part of
     sa.ForeignKeyConstraint(["stream_id", "frame"], ["frames.stream_id", "frames.frame"]),
     sqlite_with_rowid=False,
 )
@@ -168,7 +168,9 @@ embeddings = sa.Table(
     sa.Column("y1", sa.Float, nullable=False),
     sa.Column("x2", sa.Float, nullable=False),
     sa.Column("y2", sa.Float, nullable=False),
-    sa.Column("quality", sa.Float, nullable=False),  # of the crop, to compare it with others
+    sa.Column(
+        "quality", sa.Float, nullable=False
+    ),  # quality of the crop, to compare it with others
     sa.Column("vector", sa.LargeBinary, nullable=False),  # little-endian float16, of length 1
     sa.Column("picture", sa.LargeBinary),  # the crop as a small JPEG
     sa.UniqueConstraint("embedder_id", "stream_id", "track_id"),
@@ -181,11 +183,11 @@ history_series = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("kind", sa.String, nullable=False),  # stream, model or service
     sa.Column("name", Name, nullable=False),
-    sa.Column("model", Name, nullable=False),  # of a stream: what found its objects
+    sa.Column("model", Name, nullable=False),  # what found the objects of a stream
     sa.UniqueConstraint("kind", "name", "model"),
 )
 history_names = sa.Table(
-    "history_names",  # of counts, histograms and values: summaries have their numbers
+    "history_names",  # names of counts, histograms and values: summaries have their numbers
     _metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", Name, nullable=False, unique=True),

@@ -104,7 +104,7 @@ class VideoReader:
         self.length = max(0, container.size) if length is None else length
         self._key_frame_by = time.monotonic() + key_frame_s
         self._begun = False  # a picture has come
-        self.heard_at = float("-inf")
+        self.last_packet_at = float("-inf")
         self.first_packet: int | None = None
         self._turn = turn or EveryPacket()
         self.container = container
@@ -126,7 +126,7 @@ class VideoReader:
         step = 1 / (rate * stream.time_base) if rate and stream.time_base else None
         self._places = FramePlaces(step, timed=self._timed and tells_order(container, stream))
         self._in_decoding_order = container.format.name in DECODING_ORDER
-        # Of all streams, so that read() keeps its deadline where only sound arrives.
+        # All streams are read, so that read() keeps its deadline where only sound arrives.
         self._packets: Iterator[Packet[Any]] = container.demux()
         self._decoded: deque[DecodedFrame] = deque()
         self._failures = 0
@@ -166,12 +166,14 @@ class VideoReader:
             # Not packet.stream_index: it is 0 in the packets that flush the decoders at the end.
             is_picture = packet.stream.index == self.stream.index
             if time.monotonic() > deadline:
-                self.heard_at = time.monotonic() if packet.size and is_picture else self.heard_at
+                self.last_packet_at = (
+                    time.monotonic() if packet.size and is_picture else self.last_packet_at
+                )
                 raise TimeoutError(f"no picture for {timeout_s:g} s")
             if not is_picture:
                 continue
             if packet.size:
-                deadline = self._hear(packet, deadline, timeout_s)
+                deadline = self._note_arrival(packet, deadline, timeout_s)
             if packet.size and not self._admits(packet):
                 self._note_end(cast("Packet[VideoStream]", packet))
                 self._skip()
@@ -220,7 +222,7 @@ class VideoReader:
     @property
     def waits_for_key_frame(self) -> bool:
         """Packets came for ``key_frame_s``, and no picture could be made of them."""
-        return not self._begun and self.heard_at > self._key_frame_by
+        return not self._begun and self.last_packet_at > self._key_frame_by
 
     @property
     def span_s(self) -> float:
@@ -245,14 +247,14 @@ class VideoReader:
         if self._file is not None:
             self._file.close()
 
-    def _hear(self, packet: Packet[Any], deadline: float, timeout_s: float) -> float:
+    def _note_arrival(self, packet: Packet[Any], deadline: float, timeout_s: float) -> float:
         """Note a packet of the picture stream; returns until when the next picture must be there."""
-        self.heard_at = time.monotonic()
+        self.last_packet_at = time.monotonic()
         if self.first_packet is None:
             self.first_packet = hash((packet.pts, bytes(packet)))
-        if self._begun or self.heard_at > self._key_frame_by:
+        if self._begun or self.last_packet_at > self._key_frame_by:
             return deadline
-        return min(self.heard_at + timeout_s, self._key_frame_by)
+        return min(self.last_packet_at + timeout_s, self._key_frame_by)
 
     def _admits(self, packet: Packet[Any]) -> bool:
         """Whether a packet is decoded. A damaged stream has gaps enough: of it none is left out."""
@@ -339,7 +341,7 @@ class VideoReader:
         """Hand on the good frames that the decoder still holds, and then the error."""
         self._error = error
         if isinstance(error, av.ExitError | TimeoutError):
-            return  # of a stream that was silent for seconds they are too old to be of use
+            return  # after seconds of silence they are too old to be of use
         flush = cast("Packet[VideoStream]", Packet())
         if self.stream.time_base is not None:
             flush.time_base = self.stream.time_base

@@ -90,7 +90,7 @@ class NewestFrameSource:
         scalers = Scalers()
         while (taken := self._take()) is not None:
             picture = taken.decoded.picture(scalers)
-            # Of a recording damaged frames count; what a camera sent and nobody took does not.
+            # Damaged frames of a recording count; frames of a camera that nobody took do not.
             info = self._live.info
             live = info is None or info.live
             index = self._live.handed - 1 if live else taken.decoded.place
@@ -145,7 +145,7 @@ class NewestFrameSource:
     def _open_by(self) -> float:
         """Until when the first picture must be there; later while packets or a download come."""
         connection = self._live.connection
-        heard = connection.heard_at if connection else 0.0
+        heard = connection.last_packet_at if connection else 0.0
         opening = self._live.alive_at + self._options.open_timeout_s
         return max(opening, heard + self._options.stall_timeout_s) + _REASON_S
 

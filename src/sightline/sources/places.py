@@ -40,7 +40,7 @@ class FramePlaces:
         self._reported = 0  # left out, and not yet found in the order
         self._damaged = self._torn = 0  # for so many frames more this may show
         self._last: int | None = None
-        self._decoded_at = -(1 << 63)  # of the last packet
+        self._decoded_at = -(1 << 63)  # decoding time of the last packet
         self._anew = (
             False  # timestamps have begun anew, and the first frame of them has not come out
         )

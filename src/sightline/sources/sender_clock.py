@@ -38,7 +38,7 @@ class SenderClock:
         self._offset: float | None = None
         self._told = False
 
-    def note(self, packet: Packet) -> None:  # type: ignore[type-arg]  # of any stream
+    def note(self, packet: Packet) -> None:  # type: ignore[type-arg]  # a packet of any stream
         """Look at a packet. Costs a microsecond where it carries no time."""
         if packet.pts is None or not packet.has_sidedata("prft"):
             return

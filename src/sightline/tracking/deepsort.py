@@ -35,7 +35,7 @@ ALIKE = 0.97
 """A vector this near to one of its gallery (cosine) tells nothing new."""
 OVERLAP = 0.3
 """What full overlap weighs beside looks: a cosine distance that is so much smaller."""
-_LEAST = 1e-6  # of a pair: an assignment ignores those of no weight
+_LEAST = 1e-6  # least weight of a pair: an assignment ignores those of no weight
 UNLIKE = 1.5
 """What overlaps a track of the last frame is another object where it is so many times farther from its
 gallery than ``appearance_threshold``."""

@@ -71,7 +71,7 @@ class Tracks:
     ids: Ints
     hits: Ints  # updates with a detection
     misses: Ints  # updates without one
-    seen: NDArray[np.float64]  # clock of the last detection, seconds
+    seen: NDArray[np.float64]  # clock at the last detection, seconds
     scores: Floats  # of the last detection
     class_ids: Ints  # of the last detection
 

@@ -55,7 +55,7 @@ class ModelFigures:
 
     @property
     def error_rate(self) -> float:
-        """Of all pictures that it was given, 0 to 1."""
+        """The share of all pictures given to it that failed, 0 to 1."""
         return self.failed / self.tried if self.tried else 0.0
 
 

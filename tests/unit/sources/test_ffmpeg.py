@@ -325,7 +325,7 @@ def test_a_stream_of_which_only_the_sound_comes_is_silent() -> None:
     with pytest.raises(TimeoutError, match=r"no picture for 0\.02 s"):
         reader.read(timeout_s=0.02)
     assert not reader.waits_for_key_frame, "what comes are no pictures: a key frame would not help"
-    assert reader.heard_at == float("-inf")
+    assert reader.last_packet_at == float("-inf")
 
 
 def test_a_stream_is_waited_for_until_its_key_frame() -> None:
@@ -335,7 +335,7 @@ def test_a_stream_is_waited_for_until_its_key_frame() -> None:
     with pytest.raises(TimeoutError):
         reader.read(timeout_s=0.12)
     assert reader.waits_for_key_frame
-    assert reader.heard_at <= time.monotonic()
+    assert reader.last_packet_at <= time.monotonic()
 
 
 def test_what_is_looked_at_ahead_is_read_afterwards() -> None:

@@ -44,7 +44,7 @@ class ScriptedReader:
         self.corrupt = 0
         self.skipped, self.skipped_at = 0, 0.0
         self.sender_clock = None
-        self.heard_at, self.waits_for_key_frame = 0.0, False
+        self.last_packet_at, self.waits_for_key_frame = 0.0, False
         self.decoded = 0
         self.closed = False
         self.container = SimpleNamespace(

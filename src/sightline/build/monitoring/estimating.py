@@ -28,7 +28,7 @@ from sightline.runtime.streams.stream import observe
 from sightline.types import Detections, Frame, StreamInfo
 
 MOST_DETECTIONS = 300
-"""Of a picture, as `sightline evaluate detect` asks for."""
+"""The most objects of a picture, as in `sightline evaluate detect`."""
 
 Tell = Callable[[str], None]
 M = TypeVar("M", ModelOptions, SharedModelOptions)

@@ -153,7 +153,7 @@ class IndexRun:
         if self.stream is not None:
             try:
                 self.stream.run()
-            except BaseException:  # whatever it is goes on; what waits is stored first
+            except BaseException:  # re-raised once what waits is stored
                 self.end(interrupted=True)
                 raise
             self.end()

@@ -61,7 +61,7 @@ def opened(
     named = None if model is None else embedder(ModelOptions(model=model, models_dir=models_dir))
     try:
         searcher = Searcher(database, named.info if named else None, chosen)
-    except BaseException:  # whatever it is, it goes on; the model must not stay
+    except BaseException:  # re-raised once the model is closed
         if named is not None:
             named.close()
         raise

@@ -30,7 +30,7 @@ USUAL_BATCH = 4
 """What TensorRT tunes such an engine for, or fewer."""
 
 EVERY = 5
-"""Of a video, each so many-th frame is shown to a calibrator: neighbours are alike."""
+"""A calibrator is shown each so many-th frame of a video: neighbours are alike."""
 
 MOST_PICTURES = 512
 """So many are shown at most."""

@@ -27,7 +27,7 @@ DATA = "street://?seed=7&duration=4"
 """Frames that models are compared on where the user gives none."""
 
 SIZE = 640
-"""Of the input of a network, where nothing tells it."""
+"""Side of a network's input in pixels, where nothing tells it."""
 
 STRIDE = 32
 """By so many pixels other inputs differ on which a network is tried."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sightline.runtime.streams.fleet import Fleet
 
 DEFAULT_SIDE = 640
-"""Of the input of a model that leaves it open, and of which no card tells."""
+"""Side in pixels of an input that the model leaves open and no card tells."""
 
 
 def measured_engine(
@@ -83,7 +83,7 @@ def measured_fleet(
     from sightline.runtime.repository.served_model import Expected
     from sightline.runtime.streams.fleet import Fleet
 
-    site = Application(
+    application = Application(
         Configuration(
             models={"bench": model.model_dump(exclude_unset=True)},
             serving={"limits": {"streams": streams}},  # nothing is served, but so many may run
@@ -92,11 +92,11 @@ def measured_fleet(
         expected={"bench": Expected(streams, live=True)},
     )
     try:
-        site.open()
-        assert isinstance(site.fleet, Fleet)
-        yield site.fleet
+        application.open()
+        assert isinstance(application.fleet, Fleet)
+        yield application.fleet
     finally:
-        site.close()
+        application.close()
 
 
 def camera_copies(source: str, fps: float, p99: float, *, motion: bool) -> StreamOptions:

@@ -161,7 +161,7 @@ class CropSubject:
             return crop_answers(model, None, kept, range(len(kept)))
 
     def kept(self, found: Sequence[Floats], reference: Sequence[Floats]) -> float:
-        """Of a classifier the share of the reference's sure names, of an embedder the mean cosine or the share
+        """The share of the reference's sure names (classifiers), or the mean cosine or the share (embedders)
         of nearest pictures, whichever is lower."""
         from sightline.evaluation.retrieval import compare_vectors
         from sightline.optimize.variants.crops import sure_scores

@@ -307,6 +307,6 @@ def packed_options(file: Path, size: int | None, target: Target) -> ModelOptions
 
 
 def size_mb(file: Path) -> float:
-    """Of a model's file, with its weights."""
+    """The size of a model's file with its weights, in 10^6 bytes."""
     weights = file.with_suffix(".bin")
     return (file.stat().st_size + (weights.stat().st_size if weights.exists() else 0)) / 1e6

@@ -28,7 +28,7 @@ def _backend() -> Any:
 
 
 def _folder(arguments: dict[str, str]) -> Path:
-    """Of the version that is loaded."""
+    """The folder of the version that is loaded."""
     return Path(arguments["model_repository"]) / arguments["model_version"]
 
 

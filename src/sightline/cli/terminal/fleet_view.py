@@ -50,7 +50,7 @@ def fleet_view(installation: Installation, *, quiet: bool) -> Iterator[None]:
 
         def draw() -> None:
             while not over.wait(PERIOD_S):
-                live.update(shown(installation.site.fleet.stats()), refresh=True)
+                live.update(shown(installation.application.fleet.stats()), refresh=True)
 
         thread = threading.Thread(target=draw, name="view", daemon=True)
         thread.start()

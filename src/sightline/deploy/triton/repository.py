@@ -36,7 +36,7 @@ PICTURE = Tensor("image", "string", (1,))
 """An encoded picture: JPEG, PNG and what else Sightline reads."""
 
 BOXES = Tensor("boxes", "float32", (-1, 4), optional=True)
-"""Of a classifier or an embedder: the objects, x1 y1 x2 y2 in the picture's pixels; none: the whole picture."""
+"""Input of classifiers and embedders: the objects, x1 y1 x2 y2 in the picture's pixels; none: the whole picture."""
 
 OBJECTS = (
     Tensor("boxes", "float32", (-1, 4)),

@@ -151,7 +151,7 @@ class FallbackEngines:
             for candidate in made[1:]:
                 if first is not None and candidate.engine is not None:
                     check_alike(made[0].label, first.info, candidate.label, candidate.engine.info)
-        except BaseException:  # whatever it is, it goes on; no engine must stay
+        except BaseException:  # re-raised once all engines are closed
             for candidate in self.all:
                 if candidate.engine is not None:
                     candidate.engine.close()

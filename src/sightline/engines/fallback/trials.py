@@ -56,7 +56,7 @@ class Trials:
             self._infer_nothing(candidate, hang_s)
         except TimeoutError:
             error = InferenceError(f"its trial took longer than {hang_s:g} s")
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the trial failed
+        except Exception as exc:  # noqa: BLE001 - any error means that the trial failed
             error = exc
         with self._changed:
             candidate.trying = False
@@ -75,7 +75,7 @@ class Trials:
                 if self.closed:
                     raise EngineError("engine fallback was closed")
                 candidate.engine = engine
-        except BaseException:  # whatever it is, it goes on; the engine must not stay
+        except BaseException:  # re-raised once the engine is closed
             engine.close()
             raise
 
@@ -97,7 +97,7 @@ class Trials:
 
         try:
             future = candidate.engine.submit(shape, _blacken, _look)
-        except BaseException:  # whatever it is, it goes on; nothing is in flight
+        except BaseException:  # re-raised; nothing is in flight
             over(None)
             raise
         future.add_done_callback(over)

@@ -125,7 +125,7 @@ def _check_exported(file: zipfile.ZipFile, members: dict[str, str], name: str) -
         sample = io.BytesIO(read_member(file, members["data/sample_inputs/model.pt"]))
         try:
             torch.load(sample, weights_only=True)
-        except Exception as exc:  # whatever it is, these are no tensors
+        except Exception as exc:  # any error means that these are no tensors
             raise ModelError(f"the sample inputs in {name} are no plain tensors") from exc
     graph = json.loads(read_member(file, members["models/model.json"]))
     for key, text in _strings(graph):

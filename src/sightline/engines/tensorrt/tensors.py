@@ -47,7 +47,7 @@ class PlanTensors:
 
     @property
     def precision(self) -> str:
-        """Of an engine of which nothing else is told."""
+        """The precision that is reported where the engine does not tell its own."""
         return {"float16": "fp16", "float32": "fp32"}.get(self.dtype.name, "native")
 
 

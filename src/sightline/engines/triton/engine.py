@@ -58,7 +58,7 @@ class TritonEngine(WorkersEngine):
         self._transport = connect(address, timeout_s)
         try:
             self._model = _find(self._transport, address)
-        except BaseException as exc:  # whatever it is, it goes on; the connection must not stay
+        except BaseException as exc:  # re-raised once the connection is closed
             self._transport.close()
             if isinstance(exc, ServerGone):
                 raise EngineUnavailable(f"Triton at {address} does not answer: {exc}") from exc

@@ -277,7 +277,7 @@ class HttpTransport:
             connection.request(method, path, iter(body) if body else None, headers)
             response = connection.getresponse()
             content = response.read()
-        except BaseException:  # whatever it is, it goes on; the connection is in no known state
+        except BaseException:  # re-raised; the connection is in no known state
             self._local.connection = None
             if connection is not None:
                 connection.close()

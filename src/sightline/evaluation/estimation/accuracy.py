@@ -30,7 +30,7 @@ UNCALIBRATED = 0.25
 
 @dataclass(frozen=True)
 class ClassEstimate:
-    """Of one class: its AP at an overlap of 0.5, and how many objects there are to be expected in the frames."""
+    """The estimate of one class: its AP at an overlap of 0.5, and the expected number of its objects in the frames."""
 
     ap50: float
     objects: float

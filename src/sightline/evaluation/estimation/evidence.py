@@ -36,7 +36,7 @@ class SeenFrame:
 
 @dataclass(frozen=True, eq=False)
 class DetectionEvidence:
-    """Of the N detections of some frames, and of the M objects that only the reference has found.
+    """What is known of the N detections of some frames, and of the M objects that only the reference has found.
 
     Attributes:
         frames: how many frames there are.
@@ -57,7 +57,7 @@ class DetectionEvidence:
 
 
 def evidence(seen: Sequence[SeenFrame], *, still: bool = False) -> DetectionEvidence:
-    """Of frames in their order, each detection alone: from scores, sizes and the frames around.
+    """The evidence of frames in their order, for each detection alone: from scores, sizes and the frames around.
 
     Args:
         seen: the frames.
@@ -68,7 +68,7 @@ def evidence(seen: Sequence[SeenFrame], *, still: bool = False) -> DetectionEvid
 
 
 def evidence_with_reference(seen: Sequence[SeenFrame], *, still: bool = False) -> DetectionEvidence:
-    """Of the frames that the reference has looked at: see ``evidence``."""
+    """The evidence of the frames that the reference has looked at: see ``evidence``."""
     each = zip(seen, _of_each(seen, still=still), strict=True)
     return joined_evidence([of for frame, of in each if frame.reference is not None], referred=True)
 
@@ -76,7 +76,7 @@ def evidence_with_reference(seen: Sequence[SeenFrame], *, still: bool = False) -
 def frame_evidence(
     frame: SeenFrame, before: Detections | None = None, after: Detections | None = None
 ) -> DetectionEvidence:
-    """Of one frame: with what the reference says, where it has looked.
+    """The evidence of one frame, with what the reference says where it has looked.
 
     Args:
         frame: what was found in it.

@@ -56,7 +56,7 @@ class LabelledFootage:
 
 
 @dataclass(frozen=True, eq=False)
-class _Told:
+class _LabelledEvidence:
     """The evidence of a condition, and what is true of it."""
 
     found: DetectionEvidence
@@ -82,26 +82,26 @@ def learn_calibration(
     Raises:
         ConfigError: there are too few detections.
     """
-    alone = _learn([_told(one, referred=False) for one in conditions], class_names)
+    alone = _learn([_labelled(one, referred=False) for one in conditions], class_names)
     referred = None
     if reference is not None:
-        referred = _learn([_told(one, referred=True) for one in conditions], class_names)
+        referred = _learn([_labelled(one, referred=True) for one in conditions], class_names)
     known = [one.interval_s for one in conditions if one.interval_s is not None]
     interval = float(np.median(known)) if known else None
     return AccuracyCalibration(model, reference, len(conditions), alone, referred, interval)
 
 
-def _learn(told: Sequence[_Told], class_names: Sequence[str]) -> Weights:
-    weights = _weights(told)
-    if len(told) < _FEW:
+def _learn(labelled: Sequence[_LabelledEvidence], class_names: Sequence[str]) -> Weights:
+    weights = _weights(labelled)
+    if len(labelled) < _FEW:
         return replace(weights, spread=_FEW_SPREAD)
-    parts = np.arange(len(told)) % min(_PARTS, len(told))
-    true = np.array([one.map50 for one in told])
-    expected = np.full(len(told), np.nan)
+    parts = np.arange(len(labelled)) % min(_PARTS, len(labelled))
+    true = np.array([one.map50 for one in labelled])
+    expected = np.full(len(labelled), np.nan)
     for part in np.unique(parts).tolist():
-        of_others = _weights([one for one, own in zip(told, parts, strict=True) if own != part])
+        of_others = _weights([one for one, own in zip(labelled, parts, strict=True) if own != part])
         for number in np.flatnonzero(parts == part).tolist():
-            expected[number] = mean_of_classes(told[number].found, class_names, of_others)
+            expected[number] = mean_of_classes(labelled[number].found, class_names, of_others)
     known = ~(np.isnan(expected) | np.isnan(true))
     if known.sum() < _FEW:
         return replace(weights, spread=_FEW_SPREAD)
@@ -123,9 +123,9 @@ def _line(expected: Reals, true: Reals) -> tuple[float, float]:
     return float(true.mean() - slope * expected.mean()), slope
 
 
-def _weights(told: Sequence[_Told]) -> Weights:
-    features = np.concatenate([one.found.features for one in told])
-    right = np.concatenate([one.right for one in told])
+def _weights(labelled: Sequence[_LabelledEvidence]) -> Weights:
+    features = np.concatenate([one.found.features for one in labelled])
+    right = np.concatenate([one.right for one in labelled])
     counted = right != UNCOUNTED
     if counted.sum() < FEWEST_DETECTIONS:
         raise ConfigError(
@@ -133,17 +133,17 @@ def _weights(told: Sequence[_Told]) -> Weights:
         )
     expected = float((right == RIGHT).sum())
     missed = None
-    if any(one.found.missed for one in told):
-        theirs = np.concatenate([one.found.missed_features for one in told])
-        found = np.concatenate([one.missed_right for one in told])
+    if any(one.found.missed for one in labelled):
+        theirs = np.concatenate([one.found.missed_features for one in labelled])
+        found = np.concatenate([one.missed_right for one in labelled])
         missed = fit_logistic(theirs[found != UNCOUNTED], found[found != UNCOUNTED] == RIGHT)
         expected += float((found == RIGHT).sum())
-    objects = sum(one.objects for one in told)
+    objects = sum(one.objects for one in labelled)
     own = fit_logistic(features[counted], right[counted] == RIGHT)
     return Weights(own, missed, max(1.0, objects / max(expected, 1.0)))
 
 
-def _told(footage: LabelledFootage, *, referred: bool) -> _Told:
+def _labelled(footage: LabelledFootage, *, referred: bool) -> _LabelledEvidence:
     found = (evidence_with_reference if referred else evidence)(footage.seen, still=footage.still)
     right, missed, objects = [], [], 0
     frames = zip(footage.seen, footage.truth, footage.uncounted, strict=True)
@@ -155,7 +155,7 @@ def _told(footage: LabelledFootage, *, referred: bool) -> _Told:
             theirs = outcomes(seen.reference, truth, uncounted)
             missed.append(theirs[found.missed[number]])
     nothing = np.empty(0, np.int64)
-    return _Told(
+    return _LabelledEvidence(
         found,
         np.concatenate([nothing, *right]),
         np.concatenate([nothing, *missed]),

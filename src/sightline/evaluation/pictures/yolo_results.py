@@ -57,7 +57,7 @@ def read_yolo_results(
         name = file.relative_to(folder).with_suffix("").as_posix()
         place = names.by_name(name)
         if place is None:
-            if file.name in LISTS:  # of classes or pictures
+            if file.name in LISTS:  # it lists classes or pictures
                 continue
             notes.add(folder, "left out, no picture goes with the file", file.name)
             first = first or f"{file}: no picture of the ground truth goes with it"

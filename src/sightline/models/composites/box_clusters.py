@@ -52,7 +52,7 @@ def clusters(boxes: Reals, scores: Reals, class_ids: Ints, iou: float) -> Ints:
     pairs = overlapping_pairs(boxes, class_ids)
     near = pairs.shares(areas(boxes)) > iou
     cluster = _joined(np.arange(len(boxes)), pairs.a[near], pairs.b[near])
-    group = cluster  # of clusters that were found one after another, and whose boxes may mix
+    group = cluster  # clusters found one after another, whose boxes may mix
     order = np.argsort(cluster, kind="stable")
     unclear = _unlike_their_mean(boxes[order], scores[order], cluster[order], iou)
     while True:

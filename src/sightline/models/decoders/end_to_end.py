@@ -30,7 +30,7 @@ class EndToEnd:
         rank = len(outputs[0].shape)
         if outputs[0].shape[-1] is None:  # exports of any size leave it open
             return Fit((0,), certainty="card") if rank == 3 else None
-        if rank == 2:  # of one picture; others put the class first
+        if rank == 2:  # a batch of one picture; other families put the class first
             return Fit((0,), flat=True, certainty="ask")
         return Fit((0,)) if rank == 3 else None  # a class id is a value here, not a dimension
 

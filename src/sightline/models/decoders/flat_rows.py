@@ -116,7 +116,7 @@ class Paddle:
         counts = [i for i, o in enumerate(outputs) if len(o.shape) == 1 and "int" in o.dtype]
         if len(rows) != 1:
             return None
-        if len(outputs) == 1:  # of one picture; others put the box first
+        if len(outputs) == 1:  # a batch of one picture; other families put the box first
             six = outputs[rows[0]].shape[1] == 6
             return Fit((rows[0],), flat=True, certainty="ask") if six else None
         return Fit((rows[0], counts[0]), flat=True) if len(counts) == 1 else None

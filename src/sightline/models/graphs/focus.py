@@ -26,7 +26,7 @@ TO_THE_END = 2**31 - 1
 class _Stem(NamedTuple):
     conv: NodeProto  # the ONNX node that follows the sorting
     sorting: list[NodeProto]  # the nodes that it makes needless
-    origins: list[tuple[int, int, int]]  # of its input channels: channel, row, column in a cell
+    origins: list[tuple[int, int, int]]  # for each input channel: channel, row, column in a cell
 
 
 def fold_focus(file: ModelFile) -> ModelFile:

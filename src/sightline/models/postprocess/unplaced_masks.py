@@ -139,7 +139,9 @@ class UnplacedMasks(Masks):
 
         What the network says of padding must not eat into objects that the picture's edge cuts off.
         """
-        if self.border != cv2.BORDER_REPLICATE:  # of a box, which may reach beyond the picture
+        if (
+            self.border != cv2.BORDER_REPLICATE
+        ):  # the mask of a box, which may reach beyond the picture
             return np.zeros(2), np.array(cells, np.float64)
         corners = np.array((spot.left, spot.top)), np.array((spot.width, spot.height))
         first = np.floor((corners[0] - origins[0]) / steps[0] + _EXACT)

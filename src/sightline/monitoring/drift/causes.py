@@ -212,7 +212,7 @@ def causes(state: DriftState) -> list[Cause]:
 
 
 def _together(effects: Mapping[str, float]) -> dict[str, float]:
-    """Of a statistic whose categories are judged one by one, the largest change, whichever way it went."""
+    """The largest change, in either direction, of each statistic whose categories are judged one by one."""
     found: dict[str, float] = {}
     for name, effect in effects.items():
         statistic, category = parts_of(name)

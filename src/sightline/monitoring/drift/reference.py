@@ -36,7 +36,7 @@ FALSE_ALARMS = 1 / (100 * 40 * 864)
 with 40 statistics in 864 windows of 100 seconds."""
 ALL_HOURS = ""
 ENOUGH_S = 300.0
-"""Of shorter recordings the traffic may be chance."""
+"""Shortest recording in seconds whose traffic is not chance."""
 _NEEDED_S: Mapping[str, float] = {
     **dict.fromkeys(
         ("classes", "object_colours", "labels", "label_score", "confidence", LOOKS), ENOUGH_S

@@ -22,12 +22,12 @@ _BETTER = 0.04
 _CELLS = (16, 9)
 """Columns and rows of the cells that may be covered."""
 _LOST = 0.55
-"""Of its usual detail, beside the other cells: a cell that shows less is covered."""
+"""A cell that shows less than this share of its usual detail, beside the other cells, is covered."""
 _DETAILED = 0.4
-"""Of the mean detail: cells that usually show less cannot lose it."""
+"""Cells that usually show less than this share of the mean detail cannot lose it."""
 
 _BLANK = 0.2
-"""Of its usual detail: a cell that shows less shows nothing."""
+"""A cell that shows less than this share of its usual detail shows nothing."""
 _ALIKE = 0.5
 """The correlation of its edges from which a cell shows what it usually does."""
 _AS_LIGHT = 15.0

@@ -23,7 +23,7 @@ Reals = NDArray[np.float64]
 
 FREQUENCIES = 128
 SCALE = 1.0
-"""Of the kernel exp(-d² / SCALE²), for vectors of length 1: between two that have nothing in common it is 0.14."""
+"""Scale of the kernel exp(-d² / SCALE²), for vectors of length 1: it is 0.14 between two that have nothing in common."""
 _SEED = 20
 
 

@@ -20,11 +20,11 @@ _STANDING = 3
 """An object that overlaps one of its class in one of so many samples before stands there still."""
 _OVERLAP = 0.5
 _MOST_VECTORS = 256
-"""Of one embedder between two samples: a camera that is off for a while collects no more."""
+"""Most vectors of one embedder between two samples: a camera that is off for a while collects no more."""
 _BORDER = 0.03
-"""Of the picture's sides: an object so near to its edge has come from outside."""
+"""Share of the picture's side: an object that begins nearer to the edge has come from outside."""
 _COLOURED = 0.04
-"""Of the picture's width and height: smaller objects show more of what is behind them than of themselves."""
+"""Share of the picture's width and height: smaller objects show more of their background than of themselves."""
 _INSIDE = 0.9999
 """The last place within the picture, as a share of its sides."""
 _HALF_GRID = (np.array(GRID) / 2).astype(np.float32)

@@ -128,7 +128,9 @@ class Profile:
         )
         profile.utc = None if values["utc"] is None else float(values["utc"])
         for name, pairs in values["numbers"].items():
-            if name in NUMBERS:  # of another version: what is not known here is not compared
+            if (
+                name in NUMBERS
+            ):  # else another version wrote it: what is not known here is not compared
                 bins = {checked_count(number): checked_count(count) for number, count in pairs}
                 if not bins or max(bins) >= BINS:
                     raise ValueError(f"the histogram of {name} has no bins, or others")

@@ -10,7 +10,7 @@ from sightline.types import Observation
 SAMPLE_S = 1.0
 """Seconds of the stream between two frames that are looked at."""
 _EARLY = 0.02
-"""Of an interval, by which a frame may come before it is due: times of frames are rounded."""
+"""Share of an interval by which a frame may come before it is due: times of frames are rounded."""
 
 
 class Profiler:

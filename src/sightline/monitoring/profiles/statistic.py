@@ -54,7 +54,7 @@ class CategoryStatistic:
 
 
 NUMBERS: dict[str, NumberStatistic] = {
-    # Of the picture. Brightness is 0 to 255, as the camera codes it.
+    # Statistics of the picture. Brightness is 0 to 255, as the camera codes it.
     "brightness": NumberStatistic("mean brightness", 0, 256, 10, "brighter", "darker"),
     "contrast": NumberStatistic(
         "standard deviation of the brightness", 0, 128, 5, "higher in contrast", "lower in contrast"
@@ -89,7 +89,7 @@ NUMBERS: dict[str, NumberStatistic] = {
         "mean difference from the frame before", 0, 64, 2.5, "more restless", "calmer"
     ),
     "frozen": NumberStatistic("frames equal to the one before", 0, 1, 0.5, "frozen", "no longer frozen"),
-    # Of what is found.
+    # Statistics of what is found.
     "objects": NumberStatistic("objects in a frame", 0, 128, 2.5, "with more objects", "with fewer objects", relative=0.3),
     "confidence": NumberStatistic(
         "scores of objects", 0, 1, 0.06, "with surer detections", "with less sure detections"

@@ -16,7 +16,7 @@ _DARK, _GLARING = 32.0, 224.0
 _BLANK = 6.0
 """Standard deviation of the brightness below which a picture shows nothing: a lens that is covered."""
 _BLURRED = 0.7
-"""Of the usual sharpness of the camera in the report's time: the median of its steps."""
+"""Share of the camera's usual sharpness, the median of its steps in the report's time, below which it is blurred."""
 _FROM = 0.02
 """Shares of pictures below this are not told."""
 _NAMED = 0.25

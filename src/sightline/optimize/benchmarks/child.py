@@ -144,7 +144,7 @@ class SetupRuns:
         return self._others.share()
 
     def peak_memory_mb(self) -> float:
-        """Of this process. ``ru_maxrss`` would be that of its parent, where that was larger."""
+        """The peak memory of this process. ``ru_maxrss`` would be that of its parent, where that was larger."""
         try:
             status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         except OSError:  # another system than Linux

@@ -19,7 +19,7 @@ from sightline.optimize.export.request import DynamicSide, Runner
 from sightline.types import Floats, Frame, Pixels
 
 EVERY = 5
-"""Of a video, each so many-th frame is taken."""
+"""Each so many-th frame of a video is taken."""
 
 BATCHES = 4
 """So many inputs are compared."""

@@ -62,7 +62,7 @@ class EngineBuild:
     command: str = ""
 
     def compared(self, shapes: Sequence[Shape]) -> list[Shape]:
-        """Of the shapes (N, H, W) on which an export is compared, those that the engine takes; at least its usual one."""
+        """Those of the shapes (N, H, W) to compare on that the engine takes; at least its usual one."""
         profile = self.options.profile
         if profile is None:
             return list(shapes)
@@ -107,7 +107,7 @@ class ExportRequest:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Of an example: batch, 3, height, width."""
+        """The shape of an example: batch, 3, height, width."""
         return (self.batch, 3, self.size[1], self.size[0])
 
     @property

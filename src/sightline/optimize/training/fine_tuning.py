@@ -32,7 +32,7 @@ WARM_UP = 30
 """Steps after each round in which the learning rate rises to its height."""
 
 AVERAGE = 0.998
-"""Of the weights (EMA) that are kept: the share of the old ones at each step."""
+"""Decay of the moving average (EMA) of the weights: the share of the old ones at each step."""
 
 DECAY = 0.01
 CLIPPED = 10.0
@@ -44,7 +44,7 @@ PAUSED_S = 10.0
 PARTS = frozenset({
     "key", "round", "round_began", "step", "seconds", "loss", "network", "average", "optimizer", "random",
 })  # fmt: skip
-"""Of a checkpoint."""
+"""The keys of a checkpoint."""
 
 SAVED_EVERY_S = 60.0
 TOLD_EVERY_S = 1.0

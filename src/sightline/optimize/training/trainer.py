@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sightline.types import Floats
 
 SEED = 0
-"""Of the random numbers of each training."""
+"""Seed of the random numbers of each training."""
 
 SAME = 0.05
 """How far the outputs of the task's network may be from the model's (see ``export.comparison``): its file may keep

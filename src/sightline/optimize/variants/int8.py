@@ -143,7 +143,7 @@ def quantized(
                 ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
                 advanced_parameters=_parameters(nncf, ranges, corrected=corrected),
             )
-        except SightlineError:  # of the pictures
+        except SightlineError:  # raised while reading the pictures
             raise
         except Exception as exc:  # whatever it stumbles over in a graph
             raise ModelError(

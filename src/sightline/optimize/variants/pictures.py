@@ -27,7 +27,7 @@ IN_FLIGHT = 4
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _StoredPicture:
     """Where a picture of the network lies, its shape, and the size of the frame that it was made of."""
 
     offset: int
@@ -40,7 +40,7 @@ class NetworkPictures:
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its owner
-        self._kept: list[_Kept] = []
+        self._kept: list[_StoredPicture] = []
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -59,7 +59,7 @@ class NetworkPictures:
             self._file.write(np.ascontiguousarray(pixels).tobytes())
         except OSError as error:
             raise temporary_error(error) from error
-        self._kept.append(_Kept(offset, pixels.shape, source))
+        self._kept.append(_StoredPicture(offset, pixels.shape, source))
 
     def source(self, place: int) -> tuple[int, int]:
         """Width and height of the frame that a picture was made of."""

@@ -199,7 +199,7 @@ class AccuracyEstimator:
             if not self._closed:
                 self._failed(str(exc))
         else:
-            # Of a model that was loaded meanwhile nobody knows which one has looked.
+            # Where a model was loaded meanwhile, nobody knows which of the two has looked.
             if found is not None and not self._closed and self._version == self._model.version():
                 self._show(replace(self._window.add(found), newest=utc), more=1)
 

@@ -11,7 +11,7 @@ from sightline.types import Frame, Observation
 _AGAIN_S = 0.1
 """A file waits so long until it is asked again whether there is time for its moment."""
 _EARLY = 0.1
-"""Of the time between two frames of a moment, by which one may come early: a stream has its own times."""
+"""Share of the time between two looks by which a frame may come early: a stream has its own times."""
 _SOONER = 8
 """Where there is no time for a moment of a live stream, the next one is due in a part of the usual time."""
 

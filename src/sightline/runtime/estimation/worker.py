@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from sightline.errors import EngineUnavailable
-from sightline.runtime.repository.served_model import Wanted
+from sightline.runtime.repository.served_model import Overrides
 from sightline.runtime.rollouts.background import (
     BackgroundDetector,
     MakeDetector,
@@ -55,7 +55,7 @@ class EstimationWorker:
 
         Raises as ``class_names``, and what detecting raises.
         """
-        return self._started().detect(frame, Wanted()).objects
+        return self._started().detect(frame, Overrides()).objects
 
     def close(self) -> None:
         """End the process of the reference, then the thread. Idempotent."""

@@ -97,7 +97,7 @@ class HistoryStore:
                 connection.commit()
         except sa.exc.SQLAlchemyError as error:
             raise SinkError(f"cannot write {self.name}: {sqlite_file.reason(error)}") from error
-        except OSError as error:  # of a driver: a server that is silent
+        except OSError as error:  # raised by a driver: a server is silent
             raise SinkError(f"cannot write {self.name}: {error}") from error
         except ImportError as error:
             raise SinkError(

@@ -61,7 +61,7 @@ class ShardedFleet:
         try:
             for worker in self._workers:
                 worker.wait()
-        except BaseException:  # whatever it is goes on; no process must stay
+        except BaseException:  # re-raised once the processes have ended
             self.close()
             raise
 
@@ -91,7 +91,7 @@ class ShardedFleet:
             worker.streams.options[name] = options
         try:
             worker.call("add", name, options)
-        except BaseException as exc:  # whatever it is goes on to the caller; the name is free again
+        except BaseException as exc:  # re-raised once the name is free again
             if isinstance(exc, Overloaded):
                 worker.drop(name)  # it may still come
             self._forget(name)

@@ -83,7 +83,7 @@ class ModelLoader:
                 served.try_out()
                 if native is not None:
                     native.reload()
-        except BaseException:  # whatever it is, it goes on; the engine must not stay
+        except BaseException:  # re-raised once the engine is closed
             detector.close()
             raise
         if before is not None:

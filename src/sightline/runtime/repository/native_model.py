@@ -102,7 +102,7 @@ class NativeModel:
                 )
             try:
                 self._scheduler.replace(self._key, new)
-            except BaseException:  # whatever it is, it goes on; the engine must not stay
+            except BaseException:  # re-raised once the engine is closed
                 new.close()
                 raise
             self._engine, self.loaded_at = new, time.time()

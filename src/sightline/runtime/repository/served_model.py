@@ -50,7 +50,7 @@ class Expected:
 NOBODY = Expected()
 
 
-class Wanted(NamedTuple):
+class Overrides(NamedTuple):
     """What a call asks for instead of the model's own thresholds and classes; None: the model's."""
 
     conf: float | None = None
@@ -71,7 +71,7 @@ class ModelCall:
     """
 
     terms: Terms
-    wanted: Wanted
+    wanted: Overrides
     ask: Callable[[SharedModel], Detector]
     key: Callable[[Frame], str | None]
 
@@ -196,7 +196,7 @@ class SharedModel:
             Overloaded: the scheduler accepts no more.
             ConfigError: the model has no such class.
         """
-        wanted = Wanted(conf, iou, None if classes is None else tuple(classes))
+        wanted = Overrides(conf, iou, None if classes is None else tuple(classes))
         detector = self.asked(terms, wanted, started)
         if self.rollout is not None:
             call = ModelCall(
@@ -208,7 +208,7 @@ class SharedModel:
             detector = self.rollout.around(detector, call)
         return joined([detector.submit((frame,))], lambda results: results[0][0])
 
-    def asked(self, terms: Terms, wanted: Wanted, started: Started | None = None) -> Detector:
+    def asked(self, terms: Terms, wanted: Overrides, started: Started | None = None) -> Detector:
         """This model, and no other beside it, for one client. Raises ConfigError as ``submit``."""
         detector = self._padded.replaced(**wanted._asdict())
         detector = scheduled(detector, self._scheduler, self.name, terms)

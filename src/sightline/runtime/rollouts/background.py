@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from sightline.errors import EngineUnavailable, InferenceError, ModelError, SightlineError
 from sightline.protocols import AdjustableDetector, Detector
-from sightline.runtime.repository.served_model import Wanted
+from sightline.runtime.repository.served_model import Overrides
 from sightline.types import Detections, Frame
 
 START_S = 120.0
@@ -135,7 +135,7 @@ class BackgroundDetector:
             self._restart()
         return self.wait() if self._ready is None else self._ready
 
-    def detect(self, frame: Frame, wanted: Wanted) -> ShownResult:
+    def detect(self, frame: Frame, wanted: Overrides) -> ShownResult:
         """The objects of a picture.
 
         Raises:
@@ -222,7 +222,7 @@ class BackgroundDetector:
             self._pipe.send(what)
         except OSError as exc:
             raise self._died() from exc
-        except (TypeError, AttributeError, pickle.PicklingError) as exc:  # of a source of one's own
+        except (TypeError, AttributeError, pickle.PicklingError) as exc:  # of somebody's own source
             raise InferenceError(f"a picture cannot be handed to another process: {exc}") from exc
         finally:
             watch.cancel()
@@ -276,7 +276,7 @@ def _loaded(make: MakeDetector, read: ReadContent | None) -> tuple[Detector, str
     return detector, content
 
 
-def _answer(detector: Detector, frame: Frame, wanted: Wanted) -> ShownResult | BaseException:
+def _answer(detector: Detector, frame: Frame, wanted: Overrides) -> ShownResult | BaseException:
     begun, used = time.monotonic(), time.process_time()
     try:
         if isinstance(detector, AdjustableDetector):

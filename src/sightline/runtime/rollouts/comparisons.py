@@ -10,7 +10,7 @@ from typing import Protocol
 from sightline.config import ComparedOptions
 from sightline.errors import DeadlineExceeded, EngineUnavailable, Overloaded, SightlineError
 from sightline.evaluation.pairs import compare_pictures
-from sightline.runtime.repository.served_model import Wanted
+from sightline.runtime.repository.served_model import Overrides
 from sightline.runtime.rollouts.background import ShownResult
 from sightline.runtime.rollouts.class_mapping import ClassMapping
 from sightline.runtime.rollouts.examples import Examples
@@ -31,7 +31,7 @@ Disagreement = Callable[[Frame, Detections, float], None]
 class ShownModels(Protocol):
     """Two models of which one has answered a picture, and the other may be shown it."""
 
-    def show(self, second: bool, frame: Frame, wanted: Wanted) -> ShownResult:
+    def show(self, second: bool, frame: Frame, wanted: Overrides) -> ShownResult:
         """What one of them finds when nobody waits for it. Blocks.
 
         Raises Overloaded and EngineUnavailable where there is no room for it, or what detecting raises.
@@ -82,7 +82,13 @@ class Comparisons:
         return self._thread.idle
 
     def begin(
-        self, frame: Frame, wanted: Wanted, *, second: bool, found: Detections, in_background: bool
+        self,
+        frame: Frame,
+        wanted: Overrides,
+        *,
+        second: bool,
+        found: Detections,
+        in_background: bool,
     ) -> None:
         """Compare what a model has ``found``, soon. From any thread; returns at once.
 
@@ -116,7 +122,7 @@ class Comparisons:
         self,
         era: int,
         frame: Frame,
-        wanted: Wanted,
+        wanted: Overrides,
         second: bool,
         found: Detections,
         in_background: bool,

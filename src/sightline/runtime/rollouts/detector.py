@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sightline.errors import ConfigError, DeadlineExceeded, DecodeError, Overloaded, RequestError
 from sightline.protocols import Detector
-from sightline.runtime.repository.served_model import ModelCall, SharedModel, Wanted
+from sightline.runtime.repository.served_model import ModelCall, Overrides, SharedModel
 from sightline.runtime.rollouts.class_mapping import ClassMapping
 from sightline.runtime.rollouts.jobs import JobThread
 from sightline.runtime.rollouts.sharing import TrafficSharing
@@ -29,14 +29,14 @@ class Rules(Protocol):
     again: JobThread
     sharing: TrafficSharing
 
-    def understands(self, wanted: Wanted) -> bool:
+    def understands(self, wanted: Overrides) -> bool:
         """Whether the second model can be asked this."""
 
     def second(self) -> SharedModel:
         """The second model, to answer. Raises SightlineError: it cannot now."""
 
     def answered(
-        self, frame: Frame, wanted: Wanted, *, second: bool, seconds: float, found: Detections
+        self, frame: Frame, wanted: Overrides, *, second: bool, seconds: float, found: Detections
     ) -> None:
         """One of the models has answered a picture."""
 
@@ -85,7 +85,7 @@ class RolloutDetector:
             future = self._call.ask(self._rules.second()).submit(frames)
         except FAULTS_OF_OTHERS:
             raise
-        except Exception as exc:  # noqa: BLE001 - whatever it is: the first model answers, and it is counted
+        except Exception as exc:  # noqa: BLE001 - any error is counted, and the first model answers
             self._count(exc, begun)
             return self._by_first(frames, begun)
         answer = _Answer(future)
@@ -115,7 +115,7 @@ class RolloutDetector:
     def _ask_first(self, answer: _Answer, frames: Sequence[Frame], begun: float) -> None:
         try:
             future = self._by_first(frames, begun)
-        except Exception as exc:  # noqa: BLE001 - the caller gets it, whatever it is
+        except Exception as exc:  # noqa: BLE001 - the caller gets any error
             answer.fail(exc)
             return
         answer.now(future)

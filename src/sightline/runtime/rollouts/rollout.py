@@ -12,7 +12,7 @@ from typing import Protocol
 from sightline.config import CanaryOptions, RolloutKind, RolloutOptions, ShadowOptions, SplitOptions
 from sightline.errors import Conflict, SightlineError
 from sightline.protocols import Detector
-from sightline.runtime.repository.served_model import ModelCall, SharedModel, Wanted
+from sightline.runtime.repository.served_model import ModelCall, Overrides, SharedModel
 from sightline.runtime.rollouts.canary import Canary
 from sightline.runtime.rollouts.class_mapping import ClassMapping
 from sightline.runtime.rollouts.comparisons import Comparisons, ShownModels
@@ -116,12 +116,12 @@ class Rollout:
         """The second model, to answer. Raises SightlineError: it cannot now."""
         return self._models.second()
 
-    def understands(self, wanted: Wanted) -> bool:
+    def understands(self, wanted: Overrides) -> bool:
         """Whether the second model can be asked this: names of classes are the first model's."""
         return wanted.classes is None or self.mapping.ids is None
 
     def answered(
-        self, frame: Frame, wanted: Wanted, *, second: bool, seconds: float, found: Detections
+        self, frame: Frame, wanted: Overrides, *, second: bool, seconds: float, found: Detections
     ) -> None:
         """One of the models has answered a picture. From any thread; returns at once."""
         if self._tally.answered(second, seconds) and self._compares(wanted):
@@ -141,7 +141,7 @@ class Rollout:
                 self._begin()
                 log.info("%s %s of model %s begins anew: %s was loaded again", self.kind, self.second_model, self.name, name)  # fmt: skip
 
-    def _compares(self, wanted: Wanted) -> bool:
+    def _compares(self, wanted: Overrides) -> bool:
         if self._state != "running" or not self.understands(wanted):
             return False
         options = self._options
@@ -208,7 +208,7 @@ class Rollout:
         """Load a model in the first one's place; where that fails, the state is what it was."""
         try:
             load()
-        except BaseException:  # whatever it is, it goes on; the state must not stay
+        except BaseException:  # re-raised once the state is set back
             self._state = before
             raise
 

@@ -27,7 +27,7 @@ class Backlog:
         self.order = Waiting()
         self.items = self.order.items
         self.clients = Clients()
-        self.again: deque[Item] = deque()  # of failed batches; they have waited already
+        self.again: deque[Item] = deque()  # items of failed batches, which have waited already
         self.next_expiry = NEVER
         self._dropped: list[Dropped] = []
 

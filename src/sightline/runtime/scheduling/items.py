@@ -74,7 +74,7 @@ class Client:
         self.weight = 1.0
         self.busy = 0  # items that wait or are in flight
         self.waiting = [0] * RANKS  # pictures, without those of spares
-        self.frames: list[Item] = []  # of a live stream, those that wait
+        self.frames: list[Item] = []  # frames of a live stream that wait
         self.tags = [0.0] * RANKS
         self.passed_over = False  # a live stream has turns to its credit
         self.active_until = self.known_until = now

@@ -42,7 +42,7 @@ class JoinedJob:
             try:
                 item.fill(part)
                 good = True
-            except BaseException as exc:  # noqa: BLE001 - whatever it is, it is this item's outcome
+            except BaseException as exc:  # noqa: BLE001 - any error is this item's outcome
                 item.error = exc
                 part[...] = 0
         errors = [item.error for item in self._items if item.error is not None]
@@ -66,7 +66,7 @@ class JoinedJob:
             try:
                 alone = len(self._items) == 1
                 item.result = item.read(outputs if alone else [o[rows] for o in outputs])
-            except BaseException as exc:  # noqa: BLE001 - whatever it is, it is this item's outcome
+            except BaseException as exc:  # noqa: BLE001 - any error is this item's outcome
                 item.error = exc
         if self._execution is not None:
             self._tell(self._execution)

@@ -42,7 +42,7 @@ class Searcher:
         try:
             self.number, self.embedder = chosen_embedder(self.stored, embedder)
             self._following = FollowingIndex(self.stored, self.number, self.embedder, kind)
-        except BaseException:  # whatever it is, it goes on; no connection must stay
+        except BaseException:  # re-raised once the connection is closed
             self.stored.close()
             raise
         self._lock = threading.Lock()

@@ -50,7 +50,7 @@ class Decoding:
         self.load = DecodingLoad(weight, min_fps)
         self._saved = 1.0
         self._broken = self._after_key = False
-        self._groups = 0  # of pictures, that have begun
+        self._groups = 0  # groups of pictures that have begun
         self._since_key = self._longest = 0  # packets
         self._at_s: float | None = None
 

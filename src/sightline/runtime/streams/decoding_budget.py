@@ -135,7 +135,7 @@ class DecodingBudget:
         self._worked_s = busy_s()
         self._busy = 1.0  # the part of the last seconds in which the engine had enough to do
         self._late = False
-        self._again = 1.0  # of the lost frames this part may be decoded once more
+        self._again = 1.0  # share of the lost frames that may be decoded once more
         self._looked_at, self._looked_s = self._shared_at, self._worked_s
         self._idle = 0.0  # the part of the last moments in which the engine had too little to do
         self._cuts = 0

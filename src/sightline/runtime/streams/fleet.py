@@ -220,7 +220,7 @@ class Fleet:
         record = StreamRecord()
         try:
             member = Member(name, options, self._make(name, options, record), record, self._feed)
-        except BaseException:  # whatever it is goes on to the caller; the name is free again
+        except BaseException:  # re-raised once the name is free again
             with self._lock:
                 self._members.pop(name, None)
             raise

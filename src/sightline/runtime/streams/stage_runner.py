@@ -52,7 +52,7 @@ class StageRunner(Generic[T]):
             return seen, None
         if self._late is not None:
             if not self._late.done():
-                # Of a frame that was not analysed no part is missing.
+                # A frame that was not analysed lacks no part.
                 return (seen if seen.skipped else self._without(seen, "late")), None
             self._late = None
         try:

@@ -231,7 +231,7 @@ def _tokens(*secrets: SecretStr | None) -> list[bytes]:
 def _bearer(headers: Headers) -> bytes:
     given = headers.getlist("authorization")
     if len(given) != 1:
-        return b""  # of two, a proxy may have looked at the other one
+        return b""  # of two headers, a proxy may have looked at the other one
     kind, _, token = given[0].partition(" ")
     return token.strip().encode("latin-1", "replace") if kind.lower() == "bearer" else b""
 

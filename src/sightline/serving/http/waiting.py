@@ -25,7 +25,7 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     Raises ClientDisconnect.
     """
     working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(request.receive())  # the body has come: only a farewell can
+    gone = asyncio.ensure_future(request.receive())  # the body is here: only a disconnect can come
     try:
         await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():

@@ -138,7 +138,7 @@ class OpenInference:
                 "name": name,
                 "version": VERSION,
                 "state": STATES[state.state],
-                # Of an error there may be paths in the message: the log has it.
+                # An error's message may hold paths: it stands in the log.
                 "reason": "" if state.state == "ready" else state.state,
             }
             for state in self.repository.states()

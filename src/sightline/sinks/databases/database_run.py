@@ -165,7 +165,7 @@ class DatabaseRun:
         try:
             with engine.begin() as connection:
                 self._prepare(connection)
-        except BaseException:  # whatever it is, it goes on; no connection must stay
+        except BaseException:  # re-raised once the connection is closed
             engine.dispose()
             raise
         return engine

@@ -169,7 +169,9 @@ class WatchedSqlite:
         try:
             with engine.begin() as connection:
                 self._prepare(connection)
-        except BaseException as error:  # whatever else it is goes on; no connection must stay
+        except (
+            BaseException
+        ) as error:  # re-raised unless it is handled here; the connection is closed first
             engine.dispose()
             if isinstance(error, FileNotFoundError):
                 return None  # it was emptied

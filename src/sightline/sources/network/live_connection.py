@@ -21,7 +21,7 @@ from sightline.types import Clock, StreamInfo
 
 
 class LiveConnection:
-    """Connects at once, and is iterated once. Not safe for several threads, but for ``heard_at``.
+    """Connects at once, and is iterated once. Not safe for several threads, but for ``last_packet_at``.
 
     Args:
         target: what is read.
@@ -51,9 +51,9 @@ class LiveConnection:
         return StreamClock(longest_step_s(self._reader.container), self._target.label)
 
     @property
-    def heard_at(self) -> float:
+    def last_packet_at(self) -> float:
         """When a packet came last (monotonic)."""
-        return self._reader.heard_at
+        return self._reader.last_packet_at
 
     @property
     def skipped_at(self) -> float:

@@ -50,7 +50,7 @@ class LiveState:
         self.info: StreamInfo | None = None
         self.newest: Taken | None = None
         self.arrived = self.alive_at = 0.0  # when a frame, and when anything came (monotonic)
-        self.connection: LiveConnection | None = None  # of the session that runs
+        self.connection: LiveConnection | None = None  # the connection of the session that runs
         self.handed = self.reconnects = 0
         self.dropped: Counter[str] = Counter()
         self.time = StreamClock(options.max_time_step_s)
@@ -68,7 +68,7 @@ class LiveState:
         if self.info is not None:
             self.state = SourceState.RECONNECTING
         if error != self.error:  # said once, not at every attempt
-            # Of the first connection, open() raises it too, unless it waits for the camera.
+            # open() raises the error of the first connection, unless it waits for the camera.
             raised = self.info is None and not self._options.wait_for_camera
             log.log(logging.INFO if raised else logging.WARNING, "%s (%s)", error, self.state)
         self.error = error
@@ -159,7 +159,7 @@ class ReadingSession:
                 self._publish(connection, decoded)
         finally:
             with self._changed:
-                live.dropped += connection.take_left_out()  # of those after the last good one
+                live.dropped += connection.take_left_out()  # those after the last good one
                 if live.connection is connection:
                     live.connection = None
             connection.close()

@@ -12,7 +12,7 @@ import pytest
 
 from sightline.config import CanaryOptions, ShadowOptions, SplitOptions
 from sightline.protocols import Detector
-from sightline.runtime.repository.served_model import ModelCall, Wanted
+from sightline.runtime.repository.served_model import ModelCall, Overrides
 from sightline.runtime.rollouts.background import ShownResult
 from sightline.runtime.rollouts.class_mapping import ClassMapping
 from sightline.runtime.rollouts.rollout import Rollout
@@ -71,7 +71,7 @@ class FakePair:
             raise self.error
         return self.detector
 
-    def show(self, second: bool, _: Frame, __: Wanted) -> ShownResult:
+    def show(self, second: bool, _: Frame, __: Overrides) -> ShownResult:
         self.free.wait(10)
         self.shown.append(second)
         if isinstance(self.found, Exception):
@@ -104,7 +104,7 @@ def call(
 ) -> ModelCall:
     """What is asked of both models; the second's detector is what the pair has."""
     terms = Terms("test", answered_by=told, live=live)
-    return ModelCall(terms, Wanted(**wanted), lambda other: other, lambda _: key)  # type: ignore[arg-type, return-value]
+    return ModelCall(terms, Overrides(**wanted), lambda other: other, lambda _: key)  # type: ignore[arg-type, return-value]
 
 
 @pytest.fixture

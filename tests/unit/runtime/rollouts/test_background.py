@@ -15,7 +15,7 @@ from tests.unit.runtime.rollouts.conftest import NAMES, frame, objects
 from tests.waiting import wait_for
 
 from sightline.errors import EngineUnavailable, InferenceError, ModelError
-from sightline.runtime.repository.served_model import Wanted
+from sightline.runtime.repository.served_model import Overrides
 from sightline.runtime.rollouts.background import BackgroundDetector, Ready
 from sightline.types import Detections, Frame
 
@@ -68,25 +68,25 @@ def background(clock: Clock) -> Iterator[BackgroundDetector]:
 
 
 def test_it_answers_and_fails_as_the_detector_does(background: BackgroundDetector) -> None:
-    found = background.detect(frame(0), Wanted())
+    found = background.detect(frame(0), Overrides())
     assert len(found.objects) == 1
     assert found.objects.class_names == NAMES
     assert found.seconds >= 0
     assert found.cpu_s is not None
     with pytest.raises(InferenceError, match="broken"):
-        background.detect(frame(1), Wanted())
+        background.detect(frame(1), Overrides())
     with pytest.raises(InferenceError, match="ValueError: of a decoder"):
-        background.detect(frame(2), Wanted())
-    assert len(background.detect(frame(4), Wanted()).objects) == 1
+        background.detect(frame(2), Overrides())
+    assert len(background.detect(frame(4), Overrides()).objects) == 1
 
 
 def test_it_is_started_again_after_a_pause(background: BackgroundDetector, clock: Clock) -> None:
     with pytest.raises(InferenceError, match="has died"):
-        background.detect(frame(3), Wanted())
+        background.detect(frame(3), Overrides())
     with pytest.raises(EngineUnavailable, match="starts again"):
-        background.detect(frame(0), Wanted())
+        background.detect(frame(0), Overrides())
     clock.now += 1.5
-    assert len(background.detect(frame(0), Wanted()).objects) == 1
+    assert len(background.detect(frame(0), Overrides()).objects) == 1
 
 
 def test_what_loading_raises_is_raised_and_the_process_ends() -> None:
@@ -106,13 +106,13 @@ def test_a_process_comes_back_with_the_files_that_were_judged_only(
     assert made.wait() == Ready(NAMES, 0.4, "one")
     file.write_text("two")
     with pytest.raises(InferenceError, match="has died"):
-        made.detect(frame(3), Wanted())
+        made.detect(frame(3), Overrides())
     clock.now += 1.5
     with pytest.raises(EngineUnavailable, match="others than those that were loaded and judged"):
-        made.detect(frame(0), Wanted())
+        made.detect(frame(0), Overrides())
     assert made.content == "one"
     assert made.restart().content == "two"
-    assert len(made.detect(frame(0), Wanted()).objects) == 1
+    assert len(made.detect(frame(0), Overrides()).objects) == 1
     made.close()
 
 
@@ -141,7 +141,7 @@ def test_closing_ends_what_another_thread_waits_for() -> None:
 
     def ask() -> None:
         try:
-            made.detect(frame(0), Wanted())
+            made.detect(frame(0), Overrides())
         except InferenceError as exc:
             failed.append(exc)
 

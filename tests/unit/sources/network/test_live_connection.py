@@ -32,7 +32,7 @@ class Damaged:
         self.corrupt = 0
         self.skipped, self.skipped_at = 0, 0.0
         self.sender_clock = None
-        self.heard_at, self.waits_for_key_frame = 0.0, False
+        self.last_packet_at, self.waits_for_key_frame = 0.0, False
         self.container = SimpleNamespace(duration=None)
         self.stream = SimpleNamespace(frames=0)
         self.timing = TrackTiming(25.0)
