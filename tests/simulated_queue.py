@@ -15,7 +15,7 @@ from sightline.config import SchedulerOptions
 from sightline.errors import Overloaded
 from sightline.runtime.scheduling.items import Batch, Item, Terms
 from sightline.runtime.scheduling.queue import BatchQueue
-from sightline.runtime.scheduling.room import Room
+from sightline.runtime.scheduling.room import QueueCapacity
 from sightline.runtime.scheduling.speed import Speed
 
 LANE = (8, 8)
@@ -55,7 +55,7 @@ class Simulation:
     ) -> None:
         options = options or SchedulerOptions()
         self.speed = Speed(requests, sizes)
-        self.queue = BatchQueue("m", options, Room(options.queue), self.speed)
+        self.queue = BatchQueue("m", options, QueueCapacity(options.queue), self.speed)
         self.told: dict[str, Told] = {}
         self.now = 0.0
         self._seconds, self._idle = seconds, parallel

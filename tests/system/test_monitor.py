@@ -64,7 +64,7 @@ def service(tmp_path: Path) -> Iterator[Server]:
     site.open()
     app = create_app(
         site.repository, site.scheduler, site.fleet, configuration.serving, meter,
-        told=partial(meter.answered, "http"), rollouts=lambda: site.rollouts.by_model,
+        observer=partial(meter.answered, "http"), rollouts=lambda: site.rollouts.by_model,
     )  # fmt: skip
     server = Server(app, configuration.serving, [])
     server.start()

@@ -44,7 +44,7 @@ from sightline.protocols import Meter, SharedDetector
 from sightline.runtime.processes.workers import ShardedFleet
 from sightline.runtime.repository.classifiers import ClassifierRepository
 from sightline.runtime.repository.models import ModelRepository
-from sightline.runtime.repository.served_model import Expected
+from sightline.runtime.repository.served_model import ExpectedUse
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.runtime.search.served import GetEmbedder, ServedSearch
 from sightline.runtime.streams.fleet import Fleet
@@ -89,7 +89,7 @@ class Application:
         meter: Meter | None = None,
         limit: int | None = None,
         joined: Collection[str] | None = None,
-        expected: Mapping[str, Expected] | None = None,
+        expected: Mapping[str, ExpectedUse] | None = None,
         served: Sequence[str] | None = None,
     ) -> None:
         self.configuration = configuration
@@ -319,28 +319,28 @@ def _stage_key(name: str, task: str) -> str:
     return f"{Path(name).stem}:{task}"
 
 
-def _expected(configuration: Configuration) -> Mapping[str, Expected] | None:
+def _expected(configuration: Configuration) -> Mapping[str, ExpectedUse] | None:
     """Who uses each model in this process. With workers, its own models serve clients only."""
     users = _users(configuration)
     return {} if users is not None and configuration.workers else users
 
 
-def _users(configuration: Configuration) -> Mapping[str, Expected] | None:
+def _users(configuration: Configuration) -> Mapping[str, ExpectedUse] | None:
     """The streams of each model; None where others may come later: clients, or streams of a program."""
     if configuration.serving is not None or not configuration.streams:
         return None
     first = configuration.served_models[0]
-    found: dict[str, Expected] = {}
+    found: dict[str, ExpectedUse] = {}
     for stream in configuration.streams.values():
         known = stream.model in configuration.models
         name = stream.model if known else first  # its name is `default`
-        before = found.get(name, Expected())
+        before = found.get(name, ExpectedUse())
         live = before.live or stream.realtime or source_kind(stream.source) in LIVE
-        found[name] = Expected(before.streams + 1, live)
+        found[name] = ExpectedUse(before.streams + 1, live)
         for stage in stream.stages:
             if stage.model in configuration.served_models:
-                before = found.get(stage.model, Expected())
-                found[stage.model] = Expected(before.streams + 1, live=before.live or live)
+                before = found.get(stage.model, ExpectedUse())
+                found[stage.model] = ExpectedUse(before.streams + 1, live=before.live or live)
     return found
 
 
@@ -384,7 +384,7 @@ def _open_shard(
     limit: int,
     verbose: int,
     joined: tuple[str, ...],
-    expected: Mapping[str, Expected] | None,
+    expected: Mapping[str, ExpectedUse] | None,
     served: tuple[str, ...],
     meter: Meter,
 ) -> _Shard:

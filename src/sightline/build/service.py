@@ -135,7 +135,7 @@ class Installation:
         protocol = OpenInference(application.repository, options.limits, regions=regions)
         app = create_app(
             application.repository, application.scheduler, application.fleet, options, self.meter,
-            routers=[router(protocol)], tracing=traces, told=partial(self._answered, "http"),
+            routers=[router(protocol)], tracing=traces, observer=partial(self._answered, "http"),
             classifiers=application.classifiers, clash=partial(added_stream_conflict, self.configuration, self._files),
             stage_models={*self.configuration.models, *bundled_files()}, search=application.search,
             rollouts=lambda: application.rollouts.by_model, reports=application.history.reports,

@@ -22,7 +22,7 @@ from sightline.models.exporters.metadata import (
     told_family,
 )
 from sightline.models.exporters.neighbours import FILES, neighbour
-from sightline.models.family import Clues, Family, recognise
+from sightline.models.family import Family, ModelHints, recognise
 from sightline.models.file import ModelFile
 from sightline.models.graphs.focus import fold_focus
 from sightline.models.graphs.foreign import foreign_operators
@@ -191,7 +191,7 @@ def _family(
                 f"{card_path(file.path).name} beside it with `decoder`, `size` and `class_names`"
             )
         return Family(wanted, decoders[wanted].fit((), size) or Fit(()))
-    clues = Clues(
+    clues = ModelHints(
         card_path(file.path).name,
         size,
         wanted,

@@ -27,7 +27,7 @@ class Family(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Clues:
+class ModelHints:
     """What is known of a model beside its outputs.
 
     Args:
@@ -50,7 +50,7 @@ class Clues:
 
 
 def recognise(
-    outputs: Sequence[TensorSpec], decoders: Mapping[str, Decoder], clues: Clues
+    outputs: Sequence[TensorSpec], decoders: Mapping[str, Decoder], clues: ModelHints
 ) -> Family:
     """The family of a model with these outputs, for an input of the size that the clues name.
 
@@ -68,7 +68,7 @@ def recognise(
 
 
 def _fitting(
-    outputs: Sequence[TensorSpec], decoders: Mapping[str, Decoder], clues: Clues
+    outputs: Sequence[TensorSpec], decoders: Mapping[str, Decoder], clues: ModelHints
 ) -> Iterator[Family]:
     """The families that the outputs fit, up to one that no later one can take the place of."""
     if clues.decoder is not None:
@@ -95,7 +95,7 @@ def _likely_counts(names: int | None) -> tuple[int, ...]:
     return COCO_COUNTS if names is None else (names,)
 
 
-def _given(outputs: Sequence[TensorSpec], clues: Clues) -> tuple[int, ...]:
+def _given(outputs: Sequence[TensorSpec], clues: ModelHints) -> tuple[int, ...]:
     """Places of the outputs that the card names, or of all."""
     places = {output.name: i for i, output in enumerate(outputs)}
     for name in clues.outputs:
@@ -111,7 +111,7 @@ def _chosen(
     outputs: Sequence[TensorSpec],
     fitting: Sequence[Family],
     decoders: Mapping[str, Decoder],
-    clues: Clues,
+    clues: ModelHints,
 ) -> Family:
     if clues.decoder is not None:
         for family in fitting:
@@ -158,7 +158,7 @@ def _question(
     outputs: Sequence[TensorSpec],
     pool: Sequence[Family],
     decoders: Mapping[str, Decoder],
-    clues: Clues,
+    clues: ModelHints,
 ) -> str:
     width, height = clues.canvas
     listed = ", ".join(f"{o.name} {format_shape(o.shape)}" for o in outputs)

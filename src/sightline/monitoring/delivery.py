@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Unsent(Generic[T]):
+class DeliveryFailure(Generic[T]):
     """What an attempt could not deliver of an item, what was wrong, and whether another attempt is of use."""
 
     item: T
@@ -41,7 +41,7 @@ class RetriedDelivery(Generic[T]):
     def __init__(
         self,
         kind: str,
-        attempt: Callable[[T], Unsent[T] | None],
+        attempt: Callable[[T], DeliveryFailure[T] | None],
         attempts: int = 6,
         backoff_s: float = 0.5,
         capacity: int = 100,
@@ -94,7 +94,7 @@ class RetriedDelivery(Generic[T]):
             try:
                 unsent = self._attempt(item)
             except Exception as exc:  # noqa: BLE001 - all later alerts would be lost, too; its text may hold a secret
-                unsent = Unsent(item, f"cannot be sent: {type(exc).__name__}", again=False)
+                unsent = DeliveryFailure(item, f"cannot be sent: {type(exc).__name__}", again=False)
             if unsent is None:
                 return
             item = unsent.item

@@ -13,7 +13,7 @@ from email.utils import formatdate, make_msgid
 from sightline.config import AlertOptions, MailOptions
 from sightline.errors import ConfigError
 from sightline.monitoring.alerts import Alert
-from sightline.monitoring.delivery import RetriedDelivery, Unsent
+from sightline.monitoring.delivery import DeliveryFailure, RetriedDelivery
 from sightline.monitoring.delivery_deadline import DeliveryDeadline
 from sightline.monitoring.mail_problems import Problem, problem_of
 from sightline.redaction import one_line, printable
@@ -26,7 +26,7 @@ _MOST_ALERTS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class AlertMail:
     """Alerts that go to the same addresses in one message. ``to`` are those that have not got it yet."""
 
     addresses: tuple[str, ...]
@@ -35,7 +35,7 @@ class Letter:
     to: tuple[str, ...] = ()
     more: int = 0
 
-    def joined(self, later: Letter) -> Letter | None:
+    def joined(self, later: AlertMail) -> AlertMail | None:
         """With the alerts of a later one; None: it goes to others."""
         if self.addresses != later.addresses:
             return None
@@ -69,10 +69,10 @@ class Mailer:
     ) -> None:
         self._options = options
         self._timeout_s, self._limit_s = timeout_s, limit_s
-        self._delivery: RetriedDelivery[Letter] | None = None
+        self._delivery: RetriedDelivery[AlertMail] | None = None
         if options is not None:
             self._delivery = RetriedDelivery(
-                "e-mail", self._send, attempts, backoff_s, capacity, Letter.joined
+                "e-mail", self._send, attempts, backoff_s, capacity, AlertMail.joined
             )
 
     def __call__(self, rule: AlertOptions, alert: Alert) -> None:
@@ -80,7 +80,7 @@ class Mailer:
         if rule.email and self._options is not None and self._delivery is not None:
             # With a domain of its own: the computer's would be looked up, which may take long.
             domain = self._options.sender.rpartition("@")[2]
-            letter = Letter(rule.email, (alert,), make_msgid("sightline", domain), rule.email)
+            letter = AlertMail(rule.email, (alert,), make_msgid("sightline", domain), rule.email)
             self._delivery.put(rule.name, letter)
 
     def close(self, timeout_s: float = 5.0) -> None:
@@ -88,28 +88,28 @@ class Mailer:
         if self._delivery is not None:
             self._delivery.close(timeout_s)
 
-    def _send(self, letter: Letter) -> Unsent[Letter] | None:
+    def _send(self, letter: AlertMail) -> DeliveryFailure[AlertMail] | None:
         """What is left to send, and why; None: nothing."""
         assert self._options is not None
         try:
             server = self._server(self._options)
         except ConfigError as exc:
-            return Unsent(letter, f"mail.ca_file: {exc}", again=True)
+            return DeliveryFailure(letter, f"mail.ca_file: {exc}", again=True)
         deadline = DeliveryDeadline(self._limit_s, lambda: server.sock)
         try:
             with deadline:
                 refused = self._sent(server, self._options, letter)
         except (OSError, smtplib.SMTPException) as exc:
             found = problem_of(exc, self._options, self._limit_s if deadline.passed else None)
-            return Unsent(letter, found.words, again=found.again)
+            return DeliveryFailure(letter, found.words, again=found.again)
         if not refused:
             return None
         later = tuple(address for address, found in refused.items() if found.again)
         words = "; ".join(f"{address}: {found.words}" for address, found in refused.items())
-        return Unsent(replace(letter, to=later), words, again=bool(later))
+        return DeliveryFailure(replace(letter, to=later), words, again=bool(later))
 
     def _sent(
-        self, server: smtplib.SMTP, options: MailOptions, letter: Letter
+        self, server: smtplib.SMTP, options: MailOptions, letter: AlertMail
     ) -> dict[str, Problem]:
         """The recipients that were refused, while others were not.
 
@@ -162,7 +162,7 @@ def trusted(options: MailOptions) -> ssl.SSLContext:
         raise ConfigError(f"cannot read {options.ca_file}: {exc.strerror}") from exc
 
 
-def _message(sender: str, letter: Letter) -> EmailMessage:
+def _message(sender: str, letter: AlertMail) -> EmailMessage:
     texts = [printable(one_line(str(alert))) for alert in letter.alerts]
     number = len(texts) + letter.more
     message = EmailMessage()
@@ -180,7 +180,7 @@ def _message(sender: str, letter: Letter) -> EmailMessage:
     return message
 
 
-def _subject(letter: Letter, number: int) -> str:
+def _subject(letter: AlertMail, number: int) -> str:
     rules = ", ".join(dict.fromkeys(alert.name for alert in letter.alerts))
     return f"{number} alerts: {rules if len(rules) <= 100 else f'{rules[:100]} …'}"
 

@@ -13,7 +13,7 @@ from typing import Any
 from sightline._version import __version__
 from sightline.config import AlertOptions
 from sightline.monitoring.alerts import Alert
-from sightline.monitoring.delivery import RetriedDelivery, Unsent
+from sightline.monitoring.delivery import DeliveryFailure, RetriedDelivery
 from sightline.monitoring.delivery_deadline import DeliveryDeadline
 
 _WORTH_ANOTHER_TRY = {408, 425, 429, 500, 502, 503, 504}
@@ -53,7 +53,7 @@ class Webhook:
         """See ``RetriedDelivery.close``."""
         self._delivery.close(timeout_s)
 
-    def _post(self, to: tuple[str, bytes]) -> Unsent[tuple[str, bytes]] | None:
+    def _post(self, to: tuple[str, bytes]) -> DeliveryFailure[tuple[str, bytes]] | None:
         """What was wrong, and whether another attempt is of use; None: nothing."""
         deadline = DeliveryDeadline(self._limit_s, self._connections.get_socket)
         try:
@@ -66,9 +66,9 @@ class Webhook:
                 # The reason is the system's word; the address stands in the exception's elsewhere.
                 reason = exc.reason if isinstance(exc, urllib.error.URLError) else exc
                 problem = f"cannot be reached: {type(reason).__name__}"
-            return Unsent(to, problem, again=True)
+            return DeliveryFailure(to, problem, again=True)
 
-    def _posted(self, to: tuple[str, bytes]) -> Unsent[tuple[str, bytes]] | None:
+    def _posted(self, to: tuple[str, bytes]) -> DeliveryFailure[tuple[str, bytes]] | None:
         """Raises OSError, HTTPException: there is no answer."""
         url, body = to
         headers = {"Content-Type": "application/json", "User-Agent": f"sightline/{__version__}"}
@@ -79,9 +79,9 @@ class Webhook:
         except urllib.error.HTTPError as exc:
             exc.close()
             again = exc.code in _WORTH_ANOTHER_TRY
-            return Unsent(to, f"it answered {exc.code}", again=again)
+            return DeliveryFailure(to, f"it answered {exc.code}", again=again)
         except (ValueError, http.client.InvalidURL):
-            return Unsent(to, "its address is not one", again=False)
+            return DeliveryFailure(to, "its address is not one", again=False)
         return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Answering:
+class AnsweringModel:
     """The name of the model that answers.
 
     Args:

@@ -14,7 +14,7 @@ class Memory:
         self.limit, self.held = limit, 0
 
 
-class Held:
+class MemoryReservation:
     """What one call holds of it; given back at the end of the context, if not before."""
 
     def __init__(self, memory: Memory) -> None:

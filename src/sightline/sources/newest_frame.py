@@ -10,7 +10,7 @@ from sightline import interpreter
 from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.sources.network.connection import StreamTarget
-from sightline.sources.network.reading_session import LiveState, ReadingSession, Taken
+from sightline.sources.network.reading_session import LiveState, ReadingSession, TimedFrame
 from sightline.sources.pictures import Scalers
 from sightline.sources.turn import Turn
 from sightline.types import Frame, SourceState, SourceStatus, StreamInfo
@@ -149,7 +149,7 @@ class NewestFrameSource:
         opening = self._live.alive_at + self._options.open_timeout_s
         return max(opening, heard + self._options.stall_timeout_s) + _REASON_S
 
-    def _take(self) -> Taken | None:
+    def _take(self) -> TimedFrame | None:
         """Wait for the next frame; None at the end."""
         silence_s = self._options.stall_timeout_s + _GRACE_S
         live = self._live
@@ -169,7 +169,7 @@ class NewestFrameSource:
                 heard = max(live.arrived, connection.skipped_at if connection else 0.0)
                 silent = time.monotonic() - heard > silence_s
                 if silent and live.state is SourceState.RUNNING and live.newest is None:
-                    live.lose(f"{self._target.label}: the read is stuck, left it behind")
+                    live.mark_lost(f"{self._target.label}: the read is stuck, left it behind")
                     self._spawn()
 
     def end_threads(self, deadline: float) -> None:

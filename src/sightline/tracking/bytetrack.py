@@ -15,7 +15,7 @@ from sightline.tracking.online import (
     fraction,
     joined,
 )
-from sightline.tracking.tracks import Found
+from sightline.tracking.tracks import DetectionArrays
 from sightline.types import Ints
 from sightline.vocabulary.other_names import takes_our_names
 
@@ -86,7 +86,7 @@ class ByteTrack(OnlineTracker):
             camera_motion=camera_motion,
         )
 
-    def _match(self, found: Found, candidates: Candidates) -> tuple[Ints, Ints]:
+    def _match(self, found: DetectionArrays, candidates: Candidates) -> tuple[Ints, Ints]:
         """The three associations of the paper."""
         tracks, scores = self._tracks, found.scores
         pairs = self._of_one_class(overlaps(tracks.motion[:4], found.boxes), found)

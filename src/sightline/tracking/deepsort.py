@@ -25,7 +25,7 @@ from sightline.tracking.online import (
     frame_of,
     joined,
 )
-from sightline.tracking.tracks import Found, Tracks
+from sightline.tracking.tracks import DetectionArrays, Tracks
 from sightline.types import Detections, Frame, Ints, Mask
 from sightline.vocabulary.other_names import takes_our_names
 
@@ -142,7 +142,7 @@ class DeepSORTTracker(OnlineTracker):
         self._gallery.clear()
         super().reset()
 
-    def _begin(self, found: Found) -> KnownTracks:
+    def _begin(self, found: DetectionArrays) -> KnownTracks:
         plain = Tracks.begin(found, self._clock)
         if len(plain):
             self._gallery.keep(self._tracks.slots)  # those of tracks that have ended are free
@@ -151,7 +151,7 @@ class DeepSORTTracker(OnlineTracker):
             self._gallery.add(slots, found.embeddings, np.zeros(len(plain), np.float32))
         return KnownTracks(**vars(plain), slots=slots)
 
-    def _meet(self, rows: Ints, columns: Ints, found: Found) -> None:
+    def _meet(self, rows: Ints, columns: Ints, found: DetectionArrays) -> None:
         super()._meet(rows, columns, found)
         if found.embeddings is None:
             return
@@ -161,7 +161,7 @@ class DeepSORTTracker(OnlineTracker):
             slots[clear], found.embeddings[columns[clear]], self._cosines[slots, columns][clear]
         )
 
-    def _match(self, found: Found, candidates: Candidates) -> tuple[Ints, Ints]:
+    def _match(self, found: DetectionArrays, candidates: Candidates) -> tuple[Ints, Ints]:
         """By looks; then by overlap; the doubtful ones by overlap."""
         tracks, scores = self._tracks, found.scores
         sure = scores >= self.high_threshold
@@ -185,7 +185,7 @@ class DeepSORTTracker(OnlineTracker):
         third = associate(pairs, near, doubtful, pairs.weights >= self.low_match_threshold)
         return joined(*first, second, third)
 
-    def _alike(self, found: Found, pairs: Pairs, active: Mask) -> Pairs:
+    def _alike(self, found: DetectionArrays, pairs: Pairs, active: Mask) -> Pairs:
         """Tracks and detections that may be the same by their looks; overlap adds to the weights.
 
         ``pairs`` are those that overlap.
@@ -211,7 +211,7 @@ class DeepSORTTracker(OnlineTracker):
         return Pairs(rows, columns, np.maximum(weights[rows, columns], _LEAST).astype(np.float64))
 
 
-def _hidden(found: Found) -> Mask:
+def _hidden(found: DetectionArrays) -> Mask:
     """The objects of which much is behind another one: their crops would show that one.
 
     Of two that overlap, the one whose lower edge is lower in the picture is nearer.

@@ -26,7 +26,7 @@ from sightline.tracking.online import (
     fraction,
     joined,
 )
-from sightline.tracking.tracks import Boxes, Found, Tracks
+from sightline.tracking.tracks import Boxes, DetectionArrays, Tracks
 from sightline.tracking.warp import Transform, moved_boxes, moved_points, turned
 from sightline.types import Ints
 from sightline.vocabulary.other_names import takes_our_names
@@ -55,7 +55,7 @@ class ObservedTracks(Tracks):
     direction: NDArray[np.float64]
 
     @classmethod
-    def begin(cls, found: Found, clock: float) -> Self:
+    def begin(cls, found: DetectionArrays, clock: float) -> Self:
         """See ``Tracks.begin``."""
         plain = Tracks.begin(found, clock)
         n = len(plain)
@@ -83,7 +83,7 @@ class ObservedTracks(Tracks):
         self.last = moved_boxes(self.last, transform)
         warp.move(self.settled, transform)
 
-    def meet(self, rows: Ints, found: Found, clock: float) -> None:
+    def meet(self, rows: Ints, found: DetectionArrays, clock: float) -> None:
         """See ``Tracks.meet``."""
         again = self.ages[0, rows] > 1
         if again.any():
@@ -175,10 +175,10 @@ class OCSORT(OnlineTracker):
             camera_motion=camera_motion,
         )
 
-    def _begin(self, found: Found) -> ObservedTracks:
+    def _begin(self, found: DetectionArrays) -> ObservedTracks:
         return ObservedTracks.begin(found, self._clock)
 
-    def _match(self, found: Found, candidates: Candidates) -> tuple[Ints, Ints]:
+    def _match(self, found: DetectionArrays, candidates: Candidates) -> tuple[Ints, Ints]:
         """By overlap and direction; the doubtful ones by overlap; then where tracks were last seen."""
         tracks, scores = self._tracks, found.scores
         pairs = self._of_one_class(overlaps(tracks.motion[:4], found.boxes), found)
@@ -196,7 +196,7 @@ class OCSORT(OnlineTracker):
         third = associate(where_seen, free, sure, where_seen.weights >= self.match_threshold)
         return joined(first, second, third)
 
-    def _momentum(self, pairs: Pairs, found: Found) -> NDArray[np.float64]:
+    def _momentum(self, pairs: Pairs, found: DetectionArrays) -> NDArray[np.float64]:
         """How far ahead of its track each pair's detection is: 0 straight behind, ``momentum`` ahead."""
         tracks = self._tracks
         towards = _unit(_centres(found.boxes)[:, pairs.columns] - tracks.origins()[:, pairs.rows])

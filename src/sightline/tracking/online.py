@@ -18,7 +18,7 @@ from sightline.tables import CAMERA_MOTIONS
 from sightline.tracking import kalman
 from sightline.tracking.class_votes import ClassVotes
 from sightline.tracking.matching import Pairs, assign
-from sightline.tracking.tracks import Found, Tracks
+from sightline.tracking.tracks import DetectionArrays, Tracks
 from sightline.types import Detections, Floats, Frame, Ints, Mask
 from sightline.vocabulary.other_names import attribute_error
 
@@ -93,7 +93,7 @@ class OnlineTracker(ABC):
     def reset(self) -> None:
         """Forget all objects. Ids go on: one instance never gives an id twice."""
         self._clock = 0.0  # seconds that have passed, of whatever frames were shown
-        self._tracks = self._begin(Found.of(Detections.empty()))
+        self._tracks = self._begin(DetectionArrays.of(Detections.empty()))
         self._class_names: tuple[str, ...] = ()
         self._votes = None if self.class_votes is None else ClassVotes(self.class_votes)
         self._updated: float | None = None  # the clock at the last update
@@ -133,7 +133,7 @@ class OnlineTracker(ABC):
             _follow(self._camera, tracks, self._needed(frame), detections.boxes)
         if not len(detections) and not len(tracks):  # an empty street costs nothing
             return replace(detections, track_ids=np.empty(0, np.int64))
-        found = Found.of(detections)
+        found = DetectionArrays.of(detections)
         tracks.predict((self._clock - previous) * self.frame_rate)
         active = tracks.seen >= previous
         alive = active | (self._clock - tracks.seen <= self.lost_buffer_s)
@@ -192,14 +192,14 @@ class OnlineTracker(ABC):
         return replace(tracked, class_ids=votes.decided(ids, tracked.class_ids))
 
     @abstractmethod
-    def _match(self, found: Found, candidates: Candidates) -> tuple[Ints, Ints]:
+    def _match(self, found: DetectionArrays, candidates: Candidates) -> tuple[Ints, Ints]:
         """Indices of tracks and of their detections."""
 
-    def _begin(self, found: Found) -> Tracks:
+    def _begin(self, found: DetectionArrays) -> Tracks:
         """Tracks of objects that are seen for the first time."""
         return Tracks.begin(found, self._clock)
 
-    def _meet(self, rows: Ints, columns: Ints, found: Found) -> None:
+    def _meet(self, rows: Ints, columns: Ints, found: DetectionArrays) -> None:
         """Let tracks take the detections that they were matched with."""
         self._tracks.meet(rows, found.taken(columns), self._clock)
 
@@ -216,7 +216,7 @@ class OnlineTracker(ABC):
         tracks.misses[met] -= 1
         return confirmed | (tracks.misses <= spare)
 
-    def _of_one_class(self, pairs: Pairs, found: Found) -> Pairs:
+    def _of_one_class(self, pairs: Pairs, found: DetectionArrays) -> Pairs:
         """The pairs that may be joined by their classes."""
         if not self.class_aware:
             return pairs

@@ -17,7 +17,7 @@ Boxes: TypeAlias = NDArray[np.float64]
 """Boxes in rows x1 y1 x2 y2, (4, N), pixels."""
 
 
-class Found(NamedTuple):
+class DetectionArrays(NamedTuple):
     """The detections of one frame, N of them, as trackers work with them.
 
     Boxes are (4, N) float64. What is no box has no size and a score below any. ``embeddings`` are
@@ -30,7 +30,7 @@ class Found(NamedTuple):
     embeddings: Floats | None
 
     @classmethod
-    def of(cls, detections: Detections) -> Found:
+    def of(cls, detections: Detections) -> DetectionArrays:
         """Those of a frame. Boxes that are not finite or are inside out are none."""
         boxes = np.array(detections.boxes.T, np.float64, order="C")
         scores = detections.scores
@@ -41,10 +41,10 @@ class Found(NamedTuple):
             boxes, scores = np.where(is_box, boxes, 0.0), np.where(is_box, scores, np.float32(-1))
         return cls(boxes, scores, detections.class_ids, _of_length_one(detections.embeddings))
 
-    def taken(self, index: Ints) -> Found:
+    def taken(self, index: Ints) -> DetectionArrays:
         """Those with these numbers."""
         vectors = None if self.embeddings is None else self.embeddings.take(index, 0)
-        return Found(
+        return DetectionArrays(
             self.boxes.take(index, 1), self.scores.take(index), self.class_ids.take(index), vectors
         )
 
@@ -76,7 +76,7 @@ class Tracks:
     class_ids: Ints  # of the last detection
 
     @classmethod
-    def begin(cls, found: Found, clock: float) -> Self:
+    def begin(cls, found: DetectionArrays, clock: float) -> Self:
         """Tracks of objects that are seen for the first time; the arrays become their own."""
         n = len(found.scores)
         return cls(
@@ -97,7 +97,7 @@ class Tracks:
         """Bring all into the coordinates of a frame whose camera has moved."""
         warp.move(self.motion, transform)
 
-    def meet(self, rows: Ints, found: Found, clock: float) -> None:
+    def meet(self, rows: Ints, found: DetectionArrays, clock: float) -> None:
         """Take the detections of these tracks."""
         kalman.correct(self.motion, rows, found.boxes)
         self.hits[rows] += 1

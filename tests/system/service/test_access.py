@@ -211,7 +211,7 @@ def test_refusals_are_counted_by_their_route(
     told: list[tuple[str, int]] = []
     app = create_app(
         service.repository, service.scheduler, service.fleet, service.options,
-        told=lambda asked, status, _: told.append((asked, status)),
+        observer=lambda asked, status, _: told.append((asked, status)),
     )  # fmt: skip
 
     async def ask() -> None:

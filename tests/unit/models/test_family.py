@@ -16,7 +16,7 @@ from sightline.build import decoders, detector
 from sightline.config import EngineOptions, ModelOptions
 from sightline.errors import ModelError
 from sightline.models.card import CardReading, read_card
-from sightline.models.family import Clues, recognise
+from sightline.models.family import ModelHints, recognise
 from sightline.models.file import open_model
 from sightline.models.model_card import ModelCard
 from sightline.types import Frame, TensorSpec
@@ -163,9 +163,9 @@ def test_how_many_queries_there_are_may_be_left_open() -> None:
         return [TensorSpec(name, shape) for name, shape in shapes.items()]
 
     with pytest.raises(ModelError, match=r"`decoder: detr` or `decoder: detr-softmax`"):
-        recognise(outputs(8), decoders(), Clues("x.yaml", (640, 640)))
+        recognise(outputs(8), decoders(), ModelHints("x.yaml", (640, 640)))
     for classes, names, family in ((8, 8, "detr"), (8, 7, "detr-softmax"), (80, None, "detr")):
-        clues = Clues("x.yaml", (640, 640), names=names)
+        clues = ModelHints("x.yaml", (640, 640), names=names)
         assert recognise(outputs(classes), decoders(), clues).name == family
 
 

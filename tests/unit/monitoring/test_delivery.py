@@ -7,7 +7,7 @@ import logging
 import pytest
 from tests.waiting import wait_for
 
-from sightline.monitoring.delivery import RetriedDelivery, Unsent
+from sightline.monitoring.delivery import DeliveryFailure, RetriedDelivery
 
 
 def test_an_attempt_that_breaks_is_not_the_end_of_all_later_ones(
@@ -16,7 +16,7 @@ def test_an_attempt_that_breaks_is_not_the_end_of_all_later_ones(
     caplog.set_level(logging.WARNING)
     arrived: list[str] = []
 
-    def attempt(item: str) -> Unsent[str] | None:
+    def attempt(item: str) -> DeliveryFailure[str] | None:
         item.encode("ascii")
         arrived.append(item)
         return None

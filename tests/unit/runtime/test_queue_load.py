@@ -16,7 +16,7 @@ from sightline.config import Priority, SchedulerOptions
 from sightline.errors import Overloaded
 from sightline.runtime.scheduling.items import NEVER, Batch, Item, Terms
 from sightline.runtime.scheduling.queue import BatchQueue
-from sightline.runtime.scheduling.room import Room
+from sightline.runtime.scheduling.room import QueueCapacity
 from sightline.runtime.scheduling.speed import Speed
 
 SECONDS = 15.0
@@ -189,7 +189,7 @@ class Play:
     def __init__(self, sizes: tuple[int, ...] | None, requests: int) -> None:
         self.speed = Speed(requests, sizes)
         options = SchedulerOptions(queue=10, watchdog_s=0.5)
-        self.queue = BatchQueue("m", options, Room(10), self.speed)
+        self.queue = BatchQueue("m", options, QueueCapacity(10), self.speed)
         self.now = 50.0
         self.accepted: list[Item] = []
         self.outcomes: Counter[Item] = Counter()

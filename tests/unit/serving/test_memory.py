@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sightline.errors import Overloaded
-from sightline.serving.memory import Held, Memory
+from sightline.serving.memory import Memory, MemoryReservation
 
 
 def test_all_calls_together_hold_no_more_than_the_limit() -> None:
     memory = Memory(10)
-    with Held(memory) as first, Held(memory) as second:
+    with MemoryReservation(memory) as first, MemoryReservation(memory) as second:
         first.add(b"123456")
         second.take(4)
         with pytest.raises(Overloaded, match="take all memory"):
@@ -23,7 +23,7 @@ def test_all_calls_together_hold_no_more_than_the_limit() -> None:
 
 def test_what_was_never_added_gives_nothing_back() -> None:
     memory = Memory(10)
-    with Held(memory) as held:
+    with MemoryReservation(memory) as held:
         held.add(b"12")
         held.drop(b"12345")
         assert memory.held == 0
@@ -34,7 +34,7 @@ def test_what_was_never_added_gives_nothing_back() -> None:
 
 
 def fail(memory: Memory) -> None:
-    with Held(memory) as held:
+    with MemoryReservation(memory) as held:
         held.add(b"123")
         raise ZeroDivisionError
 

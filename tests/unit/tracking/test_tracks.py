@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sightline.tracking.tracks import Found, Tracks
+from sightline.tracking.tracks import DetectionArrays, Tracks
 from sightline.types import Detections
 
 NAN, INF = float("nan"), float("inf")
@@ -36,7 +36,7 @@ def detections(*boxes: tuple[float, ...], embeddings: object = None) -> Detectio
 def test_what_is_no_box_has_no_size_and_a_score_below_any(
     box: tuple[float, ...], proper: bool
 ) -> None:
-    found = Found.of(detections((5, 5, 9, 9), box))
+    found = DetectionArrays.of(detections((5, 5, 9, 9), box))
     assert found.boxes[:, 0].tolist() == [5, 5, 9, 9]
     assert found.boxes[:, 1].tolist() == (list(box) if proper else [0, 0, 0, 0])
     assert found.scores.tolist() == pytest.approx([0.9, 0.5 if proper else -1])
@@ -44,7 +44,7 @@ def test_what_is_no_box_has_no_size_and_a_score_below_any(
 
 def test_vectors_get_the_length_1() -> None:
     rows = [[3, 4], [0, 0], [NAN, 1], [1e30, 1e30], [0, -2]]
-    found = Found.of(detections(*[(0, 0, 1, 1)] * 5, embeddings=rows))
+    found = DetectionArrays.of(detections(*[(0, 0, 1, 1)] * 5, embeddings=rows))
     assert found.embeddings is not None
     assert found.embeddings.tolist() == [
         pytest.approx([0.6, 0.8]), [0, 0], [0, 0], [0, 0], [0, -1],
@@ -56,18 +56,18 @@ def test_vectors_get_the_length_1() -> None:
 
 
 def test_nothing_is_found_in_an_empty_frame() -> None:
-    found = Found.of(Detections.empty())
+    found = DetectionArrays.of(Detections.empty())
     assert (found.boxes.shape, found.scores.shape) == ((4, 0), (0,))
     assert len(Tracks.begin(found, 0.0)) == 0
 
 
 def test_tracks_begin_meet_and_are_picked_and_joined() -> None:
     boxes = ((0, 0, 10, 10), (20, 0, 40, 10), (50, 0, 60, 10))
-    tracks = Tracks.begin(Found.of(detections(*boxes)), 2.0)
+    tracks = Tracks.begin(DetectionArrays.of(detections(*boxes)), 2.0)
     assert (tracks.ids.tolist(), tracks.hits.tolist(), tracks.misses.tolist()) == (
         [0] * 3, [1] * 3, [0] * 3,
     )  # fmt: skip
-    again = Found.of(detections((51, 0, 61, 10), (1, 0, 11, 10)))
+    again = DetectionArrays.of(detections((51, 0, 61, 10), (1, 0, 11, 10)))
     tracks.meet(np.array([2, 0]), again, 3.0)
     assert tracks.hits.tolist() == [2, 1, 2]
     assert tracks.seen.tolist() == [3, 2, 3]

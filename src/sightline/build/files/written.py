@@ -18,7 +18,7 @@ _State = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenOutput:
     """One output: the flag or option, the file or the folder, and what the run wrote there."""
 
     what: str
@@ -43,18 +43,20 @@ class WrittenFiles:
         self._uses = tuple(dict.fromkeys(uses))
         self._before = {use: {state for _, state in _states(use)} for use in self._uses}
 
-    def found(self) -> list[Written]:
+    def found(self) -> list[WrittenOutput]:
         """What was written, in the order of the outputs. An output that wrote nothing is left out."""
-        found: list[Written] = []
+        found: list[WrittenOutput] = []
         for use in self._uses:
             new = [
                 (path, state[2]) for path, state in _states(use) if state not in self._before[use]
             ]
             if use.pattern and new:
                 size = sum(size for _, size in new)
-                found.append(Written(use.what, use.path, len(new), size, is_folder=True))
+                found.append(WrittenOutput(use.what, use.path, len(new), size, is_folder=True))
             elif not use.pattern:
-                found += [Written(use.what, path, 1, size, is_folder=False) for path, size in new]
+                found += [
+                    WrittenOutput(use.what, path, 1, size, is_folder=False) for path, size in new
+                ]
         return found
 
 

@@ -10,7 +10,7 @@ from sightline.models.detector import class_ids
 from sightline.monitoring.drift.stage import WatchDrift
 from sightline.monitoring.profiles.profiler import Profilers
 from sightline.protocols import Embedder, Stage
-from sightline.runtime.hard_frames.collector import HardFrameCollector, KeptFrames
+from sightline.runtime.hard_frames.collector import HardFrameCollector, RetentionLimits
 from sightline.runtime.hard_frames.folder import HardFrameFolder
 from sightline.runtime.hard_frames.stage import CollectHardFrames
 from sightline.whole_files import OutputGuard, safe_name
@@ -40,7 +40,7 @@ def hard_frame_collector(
     """
     blur = tuple(class_ids(stream.class_names, options.blur))
     limit = int(options.max_mb * 1e6)
-    kept = KeptFrames(stream.name, options.per_day, options.keep_days, limit, blur)
+    kept = RetentionLimits(stream.name, options.per_day, options.keep_days, limit, blur)
     folder = HardFrameFolder(options.folder / safe_name(stream.name), stream.model, guard)
     return HardFrameCollector(kept, folder, embedder, live=stream.live)
 

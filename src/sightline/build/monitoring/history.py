@@ -90,8 +90,8 @@ def drift_watch(
     camera = WatchedCamera(
         name, identify(options.model), drift.reference, drift.learn_days, drift.every_s
     )
-    told = None if collector is None else collector.sampled
-    return WatchDrift(camera, profilers.every(drift.every_s), told=told)
+    on_sample = None if collector is None else collector.sampled
+    return WatchDrift(camera, profilers.every(drift.every_s), on_sample=on_sample)
 
 
 def counting_stages(
@@ -105,6 +105,6 @@ def counting_stages(
     if collectors is None:
         return None, []
     counted = collectors.of(name)
-    record.told = counted.analyzed
+    record.on_analyzed = counted.analyzed
     profiler = None if options.drift else profilers.every(collectors.every_s)
     return counted, [CollectHistory(counted, profiler)]

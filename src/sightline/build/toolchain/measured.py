@@ -80,7 +80,7 @@ def measured_fleet(
     """
     from sightline.build.application import Application
     from sightline.config import Configuration
-    from sightline.runtime.repository.served_model import Expected
+    from sightline.runtime.repository.served_model import ExpectedUse
     from sightline.runtime.streams.fleet import Fleet
 
     application = Application(
@@ -89,7 +89,7 @@ def measured_fleet(
             serving={"limits": {"streams": streams}},  # nothing is served, but so many may run
             scheduler={} if max_batch is None else {"max_batch": max_batch},
         ),
-        expected={"bench": Expected(streams, live=True)},
+        expected={"bench": ExpectedUse(streams, live=True)},
     )
     try:
         application.open()

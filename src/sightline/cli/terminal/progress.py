@@ -47,12 +47,12 @@ def progress(results: Sequence[StreamResult], *, quiet: bool, on_stdout: bool = 
             on its line, and so the next result would stand behind it.
     """
     if quiet:
-        return Silence()
+        return NoProgress()
     own_line = sys.stderr.isatty() and not (on_stdout and standard_streams.may_be_seen(sys.stdout))
-    return Bars(results) if own_line else Lines(results)
+    return ProgressBars(results) if own_line else Lines(results)
 
 
-class Silence:
+class NoProgress:
     """Shows nothing."""
 
     def __enter__(self) -> Self:
@@ -64,7 +64,7 @@ class Silence:
         """Show nothing."""
 
 
-class Lines(Silence):
+class Lines(NoProgress):
     """A line for every running stream now and then."""
 
     def __init__(self, results: Sequence[StreamResult]) -> None:
@@ -86,7 +86,7 @@ class Lines(Silence):
                 )
 
 
-class Bars:
+class ProgressBars:
     """A bar for every stream."""
 
     def __init__(self, results: Sequence[StreamResult]) -> None:

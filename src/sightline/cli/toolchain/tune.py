@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sightline.config import ModelOptions
     from sightline.evaluation.detection import DetectionScores
     from sightline.optimize.tuning.cameras import Bottleneck, CameraPromise
-    from sightline.optimize.tuning.candidates import Limits, Space, Trial
+    from sightline.optimize.tuning.candidates import Limits, SearchSpace, Trial
     from sightline.runtime.capacity import FleetLoad
 
 MOST_CAMERAS = 1024
@@ -176,10 +176,10 @@ def _space(
     batches: str,
     threads: str,
     requests: str,
-) -> Space:
+) -> SearchSpace:
     """Raises ConfigError naming the option, ModelError: no runtime loads the model."""
     from sightline.build.toolchain.tuning import engine_detector, usable_backends
-    from sightline.optimize.tuning.candidates import Space
+    from sightline.optimize.tuning.candidates import SearchSpace
 
     wanted = words("--backends", backends, LOCAL)
     given = words("--precisions", precisions, PRECISIONS)
@@ -193,7 +193,7 @@ def _space(
     elif not card.fixed_size:
         sides = [_rounded(part * max(card.size), card.stride) for part in _SHRUNK]
     most = card.max_batch or MOST_CAMERAS
-    return Space(
+    return SearchSpace(
         usable,
         given,
         list(dict.fromkeys(sides)),
@@ -209,7 +209,7 @@ def _rounded(side: float, stride: int) -> int:
 
 def _search(
     options: ModelOptions,
-    space: Space,
+    space: SearchSpace,
     limits: Limits,
     footage: _Footage,
     seconds: float,

@@ -96,7 +96,7 @@ class Attempt:
         self.since: float | None = None  # the inference began
 
 
-class GivenUp(Exception):
+class AttemptAbandoned(Exception):
     """Told to an engine that comes too late with an item, or that need not begin with it."""
 
 

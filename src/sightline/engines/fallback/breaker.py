@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from sightline.engines.fallback.attempts import (
     Attempt,
+    AttemptAbandoned,
     Candidate,
-    GivenUp,
     PendingBatch,
     failure_of_all,
 )
@@ -182,12 +182,12 @@ class Fallback:
         item = attempt.item
         with self._changed:
             if item.attempt is not attempt:
-                raise GivenUp
+                raise AttemptAbandoned
             attempt.begun = attempt.callers = True
             attempt.candidate.progress = self._clock()
         if not item.running and not item.future.set_running_or_notify_cancel():
             item.cancelled = True
-            raise GivenUp
+            raise AttemptAbandoned
         item.running = True
         item.fill(pixels)
         with self._changed:
@@ -196,7 +196,7 @@ class Fallback:
     def _read(self, attempt: Attempt, outputs: Sequence[Floats]) -> object:
         with self._changed:
             if attempt.item.attempt is not attempt:
-                raise GivenUp
+                raise AttemptAbandoned
             attempt.callers, attempt.since = True, None
         return attempt.item.read(outputs)
 

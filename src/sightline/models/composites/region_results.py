@@ -29,7 +29,7 @@ _MEANT = 0.3
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownObjects:
     """Objects of a stream's newest frame, and when each was looked at: (N,) stream seconds."""
 
     objects: Detections
@@ -37,7 +37,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Looks:
+class SelectedRegions:
     """What is looked at in a frame.
 
     Args:
@@ -59,7 +59,9 @@ class Looks:
     anew: bool
 
 
-def known_after(before: Known, looks: Looks, found: Sequence[Detections]) -> Known:
+def known_after(
+    before: KnownObjects, looks: SelectedRegions, found: Sequence[Detections]
+) -> KnownObjects:
     """What is known after a frame.
 
     An object that was known stays, unless a part has shown its place whole: then only what was found there
@@ -73,7 +75,7 @@ def known_after(before: Known, looks: Looks, found: Sequence[Detections]) -> Kno
     if not found:
         return before
     if looks.anew and not looks.patches:
-        return Known(found[0], np.full(len(found[0]), looks.time))
+        return KnownObjects(found[0], np.full(len(found[0]), looks.time))
     parts = [patch.part for patch in looks.patches]
     pieces = _of_patches(looks, found[0]) if parts else []
     if looks.whole is not None:
@@ -86,13 +88,13 @@ def known_after(before: Known, looks: Looks, found: Sequence[Detections]) -> Kno
     kept &= ~(iou_matrix(before.objects.boxes, new.boxes) > _SAME).any(axis=1)
     old = before.objects[kept]
     new = new[~_pieces_of_others(new.boxes, old.boxes, looks, shown[: len(looks.patches)])]
-    return Known(
+    return KnownObjects(
         Detections.concatenate((new, old)) if len(old) else new,
         np.concatenate((np.full(len(new), looks.time), before.looked_at[kept])),
     )
 
 
-def _of_patches(looks: Looks, mosaic: Detections) -> list[Detections]:
+def _of_patches(looks: SelectedRegions, mosaic: Detections) -> list[Detections]:
     """The objects of each patch, in pixels of the picture."""
     common = common_areas(mosaic.boxes, boxes_of(looks.patches))
     within = common > _WITHIN * areas(mosaic.boxes)[:, None]
@@ -104,7 +106,7 @@ def _of_patches(looks: Looks, mosaic: Detections) -> list[Detections]:
     return pieces
 
 
-def _looked_at(boxes: Floats, looks: Looks, shown: Floats) -> Mask:
+def _looked_at(boxes: Floats, looks: SelectedRegions, shown: Floats) -> Mask:
     """Whose place was seen well: whole in a part, and not too small in the whole picture."""
     if looks.anew:
         return np.ones(len(boxes), np.bool_)
@@ -117,7 +119,7 @@ def _looked_at(boxes: Floats, looks: Looks, shown: Floats) -> Mask:
     return seen
 
 
-def _pieces_of_others(boxes: Floats, old: Floats, looks: Looks, parts: Floats) -> Mask:
+def _pieces_of_others(boxes: Floats, old: Floats, looks: SelectedRegions, parts: Floats) -> Mask:
     """Which boxes are only a piece of an object that reaches out of its part, and was not to be looked at."""
     if not len(parts):
         return np.zeros(len(boxes), np.bool_)

@@ -17,7 +17,7 @@ from sightline.futures import all_begun, joined
 from sightline.imaging.moving_parts import MovingParts
 from sightline.models.composites.mosaic import MosaicPicture
 from sightline.models.composites.region_choice import patches_around
-from sightline.models.composites.region_results import Known, Looks, known_after
+from sightline.models.composites.region_results import KnownObjects, SelectedRegions, known_after
 from sightline.protocols import SizedDetector
 from sightline.types import Detections, Frame, Ints, Mask
 
@@ -64,9 +64,9 @@ class RegionDetector:
         self._mosaics = mosaics or (detector,)
         self._refresh_s = refresh_s
         self._motion = MovingParts()
-        self._known = Known(Detections.empty(detector.class_names), np.empty(0, np.float32))
-        self._in_flight: deque[Future[Known]] = deque()
-        self._chosen: tuple[Frame, Looks] | None = None
+        self._known = KnownObjects(Detections.empty(detector.class_names), np.empty(0, np.float32))
+        self._in_flight: deque[Future[KnownObjects]] = deque()
+        self._chosen: tuple[Frame, SelectedRegions] | None = None
         self._refreshed = self._busy_until = float("-inf")
         self._busy_frames = 0
         self._unseen = False
@@ -114,12 +114,14 @@ class RegionDetector:
         """The whole picture was not seen: it is looked at with the next frame, and nothing older counts."""
         self._unseen = True
 
-    def _choice(self, frame: Frame) -> Looks:
+    def _choice(self, frame: Frame) -> SelectedRegions:
         """What is looked at in a frame."""
         size = (frame.width, frame.height)
         canvas = self._detector.canvas(size)
         least = min(1.0, canvas[0] / size[0], canvas[1] / size[1])
-        looks = Looks(frame.time, size, np.empty((0, 4), np.float32), (), 0, least, anew=False)
+        looks = SelectedRegions(
+            frame.time, size, np.empty((0, 4), np.float32), (), 0, least, anew=False
+        )
         if self._is_busy(frame):
             return replace(looks, anew=True)
         boxes = self._known.objects.boxes
@@ -165,7 +167,9 @@ class RegionDetector:
         rows = np.flatnonzero(~moving & (time - looked_at >= _AGAIN_S))
         return rows[np.argsort(looked_at[rows], kind="stable")]
 
-    def _calls(self, frame: Frame, looks: Looks) -> list[Callable[[], Future[list[Detections]]]]:
+    def _calls(
+        self, frame: Frame, looks: SelectedRegions
+    ) -> list[Callable[[], Future[list[Detections]]]]:
         """What asks the detectors for the looks."""
         calls: list[Callable[[], Future[list[Detections]]]] = []
         if looks.patches:
@@ -181,29 +185,31 @@ def _firsts(results: list[list[Detections]]) -> list[Detections]:
     return [found[0] for found in results]
 
 
-def _objects(results: list[Known]) -> list[Detections]:
+def _objects(results: list[KnownObjects]) -> list[Detections]:
     return [results[0].objects]
 
 
-def _after(before: Future[Known], begun: Future[list[Detections]], looks: Looks) -> Future[Known]:
+def _after(
+    before: Future[KnownObjects], begun: Future[list[Detections]], looks: SelectedRegions
+) -> Future[KnownObjects]:
     """What is known after a frame; the failure of its looks, where they fail."""
     both: list[Future[Any]] = [before, begun]
     return joined(both, lambda results: known_after(results[0], looks, results[1]))
 
 
-def _done(known: Known) -> Future[Known]:
-    future: Future[Known] = Future()
+def _done(known: KnownObjects) -> Future[KnownObjects]:
+    future: Future[KnownObjects] = Future()
     future.set_result(known)
     return future
 
 
 def _lasting(
-    found: Future[Known], before: Future[Known], failed: Callable[[], None] | None
-) -> Future[Known]:
+    found: Future[KnownObjects], before: Future[KnownObjects], failed: Callable[[], None] | None
+) -> Future[KnownObjects]:
     """What is known after a frame, which is what was known before it where it comes to nothing."""
-    known: Future[Known] = Future()
+    known: Future[KnownObjects] = Future()
 
-    def settle(_: Future[Known]) -> None:
+    def settle(_: Future[KnownObjects]) -> None:
         if not found.cancelled() and found.exception() is None:
             known.set_result(found.result())
             return

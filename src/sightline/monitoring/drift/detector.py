@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from sightline.monitoring.drift.comparison import VIEWS, distances, share, shift_of
-from sightline.monitoring.drift.reference import BLOCK, WINDOWS, Reference, Usual
+from sightline.monitoring.drift.reference import BLOCK, WINDOWS, Reference, UsualStatistics
 from sightline.monitoring.drift.view import ViewChange, view_change
 from sightline.monitoring.profiles.profile import FrameSample, Profile, merged
 from sightline.monitoring.profiles.statistic import CATEGORIES, NUMBERS, parts_of
@@ -78,7 +78,7 @@ class DriftState:
     effects: Mapping[str, float]
     changes: Sequence[Change]
     now: Profile
-    usual: Usual
+    usual: UsualStatistics
     view: ViewChange
 
     @property
@@ -161,7 +161,7 @@ class DriftDetector:
         return effects
 
     def _effects(
-        self, now: Profile, usual: Usual, window: int, view: ViewChange | None = None
+        self, now: Profile, usual: UsualStatistics, window: int, view: ViewChange | None = None
     ) -> dict[str, float]:
         """The distance of each statistic over its limit, with the sign of the change."""
         return {
@@ -177,7 +177,7 @@ class DriftDetector:
         return abs(effect) >= OBVIOUS or (abs(effect) >= 1 and seen >= PERSISTENT)
 
 
-def anomaly(sample: FrameSample, usual: Usual) -> float:
+def anomaly(sample: FrameSample, usual: UsualStatistics) -> float:
     """How far a frame's picture is from all that is usual: 0 is within it, 1 notably outside.
 
     The mean of the three statistics that are farthest beyond the middle 98 % of the reference, each over

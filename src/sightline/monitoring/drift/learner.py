@@ -15,7 +15,7 @@ from sightline.monitoring.drift.reference import (
     BLOCK,
     WINDOWS,
     Reference,
-    Usual,
+    UsualStatistics,
     hour_of,
     limits_of,
     usual_of,
@@ -133,7 +133,7 @@ class ReferenceLearner:
         """What was learnt. Raises ConfigError: there were too few samples."""
         pooled = self._pooled()
         usual = {
-            key: Usual(
+            key: UsualStatistics(
                 hour.profile,
                 {
                     window: _widest(limits_of(hour.null[window]), pooled[window])

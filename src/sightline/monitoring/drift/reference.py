@@ -60,7 +60,7 @@ Limits = Mapping[int, Mapping[str, float]]
 
 
 @dataclass(frozen=True, eq=False)
-class Usual:
+class UsualStatistics:
     """What a camera is usually like at some time of the day."""
 
     profile: Profile
@@ -104,14 +104,14 @@ class Reference:
     model: str
     size: tuple[int, int]
     interval_s: float
-    usual: Mapping[str, Usual]
+    usual: Mapping[str, UsualStatistics]
 
     @property
     def samples(self) -> int:
         """How many frames were sampled for it."""
         return self.usual[ALL_HOURS].profile.samples
 
-    def usual_at(self, utc: float | None) -> Usual:
+    def usual_at(self, utc: float | None) -> UsualStatistics:
         """What is usual at a time (Unix seconds): that of the hour, where it was learnt."""
         if utc is not None:
             found = self.usual.get(hour_of(utc))
@@ -119,7 +119,7 @@ class Reference:
                 return found
         return self.usual[ALL_HOURS]
 
-    def usual_near(self, utc: float | None) -> Iterator[Usual]:
+    def usual_near(self, utc: float | None) -> Iterator[UsualStatistics]:
         """What is usual at a time and, of a reference that knows hours, around it, the time itself first.
 
         Dusk does not come on the hour: the hours before and after count too, and the time from one to the other.
@@ -204,7 +204,9 @@ def hour_of(utc: float) -> str:
     return f"{'weekend' if local.tm_wday >= 5 else 'weekday'} {local.tm_hour:02}"
 
 
-def usual_of(camera: str, blocks: Sequence[Profile], rest: Profile | None = None) -> Usual:
+def usual_of(
+    camera: str, blocks: Sequence[Profile], rest: Profile | None = None
+) -> UsualStatistics:
     """What is usual in a recording, from profiles of its blocks in order, and of the rest of a long one.
 
     The null distribution is that of the recording against itself: runs of blocks against the rest.
@@ -234,7 +236,7 @@ def usual_of(camera: str, blocks: Sequence[Profile], rest: Profile | None = None
             for name, distance in distances(run, difference(total, run)).items():
                 null.setdefault(name, []).append(distance)
         limits[window] = _widened(limits_of(null), total.ended - total.began)
-    return Usual(total, limits)
+    return UsualStatistics(total, limits)
 
 
 def _widened(limits: Mapping[str, float], seconds: float) -> dict[str, float]:
@@ -257,7 +259,7 @@ def limits_of(null: Mapping[str, Sequence[float]]) -> dict[str, float]:
     }
 
 
-def _both(a: Usual, b: Usual, of_a: int, of_b: int) -> Usual:
+def _both(a: UsualStatistics, b: UsualStatistics, of_a: int, of_b: int) -> UsualStatistics:
     """What is usual while one hour becomes another, in a window with so many parts of each."""
     limits = {
         window: {
@@ -266,10 +268,10 @@ def _both(a: Usual, b: Usual, of_a: int, of_b: int) -> Usual:
         }
         for window in WINDOWS
     }
-    return Usual(merged([a.profile] * of_a + [b.profile] * of_b), limits)
+    return UsualStatistics(merged([a.profile] * of_a + [b.profile] * of_b), limits)
 
 
-def _usual(values: Mapping[str, Any]) -> Usual:
+def _usual(values: Mapping[str, Any]) -> UsualStatistics:
     limits = {
         int(window): {str(name): float(limit) for name, limit in own.items()}
         for window, own in values["limits"].items()
@@ -281,7 +283,7 @@ def _usual(values: Mapping[str, Any]) -> Usual:
     profile = Profile.from_dict(values["profile"])
     if not profile.samples:
         raise ValueError("it has no samples")
-    return Usual(profile, limits)
+    return UsualStatistics(profile, limits)
 
 
 def _content(path: Path) -> bytes:

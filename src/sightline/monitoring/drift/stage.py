@@ -52,7 +52,7 @@ class WatchDrift:
         camera: what is watched.
         profiler: looks at its frames, one in so many seconds as the camera says.
         clock: Unix seconds, for streams that do not know their own.
-        told: called with each frame that was looked at.
+        on_sample: called with each frame that was looked at.
     """
 
     name = "drift"
@@ -62,11 +62,11 @@ class WatchDrift:
         camera: WatchedCamera,
         profiler: Profiler,
         clock: Callable[[], float] = time.time,
-        told: Callable[[FrameSample], None] | None = None,
+        on_sample: Callable[[FrameSample], None] | None = None,
     ) -> None:
         self._camera = camera
         self._clock = clock
-        self._told = told
+        self._on_sample = on_sample
         self._profiler = profiler
         self._reference: Reference | None = None
         self._detector: DriftDetector | None = None
@@ -88,8 +88,8 @@ class WatchDrift:
         sample = self._profiler.see(seen)
         if sample is None:
             return seen
-        if self._told is not None:
-            self._told(sample)
+        if self._on_sample is not None:
+            self._on_sample(sample)
         size = (seen.frame.width, seen.frame.height)
         if size != self._size:
             self._size = size

@@ -26,7 +26,7 @@ END_S = 10.0
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedSetup:
     """What runs a setup, with the input (width, height) it is measured with."""
 
     info: EngineInfo
@@ -66,9 +66,9 @@ class SetupProcess:
             self._process.kill()
             self._process.join()
 
-    def prepare(self, hint: Hint, limit_s: float) -> Prepared:
+    def prepare(self, hint: Hint, limit_s: float) -> PreparedSetup:
         """See ``SetupRuns.prepare``."""
-        prepared: Prepared = self._call("prepare", hint, limit_s)
+        prepared: PreparedSetup = self._call("prepare", hint, limit_s)
         return prepared
 
     def latencies_ms(self, seconds: float) -> list[float]:
@@ -118,7 +118,7 @@ class SetupRuns:
         self._runs: TimedRuns | None = None
         self._others = OtherLoad()
 
-    def prepare(self, hint: Hint, limit_s: float) -> Prepared:
+    def prepare(self, hint: Hint, limit_s: float) -> PreparedSetup:
         """Make the engine, in the place of one with another hint, and warm it up."""
         self.close()
         engine, size = self._make(self._setup, hint)
@@ -127,7 +127,7 @@ class SetupRuns:
         if hint == "throughput":
             self._runs.fill_requests(engine.info.requests)
         self._others = OtherLoad()
-        return Prepared(engine.info, size, warm_up)
+        return PreparedSetup(engine.info, size, warm_up)
 
     def latencies_ms(self, seconds: float) -> list[float]:
         """See ``TimedRuns``."""

@@ -76,7 +76,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Space:
+class SearchSpace:
     """The values that are tried, each with each other. Their first ones are the native configuration's."""
 
     backends: Sequence[str]

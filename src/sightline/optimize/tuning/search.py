@@ -15,7 +15,7 @@ from typing import Protocol
 
 from sightline.errors import SightlineError
 from sightline.optimize.benchmarks.timing import FullLoad
-from sightline.optimize.tuning.candidates import Limits, Space, Trial, TuningCandidate
+from sightline.optimize.tuning.candidates import Limits, SearchSpace, Trial, TuningCandidate
 
 FULL_S = 4.0
 """The best candidates are measured for so long."""
@@ -48,7 +48,7 @@ class CandidateRunner(Protocol):
 
 
 def search(
-    space: Space, runner: CandidateRunner, limits: Limits, tell: Tell, full_s: float = FULL_S
+    space: SearchSpace, runner: CandidateRunner, limits: Limits, tell: Tell, full_s: float = FULL_S
 ) -> list[Trial]:
     """Find the fastest candidate within limits; see ``best`` for which of the trials it is."""
     measurer = _Measurer(runner, limits, tell)
@@ -72,7 +72,7 @@ def search(
 
 
 def search_all(
-    space: Space, runner: CandidateRunner, limits: Limits, tell: Tell, full_s: float = FULL_S
+    space: SearchSpace, runner: CandidateRunner, limits: Limits, tell: Tell, full_s: float = FULL_S
 ) -> list[Trial]:
     """Measure every candidate for the whole time."""
     measurer = _Measurer(runner, limits, tell)

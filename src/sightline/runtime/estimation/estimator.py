@@ -36,7 +36,7 @@ _LONGEST = 4.0
 
 
 @dataclass(eq=False)
-class Moment:
+class FrameContext:
     """A frame of a stream, and those around it; None where it has nothing to do with them."""
 
     frame: Frame
@@ -112,7 +112,7 @@ class AccuracyEstimator:
         """Seconds between two frames of a moment, at least; 0: they follow one another."""
         return self._window.apart_s
 
-    def offer(self, moment: Moment) -> Future[None] | None:
+    def offer(self, moment: FrameContext) -> Future[None] | None:
         """Look at a moment soon; the future is done when that is over. Returns at once. None: there is no time for it."""
         done: Future[None] = Future()
         with self._lock:
@@ -173,7 +173,7 @@ class AccuracyEstimator:
             self._refuse(error)
         return window
 
-    def _look(self, worker: EstimationWorker, moment: Moment, done: Future[None]) -> None:
+    def _look(self, worker: EstimationWorker, moment: FrameContext, done: Future[None]) -> None:
         try:
             self._judge(worker, moment)
         finally:
@@ -182,7 +182,7 @@ class AccuracyEstimator:
             if done.set_running_or_notify_cancel():
                 done.set_result(None)
 
-    def _judge(self, worker: EstimationWorker, moment: Moment) -> None:
+    def _judge(self, worker: EstimationWorker, moment: FrameContext) -> None:
         utc = self._clock() if moment.frame.utc is None else moment.frame.utc
         if self._version != self._model.version():
             log.info("stream %s: its model was loaded again: the estimate of its accuracy begins anew", self._model.stream)  # fmt: skip
@@ -203,7 +203,7 @@ class AccuracyEstimator:
             if found is not None and not self._closed and self._version == self._model.version():
                 self._show(replace(self._window.add(found), newest=utc), more=1)
 
-    def _evidence(self, worker: EstimationWorker, moment: Moment) -> DetectionEvidence | None:
+    def _evidence(self, worker: EstimationWorker, moment: FrameContext) -> DetectionEvidence | None:
         """What a moment says; None: nothing, since the reference cannot judge this model.
 
         Raises SightlineError: one of the models does not answer.

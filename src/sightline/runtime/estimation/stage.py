@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from sightline.errors import Overloaded
-from sightline.runtime.estimation.estimator import AccuracyEstimator, Moment
+from sightline.runtime.estimation.estimator import AccuracyEstimator, FrameContext
 from sightline.types import Frame, Observation
 
 _AGAIN_S = 0.1
@@ -62,7 +62,7 @@ class EstimateAccuracy:
         if len(held) < self._length:
             return None
         around = {"before": held[0], "after": held[2]} if len(held) > 1 else {}
-        done = self._estimator.offer(Moment(held[len(held) // 2], **around))
+        done = self._estimator.offer(FrameContext(held[len(held) // 2], **around))
         if done is None and not self._live:
             raise Overloaded("there is no time to estimate the accuracy", _AGAIN_S)
         if done is None:

@@ -10,14 +10,14 @@ from sightline.runtime.repository.served_model import Overrides
 from sightline.runtime.rollouts.background import (
     BackgroundDetector,
     MakeDetector,
-    Patience,
+    ProcessTimeouts,
 )
 from sightline.runtime.rollouts.jobs import JobThread
 from sightline.types import Detections, Frame
 
 WAITING = 4
 """Moments that wait to be looked at, at most: each holds three frames."""
-PATIENCE = Patience(start_s=600.0, hang_s=300.0, pause_max_s=600.0, idle_start=True)
+PATIENCE = ProcessTimeouts(start_s=600.0, hang_s=300.0, pause_max_s=600.0, idle_start=True)
 """On a machine that is full, a process without a claim to the processor takes minutes."""
 
 

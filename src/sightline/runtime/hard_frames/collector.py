@@ -39,7 +39,7 @@ _TIDY_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class KeptFrames:
+class RetentionLimits:
     """How much of a stream is kept: ``per_day`` frames of each day (UTC), for ``days``, in ``bytes`` at most.
 
     Objects of the classes ``blur`` are made unrecognisable.
@@ -72,7 +72,7 @@ class HardFrameCollector:
 
     def __init__(
         self,
-        kept: KeptFrames,
+        kept: RetentionLimits,
         folder: HardFrameFolder,
         embedder: Embedder | None = None,
         *,

@@ -107,7 +107,7 @@ def play(events: list[Event], meter: Meter) -> None:
         getattr(meter, method)(*arguments)
 
 
-class _Voice:
+class _Sender:
     """Says things to the other side. Safe from any thread."""
 
     def __init__(self, pipe: Connection) -> None:
@@ -131,7 +131,7 @@ def run_shard(make: MakeShard, pipe: Connection) -> None:
     # parent decides what they mean; when it is gone, so is the other end of the pipe.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    voice, relay = _Voice(pipe), Relay()
+    voice, relay = _Sender(pipe), Relay()
     try:
         shard = make(relay)
     except SightlineError as exc:
@@ -150,7 +150,7 @@ def run_shard(make: MakeShard, pipe: Connection) -> None:
         shard.close()
 
 
-def _serve(shard: Shard, pipe: Connection, voice: _Voice) -> None:
+def _serve(shard: Shard, pipe: Connection, voice: _Sender) -> None:
     """Answer each call in a thread of its own: adding a stream must not hold up the others."""
     changing: dict[str, threading.Thread] = {}
     while (call := pipe.recv()) is not None:
@@ -163,7 +163,7 @@ def _serve(shard: Shard, pipe: Connection, voice: _Voice) -> None:
             changing[stream] = thread
 
 
-def _answer(shard: Shard, call: Call, voice: _Voice, before: threading.Thread | None) -> None:
+def _answer(shard: Shard, call: Call, voice: _Sender, before: threading.Thread | None) -> None:
     if before is not None:
         before.join()
     owner = shard if call.method == "reload" else shard.fleet
@@ -176,7 +176,7 @@ def _answer(shard: Shard, call: Call, voice: _Voice, before: threading.Thread | 
     voice.say(call.number, result, error)
 
 
-def _feed(fleet: Fleet, relay: Relay, voice: _Voice, over: threading.Event) -> None:
+def _feed(fleet: Fleet, relay: Relay, voice: _Sender, over: threading.Event) -> None:
     said = time.monotonic()
     with fleet.subscribe() as items:
         while not over.is_set():

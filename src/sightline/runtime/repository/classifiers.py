@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sightline.errors import ConfigError, Conflict, EngineError, ModelError, NotFound
 from sightline.futures import joined
 from sightline.geometry import whole_box
-from sightline.runtime.repository.served_model import Announced, Started
+from sightline.runtime.repository.served_model import Started, StartNotifyingEngine
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import scheduled
 from sightline.runtime.scheduling.scheduler import Scheduler
@@ -91,6 +91,6 @@ class ClassifierRepository:
         self._loaded[name] = key
         self._scheduler.check(key, terms)  # before the picture is decoded
         asked = scheduled(classifier.replaced(conf=conf, top=top), self._scheduler, key, terms)
-        asked = asked.with_engines(lambda engine: Announced(engine, started))
+        asked = asked.with_engines(lambda engine: StartNotifyingEngine(engine, started))
         whole = whole_box(frame.width, frame.height)
         return joined([asked.submit(frame, whole)], lambda found: found[0][0])

@@ -16,7 +16,7 @@ from sightline.runtime.repository.native_model import NativeModel
 from sightline.runtime.repository.served_model import (
     NOBODY,
     OWN_QUEUE,
-    Expected,
+    ExpectedUse,
     ServedModel,
     ServedTensors,
     SharedModel,
@@ -39,7 +39,7 @@ class ModelLoader:
         cold: Collection[str],
         native: Callable[[str], NativeEngine] | None,
         described: Collection[str],
-        expected: Mapping[str, Expected] | None,
+        expected: Mapping[str, ExpectedUse] | None,
         content: Callable[[str], str | None],
     ) -> None:
         self._scheduler = scheduler

@@ -23,7 +23,7 @@ from sightline.errors import (
 from sightline.protocols import SharedDetector
 from sightline.runtime.repository.loader import ModelLoader
 from sightline.runtime.repository.served_model import (
-    Expected,
+    ExpectedUse,
     ServedTensors,
     SharedModel,
     TrafficRule,
@@ -84,7 +84,7 @@ class ModelRepository:
         cold: Collection[str] = (),
         native: Callable[[str], NativeEngine] | None = None,
         described: Collection[str] = (),
-        expected: Mapping[str, Expected] | None = None,
+        expected: Mapping[str, ExpectedUse] | None = None,
         content: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self.scheduler = scheduler

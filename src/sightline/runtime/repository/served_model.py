@@ -40,14 +40,14 @@ OWN_QUEUE = ":native"
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedUse:
     """Who uses a model where no clients come: so many streams, some of which are ``live``."""
 
     streams: int = 0
     live: bool = False
 
 
-NOBODY = Expected()
+NOBODY = ExpectedUse()
 
 
 class Overrides(NamedTuple):
@@ -155,7 +155,7 @@ class SharedModel:
         """The engines that take over from one another, where one model has several."""
         return next((e for e in self.detector.engines if isinstance(e, Fallback)), None)
 
-    def warm_up(self, expected: Expected | None = None) -> None:
+    def warm_up(self, expected: ExpectedUse | None = None) -> None:
         """Run every input size once, and measure batches at the largest; takes seconds.
 
         What is ``expected`` may be less: one stream has nobody to share a batch with, and a recording
@@ -213,7 +213,7 @@ class SharedModel:
         detector = self._padded.replaced(**wanted._asdict())
         detector = scheduled(detector, self._scheduler, self.name, terms)
         if started is not None:
-            detector = detector.with_engines(lambda engine: Announced(engine, started))
+            detector = detector.with_engines(lambda engine: StartNotifyingEngine(engine, started))
         return detector
 
 
@@ -275,7 +275,7 @@ class ServedTensors:
         self.native = native
 
 
-class Announced(EngineWrapper):
+class StartNotifyingEngine(EngineWrapper):
     """An Engine that tells when a job's turn comes."""
 
     def __init__(self, engine: Engine, started: Started) -> None:

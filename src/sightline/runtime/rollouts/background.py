@@ -40,7 +40,7 @@ ReadContent = Callable[[], str]
 """The SHA-256 of the files that the detector is made of, found in the process: picklable. Raises SightlineError."""
 
 
-class ShownResult(NamedTuple):
+class TimedDetections(NamedTuple):
     """The objects of a picture, and the seconds that they took: on the clock, and of the processor.
 
     ``cpu_s`` is None where it is not known.
@@ -51,7 +51,7 @@ class ShownResult(NamedTuple):
     cpu_s: float | None = None
 
 
-class Ready(NamedTuple):
+class ModelReady(NamedTuple):
     """What a process says of its model once that can be used.
 
     ``content`` is the SHA-256 of what was loaded; None where nobody asked for it.
@@ -62,7 +62,7 @@ class Ready(NamedTuple):
     content: str | None = None
 
 
-class Patience(NamedTuple):
+class ProcessTimeouts(NamedTuple):
     """How long a process may take.
 
     ``start_s`` to load the model, ``hang_s`` for a picture; one that takes longer is ended. Between two starts there
@@ -75,7 +75,7 @@ class Patience(NamedTuple):
     idle_start: bool = False
 
 
-USUAL = Patience()
+USUAL = ProcessTimeouts()
 
 
 class BackgroundDetector:
@@ -95,7 +95,7 @@ class BackgroundDetector:
         name: str,
         make: MakeDetector,
         clock: Callable[[], float] = time.monotonic,
-        patience: Patience = USUAL,
+        patience: ProcessTimeouts = USUAL,
         content: ReadContent | None = None,
     ) -> None:
         self._name, self._make, self._clock, self._patience = name, make, clock, patience
@@ -106,17 +106,17 @@ class BackgroundDetector:
         self._again_at = 0.0
         self._pipe: Connection | None = None
         self._closed = False
-        self._ready: Ready | None = None
+        self._ready: ModelReady | None = None
         self._begin()
 
-    def wait(self) -> Ready:
+    def wait(self) -> ModelReady:
         """Wait until the model is loaded. Raises what loading it raised."""
         answer = self._receive(self._patience.start_s)
         if isinstance(answer, BaseException):
             self._drop()
             self._pause()
             raise answer
-        assert isinstance(answer, Ready)
+        assert isinstance(answer, ModelReady)
         if self.content not in {None, answer.content}:
             self._drop()
             self._pause()
@@ -129,13 +129,13 @@ class BackgroundDetector:
         self._ready, self.content = answer, answer.content
         return answer
 
-    def ready(self) -> Ready:
+    def ready(self) -> ModelReady:
         """What the model says of itself; it is loaded where it is not. Raises as ``detect``, and what loading it raises."""
         if self._pipe is None:
             self._restart()
         return self.wait() if self._ready is None else self._ready
 
-    def detect(self, frame: Frame, wanted: Overrides) -> ShownResult:
+    def detect(self, frame: Frame, wanted: Overrides) -> TimedDetections:
         """The objects of a picture.
 
         Raises:
@@ -148,11 +148,11 @@ class BackgroundDetector:
         answer = self._receive(self._patience.hang_s)
         if isinstance(answer, BaseException):
             raise answer
-        assert isinstance(answer, ShownResult)
+        assert isinstance(answer, TimedDetections)
         self._pause_s = _PAUSE_FIRST_S
         return answer
 
-    def restart(self) -> Ready:
+    def restart(self) -> ModelReady:
         """Load the model again from its file, whatever is in it now. Raises what loading it raises."""
         self._drop()
         self.content = None
@@ -257,7 +257,7 @@ def _serve(pipe: Connection, make: MakeDetector, read: ReadContent | None) -> No
             return
         conf = getattr(detector, "conf", None)
         _yield_processor()  # its threads, too: what is still to be made inherits it
-        pipe.send(Ready(detector.class_names, conf, content))
+        pipe.send(ModelReady(detector.class_names, conf, content))
         while True:
             frame, wanted = pipe.recv()
             pipe.send(_answer(detector, frame, wanted))
@@ -276,7 +276,7 @@ def _loaded(make: MakeDetector, read: ReadContent | None) -> tuple[Detector, str
     return detector, content
 
 
-def _answer(detector: Detector, frame: Frame, wanted: Overrides) -> ShownResult | BaseException:
+def _answer(detector: Detector, frame: Frame, wanted: Overrides) -> TimedDetections | BaseException:
     begun, used = time.monotonic(), time.process_time()
     try:
         if isinstance(detector, AdjustableDetector):
@@ -286,7 +286,7 @@ def _answer(detector: Detector, frame: Frame, wanted: Overrides) -> ShownResult 
         return exc
     except Exception as exc:  # noqa: BLE001 - the seam: a runtime's own, which may not be picklable
         return InferenceError(f"{type(exc).__name__}: {exc}")
-    return ShownResult(objects, time.monotonic() - begun, time.process_time() - used)
+    return TimedDetections(objects, time.monotonic() - begun, time.process_time() - used)
 
 
 def _yield_processor() -> None:

@@ -11,7 +11,7 @@ from sightline.config import ComparedOptions
 from sightline.errors import DeadlineExceeded, EngineUnavailable, Overloaded, SightlineError
 from sightline.evaluation.pairs import compare_pictures
 from sightline.runtime.repository.served_model import Overrides
-from sightline.runtime.rollouts.background import ShownResult
+from sightline.runtime.rollouts.background import TimedDetections
 from sightline.runtime.rollouts.class_mapping import ClassMapping
 from sightline.runtime.rollouts.examples import Examples
 from sightline.runtime.rollouts.jobs import JobThread
@@ -28,10 +28,10 @@ Disagreement = Callable[[Frame, Detections, float], None]
 """Told of a picture, what the first model found in it, and the share of all objects that both found."""
 
 
-class ShownModels(Protocol):
+class ModelPair(Protocol):
     """Two models of which one has answered a picture, and the other may be shown it."""
 
-    def show(self, second: bool, frame: Frame, wanted: Overrides) -> ShownResult:
+    def show(self, second: bool, frame: Frame, wanted: Overrides) -> TimedDetections:
         """What one of them finds when nobody waits for it. Blocks.
 
         Raises Overloaded and EngineUnavailable where there is no room for it, or what detecting raises.
@@ -57,7 +57,7 @@ class Comparisons:
         self,
         names: tuple[str, str],
         options: ComparedOptions,
-        models: ShownModels,
+        models: ModelPair,
         mapping: ClassMapping,
         confs: tuple[float, float],
         look: Callable[[], None],

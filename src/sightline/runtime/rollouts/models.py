@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sightline.errors import Conflict, DeadlineExceeded
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.repository.served_model import Overrides, SharedModel
-from sightline.runtime.rollouts.background import BackgroundDetector, ShownResult
+from sightline.runtime.rollouts.background import BackgroundDetector, TimedDetections
 from sightline.runtime.scheduling.items import Terms
 from sightline.types import Frame
 
@@ -43,7 +43,7 @@ class ServedPair:
         """See ``RolloutModels.second``."""
         return self._repository.get(self._names[True])
 
-    def show(self, second: bool, frame: Frame, wanted: Overrides) -> ShownResult:
+    def show(self, second: bool, frame: Frame, wanted: Overrides) -> TimedDetections:
         """See ``RolloutModels.show``. It waits behind all who want an answer."""
         begun = self._clock()
         terms = Terms(f"compare {self._names[0]}", "batch", deadline=begun + SHOW_S)
@@ -52,7 +52,7 @@ class ServedPair:
             (found,) = detector.submit((frame,)).result(2 * SHOW_S)
         except concurrent.futures.TimeoutError as exc:
             raise DeadlineExceeded("a picture was not compared in time") from exc
-        return ShownResult(found, self._clock() - begun)
+        return TimedDetections(found, self._clock() - begun)
 
     def promote(self) -> None:
         """See ``RolloutModels.promote``: the repository loads the second's file in the first's place.
@@ -107,7 +107,7 @@ class ShadowPair(ServedPair):
         """Raises Conflict: a shadow answers nobody."""
         raise Conflict(f"model {self._names[True]} is a shadow: it answers nobody")
 
-    def show(self, second: bool, frame: Frame, wanted: Overrides) -> ShownResult:
+    def show(self, second: bool, frame: Frame, wanted: Overrides) -> TimedDetections:
         """See ``RolloutModels.show``; only the second is shown what the first has answered."""
         assert second, "the second model of a shadow answers nobody"
         with self._one_at_a_time:

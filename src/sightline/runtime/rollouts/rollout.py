@@ -15,7 +15,7 @@ from sightline.protocols import Detector
 from sightline.runtime.repository.served_model import ModelCall, Overrides, SharedModel
 from sightline.runtime.rollouts.canary import Canary
 from sightline.runtime.rollouts.class_mapping import ClassMapping
-from sightline.runtime.rollouts.comparisons import Comparisons, ShownModels
+from sightline.runtime.rollouts.comparisons import Comparisons, ModelPair
 from sightline.runtime.rollouts.detector import RolloutDetector
 from sightline.runtime.rollouts.jobs import JobThread
 from sightline.runtime.rollouts.sharing import TrafficSharing
@@ -32,7 +32,7 @@ _FAILED_WAITING = 1024
 log = logging.getLogger(__name__)
 
 
-class RolloutModels(ShownModels, Protocol):
+class RolloutModels(ModelPair, Protocol):
     """The two models of a rollout, and how the second takes the place of the first."""
 
     def second(self) -> SharedModel:

@@ -8,7 +8,7 @@ from sightline.config import Priority
 from sightline.errors import Overloaded
 from sightline.runtime.scheduling.backlog import Backlog
 from sightline.runtime.scheduling.items import KEPT, NEVER, URGENT, Item
-from sightline.runtime.scheduling.room import Room, share_out
+from sightline.runtime.scheduling.room import QueueCapacity, share_out
 from sightline.runtime.scheduling.shares import ACTIVE_S
 from sightline.runtime.scheduling.wait_prediction import WaitPrediction
 
@@ -27,7 +27,7 @@ class QueueAdmission:
         self,
         backlog: Backlog,
         waits: WaitPrediction,
-        room: Room,
+        room: QueueCapacity,
         longest: Mapping[Priority, float],
     ) -> None:
         self._backlog = backlog

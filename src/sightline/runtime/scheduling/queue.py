@@ -12,7 +12,7 @@ from sightline.runtime.scheduling.backlog import Backlog
 from sightline.runtime.scheduling.batch_choice import BatchChoice
 from sightline.runtime.scheduling.items import KEPT, URGENT, Batch, Item
 from sightline.runtime.scheduling.live_frames import LiveFrames
-from sightline.runtime.scheduling.room import Room
+from sightline.runtime.scheduling.room import QueueCapacity
 from sightline.runtime.scheduling.speed import Speed
 from sightline.runtime.scheduling.wait_prediction import WaitPrediction
 
@@ -27,7 +27,9 @@ class BatchQueue:
         speed: of the engine.
     """
 
-    def __init__(self, name: str, options: SchedulerOptions, room: Room, speed: Speed) -> None:
+    def __init__(
+        self, name: str, options: SchedulerOptions, room: QueueCapacity, speed: Speed
+    ) -> None:
         self.name = name
         self.speed = speed
         self.backlog = Backlog(name)

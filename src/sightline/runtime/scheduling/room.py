@@ -12,7 +12,7 @@ SWEEP_S = 0.01
 """Cancelled items are looked for at most so often when there is no room."""
 
 
-class Room:
+class QueueCapacity:
     """How many items may wait, in the queues of all models together.
 
     Spares do not count: of these, each live stream has one.

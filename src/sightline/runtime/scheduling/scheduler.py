@@ -26,7 +26,7 @@ from sightline.runtime.scheduling.items import Batch, Item, Terms
 from sightline.runtime.scheduling.outcomes import Outcomes
 from sightline.runtime.scheduling.queue import BatchQueue
 from sightline.runtime.scheduling.queued_model import QueuedModel
-from sightline.runtime.scheduling.room import Room
+from sightline.runtime.scheduling.room import QueueCapacity
 from sightline.runtime.scheduling.warm_up import measure_batches, new_speed
 from sightline.types import EngineInfo, Floats, Pixels, SchedulerStats
 
@@ -51,7 +51,7 @@ class Scheduler:
         self._options = options
         self._meter = meter
         self._clock = clock
-        self._room = Room(options.queue)
+        self._room = QueueCapacity(options.queue)
         self._outcomes = Outcomes(options.watchdog_s, meter, clock)
         self._lock = self._outcomes.lock
         self._models: dict[str, QueuedModel] = {}
@@ -186,7 +186,7 @@ class Scheduler:
         self._outcomes = Outcomes(self._options.watchdog_s, self._meter, self._clock)
         self._lock = self._outcomes.lock
         self._models = {}
-        self._room = Room(self._options.queue)
+        self._room = QueueCapacity(self._options.queue)
 
     # Jobs.
 

@@ -17,7 +17,7 @@ from sightline.errors import (
     ModelError,
     NotFound,
 )
-from sightline.runtime.repository.served_model import Announced, Started
+from sightline.runtime.repository.served_model import Started, StartNotifyingEngine
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import ScheduledEmbedder
 from sightline.runtime.scheduling.scheduler import Scheduler
@@ -82,7 +82,7 @@ class ServedSearch:
         self._scheduler.check(key, terms)  # before the picture is decoded
         asked = ScheduledEmbedder(self._scheduler, key, embedder, terms)
         return query_vector(
-            asked.with_engines(lambda engine: Announced(engine, started)), frame, box
+            asked.with_engines(lambda engine: StartNotifyingEngine(engine, started)), frame, box
         )
 
     def search(self, vector: Floats, count: int, narrowing: Narrowing) -> list[Match]:

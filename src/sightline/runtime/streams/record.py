@@ -64,7 +64,7 @@ class StreamRecord:
         self._dropped: Counter[str] = Counter()
         self._rate_in, self._rate_out = Rate(clock), Rate(clock)
         self._ages: deque[tuple[float, float]] = deque(maxlen=_AGES)
-        self.told: Callable[[float], None] | None = None
+        self.on_analyzed: Callable[[float], None] | None = None
         """Told of the age of each frame that was analysed."""
 
     def took(self) -> None:
@@ -89,8 +89,8 @@ class StreamRecord:
             self._analyzed += 1
             self._rate_out.count()
             self._ages.append((self._clock(), age_s))
-        if self.told is not None:
-            self.told(age_s)
+        if self.on_analyzed is not None:
+            self.on_analyzed(age_s)
 
     def counts(self) -> Counts:
         """What became of all frames by now."""

@@ -75,7 +75,7 @@ def create_app(
     *,
     routers: Sequence[APIRouter] = (),
     tracing: Tracing | None = None,
-    told: CallObserver | None = None,
+    observer: CallObserver | None = None,
     classifiers: ClassifierRepository | None = None,
     clash: Clash = no_clash,
     stage_models: Collection[str] = (),
@@ -99,7 +99,7 @@ def create_app(
         search: what clients may search by looks; None: nothing.
         rollouts: gives the second models by the name of the first.
         reports: what clients may have reports of; None: nothing.
-        told: called with the route ("POST /detect"), status and seconds after each request.
+        observer: called with the route ("POST /detect"), status and seconds after each request.
 
     Raises:
         ConfigError: others could reach it without a token, or a network is none.
@@ -114,7 +114,7 @@ def create_app(
     if fleet is not None:
         repository.users = lambda: {stats.model for stats in fleet.stats().values()}
     app = _with_routes(service, (*ROUTERS, *routers))
-    _wrap(app, service, Patterns(r for one in (*ROUTERS, *routers) for r in one.routes), told)
+    _wrap(app, service, Patterns(r for one in (*ROUTERS, *routers) for r in one.routes), observer)
     return app
 
 
@@ -133,7 +133,7 @@ def _with_routes(service: ServiceState, routers: Sequence[APIRouter]) -> FastAPI
 
 
 def _wrap(
-    app: FastAPI, service: ServiceState, patterns: Patterns, told: CallObserver | None
+    app: FastAPI, service: ServiceState, patterns: Patterns, observer: CallObserver | None
 ) -> None:
     """Put around the routes what every request goes through."""
     options = service.options
@@ -149,7 +149,7 @@ def _wrap(
         )  # fmt: skip
     app.add_middleware(Guard, options=options, signer=service.signer)
     app.add_middleware(
-        Envelope, closing=lambda: service.draining, pattern=patterns.of, told=told,
+        Envelope, closing=lambda: service.draining, pattern=patterns.of, observer=observer,
         origins=options.origins,
     )  # fmt: skip
     if options.trusted_proxies:

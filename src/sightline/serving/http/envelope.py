@@ -52,7 +52,7 @@ class Envelope:
         app: everything else.
         closing: whether connections are to be closed after their answers.
         pattern: the route's pattern of a path, where a request was refused before the routes.
-        told: called with the route ("POST /detect"), status and seconds after each request.
+        observer: called with the route ("POST /detect"), status and seconds after each request.
         origins: whose pages may read errors too: CORS is inside, and sees no exception.
     """
 
@@ -61,12 +61,12 @@ class Envelope:
         app: ASGIApp,
         closing: Callable[[], bool],
         pattern: Callable[[str], str],
-        told: CallObserver | None = None,
+        observer: CallObserver | None = None,
         origins: Collection[str] = (),
     ) -> None:
         self.app = app
         self._closing = closing
-        self._told = told
+        self._observer = observer
         self._pattern = pattern
         self._origins = frozenset(origins)
 
@@ -88,11 +88,11 @@ class Envelope:
                 self._note(scope, reply.status, time.perf_counter() - begin)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        if self._told is not None:
+        if self._observer is not None:
             # The route's pattern, not the path: clients must not make up names of metrics.
             route = getattr(scope.get("route"), "path", None)
             pattern = self._pattern(scope["path"]) if route is None else route
-            self._told(f"{scope['method']} {pattern}", status, seconds)
+            self._observer(f"{scope['method']} {pattern}", status, seconds)
         # Probes come every few seconds for years: metrics count them, the log leaves them out.
         level = logging.DEBUG if scope["path"] in _PROBES else logging.INFO
         text = "%s %s %d in %.1f ms"

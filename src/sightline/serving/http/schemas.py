@@ -199,7 +199,7 @@ class Classified(BaseModel):
     timing: Timing
 
 
-class Alike(BaseModel):
+class SimilarObject(BaseModel):
     """An object that looks like what was looked for."""
 
     id: int = Field(description="its picture is at GET /search/pictures/{id}, where one was kept")
@@ -221,10 +221,10 @@ class SearchTiming(BaseModel):
     total_ms: float
 
 
-class FoundAlike(BaseModel):
+class SearchAnswer(BaseModel):
     """What was found, the most alike first. What is not known is left out."""
 
-    matches: list[Alike]
+    matches: list[SimilarObject]
     timing: SearchTiming
 
 

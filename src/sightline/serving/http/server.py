@@ -47,7 +47,7 @@ _START_S = 30.0
 log = logging.getLogger(__name__)
 
 
-class Companion(Protocol):
+class CompanionServer(Protocol):
     """Another server that lives in the same event loop, for example gRPC's."""
 
     async def start(self) -> None:
@@ -65,7 +65,7 @@ class Server:
     """
 
     def __init__(
-        self, app: FastAPI, options: ServingOptions, companions: Sequence[Companion] = ()
+        self, app: FastAPI, options: ServingOptions, companions: Sequence[CompanionServer] = ()
     ) -> None:
         check_exposure(options)
         self._service: ServiceState = app.state.service
@@ -164,7 +164,7 @@ class _Uvicorn(uvicorn.Server):
     """uvicorn with a notice before its end, companions, and no hand in the signals."""
 
     def __init__(
-        self, config: uvicorn.Config, service: ServiceState, companions: tuple[Companion, ...]
+        self, config: uvicorn.Config, service: ServiceState, companions: tuple[CompanionServer, ...]
     ) -> None:
         super().__init__(config)
         self.up = threading.Event()

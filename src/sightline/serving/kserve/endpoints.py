@@ -33,7 +33,7 @@ from sightline.serving.kserve.tensors import (
     InputTensor,
     Output,
     Parameter,
-    Spec,
+    TensorMetadata,
     array,
     encoded,
     pixels,
@@ -55,7 +55,7 @@ Write: TypeAlias = Callable[[Sequence[Output]], T]
 engine's memory: they are gone when it returns."""
 
 
-class Work(NamedTuple, Generic[T]):
+class InferencePlan(NamedTuple, Generic[T]):
     """What is to be run for a request, and what makes the answer of the results.
 
     A job raises Overloaded where the queue takes no more. ``rows`` is the batch that the request brings.
@@ -74,11 +74,11 @@ class ModelEndpoint(Protocol):
         """What clients call the model."""
 
     @property
-    def inputs(self) -> tuple[Spec, ...]:
+    def inputs(self) -> tuple[TensorMetadata, ...]:
         """The tensors that the model takes."""
 
     @property
-    def outputs(self) -> tuple[Spec, ...]:
+    def outputs(self) -> tuple[TensorMetadata, ...]:
         """The tensors that the model answers with."""
 
     @property
@@ -99,7 +99,7 @@ class ModelEndpoint(Protocol):
         parameters: Mapping[str, Parameter],
         write: Write[T],
         /,
-    ) -> Work[T]:
+    ) -> InferencePlan[T]:
         """Check a request. Raises InvalidRequest, DecodeError."""
 
 
@@ -123,14 +123,14 @@ class Network:
         self.name = served.name
 
     @property
-    def inputs(self) -> tuple[Spec, ...]:
+    def inputs(self) -> tuple[TensorMetadata, ...]:
         """The tensors that the model takes."""
         if self._described is not None:
             return tuple(map(_spec, self._described.engine.inputs))
         return (_spec(self._served.info.input),)
 
     @property
-    def outputs(self) -> tuple[Spec, ...]:
+    def outputs(self) -> tuple[TensorMetadata, ...]:
         """The tensors that the model answers with."""
         if self._described is not None:
             return tuple(map(_spec, self._described.engine.outputs))
@@ -152,7 +152,7 @@ class Network:
         terms: Terms,
         _: Mapping[str, Parameter],
         write: Write[T],
-    ) -> Work[T]:
+    ) -> InferencePlan[T]:
         """The jobs of a request, and what writes its answer. Raises InvalidRequest: a tensor does not fit."""
         if (own := self._own(tensors)) is not None:
             try:
@@ -177,7 +177,9 @@ class Network:
                 return None
         return self._served.native
 
-    def _pixels(self, tensors: Sequence[InputTensor], terms: Terms, write: Write[T]) -> Work[T]:
+    def _pixels(
+        self, tensors: Sequence[InputTensor], terms: Terms, write: Write[T]
+    ) -> InferencePlan[T]:
         """Pictures of a batch go to the scheduler one by one: it makes batches of sizes that the
         engine is ready for, and of several clients' pictures."""
         spec = _spec(self._served.info.input)
@@ -189,9 +191,9 @@ class Network:
             job = partial(
                 self._served.infer, batch, terms, lambda arrays: write(self._named(arrays))
             )
-            return Work([job], itemgetter(0), len(batch))
+            return InferencePlan([job], itemgetter(0), len(batch))
         jobs = [partial(self._served.infer, one[None], terms, _copied) for one in batch]
-        return Work(jobs, lambda results: write(self._joined(results)), len(batch))
+        return InferencePlan(jobs, lambda results: write(self._joined(results)), len(batch))
 
     def _named(self, arrays: Sequence[Floats]) -> list[Output]:
         names = [output.name for output in self._served.info.outputs]
@@ -228,12 +230,12 @@ class Tensors:
         self._native = native
 
     @property
-    def inputs(self) -> tuple[Spec, ...]:
+    def inputs(self) -> tuple[TensorMetadata, ...]:
         """The tensors that the model takes."""
         return tuple(map(_spec, self._native.engine.inputs))
 
     @property
-    def outputs(self) -> tuple[Spec, ...]:
+    def outputs(self) -> tuple[TensorMetadata, ...]:
         """The tensors that the model answers with."""
         return tuple(map(_spec, self._native.engine.outputs))
 
@@ -257,7 +259,7 @@ class Tensors:
         terms: Terms,
         _: Mapping[str, Parameter],
         write: Write[T],
-    ) -> Work[T]:
+    ) -> InferencePlan[T]:
         """The jobs of a request, and what writes its answer. Raises InvalidRequest: a tensor does not fit."""
         specs = {spec.name: spec for spec in self.inputs}
         feed: dict[str, Array] = {}
@@ -279,7 +281,7 @@ class Tensors:
             return write([Output(s.name, a) for s, a in zip(outputs, arrays, strict=True)])
 
         job = partial(self._native.infer, feed, rows, terms, read)
-        return Work([job], itemgetter(0), rows)
+        return InferencePlan([job], itemgetter(0), rows)
 
     def _rows(self, feed: Mapping[str, Array]) -> int:
         """Rows of a batch, 1 where the model knows none. Raises InvalidRequest: inputs differ in it."""
@@ -302,7 +304,7 @@ class Pictures:
     that tell more than boxes have ``masks``, ``keypoints`` or ``angles`` besides.
     """
 
-    inputs = (Spec("image", "BYTES", (-1,)),)
+    inputs = (TensorMetadata("image", "BYTES", (-1,)),)
     batched = False
 
     def __init__(self, served: SharedModel, limits: LimitOptions) -> None:
@@ -326,12 +328,12 @@ class Pictures:
         terms: Terms,
         parameters: Mapping[str, Parameter],
         write: Write[T],
-    ) -> Work[T]:
+    ) -> InferencePlan[T]:
         """The jobs of a request, and what writes its answer. Raises InvalidRequest: a tensor does not fit."""
         spec = self.inputs[0]
         tensor = only(tensors, spec)
         if len(tensor.shape) == 2 and tensor.shape[1] == 1:  # as clients with a batch side send it
-            spec = Spec(spec.name, spec.datatype, (-1, 1))
+            spec = TensorMetadata(spec.name, spec.datatype, (-1, 1))
         if math.prod(tensor.shape) > self._limits.parts:
             raise wrong(tensor, f"a batch has {self._limits.parts} pictures at most")
         frames = [self._frame(data, i) for i, data in enumerate(encoded(tensor, spec))]
@@ -345,14 +347,16 @@ class Pictures:
                 raise InvalidRequest(f"parameter 'classes': {exc}") from exc
 
         jobs = [partial(run, frame) for frame in frames]
-        return Work(jobs, lambda results: write(found_outputs(results, self.outputs)), len(frames))
+        return InferencePlan(
+            jobs, lambda results: write(found_outputs(results, self.outputs)), len(frames)
+        )
 
     def _frame(self, data: bytes, index: int) -> Frame:
         picture = EncodedPicture(data, self._limits.pixels, f"input 'image': picture {index}")
         return Frame(self.name, index, 0.0, time.monotonic(), picture)
 
 
-def only(tensors: Sequence[InputTensor], spec: Spec) -> InputTensor:
+def only(tensors: Sequence[InputTensor], spec: TensorMetadata) -> InputTensor:
     """The one input of a request. Raises InvalidRequest where there is another, or none."""
     for tensor in tensors:
         if tensor.name != spec.name:
@@ -366,14 +370,14 @@ def _copied(arrays: Sequence[Floats]) -> list[Floats]:
     return [array.copy() for array in arrays]
 
 
-def _listed(specs: Mapping[str, Spec]) -> str:
+def _listed(specs: Mapping[str, TensorMetadata]) -> str:
     return ", ".join(map(_told, specs.values()))
 
 
-def _told(spec: Spec) -> str:
+def _told(spec: TensorMetadata) -> str:
     return f"{spec.name!r} {spec.datatype} {list(spec.shape)}"
 
 
-def _spec(tensor: TensorSpec) -> Spec:
+def _spec(tensor: TensorSpec) -> TensorMetadata:
     shape = tuple(-1 if side is None else side for side in tensor.shape)
-    return Spec(tensor.name, DATATYPES[tensor.dtype], shape)
+    return TensorMetadata(tensor.name, DATATYPES[tensor.dtype], shape)

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from sightline.models.model_card import ModelCard
-from sightline.serving.kserve.tensors import Output, Spec
+from sightline.serving.kserve.tensors import Output, TensorMetadata
 from sightline.types import Detections
 
 BOXES = (
-    Spec("boxes", "FP32", (-1, 4)),
-    Spec("scores", "FP32", (-1,)),
-    Spec("class_ids", "INT64", (-1,)),
-    Spec("counts", "INT64", (-1,)),
+    TensorMetadata("boxes", "FP32", (-1, 4)),
+    TensorMetadata("scores", "FP32", (-1,)),
+    TensorMetadata("class_ids", "INT64", (-1,)),
+    TensorMetadata("counts", "INT64", (-1,)),
 )
 """The outputs of every detector."""
 
 
-def found_specs(card: ModelCard | None) -> tuple[Spec, ...]:
+def found_specs(card: ModelCard | None) -> tuple[TensorMetadata, ...]:
     """The outputs of a detector: ``BOXES``, and masks, keypoints or angles by the card's task; None: there is no single one.
 
     A mask is a text, COCO's packed run lengths as JSON has them: ``{"size": [height, width], "counts": "…"}``.
@@ -28,15 +28,15 @@ def found_specs(card: ModelCard | None) -> tuple[Spec, ...]:
     if card is None:
         return BOXES
     if card.task == "segment":
-        return (*BOXES, Spec("masks", "BYTES", (-1,)))
+        return (*BOXES, TensorMetadata("masks", "BYTES", (-1,)))
     if card.task == "pose" and card.keypoint_shape is not None:
-        return (*BOXES, Spec("keypoints", "FP32", (-1, card.keypoint_shape[0], 3)))
+        return (*BOXES, TensorMetadata("keypoints", "FP32", (-1, card.keypoint_shape[0], 3)))
     if card.task == "obb":
-        return (*BOXES, Spec("angles", "FP32", (-1,)))
+        return (*BOXES, TensorMetadata("angles", "FP32", (-1,)))
     return BOXES
 
 
-def found_outputs(pictures: Sequence[Detections], specs: Sequence[Spec]) -> list[Output]:
+def found_outputs(pictures: Sequence[Detections], specs: Sequence[TensorMetadata]) -> list[Output]:
     """The objects of all pictures one after another, by ``specs``; ``counts`` says whose they are."""
     arrays = {
         "boxes": np.concatenate([d.boxes for d in pictures]),

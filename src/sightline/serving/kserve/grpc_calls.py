@@ -31,7 +31,7 @@ from sightline.serving.kserve.grpc_model_calls import model_calls, repository_ca
 from sightline.serving.kserve.grpc_seam import CallObserver, CallSeam, Context
 from sightline.serving.kserve.grpc_shared_memory import shared_memory_calls
 from sightline.serving.kserve.open_inference import OpenInference
-from sightline.serving.memory import Held, Memory
+from sightline.serving.memory import Memory, MemoryReservation
 
 SERVICE = "inference.GRPCInferenceService"
 HEALTH = "grpc.health.v1.Health"
@@ -120,7 +120,7 @@ class Calls:
             # A call that sends nothing takes nobody's place.
             data = await self._seam.receive(context)
             with self._seam.working():
-                held = Held(self._memory)
+                held = MemoryReservation(self._memory)
                 # Not before: gRPC keeps an answer until its client has read it.
                 context.add_done_callback(lambda _: held.drop_all())
                 held.add(data)
@@ -138,7 +138,7 @@ class Calls:
                 self._end_silent()
             answers: Answers = asyncio.Queue()
             room = asyncio.Semaphore(AHEAD)
-            with Held(self._memory) as held:
+            with MemoryReservation(self._memory) as held:
                 async with asyncio.TaskGroup() as group:
                     reader = group.create_task(
                         self._read_stream(context, group, answers, room, held)
@@ -169,7 +169,7 @@ class Calls:
         group: asyncio.TaskGroup,
         answers: Answers,
         room: asyncio.Semaphore,
-        held: Held,
+        held: MemoryReservation,
     ) -> None:
         """Start a task for every request of a stream, and put it where the answers are sent."""
         try:
@@ -184,7 +184,9 @@ class Calls:
         finally:
             answers.put_nowait(None)
 
-    async def _answer_in_stream(self, data: bytes, context: Context, held: Held) -> bytes:
+    async def _answer_in_stream(
+        self, data: bytes, context: Context, held: MemoryReservation
+    ) -> bytes:
         """The answer to one request, counted until it is sent."""
         message = pb.ModelInferRequest()
         failed = pb.ModelStreamInferResponse()
@@ -195,7 +197,7 @@ class Calls:
 
         response = b""
         async with self._seam.explaining("ModelStreamInfer/request", fail):
-            with self._seam.working(), Held(self._memory) as received:
+            with self._seam.working(), MemoryReservation(self._memory) as received:
                 received.add(data)
                 message, raw = parse_request(data)
                 answer = await self._answer(message, raw, context, write_stream_response)

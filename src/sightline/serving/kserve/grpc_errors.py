@@ -7,7 +7,7 @@ import grpc
 from sightline.errors import Loading, Overloaded
 from sightline.monitoring.context import bound_ids
 from sightline.serving.http.failures import explain, report
-from sightline.serving.kserve.shared_memory import Full, Registered
+from sightline.serving.kserve.shared_memory import AlreadyRegistered, Full
 
 
 class Ending(Overloaded):
@@ -35,7 +35,7 @@ CODES = {
 
 FINER: dict[type[Exception], grpc.StatusCode] = {
     Ending: grpc.StatusCode.UNAVAILABLE,
-    Registered: grpc.StatusCode.ALREADY_EXISTS,
+    AlreadyRegistered: grpc.StatusCode.ALREADY_EXISTS,
     Full: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Loading: grpc.StatusCode.UNAVAILABLE,
 }

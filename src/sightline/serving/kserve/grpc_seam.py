@@ -46,17 +46,17 @@ class CallSeam:
 
     Args:
         options: tokens and limits.
-        told: called with the method, the status' name and the seconds after each call.
+        observer: called with the method, the status' name and the seconds after each call.
 
     While it is ``ending``, requests are refused.
     """
 
-    def __init__(self, options: ServingOptions, told: CallObserver | None) -> None:
+    def __init__(self, options: ServingOptions, observer: CallObserver | None) -> None:
         self.ending = False
         self._limits = options.limits
         self._guard = Guard(_nowhere, options)
         self._proxies = TrustedProxies(options.trusted_proxies)
-        self._told = told
+        self._observer = observer
         self._in_flight = 0
         self._arrivals = arrivals(options.limits)
 
@@ -95,8 +95,8 @@ class CallSeam:
                 status, text, wait_s = explained(exc)
                 await fail(status, text, wait_s)
             finally:
-                if self._told is not None:
-                    self._told(name, status.name, time.perf_counter() - begin)
+                if self._observer is not None:
+                    self._observer(name, status.name, time.perf_counter() - begin)
 
     def _admit(self, name: str, context: Context) -> None:
         """Raises Unauthorized or Forbidden where the caller may not."""

@@ -28,23 +28,23 @@ logging.getLogger("grpc._cython.cygrpc").setLevel(logging.INFO)
 
 
 class GrpcServer:
-    """Serves what ``OpenInference`` does over gRPC; a ``Companion`` of the HTTP server.
+    """Serves what ``OpenInference`` does over gRPC; a ``CompanionServer`` of the HTTP server.
 
     Args:
         service: what the calls do.
         options: ``host``, ``grpc_port`` (0 takes a free one), tokens and limits.
-        told: of the calls: see ``Calls``.
+        observer: of the calls: see ``Calls``.
 
     Raises ConfigError: others could reach it and no token is demanded.
     """
 
     def __init__(
-        self, service: OpenInference, options: ServingOptions, told: CallObserver | None = None
+        self, service: OpenInference, options: ServingOptions, observer: CallObserver | None = None
     ) -> None:
         check_exposure(options)
         self._service = service
         self._options = options
-        self._told = told
+        self._observer = observer
         self._port: int | None = None
 
     @property
@@ -56,7 +56,7 @@ class GrpcServer:
 
     async def start(self) -> None:
         """Listen. Raises ConfigError: the port is taken, or the address is not ours."""
-        self._calls = Calls(self._service, self._options, self._told)
+        self._calls = Calls(self._service, self._options, self._observer)
         limits = self._options.limits
         self._server = grpc.aio.server(
             options=_core_options(self._options),

@@ -8,7 +8,7 @@ from tritonclient.grpc import service_pb2 as pb
 
 from sightline.serving.kserve.grpc_model_calls import Method
 from sightline.serving.kserve.open_inference import OpenInference
-from sightline.serving.kserve.shared_memory import NO_CUDA, NotOffered
+from sightline.serving.kserve.shared_memory import NO_CUDA, NotSupported
 
 
 def shared_memory_calls(service: OpenInference) -> dict[str, tuple[Any, Method]]:
@@ -37,7 +37,7 @@ def shared_memory_calls(service: OpenInference) -> dict[str, tuple[Any, Method]]
         return pb.SystemSharedMemoryUnregisterResponse()
 
     async def cuda(_: object, __: object) -> NoReturn:
-        raise NotOffered(NO_CUDA)
+        raise NotSupported(NO_CUDA)
 
     return {
         "SystemSharedMemoryStatus": (pb.SystemSharedMemoryStatusRequest, status),

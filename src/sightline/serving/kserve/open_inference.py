@@ -18,17 +18,17 @@ from sightline.config import LimitOptions
 from sightline.errors import InvalidRequest
 from sightline.runtime.repository.models import ModelRepository
 from sightline.runtime.scheduling.executions import Watch
-from sightline.serving.answering import Answering
+from sightline.serving.answering import AnsweringModel
 from sightline.serving.batches import run_all
 from sightline.serving.http.limits import LARGE_BODIES, MEGABYTE
 from sightline.serving.http.waiting import until
 from sightline.serving.kserve.endpoint_names import VERSION, EndpointNames
 from sightline.serving.kserve.endpoints import DETECT, ModelEndpoint
-from sightline.serving.kserve.shared_memory import NotOffered, OutputRegion, Regions, taken
+from sightline.serving.kserve.shared_memory import NotSupported, OutputRegion, Regions, taken
 from sightline.serving.kserve.statistics import Statistics
-from sightline.serving.kserve.tensors import InferRequest, InputTensor, Output, Spec
+from sightline.serving.kserve.tensors import InferRequest, InputTensor, Output, TensorMetadata
 from sightline.serving.kserve.terms import terms_of
-from sightline.serving.memory import Held, Memory
+from sightline.serving.memory import Memory, MemoryReservation
 from sightline.types import JsonObject
 
 T = TypeVar("T")
@@ -92,7 +92,9 @@ class OpenInference:
     def regions(self) -> Regions:
         """Shared memory. Raises NotOffered: it is off."""
         if self._regions is None:
-            raise NotOffered("shared memory is off: set serving.shared_memory to true to allow it")
+            raise NotSupported(
+                "shared memory is off: set serving.shared_memory to true to allow it"
+            )
         return self._regions
 
     def server(self) -> JsonObject:
@@ -197,11 +199,11 @@ class OpenInference:
             terms = terms_of(
                 request.parameters, client, deadline, watch, self.limits, self._clock()
             )
-            answering = Answering(endpoint.name, DETECT)  # only detectors have second models
+            answering = AnsweringModel(endpoint.name, DETECT)  # only detectors have second models
             terms = replace(terms, answered_by=answering.note)
             targets = {n: self.regions.target(n, place) for n, place in request.places.items()}
             chosen = partial(_chosen, targets, specs, lambda o: write(answering.model, o))
-            with Held(self._memory) as held:
+            with MemoryReservation(self._memory) as held:
                 inputs = await self._fetched(request.inputs, held)
                 work = endpoint.work(inputs, terms, request.parameters, chosen)
                 watch.since = time.perf_counter_ns()
@@ -217,7 +219,9 @@ class OpenInference:
             else:
                 self._statistics.failed(endpoint.name, took)
 
-    async def _fetched(self, inputs: Sequence[InputTensor], held: Held) -> Sequence[InputTensor]:
+    async def _fetched(
+        self, inputs: Sequence[InputTensor], held: MemoryReservation
+    ) -> Sequence[InputTensor]:
         """The inputs, those in shared memory with a copy of their bytes."""
         if all(tensor.place is None for tensor in inputs):
             return inputs
@@ -239,7 +243,7 @@ STATES = {
 }
 
 
-def _config(spec: Spec, *, batched: bool) -> JsonObject:
+def _config(spec: TensorMetadata, *, batched: bool) -> JsonObject:
     kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
     dims = list(spec.shape[1:] if batched else spec.shape)
     return {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": dims}
@@ -247,7 +251,7 @@ def _config(spec: Spec, *, batched: bool) -> JsonObject:
 
 def _chosen(
     targets: Mapping[str, OutputRegion],
-    specs: Sequence[Spec],
+    specs: Sequence[TensorMetadata],
     write: Callable[[Sequence[Output]], T],
     outputs: Sequence[Output],
 ) -> T:
@@ -258,7 +262,7 @@ def _chosen(
     return write([named[spec.name] for spec in specs])
 
 
-def _wanted(endpoint: ModelEndpoint, names: Sequence[str]) -> Sequence[Spec]:
+def _wanted(endpoint: ModelEndpoint, names: Sequence[str]) -> Sequence[TensorMetadata]:
     if not names:
         return endpoint.outputs
     known = {spec.name: spec for spec in endpoint.outputs}

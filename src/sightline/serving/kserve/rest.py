@@ -24,7 +24,7 @@ from sightline.serving.http.validation import validation_message
 from sightline.serving.http.waiting import unless_gone
 from sightline.serving.kserve.endpoint_names import VERSION
 from sightline.serving.kserve.open_inference import OpenInference, kept
-from sightline.serving.kserve.shared_memory import NO_CUDA, NotOffered
+from sightline.serving.kserve.shared_memory import NO_CUDA, NotSupported
 from sightline.serving.kserve.tensors import (
     MISSING,
     TWICE,
@@ -66,7 +66,7 @@ class _Tensor(_Message):
     data: list[Any] | None = None
 
 
-class _Wish(_Message):
+class _RequestedOutput(_Message):
     name: str
     parameters: Parameters = {}
 
@@ -74,7 +74,7 @@ class _Wish(_Message):
 class _Infer(_Message):
     id: str = ""
     inputs: Annotated[list[_Tensor], Field(max_length=MOST_TENSORS), FailFast()]
-    outputs: Annotated[list[_Wish], Field(max_length=MOST_TENSORS), FailFast()] = []
+    outputs: Annotated[list[_RequestedOutput], Field(max_length=MOST_TENSORS), FailFast()] = []
     parameters: Parameters = {}
 
 
@@ -201,7 +201,7 @@ def _shared_memory(routes: APIRouter, service: OpenInference) -> None:
     @routes.post("/cudasharedmemory/{_:path}")
     async def cuda(request: Request, _: str) -> Response:
         await request.body()
-        raise NotOffered(NO_CUDA)
+        raise NotSupported(NO_CUDA)
 
 
 def parse(

@@ -26,13 +26,13 @@ LONGEST_NAME = 256
 NO_CUDA = "CUDA shared memory is not offered: use system shared memory, or send the tensors"
 
 
-class NotOffered(RequestError):
+class NotSupported(RequestError):
     """The protocol has it, and this service does not offer it."""
 
     status = 501
 
 
-class Registered(Conflict):
+class AlreadyRegistered(Conflict):
     """There is a region of this name already."""
 
 
@@ -149,7 +149,7 @@ class Regions:
         region = Region(name, key, offset, size, self._opened(what, key, offset + size))
         with self._changing:
             if name in self._regions:
-                raise Registered(f"{what} is registered already: unregister it first")
+                raise AlreadyRegistered(f"{what} is registered already: unregister it first")
             if len(self._regions) >= MOST_REGIONS:
                 raise Full(
                     f"{what}: {MOST_REGIONS} regions are registered already: unregister one first"

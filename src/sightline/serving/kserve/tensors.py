@@ -50,7 +50,7 @@ Parameter: TypeAlias = bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class TensorMetadata:
     """Name, element type and shape of a tensor as a model has it; -1 is a side left open."""
 
     name: str
@@ -177,7 +177,7 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
 }
 
 
-def array(tensor: InputTensor, spec: Spec) -> Array:
+def array(tensor: InputTensor, spec: TensorMetadata) -> Array:
     """An input as an array of the type and shape that a model declares; read-only where it came as
     bytes, which are not copied. Sides that are left open may be 0.
 
@@ -248,7 +248,7 @@ def _texts(tensor: InputTensor, wanted: int) -> Array:
     return found
 
 
-def pixels(tensor: InputTensor, spec: Spec) -> Pixels:
+def pixels(tensor: InputTensor, spec: TensorMetadata) -> Pixels:
     """The uint8 array of an input, a read-only view of its bytes where it came as bytes.
 
     Raises InvalidRequest, naming the tensor.
@@ -268,7 +268,7 @@ def pixels(tensor: InputTensor, spec: Spec) -> Pixels:
     return flat.reshape(tensor.shape)
 
 
-def encoded(tensor: InputTensor, spec: Spec) -> list[bytes]:
+def encoded(tensor: InputTensor, spec: TensorMetadata) -> list[bytes]:
     """The elements of a BYTES input. Raises InvalidRequest, naming the tensor."""
     check(tensor, spec)
     wanted = math.prod(tensor.shape)
@@ -281,7 +281,7 @@ def encoded(tensor: InputTensor, spec: Spec) -> list[bytes]:
     return items
 
 
-def check(tensor: InputTensor, spec: Spec, least: int = 1) -> None:
+def check(tensor: InputTensor, spec: TensorMetadata, least: int = 1) -> None:
     """Type and shape must be the model's. Raises InvalidRequest, naming the tensor."""
     if tensor.datatype != spec.datatype:
         raise wrong(tensor, f"datatype must be {spec.datatype}, not {tensor.datatype!r:.40}")

@@ -18,7 +18,7 @@ from sightline.config import LimitOptions, Priority
 from sightline.errors import InvalidRequest, Overloaded, SightlineError
 from sightline.monitoring.tracing import NOTHING, Trace
 from sightline.runtime.repository.served_model import SharedModel
-from sightline.serving.answering import Answering
+from sightline.serving.answering import AnsweringModel
 from sightline.serving.http.failures import failure
 from sightline.serving.http.schemas import FoundInMany, PictureAnswer, PredictParameters
 from sightline.serving.http.state import ServiceState, state_of
@@ -140,7 +140,7 @@ class Job:
             Overloaded, DeadlineExceeded, DecodeError, InferenceError: why there is no answer.
         """
         parameters, queued = self._parameters, QueueTime()
-        answering = Answering(self._served.name)
+        answering = AnsweringModel(self._served.name)
         terms = self._terms
         if self._served.rollout is not None:
             terms = dataclasses.replace(terms, answered_by=answering.note)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from sightline.runtime.search.served import ServedSearch
 from sightline.runtime.search.stored import Narrowing
-from sightline.serving.http.schemas import FoundAlike, OneToSearch, SearchRequest, TrackRequest
+from sightline.serving.http.schemas import OneToSearch, SearchAnswer, SearchRequest, TrackRequest
 from sightline.serving.http.state import state_of
 from sightline.serving.http.uploads import frame_of, read_one
 from sightline.serving.http.validation import check_query
@@ -29,7 +29,7 @@ _LISTS = ("classes", "streams")
 
 
 @router.post(
-    "/search", responses={200: {"model": FoundAlike}, **FAILURES}, openapi_extra=SEARCH_BODY
+    "/search", responses={200: {"model": SearchAnswer}, **FAILURES}, openapi_extra=SEARCH_BODY
 )
 async def search(request: Request, parameters: Annotated[SearchRequest, Query()]) -> Response:
     """Find what looks like an object in a picture: the raw file, a form with a file, or JSON with base64."""
@@ -59,7 +59,7 @@ async def search(request: Request, parameters: Annotated[SearchRequest, Query()]
         return _answer(found, {"queue_ms": round(queue_ms, 2)}, begin)
 
 
-@router.get("/search", responses={200: {"model": FoundAlike}, **FAILURES})
+@router.get("/search", responses={200: {"model": SearchAnswer}, **FAILURES})
 async def search_track(request: Request, asked: Annotated[TrackRequest, Query()]) -> Response:
     """Find what looks like an object of a stream: where else it was."""
     begin = time.monotonic()

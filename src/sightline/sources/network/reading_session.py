@@ -24,7 +24,7 @@ from sightline.types import Clock, SourceState, StreamInfo
 log = logging.getLogger(__name__)
 
 
-class Taken(NamedTuple):
+class TimedFrame(NamedTuple):
     """A frame that was read, and its times."""
 
     time: float
@@ -48,7 +48,7 @@ class LiveState:
         self.state = SourceState.CONNECTING
         self.error: str | None = None
         self.info: StreamInfo | None = None
-        self.newest: Taken | None = None
+        self.newest: TimedFrame | None = None
         self.arrived = self.alive_at = 0.0  # when a frame, and when anything came (monotonic)
         self.connection: LiveConnection | None = None  # the connection of the session that runs
         self.handed = self.reconnects = 0
@@ -63,7 +63,7 @@ class LiveState:
         self.session += 1
         self.changed.notify_all()
 
-    def lose(self, error: str) -> None:
+    def mark_lost(self, error: str) -> None:
         """With the condition held: the connection is lost, or could not be made."""
         if self.info is not None:
             self.state = SourceState.RECONNECTING
@@ -74,7 +74,7 @@ class LiveState:
         self.error = error
         self.changed.notify_all()
 
-    def bring(self, taken: Taken) -> None:
+    def publish(self, taken: TimedFrame) -> None:
         """With the condition held: a new frame is there; one that nobody took is dropped."""
         if self.newest is not None:
             self.dropped["stale"] += 1
@@ -123,7 +123,7 @@ class ReadingSession:
             except Exception as exc:  # noqa: BLE001 - else it would die with its thread, unseen
                 with self._changed:
                     if not self.dismissed():
-                        live.lose(f"{self._target.label}: {type(exc).__name__}: {exc}")
+                        live.mark_lost(f"{self._target.label}: {type(exc).__name__}: {exc}")
                         live.end(SourceState.FAILED)
                 return
             with self._changed:
@@ -133,7 +133,7 @@ class ReadingSession:
                     live.end(SourceState.ENDED)
                     return
                 attempts = 0 if live.arrived != arrived else attempts + 1
-                live.lose(str(error))
+                live.mark_lost(str(error))
                 recording = live.info is not None and not live.info.live
                 if recording or 0 < self._options.reconnect_attempts <= attempts:
                     live.end(SourceState.FAILED)
@@ -183,7 +183,7 @@ class ReadingSession:
             live.dropped += connection.take_left_out()
             utc, clock = connection.wall_time(decoded)
             now = live.time.tick(decoded.frame.time, step_s)
-            live.bring(Taken(now, captured_at, utc, clock, decoded))
+            live.publish(TimedFrame(now, captured_at, utc, clock, decoded))
 
 
 def pause_s(options: LiveOptions, error: SourceError, attempts: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sightline.models.composites.mosaic import packed
-from sightline.models.composites.region_results import Known, Looks, known_after
+from sightline.models.composites.region_results import KnownObjects, SelectedRegions, known_after
 from sightline.types import Detections, Floats
 
 SIZE = (1920, 1080)
@@ -23,14 +23,16 @@ def objects(*boxes: Box, class_id: int = 0) -> Detections:
     )
 
 
-def looks(*wanted: Box, scale: float = 1, whole: float | None = None, anew: bool = False) -> Looks:
+def looks(
+    *wanted: Box, scale: float = 1, whole: float | None = None, anew: bool = False
+) -> SelectedRegions:
     patches = packed([PART, OTHER], [scale, scale], (640, 384))
     assert patches is not None
     boxes = np.array(wanted, np.float32).reshape(-1, 4)
-    return Looks(5.0, SIZE, boxes, patches, 0, whole, anew)
+    return SelectedRegions(5.0, SIZE, boxes, patches, 0, whole, anew)
 
 
-def in_mosaic(look: Looks, box: Box) -> Box:
+def in_mosaic(look: SelectedRegions, box: Box) -> Box:
     """Where the mosaic shows a box of the picture."""
     for patch in look.patches:
         left, top, right, bottom = patch.part
@@ -43,11 +45,11 @@ def in_mosaic(look: Looks, box: Box) -> Box:
     raise AssertionError(box)
 
 
-def known(*boxes: Box) -> Known:
-    return Known(objects(*boxes), np.zeros(len(boxes), np.float32))
+def known(*boxes: Box) -> KnownObjects:
+    return KnownObjects(objects(*boxes), np.zeros(len(boxes), np.float32))
 
 
-def boxes(result: Known) -> Floats:
+def boxes(result: KnownObjects) -> Floats:
     found = result.objects.boxes
     return found[np.lexsort(found.T)]
 
@@ -96,14 +98,14 @@ def test_a_cut_object_that_was_to_be_looked_at_counts() -> None:
 
 
 def test_the_whole_picture_replaces_what_it_sees_well() -> None:
-    look = Looks(5.0, SIZE, np.empty((0, 4), np.float32), (), 0, 1 / 3, anew=False)
+    look = SelectedRegions(5.0, SIZE, np.empty((0, 4), np.float32), (), 0, 1 / 3, anew=False)
     small: Box = (100, 100, 112, 130)
     result = known_after(known(PARKED, small), look, [objects(CAR)])
     np.testing.assert_allclose(boxes(result), sorted([CAR, small], key=lambda box: box[3]))
 
 
 def test_what_the_whole_picture_finds_again_is_one_object() -> None:
-    look = Looks(5.0, SIZE, np.empty((0, 4), np.float32), (), 0, 1 / 3, anew=False)
+    look = SelectedRegions(5.0, SIZE, np.empty((0, 4), np.float32), (), 0, 1 / 3, anew=False)
     small: Box = (100, 100, 112, 130)
     result = known_after(known(small), look, [objects((100, 101, 112, 131))])
     assert len(result.objects) == 1
@@ -111,11 +113,11 @@ def test_what_the_whole_picture_finds_again_is_one_object() -> None:
 
 
 def test_after_a_change_of_the_view_nothing_old_counts() -> None:
-    look = Looks(5.0, SIZE, np.empty((0, 4), np.float32), (), 0, 1 / 3, anew=True)
+    look = SelectedRegions(5.0, SIZE, np.empty((0, 4), np.float32), (), 0, 1 / 3, anew=True)
     assert not len(known_after(known((100, 100, 112, 130)), look, [objects()]).objects)
 
 
 def test_a_frame_that_nobody_looked_at_changes_nothing() -> None:
-    look = Looks(5.0, SIZE, np.empty((0, 4), np.float32), (), 0, None, anew=False)
+    look = SelectedRegions(5.0, SIZE, np.empty((0, 4), np.float32), (), 0, None, anew=False)
     before = known(CAR)
     assert known_after(before, look, []) is before

@@ -24,7 +24,7 @@ from tests.unit.models.decoders.encoded import (
 from sightline.build import decoders
 from sightline.errors import ModelError
 from sightline.models.card import read_card
-from sightline.models.family import Clues, recognise
+from sightline.models.family import ModelHints, recognise
 from sightline.models.file import open_model
 
 MakeModel = Callable[..., Path]
@@ -161,6 +161,6 @@ def test_a_family_is_told_by_its_shapes(
 ) -> None:
     if family is None:
         with pytest.raises(ModelError, match="known families"):
-            recognise(specs(shapes), decoders(), Clues("x.yaml", canvas))
+            recognise(specs(shapes), decoders(), ModelHints("x.yaml", canvas))
     else:
-        assert recognise(specs(shapes), decoders(), Clues("x.yaml", canvas)).name == family
+        assert recognise(specs(shapes), decoders(), ModelHints("x.yaml", canvas)).name == family

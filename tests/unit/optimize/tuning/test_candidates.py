@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from sightline.optimize.tuning.candidates import Limits, Space, Trial, TuningCandidate, pareto_front
+from sightline.optimize.tuning.candidates import (
+    Limits,
+    SearchSpace,
+    Trial,
+    TuningCandidate,
+    pareto_front,
+)
 
-SPACE = Space(["openvino", "onnxruntime"], ["fp32", "bf16"], [416, 320], [1, 4], [0], [0, 1])
+SPACE = SearchSpace(["openvino", "onnxruntime"], ["fp32", "bf16"], [416, 320], [1, 4], [0], [0, 1])
 
 
 def trial(size: int, accuracy: float, rate: float, p99_ms: float = 10.0) -> Trial:

@@ -9,10 +9,10 @@ import pytest
 
 from sightline.errors import EngineError
 from sightline.optimize.benchmarks.timing import FullLoad
-from sightline.optimize.tuning.candidates import Limits, Space, Trial, TuningCandidate
+from sightline.optimize.tuning.candidates import Limits, SearchSpace, Trial, TuningCandidate
 from sightline.optimize.tuning.search import best, search, search_all
 
-SPACE = Space(
+SPACE = SearchSpace(
     ["openvino", "onnxruntime"], ["fp32", "bf16"], [416, 320, 192], [1, 4, 8], [0], [0, 1]
 )
 LIMITS = Limits(p99_ms=100, min_accuracy=0.9)

@@ -25,12 +25,12 @@ from sightline.errors import (
     Overloaded,
 )
 from sightline.evaluation.estimation.learning import learn_calibration
-from sightline.runtime.estimation.estimator import OWN_S, AccuracyEstimator, Moment
+from sightline.runtime.estimation.estimator import OWN_S, AccuracyEstimator, FrameContext
 from sightline.types import Detections, Frame
 
 
-def moment(index: int = 0) -> Moment:
-    return Moment(frame(index + 1), frame(index), frame(index + 2))
+def moment(index: int = 0) -> FrameContext:
+    return FrameContext(frame(index + 1), frame(index), frame(index + 2))
 
 
 def offer(site: Site, count: int = 1) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.runtime.estimation.looked_at import observed
 
 from sightline.errors import Overloaded
-from sightline.runtime.estimation.estimator import Moment
+from sightline.runtime.estimation.estimator import FrameContext
 from sightline.runtime.estimation.stage import EstimateAccuracy
 
 
@@ -21,7 +21,7 @@ class Offered:
         self.busy, self.wants_moments = False, True
         self.apart_s = 0.0
 
-    def offer(self, moment: Moment) -> Future[None] | None:
+    def offer(self, moment: FrameContext) -> Future[None] | None:
         if self.busy:
             return None
         around = (moment.before, moment.frame, moment.after)

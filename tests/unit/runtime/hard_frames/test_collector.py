@@ -17,7 +17,7 @@ from tests.waiting import wait_for
 
 from sightline.errors import SinkError
 from sightline.runtime.hard_frames import collector as module
-from sightline.runtime.hard_frames.collector import HardFrameCollector, KeptFrames
+from sightline.runtime.hard_frames.collector import HardFrameCollector, RetentionLimits
 from sightline.runtime.hard_frames.folder import HardFrameFolder
 from sightline.types import Floats, Frame
 
@@ -67,7 +67,7 @@ def make(tmp_path: Path, clock: Clock) -> Make:
         blur: tuple[int, ...] = (),
         **more: object,
     ) -> HardFrameCollector:
-        kept = KeptFrames("gate", per_day, days, int(megabytes * 1e6), blur)
+        kept = RetentionLimits("gate", per_day, days, int(megabytes * 1e6), blur)
         options = {"live": False, "clock": clock, "monotonic": lambda: clock.passed, **more}
         return HardFrameCollector(kept, HardFrameFolder(tmp_path, "street"), **options)  # type: ignore[arg-type]
 
@@ -199,7 +199,7 @@ def test_a_clock_that_is_set_back_does_not_end_collecting(
 def test_a_folder_that_was_moved_away_is_begun_anew(
     make: Make, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kept = KeptFrames("gate", 3, 30, 10**8)
+    kept = RetentionLimits("gate", 3, 30, 10**8)
     collector = HardFrameCollector(
         kept, HardFrameFolder(tmp_path / "gate", "street"), live=False, clock=clock
     )

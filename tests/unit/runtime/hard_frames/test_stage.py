@@ -8,7 +8,7 @@ import pytest
 from tests.unit.runtime.hard_frames.scenes import seen
 
 from sightline.monitoring.profiles.profiler import Profiler
-from sightline.runtime.hard_frames.collector import HardFrameCollector, KeptFrames
+from sightline.runtime.hard_frames.collector import HardFrameCollector, RetentionLimits
 from sightline.runtime.hard_frames.folder import HardFrameFolder
 from sightline.runtime.hard_frames.stage import CollectHardFrames
 from sightline.types import DriftStatus
@@ -17,7 +17,7 @@ from sightline.types import DriftStatus
 @pytest.fixture
 def collector(tmp_path: Path) -> HardFrameCollector:
     folder = HardFrameFolder(tmp_path, "street")
-    return HardFrameCollector(KeptFrames("gate", 100, 30, 10**8), folder, live=False)
+    return HardFrameCollector(RetentionLimits("gate", 100, 30, 10**8), folder, live=False)
 
 
 def test_a_frame_a_second_is_looked_at(collector: HardFrameCollector) -> None:

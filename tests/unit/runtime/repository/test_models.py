@@ -14,7 +14,7 @@ from sightline import build
 from sightline.config import EngineOptions, LimitOptions, ModelOptions, SchedulerOptions
 from sightline.errors import Conflict, ModelError, NotFound
 from sightline.runtime.repository.models import ModelRepository
-from sightline.runtime.repository.served_model import ASPECTS, Expected
+from sightline.runtime.repository.served_model import ASPECTS, ExpectedUse
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduler import Scheduler
 from sightline.serving.kserve.open_inference import OpenInference
@@ -83,14 +83,14 @@ def test_each_is_run_before_it_answers_unless_it_may_be_cold(files: dict[str, Pa
     [
         pytest.param(None, {"batches": None}, id="clients may come"),
         pytest.param({}, {}, id="nobody uses it"),
-        pytest.param({"yard": Expected(3)}, {}, id="another model is used"),
-        pytest.param({"street": Expected(1)}, {}, id="one recording"),
-        pytest.param({"street": Expected(1, live=True)}, {"once": None}, id="one camera"),
-        pytest.param({"street": Expected(3)}, {"batches": 3}, id="three streams"),
+        pytest.param({"yard": ExpectedUse(3)}, {}, id="another model is used"),
+        pytest.param({"street": ExpectedUse(1)}, {}, id="one recording"),
+        pytest.param({"street": ExpectedUse(1, live=True)}, {"once": None}, id="one camera"),
+        pytest.param({"street": ExpectedUse(3)}, {"batches": 3}, id="three streams"),
     ],
 )
 def test_only_what_can_be_used_is_warmed_up(
-    expected: dict[str, Expected] | None,
+    expected: dict[str, ExpectedUse] | None,
     ran: dict[str, int | None],
     files: dict[str, Path],
     monkeypatch: pytest.MonkeyPatch,

@@ -21,7 +21,7 @@ from sightline.config import (
 from sightline.models.composites.ensemble import EnsembleDetector, EnsembleMember
 from sightline.models.composites.parts import conf_of
 from sightline.protocols import Detector, SharedDetector, TrackableDetector
-from sightline.runtime.repository.served_model import Expected, SharedModel
+from sightline.runtime.repository.served_model import ExpectedUse, SharedModel
 from sightline.runtime.scheduling.items import Terms
 from sightline.runtime.scheduling.scheduled import ScheduledDetector
 from sightline.runtime.scheduling.scheduler import Scheduler
@@ -75,12 +75,12 @@ def test_a_service_runs_every_engine_of_a_detector(pair: EnsembleDetector, pictu
     "expected",
     [
         pytest.param(None, id="clients"),
-        pytest.param(Expected(1, live=True), id="one camera"),
-        pytest.param(Expected(3), id="three recordings"),
+        pytest.param(ExpectedUse(1, live=True), id="one camera"),
+        pytest.param(ExpectedUse(3), id="three recordings"),
     ],
 )
 def test_each_engine_is_warmed_up_at_its_own_size(
-    pair: EnsembleDetector, expected: Expected | None
+    pair: EnsembleDetector, expected: ExpectedUse | None
 ) -> None:
     run: dict[int, set[tuple[int, int, int]]] = {}
 

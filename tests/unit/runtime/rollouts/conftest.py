@@ -13,7 +13,7 @@ import pytest
 from sightline.config import CanaryOptions, ShadowOptions, SplitOptions
 from sightline.protocols import Detector
 from sightline.runtime.repository.served_model import ModelCall, Overrides
-from sightline.runtime.rollouts.background import ShownResult
+from sightline.runtime.rollouts.background import TimedDetections
 from sightline.runtime.rollouts.class_mapping import ClassMapping
 from sightline.runtime.rollouts.rollout import Rollout
 from sightline.runtime.scheduling.items import Terms
@@ -71,12 +71,12 @@ class FakePair:
             raise self.error
         return self.detector
 
-    def show(self, second: bool, _: Frame, __: Overrides) -> ShownResult:
+    def show(self, second: bool, _: Frame, __: Overrides) -> TimedDetections:
         self.free.wait(10)
         self.shown.append(second)
         if isinstance(self.found, Exception):
             raise self.found
-        return ShownResult(self.found, 0.02, 0.01)
+        return TimedDetections(self.found, 0.02, 0.01)
 
     def _do(self, what: str) -> None:
         if self.error is not None:

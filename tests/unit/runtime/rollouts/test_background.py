@@ -16,7 +16,7 @@ from tests.waiting import wait_for
 
 from sightline.errors import EngineUnavailable, InferenceError, ModelError
 from sightline.runtime.repository.served_model import Overrides
-from sightline.runtime.rollouts.background import BackgroundDetector, Ready
+from sightline.runtime.rollouts.background import BackgroundDetector, ModelReady
 from sightline.types import Detections, Frame
 
 
@@ -62,7 +62,7 @@ def clock() -> Clock:
 @pytest.fixture(scope="module")
 def background(clock: Clock) -> Iterator[BackgroundDetector]:
     made = BackgroundDetector("odd", Odd, clock)
-    assert made.wait() == Ready(NAMES, 0.4)
+    assert made.wait() == ModelReady(NAMES, 0.4)
     yield made
     made.close()
 
@@ -103,7 +103,7 @@ def test_a_process_comes_back_with_the_files_that_were_judged_only(
     file = tmp_path / "next.onnx"
     file.write_text("one")
     made = BackgroundDetector("odd", Odd, clock, content=partial(file.read_text, "utf-8"))
-    assert made.wait() == Ready(NAMES, 0.4, "one")
+    assert made.wait() == ModelReady(NAMES, 0.4, "one")
     file.write_text("two")
     with pytest.raises(InferenceError, match="has died"):
         made.detect(frame(3), Overrides())

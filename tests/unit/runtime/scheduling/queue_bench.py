@@ -8,7 +8,7 @@ from typing import Any
 from sightline.config import Priority, SchedulerOptions
 from sightline.runtime.scheduling.items import Batch, Item, Terms
 from sightline.runtime.scheduling.queue import BatchQueue
-from sightline.runtime.scheduling.room import Room
+from sightline.runtime.scheduling.room import QueueCapacity
 from sightline.runtime.scheduling.speed import Measured, Speed
 
 LANE = (8, 8)
@@ -27,11 +27,11 @@ class Bench:
         *,
         alone_ms: float | Sequence[float] = (),
         cost_ms: float | None = None,
-        room: Room | None = None,
+        room: QueueCapacity | None = None,
         **options: Any,
     ) -> None:
         self.options = SchedulerOptions(**options)
-        self.room = room or Room(self.options.queue)
+        self.room = room or QueueCapacity(self.options.queue)
         self.speed = Speed(requests, sizes)
         if isinstance(alone_ms, Sequence) and alone_ms:
             # A serial engine: what a batch takes alone is what it takes of the engine.

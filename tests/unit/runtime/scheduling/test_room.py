@@ -9,7 +9,7 @@ from tests.unit.runtime.scheduling.queue_bench import Bench
 
 from sightline.config import Priority
 from sightline.errors import Overloaded
-from sightline.runtime.scheduling.room import Room
+from sightline.runtime.scheduling.room import QueueCapacity
 
 
 def test_a_full_queue_refuses() -> None:
@@ -44,7 +44,7 @@ def test_the_newest_of_a_lower_priority_makes_room(newcomer: Priority, victim: s
 
 
 def test_room_is_made_in_the_queues_of_other_models_too() -> None:
-    room = Room(2)
+    room = QueueCapacity(2)
     one, other = Bench(room=room), Bench(room=room)
     one.push("b0", priority="batch")
     one.push("b1", priority="batch")
@@ -76,7 +76,7 @@ def test_a_client_cannot_fill_the_queue_for_others(limits: dict[str, Any], modes
 
 
 def test_a_slow_model_shuts_no_other_out() -> None:
-    room = Room(40)
+    room = QueueCapacity(40)
     slow, fast, third = Bench(room=room), Bench(room=room), Bench(room=room)
     for _ in range(28):  # 2 × 6 places are kept for the other two
         slow.push("a")

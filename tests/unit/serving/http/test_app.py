@@ -63,7 +63,7 @@ def test_each_answer_has_an_id_of_its_own() -> None:
 
 def test_requests_are_told_by_their_route() -> None:
     told: list[tuple[str, int]] = []
-    service = InProcess(told=lambda route, status, _seconds: told.append((route, status)))
+    service = InProcess(observer=lambda route, status, _seconds: told.append((route, status)))
     service.get("/models/tiny/x")
     service.get("/health")
     service.post("/detect", content=JPEG)

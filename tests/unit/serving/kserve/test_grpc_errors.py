@@ -13,7 +13,7 @@ from sightline.errors import (
     Unauthorized,
 )
 from sightline.serving.kserve.grpc_errors import LONGEST_MESSAGE, Ending, explained
-from sightline.serving.kserve.shared_memory import Full, Registered
+from sightline.serving.kserve.shared_memory import AlreadyRegistered, Full
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from sightline.serving.kserve.shared_memory import Full, Registered
         (DeadlineExceeded("x"), "DEADLINE_EXCEEDED", None),
         (Overloaded("x", 2.5), "RESOURCE_EXHAUSTED", 2.5),
         (Ending("x", 1.0), "UNAVAILABLE", 1.0),
-        (Registered("x"), "ALREADY_EXISTS", None),
+        (AlreadyRegistered("x"), "ALREADY_EXISTS", None),
         (Full("x"), "RESOURCE_EXHAUSTED", None),
         (Loading("x"), "UNAVAILABLE", None),
         (RuntimeError("/etc/x"), "INTERNAL", None),

@@ -27,7 +27,7 @@ from sightline.serving.kserve.tensors import (
     InferRequest,
     InputTensor,
     Output,
-    Spec,
+    TensorMetadata,
     pixels,
 )
 
@@ -121,7 +121,7 @@ class TestMessages:
         item.contents.uint_contents.extend([1, 300])
         (found,) = asked(message).inputs
         with pytest.raises(InvalidRequest, match="0 to 255"):
-            pixels(found, Spec("images", "UINT8", (-1,)))
+            pixels(found, TensorMetadata("images", "UINT8", (-1,)))
 
     @pytest.mark.parametrize(
         ("change", "complaint"),

@@ -20,15 +20,15 @@ from sightline.errors import (
 from sightline.serving.kserve.tensors import (
     InputTensor,
     Output,
-    Spec,
+    TensorMetadata,
     encoded,
     pixels,
 )
 
-SPEC = Spec("images", "UINT8", (-1, 2, 3, 3))
+SPEC = TensorMetadata("images", "UINT8", (-1, 2, 3, 3))
 
 
-BYTES = Spec("image", "BYTES", (-1,))
+BYTES = TensorMetadata("image", "BYTES", (-1,))
 
 
 class TestPixels:

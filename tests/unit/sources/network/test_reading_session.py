@@ -11,7 +11,7 @@ from sightline.config import LiveOptions
 from sightline.errors import SourceError
 from sightline.sources.ffmpeg import DecodedFrame
 from sightline.sources.network.connection import AuthenticationError, StreamTarget, url_target
-from sightline.sources.network.reading_session import LiveState, Taken, pause_s
+from sightline.sources.network.reading_session import LiveState, TimedFrame, pause_s
 from sightline.types import SourceState, StreamInfo
 
 OPTIONS = LiveOptions(backoff_first_s=1, backoff_max_s=20, auth_retry_s=300)
@@ -22,8 +22,8 @@ def target() -> StreamTarget:
     return url_target("rtsp://joe:geheim@camera/live", OPTIONS)
 
 
-def taken(time: float) -> Taken:
-    return Taken(time, 0.0, None, None, DecodedFrame(av.VideoFrame(32, 16), 1.0, place=0))
+def taken(time: float) -> TimedFrame:
+    return TimedFrame(time, 0.0, None, None, DecodedFrame(av.VideoFrame(32, 16), 1.0, place=0))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_frame_that_nobody_took_is_dropped() -> None:
     live = LiveState(target(), OPTIONS)
     with live.changed:
         for time in (0.0, 0.1, 0.2):
-            live.bring(taken(time))
+            live.publish(taken(time))
     assert live.newest is not None
     assert (live.newest.time, dict(live.dropped)) == (0.2, {"stale": 2})
 
@@ -57,16 +57,16 @@ def test_states_from_the_first_attempt_to_the_end(caplog: pytest.LogCaptureFixtu
         seen.append((live.state, live.error, live.reconnects))
 
     with caplog.at_level(logging.INFO, "sightline"), live.changed:
-        live.lose("cam: refused")  # never connected: it is still connecting
+        live.mark_lost("cam: refused")  # never connected: it is still connecting
         note()
         live.info = INFO
-        live.bring(taken(0.0))
+        live.publish(taken(0.0))
         note()
         for _ in range(3):
-            live.lose("cam: lost")
+            live.mark_lost("cam: lost")
         note()
-        live.bring(taken(0.1))
-        live.bring(taken(0.2))
+        live.publish(taken(0.1))
+        live.publish(taken(0.2))
         note()
         session = live.session
         live.end(SourceState.ENDED)
