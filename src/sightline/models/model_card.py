@@ -7,6 +7,7 @@ Knows fields and what is wrong with them; where fields come from that no card gi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
@@ -131,7 +132,7 @@ class ModelCard(BaseModel):
             # A list as text would be all that YAML's aliases stand for: gigabytes.
             if any(isinstance(v, Mapping | list | tuple | set) for v in value.values()):
                 raise ValueError("the name of a class must be text")
-            names = {int(k): str(v) for k, v in value.items()}
+            names = {_class_id(k): str(v) for k, v in value.items()}
             first = info.data.get("first_class", 0)
             first = 0 if min(names, default=0) < first else first
             if max(names, default=0) > _MOST_CLASSES:  # each id below it would get a name
@@ -180,6 +181,17 @@ class ModelCard(BaseModel):
     def normalization(self) -> Normalization:
         """What is done to pixels before the network, for an Engine."""
         return Normalization(self.scale, self.mean, self.std)
+
+
+def _class_id(key: object) -> int:
+    """The class id that a key of ``class_names`` is. Raises ValueError."""
+    try:
+        number = int(str(key))
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise ValueError(f"class ids are whole numbers from 0 on, not {key!r:.40}")
+    return number
 
 
 def write_card(card: ModelCard, path: Path) -> None:
@@ -239,7 +251,8 @@ def _misvalued(item: Any) -> str:
     kind, value = item["type"], item["input"]
     if kind == "extra_forbidden":
         known = ModelCard.model_fields
-        meant = named_here(str(item["loc"][-1]), known)
+        key = str(item["loc"][-1])
+        meant = named_here(key, known) or next(iter(get_close_matches(key, known, 1, 0.6)), None)
         hint = f"did you mean {meant}?" if meant else f"there are {', '.join(known)}"
         return f"there is no such key; {hint}"
     if kind == "missing":
