@@ -267,6 +267,8 @@ def _open_container(path: Path, more: Mapping[str, str]) -> InputContainer:
             raise SourceError(f"{path} does not exist: check the path")
         if path.is_dir():
             raise SourceError(f"{path} is a folder, not a video file")
+        if path.is_file() and not path.stat().st_size:
+            raise DecodeError(f"{path} {_what_it_is(path)}")
         options = {"protocol_whitelist": "file", **more}
         # "file:" so that no name can pass for another protocol.
         return av.open(f"file:{path}", mode="r", options=options)
@@ -276,7 +278,7 @@ def _open_container(path: Path, more: Mapping[str, str]) -> InputContainer:
         raise SourceError(f"{path} may not be read: check its permissions") from exc
     except av.EOFError as exc:
         raise DecodeError(f"{path} ends before its first frame: record or copy it again") from exc
-    except av.InvalidDataError as exc:
+    except (av.InvalidDataError, av.ArgumentError) as exc:
         raise DecodeError(f"{path} {_what_it_is(path)}") from exc
     except (av.FFmpegError, OSError) as exc:
         raise SourceError(f"{path} cannot be opened: {explain(exc)}") from exc

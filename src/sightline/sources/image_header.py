@@ -6,6 +6,7 @@ a file holds, and whatever its name says, is no picture here.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 from collections.abc import Callable
@@ -24,7 +25,13 @@ _BMP_CORE = 12  # bytes of the oldest header, with sizes of 16 bits
 _BMP_HEADERS = {_BMP_CORE, 16, 40, 52, 56, 64, 108, 124}
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION = 256, 257, 274
 _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 322, 323
-_TIFF_READ = (_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT)
+_TIFF_BITS, _TIFF_SAMPLES = 258, 339
+_TIFF_READ = (_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT,
+              _TIFF_BITS, _TIFF_SAMPLES)  # fmt: skip
+_TIFF_LONGEST = 1 << 10
+"""Most samples of a pixel that have a number of bits of their own."""
+_TIFF_MOST_BITS, _TIFF_UNSIGNED = 16, {1, 4}  # 4: undefined, as old programs write it
+_TIFF_SHORT, _TIFF_FITTING = 3, 2
 _TIFF_TYPES = {3: "H", 4: "I"}
 """What TIFF 6.0 lets these fields be: SHORT and LONG. LibTIFF also reads others, from other places."""
 _MOST_TILE_SIDE = 4096
@@ -46,7 +53,7 @@ class ImageHeader(NamedTuple):
     ``complete`` is False where a JPEG breaks off, which its decoders pass over in silence;
     ``orientation`` is a JPEG's, after EXIF: 1 is upright already. ``scans`` are those of a progressive
     JPEG: each costs its decoder a pass over all pixels, and the file only some bytes. ``animated`` is
-    a PNG or WebP of several pictures.
+    a PNG or WebP of several pictures. ``unread`` says which kind of numbers decoders here would take for others.
     """
 
     format: str
@@ -56,6 +63,7 @@ class ImageHeader(NamedTuple):
     orientation: int = 1
     scans: int = 1
     animated: bool = False
+    unread: str = ""
 
 
 def picture_content(path: Path) -> bytes:
@@ -85,6 +93,10 @@ def check_header(data: bytes, limit_pixels: int, name: str) -> ImageHeader:
     header = read_header(data)
     if header is None:
         raise DecodeError(f"{name} is {no_picture(data)}")
+    if header.unread:
+        raise DecodeError(
+            f"{name} is a {header.format} of {header.unread}: save it with 8 or 16 bits without a sign"
+        )
     if header.width <= 0 or header.height <= 0:
         raise DecodeError(f"{name} says that it is {header.width} x {header.height} pixels")
     if header.width * header.height > limit_pixels:
@@ -211,7 +223,12 @@ def _tiff(data: bytes) -> ImageHeader | None:
     if max(tags.get(_TIFF_TILE_WIDTH, 0), tags.get(_TIFF_TILE_HEIGHT, 0)) > _MOST_TILE_SIDE:
         return None
     turn = tags.get(_TIFF_ORIENTATION, 1)
-    return ImageHeader("TIFF", *_turned((tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT]), turn))
+    bits, samples = tags.get(_TIFF_BITS, 1), tags.get(_TIFF_SAMPLES, 1)
+    unread = f"{bits} bits" if bits > _TIFF_MOST_BITS else ""
+    if samples not in _TIFF_UNSIGNED:
+        unread = {2: "signed numbers", 3: "floats"}.get(samples, "complex numbers")
+    size = _turned((tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT]), turn)
+    return ImageHeader("TIFF", *size, unread=unread)
 
 
 def _tiff_tags(data: bytes) -> dict[int, int]:
@@ -232,7 +249,20 @@ def _tiff_tags(data: bytes) -> dict[int, int]:
         seen.add(tag)
         if kind in _TIFF_TYPES and count == 1:
             (tags[tag],) = struct.unpack_from(order + _TIFF_TYPES[kind], data, entry + 8)
+        elif (
+            tag in (_TIFF_BITS, _TIFF_SAMPLES) and kind == _TIFF_SHORT and 1 < count < _TIFF_LONGEST
+        ):
+            # One for each sample; they stand elsewhere where they do not fit. The widest counts.
+            where = entry + 8 if count == _TIFF_FITTING else _offset(data, order, entry)
+            with contextlib.suppress(struct.error):  # beyond what was read of the file
+                tags[tag] = max(struct.unpack_from(f"{order}{count}H", data, where))
     return tags
+
+
+def _offset(data: bytes, order: str, entry: int) -> int:
+    """Where the values of a field stand that are too long for it."""
+    (at,) = struct.unpack_from(f"{order}I", data, entry + 8)
+    return int(at)
 
 
 def _orientation(exif: bytes) -> int:

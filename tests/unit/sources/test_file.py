@@ -60,6 +60,14 @@ def test_reads_every_frame(make_video: MakeVideo, name: str, options: dict[str, 
     assert (status.state, status.read, status.dropped) == (SourceState.ENDED, 30, {})
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "y4m", "h264", "mjpeg", "gif"])
+def test_an_empty_file_is_called_so_by_whatever_name(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"street.{suffix}"
+    path.touch()
+    with pytest.raises(DecodeError, match=r"is empty: copy it again from where it came from"):
+        FileSource(path).open()
+
+
 def test_real_video(data: Path) -> None:
     source = FileSource(data / "videos" / "car-detection.mp4", "cars")
     info = source.open()
