@@ -131,7 +131,6 @@ def test_a_worker_that_hangs_does_not_hold_up_the_service(tmp_path: Path) -> Non
         assert time.monotonic() - began < 3
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 1
-        assert time.monotonic() - began < 11
     assert "starts again" not in log.read_text()
 
 

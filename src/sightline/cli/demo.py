@@ -88,18 +88,21 @@ def _list(outputs: OutputOptions) -> None:
 
 def _score(model: str) -> None:
     """Hold what the model sees against the street's exact truth."""
+    from sightline import build
     from sightline.cli import footage
-    from sightline.config import ByteTrackOptions
     from sightline.evaluation.tracking import score_sequences
     from sightline.evaluation.tracks import mot
+    from sightline.protocols import TrackableDetector
 
-    with footage.detector(model_options(model, conf=0.001, max_detections=300)) as detector:
-        dataset, found = footage.see_street(SCENE, detector, None)
-    detection = dataset.score(found, detector.class_names)
-    tracker = footage.tracking(ByteTrackOptions(), None)
-    with footage.detector(model_options(model)) as detector, tracker as steps:
-        truth, tracks = footage.track_street(SCENE, steps, detector, None, detector.class_names)
-    tracking, _ = score_sequences({"street": mot.pair(truth, tracks)})
+    with footage.detector(model_options(model, max_detections=300)) as detector:
+        _, make_tracker = build.for_tracking(detector)
+        # Average precision counts doubtful objects too; the tracker ignores them by itself.
+        all_of = (
+            detector.replaced(conf=0.001) if isinstance(detector, TrackableDetector) else detector
+        )
+        street = footage.see_and_track_street(SCENE, all_of, make_tracker())
+    detection = street.dataset.score(street.found, detector.class_names)
+    tracking, _ = score_sequences({"street": mot.pair(street.truth, street.tracks)})
     typer.echo(
         f"against the street's truth: mAP@50 {detection.map50:.3f}, mAP {detection.map:.3f}, "
         f"HOTA {tracking.hota:.3f}, IDF1 {tracking.idf1:.3f}"

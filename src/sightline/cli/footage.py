@@ -25,7 +25,7 @@ from sightline.evaluation.pictures.labels import Dataset, LabelledPicture
 from sightline.evaluation.shapes import TrueShapes
 from sightline.evaluation.tracks.mot import TrackTruth
 from sightline.evaluation.tracks.mot_pictures import frame_numbers
-from sightline.protocols import Detector, Source
+from sightline.protocols import Detector, Source, Tracker
 from sightline.runtime.streams.pipeline import Pipeline
 from sightline.runtime.streams.stream import StreamResult, observe
 from sightline.sources.images import ImageSource, picture_paths, read_image
@@ -130,27 +130,7 @@ def see_pictures(
 
 def see_street(url: str, model: Detector, frames: int | None) -> tuple[Dataset, list[Detections]]:
     """A street's truth as labelled pictures, and what a detector finds in them."""
-    pictures, found = [], []
-    for observation in _observe(_street(url, frames), build.pipeline(model), frames):
-        truth = truth_of(observation.frame)
-        number = observation.frame.index
-        shapes = TrueShapes()
-        if observation.detections.masks is not None:
-            masks = Masks.of(truth.masks)
-            shapes = TrueShapes(tuple(masks.to_coco(i) for i in range(len(masks))), size=masks.size)
-        pictures.append(
-            LabelledPicture(
-                number,
-                str(number),
-                Path(url),
-                truth.detections,
-                ~_seen(truth),
-                _areas(truth),
-                shapes,
-            )
-        )
-        found.append(observation.detections)
-    dataset = Dataset(COCO_NAMES, tuple(pictures), tuple(range(len(COCO_NAMES))))
+    dataset, found = _look_at_street(url, build.pipeline(model), frames)
     return dataset, with_classes(found, model.class_names, COCO_NAMES)
 
 
@@ -159,17 +139,67 @@ def track_street(
 ) -> tuple[TrackTruth, list[Detections]]:
     """A street's true tracks, and those of a tracker, of ``classes`` (none given: of all)."""
     names = tuple(classes or COCO_NAMES)
+    dataset, found = _look_at_street(url, steps(model), frames)
+    return _true_tracks(dataset, names), with_classes(found, model.class_names, names)
+
+
+class SeenStreet(NamedTuple):
+    """What ``see_street`` and ``track_street`` give of a street, which is drawn and looked at once for both."""
+
+    dataset: Dataset
+    found: list[Detections]
+    truth: TrackTruth
+    tracks: list[Detections]
+
+
+def see_and_track_street(url: str, model: Detector, tracker: Tracker) -> SeenStreet:
+    """What a detector finds in a street, and the tracks of the detector's classes that a tracker makes of it.
+
+    The tracker is handed all that the detector finds, and has to ignore what is too doubtful for it by itself.
+    """
+    dataset, found = _look_at_street(url, build.pipeline(model), None)
+    fps = StreetSource(url).options.fps
+    tracks = [tracker.update(objects, number / fps) for number, objects in enumerate(found)]
+    names = model.class_names
+    return SeenStreet(
+        dataset, with_classes(found, names, COCO_NAMES), _true_tracks(dataset, names), tracks
+    )
+
+
+def _look_at_street(
+    url: str, steps: Pipeline, frames: int | None
+) -> tuple[Dataset, list[Detections]]:
+    """A street's truth as labelled pictures, and what is seen in them."""
+    pictures, found = [], []
+    for observation in _observe(_street(url, frames), steps, frames):
+        pictures.append(_labelled(url, observation))
+        found.append(observation.detections)
+    return Dataset(COCO_NAMES, tuple(pictures), tuple(range(len(COCO_NAMES)))), found
+
+
+def _labelled(url: str, observation: Observation) -> LabelledPicture:
+    """The truth of a frame of a street, with outlines where the detector finds some as well."""
+    truth = truth_of(observation.frame)
+    number = observation.frame.index
+    shapes = TrueShapes()
+    if observation.detections.masks is not None:
+        masks = Masks.of(truth.masks)
+        shapes = TrueShapes(tuple(masks.to_coco(i) for i in range(len(masks))), size=masks.size)
+    seen = (truth.visibility >= SEEN_SHARE) & (_areas(truth) >= SEEN_PIXELS)
+    return LabelledPicture(
+        number, str(number), Path(url), truth.detections, ~seen, _areas(truth), shapes
+    )
+
+
+def _true_tracks(street: Dataset, names: Sequence[str]) -> TrackTruth:
+    """The true tracks of some classes in a street's labelled pictures."""
+    ids = [COCO_NAMES.index(name) for name in names if name in COCO_NAMES]
     truths: list[Detections] = []
     counted: list[Mask] = []
-    found: list[Detections] = []
-    for observation in _observe(_street(url, frames), steps(model), frames):
-        truth = truth_of(observation.frame)
-        kept = np.isin(truth.class_ids, [COCO_NAMES.index(n) for n in names if n in COCO_NAMES])
-        truths += with_classes([truth.detections], COCO_NAMES, names)
-        counted.append(_seen(truth)[kept])
-        found.append(observation.detections)
-    left = with_classes(found, model.class_names, names)
-    return TrackTruth(tuple(truths), tuple(counted), tuple(~mask for mask in counted)), left
+    for picture in street.pictures:
+        truths += with_classes([picture.truth], COCO_NAMES, names)
+        counted.append(~picture.crowd[np.isin(picture.truth.class_ids, ids)])
+    return TrackTruth(tuple(truths), tuple(counted), tuple(~mask for mask in counted))
 
 
 def track_people(
@@ -243,12 +273,6 @@ def _street(url: str, frames: int | None) -> StreetSource:
     if source.options.frames is None and frames is None:
         raise ConfigError(f"{url} never ends: give it a duration, or give --frames")
     return source
-
-
-def _seen(truth: StreetTruth) -> Mask:
-    """Which objects can be asked for."""
-    seen: Mask = (truth.visibility >= SEEN_SHARE) & (_areas(truth) >= SEEN_PIXELS)
-    return seen
 
 
 def _areas(truth: StreetTruth) -> np.ndarray:
