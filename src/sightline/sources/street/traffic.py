@@ -133,12 +133,11 @@ class Traffic:
             if draw < 0:
                 kind = name
                 break
-        if kind == "bicycle" and not (
-            path.outer or (path.turn == 0 and abs(path.pieces[0].angle) % math.pi == 0)
-        ):
-            return "car"
-        if kind in ("bus", "truck") and path.turn:
-            return "car"
+        if (
+            kind == "bicycle"
+            and not (path.outer or (path.turn == 0 and abs(path.pieces[0].angle) % math.pi == 0))
+        ) or (kind in ("bus", "truck") and path.turn):
+            kind = "car"
         trucks = self._options.trucks
         if trucks and kind == "car" and not path.turn and self._rng.random() < trucks:
             return "truck"
