@@ -5,12 +5,16 @@ with its reason. No public name means two things, and public things say what the
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.package_trees import PACKAGE, package_trees
+
+from sightline import errors as errors_module
 
 MOST_LINES = 400
 MOST_FILES = 20
@@ -153,3 +157,54 @@ def test_the_glossary_has_each_word_once_and_in_order() -> None:
     ]
     words = [word for word in rows if word not in {"word", "---"}]
     assert words == sorted(set(words), key=str.lower)
+
+
+ERRORS = {name for name, one in vars(errors_module).items() if isinstance(one, type)}
+
+WITHOUT_RAISES = ("cli/", "serving/routes/")
+"""Docstrings there are what users read: `--help`, and the description of the routes."""
+
+
+def raised(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Names of the errors that a function makes and raises itself, but those that it catches, too."""
+    found: set[str] = set()
+    caught: set[str] = set()
+    left: list[ast.AST] = list(function.body)
+    while left:
+        node = left.pop()
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            found.add(ast.unparse(node.exc.func).rpartition(".")[2])
+        if isinstance(node, ast.ExceptHandler) and node.type is not None:
+            caught |= {one.id for one in ast.walk(node.type) if isinstance(one, ast.Name)}
+        left += ast.iter_child_nodes(node)
+    if "OSError" in caught:
+        found -= {name for name in found if issubclass(vars(builtins).get(name, int), OSError)}
+    return {name for name in found - caught if name.endswith("Error") or name in ERRORS}
+
+
+def docstrings(tree: ast.Module) -> Iterator[tuple[str, str, set[str]]]:
+    """Public functions and methods: name, docstring with that of the class for ``__init__``, errors raised."""
+    for node in tree.body:
+        if isinstance(node, FUNCTIONS) and not node.name.startswith("_"):
+            yield node.name, ast.get_docstring(node) or "", raised(node)
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            for inner in node.body:
+                if isinstance(inner, FUNCTIONS) and (
+                    inner.name == "__init__" or inner.name[0] != "_"
+                ):
+                    own = ast.get_docstring(inner) or ""
+                    of_class = ast.get_docstring(node) or "" if inner.name == "__init__" else ""
+                    yield f"{node.name}.{inner.name}", own + of_class, raised(inner)
+
+
+def test_public_functions_name_the_errors_that_they_raise(trees: dict[str, ast.Module]) -> None:
+    silent = [
+        f"{path}: {name} raises {', '.join(sorted(errors))}"
+        for path, tree in trees.items()
+        if not path.startswith(WITHOUT_RAISES)
+        for name, text, raises in docstrings(tree)
+        if "ee ``" not in text and (errors := {one for one in raises if one not in text})
+    ]
+    assert silent == []

@@ -316,7 +316,7 @@ def _detect(
 
 
 def stage_class_ids(options: StageOptions, names: tuple[str, ...]) -> Ints | None:
-    """The class ids of the objects that a stage is shown; None: all."""
+    """The class ids of the objects that a stage is shown; None: all. Raises ConfigError: there is no such class."""
     import numpy as np
 
     from sightline.models.detector import class_ids

@@ -91,7 +91,7 @@ def read(path: Path, environment: Mapping[str, str]) -> ConfigurationFile:
 
 
 def parse(text: str, path: Path, environment: Mapping[str, str]) -> ConfigurationFile:
-    """Like ``read``, of a text that stands (or will stand) in the file ``path``."""
+    """Like ``read``, of a text that stands (or will stand) in the file ``path``. Raises ConfigError."""
     node = _composed(text, path)
     if node is None:
         raise ConfigError(f"{path}:1:1: there is nothing in it; `sightline config init` writes one")

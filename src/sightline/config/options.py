@@ -122,7 +122,7 @@ Inconsistency: TypeAlias = tuple[Loc, str]
 
 
 def refuse_inconsistent(found: Iterable[Inconsistency]) -> None:
-    """For validators: raise an error that ``config.mistakes`` takes apart, where there are any."""
+    """For validators: raise a PydanticCustomError that ``config.mistakes`` takes apart, where there are any."""
     problems = tuple(found)
     if problems:
         text = "; ".join(f"{'.'.join(map(str, at))}: {what}" for at, what in problems)

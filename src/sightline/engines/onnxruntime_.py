@@ -141,7 +141,7 @@ def graph_level(onnxruntime: Any, options: EngineOptions) -> Any:
 def onnx_providers(
     options: EngineOptions, available: Sequence[str]
 ) -> list[tuple[str, dict[str, object]]]:
-    """Execution providers in order of preference; the processor is always the last."""
+    """Execution providers in order of preference, the processor last. Raises EngineUnavailable: there is no such device."""
     kind, _, number = options.device.partition(":")
     cpu: list[tuple[str, dict[str, object]]] = [(PROVIDERS["cpu"], {})]
     if kind == "cpu" or (kind == "auto" and PROVIDERS["cuda"] not in available):

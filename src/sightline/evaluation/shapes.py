@@ -109,6 +109,8 @@ def add_outlines(
         pictures: what was found in each.
 
     Returns False: there is nothing to score, because the model or the labels tell boxes only.
+
+    Raises ConfigError: masks are of pictures of another size.
     """
     tells = any(objects.masks is not None or objects.angles is not None for objects in pictures)
     if not tells or all(outline is None for shape in shapes for outline in shape.outlines):

@@ -76,7 +76,7 @@ class PeopleDetector:
         return other
 
     def submit(self, frames: Sequence[Frame]) -> Future[list[Detections]]:
-        """Detect in a batch of frames, one after another."""
+        """Detect in a batch of frames, one after another. Raises EngineError: it was closed."""
         self._room.acquire()
         try:
             future = self._workers.submit(lambda: [self._detect(frame) for frame in frames])

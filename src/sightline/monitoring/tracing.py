@@ -90,6 +90,8 @@ class OpenTelemetry:
 
     Requests whose client does not want to be traced (``traceparent`` without the sampled flag) are
     not; all others are.
+
+    Raises ConfigError: OpenTelemetry is not installed.
     """
 
     def __init__(self, collector: str) -> None:

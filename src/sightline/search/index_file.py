@@ -36,7 +36,7 @@ class IndexFile:
         self._embedder = embedder
 
     def read(self) -> bytes | None:
-        """The content; None where there is no file, or a damaged one, which is set aside and told."""
+        """The content; None where there is no file, or a damaged one, which is set aside and logged. Raises SearchError: it cannot be read."""
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:

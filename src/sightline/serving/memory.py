@@ -26,7 +26,7 @@ class MemoryReservation:
         self.take(len(data))
 
     def take(self, size: int) -> None:
-        """As ``add``, for so many bytes."""
+        """As ``add``, for so many bytes. Raises Overloaded: there is no room for them."""
         if self._memory.held + size > self._memory.limit:
             raise Overloaded("the messages of other calls take all memory that is set apart")
         self._memory.held += size

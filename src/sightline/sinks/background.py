@@ -87,7 +87,7 @@ class Background(Generic[T]):
             self._work.wait_for(lambda: self._closing, seconds)
 
     def put(self, item: T) -> None:
-        """Hand an item on; waits while the queue is full. Raises the thread's first failure."""
+        """Hand an item on; waits while the queue is full. Raises the thread's first failure; ValueError: it is closed."""
         with self._lock:
             while len(self._items) >= self._capacity and self._failure is None:
                 if self._trouble is not None:

@@ -87,7 +87,7 @@ class LineFile:
                 self.write("")
 
     def write(self, text: str) -> None:
-        """Write ``text``: one or more lines, each ended by a newline."""
+        """Write ``text``: one or more lines, each ended by a newline. Raises SinkError."""
         with self._lock, self._mapped():
             if self._path is not None:
                 self._put(text.encode(errors="backslashreplace"))

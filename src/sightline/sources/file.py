@@ -52,7 +52,7 @@ class FileSource:
             are not decoded, and counted as ``skipped``.
 
     Damaged packets and frames are skipped and counted as ``corrupt``. A file that breaks off
-    yields its good frames; then DecodeError says how many there were.
+    yields its good frames; then DecodeError says how many there were. Negative numbers: ValueError.
     """
 
     def __init__(

@@ -317,7 +317,7 @@ def natural_key(name: str) -> list[tuple[int, str]]:
 
 
 def picture_paths(where: str | Path | Sequence[str | Path]) -> tuple[list[Path], Path]:
-    """The files that are meant, and the folder that they lie below."""
+    """The files that are meant, and the folder that they lie below. Raises SourceError: there are none."""
     if not isinstance(where, str | Path):
         paths = [Path(item) for item in where]
     elif Path(where).is_dir():

@@ -124,7 +124,7 @@ def _several(path: str) -> str | None:
 def encoded_frame(image: Image) -> Frame:
     """A frame that is decoded when somebody looks at it, no larger than it is wanted.
 
-    Raises as ``still_frame``; damage within a picture shows when it is decoded.
+    Raises SourceError, and as ``still_frame``; damage within a picture shows when it is decoded.
     """
     if isinstance(image, Frame):
         return image

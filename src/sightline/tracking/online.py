@@ -47,7 +47,7 @@ class Candidates:
 class OnlineTracker(ABC):
     """Gives objects lasting ids, frame by frame. The frame of all trackers here.
 
-    Options that all have in common are told of in ``ByteTrack``.
+    Options that all have in common are told of in ``ByteTrack``. Raises ConfigError: one is out of its range.
     """
 
     takes_frames: ClassVar[bool] = True

@@ -118,7 +118,7 @@ def read_source(
 def export_request(
     read: ExportedModel, path: Path, entry: ExporterEntry, options: ExportOptions
 ) -> tuple[ExportRequest, ModelCard]:
-    """What the exporter is handed, and the card of what it writes as ``path.name``."""
+    """What the exporter is handed, and the card of what it writes as ``path.name``. Raises ConfigError: an option is of no use."""
     from sightline.models.model_card import card_beside
     from sightline.optimize.export.request import ExportRequest
 

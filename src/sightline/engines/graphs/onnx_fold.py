@@ -20,6 +20,8 @@ def fold_input(model: Path | bytes, normalization: Normalization) -> bytes:
 
     ``(pixel * scale - mean) / std`` becomes one Mul and one Add with constants worked out in
     float64; either is left out where it would do nothing.
+
+    Raises ModelError: it is no ONNX model with one picture as input.
     """
     import onnx
     from google.protobuf.message import DecodeError

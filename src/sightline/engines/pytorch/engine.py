@@ -264,7 +264,7 @@ def named(outputs: Any, name: str = "output") -> Outputs:
 
 
 def exported_input(program: Any) -> tuple[int | None, ...]:
-    """(N, H, W, 3) that an exported program takes; open dimensions are None."""
+    """(N, H, W, 3) that an exported program takes; open dimensions are None. Raises ValueError: it takes something else."""
     wanted = program.graph_signature.user_inputs
     shapes = [n.meta["val"].shape for n in program.graph.nodes if n.name in wanted]
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] != 3:

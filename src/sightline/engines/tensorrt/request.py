@@ -31,6 +31,10 @@ class TensorRtRequest:
         number: of the optimisation profile that holds the shape.
         workspace: what TensorRT computes in; no other request may run at the same time that has the same.
         errors: what TensorRT logs while the request is made.
+
+    Raises:
+        InferenceError: there is no memory for it.
+        ModelError: the engine does not take the shape.
     """
 
     def __init__(

@@ -61,6 +61,8 @@ def read_coco_file(path: Path, dataset: Dataset, notes: Notes) -> list[Detection
     """Read a COCO file with scores, as ``--coco`` of ``sightline detect`` writes it.
 
     Pictures and classes go together by name. Otherwise as ``read_coco_results``.
+
+    Raises ConfigError: none of its classes or pictures is in the ground truth.
     """
     content = load_json(path)
     assert isinstance(content, dict)

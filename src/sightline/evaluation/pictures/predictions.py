@@ -53,6 +53,8 @@ def pair_predictions(
     Results that tell pictures and classes by name cannot tell entries of one name apart: the
     dataset that is given back has them joined (``Dataset.by_name``). Otherwise as
     ``read_predictions``.
+
+    Raises ConfigError: it cannot be read, or tells shares of pictures whose size is not known.
     """
     if path.is_dir():
         if size_of is None:

@@ -99,7 +99,7 @@ def _files(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def sequence_length(truth: Path) -> int | None:
-    """The number of frames that ``seqinfo.ini`` beside the truth tells; None: there is none."""
+    """The number of frames that ``seqinfo.ini`` beside the truth tells; None: there is none. Raises ConfigError: it tells none."""
     for folder in (truth.parent, truth.parent.parent):
         file = folder / "seqinfo.ini"
         if not file.is_file():

@@ -78,7 +78,10 @@ class TiledDetector:
         return self.detector.class_names
 
     def tiles(self, size: tuple[int, int]) -> list[Tile]:
-        """The tiles of a picture of ``size`` (width, height), from the upper left one on; none: no need."""
+        """The tiles of a picture of ``size`` (width, height), from the upper left one on; none: no need.
+
+        Raises ConfigError: there would be too many.
+        """
         tile = self._tile_size(size)
         if tile is None or (tile[0] >= size[0] and tile[1] >= size[1]):
             return []

@@ -52,7 +52,7 @@ VIEWS: dict[str, ViewStatistic] = {
 
 
 def notable(name: str) -> float:
-    """The least distance of a statistic that is worth a word."""
+    """The least distance of a statistic that is worth a word. Raises KeyError: there is no such statistic."""
     statistic, _ = parts_of(name)
     for table in (NUMBERS, CATEGORIES, VIEWS):
         if statistic in table:

@@ -73,7 +73,12 @@ def traced(request: ExportRequest, *, keep_names: bool = False) -> Any:
 
 
 def exported(request: ExportRequest) -> Any:
-    """The ``torch.export.ExportedProgram`` of a request. Raises ModelError: it cannot be made."""
+    """The ``torch.export.ExportedProgram`` of a request.
+
+    Raises:
+        ConfigError: the source is TorchScript.
+        ModelError: it cannot be made.
+    """
     import torch
 
     if request.source.kind == "program":

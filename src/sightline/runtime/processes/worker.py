@@ -78,7 +78,7 @@ class Worker:
         return self._ready.is_set()
 
     def wait(self) -> None:
-        """Until it can be called the first time. Raises what its models failed with."""
+        """Wait until it can be called the first time. Raises what its models failed with; Overloaded: it takes too long."""
         if not self._begun.wait(START_S):
             raise Overloaded(f"worker {self.number} does not start within {START_S:g} s")
         if self.failure is not None:

@@ -110,7 +110,7 @@ class BackgroundDetector:
         self._begin()
 
     def wait(self) -> ModelReady:
-        """Wait until the model is loaded. Raises what loading it raised."""
+        """Wait until the model is loaded. Raises what loading it raised; EngineUnavailable: its process has died."""
         answer = self._receive(self._patience.start_s)
         if isinstance(answer, BaseException):
             self._drop()

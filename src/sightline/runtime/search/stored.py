@@ -51,6 +51,7 @@ class StoredEmbeddings:
 
     Raises:
         ConfigError: there is no such file, or it is no address of a database.
+        SearchError: its driver is missing.
     """
 
     def __init__(self, url: str | Path) -> None:

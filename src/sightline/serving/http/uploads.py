@@ -87,7 +87,7 @@ async def read_one(
         asked: the parameters of the address.
         in_json: the form of a body of JSON: a picture and parameters of the same kind.
 
-    Raises RequestError: what is wrong with it.
+    Raises RequestError (InvalidRequest and others): what is wrong with it.
     """
     body = await request.body()
     kind = _kind(request, body)
@@ -118,7 +118,7 @@ async def read_one(
 async def read_many(
     request: Request, service: ServiceState, asked: PredictParameters
 ) -> Upload[PredictParameters]:
-    """The pictures of a batch, likewise."""
+    """The pictures of a batch, likewise. Raises RequestError; TooLarge: there are too many."""
     body = await request.body()
     kind = _kind(request, body)
     limits = service.options.limits

@@ -49,7 +49,7 @@ class GrpcServer:
 
     @property
     def port(self) -> int:
-        """Where it listens, once it was started."""
+        """The port on which it listens. Raises ConfigError: it was not started."""
         if self._port is None:
             raise ConfigError("the gRPC server was not started")
         return self._port

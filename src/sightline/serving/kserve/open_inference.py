@@ -90,7 +90,7 @@ class OpenInference:
 
     @property
     def regions(self) -> Regions:
-        """Shared memory. Raises NotOffered: it is off."""
+        """Shared memory. Raises NotSupported: it is off."""
         if self._regions is None:
             raise NotSupported(
                 "shared memory is off: set serving.shared_memory to true to allow it"

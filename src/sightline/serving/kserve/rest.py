@@ -209,7 +209,7 @@ def parse(
 ) -> tuple[InferRequest, Callable[[str], bool]]:
     """A request from its body, and which outputs are to be answered as bytes.
 
-    Tensors that came as bytes are views of the body. Raises InvalidRequest.
+    Tensors that came as bytes are views of the body. Raises InvalidRequest; TooLarge.
     """
     cut = len(body)
     if header_length is not None:

@@ -133,7 +133,7 @@ class Regions:
 
         Raises:
             InvalidRequest: there is no such object, it is smaller, or these are no such values.
-            Registered: the name is taken.
+            AlreadyRegistered: the name is taken.
             Full: there are too many.
         """
         if not 0 < len(name) <= LONGEST_NAME:

@@ -80,6 +80,6 @@ class ReadAllowance:
             self._alive()
 
     def check(self) -> None:
-        """Raise what ``take`` has raised, where that was another thread."""
+        """Raise the SourceError that ``take`` has raised, where that was in another thread."""
         if self._refusal is not None:
             raise SourceError(self._refusal)

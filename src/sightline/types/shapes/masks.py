@@ -55,7 +55,7 @@ class Masks(NDArrayOperatorsMixin):
 
     @classmethod
     def of(cls, whole: Mask) -> Masks:
-        """Masks of whole ones (N, height, width) bool, each cut to the pixels that it has."""
+        """Masks of whole ones (N, height, width) bool, each cut to the pixels that it has. Raises ValueError: another shape."""
         if whole.ndim != 3:
             raise ValueError(f"masks must be (N, height, width), not {whole.shape}")
         parts = [_cut(mask) for mask in whole]
