@@ -138,7 +138,9 @@ def test_what_is_refused(
 def greys(tmp_path: Path) -> Path:
     """A glob of 40 small pictures with nothing in them."""
     for number in range(40):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((96, 160, 3), 90 + number, np.uint8))
+        cv2.imwrite(
+            str(tmp_path / f"{number}.png"), np.full((96, 160, 3), 20 + 5 * number, np.uint8)
+        )
     return tmp_path / "*.png"
 
 

@@ -38,9 +38,10 @@ def _package_folder(package: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class PackageCheck:
-    """What a check of a package on this machine has found."""
+    """What a check of a package on this machine has found; ``later`` came into its folder later."""
 
     files: int
+    later: tuple[str, ...]
     objects: int
     latency_ms: float
     limit_ms: float
@@ -80,7 +81,11 @@ def verify_package(path: Path, environment: Mapping[str, str]) -> PackageCheck:
                 f"{files.SAMPLE} that it found where it was packed, such as {_told(lost[0])}"
             )
         return PackageCheck(
-            count, len(promised.expected), subject.latency_ms(options), promised.limit_ms
+            count,
+            tuple(files.later_files(folder)),
+            len(promised.expected),
+            subject.latency_ms(options),
+            promised.limit_ms,
         )
 
 

@@ -270,6 +270,7 @@ class VariantMaker:
     @cached_property
     def _recorded(self) -> tuple[Original, Judge]:
         """The model with the pictures that its network is given, and what tells what a variant of it keeps."""
+        from sightline.optimize.variants.footage import look_at
         from sightline.optimize.variants.gate import Verdict
         from sightline.optimize.variants.graphs import load_graph
         from sightline.optimize.variants.original import Original
@@ -279,6 +280,8 @@ class VariantMaker:
         options = packed_options(reading.file.path, None, target)
         shown = self._stack.enter_context(closing(NetworkPictures()))
         share_kept = self._stack.enter_context(self._subject.recorded(options, shown))
+        for doubt in look_at(shown).doubts:
+            log.warning("--data: %s", doubt)
 
         def make_engine(content: bytes, backend: str, precision: str) -> Engine:
             engine = options.engine.model_copy(update={"precision": precision})

@@ -9,7 +9,13 @@ import typer
 from sightline.build.toolchain.crop_labels import labelled_crops
 from sightline.build.toolchain.crops import boxes_of, check_shown, crop_model, cut_frames
 from sightline.cli.terminal.progress_line import ProgressLine
-from sightline.cli.toolchain.evidence import Evidence, check_amount, footage, footage_frames
+from sightline.cli.toolchain.evidence import (
+    Evidence,
+    check_amount,
+    doubts_told,
+    footage,
+    footage_frames,
+)
 from sightline.cli.toolchain.optimize_request import OptimizeRequest
 from sightline.config import ModelOptions
 from sightline.evaluation.notes import Notes
@@ -49,11 +55,17 @@ def crop_evidence(
     with boxes_of(request.crops, options) as boxes:
         numbers = cut_frames(footage_frames(request, progress), boxes, card, shown)
     check_amount(request, len(numbers), "pictures of objects" if request.crops else "frames")
+    doubts = doubts_told(request, shown, progress)
     if labels:
         crops = ShownCrops(model, labelled, range(len(labelled)))
-        return Evidence(shown, tuple(range(len(shown))), label_judge(crops, labels, request.limits))
+        return Evidence(
+            shown, tuple(range(len(shown))), label_judge(crops, labels, request.limits), doubts
+        )
     judged = tuple(place for place, number in enumerate(numbers) if number % 2)
     calibration = tuple(place for place, number in enumerate(numbers) if not number % 2)
     return Evidence(
-        shown, calibration, agreement_judge(ShownCrops(model, shown, judged), request.limits)
+        shown,
+        calibration,
+        agreement_judge(ShownCrops(model, shown, judged), request.limits),
+        doubts,
     )

@@ -12,7 +12,7 @@ import typer
 from sightline.cli import footage
 from sightline.cli.scoring import STREET
 from sightline.cli.terminal.progress_line import ProgressLine
-from sightline.cli.toolchain.evidence import Evidence, check_amount, footage_frames
+from sightline.cli.toolchain.evidence import Evidence, check_amount, doubts_told, footage_frames
 from sightline.cli.toolchain.optimize_request import OptimizeRequest
 from sightline.coco import COCO_NAMES
 from sightline.config import ModelOptions
@@ -30,6 +30,10 @@ from sightline.types import Detections
 
 SURE = 0.5
 """The score from which what the original finds stands for the truth."""
+
+
+LOW_MAP = 0.1
+"""Of the original, on labels: below it, labels are more often wrong than models are bad."""
 
 
 def detector_evidence(
@@ -59,14 +63,15 @@ def detector_evidence(
                 "the cameras will show?",
                 err=True,
             )
-        return Evidence(shown, tuple(places), judge)
+        return Evidence(shown, tuple(places), judge, doubts_told(request, shown, progress))
     if not any(map(len, found)):
         raise ConfigError(
             "--data: the model is sure of nothing in this footage, so nothing can be compared: is it what "
             "the model was made for? Give other footage, or labelled pictures with --labels"
         )
+    doubts = doubts_told(request, shown, progress)
     judge = _agreement_judge(request, detector, shown, tuple(places[1::2]), found)
-    return Evidence(shown, tuple(places[::2]), judge)
+    return Evidence(shown, tuple(places[::2]), judge, doubts)
 
 
 def detect_footage(
@@ -126,6 +131,12 @@ def _label_judge(
         raise ConfigError(
             f"--labels {request.labels}: the original finds none of these objects, so nothing can be lost: "
             "are the classes called as the model calls them?"
+        )
+    if own.map < LOW_MAP:
+        typer.echo(
+            f"--labels {request.labels}: the original reaches a mAP of {own.map:.3f} only, so that it has little to "
+            "lose: are they those of these pictures, and the classes called as the model calls them?",
+            err=True,
         )
     untold = _untold_shapes(found, own)
     sure = [_sure(one) for one in found] if untold else []

@@ -13,6 +13,7 @@ from sightline import build
 from sightline.cli.terminal.progress_line import ProgressLine
 from sightline.cli.toolchain.optimize_request import OptimizeRequest
 from sightline.errors import ConfigError
+from sightline.optimize.variants.footage import look_at
 from sightline.optimize.variants.original import Judge
 from sightline.optimize.variants.pictures import NetworkPictures
 from sightline.types import Frame
@@ -32,11 +33,13 @@ class Evidence:
         shown: what its network was given.
         calibration: those of them that scales are found on.
         judge: tells what a variant has kept.
+        doubts: why scales that are found on them may not hold for what cameras show.
     """
 
     shown: NetworkPictures
     calibration: tuple[int, ...]
     judge: Judge
+    doubts: tuple[str, ...] = ()
 
 
 def footage(request: OptimizeRequest) -> list[SourceInput]:
@@ -90,3 +93,23 @@ def check_amount(request: OptimizeRequest, count: int, what: str = "frames") -> 
             f"--data: {count} {what} are too few: {fewest} are needed at least, of which "
             f"{FEWEST_PICTURES} tell how to scale values, and some hundred are better"
         )
+
+
+def doubts_told(
+    request: OptimizeRequest, shown: NetworkPictures, progress: ProgressLine
+) -> tuple[str, ...]:
+    """Why scales that are found on these pictures may not hold, told on stderr.
+
+    Raises ConfigError: nearly all of them show the same.
+    """
+    seen = look_at(shown)
+    fewest = FEWEST_PICTURES // (2 if request.labels else 1)
+    if seen.different < fewest:
+        raise ConfigError(
+            f"--data: of {len(shown)} pictures only {seen.different} differ, and {fewest} at least are needed: "
+            "take footage in which more happens, or of a longer time"
+        )
+    for doubt in seen.doubts:
+        progress.end()
+        typer.echo(f"--data: {doubt}", err=True)
+    return seen.doubts

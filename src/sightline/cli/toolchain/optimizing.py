@@ -81,7 +81,7 @@ def optimized(request: OptimizeRequest) -> dict[str, Any]:
             train,
         ).run(request.variants)
         shown = len(evidence.shown)
-    made = _written(request, path, reading, variants, shown)
+    made = _written(request, path, reading, variants, shown, evidence.doubts)
     for name in request.variants:
         checkpoint_path(request.output, path, name).unlink(missing_ok=True)
     return made
@@ -187,6 +187,7 @@ def _written(
     reading: CardReading,
     variants: Sequence[Variant],
     frames: int,
+    doubts: Sequence[str],
 ) -> dict[str, object]:
     """Write accepted variants and the report, which is returned."""
     how = {
@@ -200,6 +201,7 @@ def _written(
         "min_agreement": request.limits.agreement,
         **({} if request.training is None else request.training.options()),
     }
+    how |= {"doubts": list(doubts)} if doubts else {}
     facts = {"model": str(model), "sha256": reading.file.sha256, **how}
     with scratch_beside(request.output / "report.json") as scratch:
         drafts = write_variants(variants, reading.card, model, reading.file.sha256, scratch, how)

@@ -17,6 +17,7 @@ from sightline.cli.toolchain.training_options import (
     TrainingMinutes,
     TrainingSteps,
 )
+from sightline.redaction import printable
 
 
 class _Group(DefaultCommandGroup):
@@ -142,6 +143,8 @@ def verify(
     logs.set_up(verbose)
     check = verify_package(package, os.environ)
     typer.echo(f"{check.files} files are whole")
+    if check.later:
+        typer.echo(f"not of the package, and not checked: {printable(', '.join(check.later))}")
     typer.echo(f"{check.objects} objects of the sample are found")
     within = check.latency_ms <= check.limit_ms
     where = "within" if within else "ABOVE"

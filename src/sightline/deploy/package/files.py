@@ -213,7 +213,7 @@ def write_checksums(folder: Path) -> None:
 def check_checksums(folder: Path) -> int:
     """Compare all files with ``SHA256SUMS``; how many there are.
 
-    Files that came later (a virtual environment, results) are none of the package's.
+    Files that came later (a virtual environment, results) are none of the package's; see ``later_files``.
 
     Raises:
         ConfigError: it is no package.
@@ -235,6 +235,22 @@ def check_checksums(folder: Path) -> int:
     if wrong:
         raise ModelError(f"{folder}: {'; '.join(wrong)}: copy the package again")
     return len(sums)
+
+
+def later_files(folder: Path) -> list[str]:
+    """What lies beside the files of a package, but for the environment that ``start.sh install`` makes.
+
+    A folder of which nothing is the package's stands for all that is in it.
+    """
+    ours = {Path(name) for name in _listed(folder / SUMS)} | {Path(SUMS)}
+    ours |= {parent for path in ours for parent in path.parents}
+    there = [
+        path.relative_to(folder)
+        for known in ours
+        if (folder / known).is_dir()
+        for path in (folder / known).iterdir()
+    ]
+    return sorted(path.as_posix() for path in {*there} - ours if path.parts[0] != ".venv")
 
 
 def _listed(listing: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ import pytest
 
 from sightline.deploy.package.files import (
     check_checksums,
+    later_files,
     unpacked,
     write_archive,
     write_checksums,
@@ -46,8 +47,13 @@ def test_what_was_changed_or_is_missing_is_named(folder: Path) -> None:
 
 
 def test_what_came_later_is_no_fault(folder: Path) -> None:
+    assert later_files(folder) == []
     (folder / "results.jsonl").write_text("")
+    (folder / "wheels" / "other.whl").write_text("")
+    for place in ("results", ".venv"):
+        (folder / place / "bin").mkdir(parents=True)
     assert check_checksums(folder) == 4
+    assert later_files(folder) == ["results", "results.jsonl", "wheels/other.whl"]
 
 
 def test_a_listing_leads_to_no_other_folder(folder: Path) -> None:
