@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -50,7 +52,7 @@ class Configuration(Options):
         0, ge=0, le=64, description="processes that share the streams; 0: all in this one"
     )
 
-    @property
+    @cached_property  # it is asked for once and more for each stream, and looks at all of them
     def served_models(self) -> list[str]:
         """Names of the models that detect, or that clients send tensors to: the first is the default.
 
@@ -68,6 +70,12 @@ class Configuration(Options):
             embedders.add(self.serving.search.embedder)
         others = {*self.classifiers, *((embedders | self.shadows | references) - by_streams)}
         return [name for name in self.models if name not in others]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other values where they are given; what was derived from those is derived again."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("served_models", None)
+        return copy
 
     @property
     def shadows(self) -> set[str]:

@@ -372,6 +372,14 @@ def test_a_wish_for_another_protocol_is_ignored(
         ),
         pytest.param(b"GET /health HTTP/1.1\r\n\r\n", "no header Host", id="no host"),
         pytest.param(b"CONNECT localhost:80 HTTP/1.1\r\nHost: a\r\n\r\n", "", id="a tunnel"),
+        pytest.param(
+            b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "address cannot be read", id="odd tunnel"
+        ),
+        pytest.param(
+            b"GET /" + b"a" * 65_535 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+            "is longer than 65535 bytes",
+            id="a long address",
+        ),
     ],
 )
 def test_what_is_no_http(serve: Any, text: bytes, why: str) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.unit.config.read_text import complaints, read
+
+from sightline.config import Configuration, configuration
+from sightline.config.tracker import embedder_of
 
 MODELS = "models: {m: {model: street}, names: {model: colours, task: classify}}\n"
 
@@ -132,3 +137,28 @@ def test_models_that_clients_may_ask_for_objects() -> None:
 def test_a_stream_of_its_own_makes_an_embedder_or_reference_a_detector_too() -> None:
     configuration = read(FULL + "      b: {source: y, model: large}\n")
     assert configuration.served_models == ["m", "large", "plates"]
+
+
+def test_the_models_that_are_served_are_found_once_for_all_streams(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = 0
+
+    def counted(tracker: Any) -> str | None:
+        nonlocal asked
+        asked += 1
+        return embedder_of(tracker)
+
+    monkeypatch.setattr(configuration, "embedder_of", counted)
+    streams = {f"s{number}": {"source": "x"} for number in range(200)}
+    found = Configuration.model_validate({"models": {"m": {"model": "street"}}, "streams": streams})
+    assert found.served_models == ["m"]
+    assert asked == 200, "else 3000 streams take minutes"
+
+
+def test_a_copy_with_other_models_serves_those() -> None:
+    found = Configuration.model_validate({"models": {"m": {"model": "street"}}})
+    assert found.served_models == ["m"]
+    models = {**found.models, "other": found.models["m"]}
+    assert found.model_copy(update={"models": models}).served_models == ["m", "other"]
+    assert found.served_models == ["m"]

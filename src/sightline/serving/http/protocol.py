@@ -259,6 +259,8 @@ def _why(error: httptools.HttpParserError, data: bytes) -> str:
     ours = error.__context__
     if isinstance(ours, ValueError):
         return str(ours)
+    if isinstance(ours, httptools.HttpParserInvalidURLError):
+        return "its address cannot be read, or is longer than 65535 bytes"
     if data.startswith(_TLS):
         return "it speaks TLS, and this port does not: write http://"
     return str(error)
