@@ -197,6 +197,7 @@ def _space(
         usable,
         given,
         list(dict.fromkeys(sides)),
+        max(card.size),
         [n for n in numbers("--batches", batches, least=1) if n <= most] or [1],
         numbers("--threads", threads, least=0),
         numbers("--requests", requests, least=0),
@@ -221,9 +222,9 @@ def _search(
     from sightline.optimize.tuning.search import best, search, search_all
 
     began = time.monotonic()
-    native = candidate_options(options, space.plain()[0])
+    native = candidate_options(options, space.native)
     pictures = sampled_frames(footage.source, footage.frames, footage.every)
-    _tell(f"native configuration: {space.plain()[0]}, {len(pictures)} frames")
+    _tell(f"native configuration: {space.native}, {len(pictures)} frames")
     with _accuracy(native, footage, pictures) as accuracy:
         runner = FootageRunner(options, (pictures[0].width, pictures[0].height), accuracy)
         try:

@@ -60,7 +60,9 @@ def show(facts: dict[str, Any], output: Path | None) -> None:
 def _show_cameras(facts: dict[str, Any]) -> None:
     fps, p99 = facts["limits"]["target_fps"], facts["limits"]["p99_ms"]
     load, more = facts["cameras_load"], facts["more_load"]
-    if load is None:
+    if load is None and not facts["settled"]:
+        typer.echo(f"no number of cameras held {fps:g} FPS within {p99:g} ms twice")
+    elif load is None:
         typer.echo(f"this machine holds not even one camera at {fps:g} FPS within {p99:g} ms")
     else:
         typer.echo(

@@ -77,14 +77,24 @@ class Trial:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The values that are tried, each with each other. Their first ones are the native configuration's."""
+    """The values that are tried, each with each other.
+
+    The native configuration has the first backend and precision, and the model's own input size, ``own_size``, whether
+    that is tried or not.
+    """
 
     backends: Sequence[str]
     precisions: Sequence[str]
     sizes: Sequence[int]
+    own_size: int
     batches: Sequence[int] = (1,)
     threads: Sequence[int] = (0,)
     requests: Sequence[int] = (0,)
+
+    @property
+    def native(self) -> TuningCandidate:
+        """The way to run the model that all others are compared with."""
+        return replace(self.plain()[0], size=self.own_size)
 
     def every(self) -> list[TuningCandidate]:
         """All candidates."""

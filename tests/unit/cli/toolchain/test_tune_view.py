@@ -29,6 +29,27 @@ def test_a_remedy_that_was_tried_is_not_named() -> None:
     assert "--requests 1" not in no_choice([late, alone], LIMITS)
 
 
+@pytest.mark.parametrize(
+    ("settled", "said"), [(True, "holds not even one camera"), (False, "no number of cameras held")]
+)
+def test_a_machine_that_is_too_uneven_is_not_said_to_hold_no_camera(
+    settled: bool, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = asdict(Trial(ONE, accuracy=1.0, pictures_per_s=10, p99_ms=40, seconds=1))
+    facts = {
+        "pareto": [row],
+        "chosen": row,
+        "trials": [row],
+        "space": 1,
+        "search_s": 1.0,
+        "other_load": {},
+    }
+    limits = {"target_fps": 5, "p99_ms": 100}
+    cameras = {"cameras": 0, "cameras_load": None, "more_load": None, "bottleneck": None}
+    show(facts | cameras | {"limits": limits, "settled": settled}, None)
+    assert said in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("share", "told"), [(0.4, True), (0.02, False), (None, False)])
 def test_figures_that_other_programs_falsified_are_told(
     share: float | None, told: bool, capsys: pytest.CaptureFixture[str]

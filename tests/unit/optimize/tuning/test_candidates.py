@@ -10,7 +10,9 @@ from sightline.optimize.tuning.candidates import (
     pareto_front,
 )
 
-SPACE = SearchSpace(["openvino", "onnxruntime"], ["fp32", "bf16"], [416, 320], [1, 4], [0], [0, 1])
+SPACE = SearchSpace(
+    ["openvino", "onnxruntime"], ["fp32", "bf16"], [416, 320], 640, [1, 4], [0], [0, 1]
+)
 
 
 def trial(size: int, accuracy: float, rate: float, p99_ms: float = 10.0) -> Trial:
@@ -23,6 +25,7 @@ def test_the_space() -> None:
     plain = SPACE.plain()
     assert len(plain) == 8
     assert plain[0] == TuningCandidate("openvino", "fp32", 416)
+    assert SPACE.native == TuningCandidate("openvino", "fp32", 640)
     around = SPACE.around(plain[3])
     assert len(around) == 4
     assert {one.plain for one in around} == {plain[3]}

@@ -13,7 +13,7 @@ from sightline.optimize.tuning.candidates import Limits, SearchSpace, Trial, Tun
 from sightline.optimize.tuning.search import best, search, search_all
 
 SPACE = SearchSpace(
-    ["openvino", "onnxruntime"], ["fp32", "bf16"], [416, 320, 192], [1, 4, 8], [0], [0, 1]
+    ["openvino", "onnxruntime"], ["fp32", "bf16"], [416, 320, 192], 416, [1, 4, 8], [0], [0, 1]
 )
 LIMITS = Limits(p99_ms=100, min_accuracy=0.9)
 
