@@ -140,7 +140,10 @@ class Model:
     __call__ = detect
 
     def track(
-        self, source: SourceLike, tracker: Any = None, **options: Any
+        self,
+        source: SourceLike,
+        tracker: Tracker | TrackerKind | Mapping[str, object] | str | None = None,
+        **options: Any,
     ) -> Iterator[Observation]:
         """``sightline.track`` with this model: its arguments, and what it raises."""
         return track(source, self, tracker, **options)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sightline.optimize.tuning.cameras import Bottleneck, CameraPromise
     from sightline.optimize.tuning.candidates import Limits, SearchSpace, Trial
     from sightline.runtime.capacity import FleetLoad
+    from sightline.types import Frame
 
 MOST_CAMERAS = 1024
 _LOOK_S = 8.0
@@ -241,7 +242,7 @@ def _search(
 
 
 @contextmanager
-def _accuracy(native: ModelOptions, footage: _Footage, pictures: list[Any]) -> Iterator[Accuracy]:
+def _accuracy(native: ModelOptions, footage: _Footage, pictures: list[Frame]) -> Iterator[Accuracy]:
     """How accurate a way to run the model is: on labels, or by agreement on the footage."""
     from sightline.build.toolchain.tuning import FootageAgreement
 

@@ -113,7 +113,7 @@ def _picture_format(file: WebFile) -> str | None:
 
 
 def _container(
-    file: Any, form: str | None, options: Mapping[str, str], **more: Any
+    file: object, form: str | None, options: Mapping[str, str], **more: Any
 ) -> InputContainer:
     container = av.open(
         file, mode="r", format=form, options={**options, "protocol_whitelist": "http,https"}, **more
