@@ -59,7 +59,7 @@ class TensorRtLog:
         severity = trt.ILogger.Severity
         levels = {severity.WARNING: logging.INFO, severity.INFO: logging.DEBUG}
 
-        def write(level: Any, message: str) -> None:
+        def write(level: object, message: str) -> None:
             if level in {severity.INTERNAL_ERROR, severity.ERROR}:
                 self._keep(message)
             elif level in levels:
@@ -116,7 +116,7 @@ class TensorRtLog:
 
 
 @cache
-def tensorrt_log(trt: Any) -> TensorRtLog:
+def tensorrt_log(trt: object) -> TensorRtLog:
     """The one log of this process."""
     return TensorRtLog(trt)
 

@@ -105,7 +105,7 @@ def check_half(request: ExportRequest) -> None:
             )
 
 
-def _converted(request: ExportRequest, program: Any, convert: Callable[[Any], Any]) -> Any:
+def _converted(request: ExportRequest, program: object, convert: Callable[[Any], Any]) -> Any:
     """What coremltools makes of a trace, or of an exported program where that fails: it knows more of these.
 
     Raises ModelError, which tells of the trace.

@@ -210,7 +210,7 @@ def _state_dicts(content: object, key: str = "") -> Iterator[tuple[str, Mapping[
         yield from _state_dicts(value, f"{key}/{name}".lstrip("/"))
 
 
-def _unwrapped(state: Mapping[str, Any], wanted: set[str]) -> Mapping[str, Any]:
+def _unwrapped(state: Mapping[str, object], wanted: set[str]) -> Mapping[str, Any]:
     """Weights without what names of modules around the network have put in front of theirs.
 
     Such as ``module.`` of several GPUs, ``_orig_mod.`` of ``torch.compile``, and the name that a training program

@@ -77,14 +77,14 @@ def _of_network(request: ExportRequest) -> Any:
     return onnx.load_from_string(content)
 
 
-def _converted(program: Any, names: list[str], request: ExportRequest) -> bytes:
+def _converted(program: object, names: list[str], request: ExportRequest) -> bytes:
     """The bytes of an ONNX file. Raises what PyTorch's exporter raises."""
     import torch
 
     sides = [(0, "batch", "batch"), (2, "size", "height"), (3, "size", "width")]
     axes = {axis: name for axis, what, name in sides if what in request.dynamic}
 
-    def convert(network: Any) -> bytes:
+    def convert(network: object) -> bytes:
         buffer = io.BytesIO()
         with quiet(), plain_attention(), _silent_output():
             torch.onnx.export(
