@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import typer
-from typer.testing import CliRunner
+from tests.unit.cli.command_runner import run_command
 
 from sightline.cli.command_groups import DefaultCommandGroup
 
@@ -43,16 +43,16 @@ def remove(name: str) -> None:
 def test_a_word_that_is_no_command_belongs_to_the_default_one(
     arguments: list[str], said: str
 ) -> None:
-    found = CliRunner().invoke(app, arguments)
+    found = run_command(app, *arguments)
     assert (found.exit_code, found.output.strip()) == (0, said)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"]])
 def test_help_is_that_of_the_group(arguments: list[str]) -> None:
-    found = CliRunner().invoke(app, arguments)
+    found = run_command(app, *arguments)
     assert found.exit_code == 0
     assert "remove" in found.output
 
 
 def test_without_words_the_group_is_asked() -> None:
-    assert CliRunner().invoke(app, []).exit_code != 0
+    assert run_command(app).exit_code != 0

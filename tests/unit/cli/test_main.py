@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner
+from tests.unit.cli.command_runner import run_command
 
 from sightline import __version__
 from sightline.cli import main
@@ -98,7 +98,7 @@ def test_what_a_supervisor_ends(
 
 
 def test_the_version() -> None:
-    found = CliRunner().invoke(main.app, ["--version"])
+    found = run_command(main.app, "--version")
     assert (found.exit_code, found.output) == (0, f"{__version__}\n")
 
 
@@ -126,6 +126,6 @@ def test_every_command_has_a_help_that_says_what_it_does(path: list[str]) -> Non
 
 
 def test_a_word_that_is_no_command_is_told_with_the_nearest() -> None:
-    found = CliRunner().invoke(main.app, ["detekt"])
+    found = run_command(main.app, "detekt")
     assert found.exit_code == 2
     assert "detect" in found.output
