@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 from typing import Any
+from unittest import mock
 
 import typer
-from typer.testing import CliRunner
+import typer.testing
 
 _command = cache(typer.main.get_command)
 
 
-class CommandRunner(CliRunner):
-    """As typer's own."""
-
-    def run(self, app: typer.Typer, *arguments: str) -> Any:
-        """The result of a command: ``exit_code``, ``output``, ``exception``."""
-        return super(CliRunner, self).invoke(_command(app), list(arguments))
-
-
-run_command = CommandRunner().run
+def run_command(app: typer.Typer, *arguments: str) -> Any:
+    """The result of a command: ``exit_code``, ``output``, ``exception``."""
+    with mock.patch.object(typer.testing, "_get_command", _command):
+        return typer.testing.CliRunner().invoke(app, list(arguments))
