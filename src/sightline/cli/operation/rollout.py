@@ -83,9 +83,10 @@ def _asked(url: str, *, post: bool = False) -> Any:
     token = os.environ.get("SIGHTLINE_TOKEN")
     if post:
         token = os.environ.get("SIGHTLINE_ADMIN_TOKEN") or token
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     # Only http and https get here: `web_address` has looked at it.
-    request = urllib.request.Request(url, b"" if post else None, headers)  # noqa: S310
+    request = urllib.request.Request(url, b"" if post else None)  # noqa: S310
+    if token:  # not for whoever a redirect leads to
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
         with urllib.request.urlopen(request, timeout=_LONGEST_S) as answer:  # noqa: S310
             return json.load(answer)
