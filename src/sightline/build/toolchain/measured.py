@@ -99,7 +99,9 @@ def measured_fleet(
         application.close()
 
 
-def camera_copies(source: str, fps: float, p99: float, *, motion: bool) -> StreamOptions:
+def camera_copies(
+    source: str, fps: float, p99: float, *, motion: bool, option: str = "--fps"
+) -> StreamOptions:
     """The options of streams that are copies of a source in real time, without an end.
 
     Args:
@@ -107,6 +109,7 @@ def camera_copies(source: str, fps: float, p99: float, *, motion: bool) -> Strea
         fps: frames analysed per second.
         p99: the most age of 99 of 100 results, in ms.
         motion: only where something moves.
+        option: that says ``fps``.
 
     Raises:
         ConfigError, SourceError: it cannot be what is wanted.
@@ -114,13 +117,18 @@ def camera_copies(source: str, fps: float, p99: float, *, motion: bool) -> Strea
     from sightline.sources.street.options import StreetOptions
 
     kind = source_kind(source)
+    if kind == "images":
+        raise ConfigError(
+            f"{source}: pictures come at no rate, so nothing tells how many cameras hold: give a video, a camera or "
+            "street://"
+        )
     (found,) = inputs([source])
     try:
         rate = found.source.open().fps
     finally:
         found.source.close()
     if rate and rate < fps and not motion:
-        raise ConfigError(f"{found.name} has {rate:g} FPS: --fps {fps:g} cannot be reached")
+        raise ConfigError(f"{found.name} has {rate:g} FPS: {option} {fps:g} cannot be reached")
     if kind == "street":  # the same scene, without an end
         endless = StreetOptions.from_url(source).model_copy(update={"duration": 0.0})
         source = endless.url()

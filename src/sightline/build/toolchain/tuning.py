@@ -25,6 +25,9 @@ WARM_UP_S = 0.5
 LOWEST_CONF = 0.001
 """Agreement is measured over the whole curve of precision."""
 
+UNKNOWN_EVERY = 5
+"""Frames of cameras and of other sources without an end are taken so far apart."""
+
 Accuracy = Callable[[ModelOptions], float]
 _Key = tuple[str, str, int, int]
 
@@ -106,11 +109,16 @@ def engine_detector(options: ModelOptions) -> EngineDetector:
     return made
 
 
-def sampled_frames(source: str, count: int, every: int) -> list[Frame]:
-    """Frames of a source: each ``every``-th, ``count`` at most. Raises SourceError: there is none."""
+def sampled_frames(source: str, count: int, every: int | None = None) -> list[Frame]:
+    """Frames of a source: each ``every``-th, ``count`` at most. Raises SourceError: there is none.
+
+    Without ``every`` they are evenly spread over a source whose length is known; of others each fifth is taken.
+    """
     (named,) = inputs([source])
     with closing(named.source):
         info = named.source.open()
+        if every is None:
+            every = max(1, info.frames // count) if info.frames else UNKNOWN_EVERY
         frames = list(itertools.islice(named.source, 0, count * every, every))
     if not frames:
         raise SourceError(f"{info.name} has no frames to look at")

@@ -8,20 +8,42 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sightline.cli.options import Device, Json, Verbose, model_options, network_names
+from sightline.cli.options import Device, Json, Verbose, model_options
 from sightline.cli.terminal import logs
 from sightline.cli.toolchain import tune_view
+from sightline.cli.toolchain.tune_options import (
+    FEWEST_FRAMES,
+    Accurate,
+    Backends,
+    Batches,
+    CheckSeconds,
+    EachFrame,
+    Exhaustive,
+    Footage,
+    FullSeconds,
+    InFlight,
+    InputSizes,
+    Latency,
+    Precisions,
+    Rate,
+    RunFile,
+    SampledFrames,
+    Threads,
+    TruthImages,
+    TruthLabels,
+    TunedModel,
+)
 from sightline.cli.toolchain.value_lists import ALL_LOCAL, LOCAL, PRECISIONS, numbers, words
 from sightline.errors import ConfigError, InferenceError
 from sightline.redaction import printable
 
 if TYPE_CHECKING:
     from sightline.build.toolchain.tuning import Accuracy
-    from sightline.config import ModelOptions
+    from sightline.config import ModelOptions, StreamOptions
     from sightline.evaluation.detection import DetectionScores
     from sightline.optimize.tuning.cameras import Bottleneck, CameraPromise
     from sightline.optimize.tuning.candidates import Limits, SearchSpace, Trial
@@ -34,7 +56,6 @@ _FIRST = 0.5
 """The number of cameras that is tried first, as a part of what the engine alone would do."""
 _SHRUNK = (1.0, 0.75, 0.5)
 """Parts of the native input size that are tried, where the model takes other sizes."""
-SEARCH = "Search"
 
 
 @dataclass(frozen=True)
@@ -43,62 +64,9 @@ class _Footage:
 
     source: str
     frames: int
-    every: int
+    every: int | None
     labels: str | None
     images: Path | None
-
-
-Footage = Annotated[str, typer.Argument(help="Footage: a video, pictures, a camera or street://.")]
-TunedModel = Annotated[
-    str,
-    typer.Option("--model", "-m", help="A model file or name.", autocompletion=network_names),
-]
-Latency = Annotated[
-    float, typer.Option("--p99-ms", min=1, help="Most ms from decoded to analysed.")
-]
-Accurate = Annotated[
-    float, typer.Option(min=0, max=1, help="Part of the native configuration's accuracy.")
-]
-Rate = Annotated[float, typer.Option(min=0.1, help="Analysed per second of each camera.")]
-TruthLabels = Annotated[
-    str | None,
-    typer.Option(help="Truth (COCO, YOLO, street://) for the accuracy, instead of agreement."),
-]
-TruthImages = Annotated[Path | None, typer.Option(help="Pictures of --labels.")]
-SampledFrames = Annotated[int, typer.Option(min=8, help="Looked at for the accuracy.")]
-EachFrame = Annotated[int, typer.Option(min=1, help="Each so many-th frame is one of them.")]
-Backends = Annotated[str, typer.Option(help="Runtimes.", rich_help_panel=SEARCH)]
-Precisions = Annotated[
-    str, typer.Option(help="The first is the native one.", rich_help_panel=SEARCH)
-]
-InputSizes = Annotated[
-    str | None,
-    typer.Option(
-        help="Longer sides of the input. \\[default: the model's, three quarters, half]",
-        rich_help_panel=SEARCH,
-    ),
-]
-Batches = Annotated[str, typer.Option(help="Pictures in an inference.", rich_help_panel=SEARCH)]
-Threads = Annotated[str, typer.Option(help="Processor threads; 0: all.", rich_help_panel=SEARCH)]
-InFlight = Annotated[
-    str, typer.Option(help="In flight; 0: the runtime's optimum.", rich_help_panel=SEARCH)
-]
-FullSeconds = Annotated[
-    float,
-    typer.Option(min=0.1, help="Each of the best is measured so long.", rich_help_panel=SEARCH),
-]
-Exhaustive = Annotated[
-    bool,
-    typer.Option("--exhaustive", help="Measure all for that time.", rich_help_panel=SEARCH),
-]
-CheckSeconds = Annotated[
-    float,
-    typer.Option(min=0, help="Seconds that the promised cameras are run; 0: promise none."),
-]
-RunFile = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="The chosen configuration, for `sightline run`."),
-]
 
 
 def tune(
@@ -106,7 +74,7 @@ def tune(
     model: TunedModel,
     p99_ms: Latency = 200.0, min_accuracy: Accurate = 0.95, target_fps: Rate = 5.0,
     labels: TruthLabels = None, images: TruthImages = None,
-    frames: SampledFrames = 48, every: EachFrame = 5,
+    frames: SampledFrames = 48, every: EachFrame = None,
     backends: Backends = ALL_LOCAL, precisions: Precisions = "fp32,bf16,fp16", sizes: InputSizes = None,
     batches: Batches = "1,4", threads: Threads = "0", requests: InFlight = "0,1",
     seconds: FullSeconds = 4.0, exhaustive: Exhaustive = False, check: CheckSeconds = 60.0,
@@ -131,18 +99,18 @@ def tune(
     logs.set_up(verbose)
     options = model_options(model, device=device)
     limits = Limits(p99_ms, min_accuracy)
-    if output is not None:
-        _check_output(output, source, options)
+    _check_output(output, source, options)
+    copies = _copies(source, target_fps, limits) if check else None
     footage = _Footage(source, frames, every, labels, images)
     space = _space(options, backends, precisions, sizes, batches, threads, requests)
     others = OtherLoad()
     found = _search(options, space, limits, footage, seconds, exhaustive=exhaustive)
-    trials, chosen, other_load = found["trials"], found["chosen"], {"search": others.share()}
+    chosen, other_load = found["chosen"], {"search": others.share()}
     if chosen is None:
-        raise InferenceError(tune_view.no_choice(trials, limits, other_load["search"]))
+        raise InferenceError(tune_view.no_choice(found["trials"], limits, other_load["search"]))
     facts = _facts(options, limits, target_fps, found)
-    if check:
-        facts |= _cameras(found["options"], chosen, source, target_fps, limits, check)
+    if copies is not None:
+        facts |= _cameras(found["options"], chosen, copies, target_fps, limits, check)
         other_load["cameras"] = others.share()
     facts["other_load"] = other_load
     if output is not None:
@@ -157,10 +125,12 @@ def _tell(line: str) -> None:
     typer.echo(printable(line), err=True)
 
 
-def _check_output(output: Path, source: str, options: ModelOptions) -> None:
+def _check_output(output: Path | None, source: str, options: ModelOptions) -> None:
     """Raise ConfigError before anything is measured: the file could not be written, or not hold these names."""
     from sightline.whole_files import check_text
 
+    if output is None:
+        return
     for name in (source, str(options.model)):
         check_text(name, f"the configuration {output}")
     if output.suffix.lower() not in {".yaml", ".yml"}:
@@ -225,6 +195,11 @@ def _search(
     began = time.monotonic()
     native = candidate_options(options, space.native)
     pictures = sampled_frames(footage.source, footage.frames, footage.every)
+    if footage.labels is None and len(pictures) < FEWEST_FRAMES:
+        raise ConfigError(
+            f"{footage.source}: {len(pictures)} frames are too few to tell how accurate a way to run a model is: "
+            f"{FEWEST_FRAMES} are needed at least, some 50 are better; or give --labels"
+        )
     _tell(f"native configuration: {space.native}, {len(pictures)} frames")
     with _accuracy(native, footage, pictures) as accuracy:
         runner = FootageRunner(options, (pictures[0].width, pictures[0].height), accuracy)
@@ -301,22 +276,28 @@ def _facts(
     }
 
 
+def _copies(source: str, target_fps: float, limits: Limits) -> StreamOptions:
+    """The cameras that are promised. Raises ConfigError, SourceError before anything is measured: it is none."""
+    from sightline.build.toolchain.measured import camera_copies
+
+    return camera_copies(source, target_fps, limits.p99_ms, motion=False, option="--target-fps")
+
+
 def _cameras(
     options: ModelOptions,
     chosen: Trial,
-    source: str,
+    copies: StreamOptions,
     target_fps: float,
     limits: Limits,
     check_s: float,
 ) -> dict[str, Any]:
     """How many cameras hold, checked, and what stands in the way of more."""
-    from sightline.build.toolchain.measured import camera_copies, measured_fleet
+    from sightline.build.toolchain.measured import measured_fleet
     from sightline.build.toolchain.tuning import candidate_options
     from sightline.optimize.tuning.cameras import promise_cameras
     from sightline.runtime.capacity import measure_fleet
 
     how = candidate_options(options, chosen.candidate)
-    copies = camera_copies(source, target_fps, limits.p99_ms, motion=False)
     with measured_fleet(how, MOST_CAMERAS, chosen.candidate.batch) as fleet:
 
         def measure(number: int, seconds: float) -> FleetLoad:
@@ -334,7 +315,7 @@ def _cameras(
             measure, target_fps, limits.p99_ms, min(_LOOK_S, check_s), check_s, MOST_CAMERAS,
             start=max(1, int(_FIRST * chosen.pictures_per_s / target_fps)),
         )  # fmt: skip
-    return _promised(promise, _bottleneck(how, chosen, source, promise))
+    return _promised(promise, _bottleneck(how, chosen, copies.source, promise))
 
 
 def _bottleneck(

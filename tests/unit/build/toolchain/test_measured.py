@@ -48,3 +48,10 @@ def test_copies_of_a_street_never_end() -> None:
     assert (copies.adaptive.max_fps, copies.adaptive.max_latency_ms) == (5, 100)
     with pytest.raises(ConfigError, match="10 FPS"):
         camera_copies("street://?duration=3&fps=10", 20, 100, motion=False)
+
+
+def test_pictures_are_no_camera(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="pictures come at no rate"):
+        camera_copies(str(tmp_path), 5, 100, motion=False)
+    with pytest.raises(ConfigError, match="--target-fps 20 cannot be reached"):
+        camera_copies("street://?fps=10", 20, 100, motion=False, option="--target-fps")

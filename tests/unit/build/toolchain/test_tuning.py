@@ -42,6 +42,13 @@ def test_accuracy_is_agreement_with_the_native_configuration() -> None:
         agreement.close()
 
 
+def test_frames_are_spread_over_footage_whose_length_is_known() -> None:
+    frames = sampled_frames("street://?width=64&height=64&fps=10&duration=6", 6)
+    assert [frame.index for frame in frames] == [0, 10, 20, 30, 40, 50]
+    frames = sampled_frames("street://?width=64&height=64&fps=10&duration=0", 3)
+    assert [frame.index for frame in frames] == [0, 5, 10]
+
+
 def test_footage_without_objects_tells_nothing(tmp_path: Path) -> None:
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((96, 128, 3), 114, np.uint8))
