@@ -28,11 +28,29 @@ def make_texture(rng: np.random.Generator, size: int = 512) -> Field:
     return total
 
 
+Cover = Field | np.float32
+"""How much of each point something covers, 0 to 1; one number where it is the same for all."""
+
+_NONE = np.float32(0)
+"""The coverage of all points by what is nowhere near them."""
+
+
 class _Paint:
     """Coverage of shapes at points (x, y) whose pixels are (px, py) metres large."""
 
     def __init__(self, x: Field, y: Field, px: Field, py: Field) -> None:
         self.x, self.y, self.px, self.py = x, y, px, py
+        # A pixel more than the half that a shape's blurred edge takes: nothing is lost to rounding.
+        self._left, self._right = _reach(x, px)
+        self._low, self._high = _reach(y, py)
+
+    def meets_x(self, middle: float, half: float) -> bool:
+        """Whether ``band_x`` can cover any point."""
+        return self._left < middle + half and self._right > middle - half
+
+    def meets_y(self, middle: float, half: float) -> bool:
+        """Whether ``band_y`` can cover any point."""
+        return self._low < middle + half and self._high > middle - half
 
     @staticmethod
     def inside(distance: Field, half: float, pixel: Field) -> Field:
@@ -44,12 +62,16 @@ class _Paint:
         covered: Field = np.minimum(cover, np.float32(2 * half) / pixel)
         return covered
 
-    def band_x(self, middle: float, half: float) -> Field:
+    def band_x(self, middle: float, half: float) -> Cover:
         """Coverage, 0 to 1, of a band along y: ``half`` metres to each side of x = ``middle``."""
+        if not self.meets_x(middle, half):
+            return _NONE
         return self.inside(self.x - np.float32(middle), half, self.px)
 
-    def band_y(self, middle: float, half: float) -> Field:
+    def band_y(self, middle: float, half: float) -> Cover:
         """Coverage, 0 to 1, of a band along x: ``half`` metres to each side of y = ``middle``."""
+        if not self.meets_y(middle, half):
+            return _NONE
         return self.inside(self.y - np.float32(middle), half, self.py)
 
     @staticmethod
@@ -65,10 +87,15 @@ class _Paint:
         return mixed
 
 
+def _reach(places: Field, pixel: Field) -> tuple[float, float]:
+    largest = float(pixel.max())
+    return float(places.min()) - largest, float(places.max()) + largest
+
+
 def paint_ground(
     street: Layout, texture: Field, x: Field, y: Field, px: Field, py: Field
 ) -> NDArray[np.float32]:
-    """Albedo (..., 3), BGR, of points on the ground; ``px`` and ``py`` are pixel sizes, metres."""
+    """Albedo (N, 3), BGR, of one or more points (N,) on the ground; ``px`` and ``py`` are pixel sizes, metres."""
     p = _Paint(x, y, px, py)
     grain = _noise(texture, x, y, 12.0) / (1 + px * 10)
     cloud = _noise(texture, x + 7, y + 3, 1.6)
@@ -86,11 +113,10 @@ def paint_ground(
                 middle = sign * (half + street.kerb) / 2
                 lane = p.band_x(middle, (half - street.kerb) / 2 - 0.12) * (1 - side)
                 _blend(colour, lane * np.float32(0.75), (0.20, 0.22, 0.40))
-    kerb = np.maximum(
-        p.inside(np.abs(x) - np.float32(half + 0.09), 0.09, px) * (1 - side),
-        p.inside(np.abs(y - np.float32(j)) - np.float32(SIDE_HALF + 0.09), 0.09, py)
-        * (1 - p.band_x(0.0, half)),
-    )
+    kerb: Cover = p.inside(np.abs(x) - np.float32(half + 0.09), 0.09, px) * (1 - side)
+    if p.meets_y(j, SIDE_HALF + 0.2):
+        of_side = p.inside(np.abs(y - np.float32(j)) - np.float32(SIDE_HALF + 0.09), 0.09, py)
+        kerb = np.maximum(kerb, of_side * (1 - main))
     _blend(colour, kerb, (0.62, 0.64, 0.65))
     gutter = p.inside(np.abs(x) - np.float32(half - 0.14), 0.13, px) * (1 - side)
     _blend(colour, gutter * np.float32(0.5), (0.22, 0.22, 0.22))
@@ -110,7 +136,7 @@ def _noise(texture: Field, x: Field, y: Field, per_metre: float) -> Field:
     return noise
 
 
-def _blend(colour: Field, cover: Field, new: tuple[Field | float, ...]) -> None:
+def _blend(colour: Field, cover: Cover, new: tuple[Field | float, ...]) -> None:
     for channel in range(3):
         plane = colour[..., channel]
         plane += (np.asarray(new[channel], np.float32) - plane) * cover
@@ -147,15 +173,19 @@ def _wear(street: Layout, p: _Paint) -> Field:
     for at in range(7):
         x = (at * 37 % 11 - 5) * street.half / 6
         y = 6.0 + at * 13.7
-        dark += np.float32(0.045) * p.band_x(x, 0.5 + at % 3 * 0.5) * p.band_y(y, 1.0 + at % 4)
+        along = p.band_y(y, 1.0 + at % 4)
+        if along is not _NONE:
+            dark += np.float32(0.045) * p.band_x(x, 0.5 + at % 3 * 0.5) * along
     for at in range(5):
         x, y = (at * 29 % 7 - 3) * street.half / 4, 11.0 + at * 17.3
+        if not p.meets_y(y, 0.33):
+            continue
         away = np.sqrt((p.x - np.float32(x)) ** 2 + (p.y - np.float32(y)) ** 2)
         dark += np.float32(0.10) * np.clip((np.float32(0.33) - away) / p.py + np.float32(0.5), 0, 1)
     return dark
 
 
-def _markings(street: Layout, p: _Paint, side: Field) -> Field:
+def _markings(street: Layout, p: _Paint, side: Cover) -> Field:
     """Coverage of all white paint."""
     j, half = street.junction, street.half
     low, high = street.junction_crossings
@@ -179,14 +209,10 @@ def _markings(street: Layout, p: _Paint, side: Field) -> Field:
         for sign in (-1, 1):
             white = np.maximum(white, p.band_x(sign * (street.kerb + 0.05), 0.07) * free)
     for middle in (street.zebra, low, high):
-        bars = p.stripes(p.x, 1.0, 0.5, p.px) * p.band_y(middle, reach) * p.band_x(0.0, half - 0.25)
-        white = np.maximum(white, bars)
-    for sign in (-1, 1):
-        bars = p.stripes(p.y - np.float32(j), 1.0, 0.5, p.py)
-        over = p.band_x(sign * street.side_crossing, reach) * p.band_y(j, SIDE_HALF - 0.25)
-        line = p.band_x(sign * (street.side_crossing + reach + 1.1), 0.2)
-        half_road = p.band_y(j + sign * SIDE_HALF / 2, SIDE_HALF / 2 - 0.15)
-        white = np.maximum(np.maximum(white, bars * over), line * half_road)
+        along = p.band_y(middle, reach)
+        if along is not _NONE:
+            bars = p.stripes(p.x, 1.0, 0.5, p.px) * along * p.band_x(0.0, half - 0.25)
+            white = np.maximum(white, bars)
     right = p.band_x(street.kerb / 2, street.kerb / 2 - 0.15)
     left = p.band_x(-street.kerb / 2, street.kerb / 2 - 0.15)
     for middle, approach in (
@@ -194,6 +220,20 @@ def _markings(street: Layout, p: _Paint, side: Field) -> Field:
         (high + reach + 1.0, left), (street.zebra + reach + 1.0, left),
     ):  # fmt: skip
         white = np.maximum(white, p.band_y(middle, 0.2) * approach)
+    return np.maximum(white, _side_markings(street, p, side))
+
+
+def _side_markings(street: Layout, p: _Paint, side: Cover) -> Cover:
+    """Coverage of the white paint on the side street."""
+    j, reach = street.junction, CROSSING / 2
+    if not p.meets_y(j, SIDE_HALF):
+        return _NONE
     away = np.clip((np.abs(p.x) - np.float32(street.side_crossing + reach + 1.0)) / p.px, 0, 1)
-    centre = p.band_y(j, 0.07) * p.stripes(p.x, 6.0, 3.0, p.px) * away * side
-    return np.maximum(white, centre)
+    white: Cover = p.band_y(j, 0.07) * p.stripes(p.x, 6.0, 3.0, p.px) * away * side
+    bars = p.stripes(p.y - np.float32(j), 1.0, 0.5, p.py)
+    for sign in (-1, 1):
+        over = p.band_x(sign * street.side_crossing, reach) * p.band_y(j, SIDE_HALF - 0.25)
+        line = p.band_x(sign * (street.side_crossing + reach + 1.1), 0.2)
+        half_road = p.band_y(j + sign * SIDE_HALF / 2, SIDE_HALF / 2 - 0.15)
+        white = np.maximum(np.maximum(white, bars * over), line * half_road)
+    return white

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,7 +18,10 @@ from sightline.sources.street.drawing.light import Field, GroundLight, Lighting
 from sightline.sources.street.drawing.planes import FAR, Planes
 from sightline.sources.street.layout import Layout, Plant
 from sightline.sources.street.traffic_lights import Signal, find_signals
-from sightline.types import Pixels
+from sightline.types import Mask, Pixels
+
+_STRIP_POINTS = 80_000
+"""Of the ground that are painted at once: their planes fit into the caches."""
 
 
 @dataclass
@@ -37,6 +42,15 @@ class Scenery:
     farthest: NDArray[np.uint16]
     ground: NDArray[np.uint8]
     signals: list[Signal]
+
+
+class _GroundStrip(NamedTuple):
+    """Rows of the canvas in which there is ground: where, the rays of their pixels, and the depth on the ground."""
+
+    rows: slice
+    below: Mask
+    rays: tuple[Field, ...]
+    t: Field
 
 
 class SceneryPainter:
@@ -60,11 +74,13 @@ class SceneryPainter:
     def paint(self) -> Scenery:
         """The street without anything that moves, as its camera sees it."""
         camera = self.camera
-        self._paint_ground()
-        # Near ones first: what they hide need not be painted.
+        strips = list(self._ground_strips())
+        # Near ones first: what they hide need not be painted, nor the ground behind them.
         buildings = BuildingPainter(self.planes, self.lighting, self.texture)
         for building in sorted(self.street.buildings, key=buildings.distance):
             buildings.paint(building)
+        for strip in strips:
+            self._paint_ground(strip)
         furniture = FurniturePainter(self.planes, self.lighting, self._ground_light)
         lamps = []
         things: list[tuple[float, Plant | tuple[float, float]]] = [
@@ -105,44 +121,53 @@ class SceneryPainter:
             self.signals,
         )
 
-    def _paint_ground(self) -> None:
+    def _ground_strips(self) -> Iterator[_GroundStrip]:
+        """The rows in which there is ground, a strip at a time; its depth is in the planes from then on."""
+        camera = self.camera
+        step = max(1, _STRIP_POINTS // camera.width)
+        for top in range(0, camera.height, step):
+            bottom = min(top + step, camera.height)
+            rays = camera.rays(0, top, camera.width, bottom)
+            below = rays[2] < np.float32(-0.004)
+            if below.any():
+                t = np.float32(camera.z) / np.maximum(-rays[2], np.float32(0.004))
+                self.planes.depth[top:bottom][below] = t[below]
+                yield _GroundStrip(slice(top, bottom), below, rays, t)
+
+    def _paint_ground(self, strip: _GroundStrip) -> None:
+        """The colours of the ground in some rows, where no building stands before it."""
         camera, light = self.camera, self.lighting
-        for top in range(0, camera.height, 64):
-            bottom = min(top + 64, camera.height)
-            dx, dy, dz = camera.rays(0, top, camera.width, bottom)
-            below = dz < np.float32(-0.004)
-            if not below.any():
-                continue
-            t = np.float32(camera.z) / np.maximum(-dz, np.float32(0.004))
-            x, y = np.float32(camera.x) + dx * t, np.float32(camera.y) + dy * t
-            pixel = t / np.float32(camera.focal)
-            long = pixel * np.maximum(1, t / np.float32(camera.z))
-            ahead = np.float32(abs(camera.axes[2][1]))
-            px = pixel + (long - pixel) * (1 - ahead)
-            py = pixel + (long - pixel) * ahead
-            albedo = paint_ground(self.street, self.texture, x, y, px, py)
-            sun, lamp = self._ground_light.sample(x, y)
+        seen = strip.below & (self.planes.solid[strip.rows] == FAR)
+        if not seen.any():
+            return
+        dx, dy, dz = (ray[seen] for ray in strip.rays)
+        t = strip.t[seen]
+        x, y = np.float32(camera.x) + dx * t, np.float32(camera.y) + dy * t
+        pixel = t / np.float32(camera.focal)
+        long = pixel * np.maximum(1, t / np.float32(camera.z))
+        ahead = np.float32(abs(camera.axes[2][1]))
+        px = pixel + (long - pixel) * (1 - ahead)
+        py = pixel + (long - pixel) * ahead
+        albedo = paint_ground(self.street, self.texture, x, y, px, py)
+        sun, lamp = self._ground_light.sample(x, y)
+        if light.wet:
+            albedo *= np.float32(0.74)
+            # Wet ground mirrors the sky, the more the flatter one looks at it.
+            steep = -dz / np.sqrt(dx * dx + dy * dy + dz * dz)
+            flat = np.clip(1 - steep, 0, 1)
+            puddle = np.clip(1 + (albedo[..., 1] - np.float32(0.26)) * 6, 0.4, 1.6)
+            gloss = np.float32(0.55) * flat * flat * flat * flat * puddle
+        for c in range(3):
+            direct = np.float32(light.sun[c] * light.direction[2]) * sun
+            if light.soft:
+                direct = (
+                    np.float32(light.sun[c]) * sun - np.float32(0.22) * (1 - sun) * light.ambient[c]
+                )
+            lit = np.float32(light.ambient[c]) + direct + np.float32(GroundLight.LAMP[c]) * lamp
+            shown = albedo[..., c] * lit
             if light.wet:
-                albedo *= np.float32(0.74)
-                # Wet ground mirrors the sky, the more the flatter one looks at it.
-                steep = -dz / np.sqrt(dx * dx + dy * dy + dz * dz)
-                flat = np.clip(1 - steep, 0, 1)
-                puddle = np.clip(1 + (albedo[..., 1] - np.float32(0.26)) * 6, 0.4, 1.6)
-                gloss = np.float32(0.55) * flat * flat * flat * flat * puddle
-            for c in range(3):
-                direct = np.float32(light.sun[c] * light.direction[2]) * sun
-                if light.soft:
-                    direct = (
-                        np.float32(light.sun[c]) * sun
-                        - np.float32(0.22) * (1 - sun) * light.ambient[c]
-                    )
-                lit = np.float32(light.ambient[c]) + direct + np.float32(GroundLight.LAMP[c]) * lamp
-                plane = self.planes.colour[top:bottom, :, c]
-                shown = albedo[..., c] * lit
-                if light.wet:
-                    shown = shown + gloss * (np.float32(light.sky[1][c]) - shown)
-                plane[below] = shown[below]
-            self.planes.depth[top:bottom][below] = t[below]
+                shown = shown + gloss * (np.float32(light.sky[1][c]) - shown)
+            self.planes.colour[strip.rows, :, c][seen] = shown
 
     # Air and sky.
 
