@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import av
@@ -135,12 +134,7 @@ class Gaps:
     def __enter__(self) -> None:
         self.held += 1
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.held -= 1
 
     def admits(self, key: bool, at_s: float | None) -> bool:
