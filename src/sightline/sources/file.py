@@ -264,7 +264,8 @@ def _open_reader(path: Path, threads: int, turn: Turn | None) -> VideoReader:
 def _open_container(path: Path, more: Mapping[str, str]) -> InputContainer:
     try:
         if not path.exists():
-            raise SourceError(f"{path} does not exist: check the path")
+            remedy = "standard input is /dev/stdin" if str(path) == "-" else "check the path"
+            raise SourceError(f"{path} does not exist: {remedy}")
         if path.is_dir():
             raise SourceError(f"{path} is a folder, not a video file")
         if path.is_file() and not path.stat().st_size:
@@ -308,7 +309,13 @@ def _first_frame(reader: VideoReader, path: Path) -> DecodedFrame:
     except av.FFmpegError as exc:
         raise DecodeError(f"{path} cannot be decoded: {explain(exc)}") from exc
     except DecodeError as exc:
-        raise DecodeError(f"{path}: {exc}: check it with ffprobe") from exc
+        remedy = "check it with ffprobe"
+        if not path.is_file() and "mov" in reader.container.format.name.split(","):
+            remedy = (
+                "a pipe is read from its beginning only, and the index of this MP4 is at its end: give the "
+                "file, or write it with the index first (ffmpeg -movflags +faststart)"
+            )
+        raise DecodeError(f"{path}: {exc}: {remedy}") from exc
     if first is None:
         raise DecodeError(f"{path} holds no frame that can be decoded: record or copy it again")
     return first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import os
@@ -66,6 +67,38 @@ def test_an_empty_file_is_called_so_by_whatever_name(tmp_path: Path, suffix: str
     path.touch()
     with pytest.raises(DecodeError, match=r"is empty: copy it again from where it came from"):
         FileSource(path).open()
+
+
+def test_the_standard_input_is_named() -> None:
+    with pytest.raises(SourceError, match=r"^- does not exist: standard input is /dev/stdin$"):
+        FileSource("-").open()
+
+
+def test_an_mp4_through_a_pipe_needs_its_index_first(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.mp4"
+    noise = np.random.default_rng(1)
+    with av.open(str(whole), "w") as file:
+        stream = file.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream.codec_context.bit_rate = 20_000_000
+        for _ in range(20):
+            pixels = noise.integers(0, 255, (240, 320, 3), np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+        file.mux(stream.encode(None))
+    data = whole.read_bytes()
+    assert len(data) > 500_000, "else FFmpeg has all of it in memory"
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError):
+            pipe.write_bytes(data)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    with pytest.raises(DecodeError, match=r"the index of this MP4 is at its end: .*\+faststart"):
+        FileSource(pipe).open()
+    writer.join(10)
 
 
 def test_real_video(data: Path) -> None:

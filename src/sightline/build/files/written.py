@@ -44,8 +44,13 @@ class WrittenFiles:
         self._before = {use: {state for _, state in _states(use)} for use in self._uses}
 
     def found(self) -> list[WrittenOutput]:
-        """What was written, in the order of the outputs. An output that wrote nothing is left out."""
+        """What was written, in the order of the outputs. An output that wrote nothing is left out.
+
+        A file is told once: ``gate-2.mp4`` is that of a stream ``gate-2``, and what a stream ``gate`` takes
+        where its own may not be overwritten.
+        """
         found: list[WrittenOutput] = []
+        told: set[str] = set()
         for use in self._uses:
             new = [
                 (path, state[2]) for path, state in _states(use) if state not in self._before[use]
@@ -55,8 +60,11 @@ class WrittenFiles:
                 found.append(WrittenOutput(use.what, use.path, len(new), size, is_folder=True))
             elif not use.pattern:
                 found += [
-                    WrittenOutput(use.what, path, 1, size, is_folder=False) for path, size in new
+                    WrittenOutput(use.what, path, 1, size, is_folder=False)
+                    for path, size in new
+                    if path not in told
                 ]
+                told |= {path for path, _ in new}
         return found
 
 

@@ -88,3 +88,14 @@ def test_streams_that_share_a_file_are_one_line(tmp_path: Path) -> None:
 )
 def test_sizes_are_readable(size: int, words: str) -> None:
     assert size_in_words(size) == words
+
+
+def test_a_file_that_two_streams_may_have_written_is_told_once(tmp_path: Path) -> None:
+    uses = [FileUse(f"{tmp_path}/{name}.mp4", "--output") for name in ("x", "x-2")]
+    files = WrittenFiles(uses)
+    for name in ("x", "x-2"):
+        (tmp_path / f"{name}.mp4").write_text("new")
+    assert list(map(str, files.found())) == [
+        f"--output: {tmp_path}/x.mp4 (3 bytes)",
+        f"--output: {tmp_path}/x-2.mp4 (3 bytes)",
+    ]
