@@ -113,7 +113,12 @@ def _options_in(kind: object) -> Iterator[type[BaseModel]]:
 
 def _nearest(name: str, kind: type[BaseModel] | None) -> str:
     """A half sentence that names the option that was probably meant."""
-    near = get_close_matches(name, kind.model_fields, 1) if kind is not None else []
+    if kind is None:
+        return ""
+    for section, info in kind.model_fields.items():
+        if any(name in inner.model_fields for inner in _options_in(info.annotation)):
+            return f"; it stands under {section}"
+    near = get_close_matches(name, kind.model_fields, 1)
     return f"; did you mean {near[0]}?" if near else ""
 
 

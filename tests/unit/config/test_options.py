@@ -32,6 +32,11 @@ from sightline.config.stages import ClassifyOptions
             id="a word that is nearly an option of the kind",
         ),
         pytest.param(
+            {"source": "a", "max_fps": 2},
+            "max_fps: there is no such option; it stands under adaptive",
+            id="a word of a section",
+        ),
+        pytest.param(
             {"source": "a\0.mp4"},
             r"source: it holds the character NUL (\0): leave it out",
             id="a text that no file can be called",
