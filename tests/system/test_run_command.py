@@ -387,9 +387,8 @@ def test_how_many_streams(data: Path) -> None:
     load = json.loads(done.stdout)
     assert load["streams"] == 2
     assert load["failed"] == 0
-    assert (
-        0 < load["analyzed_fps"] <= 4.5
-    )  # 4, or fewer where other programs leave little of a core
+    # Fewer than 4 where other programs leave little of a core.
+    assert 0 < load["analyzed_fps"] <= 4.5
 
 
 @pytest.mark.parametrize(
