@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sightline.build.crop_models import embedder
 from sightline.build.model_files import model_path
+from sightline.build.models import build_engine
 from sightline.build.toolchain.cards import onnx_card
 from sightline.config import ModelOptions
 from sightline.errors import ModelError
@@ -49,6 +50,7 @@ def deploy_torchserve(
     from sightline.models.model_card import card_text
 
     reading = _network_file(model)
+    _check_runs(reading, "auto")
     card = _card(reading, "sightline deploy torchserve")
     content = reading.file.content
     graph = content if isinstance(content, bytes) else content.read_bytes()
@@ -64,6 +66,7 @@ def deployed_network(model: ModelOptions, tool: str) -> DeployedNetwork:
     from sightline.models.model_card import card_text
 
     reading = _network_file(model)
+    _check_runs(reading, "onnxruntime")
     content = fold_input(reading.file.content, reading.card.normalization)
     info = _info(reading, open_model(reading.file.path))
     text = card_text(_card(reading, tool))
@@ -105,6 +108,16 @@ def _network_file(model: ModelOptions) -> CardReading:
     reading = onnx_card(model_path(model))
     # A graph whose weights lie in other files is put together.
     return replace(reading, file=replace(reading.file, changed=True))
+
+
+def _check_runs(reading: CardReading, backend: str) -> None:
+    """Raise ModelError where the runtime of a server cannot load the model: there it would be found out later."""
+    how = ModelOptions(model=str(reading.file.path), backend=backend)
+    content, normalization = reading.file.content, reading.card.normalization
+    try:
+        build_engine(content, normalization, how, stills=True, flat=reading.flat).close()
+    except ModelError as exc:
+        raise ModelError(f"{reading.file.path} cannot be served: {exc}") from exc
 
 
 def _card(reading: CardReading, tool: str) -> ModelCard:

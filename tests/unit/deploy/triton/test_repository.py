@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import yaml
@@ -104,6 +105,22 @@ def test_batches_that_no_pictures_fill_are_told(
     deploy(model, tmp_path / "b", instances=(2, 1))
     assert "no batch of 4 comes together" in caplog.text
     assert "--instances 4,1 or --preferred 2" in caplog.text
+
+
+def test_a_model_that_the_runtime_does_not_load_is_not_written(
+    tmp_path: Path, pyramid_model: MakeModel
+) -> None:
+    """As some converters write them: nodes that share a name."""
+    path = pyramid_model(6, transposed=True)
+    model = onnx.load(path)
+    for node in model.graph.node:
+        node.name = "same"
+    onnx.save(model, path)
+    with pytest.raises(
+        ModelError, match=r"cannot be served: ONNX Runtime cannot load .*same node name"
+    ):
+        deploy(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_cannot_be_is_said(tmp_path: Path, identity_model: MakeModel) -> None:
