@@ -120,7 +120,7 @@ def test_requests_of_several_clients_are_joined(client: Any, data: Path) -> None
     statistics = client.get_inference_statistics("yolox_nano_network", as_json=True)["model_stats"][
         0
     ]
-    assert {int(batch["batch_size"]) for batch in statistics["batch_stats"]} >= {1, 2}
+    assert max(int(batch["batch_size"]) for batch in statistics["batch_stats"]) > 1
 
 
 def test_what_is_no_picture_is_said(client: Any) -> None:

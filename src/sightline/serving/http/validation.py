@@ -92,13 +92,25 @@ def routing_error(error: HTTPException, request: Request) -> HTTPException:
 
 
 def _told(errors: Sequence[Any], names: Callable[[Sequence[Any]], Collection[str]]) -> str:
+    found = [mistake for one in errors[:_TOLD] for mistake in _taken_apart(one)]
     lines = []
-    for one in errors[:_TOLD]:
+    for one in found[:_TOLD]:
         at = ".".join(str(part) for part in one["loc"])[:120]
         lines.append(f"{at or 'request'}: {_in_words(one, names)}")
-    if len(errors) > _TOLD:
-        lines.append(f"and {len(errors) - _TOLD} more")
+    more = max(0, len(errors) - _TOLD) + len(found) - len(lines)
+    if more:
+        lines.append(f"and {more} more")
     return "; ".join(lines)
+
+
+def _taken_apart(one: Any) -> Iterator[Any]:
+    """The mistakes that ``refuse_inconsistent`` found in one set of options, each at its own place."""
+    problems = one.get("ctx", {}).get("problems") if one["type"] == "inconsistent" else None
+    if problems is None:
+        yield one
+        return
+    for place, text in problems:
+        yield {"type": "value_error", "loc": (*one["loc"], *place), "ctx": {"error": text}}
 
 
 def _in_words(one: Any, names: Callable[[Sequence[Any]], Collection[str]]) -> str:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from tests.unit.serving.in_process import InProcess, failure
 
+from sightline.config import OutputOptions
 from sightline.errors import InvalidRequest, Malformed
 from sightline.serving.http.validation import (
     check_query,
@@ -42,6 +43,7 @@ class Wanted(BaseModel):
     kind: Literal["normal", "urgent", "batch"] = "normal"
     inner: Inner | None = None
     many: list[Inner] = []
+    outputs: OutputOptions = OutputOptions()
 
 
 def read(body: bytes) -> Wanted:
@@ -120,6 +122,28 @@ def test_mistakes_are_told_by_name(content: Any, message: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         read(json.dumps(content).encode())
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "rest"),
+    [
+        pytest.param(("csv",), "", id="one"),
+        pytest.param(("csv", "json_lines", "mot"), "", id="as many as are told"),
+        pytest.param(("csv", "json_lines", "mot", "coco", "database"), "; and 2 more", id="more"),
+    ],
+)
+def test_what_is_wrong_within_a_set_of_options_is_told_at_its_place(
+    names: tuple[str, ...], rest: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read(json.dumps({"outputs": dict.fromkeys(names, "a\0b")}).encode())
+    *told, last = str(caught.value).removesuffix(rest).split("; ")
+    for one in (*told, last):
+        place, why = one.split(": ", 1)
+        assert place.removeprefix("outputs.") in names
+        assert why == "it holds the character NUL (\\0): leave it out"
+    assert len(told) + 1 == min(3, len(names))
+    assert str(caught.value).endswith(rest)
 
 
 def test_so_many_mistakes_are_not_listed() -> None:
