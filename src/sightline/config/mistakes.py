@@ -18,7 +18,7 @@ import yaml
 from pydantic import SecretStr, ValidationError
 
 from sightline.config import Configuration, Options
-from sightline.config.options import Loc
+from sightline.config.options import Loc, inconsistencies
 from sightline.redaction import redact, redact_address
 from sightline.vocabulary.foreign_words import ours
 
@@ -56,8 +56,8 @@ def _inside(at: Loc, other: Loc) -> bool:
 def _of(item: Any, nodes: Mapping[Loc, yaml.Node]) -> Iterator[Mistake]:
     kind, context = item["type"], item.get("ctx", {})
     at = _real(item["loc"], nodes)
-    if kind == "inconsistent":  # raised by refuse_inconsistent
-        for inner, text in context["problems"]:
+    if problems := inconsistencies(item):
+        for inner, text in problems:
             yield Mistake(_real((*item["loc"], *inner), nodes), text)
     elif "[key]" in item["loc"]:
         yield Mistake(at, f"cannot be a name: {_NAME}", key=True)

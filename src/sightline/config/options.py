@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -127,11 +127,22 @@ Inconsistency: TypeAlias = tuple[Loc, str]
 
 
 def refuse_inconsistent(found: Iterable[Inconsistency]) -> None:
-    """For validators: raise a PydanticCustomError that ``config.mistakes`` takes apart, where there are any."""
+    """For validators: raise a PydanticCustomError that ``inconsistencies`` takes apart, where there are any."""
     problems = tuple(found)
     if problems:
         text = "; ".join(f"{'.'.join(map(str, at))}: {what}" for at, what in problems)
         raise PydanticCustomError("inconsistent", "{text}", {"text": text, "problems": problems})
+
+
+def inconsistencies(error: Mapping[str, Any]) -> Sequence[Inconsistency]:
+    """What ``refuse_inconsistent`` was given, of one of pydantic's errors; nothing of any other error.
+
+    Places are within the set of options that the error's own place, ``loc``, names.
+    """
+    found: Sequence[Inconsistency] = ()
+    if error["type"] == "inconsistent":
+        found = error["ctx"]["problems"]
+    return found
 
 
 def _texts_with_nul(options: Options) -> Iterator[Inconsistency]:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from sightline.config.options import inconsistencies
 from sightline.config.value_errors import in_words
 from sightline.errors import InvalidRequest, Malformed, RequestError, TooLarge, UnsupportedMedia
 from sightline.serving.http.signatures import CACHE_BUSTERS, EXPIRES, SIGNATURE
@@ -103,14 +104,12 @@ def _told(errors: Sequence[Any], names: Callable[[Sequence[Any]], Collection[str
     return "; ".join(lines)
 
 
-def _taken_apart(one: Any) -> Iterator[Any]:
-    """The mistakes that ``refuse_inconsistent`` found in one set of options, each at its own place."""
-    problems = one.get("ctx", {}).get("problems") if one["type"] == "inconsistent" else None
-    if problems is None:
-        yield one
-        return
-    for place, text in problems:
-        yield {"type": "value_error", "loc": (*one["loc"], *place), "ctx": {"error": text}}
+def _taken_apart(one: Any) -> Sequence[Any]:
+    """Each of the options that do not go together as a mistake at its own place; any other mistake as it is."""
+    return [
+        {"type": "value_error", "loc": (*one["loc"], *place), "ctx": {"error": text}}
+        for place, text in inconsistencies(one)
+    ] or [one]
 
 
 def _in_words(one: Any, names: Callable[[Sequence[Any]], Collection[str]]) -> str:
